@@ -1,0 +1,111 @@
+#!/usr/bin/env node
+// What `npm start`, `npm test` and `npm run bench` do on a machine that has Node and this checkout and
+// nothing else: install what is missing, build what is stale, then hand over. Plain JavaScript, because
+// it runs before anything is installed or compiled.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const top = join(import.meta.dirname, '..');
+const wants = {
+  start: { debian: { fusermount3: 'fuse3' } },
+  test: {
+    debian: {
+      fusermount3: 'fuse3',
+      gcc: 'gcc',
+      python3: 'python3',
+      jq: 'jq',
+      zsh: 'zsh',
+      dash: 'dash',
+      rsync: 'rsync',
+      vim: 'vim',
+      setfattr: 'attr',
+      ip: 'iproute2',
+      sqlite3: 'sqlite3',
+      chromium: 'chromium',
+    },
+  },
+  bench: {
+    debian: {
+      fusermount3: 'fuse3',
+      gcc: 'gcc',
+      'pkg-config': 'pkg-config',
+      python3: 'python3',
+      '/usr/include/fuse3/fuse.h': 'libfuse3-dev',
+    },
+  },
+};
+
+const [task = 'start', ...rest] = process.argv.slice(2);
+const want = Object.hasOwn(wants, task) ? wants[task] : undefined;
+if (want === undefined) {
+  console.error(`There is no task "${task}". Use one of: ${Object.keys(wants).join(', ')}.`);
+  process.exit(2);
+}
+
+installDebian(want.debian);
+installNpm();
+build();
+hand(task);
+
+/** Installs missing Debian packages when that is possible; else names them and goes on. */
+function installDebian(programs) {
+  const missing = Object.entries(programs)
+    .filter(([program]) => !onPath(program))
+    .map(([, name]) => name);
+  if (missing.length === 0) return;
+  const canInstall = process.getuid?.() === 0 && onPath('apt-get');
+  if (canInstall) {
+    say(`installing ${missing.join(' ')} (Debian)`);
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+    spawnSync('apt-get', ['update', '-qq'], { stdio: ['ignore', 'ignore', 'inherit'], env });
+    const done = spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...missing], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env,
+    });
+    if (done.status === 0) return;
+  }
+  say(
+    `these Debian packages are missing: ${missing.join(' ')}. As root: apt-get install ${missing.join(' ')}`,
+  );
+}
+
+function onPath(program) {
+  if (program.startsWith('/')) return existsSync(program);
+  return (process.env.PATH ?? '')
+    .split(':')
+    .concat('/usr/sbin', '/sbin')
+    .some((folder) => folder !== '' && existsSync(join(folder, program)));
+}
+
+/** `npm ci`, unless node_modules already holds what the lockfile says. */
+function installNpm() {
+  const lock = readFileSync(join(top, 'package-lock.json'), 'utf8');
+  const stamp = join(top, 'node_modules', '.acheron-lock');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
+  say('installing npm packages');
+  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+  writeFileSync(stamp, lock);
+}
+
+function build() {
+  run(process.execPath, [join(top, 'node_modules/typescript/bin/tsc'), '-p', top]);
+}
+
+function hand(name) {
+  if (name === 'start')
+    run(process.execPath, [join(top, 'dist/bin/acheron.js'), 'up', ...(rest.length > 0 ? rest : ['./mnt'])]);
+  if (name === 'test')
+    run(process.execPath, [join(top, 'node_modules/@tapjs/run/dist/esm/index.js'), ...rest]);
+  if (name === 'bench') run(process.execPath, [join(top, 'dist/bench/main.js'), ...rest]);
+}
+
+function run(command, args) {
+  const done = spawnSync(command, args, { cwd: top, stdio: 'inherit' });
+  if (done.error) say(`${command} could not be run: ${done.error.message}`);
+  if (done.status !== 0) process.exit(done.status ?? 1);
+}
+
+function say(line) {
+  console.error(`acheron: ${line}`);
+}

@@ -1,0 +1,88 @@
+import js from '@eslint/js';
+import tseslint from 'typescript-eslint';
+
+/** The house (see lib/vfs/index.ts and its neighbours): what each room may import. Held by a test as well. */
+export const ROOMS = {
+  core: [],
+  policy: ['core'],
+  vfs: ['core', 'policy'],
+  protocol: ['core'],
+  manifest: ['core', 'policy'],
+  drivers: ['core', 'policy', 'manifest'],
+  registry: ['core', 'manifest', 'drivers'],
+  supervise: ['core', 'manifest', 'drivers'],
+  transport: ['core', 'protocol'],
+  services: ['core', 'vfs', 'manifest', 'registry', 'drivers', 'supervise', 'policy'],
+  providers: ['core', 'vfs', 'manifest', 'drivers', 'policy'],
+  fuse: ['core', 'vfs', 'policy'],
+  control: ['core', 'policy', 'protocol', 'transport', 'vfs'],
+  tunnel: ['core', 'policy', 'protocol', 'transport', 'vfs'],
+  worldfs: ['core', 'vfs', 'policy'],
+};
+
+const rooms = Object.entries(ROOMS).map(([room, allowed]) => ({
+  files: [`lib/${room}/**/*.ts`],
+  rules: {
+    'no-restricted-imports': [
+      'error',
+      {
+        patterns: [
+          {
+            regex: `^(\\.\\./)+(?!(${['\\.\\.', ...allowed].join('|')})/)[a-z-]+/index\\.js$`,
+            message: `lib/${room} may import only ${allowed.join(', ') || 'nothing'}.`,
+          },
+        ],
+      },
+    ],
+  },
+}));
+
+export default tseslint.config(
+  { ignores: ['dist', 'node_modules', 'mnt', '.tap', 'bench/build'] },
+  js.configs.recommended,
+  {
+    files: ['**/*.ts'],
+    extends: [...tseslint.configs.strictTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/restrict-template-expressions': [
+        'error',
+        { allowNumber: true, allowBoolean: true },
+      ],
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      '@typescript-eslint/no-confusing-void-expression': [
+        'error',
+        { ignoreArrowShorthand: true, ignoreVoidReturningFunctions: true },
+      ],
+      '@typescript-eslint/no-invalid-void-type': 'off',
+      '@typescript-eslint/require-await': 'off',
+      '@typescript-eslint/no-unnecessary-type-parameters': 'off',
+      '@typescript-eslint/restrict-plus-operands': 'off',
+      '@typescript-eslint/no-unnecessary-condition': 'off',
+      '@typescript-eslint/only-throw-error': 'off',
+    },
+  },
+  {
+    files: ['test/**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-floating-promises': 'off',
+      '@typescript-eslint/require-await': 'off',
+      '@typescript-eslint/no-unsafe-assignment': 'off',
+      '@typescript-eslint/no-unsafe-member-access': 'off',
+    },
+  },
+  ...rooms,
+  {
+    files: ['**/*.mjs', '**/*.js'],
+    languageOptions: {
+      globals: {
+        process: 'readonly',
+        console: 'readonly',
+        Buffer: 'readonly',
+        URL: 'readonly',
+        setTimeout: 'readonly',
+      },
+    },
+  },
+);

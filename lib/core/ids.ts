@@ -1,0 +1,61 @@
+import { randomBytes } from 'node:crypto';
+import { FsError } from './fs-error.js';
+
+/** A string that has been checked; the brand keeps one kind of id from standing where another is meant. */
+type Branded<Name extends string> = string & { readonly __brand: Name };
+
+export type NodeId = Branded<'NodeId'>;
+export type ServiceId = Branded<'ServiceId'>;
+export type InvocationId = Branded<'InvocationId'>;
+
+/** What node, service, project, agent and export names and `_key`s look like. `.` and `..` are excluded apart. */
+export const ID_PATTERN = /^[A-Za-z0-9._-]{1,128}$/;
+
+export function isId(text: unknown): text is string {
+  return typeof text === 'string' && ID_PATTERN.test(text) && text !== '.' && text !== '..';
+}
+
+/** @throws FsError EINVAL when `text` is not an id; `what` names it in the message. */
+export function idFrom<Id extends string>(text: unknown, what: string): Id {
+  if (isId(text)) return text as unknown as Id;
+  throw new FsError('EINVAL', `${what} ${JSON.stringify(text)} is not a valid name.`, {
+    hint: 'Use 1 to 128 of the characters A-Z a-z 0-9 . _ - (not "." or "..").',
+  });
+}
+
+const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
+let lastMs = 0;
+let counter = 0;
+
+/**
+ * A new invocation id: 9 characters of time (ms), 4 of a per-process sequence, 8 of chance, in an
+ * alphabet whose byte order is its value order. Ids of one process sort strictly by creation.
+ */
+export function newInvocationId(nowMs: number): InvocationId {
+  if (nowMs > lastMs) {
+    lastMs = nowMs;
+    counter = 0;
+  } else if (++counter >= 32 ** 4) {
+    lastMs += 1;
+    counter = 0;
+  }
+  const chance = randomBytes(8);
+  let tail = '';
+  for (const byte of chance) tail += ALPHABET[byte & 31];
+  return `${digits(lastMs, 9)}${digits(counter, 4)}${tail}` as InvocationId;
+}
+
+/** The creation time that an invocation id carries, ms since the epoch; undefined if it is not such an id. */
+export function timeOfInvocationId(id: string): number | undefined {
+  if (!/^[0-9a-hjkmnp-tv-z]{21}$/.test(id)) return undefined;
+  let value = 0;
+  for (const letter of id.slice(0, 9)) value = value * 32 + ALPHABET.indexOf(letter);
+  return value;
+}
+
+function digits(value: number, width: number): string {
+  let text = '';
+  for (let rest = value, i = 0; i < width; i++, rest = Math.floor(rest / 32))
+    text = ALPHABET[rest % 32]! + text;
+  return text;
+}

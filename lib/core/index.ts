@@ -1,0 +1,11 @@
+/**
+ * What every room may use: the errno table and `FsError`, checked ids, time, JSON, events, the log
+ * interface. Nothing here does I/O or knows another room.
+ */
+export * from './clock.js';
+export * from './emitter.js';
+export * from './errno.js';
+export * from './fs-error.js';
+export * from './ids.js';
+export * from './json.js';
+export * from './log.js';

@@ -1,0 +1,65 @@
+import type { FsError, InvocationId, ServiceId } from '../core/index.js';
+import type { Role } from '../policy/index.js';
+
+/**
+ * What runs a service. A driver holds the limits of its runtime (time, output, memory); how many calls
+ * run at once is decided above it. One instance serves one service definition, and many calls at once.
+ */
+export interface Driver {
+  /**
+   * Runs one invocation to its end. Resolves with the outcome, whatever it is: a failure of the driver,
+   * a timeout or a cancellation is an outcome, not a rejection. When it resolves, nothing of the
+   * invocation is left: no process of its group, no descriptor.
+   */
+  invoke(call: Invocation): Promise<Outcome>;
+  /** Why calls cannot succeed at present (a missing executable, a failed start), or null. */
+  readonly fault: FsError | null;
+  /** Tells of each change of `fault`; returns the way to stop listening. */
+  onFault(listener: (fault: FsError | null) => void): () => void;
+  /** Ends what is running (as a cancellation does) and frees everything. Idempotent. */
+  close(): Promise<void>;
+  /** Starts over what is kept alive between calls (warm and persistent processes); `control/restart`. */
+  restart(): Promise<void>;
+}
+
+/** One call of a driver. */
+export interface Invocation {
+  readonly id: InvocationId;
+  readonly nodeId: string;
+  readonly serviceId: ServiceId;
+  /** The request's exact bytes, one JSON object. */
+  readonly payload: Uint8Array;
+  /** The same, parsed. */
+  readonly input: Readonly<Record<string, unknown>>;
+  readonly caller: {
+    readonly role: Role;
+    readonly agentId: string | null;
+    readonly projectId: string | null;
+  };
+  /** ms since the epoch at which it times out. */
+  readonly deadlineMs: number;
+  /** The service's config as a file, for `ACHERON_CALL_CONFIG_FILE`. */
+  readonly configFile: string | null;
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Aborts to cancel; the reason is the `FsError` to answer with. */
+  readonly signal: AbortSignal;
+  /** Live output, in order, as it comes. */
+  readonly onOutput: (stream: 'stdout' | 'stderr', chunk: Uint8Array) => void;
+}
+
+export type Outcome = Success | Failure;
+
+export interface Success {
+  readonly ok: true;
+  /** The result, one JSON document as the driver gave it (text already wrapped). */
+  readonly result: Uint8Array;
+  /** Null where there is no process. */
+  readonly exitCode: number | null;
+}
+
+export interface Failure {
+  readonly ok: false;
+  /** EIO, ETIMEDOUT or ECANCELED (EINVAL for a placeholder the payload does not fill). */
+  readonly error: FsError;
+  readonly exitCode: number | null;
+}

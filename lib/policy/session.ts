@@ -1,0 +1,36 @@
+import type { JsonValue } from '../core/index.js';
+
+export type Role = 'admin' | 'user';
+
+/**
+ * Who acts: an immutable snapshot of what a token proved. `agentId` comes from the token alone;
+ * `project` is the project that the session is attached to, with its policy as of now.
+ */
+export interface Session {
+  readonly id: string;
+  readonly role: Role;
+  readonly agentId: string | null;
+  readonly project: SessionProject | null;
+  /** True once the token, role or session was withdrawn: everything is denied. */
+  readonly revoked: boolean;
+}
+
+export interface SessionProject {
+  readonly id: string;
+  /** The session proved itself with the project's token. */
+  readonly verified: boolean;
+  /** The project has a token at all. */
+  readonly hasToken: boolean;
+  /** `access_policy`, as written; judged by `decide`, where the malformed denies. */
+  readonly accessPolicy: JsonValue | undefined;
+}
+
+/** A key for "the same caller": role, agent and project. Outcomes, jobs and `_key`s belong to it. */
+export function principalOf(session: Session): string {
+  return JSON.stringify([session.role, session.agentId, session.project?.id ?? null]);
+}
+
+/** A session of the machine's own, as a local mount has it. */
+export function localSession(role: Role, agentId: string | null = null, id = 'local'): Session {
+  return { id, role, agentId, project: null, revoked: false };
+}

@@ -1,0 +1,10 @@
+/**
+ * The one interface of the program: files, directories and symlinks that somebody serves. Bases that
+ * refuse what a node does not offer, walking, documents. Nothing here knows what a service is, and
+ * nothing here does I/O.
+ */
+export * from './bases.js';
+export * from './document.js';
+export * from './ino.js';
+export * from './types.js';
+export * from './walk.js';

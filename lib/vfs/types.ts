@@ -1,0 +1,180 @@
+import type { Emitter } from '../core/index.js';
+import type { Session } from '../policy/index.js';
+
+/** An answer now or later. Callers on the hot path look before they await. */
+export type Awaitable<T> = T | Promise<T>;
+
+/** On whose behalf a call is made, and how it is abandoned. One per request. */
+export interface Op {
+  readonly session: Session;
+  /**
+   * Aborts when the caller gives up (a signal that ends it, a lost connection), with an `FsError` as its
+   * reason. Doors may make it on first use: read it only where something can be waited for.
+   */
+  readonly signal: AbortSignal;
+  /** The process that calls, where the door can tell. */
+  readonly caller?: Caller;
+}
+
+export interface Caller {
+  readonly uid: number;
+  readonly gid: number;
+  readonly pid: number;
+}
+
+export type NodeKind = 'dir' | 'file' | 'symlink';
+
+/** What stat(2) tells. Times are nanoseconds since the epoch. `uid` and `gid` null: the mount's owner. */
+export interface Stat {
+  readonly ino: bigint;
+  readonly kind: NodeKind;
+  /** Permission bits alone (07777). They tell the truth for the session that asks. */
+  readonly mode: number;
+  readonly nlink: number;
+  readonly uid: number | null;
+  readonly gid: number | null;
+  readonly size: number;
+  /** 512-byte blocks; derived from `size` where absent. */
+  readonly blocks?: number;
+  readonly atimeNs: bigint;
+  readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
+}
+
+/**
+ * How long what a node says stays true:
+ * - `announced`: it changes only with a `Change`; caches may keep it until told.
+ * - `live`: it may differ at each look; nothing is kept, and each lookup is a node of its own.
+ * - `shared`: an ordinary file that others change behind our back; caches may keep it for a moment.
+ */
+export type Freshness = 'announced' | 'live' | 'shared';
+
+export interface NodeBase {
+  /** Stable while the thing exists, and the same at each path that shows it. */
+  readonly ino: bigint;
+  readonly freshness: Freshness;
+  stat(op: Op): Awaitable<Stat>;
+  setattr(change: AttrChange, op: Op): Awaitable<Stat>;
+  /** @throws FsError EACCES unless the session may do what `mask` (R_OK 4, W_OK 2, X_OK 1) asks. */
+  access(mask: number, op: Op): Awaitable<void>;
+  getxattr(name: string, op: Op): Awaitable<Uint8Array>;
+  setxattr(name: string, value: Uint8Array, flags: number, op: Op): Awaitable<void>;
+  listxattr(op: Op): Awaitable<readonly string[]>;
+  removexattr(name: string, op: Op): Awaitable<void>;
+  statfs(op: Op): Awaitable<StatFs>;
+}
+
+export interface DirNode extends NodeBase {
+  readonly kind: 'dir';
+  /** @throws FsError ENOENT when there is no such entry, or none that the session may know of. */
+  lookup(name: string, op: Op): Awaitable<Node>;
+  /** All entries but `.` and `..`, as of now, in a stable order. */
+  list(op: Op): Awaitable<readonly DirEntry[]>;
+  create(name: string, flags: OpenFlags, mode: number, op: Op): Awaitable<Created>;
+  mkdir(name: string, mode: number, op: Op): Awaitable<DirNode>;
+  unlink(name: string, op: Op): Awaitable<void>;
+  rmdir(name: string, op: Op): Awaitable<void>;
+  /** `flags` as renameat2(2): RENAME_NOREPLACE 1, RENAME_EXCHANGE 2. */
+  rename(name: string, toDir: DirNode, toName: string, flags: number, op: Op): Awaitable<void>;
+  link(target: Node, name: string, op: Op): Awaitable<Node>;
+  symlink(name: string, target: string, op: Op): Awaitable<SymlinkNode>;
+  fsync(op: Op): Awaitable<void>;
+}
+
+export interface FileNode extends NodeBase {
+  readonly kind: 'file';
+  open(flags: OpenFlags, op: Op): Awaitable<FileHandle>;
+}
+
+export interface SymlinkNode extends NodeBase {
+  readonly kind: 'symlink';
+  readlink(op: Op): Awaitable<string>;
+}
+
+export type Node = DirNode | FileNode | SymlinkNode;
+
+export interface DirEntry {
+  readonly name: string;
+  readonly ino: bigint;
+  readonly kind: NodeKind;
+  /** The node itself where it is at hand, which spares a door the lookup. */
+  readonly node?: Node;
+}
+
+export interface Created {
+  readonly node: FileNode;
+  readonly handle: FileHandle;
+}
+
+/** open(2) in words. At least one of `read` and `write` is set. */
+export interface OpenFlags {
+  readonly read: boolean;
+  readonly write: boolean;
+  readonly append: boolean;
+  readonly truncate: boolean;
+  /** O_EXCL, with create. */
+  readonly exclusive: boolean;
+}
+
+/** An open descriptor. Offsets and sizes are bytes, below 2^53. */
+export interface FileHandle {
+  /**
+   * True: bytes go straight to the caller, in its own sizes, and nothing is cached (live documents,
+   * control files, streams). False: the page cache may hold them.
+   */
+  readonly direct: boolean;
+  /** The attributes of what this descriptor shows: for a document those of its snapshot. */
+  stat(op: Op): Awaitable<Stat>;
+  setattr(change: AttrChange, op: Op): Awaitable<Stat>;
+  /** Up to `size` bytes from `at`; fewer only at the end. */
+  read(at: number, size: number, op: Op): Awaitable<Uint8Array>;
+  /** Takes all of `data`, or throws. Callers may reuse `data` once it has answered. */
+  write(at: number, data: Uint8Array, op: Op): Awaitable<number>;
+  /** A duplicate of the descriptor was closed; others may live on. */
+  flush(op: Op): Awaitable<void>;
+  fsync(dataOnly: boolean, op: Op): Awaitable<void>;
+  allocate(mode: number, at: number, length: number, op: Op): Awaitable<void>;
+  /** The last duplicate was closed. Nobody hears what it throws. */
+  release(): Awaitable<void>;
+}
+
+/** What is to change; what is absent stays. `now` for a time means the time of the change. */
+export interface AttrChange {
+  readonly mode?: number;
+  readonly uid?: number;
+  readonly gid?: number;
+  readonly size?: number;
+  readonly atimeNs?: bigint | 'now';
+  readonly mtimeNs?: bigint | 'now';
+}
+
+/** What statvfs(3) tells; sizes in blocks of `blockSize`. */
+export interface StatFs {
+  readonly blockSize: number;
+  readonly blocks: bigint;
+  readonly blocksFree: bigint;
+  readonly blocksAvailable: bigint;
+  readonly files: bigint;
+  readonly filesFree: bigint;
+  readonly nameMax: number;
+}
+
+/**
+ * What is no longer as it was, for those who keep copies. Emitted after the change is visible to new
+ * looks and before the writer that caused it is answered.
+ * - `data`: a file's content and attributes, or a directory's listing.
+ * - `attr`: attributes alone.
+ * - `entry`: the name `name` in the directory `ino` appeared, went, or means another node.
+ * - `all`: everything (the session's rights changed, a peer was lost).
+ */
+export type Change =
+  | { readonly what: 'data' | 'attr'; readonly ino: bigint }
+  | { readonly what: 'entry'; readonly ino: bigint; readonly name: string }
+  | { readonly what: 'all' };
+
+/** A tree of files with somebody behind it. Trees compose: a node of one may be the root of another. */
+export interface Vfs {
+  readonly root: DirNode;
+  readonly changes: Emitter<Change>;
+  close(): Promise<void>;
+}
