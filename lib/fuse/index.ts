@@ -1,0 +1,6 @@
+/**
+ * The doors to the kernel: one binding interface, and adapters that show a `Vfs` as a mounted directory.
+ * Negative errnos exist only here. Nothing here knows what a service is; nothing above knows what a FUSE
+ * request looks like.
+ */
+export * from './binding.js';
