@@ -1,0 +1,9 @@
+/**
+ * What travels between control plane, node and mount: envelopes, the messages as zod schemas, limits,
+ * error frames and the binary codec. Nothing here opens a socket or keeps state; `{code, message}` exists
+ * nowhere else, and decoding throws `ProtocolFault` alone.
+ */
+export * from './envelope.js';
+export * from './error-frames.js';
+export * from './limits.js';
+export * from './protocol-fault.js';
