@@ -3,6 +3,12 @@
  * error frames and the binary codec. Nothing here opens a socket or keeps state; `{code, message}` exists
  * nowhere else, and decoding throws `ProtocolFault` alone.
  */
+export * from './acheron/attributes.js';
+export * from './acheron/binary-frame.js';
+export * from './acheron/fs-messages.js';
+export * from './acheron/runtime-messages.js';
+export * from './acheron/session.js';
+export * from './acheron/tunnel-events.js';
 export * from './envelope.js';
 export * from './error-frames.js';
 export * from './limits.js';

@@ -1,0 +1,289 @@
+import { z } from 'zod';
+import {
+  wireAttributes,
+  wireBase64,
+  wireKind,
+  wireName,
+  wireNode,
+  wireNumber,
+  wirePath,
+  wireTimeNs,
+  wireUint64,
+} from './attributes.js';
+
+/** One file request: what must stand beside `payload`, and both payloads. */
+export interface FsMessage<Request extends z.ZodType = z.ZodType, Reply extends z.ZodType = z.ZodType> {
+  /** The root field that says what it is about; two: either of them. */
+  readonly root: readonly ('node' | 'h')[];
+  readonly request: Request;
+  readonly reply: Reply;
+  /** One line for the reference in `docs/PROTOCOL.md`. */
+  readonly about: string;
+}
+
+const message = <Request extends z.ZodType, Reply extends z.ZodType>(
+  root: FsMessage['root'],
+  about: string,
+  request: Request,
+  reply: Reply,
+): FsMessage<Request, Reply> => ({ root, about, request, reply });
+
+const nothing = z.object({});
+/** open(2) in Linux numbers (asm-generic), or in words; words win. */
+const openHow = { mode: z.enum(['r', 'w', 'rw']).optional(), flags: wireNumber.optional() };
+const opened = z.object({
+  handle: wireNumber,
+  mode: z.enum(['r', 'w', 'rw']),
+  direct: z.boolean().optional(),
+  fixed: z.boolean().optional(),
+  attr: wireAttributes.optional(),
+  data_b64: wireBase64.optional(),
+  eof: z.boolean().optional(),
+});
+const timeChange = z.union([z.literal('now'), wireTimeNs]);
+
+export const wireExport = z.object({
+  name: z.string(),
+  root: wireNumber,
+  ro: z.boolean(),
+  desc: z.string(),
+  source_kind: z.string(),
+  source_id: z.string(),
+  caps: z.array(z.string()),
+});
+
+export const wireCapabilities = z.object({
+  binary: z.boolean().optional(),
+  ordered_tags: z.boolean().optional(),
+  serves: z.boolean().optional(),
+});
+
+export const wireEntry = wireAttributes.partial().extend({
+  name: z.string(),
+  kind: wireKind,
+  ino: wireUint64.optional(),
+  node: wireNumber.optional(),
+});
+
+/** Every request `acheron.t_fs_<name>` and its reply `acheron.r_fs_<name>`. */
+export const FS_MESSAGES = {
+  hello: message(
+    [],
+    'must come first; says who speaks and what it can',
+    z.object({
+      protocol: z.string(),
+      proto: wireNumber,
+      auth_token: z.string().optional(),
+      node_id: z.string().optional(),
+      node_secret: z.string().optional(),
+      epoch: wireNumber.optional(),
+      instance: z.string().optional(),
+      capabilities: wireCapabilities.optional(),
+    }),
+    z.object({
+      protocol: z.string(),
+      proto: wireNumber,
+      instance: z.string().optional(),
+      capabilities: z.looseObject({
+        ...wireCapabilities.shape,
+        max_read_bytes: wireNumber.optional(),
+        max_write_bytes: wireNumber.optional(),
+      }),
+    }),
+  ),
+  exports: message(
+    [],
+    'exports and services, and where each begins',
+    nothing,
+    z.object({ exports: z.array(wireExport) }),
+  ),
+  lookup: message(
+    ['node'],
+    'the node called `name` in a directory, or at `path` below it',
+    z.object({ name: wireName.optional(), path: wirePath.optional() }),
+    wireNode.extend({ name: z.string() }),
+  ),
+  getattr: message(
+    ['node', 'h'],
+    'attributes of a node, or of what a handle shows',
+    nothing,
+    wireNode.partial({ node: true }),
+  ),
+  setattr: message(
+    ['node', 'h'],
+    'changes the attributes that are given',
+    z.object({
+      perm: wireNumber.optional(),
+      uid: wireNumber.optional(),
+      gid: wireNumber.optional(),
+      size: wireNumber.optional(),
+      atime_ns: timeChange.optional(),
+      mtime_ns: timeChange.optional(),
+    }),
+    wireNode.partial({ node: true }),
+  ),
+  readdirp: message(
+    ['node'],
+    'entries of a directory from `cookie` on (0: the beginning); with `plus`, attributes and nodes too',
+    z.object({ cookie: wireNumber.optional(), count: wireNumber.optional(), plus: z.boolean().optional() }),
+    z.object({ entries: z.array(wireEntry), next: wireNumber, eof: z.boolean() }),
+  ),
+  open: message(
+    ['node'],
+    'a handle; up to `inline` first bytes come with it',
+    z.object({ ...openHow, inline: wireNumber.optional() }),
+    opened,
+  ),
+  create: message(
+    ['node'],
+    'makes a file in a directory and opens it',
+    z.object({ name: wireName, perm: wireNumber.optional(), ...openHow }),
+    opened.extend({ node: wireNumber }),
+  ),
+  read: message(
+    ['h'],
+    'up to `count` bytes from `offset`; fewer at the end, or where one reply cannot hold more',
+    z.object({ offset: wireNumber, count: wireNumber }),
+    z.object({ data_b64: wireBase64.optional(), eof: z.boolean() }),
+  ),
+  write: message(
+    ['h'],
+    'takes all the bytes or fails',
+    z.object({ offset: wireNumber, data_b64: wireBase64.optional() }),
+    z.object({ count: wireNumber }),
+  ),
+  flush: message(
+    ['h'],
+    'a duplicate of the descriptor was closed: reports what is left to report',
+    nothing,
+    nothing,
+  ),
+  fsync: message(
+    ['h', 'node'],
+    'returns when what was written is safe',
+    z.object({ data_only: z.boolean().optional() }),
+    nothing,
+  ),
+  allocate: message(
+    ['h'],
+    'reserves space, as fallocate(2)',
+    z.object({ mode: wireNumber, offset: wireNumber, length: wireNumber }),
+    nothing,
+  ),
+  close: message(
+    ['h'],
+    'gives the handle back; reports what a flush would, where nothing was flushed since the last write',
+    nothing,
+    nothing,
+  ),
+  truncate: message(
+    ['node', 'h'],
+    'sets the size',
+    z.object({ size: wireNumber }),
+    wireNode.partial({ node: true }),
+  ),
+  mkdir: message(
+    ['node'],
+    'makes a directory',
+    z.object({ name: wireName, perm: wireNumber.optional() }),
+    wireNode,
+  ),
+  unlink: message(['node'], 'removes a name that is not a directory', z.object({ name: wireName }), nothing),
+  rmdir: message(['node'], 'removes a directory', z.object({ name: wireName }), nothing),
+  rename: message(
+    ['node'],
+    'moves `name` to `to_name` in the directory `to_node`; `flags` as renameat2(2)',
+    z.object({ name: wireName, to_node: wireNumber, to_name: wireName, flags: wireNumber.optional() }),
+    nothing,
+  ),
+  link: message(
+    ['node'],
+    'a further name for `target_node`',
+    z.object({ name: wireName, target_node: wireNumber }),
+    wireNode,
+  ),
+  symlink: message(['node'], 'makes a symlink', z.object({ name: wireName, target: wirePath }), wireNode),
+  readlink: message(['node'], 'where a symlink points', nothing, z.object({ target: z.string() })),
+  access: message(
+    ['node'],
+    'fails unless the session may do what `mask` (4 read, 2 write, 1 execute) asks',
+    z.object({ mask: wireNumber }),
+    nothing,
+  ),
+  statfs: message(
+    ['node'],
+    'size and free space, in blocks',
+    nothing,
+    z.object({
+      block_size: wireNumber,
+      blocks: wireUint64,
+      blocks_free: wireUint64,
+      blocks_available: wireUint64,
+      files: wireUint64,
+      files_free: wireUint64,
+      name_max: wireNumber,
+    }),
+  ),
+  getxattr: message(
+    ['node'],
+    'the value of an extended attribute',
+    z.object({ name: wirePath }),
+    z.object({ value_b64: wireBase64 }),
+  ),
+  setxattr: message(
+    ['node'],
+    'sets an extended attribute; `flags` as setxattr(2)',
+    z.object({ name: wirePath, value_b64: wireBase64, flags: wireNumber.optional() }),
+    nothing,
+  ),
+  listxattr: message(
+    ['node'],
+    'the names of the extended attributes',
+    nothing,
+    z.object({ names: z.array(z.string()) }),
+  ),
+  removexattr: message(['node'], 'removes an extended attribute', z.object({ name: wirePath }), nothing),
+  cancel: message(
+    [],
+    'abandons the request with the tag `oldtag`, which is still answered itself; `found` false: it was over',
+    z.object({ oldtag: wireNumber }),
+    z.object({ found: z.boolean() }),
+  ),
+  forget: message(
+    [],
+    'these node numbers will not be used again',
+    z.object({ nodes: z.array(wireNumber).max(100_000) }),
+    nothing,
+  ),
+} as const satisfies Record<string, FsMessage>;
+
+export type FsMessageName = keyof typeof FS_MESSAGES;
+export type FsRequest<Name extends FsMessageName> = z.infer<(typeof FS_MESSAGES)[Name]['request']>;
+export type FsReply<Name extends FsMessageName> = z.infer<(typeof FS_MESSAGES)[Name]['reply']>;
+export type WireExport = z.infer<typeof wireExport>;
+export type WireEntry = z.infer<typeof wireEntry>;
+
+const BY_TYPE = new Map<string, FsMessageName>(
+  (Object.keys(FS_MESSAGES) as FsMessageName[]).map((name) => [`acheron.t_fs_${name}`, name]),
+);
+
+/** Which file request a type is, if it is one that we know. */
+export function fsMessageOfType(type: string): FsMessageName | undefined {
+  return BY_TYPE.get(type);
+}
+
+/** Messages that are pushed: they have no tag and are not answered. */
+export const FS_EVENTS = {
+  e_fs_inval: {
+    about: 'what is known of a node is no longer true; `tree`: nor of anything below it',
+    payload: z.object({
+      node: wireNumber,
+      what: z.enum(['attr', 'data', 'all']),
+      tree: z.boolean().optional(),
+    }),
+  },
+  e_fs_inval_dir: {
+    about: 'a directory has other entries; `name` says which one, where it is just one',
+    payload: z.object({ dir: wireNumber, name: z.string().optional() }),
+  },
+} as const;

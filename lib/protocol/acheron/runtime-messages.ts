@@ -1,0 +1,13 @@
+import { z } from 'zod';
+
+/** The version of the runtime protocol, in `t_version`. */
+export const ACHERON_VERSION = 'acheron-1';
+/** The name and number of the file protocol, in `t_fs_hello`. */
+export const FS_PROTOCOL = 'unified-v2-fs';
+export const FS_PROTO = 2;
+/** The node number of a connection's root. */
+export const ROOT_NODE = 1;
+
+/** The payload of `r_attach`. */
+export const attachReply = z.object({ layout: z.string(), roots: z.array(z.string()) });
+export const LAYOUT = 'worldfs-v1';

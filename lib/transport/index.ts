@@ -1,0 +1,10 @@
+/**
+ * How messages get from one peer to another: one interface, `Transport`, with an in-memory pair and
+ * WebSockets behind it, and a `Reconnector` that keeps one alive. Nothing here looks into a message.
+ */
+export * from './memory-transport.js';
+export * from './reconnector.js';
+export * from './transport.js';
+export * from './ws-acceptor.js';
+export * from './ws-client.js';
+export * from './ws-transport.js';

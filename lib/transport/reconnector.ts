@@ -1,0 +1,127 @@
+import { Emitter, FsError, systemClock, type Clock } from '../core/index.js';
+import type { Transport } from './transport.js';
+
+export type ConnectionState =
+  | { readonly state: 'connecting'; readonly attempt: number }
+  | { readonly state: 'open'; readonly transport: Transport }
+  | { readonly state: 'backing-off'; readonly delayMs: number; readonly error: FsError }
+  | { readonly state: 'closed'; readonly error: FsError | null };
+
+export interface ReconnectorOptions {
+  /** Connects and does the handshake; what it answers is ready for use. */
+  readonly connect: (signal: AbortSignal) => Promise<Transport>;
+  /** The shortest and the longest wait before another attempt. */
+  readonly minDelayMs?: number;
+  readonly maxDelayMs?: number;
+  /** A connection that lasted this long makes the next wait short again. */
+  readonly stableAfterMs?: number;
+  /** True for a failure after which there is no point in trying again. Default: never. */
+  readonly isFinal?: (error: FsError) => boolean;
+  readonly clock?: Clock;
+  /** 0 to 1, for the jitter. */
+  readonly random?: () => number;
+}
+
+/**
+ * Keeps one connection: connects, and when it is lost connects again, forever, waiting longer each time
+ * and never in step with others (each wait is drawn between half the current step and the whole). Keeps
+ * the process alive until it is closed.
+ */
+export class Reconnector {
+  readonly states = new Emitter<ConnectionState>();
+  readonly #options: Required<ReconnectorOptions>;
+  #state: ConnectionState = { state: 'closed', error: null };
+  #failures = 0;
+  #attempt: AbortController | undefined;
+  #cancelWait: (() => void) | undefined;
+  #keepsProcess: NodeJS.Timeout | undefined;
+
+  constructor(options: ReconnectorOptions) {
+    this.#options = {
+      minDelayMs: 100,
+      maxDelayMs: 5000,
+      stableAfterMs: 1000,
+      isFinal: () => false,
+      clock: systemClock,
+      random: Math.random,
+      ...options,
+    };
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  /** Begins; does nothing where it has begun. */
+  start(): void {
+    if (this.#state.state === 'closed') this.#connect();
+  }
+
+  /** Does not wait out the present delay. */
+  retryNow(): void {
+    if (this.#state.state !== 'backing-off') return;
+    this.#cancelWait?.();
+    this.#connect();
+  }
+
+  /** Stops for good, closing what is open; `error` says why if it was not asked for. */
+  close(error: FsError | null = null): void {
+    if (this.#state.state === 'closed') return;
+    const before = this.#state;
+    this.#cancelWait?.();
+    this.#enter({ state: 'closed', error });
+    this.#attempt?.abort(error ?? new FsError('ECANCELED', 'The connection was closed.'));
+    if (before.state === 'open') before.transport.close();
+  }
+
+  #connect(): void {
+    const attempt = new AbortController();
+    this.#attempt = attempt;
+    this.#enter({ state: 'connecting', attempt: this.#failures + 1 });
+    this.#options.connect(attempt.signal).then(
+      (transport) => {
+        if (attempt.signal.aborted) transport.destroy();
+        else this.#opened(transport);
+      },
+      (thrown: unknown) => {
+        if (!attempt.signal.aborted) this.#failed(FsError.from(thrown));
+      },
+    );
+  }
+
+  #opened(transport: Transport): void {
+    const since = this.#options.clock.now();
+    transport.onClose(({ code, reason }) => {
+      if (this.#state.state !== 'open' || this.#state.transport !== transport) return;
+      if (this.#options.clock.now() - since >= this.#options.stableAfterMs) this.#failures = 0;
+      this.#failed(
+        new FsError('EHOSTDOWN', `The connection was lost (${code}${reason === '' ? '' : `: ${reason}`}).`),
+      );
+    });
+    this.#enter({ state: 'open', transport });
+  }
+
+  #failed(error: FsError): void {
+    if (this.#options.isFinal(error)) {
+      this.#enter({ state: 'closed', error });
+      return;
+    }
+    const { minDelayMs, maxDelayMs, random, clock } = this.#options;
+    const step = Math.min(maxDelayMs, minDelayMs * 2 ** Math.min(this.#failures, 30));
+    this.#failures++;
+    const delayMs = step / 2 + (step / 2) * random();
+    this.#cancelWait = clock.after(delayMs, () => this.#connect());
+    this.#enter({ state: 'backing-off', delayMs, error });
+  }
+
+  #enter(state: ConnectionState): void {
+    this.#state = state;
+    if (state.state === 'closed') {
+      clearInterval(this.#keepsProcess);
+      this.#keepsProcess = undefined;
+    } else {
+      this.#keepsProcess ??= setInterval(() => undefined, 2 ** 30);
+    }
+    this.states.emit(state);
+  }
+}

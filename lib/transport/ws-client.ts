@@ -1,0 +1,103 @@
+import { WebSocket, type ClientOptions } from 'ws';
+import { FsError } from '../core/index.js';
+import { WsTransport, type Keepalive } from './ws-transport.js';
+
+export interface WsClientOptions {
+  /** The token for `Authorization: Bearer`. */
+  readonly token?: string;
+  readonly maxMessageBytes: number;
+  /** How long the connection and its upgrade may take. */
+  readonly timeoutMs?: number;
+  readonly keepalive?: Keepalive;
+  /** Certificates to trust, PEM, beside the system's. */
+  readonly ca?: string;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Connects to a WebSocket server.
+ * @throws FsError EACCES when the server refuses us (401, 403), EHOSTDOWN when there is none or it does
+ *   not answer in time, EPROTO when what answers is no WebSocket server, ECANCELED when `signal` aborts.
+ */
+export function connectWs(url: string, options: WsClientOptions): Promise<WsTransport> {
+  const { token, maxMessageBytes, timeoutMs = 10_000, keepalive, ca, signal } = options;
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted === true) {
+      reject(FsError.from(signal.reason));
+      return;
+    }
+    const how: ClientOptions = {
+      perMessageDeflate: false,
+      maxPayload: maxMessageBytes,
+      handshakeTimeout: timeoutMs,
+      followRedirects: false,
+      ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }),
+      ...(ca === undefined ? {} : { ca }),
+    };
+    let socket: WebSocket;
+    try {
+      socket = new WebSocket(url, how);
+    } catch (thrown) {
+      reject(
+        new FsError('EINVAL', `${JSON.stringify(url)} is not a ws:// or wss:// address.`, { cause: thrown }),
+      );
+      return;
+    }
+    const abandon = (): void => {
+      settle();
+      socket.on('error', () => undefined);
+      socket.terminate();
+      reject(FsError.from(signal?.reason));
+    };
+    const fail = (error: FsError): void => {
+      settle();
+      // The close that follows may still emit errors; the first one is what happened.
+      socket.on('error', () => undefined);
+      socket.terminate();
+      reject(error);
+    };
+    const onError = (thrown: Error): void => fail(errorFromConnect(thrown, url));
+    const onRefused = (_request: unknown, response: { statusCode?: number }): void =>
+      fail(errorFromStatus(response.statusCode ?? 0, url));
+    const onOpen = (): void => {
+      settle();
+      resolve(new WsTransport(socket, keepalive));
+    };
+    const settle = (): void => {
+      signal?.removeEventListener('abort', abandon);
+      socket.off('error', onError).off('open', onOpen).off('unexpected-response', onRefused);
+    };
+    signal?.addEventListener('abort', abandon, { once: true });
+    socket.on('error', onError).on('open', onOpen).on('unexpected-response', onRefused);
+  });
+}
+
+function errorFromStatus(status: number, url: string): FsError {
+  if (status === 401 || status === 403)
+    return new FsError('EACCES', `${hostOf(url)} refused the connection (HTTP ${status}).`, {
+      hint: 'Check the token and the address.',
+    });
+  return new FsError(
+    status >= 500 || status === 429 ? 'EHOSTDOWN' : 'EPROTO',
+    `${hostOf(url)} answered HTTP ${status} instead of a WebSocket.`,
+  );
+}
+
+function errorFromConnect(thrown: Error, url: string): FsError {
+  const known = FsError.from(thrown);
+  const code = known.code === 'EIO' || known.code === 'ETIMEDOUT' ? 'EHOSTDOWN' : known.code;
+  return new FsError(code, `No connection to ${hostOf(url)}: ${thrown.message || code}.`, {
+    hint: 'Is it running, and is the address right?',
+    cause: thrown,
+  });
+}
+
+/** Scheme, host and port; never a query or a password. */
+function hostOf(url: string): string {
+  try {
+    const { protocol, host } = new URL(url);
+    return `${protocol}//${host}`;
+  } catch {
+    return 'the server';
+  }
+}

@@ -1,0 +1,112 @@
+import type { RawData, WebSocket } from 'ws';
+import { systemClock, type Clock } from '../core/index.js';
+import { BaseTransport } from './base-transport.js';
+import { CLOSE_LOST, CLOSE_NORMAL, type Message } from './transport.js';
+
+/** When a silent peer is given up. */
+export interface Keepalive {
+  /** A ping goes out this long after the last sign of life; 0 for never. */
+  readonly intervalMs: number;
+  /** It is cut when nothing came for this long after a ping. */
+  readonly timeoutMs: number;
+  readonly clock?: Clock;
+}
+
+export const DEFAULT_KEEPALIVE: Keepalive = { intervalMs: 10_000, timeoutMs: 10_000 };
+
+/** An open `WebSocket` of the `ws` package as a `Transport`. */
+export class WsTransport extends BaseTransport {
+  readonly #socket: WebSocket;
+  #stopKeepalive: (() => void) | undefined;
+  #alive = true;
+  readonly #onSent = (): void => this.left();
+
+  constructor(socket: WebSocket, keepalive: Keepalive = DEFAULT_KEEPALIVE) {
+    super();
+    this.#socket = socket;
+    socket.on('message', (data: RawData, isBinary: boolean) => {
+      this.#alive = true;
+      const bytes = bytesFromRaw(data);
+      this.deliver(isBinary ? bytes : bytes.toString('utf8'));
+    });
+    socket.on('pong', () => {
+      this.#alive = true;
+    });
+    socket.on('ping', () => {
+      this.#alive = true;
+    });
+    // What goes wrong on the socket (a bad frame, a reset) ends it: 'close' follows, with the code.
+    let failure = '';
+    socket.on('error', (error) => {
+      failure = error.message;
+    });
+    socket.on('close', (code, reason) => {
+      this.#stopKeepalive?.();
+      this.ended({ code, reason: reason.length > 0 ? reason.toString('utf8') : failure });
+    });
+    if (keepalive.intervalMs > 0) this.#watch(keepalive);
+  }
+
+  get open(): boolean {
+    return this.#socket.readyState === this.#socket.OPEN;
+  }
+
+  get bufferedBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  send(message: Message): void {
+    if (!this.open) return;
+    this.#socket.send(message, { binary: typeof message !== 'string', compress: false }, this.#onSent);
+  }
+
+  close(code = CLOSE_NORMAL, reason = ''): void {
+    if (!this.open) return;
+    this.#socket.close(
+      code,
+      Buffer.from(reason)
+        .subarray(0, 120)
+        .toString('utf8')
+        .replace(/\uFFFD+$/, ''),
+    );
+    this.left();
+  }
+
+  destroy(): void {
+    this.#stopKeepalive?.();
+    this.#socket.terminate();
+    this.ended({ code: CLOSE_LOST, reason: 'The connection was cut.' });
+  }
+
+  protected setFlowing(flowing: boolean): void {
+    if (flowing) this.#socket.resume();
+    else this.#socket.pause();
+  }
+
+  override pause(): void {
+    // While we do not read, silence is ours, not the peer's.
+    super.pause();
+    this.#alive = true;
+  }
+
+  #watch({ intervalMs, timeoutMs, clock = systemClock }: Keepalive): void {
+    const ping = (): void => {
+      if (this.#alive || this.#socket.isPaused) {
+        this.#alive = false;
+        if (this.open) this.#socket.ping();
+        this.#stopKeepalive = clock.after(timeoutMs, () => {
+          if (!this.#alive && !this.#socket.isPaused) this.destroy();
+          else this.#stopKeepalive = clock.after(intervalMs, ping);
+        });
+        return;
+      }
+      this.destroy();
+    };
+    this.#stopKeepalive = clock.after(intervalMs, ping);
+  }
+}
+
+function bytesFromRaw(data: RawData): Buffer {
+  if (Buffer.isBuffer(data)) return data;
+  return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
+}

@@ -1,0 +1,97 @@
+import { createServer } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
+import t from 'tap';
+import type { CloseReason, Transport } from '../../lib/transport/index.js';
+import { connectWs } from '../../lib/transport/index.js';
+import { listenWs } from '../support/ws-pair.js';
+
+const options = { maxMessageBytes: 1024 };
+const ended = (transport: Transport): Promise<CloseReason> =>
+  new Promise((resolve) => transport.onClose(resolve));
+
+t.test('a message above the limit closes the connection with 1009, and the server goes on', async (t) => {
+  const accepted: Transport[] = [];
+  const listener = await listenWs((transport) => {
+    accepted.push(transport);
+    transport.receive((message) => transport.send(message));
+  }, 1024);
+  t.teardown(() => listener.close());
+  const hostile = await connectWs(listener.url, options);
+  hostile.send('x'.repeat(2000));
+  t.equal((await ended(hostile)).code, 1009);
+  const valid = await connectWs(listener.url, options);
+  const echo = new Promise((resolve) => valid.receive(resolve));
+  valid.send('hello');
+  t.equal(await echo, 'hello');
+  valid.destroy();
+});
+
+t.test('a peer that falls silent is given up', async (t) => {
+  const keepalive = { intervalMs: 20, timeoutMs: 40 };
+  const silent = createServer();
+  silent.on('upgrade', (request, socket) => {
+    void import('node:crypto').then(({ createHash }) => {
+      const accept = createHash('sha1')
+        .update(`${String(request.headers['sec-websocket-key'])}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+        .digest('base64');
+      socket.write(
+        `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+      );
+    });
+  });
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => {
+    silent.closeAllConnections();
+    silent.close();
+  });
+  const client = await connectWs(`ws://127.0.0.1:${(silent.address() as AddressInfo).port}`, {
+    ...options,
+    keepalive,
+  });
+  const waiting = setInterval(() => undefined, 1000);
+  t.equal((await ended(client)).code, 1006);
+  clearInterval(waiting);
+});
+
+t.test('a connection that is refused says why by its errno', async (t) => {
+  const server = createServer();
+  server.on('upgrade', (request, socket) => {
+    const status = Number(request.url?.slice(1));
+    socket.end(`HTTP/1.1 ${status} No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const url = `ws://127.0.0.1:${port}/`;
+  await t.rejects(connectWs(`${url}401`, options), { code: 'EACCES' });
+  await t.rejects(connectWs(`${url}403`, options), { code: 'EACCES' });
+  await t.rejects(connectWs(`${url}404`, options), { code: 'EPROTO' });
+  await t.rejects(connectWs(`${url}503`, options), { code: 'EHOSTDOWN' });
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+  const refused = await connectWs(url, { ...options, token: 'sesame' }).catch((thrown: unknown) => thrown);
+  t.match(refused, { code: 'EHOSTDOWN' });
+  t.notMatch((refused as Error).message, /sesame/);
+  await t.rejects(connectWs(url, options), { code: 'EHOSTDOWN' });
+  await t.rejects(connectWs('http//nowhere', options), { code: 'EINVAL' });
+  const abort = new AbortController();
+  abort.abort();
+  await t.rejects(connectWs(url, { ...options, signal: abort.signal }), { code: 'ECANCELED' });
+});
+
+t.test('bytes that are no WebSocket frames end that connection alone', async (t) => {
+  const listener = await listenWs((transport) => transport.receive((message) => transport.send(message)));
+  t.teardown(() => listener.close());
+  const { hostname, port } = new URL(listener.url);
+  const raw = connect(Number(port), hostname);
+  raw.write(
+    'GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+  );
+  await new Promise((resolve) => raw.once('data', resolve));
+  raw.write(Buffer.alloc(64, 0xff));
+  await new Promise((resolve) => raw.once('close', resolve));
+  const valid = await connectWs(listener.url, options);
+  const echo = new Promise((resolve) => valid.receive(resolve));
+  valid.send('still here');
+  t.equal(await echo, 'still here');
+  valid.destroy();
+});
