@@ -1,0 +1,162 @@
+// yardstick: a small filesystem in memory on libfuse3's low-level interface, to measure others against.
+// It does as little per request as a filesystem in C can, and caches nothing in the kernel (attribute
+// and entry timeouts 0), unless run with --cache.
+//
+//   yardstick [--cache] [-s] [-f] MOUNTPOINT      (-s: one thread)
+//
+//   /doc       1 KiB, read through the page cache
+//   /live      1 KiB, direct I/O; takes writes and forgets them
+//   /big       64 MiB of zeros, through the page cache
+//   /bigdirect the same, direct I/O
+//   /many      a directory of 1,000 empty files
+#define FUSE_USE_VERSION 312
+#include <errno.h>
+#include <fuse_lowlevel.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { ROOT = FUSE_ROOT_ID, DOC, LIVE, BIG, BIG_DIRECT, MANY, FIRST, COUNT = 1000 };
+
+static const char *const NAMES[] = {[DOC] = "doc", [LIVE] = "live", [BIG] = "big", [BIG_DIRECT] = "bigdirect", [MANY] = "many"};
+static const size_t BIG_SIZE = 64u << 20;
+static double timeout_seconds = 0;
+static char zeros[1 << 20];
+
+static bool attributes(fuse_ino_t ino, struct stat *s) {
+  memset(s, 0, sizeof *s);
+  s->st_ino = ino;
+  if (ino == ROOT || ino == MANY) {
+    s->st_mode = S_IFDIR | 0755;
+    s->st_nlink = 2;
+    return true;
+  }
+  if (ino > MANY && ino >= FIRST + COUNT) return false;
+  s->st_mode = S_IFREG | 0666;
+  s->st_nlink = 1;
+  s->st_size = ino == DOC || ino == LIVE ? 1024 : ino == BIG || ino == BIG_DIRECT ? (off_t)BIG_SIZE : 0;
+  s->st_mtime = 1700000000;
+  return true;
+}
+
+static fuse_ino_t find(fuse_ino_t parent, const char *name) {
+  if (parent == ROOT) {
+    for (fuse_ino_t ino = DOC; ino <= MANY; ino++)
+      if (strcmp(name, NAMES[ino]) == 0) return ino;
+    return 0;
+  }
+  unsigned number;
+  if (parent != MANY || sscanf(name, "f%u", &number) != 1 || number >= COUNT) return 0;
+  return FIRST + number;
+}
+
+static bool entry_of(fuse_ino_t ino, struct fuse_entry_param *entry) {
+  memset(entry, 0, sizeof *entry);
+  entry->ino = ino;
+  entry->attr_timeout = entry->entry_timeout = timeout_seconds;
+  return ino != 0 && attributes(ino, &entry->attr);
+}
+
+static void ys_lookup(fuse_req_t req, fuse_ino_t parent, const char *name) {
+  struct fuse_entry_param entry;
+  if (entry_of(find(parent, name), &entry)) fuse_reply_entry(req, &entry);
+  else fuse_reply_err(req, ENOENT);
+}
+
+static void ys_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *file) {
+  (void)file;
+  struct stat s;
+  if (attributes(ino, &s)) fuse_reply_attr(req, &s, timeout_seconds);
+  else fuse_reply_err(req, ENOENT);
+}
+
+static void ys_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *change, int what, struct fuse_file_info *file) {
+  (void)change, (void)what;
+  ys_getattr(req, ino, file);
+}
+
+static void ys_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *file) {
+  file->direct_io = ino == LIVE || ino == BIG_DIRECT;
+  file->keep_cache = timeout_seconds > 0 && !file->direct_io;
+  fuse_reply_open(req, file);
+}
+
+static void ys_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t at, struct fuse_file_info *file) {
+  (void)file;
+  struct stat s;
+  attributes(ino, &s);
+  size_t left = at < s.st_size ? (size_t)(s.st_size - at) : 0;
+  if (size > left) size = left;
+  fuse_reply_buf(req, zeros, size < sizeof zeros ? size : sizeof zeros);
+}
+
+static void ys_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t at, struct fuse_file_info *file) {
+  (void)ino, (void)data, (void)at, (void)file;
+  fuse_reply_write(req, size);
+}
+
+static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t at, bool plus) {
+  off_t last = ino == ROOT ? MANY - DOC + 1 : ino == MANY ? COUNT : 0;
+  char *buffer = malloc(size);
+  size_t used = 0;
+  for (off_t i = at; i < last; i++) {
+    char name[32];
+    struct fuse_entry_param entry;
+    fuse_ino_t child = ino == ROOT ? DOC + (fuse_ino_t)i : FIRST + (fuse_ino_t)i;
+    if (ino == ROOT) snprintf(name, sizeof name, "%s", NAMES[child]);
+    else snprintf(name, sizeof name, "f%u", (unsigned)i);
+    entry_of(child, &entry);
+    size_t need = plus ? fuse_add_direntry_plus(req, buffer + used, size - used, name, &entry, i + 1)
+                       : fuse_add_direntry(req, buffer + used, size - used, name, &entry.attr, i + 1);
+    if (need > size - used) break;
+    used += need;
+  }
+  fuse_reply_buf(req, buffer, used);
+  free(buffer);
+}
+
+static void ys_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t at, struct fuse_file_info *file) {
+  (void)file;
+  list(req, ino, size, at, false);
+}
+
+static void ys_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t at, struct fuse_file_info *file) {
+  (void)file;
+  list(req, ino, size, at, true);
+}
+
+static const struct fuse_lowlevel_ops OPS = {
+    .lookup = ys_lookup, .getattr = ys_getattr, .setattr = ys_setattr, .open = ys_open,
+    .read = ys_read,     .write = ys_write,     .readdir = ys_readdir, .readdirplus = ys_readdirplus,
+};
+
+int main(int argc, char **argv) {
+  if (argc > 1 && strcmp(argv[1], "--cache") == 0) {
+    timeout_seconds = 3600;
+    argv[1] = argv[0];
+    argc--, argv++;
+  }
+  struct fuse_args args = FUSE_ARGS_INIT(argc, argv);
+  struct fuse_cmdline_opts options;
+  if (fuse_parse_cmdline(&args, &options) != 0 || options.mountpoint == NULL) return 2;
+  struct fuse_session *session = fuse_session_new(&args, &OPS, sizeof OPS, NULL);
+  if (session == NULL) return 1;
+  if (fuse_set_signal_handlers(session) != 0 || fuse_session_mount(session, options.mountpoint) != 0) return 1;
+  puts("ready");
+  fflush(stdout);
+  int failed;
+  if (options.singlethread) {
+    failed = fuse_session_loop(session);
+  } else {
+    struct fuse_loop_config *config = fuse_loop_cfg_create();
+    failed = fuse_session_loop_mt(session, config);
+    fuse_loop_cfg_destroy(config);
+  }
+  fuse_session_unmount(session);
+  fuse_remove_signal_handlers(session);
+  fuse_session_destroy(session);
+  fuse_opt_free_args(&args);
+  return failed < 0;
+}

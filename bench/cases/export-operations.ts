@@ -1,0 +1,76 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { startAcheron } from '../acheron.js';
+import { CannotRun, type Bench, type BenchCase, type Row } from '../bench.js';
+import { closeDoors, freshDir, openDoors } from '../doors.js';
+import { interleave, medians } from '../interleave.js';
+import { serve, type Served } from '../served.js';
+import { runLoad } from '../tools.js';
+
+const OPERATIONS = [
+  { what: 'read 64 MiB', load: 'stream', file: 'big', unit: 'MB/s', aim: '>= 0.8x' },
+  { what: 'write 64 MiB', load: 'append', file: 'written%d', unit: 'MB/s', aim: '>= 0.8x' },
+  { what: 'create+write+stat+unlink', load: 'create', file: '.', unit: '/s', aim: '>= 0.5x' },
+  { what: 'open+read 1 K+close', load: 'read', file: 'small', unit: '/s' },
+];
+
+export const exportOperations: BenchCase = {
+  name: 'export-operations',
+  title: 'a directory exported by the FS provider, against a passthrough in C on libfuse3',
+  async run(bench) {
+    const tools = await bench.tools();
+    const doors = await openDoors(
+      bench,
+      new Map([
+        ['C', () => passthrough(bench)],
+        ['export', () => exported(bench)],
+      ]),
+    );
+    try {
+      const rows: Row[] = [];
+      for (const clients of [1, 4])
+        for (const { what, load, file, unit, aim } of OPERATIONS) {
+          bench.say(`${what}, ${clients}`);
+          const turns = [...doors].map(([name, { dir }]): [string, () => Promise<number>] => [
+            name,
+            async () => {
+              const figures = await runLoad(tools, load, join(dir, file), clients, bench.seconds);
+              return unit === 'MB/s' ? figures.bytes_per_second / 1e6 : figures.per_second;
+            },
+          ]);
+          rows.push({
+            what: `${what}, ${clients} client${clients === 1 ? '' : 's'}`,
+            unit,
+            better: 'more',
+            values: medians(await interleave(new Map(turns), bench.rounds)),
+            baseline: 'C',
+            ...(aim === undefined ? {} : { aim }),
+          });
+        }
+      return rows;
+    } finally {
+      await closeDoors(doors);
+    }
+  },
+};
+
+async function passthrough(bench: Bench): Promise<Served> {
+  const tools = await bench.tools();
+  if (tools.passthrough === null) throw new CannotRun(tools.withoutFuse ?? 'it was not built');
+  const dir = freshDir(bench);
+  return serve(dir, tools.passthrough, [await source(bench), '-f', dir]);
+}
+
+async function exported(bench: Bench): Promise<Served> {
+  const up = await startAcheron(bench, '--export', `bench=${await source(bench)}:rw`);
+  return { ...up, dir: join(up.dir, 'nodes/local/fs/bench') };
+}
+
+/** A directory with what the operations read. */
+async function source(bench: Bench): Promise<string> {
+  const dir = `${freshDir(bench)}-source`;
+  await mkdir(dir);
+  await writeFile(join(dir, 'big'), Buffer.alloc(64 * 1024 * 1024));
+  await writeFile(join(dir, 'small'), Buffer.alloc(1024));
+  return dir;
+}

@@ -1,0 +1,46 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { servicesIn, startAcheron } from '../acheron.js';
+import type { BenchCase } from '../bench.js';
+import { runLoad } from '../tools.js';
+
+const CLOCK_TICKS_PER_SECOND = 100;
+const IDLE_SECONDS = 10;
+
+export const footprint: BenchCase = {
+  name: 'footprint',
+  title: 'memory and idle work of `acheron up` with the bundled services',
+  async run(bench) {
+    const tools = await bench.tools();
+    const up = await startAcheron(bench);
+    try {
+      const started = await residentMebibytes(up.pid);
+      const before = await cpuSeconds(up.pid);
+      bench.say(`idle for ${IDLE_SECONDS} s`);
+      await pause(IDLE_SECONDS * 1000);
+      const idlePercent = ((await cpuSeconds(up.pid)) - before) * (100 / IDLE_SECONDS);
+      await runLoad(tools, 'read', join(servicesIn(up.dir), 'echo/status.json'), 16, 5);
+      const loaded = await residentMebibytes(up.pid);
+      return [
+        { what: 'resident, just started', unit: 'MiB', better: 'less', values: { up: started } },
+        { what: 'resident, after 5 s of 16 readers', unit: 'MiB', better: 'less', values: { up: loaded } },
+        { what: 'CPU when idle', unit: '% of a core', better: 'less', values: { up: idlePercent } },
+      ];
+    } finally {
+      await up.stop();
+    }
+  },
+};
+
+async function residentMebibytes(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1024;
+}
+
+/** User and system time: fields 14 and 15 of proc_pid_stat(5), after the name in parentheses. */
+async function cpuSeconds(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND;
+}

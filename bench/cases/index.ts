@@ -1,0 +1,18 @@
+import type { BenchCase } from '../bench.js';
+import { cachedOperations } from './cached-operations.js';
+import { exportOperations } from './export-operations.js';
+import { fileOperations } from './file-operations.js';
+import { footprint } from './footprint.js';
+import { invocation } from './invocation.js';
+import { manifestChange } from './manifest-change.js';
+import { startUp } from './start-up.js';
+
+export const cases: readonly BenchCase[] = [
+  fileOperations,
+  cachedOperations,
+  invocation,
+  startUp,
+  footprint,
+  manifestChange,
+  exportOperations,
+];

@@ -1,0 +1,61 @@
+import { join } from 'node:path';
+import { CannotRun, type Bench } from './bench.js';
+import { bindings } from './bindings.js';
+import { serve, type Served } from './served.js';
+
+/** Filesystems to compare, all mounted at once, by name; those that cannot take part are told by `say`. */
+export type Doors = ReadonlyMap<string, Served>;
+
+/** Mounts what `starts` names; what cannot start is named with its reason and left out. */
+export async function openDoors(
+  bench: Bench,
+  starts: ReadonlyMap<string, () => Promise<Served>>,
+): Promise<Doors> {
+  const doors = new Map<string, Served>();
+  for (const [name, start] of starts) {
+    try {
+      doors.set(name, await start());
+    } catch (error) {
+      if (!(error instanceof CannotRun)) {
+        await closeDoors(doors);
+        throw error;
+      }
+      bench.say(`${name} cannot take part: ${error.message}`);
+    }
+  }
+  return doors;
+}
+
+export async function closeDoors(doors: Doors): Promise<void> {
+  for (const door of doors.values()) await door.stop();
+}
+
+let mounts = 0;
+
+/** A new directory to mount on. */
+export function freshDir(bench: Bench): string {
+  return join(bench.folder, `mount-${mounts++}`);
+}
+
+/** bench/c/yardstick.c, in C on libfuse3. */
+export async function startYardstick(bench: Bench, ...flags: readonly string[]): Promise<Served> {
+  const tools = await bench.tools();
+  if (tools.yardstick === null) throw new CannotRun(tools.withoutFuse ?? 'it was not built');
+  const dir = freshDir(bench);
+  return serve(dir, tools.yardstick, [...flags, '-f', dir]);
+}
+
+/** The same tree through each binding of this build. */
+export function bindingStarts(
+  bench: Bench,
+  freshness: 'live' | 'announced',
+): [string, () => Promise<Served>][] {
+  return bindings().map(({ name }) => [
+    name,
+    () => {
+      const dir = freshDir(bench);
+      const program = join(import.meta.dirname, 'serve-memory.js');
+      return serve(dir, process.execPath, [program, name, freshness, dir]);
+    },
+  ]);
+}

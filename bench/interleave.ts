@@ -1,0 +1,33 @@
+/**
+ * Lets each contender have its turn in every round, so that a slow moment of the machine hits all of them
+ * alike; the order shifts by one each round. Answers all figures by contender.
+ */
+export async function interleave(
+  contenders: ReadonlyMap<string, () => Promise<number>>,
+  rounds: number,
+): Promise<Map<string, number[]>> {
+  const names = [...contenders.keys()];
+  const figures = new Map(names.map((name) => [name, [] as number[]]));
+  for (let round = 0; round < rounds; round++) {
+    for (let turn = 0; turn < names.length; turn++) {
+      const name = names[(round + turn) % names.length]!;
+      figures.get(name)!.push(await contenders.get(name)!());
+    }
+  }
+  return figures;
+}
+
+export function median(figures: readonly number[]): number {
+  return quantile(figures, 0.5);
+}
+
+/** The figure below which the share `q` of them lies. */
+export function quantile(figures: readonly number[], q: number): number {
+  const sorted = figures.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? NaN;
+}
+
+/** The medians, ready for a `Row`. */
+export function medians(figures: ReadonlyMap<string, readonly number[]>): Record<string, number> {
+  return Object.fromEntries([...figures].map(([name, list]) => [name, median(list)]));
+}

@@ -1,0 +1,114 @@
+import { Emitter, FsError } from '../lib/core/index.js';
+import {
+  BaseFile,
+  ReadOnlyDir,
+  ReadOnlyHandle,
+  documentStat,
+  newIno,
+  type Change,
+  type DirEntry,
+  type FileHandle,
+  type FileNode,
+  type Freshness,
+  type Node,
+  type OpenFlags,
+  type Stat,
+  type Vfs,
+} from '../lib/vfs/index.js';
+
+const MTIME_NS = 1_700_000_000_000_000_000n;
+const zeros = Buffer.alloc(1024 * 1024);
+
+/** The same files as bench/c/yardstick.c: each request costs the tree as little as possible. */
+export function memoryVfs(freshness: Freshness): Vfs {
+  const many = new Map<string, Node>();
+  for (let i = 0; i < 1000; i++) many.set(`f${i}`, new Zeros(0, freshness));
+  const root = new Map<string, Node>([
+    ['doc', new Zeros(1024, 'announced')],
+    ['live', new Zeros(1024, 'live')],
+    ['big', new Zeros(64 * 1024 * 1024, 'announced')],
+    ['bigdirect', new Zeros(64 * 1024 * 1024, 'live')],
+    ['many', new FixedDir(many, freshness)],
+  ]);
+  return {
+    root: new FixedDir(root, 'announced'),
+    changes: new Emitter<Change>(),
+    close: async () => undefined,
+  };
+}
+
+class FixedDir extends ReadOnlyDir {
+  readonly ino = newIno();
+  override readonly freshness: Freshness;
+  readonly #nodes: ReadonlyMap<string, Node>;
+  readonly #entries: readonly DirEntry[];
+  readonly #stat: Stat;
+
+  constructor(nodes: ReadonlyMap<string, Node>, freshness: Freshness) {
+    super();
+    this.#nodes = nodes;
+    this.freshness = freshness;
+    this.#entries = [...nodes].map(([name, node]) => ({ name, ino: node.ino, kind: node.kind, node }));
+    const file = documentStat(this.ino, 0o755, { bytes: zeros.subarray(0, 0), mtimeNs: MTIME_NS });
+    this.#stat = { ...file, kind: 'dir', nlink: 2 };
+  }
+
+  stat(): Stat {
+    return this.#stat;
+  }
+
+  lookup(name: string): Node {
+    const node = this.#nodes.get(name);
+    if (node === undefined) throw new FsError('ENOENT', `There is no ${JSON.stringify(name)}.`);
+    return node;
+  }
+
+  list(): readonly DirEntry[] {
+    return this.#entries;
+  }
+}
+
+/** A file of zeros that takes writes and forgets them. */
+class Zeros extends BaseFile implements FileNode {
+  readonly ino = newIno();
+  override readonly freshness: Freshness;
+  readonly #stat: Stat;
+
+  constructor(size: number, freshness: Freshness) {
+    super();
+    this.freshness = freshness;
+    const empty = documentStat(this.ino, 0o666, { bytes: zeros.subarray(0, 0), mtimeNs: MTIME_NS });
+    this.#stat = { ...empty, size };
+  }
+
+  stat(): Stat {
+    return this.#stat;
+  }
+
+  open(_flags: OpenFlags): FileHandle {
+    return new ZerosHandle(this.#stat, this.freshness === 'live');
+  }
+}
+
+class ZerosHandle extends ReadOnlyHandle {
+  override readonly direct: boolean;
+  readonly #stat: Stat;
+
+  constructor(stat: Stat, direct: boolean) {
+    super();
+    this.#stat = stat;
+    this.direct = direct;
+  }
+
+  stat(): Stat {
+    return this.#stat;
+  }
+
+  read(at: number, size: number): Uint8Array {
+    return zeros.subarray(0, Math.max(0, Math.min(size, this.#stat.size - at, zeros.length)));
+  }
+
+  override write(_at: number, data: Uint8Array): number {
+    return data.length;
+  }
+}
