@@ -1,0 +1,45 @@
+import { decide, type Action, type Decision, type ServiceFacts, type Session } from '../policy/index.js';
+import type { NodeRecord } from './store/nodes.js';
+import type { Projects } from './store/projects.js';
+import type { CatalogService } from './store/service-delta.js';
+
+/** Asks `decide` on behalf of the catalog. Whatever lists, counts or tells of services goes through here. */
+export class Access {
+  readonly #projects: Projects;
+
+  constructor(projects: Projects) {
+    this.#projects = projects;
+  }
+
+  factsOf(node: NodeRecord, service: CatalogService): ServiceFacts {
+    return {
+      nodeId: node.nodeId,
+      serviceId: service.serviceId,
+      permissions: Object.hasOwn(service.descriptor, 'permissions')
+        ? service.descriptor['permissions']
+        : undefined,
+      nodeProjects: this.#projects.naming(node.nodeId),
+    };
+  }
+
+  decide(session: Session, node: NodeRecord, service: CatalogService, action: Action): Decision {
+    return decide(session, this.factsOf(node, service), action);
+  }
+
+  /** The services of a node that the session may know of. */
+  visibleServices(session: Session, node: NodeRecord): CatalogService[] {
+    return [...node.services.values()].filter(
+      (service) => this.decide(session, node, service, 'observe').allow,
+    );
+  }
+
+  /** Users know a node by what it shows them; admins know all. */
+  seesNode(session: Session, node: NodeRecord): boolean {
+    if (session.revoked) return false;
+    if (session.role === 'admin') return true;
+    for (const service of node.services.values()) {
+      if (this.decide(session, node, service, 'observe').allow) return true;
+    }
+    return false;
+  }
+}

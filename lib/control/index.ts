@@ -1,0 +1,16 @@
+/**
+ * The control plane: who is who, which nodes there are, what they offer, what happened. One store of many
+ * concerns (`store/`), a server that speaks the protocol's control channel over it, and the client of the
+ * same. Files travel through here, but what they are is not known here: no driver, no service, no tree.
+ */
+export * from './access.js';
+export * from './store/audit.js';
+export * from './store/events.js';
+export * from './store/nodes.js';
+export * from './store/pairing.js';
+export * from './store/projects.js';
+export * from './store/service-delta.js';
+export * from './store/sessions.js';
+export * from './store/store.js';
+export * from './store/tokens.js';
+export * from './store/views.js';

@@ -1,0 +1,73 @@
+import { Emitter, type Clock, type JsonObject } from '../../core/index.js';
+import type { ControlDatabase, Row } from './database.js';
+import { newPublicId } from './secrets.js';
+
+/** One line of the audit log. */
+export interface AuditRecord extends JsonObject {
+  /** Who recorded it: `control`, or a node's id. */
+  readonly origin: string;
+  /** Unique for its origin, so that a spooled record sent twice is kept once. */
+  readonly record_id: string;
+  readonly timestamp_ms: number;
+  /** What was tried: a message type, `invoke`, `control/enable` … */
+  readonly act: string;
+  /** `ok`, `denied`, `error` … */
+  readonly outcome: string;
+}
+
+export type AuditEntry = AuditRecord & { readonly audit_id: number };
+
+/** Append-only: the database itself refuses to change or remove a record. */
+export class AuditLog {
+  readonly appended = new Emitter<AuditEntry>();
+  readonly #db: ControlDatabase;
+  readonly #clock: Clock;
+
+  constructor(db: ControlDatabase, clock: Clock) {
+    this.#db = db;
+    this.#clock = clock;
+  }
+
+  /** Records an act of the control plane's own. Throws when it cannot: then the act must not happen. */
+  record(facts: JsonObject & { readonly act: string; readonly outcome: string }): void {
+    this.append([{ ...facts, origin: 'control', record_id: newPublicId(), timestamp_ms: this.#clock.now() }]);
+  }
+
+  /** Takes records made elsewhere, each once. Returns how many were new. */
+  append(records: readonly AuditRecord[]): number {
+    return this.#db.change(() => {
+      let added = 0;
+      for (const record of records) {
+        added += this.#db.run(
+          'INSERT INTO audit (origin, record_id, timestamp_ms, record) VALUES (?,?,?,?) ON CONFLICT DO NOTHING',
+          record.origin,
+          record.record_id,
+          record.timestamp_ms,
+          JSON.stringify(record),
+        );
+      }
+      if (added > 0 && this.appended.size > 0) {
+        const entries = this.tail(added);
+        this.#db.afterChange(() => entries.forEach((entry) => this.appended.emit(entry)));
+      }
+      return added;
+    });
+  }
+
+  /** The newest `limit` records, oldest first; with `afterId`, the oldest `limit` that follow it. */
+  tail(limit: number, afterId?: number): AuditEntry[] {
+    const rows =
+      afterId === undefined
+        ? this.#db.all('SELECT audit_id, record FROM audit ORDER BY audit_id DESC LIMIT ?', limit).reverse()
+        : this.#db.all(
+            'SELECT audit_id, record FROM audit WHERE audit_id > ? ORDER BY audit_id LIMIT ?',
+            afterId,
+            limit,
+          );
+    return rows.map(entryFromRow);
+  }
+}
+
+function entryFromRow(row: Row): AuditEntry {
+  return { audit_id: row['audit_id'] as number, ...(JSON.parse(row['record'] as string) as AuditRecord) };
+}

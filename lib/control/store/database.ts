@@ -1,0 +1,183 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, closeSync, copyFileSync, existsSync, fsyncSync, openSync, readSync } from 'node:fs';
+import Database from 'libsql';
+import { FsError } from '../../core/index.js';
+import { FileLock } from './file-lock.js';
+import { FORMAT, MIGRATIONS, versionFromNumber, VERSION_NUMBER } from './migrations.js';
+
+export type SqlValue = string | number | Buffer | null;
+export type Row = Readonly<Record<string, SqlValue>>;
+
+/**
+ * The one SQLite file of a control plane. Every acknowledged change is on disk (WAL, synchronous=FULL)
+ * before `change` returns. A second control plane on the same file is refused.
+ */
+export class ControlDatabase {
+  readonly #db: Database.Database;
+  readonly #lock: FileLock;
+  readonly #statements = new Map<string, Database.Statement>();
+  readonly #beforeCommit: (() => void)[] = [];
+  readonly #onRollback: (() => void)[] = [];
+  #after: (() => void)[] | undefined;
+  #poisoned = false;
+
+  /** @throws FsError EBUSY when another process holds it, EINVAL when a newer release wrote it. */
+  constructor(path: string) {
+    const found = existsSync(path) ? formatOfFile(path) : undefined;
+    if (found !== undefined && found.format > FORMAT) {
+      throw new FsError('EINVAL', `${path} has format ${found.format}; this release reads up to ${FORMAT}.`, {
+        hint: `Use Acheron ${versionFromNumber(found.needs)} or later. The file was left as it is.`,
+        path,
+      });
+    }
+    const lock = FileLock.tryAcquire(`${path}.lock`);
+    if (lock === undefined) {
+      throw new FsError('EBUSY', `${path} is in use by another control plane.`, {
+        hint: 'Stop the other one, or choose another --state-dir.',
+        path,
+      });
+    }
+    this.#lock = lock;
+    chmodSync(`${path}.lock`, 0o600);
+    if (found === undefined) closeSync(openSync(path, 'a', 0o600));
+    chmodSync(path, 0o600);
+    this.#db = new Database(path);
+    try {
+      this.#db.exec('PRAGMA foreign_keys=ON; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL');
+      this.#migrate(path);
+    } catch (thrown) {
+      this.close();
+      throw thrown;
+    }
+  }
+
+  get(sql: string, ...values: SqlValue[]): Row | undefined {
+    return this.#prepare(sql).get(values) as Row | undefined;
+  }
+
+  all(sql: string, ...values: SqlValue[]): Row[] {
+    return this.#prepare(sql).all(values) as Row[];
+  }
+
+  /** Changes rows; only inside `change`. Returns how many. */
+  run(sql: string, ...values: SqlValue[]): number {
+    if (this.#after === undefined) throw new TypeError('run() outside change()');
+    return this.#prepare(sql).run(values).changes;
+  }
+
+  /**
+   * Runs `work` as one transaction: on return it is on disk; if it throws, nothing happened. Inner calls
+   * join the outer one.
+   */
+  change<T>(work: () => T): T {
+    if (this.#after !== undefined) return work();
+    if (this.#poisoned) throw new FsError('EIO', 'The control plane could not write its database.');
+    const after: (() => void)[] = [];
+    this.#db.exec('BEGIN IMMEDIATE');
+    this.#after = after;
+    let result: T;
+    try {
+      result = work();
+      for (const hook of this.#beforeCommit) hook();
+      this.#db.exec('COMMIT');
+    } catch (thrown) {
+      this.#after = undefined;
+      this.#rollBack();
+      for (const hook of this.#onRollback) hook();
+      throw thrown;
+    }
+    this.#after = undefined;
+    for (const callback of after) callback();
+    return result;
+  }
+
+  /** Calls back once the transaction under way is on disk; never if it is rolled back. */
+  afterChange(callback: () => void): void {
+    if (this.#after === undefined) throw new TypeError('afterChange() outside change()');
+    this.#after.push(callback);
+  }
+
+  /** What each transaction does last, and what puts copies in memory right again when one is rolled back. */
+  hook(beforeCommit: () => void, onRollback: () => void): void {
+    this.#beforeCommit.push(beforeCommit);
+    this.#onRollback.push(onRollback);
+  }
+
+  /** A random value made once for this database. */
+  secret(name: string): Buffer {
+    const row = this.get('SELECT value FROM meta WHERE key = ?', name);
+    if (row !== undefined) return row['value'] as Buffer;
+    const value = randomBytes(32);
+    this.change(() => this.run('INSERT INTO meta (key, value) VALUES (?,?)', name, value));
+    return value;
+  }
+
+  close(): void {
+    this.#statements.clear();
+    this.#db.close();
+    this.#lock.release();
+  }
+
+  #prepare(sql: string): Database.Statement {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#db.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  #rollBack(): void {
+    if (!this.#db.inTransaction) return;
+    try {
+      this.#db.exec('ROLLBACK');
+    } catch (thrown) {
+      this.#poisoned = true;
+      throw thrown;
+    }
+  }
+
+  #migrate(path: string): void {
+    const row = this.#db.pragma('user_version') as { user_version: number }[];
+    const from = row[0]?.user_version ?? 0;
+    if (from === FORMAT) return;
+    if (from > 0) backUp(this.#db, path, from);
+    this.#db.exec('BEGIN EXCLUSIVE');
+    try {
+      for (const step of MIGRATIONS.slice(from)) this.#db.exec(step);
+      this.#db.exec(`PRAGMA user_version=${FORMAT}`);
+      this.#db.exec(`PRAGMA application_id=${VERSION_NUMBER}`);
+      this.#db.exec('COMMIT');
+    } catch (thrown) {
+      this.#rollBack();
+      throw thrown;
+    }
+    this.#db.pragma('wal_checkpoint(TRUNCATE)');
+  }
+}
+
+/** Keeps the file as the earlier release wrote it, as `<path>.format<N>.bak`. */
+function backUp(db: Database.Database, path: string, format: number): void {
+  db.pragma('wal_checkpoint(TRUNCATE)');
+  const copy = `${path}.format${format}.bak`;
+  copyFileSync(path, copy);
+  chmodSync(copy, 0o600);
+  const fd = openSync(copy, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** `user_version` and `application_id`, from the header (sqlite.org/fileformat.html), without opening a database. */
+function formatOfFile(path: string): { format: number; needs: number } | undefined {
+  const header = Buffer.alloc(100);
+  const fd = openSync(path, 'r');
+  try {
+    if (readSync(fd, header, 0, 100, 0) < 100) return undefined;
+  } finally {
+    closeSync(fd);
+  }
+  return { format: header.readUInt32BE(60), needs: header.readUInt32BE(68) };
+}

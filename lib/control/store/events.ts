@@ -1,0 +1,158 @@
+import { Emitter, FsError, type Clock, type JsonObject } from '../../core/index.js';
+import type { ControlDatabase, Row } from './database.js';
+
+/** What happened to the catalog and to those who may see it. */
+export type EventKind =
+  | 'services'
+  | 'node_joined'
+  | 'node_online'
+  | 'node_offline'
+  | 'node_deleted'
+  | 'node_reload'
+  | 'project_changed'
+  | 'project_deleted';
+
+export interface ControlEvent {
+  /** Global, gap-free, from 1. */
+  readonly revision: number;
+  readonly timestampMs: number;
+  readonly kind: EventKind;
+  readonly nodeId: string | null;
+  readonly payload: JsonObject;
+}
+
+/** How much history is kept. The newest event always is. */
+export interface Retention {
+  readonly maxEvents: number;
+  readonly maxAgeMs: number;
+  readonly maxBytes: number;
+}
+
+export const DEFAULT_RETENTION: Retention = {
+  maxEvents: 10_000,
+  maxAgeMs: 7 * 24 * 60 * 60 * 1000,
+  maxBytes: 64 * 1024 * 1024,
+};
+
+/** Every change of the catalog, in one order. */
+export class EventLog {
+  /** After the event is on disk. */
+  readonly appended = new Emitter<ControlEvent>();
+  /** Within the transaction that appends it. */
+  readonly appending = new Emitter<ControlEvent>();
+  readonly #db: ControlDatabase;
+  readonly #clock: Clock;
+  readonly #retention: Retention;
+  #head = 0;
+  #sinceCompaction = 0;
+
+  constructor(db: ControlDatabase, clock: Clock, retention: Retention) {
+    this.#db = db;
+    this.#clock = clock;
+    this.#retention = retention;
+    this.#load();
+    db.hook(
+      () => undefined,
+      () => this.#load(),
+    );
+  }
+
+  /** The newest revision; 0 before the first. */
+  get head(): number {
+    return this.#head;
+  }
+
+  /** The oldest revision kept. */
+  get oldest(): number {
+    const row = this.#db.get('SELECT MIN(revision) AS oldest FROM events');
+    return (row?.['oldest'] ?? this.#head + 1) as number;
+  }
+
+  append(kind: EventKind, nodeId: string | null, payload: JsonObject): ControlEvent {
+    const event: ControlEvent = {
+      revision: this.#head + 1,
+      timestampMs: this.#clock.now(),
+      kind,
+      nodeId,
+      payload,
+    };
+    this.#db.change(() => {
+      this.#db.run(
+        'INSERT INTO events (revision, timestamp_ms, kind, node_id, payload) VALUES (?,?,?,?,?)',
+        event.revision,
+        event.timestampMs,
+        kind,
+        nodeId,
+        JSON.stringify(payload),
+      );
+      this.#head = event.revision;
+      this.appending.emit(event);
+      if (++this.#sinceCompaction >= 256) this.compact();
+      this.#db.afterChange(() => this.appended.emit(event));
+    });
+    return event;
+  }
+
+  /**
+   * Up to `limit` events that follow `revision`, oldest first.
+   * @throws FsError EOVERFLOW when some of them were compacted away.
+   */
+  after(revision: number, limit: number): ControlEvent[] {
+    if (revision > this.#head) {
+      throw new FsError('EINVAL', `Revision ${revision} is not reached yet; the newest is ${this.#head}.`);
+    }
+    if (revision < this.#head && revision + 1 < this.oldest) {
+      throw new FsError('EOVERFLOW', `Events up to revision ${this.oldest - 1} were compacted.`, {
+        hint: `Read the catalog anew, then watch from revision ${this.#head}. The oldest kept is ${this.oldest}.`,
+      });
+    }
+    return this.#db
+      .all('SELECT * FROM events WHERE revision > ? ORDER BY revision LIMIT ?', revision, limit)
+      .map(eventFromRow);
+  }
+
+  /** The newest `limit` events, oldest first. */
+  recent(limit: number): ControlEvent[] {
+    return this.#db
+      .all('SELECT * FROM events ORDER BY revision DESC LIMIT ?', limit)
+      .map(eventFromRow)
+      .reverse();
+  }
+
+  /** Forgets what exceeds the retention. */
+  compact(): void {
+    this.#sinceCompaction = 0;
+    const { maxEvents, maxAgeMs, maxBytes } = this.#retention;
+    this.#db.change(() => {
+      this.#db.run(
+        'DELETE FROM events WHERE revision < ? AND (revision <= ? OR timestamp_ms < ?)',
+        this.#head,
+        this.#head - maxEvents,
+        this.#clock.now() - maxAgeMs,
+      );
+      const kept = this.#db.get(
+        `SELECT MAX(revision) AS cut FROM (SELECT revision, SUM(LENGTH(payload)) OVER (ORDER BY revision DESC) AS bytes
+         FROM events) WHERE bytes > ?`,
+        maxBytes,
+      );
+      const cut = kept?.['cut'];
+      if (typeof cut === 'number')
+        this.#db.run('DELETE FROM events WHERE revision <= ? AND revision < ?', cut, this.#head);
+    });
+  }
+
+  #load(): void {
+    this.#head = (this.#db.get('SELECT COALESCE(MAX(revision), 0) AS head FROM events')?.['head'] ??
+      0) as number;
+  }
+}
+
+function eventFromRow(row: Row): ControlEvent {
+  return {
+    revision: row['revision'] as number,
+    timestampMs: row['timestamp_ms'] as number,
+    kind: row['kind'] as EventKind,
+    nodeId: row['node_id'] as string | null,
+    payload: JSON.parse(row['payload'] as string) as JsonObject,
+  };
+}

@@ -1,0 +1,80 @@
+/**
+ * The database, one step per format: step N turns format N into N + 1 and is never edited once released.
+ * `format` is SQLite's user_version; application_id holds the release that can read it.
+ */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
+
+  CREATE TABLE tokens (
+    token_id TEXT PRIMARY KEY, hash BLOB NOT NULL, role TEXT NOT NULL, agent_id TEXT, projects TEXT,
+    label TEXT, file TEXT, created_at_ms INTEGER NOT NULL, rotated_at_ms INTEGER, revoked_at_ms INTEGER
+  ) STRICT;
+
+  CREATE TABLE sessions (
+    session_id TEXT PRIMARY KEY, token_id TEXT NOT NULL, token_hash BLOB NOT NULL, project_id TEXT,
+    project_proof BLOB, created_at_ms INTEGER NOT NULL, last_seen_ms INTEGER NOT NULL, closed_at_ms INTEGER
+  ) STRICT;
+  CREATE INDEX sessions_by_token ON sessions (token_id);
+
+  CREATE TABLE projects (
+    project_id TEXT PRIMARY KEY, name TEXT, description TEXT, nodes TEXT NOT NULL, access_policy TEXT,
+    token_hash BLOB, created_at_ms INTEGER NOT NULL, updated_at_ms INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE nodes (
+    node_id TEXT PRIMARY KEY, node_name TEXT, secret_hash BLOB, lease_hash BLOB, lease_expires_at_ms INTEGER,
+    lease_ttl_ms INTEGER, epoch INTEGER NOT NULL, online INTEGER NOT NULL, platform TEXT NOT NULL,
+    labels TEXT NOT NULL, fs_url TEXT, reload TEXT, successor TEXT, joined_at_ms INTEGER NOT NULL,
+    last_seen_ms INTEGER NOT NULL, catalog_revision INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE services (
+    node_id TEXT NOT NULL REFERENCES nodes (node_id) ON DELETE CASCADE, service_id TEXT NOT NULL,
+    version TEXT NOT NULL, hash TEXT NOT NULL, descriptor TEXT NOT NULL,
+    PRIMARY KEY (node_id, service_id)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE invites (
+    invite_id TEXT PRIMARY KEY, hash BLOB NOT NULL, prefix TEXT NOT NULL, created_at_ms INTEGER NOT NULL,
+    expires_at_ms INTEGER NOT NULL, used_by TEXT
+  ) STRICT;
+
+  CREATE TABLE join_requests (
+    request_id TEXT PRIMARY KEY, secret_hash BLOB NOT NULL, code TEXT NOT NULL, node_name TEXT NOT NULL,
+    platform TEXT NOT NULL, labels TEXT NOT NULL, fs_url TEXT, address TEXT NOT NULL, state TEXT NOT NULL,
+    lease_ttl_ms INTEGER, created_at_ms INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE events (
+    revision INTEGER PRIMARY KEY, timestamp_ms INTEGER NOT NULL, kind TEXT NOT NULL, node_id TEXT,
+    payload TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE views (
+    view_id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, visible TEXT NOT NULL, last_used_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE view_events (
+    view_id INTEGER NOT NULL REFERENCES views (view_id) ON DELETE CASCADE, seq INTEGER NOT NULL,
+    timestamp_ms INTEGER NOT NULL, kind TEXT NOT NULL, node_id TEXT NOT NULL, payload TEXT NOT NULL,
+    PRIMARY KEY (view_id, seq)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE audit (
+    audit_id INTEGER PRIMARY KEY AUTOINCREMENT, origin TEXT NOT NULL, record_id TEXT NOT NULL,
+    timestamp_ms INTEGER NOT NULL, record TEXT NOT NULL, UNIQUE (origin, record_id)
+  ) STRICT;
+  CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+  CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+  `,
+];
+
+/** The newest format that this release reads and the one it writes. */
+export const FORMAT = MIGRATIONS.length;
+
+/** The earliest release that reads FORMAT: major × 1,000,000 + minor × 1,000 + patch. */
+export const VERSION_NUMBER = 1_000;
+
+export function versionFromNumber(number: number): string {
+  return `${Math.floor(number / 1_000_000)}.${Math.floor(number / 1_000) % 1_000}.${number % 1_000}`;
+}

@@ -1,0 +1,330 @@
+import { Emitter, FsError, type Clock, type JsonObject, type JsonValue } from '../../core/index.js';
+import type { ControlDatabase, Row } from './database.js';
+import type { EventLog } from './events.js';
+import { hashFromSecret, newPublicId, newSecret, secretMatches } from './secrets.js';
+import {
+  catalogServiceFromDescriptor,
+  isEmptyDelta,
+  serviceDelta,
+  type CatalogService,
+  type Delta,
+} from './service-delta.js';
+
+/** Who holds a node's epoch. */
+export interface NodeHolder extends JsonObject {
+  readonly instance_id: string;
+  readonly address: string;
+  readonly connected_at_ms: number;
+}
+
+export interface NodeRecord {
+  readonly nodeId: string;
+  readonly nodeName: string;
+  readonly epoch: number;
+  readonly online: boolean;
+  readonly platform: JsonValue;
+  readonly labels: JsonObject;
+  readonly fsUrl: string | null;
+  readonly leaseExpiresAtMs: number | null;
+  readonly joinedAtMs: number;
+  readonly lastSeenMs: number;
+  /** The revision of the last change to its services. */
+  readonly catalogRevision: number;
+  readonly holder: NodeHolder | null;
+  /** What the node said of its last reload of manifests. */
+  readonly reload: JsonObject | null;
+  readonly services: ReadonlyMap<string, CatalogService>;
+}
+
+export interface NodeFacts {
+  readonly nodeName: string;
+  readonly platform: JsonValue;
+  readonly labels: JsonObject;
+  readonly fsUrl: string | null;
+}
+
+export interface NodeCredentials {
+  readonly nodeId: string;
+  readonly nodeSecret: string;
+  readonly leaseToken: string;
+  readonly leaseExpiresAtMs: number;
+}
+
+export interface CatalogChange {
+  readonly delta: Delta;
+  readonly changed: boolean;
+  readonly revision: number;
+  readonly timestampMs: number;
+}
+
+/** Nodes, their leases, epochs and services. What is in memory is what is on disk. */
+export class Nodes {
+  /** The id of a node of which anything changed, after it is on disk. */
+  readonly changed = new Emitter<string>();
+  readonly #db: ControlDatabase;
+  readonly #clock: Clock;
+  readonly #events: EventLog;
+  readonly #records = new Map<string, NodeRecord>();
+
+  constructor(db: ControlDatabase, clock: Clock, events: EventLog) {
+    this.#db = db;
+    this.#clock = clock;
+    this.#events = events;
+    this.#load();
+    db.hook(
+      () => undefined,
+      () => this.#load(),
+    );
+  }
+
+  get(nodeId: string): NodeRecord | undefined {
+    return this.#records.get(nodeId);
+  }
+
+  /** @throws FsError ENOENT */
+  require(nodeId: string): NodeRecord {
+    const record = this.#records.get(nodeId);
+    if (record === undefined) throw new FsError('ENOENT', `There is no node "${nodeId}".`);
+    return record;
+  }
+
+  list(): NodeRecord[] {
+    return [...this.#records.values()].sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
+  }
+
+  /**
+   * Takes a new node in. Its id is its name, with a number behind it where the name is taken.
+   * With `ttlMs` null it has no secrets and no lease: a node of this same process.
+   */
+  join(facts: NodeFacts, ttlMs: number | null, ownName = false): NodeCredentials {
+    let nodeId = facts.nodeName;
+    for (let n = 2; this.#records.has(nodeId); n++) {
+      if (ownName) throw new FsError('EEXIST', `There is a node "${nodeId}" already.`);
+      nodeId = `${facts.nodeName.slice(0, 120)}-${n}`;
+    }
+    const nodeSecret = `acheron_node_${newPublicId(4)}_${newSecret()}`;
+    const leaseToken = `acheron_lease_${newPublicId(4)}_${newSecret()}`;
+    const now = this.#clock.now();
+    const leaseExpiresAtMs = now + (ttlMs ?? 0);
+    this.#change(nodeId, () => {
+      this.#db.run(
+        `INSERT INTO nodes (node_id, node_name, secret_hash, lease_hash, lease_expires_at_ms, lease_ttl_ms, epoch, online,
+         platform, labels, fs_url, joined_at_ms, last_seen_ms, catalog_revision) VALUES (?,?,?,?,?,?,0,0,?,?,?,?,?,0)`,
+        nodeId,
+        facts.nodeName,
+        ttlMs === null ? null : hashFromSecret(nodeSecret),
+        ttlMs === null ? null : hashFromSecret(leaseToken),
+        ttlMs === null ? null : leaseExpiresAtMs,
+        ttlMs,
+        JSON.stringify(facts.platform),
+        JSON.stringify(facts.labels),
+        facts.fsUrl,
+        now,
+        now,
+      );
+      this.#reload(nodeId);
+      this.#events.append('node_joined', nodeId, { node_name: facts.nodeName });
+    });
+    return { nodeId, nodeSecret, leaseToken, leaseExpiresAtMs };
+  }
+
+  /** Whether this proves the node; the same time for an unknown node as for a wrong secret. */
+  secretIs(nodeId: string, secret: string): boolean {
+    const row = this.#db.get('SELECT secret_hash FROM nodes WHERE node_id = ?', nodeId);
+    return secretMatches(secret, row?.['secret_hash'] as Buffer | null | undefined);
+  }
+
+  leaseTokenIs(nodeId: string, token: string): boolean {
+    const row = this.#db.get('SELECT lease_hash FROM nodes WHERE node_id = ?', nodeId);
+    return secretMatches(token, row?.['lease_hash'] as Buffer | null | undefined);
+  }
+
+  /** A new connection of the node: what older ones send is refused from now on. Returns the new epoch. */
+  raiseEpoch(nodeId: string, holder: NodeHolder): number {
+    this.#change(nodeId, () => {
+      this.#db.run(
+        'UPDATE nodes SET epoch = epoch + 1, successor = ? WHERE node_id = ?',
+        JSON.stringify(holder),
+        nodeId,
+      );
+    });
+    return this.require(nodeId).epoch;
+  }
+
+  /** The node is alive: its lease runs `ttlMs` from now (as before where undefined). Returns when it ends. */
+  refresh(nodeId: string, ttlMs?: number): number {
+    const before = this.require(nodeId);
+    const now = this.#clock.now();
+    this.#change(nodeId, () => {
+      this.#db.run(
+        `UPDATE nodes SET lease_ttl_ms = COALESCE(?, lease_ttl_ms), lease_expires_at_ms = ? + COALESCE(?, lease_ttl_ms),
+         last_seen_ms = ?, online = 1 WHERE node_id = ?`,
+        ttlMs ?? null,
+        now,
+        ttlMs ?? null,
+        now,
+        nodeId,
+      );
+      this.#reload(nodeId);
+      if (!before.online) this.#events.append('node_online', nodeId, {});
+    });
+    return this.require(nodeId).leaseExpiresAtMs ?? 0;
+  }
+
+  /** The node is gone for now; its descriptors stay. */
+  setOffline(nodeId: string, reason: string): void {
+    const record = this.#records.get(nodeId);
+    if (record?.online !== true) return;
+    this.#change(nodeId, () => {
+      this.#db.run('UPDATE nodes SET online = 0 WHERE node_id = ?', nodeId);
+      this.#reload(nodeId);
+      this.#events.append('node_offline', nodeId, { reason });
+    });
+  }
+
+  /** Turns every node offline whose lease has run out. Returns when the next one does, or undefined. */
+  expireLeases(): number | undefined {
+    const now = this.#clock.now();
+    let next: number | undefined;
+    for (const { nodeId, online, leaseExpiresAtMs } of this.list()) {
+      if (!online || leaseExpiresAtMs === null) continue;
+      if (leaseExpiresAtMs <= now) this.setOffline(nodeId, 'lease expired');
+      else next = Math.min(next ?? leaseExpiresAtMs, leaseExpiresAtMs);
+    }
+    return next;
+  }
+
+  delete(nodeId: string): void {
+    const { services } = this.require(nodeId);
+    this.#change(nodeId, () => {
+      this.#writeServices(nodeId, services, new Map());
+      this.#db.run('DELETE FROM nodes WHERE node_id = ?', nodeId);
+      this.#events.append('node_deleted', nodeId, {});
+    });
+  }
+
+  describe(nodeId: string, facts: Partial<NodeFacts> & { reload?: JsonObject | null }): void {
+    this.#change(nodeId, () => {
+      const set = (column: string, value: string | null): void => {
+        this.#db.run(`UPDATE nodes SET ${column} = ? WHERE node_id = ?`, value, nodeId);
+      };
+      if (facts.platform !== undefined) set('platform', JSON.stringify(facts.platform));
+      if (facts.labels !== undefined) set('labels', JSON.stringify(facts.labels));
+      if (facts.fsUrl !== undefined) set('fs_url', facts.fsUrl);
+      if (facts.reload === undefined) return;
+      const text = facts.reload === null ? null : JSON.stringify(facts.reload);
+      const before = this.require(nodeId).reload;
+      if (text === (before === null ? null : JSON.stringify(before))) return;
+      set('reload', text);
+      this.#events.append('node_reload', nodeId, facts.reload ?? {});
+    });
+  }
+
+  /** Replaces the node's services with a checked snapshot. An equal one changes nothing. */
+  upsert(nodeId: string, descriptors: readonly JsonObject[]): CatalogChange {
+    const record = this.require(nodeId);
+    const after = new Map<string, CatalogService>(
+      descriptors.map((descriptor) => catalogServiceFromDescriptor(descriptor)).map((s) => [s.serviceId, s]),
+    );
+    const delta = serviceDelta(record.services, after);
+    if (isEmptyDelta(delta)) {
+      return { delta, changed: false, revision: record.catalogRevision, timestampMs: this.#clock.now() };
+    }
+    return this.#change(nodeId, () => this.#writeServices(nodeId, record.services, after));
+  }
+
+  #writeServices(
+    nodeId: string,
+    before: ReadonlyMap<string, CatalogService>,
+    after: ReadonlyMap<string, CatalogService>,
+  ): CatalogChange {
+    const delta = serviceDelta(before, after);
+    const none = { delta, changed: false, revision: this.#events.head, timestampMs: this.#clock.now() };
+    if (isEmptyDelta(delta)) return none;
+    for (const { service_id } of delta.removed) {
+      this.#db.run('DELETE FROM services WHERE node_id = ? AND service_id = ?', nodeId, service_id);
+    }
+    for (const { service_id } of [...delta.added, ...delta.updated]) {
+      const service = after.get(service_id)!;
+      this.#db.run(
+        'INSERT OR REPLACE INTO services (node_id, service_id, version, hash, descriptor) VALUES (?,?,?,?,?)',
+        nodeId,
+        service_id,
+        service.version,
+        service.hash,
+        JSON.stringify(service.descriptor),
+      );
+    }
+    const revision = this.#events.head + 1;
+    this.#db.run('UPDATE nodes SET catalog_revision = ? WHERE node_id = ?', revision, nodeId);
+    this.#reload(nodeId, after);
+    const { timestampMs } = this.#events.append('services', nodeId, { ...delta });
+    return { delta, changed: true, revision, timestampMs };
+  }
+
+  #change<T>(nodeId: string, work: () => T): T {
+    return this.#db.change(() => {
+      const result = work();
+      this.#reload(nodeId);
+      this.#db.afterChange(() => this.changed.emit(nodeId));
+      return result;
+    });
+  }
+
+  /** Brings the copy in memory up to the row; `services` where they changed. */
+  #reload(nodeId: string, services = this.#records.get(nodeId)?.services): void {
+    const row = this.#db.get('SELECT * FROM nodes WHERE node_id = ?', nodeId);
+    if (row === undefined) this.#records.delete(nodeId);
+    else this.#records.set(nodeId, recordFromRow(row, services ?? new Map<string, CatalogService>()));
+  }
+
+  #load(): void {
+    this.#records.clear();
+    const services = new Map<string, Map<string, CatalogService>>();
+    for (const row of this.#db.all('SELECT * FROM services ORDER BY node_id, service_id')) {
+      const nodeId = row['node_id'] as string;
+      let own = services.get(nodeId);
+      if (own === undefined) services.set(nodeId, (own = new Map<string, CatalogService>()));
+      own.set(row['service_id'] as string, serviceFromRow(row));
+    }
+    for (const row of this.#db.all('SELECT * FROM nodes')) {
+      const nodeId = row['node_id'] as string;
+      this.#records.set(
+        nodeId,
+        recordFromRow(row, services.get(nodeId) ?? new Map<string, CatalogService>()),
+      );
+    }
+  }
+}
+
+function serviceFromRow(row: Row): CatalogService {
+  return {
+    serviceId: row['service_id'] as string,
+    version: row['version'] as string,
+    hash: row['hash'] as string,
+    descriptor: JSON.parse(row['descriptor'] as string) as JsonObject,
+  };
+}
+
+function recordFromRow(row: Row, services: ReadonlyMap<string, CatalogService>): NodeRecord {
+  const json = (column: string): JsonValue => {
+    const text = row[column] as string | null;
+    return text === null ? null : (JSON.parse(text) as JsonValue);
+  };
+  return {
+    nodeId: row['node_id'] as string,
+    nodeName: row['node_name'] as string,
+    epoch: row['epoch'] as number,
+    online: row['online'] === 1,
+    platform: json('platform'),
+    labels: json('labels') as JsonObject,
+    fsUrl: row['fs_url'] as string | null,
+    leaseExpiresAtMs: row['lease_expires_at_ms'] as number | null,
+    joinedAtMs: row['joined_at_ms'] as number,
+    lastSeenMs: row['last_seen_ms'] as number,
+    catalogRevision: row['catalog_revision'] as number,
+    holder: json('successor') as NodeHolder | null,
+    reload: json('reload') as JsonObject | null,
+    services,
+  };
+}

@@ -1,0 +1,190 @@
+import { Emitter, FsError, idFrom, isJsonObject, type Clock, type JsonObject } from '../../core/index.js';
+import type { ControlDatabase, Row } from './database.js';
+import { hashFromSecret, newSecret, secretMatches } from './secrets.js';
+
+export interface ProjectRecord {
+  readonly projectId: string;
+  readonly name: string | null;
+  readonly description: string | null;
+  /** The nodes it names; a named node is reachable by users only through a project that names it. */
+  readonly nodes: readonly string[];
+  readonly accessPolicy: JsonObject | null;
+  readonly hasToken: boolean;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+}
+
+/** What an admin may set; what is absent stays as it is. */
+export interface ProjectChange {
+  readonly name?: string | null;
+  readonly description?: string | null;
+  readonly nodes?: readonly string[];
+  readonly accessPolicy?: JsonObject | null;
+}
+
+/** Projects, their policies and their tokens (hashed). Changed by admins alone; the caller has checked that. */
+export class Projects {
+  /** The id of a project that was changed or deleted. */
+  readonly changed = new Emitter<string>();
+  /** The same, within the transaction that changes it. */
+  readonly changing = new Emitter<string>();
+  readonly #db: ControlDatabase;
+  readonly #clock: Clock;
+  readonly #records = new Map<string, ProjectRecord>();
+  #byNode = new Map<string, string[]>();
+
+  constructor(db: ControlDatabase, clock: Clock) {
+    this.#db = db;
+    this.#clock = clock;
+    this.#load();
+    db.hook(
+      () => undefined,
+      () => this.#load(),
+    );
+  }
+
+  get(projectId: string): ProjectRecord | undefined {
+    return this.#records.get(projectId);
+  }
+
+  list(): ProjectRecord[] {
+    return [...this.#records.values()].sort((a, b) => (a.projectId < b.projectId ? -1 : 1));
+  }
+
+  /** The projects that name this node, as `decide` asks. */
+  naming(nodeId: string): readonly string[] {
+    return this.#byNode.get(nodeId) ?? [];
+  }
+
+  /** The hash of the project's token, by which sessions prove that they knew it; null: it has none. */
+  tokenHash(projectId: string): Buffer | null {
+    const row = this.#db.get('SELECT token_hash FROM projects WHERE project_id = ?', projectId);
+    return (row?.['token_hash'] ?? null) as Buffer | null;
+  }
+
+  /** The hash to remember as proof, or undefined when `token` is not the project's. */
+  proofFrom(projectId: string, token: string): Buffer | undefined {
+    const hash = this.tokenHash(projectId);
+    return secretMatches(token, hash) ? hash! : undefined;
+  }
+
+  /** @throws FsError EEXIST, EINVAL */
+  create(
+    projectId: string,
+    change: ProjectChange,
+    withToken: boolean,
+  ): { record: ProjectRecord; token: string | null } {
+    idFrom(projectId, 'The project id');
+    if (this.#records.has(projectId))
+      throw new FsError('EEXIST', `There is a project "${projectId}" already.`);
+    const token = withToken ? `acheron_project_${newSecret()}` : null;
+    const now = this.#clock.now();
+    this.#change(projectId, () => {
+      this.#db.run(
+        'INSERT INTO projects (project_id, nodes, token_hash, created_at_ms, updated_at_ms) VALUES (?,?,?,?,?)',
+        projectId,
+        '[]',
+        token === null ? null : hashFromSecret(token),
+        now,
+        now,
+      );
+      this.#write(projectId, change);
+    });
+    return { record: this.#records.get(projectId)!, token };
+  }
+
+  update(projectId: string, change: ProjectChange): ProjectRecord {
+    this.require(projectId);
+    this.#change(projectId, () => this.#write(projectId, change));
+    return this.#records.get(projectId)!;
+  }
+
+  delete(projectId: string): void {
+    this.require(projectId);
+    this.#change(projectId, () => this.#db.run('DELETE FROM projects WHERE project_id = ?', projectId));
+  }
+
+  /** A new token; sessions that proved the old one are no longer verified. */
+  rotateToken(projectId: string): string {
+    this.require(projectId);
+    const token = `acheron_project_${newSecret()}`;
+    this.#setToken(projectId, hashFromSecret(token));
+    return token;
+  }
+
+  revokeToken(projectId: string): void {
+    this.require(projectId);
+    this.#setToken(projectId, null);
+  }
+
+  /** @throws FsError ENOENT */
+  require(projectId: string): ProjectRecord {
+    const record = this.#records.get(projectId);
+    if (record === undefined) throw new FsError('ENOENT', `There is no project "${projectId}".`);
+    return record;
+  }
+
+  #setToken(projectId: string, hash: Buffer | null): void {
+    this.#change(projectId, () => {
+      this.#db.run(
+        'UPDATE projects SET token_hash = ?, updated_at_ms = ? WHERE project_id = ?',
+        hash,
+        this.#clock.now(),
+        projectId,
+      );
+    });
+  }
+
+  #write(projectId: string, change: ProjectChange): void {
+    const set = (column: string, value: string | null): void => {
+      this.#db.run(`UPDATE projects SET ${column} = ? WHERE project_id = ?`, value, projectId);
+    };
+    if (change.name !== undefined) set('name', change.name);
+    if (change.description !== undefined) set('description', change.description);
+    if (change.nodes !== undefined) set('nodes', JSON.stringify([...new Set(change.nodes)].sort()));
+    if (change.accessPolicy !== undefined)
+      set('access_policy', change.accessPolicy === null ? null : JSON.stringify(change.accessPolicy));
+    this.#db.run('UPDATE projects SET updated_at_ms = ? WHERE project_id = ?', this.#clock.now(), projectId);
+  }
+
+  #change(projectId: string, work: () => void): void {
+    this.#db.change(() => {
+      work();
+      const row = this.#db.get('SELECT * FROM projects WHERE project_id = ?', projectId);
+      if (row === undefined) this.#records.delete(projectId);
+      else this.#records.set(projectId, recordFromRow(row));
+      this.#index();
+      this.changing.emit(projectId);
+      this.#db.afterChange(() => this.changed.emit(projectId));
+    });
+  }
+
+  #load(): void {
+    this.#records.clear();
+    for (const row of this.#db.all('SELECT * FROM projects'))
+      this.#records.set(row['project_id'] as string, recordFromRow(row));
+    this.#index();
+  }
+
+  #index(): void {
+    const byNode = new Map<string, string[]>();
+    for (const { projectId, nodes } of this.#records.values()) {
+      for (const nodeId of nodes) byNode.set(nodeId, [...(byNode.get(nodeId) ?? []), projectId]);
+    }
+    this.#byNode = byNode;
+  }
+}
+
+function recordFromRow(row: Row): ProjectRecord {
+  const policy: unknown = row['access_policy'] === null ? null : JSON.parse(row['access_policy'] as string);
+  return {
+    projectId: row['project_id'] as string,
+    name: row['name'] as string | null,
+    description: row['description'] as string | null,
+    nodes: JSON.parse(row['nodes'] as string) as string[],
+    accessPolicy: isJsonObject(policy) ? policy : null,
+    hasToken: row['token_hash'] !== null,
+    createdAtMs: row['created_at_ms'] as number,
+    updatedAtMs: row['updated_at_ms'] as number,
+  };
+}

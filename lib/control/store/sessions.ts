@@ -1,0 +1,223 @@
+import { Emitter, FsError, type Clock } from '../../core/index.js';
+import type { Session } from '../../policy/index.js';
+import type { ControlDatabase, Row } from './database.js';
+import type { ProjectRecord, Projects } from './projects.js';
+import { newPublicId } from './secrets.js';
+import type { TokenRecord, Tokens } from './tokens.js';
+
+export interface SessionRecord {
+  readonly sessionId: string;
+  readonly tokenId: string;
+  readonly projectId: string | null;
+  readonly createdAtMs: number;
+  readonly lastSeenMs: number;
+  readonly closedAtMs: number | null;
+}
+
+/** A session that somebody uses: `current` is replaced, never edited, when what it may do changes. */
+export interface LiveSession {
+  readonly id: string;
+  readonly current: Session;
+  readonly tokenId: string;
+  /** The new snapshot, after the change was acknowledged to disk and before it is to its author. */
+  readonly changes: Emitter<Session>;
+}
+
+interface Entry {
+  id: string;
+  current: Session;
+  tokenId: string;
+  changes: Emitter<Session>;
+}
+
+/** Sessions: what a token opened, and the project it is attached to. They outlive connections and restarts. */
+export class Sessions {
+  readonly #db: ControlDatabase;
+  readonly #clock: Clock;
+  readonly #tokens: Tokens;
+  readonly #projects: Projects;
+  readonly #live = new Map<string, { entry: Entry; users: number }>();
+
+  constructor(db: ControlDatabase, clock: Clock, tokens: Tokens, projects: Projects) {
+    this.#db = db;
+    this.#clock = clock;
+    this.#tokens = tokens;
+    this.#projects = projects;
+    tokens.changed.on((tokenId) => this.#refresh((entry) => entry.tokenId === tokenId));
+    projects.changed.on((projectId) => this.#refresh((entry) => entry.current.project?.id === projectId));
+  }
+
+  create(token: TokenRecord, tokenHash: Buffer): SessionRecord {
+    const sessionId = `s-${newPublicId(12)}`;
+    const now = this.#clock.now();
+    this.#db.change(() =>
+      this.#db.run(
+        'INSERT INTO sessions (session_id, token_id, token_hash, created_at_ms, last_seen_ms) VALUES (?,?,?,?,?)',
+        sessionId,
+        token.tokenId,
+        tokenHash,
+        now,
+        now,
+      ),
+    );
+    return this.get(sessionId)!;
+  }
+
+  get(sessionId: string): SessionRecord | undefined {
+    const row = this.#db.get('SELECT * FROM sessions WHERE session_id = ?', sessionId);
+    return row && recordFromRow(row);
+  }
+
+  /** Open sessions, of one token or of all. */
+  list(tokenId?: string): SessionRecord[] {
+    const rows =
+      tokenId === undefined
+        ? this.#db.all('SELECT * FROM sessions WHERE closed_at_ms IS NULL ORDER BY created_at_ms, session_id')
+        : this.#db.all(
+            'SELECT * FROM sessions WHERE closed_at_ms IS NULL AND token_id = ? ORDER BY created_at_ms, session_id',
+            tokenId,
+          );
+    return rows.map(recordFromRow);
+  }
+
+  /** Uses a session; each use ends with one `release`. Users of the same session share one live view of it. */
+  use(sessionId: string): LiveSession {
+    let held = this.#live.get(sessionId);
+    if (held === undefined) {
+      const record = this.get(sessionId);
+      if (record === undefined) throw new FsError('ENOENT', `There is no session "${sessionId}".`);
+      const current = this.snapshot(sessionId);
+      held = { entry: { id: sessionId, current, tokenId: record.tokenId, changes: new Emitter() }, users: 0 };
+      this.#live.set(sessionId, held);
+    }
+    held.users++;
+    return held.entry;
+  }
+
+  release(session: LiveSession): void {
+    const held = this.#live.get(session.id);
+    if (held === undefined || held.entry !== session) return;
+    if (--held.users === 0) this.#live.delete(session.id);
+  }
+
+  /** How many use it now. */
+  usersOf(sessionId: string): number {
+    return this.#live.get(sessionId)?.users ?? 0;
+  }
+
+  get live(): readonly LiveSession[] {
+    return [...this.#live.values()].map(({ entry }) => entry);
+  }
+
+  /**
+   * Attaches to a project, or to none. A project that the token may not attach to is as absent as one
+   * that does not exist.
+   * @throws FsError ENOENT, EACCES (the project token is wrong)
+   */
+  attach(sessionId: string, projectId: string | null, projectToken: string | null): void {
+    const record = this.get(sessionId);
+    if (record === undefined || record.closedAtMs !== null)
+      throw new FsError('ENOENT', 'There is no such session.');
+    let proof: Buffer | null = null;
+    if (projectId !== null) {
+      const token = this.#tokens.get(record.tokenId);
+      const allowed = token?.projects == null || token.projects.includes(projectId);
+      if (!allowed || this.#projects.get(projectId) === undefined)
+        throw new FsError('ENOENT', `There is no project "${projectId}".`);
+      if (projectToken !== null) {
+        const found = this.#projects.proofFrom(projectId, projectToken);
+        if (found === undefined) throw new FsError('EACCES', 'That is not the token of this project.');
+        proof = found;
+      }
+    }
+    this.#db.change(() => {
+      this.#db.run(
+        'UPDATE sessions SET project_id = ?, project_proof = ? WHERE session_id = ?',
+        projectId,
+        proof,
+        sessionId,
+      );
+      this.#db.afterChange(() => this.#refresh((entry) => entry.id === sessionId));
+    });
+  }
+
+  close(sessionId: string): void {
+    this.#db.change(() => {
+      this.#db.run(
+        'UPDATE sessions SET closed_at_ms = ? WHERE session_id = ? AND closed_at_ms IS NULL',
+        this.#clock.now(),
+        sessionId,
+      );
+      this.#db.afterChange(() => this.#refresh((entry) => entry.id === sessionId));
+    });
+  }
+
+  touch(sessionId: string): void {
+    this.#db.change(() =>
+      this.#db.run('UPDATE sessions SET last_seen_ms = ? WHERE session_id = ?', this.#clock.now(), sessionId),
+    );
+  }
+
+  /** Forgets sessions that ended, or that nobody used, before `beforeMs`. */
+  sweep(beforeMs: number): void {
+    this.#db.change(() => {
+      for (const row of this.#db.all('SELECT session_id FROM sessions WHERE last_seen_ms < ?', beforeMs)) {
+        const sessionId = row['session_id'] as string;
+        if (!this.#live.has(sessionId)) this.#db.run('DELETE FROM sessions WHERE session_id = ?', sessionId);
+      }
+    });
+  }
+
+  /** What the session may do, as of now. */
+  snapshot(sessionId: string): Session {
+    const row = this.#db.get('SELECT * FROM sessions WHERE session_id = ?', sessionId);
+    const token = row && this.#tokens.get(row['token_id'] as string);
+    if (row === undefined || token === undefined)
+      return { id: sessionId, role: 'user', agentId: null, project: null, revoked: true };
+    const live = this.#tokens.liveHash(token.tokenId);
+    const opened = row['token_hash'] as Buffer;
+    const projectId = row['project_id'] as string | null;
+    const project = projectId === null ? undefined : this.#projects.get(projectId);
+    return {
+      id: sessionId,
+      role: token.role,
+      agentId: token.agentId,
+      project:
+        project === undefined ? null : this.#sessionProject(project, row['project_proof'] as Buffer | null),
+      // A project that was deleted takes its sessions with it: without it they would see more than with it.
+      revoked:
+        row['closed_at_ms'] !== null ||
+        live?.equals(opened) !== true ||
+        (projectId !== null && project === undefined),
+    };
+  }
+
+  #sessionProject(project: ProjectRecord, proof: Buffer | null): Session['project'] {
+    const hash = this.#projects.tokenHash(project.projectId);
+    return {
+      id: project.projectId,
+      verified: proof !== null && hash?.equals(proof) === true,
+      hasToken: project.hasToken,
+      accessPolicy: project.accessPolicy ?? undefined,
+    };
+  }
+
+  #refresh(concerns: (entry: Entry) => boolean): void {
+    for (const { entry } of [...this.#live.values()]) {
+      if (!concerns(entry)) continue;
+      entry.current = this.snapshot(entry.id);
+      entry.changes.emit(entry.current);
+    }
+  }
+}
+
+function recordFromRow(row: Row): SessionRecord {
+  return {
+    sessionId: row['session_id'] as string,
+    tokenId: row['token_id'] as string,
+    projectId: row['project_id'] as string | null,
+    createdAtMs: row['created_at_ms'] as number,
+    lastSeenMs: row['last_seen_ms'] as number,
+    closedAtMs: row['closed_at_ms'] as number | null,
+  };
+}

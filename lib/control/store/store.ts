@@ -1,0 +1,77 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { systemClock, type Clock } from '../../core/index.js';
+import { Access } from '../access.js';
+import { AuditLog } from './audit.js';
+import { ControlDatabase } from './database.js';
+import { DEFAULT_RETENTION, EventLog, type Retention } from './events.js';
+import { writeFirstTokens } from './first-start.js';
+import { Nodes } from './nodes.js';
+import { Pairing } from './pairing.js';
+import { Projects } from './projects.js';
+import { Sessions } from './sessions.js';
+import { Tokens } from './tokens.js';
+import { Views } from './views.js';
+
+export interface StoreOptions {
+  /** Where `control.db` and the first tokens live; made if absent, mode 0700. */
+  readonly stateDir: string;
+  readonly clock?: Clock;
+  readonly retention?: Partial<Retention>;
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** All that a control plane knows, over one database. Each concern is a class of its own. */
+export class ControlStore {
+  readonly stateDir: string;
+  readonly clock: Clock;
+  readonly tokens: Tokens;
+  readonly projects: Projects;
+  readonly sessions: Sessions;
+  readonly events: EventLog;
+  readonly nodes: Nodes;
+  readonly access: Access;
+  readonly views: Views;
+  readonly pairing: Pairing;
+  readonly audit: AuditLog;
+  /** Keys for what leaves the store: cursors, and hashes of payloads in the audit log. */
+  readonly keys: { readonly cursor: Buffer; readonly audit: Buffer };
+  readonly #db: ControlDatabase;
+
+  /** @throws FsError EBUSY (in use), EINVAL (written by a newer release) */
+  constructor({ stateDir, clock = systemClock, retention = {} }: StoreOptions) {
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+    const db = new ControlDatabase(join(stateDir, 'control.db'));
+    this.#db = db;
+    this.stateDir = stateDir;
+    this.clock = clock;
+    const keep = { ...DEFAULT_RETENTION, ...retention };
+    this.tokens = new Tokens(db, clock);
+    this.projects = new Projects(db, clock);
+    this.events = new EventLog(db, clock, keep);
+    this.nodes = new Nodes(db, clock, this.events);
+    this.access = new Access(this.projects);
+    const rooms = { events: this.events, nodes: this.nodes, projects: this.projects, access: this.access };
+    this.views = new Views(db, clock, rooms, keep.maxEvents);
+    this.sessions = new Sessions(db, clock, this.tokens, this.projects);
+    this.pairing = new Pairing(db, clock, this.nodes);
+    this.audit = new AuditLog(db, clock);
+    this.keys = { cursor: db.secret('cursor_key'), audit: db.secret('audit_key') };
+    this.projects.changing.on((projectId) => {
+      const gone = this.projects.get(projectId) === undefined;
+      this.events.append(gone ? 'project_deleted' : 'project_changed', null, { project_id: projectId });
+    });
+    this.sessions.sweep(clock.now() - 7 * DAY_MS);
+    writeFirstTokens(db, this.tokens, stateDir);
+  }
+
+  /** One transaction over several concerns: all of it is on disk on return, or none of it happened. */
+  change<T>(work: () => T): T {
+    return this.#db.change(work);
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+}

@@ -1,0 +1,303 @@
+import { Emitter, type Clock, type JsonObject } from '../../core/index.js';
+import type { Session } from '../../policy/index.js';
+import type { Access } from '../access.js';
+import type { ControlDatabase, Row } from './database.js';
+import type { ControlEvent, EventKind, EventLog } from './events.js';
+import type { Nodes } from './nodes.js';
+import type { Projects } from './projects.js';
+import { deltaEntry, isEmptyDelta, type DeltaEntry } from './service-delta.js';
+
+/** An event as the users of one view are told it. `revision` counts this view's own events, without gaps. */
+export interface ViewEvent {
+  readonly revision: number;
+  readonly timestampMs: number;
+  readonly kind: EventKind;
+  readonly nodeId: string;
+  readonly payload: JsonObject;
+}
+
+interface View {
+  readonly id: number;
+  readonly key: string;
+  readonly session: Omit<Session, 'project'>;
+  readonly projectId: string | null;
+  readonly verified: boolean;
+  /** What it shows as of the last commit, by node. */
+  visible: Map<string, ReadonlySet<string>>;
+  head: number;
+  lastUsedMs: number;
+}
+
+const KEEP_UNUSED_MS = 24 * 60 * 60 * 1000;
+const SEED_EVENTS = 256;
+
+/**
+ * What each kind of user has been told: one event log per (agent, project, project token proved), written
+ * in the same transaction as the change itself, so that it survives restarts, has no gaps, and says
+ * `added` and `removed` when a change of policy shows or hides a service. Sessions that may see the same
+ * share one.
+ */
+export class Views {
+  /** The id of a view that has new events, after they are on disk. */
+  readonly appended = new Emitter<number>();
+  readonly #db: ControlDatabase;
+  readonly #clock: Clock;
+  readonly #events: EventLog;
+  readonly #nodes: Nodes;
+  readonly #projects: Projects;
+  readonly #access: Access;
+  readonly #views = new Map<string, View>();
+  readonly #maxEvents: number;
+  #pending: ControlEvent[] = [];
+  #dirty = new Set<string>();
+
+  constructor(
+    db: ControlDatabase,
+    clock: Clock,
+    rooms: { events: EventLog; nodes: Nodes; projects: Projects; access: Access },
+    maxEvents: number,
+  ) {
+    this.#db = db;
+    this.#clock = clock;
+    this.#events = rooms.events;
+    this.#nodes = rooms.nodes;
+    this.#projects = rooms.projects;
+    this.#access = rooms.access;
+    this.#maxEvents = maxEvents;
+    db.change(() => db.run('DELETE FROM views WHERE last_used_ms < ?', clock.now() - KEEP_UNUSED_MS));
+    this.#load();
+    this.#events.appending.on((event) => {
+      this.#pending.push(event);
+      if (event.nodeId !== null) this.#dirty.add(event.nodeId);
+    });
+    this.#projects.changing.on(() => {
+      for (const { nodeId } of this.#nodes.list()) this.#dirty.add(nodeId);
+    });
+    db.hook(
+      () => this.#settle(),
+      () => {
+        this.#pending = [];
+        this.#dirty = new Set();
+        this.#load();
+      },
+    );
+  }
+
+  /** The view of a user session, made on first use from the history that it may see now. */
+  of(session: Session): { id: number; head: number } {
+    const verified = session.project?.verified === true;
+    const key = JSON.stringify([session.agentId, session.project?.id ?? null, verified]);
+    const now = this.#clock.now();
+    let view = this.#views.get(key);
+    if (view === undefined) {
+      this.#db.change(() => {
+        this.#db.run("INSERT INTO views (key, visible, last_used_ms) VALUES (?, '', ?)", key, now);
+        view = this.#viewFromRow(this.#db.get('SELECT * FROM views WHERE key = ?', key)!);
+        this.#views.set(key, view);
+        this.#seed(view);
+      });
+    } else if (now - view.lastUsedMs > KEEP_UNUSED_MS / 24) {
+      const { id } = view;
+      this.#db.change(() => this.#db.run('UPDATE views SET last_used_ms = ? WHERE view_id = ?', now, id));
+      view.lastUsedMs = now;
+    }
+    return view!;
+  }
+
+  /** The ids (`node/service`) that the session's view shows. */
+  shown(session: Session): ReadonlyMap<string, ReadonlySet<string>> {
+    this.of(session);
+    return this.#visibleOf(session);
+  }
+
+  /** The oldest revision that the view keeps. */
+  oldest(viewId: number): number {
+    const row = this.#db.get('SELECT MIN(seq) AS oldest FROM view_events WHERE view_id = ?', viewId);
+    return (row?.['oldest'] ?? 1) as number;
+  }
+
+  after(viewId: number, revision: number, limit: number): ViewEvent[] {
+    return this.#db
+      .all(
+        'SELECT * FROM view_events WHERE view_id = ? AND seq > ? ORDER BY seq LIMIT ?',
+        viewId,
+        revision,
+        limit,
+      )
+      .map(eventFromRow);
+  }
+
+  recent(viewId: number, limit: number): ViewEvent[] {
+    return this.#db
+      .all('SELECT * FROM view_events WHERE view_id = ? ORDER BY seq DESC LIMIT ?', viewId, limit)
+      .map(eventFromRow)
+      .reverse();
+  }
+
+  /** Within the transaction: tells every view what the changes in it mean to it. */
+  #settle(): void {
+    if (this.#dirty.size === 0) return;
+    const dirty = [...this.#dirty];
+    const pending = this.#pending;
+    this.#dirty = new Set();
+    this.#pending = [];
+    for (const view of this.#views.values()) {
+      const session = this.#sessionOf(view);
+      for (const nodeId of dirty) this.#settleNode(view, session, nodeId, pending);
+    }
+  }
+
+  #settleNode(view: View, session: Session, nodeId: string, pending: readonly ControlEvent[]): void {
+    const before = view.visible.get(nodeId) ?? new Set<string>();
+    const after = this.#visibleAt(session, nodeId);
+    const own = pending.filter((event) => event.nodeId === nodeId);
+    const delta = this.#deltaFor(nodeId, before, after, own);
+    if (after.size === 0) view.visible.delete(nodeId);
+    else view.visible.set(nodeId, after);
+    if (!isEmptyDelta(delta)) this.#append(view, 'services', nodeId, { ...delta });
+    if (before.size === 0 && after.size === 0) return;
+    for (const event of own) {
+      if (FOR_USERS.has(event.kind)) this.#append(view, event.kind, nodeId, {});
+    }
+  }
+
+  #deltaFor(
+    nodeId: string,
+    before: ReadonlySet<string>,
+    after: ReadonlySet<string>,
+    own: readonly ControlEvent[],
+  ): { added: DeltaEntry[]; updated: DeltaEntry[]; removed: DeltaEntry[] } {
+    const told = new Map<string, DeltaEntry>();
+    for (const { payload } of own.filter((event) => event.kind === 'services')) {
+      for (const list of ['added', 'updated', 'removed'] as const) {
+        for (const entry of payload[list] as unknown as readonly DeltaEntry[])
+          told.set(entry.service_id, entry);
+      }
+    }
+    const services = this.#nodes.get(nodeId)?.services;
+    const added = [...after]
+      .filter((id) => !before.has(id))
+      .map((id) => deltaEntry(services?.get(id), undefined));
+    const updated = [...after].filter((id) => before.has(id) && told.has(id)).map((id) => told.get(id)!);
+    const removed = [...before]
+      .filter((id) => !after.has(id))
+      .map((id) => {
+        const { version, hash, previous_version, previous_hash } =
+          told.get(id) ?? deltaEntry(services?.get(id), undefined);
+        return {
+          service_id: id,
+          version: null,
+          hash: null,
+          previous_version: previous_version ?? version,
+          previous_hash: previous_hash ?? hash,
+        };
+      });
+    return { added, updated, removed };
+  }
+
+  #append(view: View, kind: EventKind, nodeId: string, payload: JsonObject): void {
+    const seq = ++view.head;
+    this.#db.run(
+      'INSERT INTO view_events (view_id, seq, timestamp_ms, kind, node_id, payload) VALUES (?,?,?,?,?,?)',
+      view.id,
+      seq,
+      this.#clock.now(),
+      kind,
+      nodeId,
+      JSON.stringify(payload),
+    );
+    if (seq % 256 === 0) {
+      this.#db.run('DELETE FROM view_events WHERE view_id = ? AND seq <= ?', view.id, seq - this.#maxEvents);
+    }
+    this.#db.afterChange(() => this.appended.emit(view.id));
+  }
+
+  /** The past, as far as it concerns what the view shows now. */
+  #seed(view: View): void {
+    for (const event of this.#events.recent(SEED_EVENTS)) {
+      const shown = event.nodeId === null ? undefined : view.visible.get(event.nodeId);
+      if (event.nodeId === null || shown === undefined) continue;
+      if (event.kind === 'services') {
+        const only = (list: string): JsonObject[] =>
+          (event.payload[list] as unknown as readonly DeltaEntry[]).filter(({ service_id }) =>
+            shown.has(service_id),
+          );
+        const delta = { added: only('added'), updated: only('updated'), removed: only('removed') };
+        if (delta.added.length + delta.updated.length + delta.removed.length > 0)
+          this.#append(view, 'services', event.nodeId, delta);
+      } else if (FOR_USERS.has(event.kind)) {
+        this.#append(view, event.kind, event.nodeId, {});
+      }
+    }
+  }
+
+  #visibleAt(session: Session, nodeId: string): ReadonlySet<string> {
+    const node = this.#nodes.get(nodeId);
+    if (node === undefined) return new Set();
+    return new Set(this.#access.visibleServices(session, node).map(({ serviceId }) => serviceId));
+  }
+
+  #visibleOf(session: Session): Map<string, ReadonlySet<string>> {
+    const visible = new Map<string, ReadonlySet<string>>();
+    for (const { nodeId } of this.#nodes.list()) {
+      const own = this.#visibleAt(session, nodeId);
+      if (own.size > 0) visible.set(nodeId, own);
+    }
+    return visible;
+  }
+
+  /** A session such as this view stands for, with its project as it is now. */
+  #sessionOf(view: View): Session {
+    const project = view.projectId === null ? undefined : this.#projects.get(view.projectId);
+    return {
+      ...view.session,
+      revoked: view.projectId !== null && project === undefined,
+      project:
+        project === undefined
+          ? null
+          : {
+              id: project.projectId,
+              verified: view.verified && project.hasToken,
+              hasToken: project.hasToken,
+              accessPolicy: project.accessPolicy ?? undefined,
+            },
+    };
+  }
+
+  #viewFromRow(row: Row): View {
+    const key = row['key'] as string;
+    const id = row['view_id'] as number;
+    const [agentId, projectId, verified] = JSON.parse(key) as [string | null, string | null, boolean];
+    const head = this.#db.get('SELECT COALESCE(MAX(seq), 0) AS head FROM view_events WHERE view_id = ?', id);
+    const view: View = {
+      id,
+      key,
+      session: { id: `view-${id}`, role: 'user', agentId, revoked: false },
+      projectId,
+      verified,
+      visible: new Map(),
+      head: head!['head'] as number,
+      lastUsedMs: row['last_used_ms'] as number,
+    };
+    view.visible = this.#visibleOf(this.#sessionOf(view));
+    return view;
+  }
+
+  #load(): void {
+    this.#views.clear();
+    for (const row of this.#db.all('SELECT * FROM views'))
+      this.#views.set(row['key'] as string, this.#viewFromRow(row));
+  }
+}
+
+const FOR_USERS = new Set<EventKind>(['node_online', 'node_offline', 'node_deleted']);
+
+function eventFromRow(row: Row): ViewEvent {
+  return {
+    revision: row['seq'] as number,
+    timestampMs: row['timestamp_ms'] as number,
+    kind: row['kind'] as EventKind,
+    nodeId: row['node_id'] as string,
+    payload: JSON.parse(row['payload'] as string) as JsonObject,
+  };
+}
