@@ -26,8 +26,13 @@ export interface ServiceDefinition {
   readonly source: string;
   /** The whole as others may see it (env values left out), ready for SERVICE.json and the catalog. */
   readonly descriptor: JsonObject;
-  /** sha256 (hex) over the canonical definition, env values included; equal digests mean nothing changed. */
+  /**
+   * sha256 (hex) over the canonical definition, env values and absolute paths included; equal digests mean
+   * nothing changed. Stays on the node: who can guess an env value could check the guess by it.
+   */
   readonly digest: string;
+  /** sha256 (hex) over the canonical descriptor: the digest to publish. */
+  readonly descriptorDigest: string;
 }
 
 export interface MountDefinition {

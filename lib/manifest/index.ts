@@ -2,4 +2,31 @@
  * What a manifest may say, and what it means: the schema of the format, faults with their positions,
  * and the pure way from a manifest's text to a `ServiceDefinition`. Reading files is the registry's.
  */
+export { builtinDefinition } from './builtin-definition.js';
 export * from './definition.js';
+export { lineFromFault, type ManifestFault } from './fault.js';
+export {
+  compileInputSchema,
+  inputValidatorOf,
+  MAX_SCHEMA_BYTES,
+  type InputFault,
+  type InputValidator,
+} from './input-schema.js';
+export { ABI, MANIFEST_SCHEMA } from './manifest-schema.js';
+export {
+  findRootConflicts,
+  NODE_NAMES,
+  rootFromPath,
+  SERVICE_NAMES,
+  type RootClaim,
+  type RootConflict,
+} from './mounts.js';
+export {
+  MAX_MANIFEST_BYTES,
+  readManifest,
+  readManifestBytes,
+  wholeFault,
+  type ManifestContext,
+  type ManifestReading,
+} from './read-manifest.js';
+export { templateFromSchema } from './template.js';

@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto';
+import { canonicalJson, ownValue, type JsonObject, type JsonValue, type ServiceId } from '../core/index.js';
+import type { MountDefinition, RuntimeDefinition, ServiceDefinition } from './definition.js';
+import { descriptorFrom } from './descriptor.js';
+
+interface DefinitionParts {
+  /** Checked, with `{node_id}` replaced. */
+  readonly manifest: JsonObject;
+  readonly nodeId: string;
+  readonly source: string;
+  readonly serviceId: ServiceId;
+  readonly state: string;
+  readonly mounts: readonly MountDefinition[];
+  readonly endpoints: readonly string[];
+  readonly runtime: RuntimeDefinition;
+  readonly invokeTemplate: JsonObject;
+}
+
+/** Fills in the remaining defaults, and adds the descriptor and the digests. */
+export function finishDefinition(parts: DefinitionParts): ServiceDefinition {
+  const { manifest, nodeId, ...own } = parts;
+  const field = <Value extends JsonValue>(name: string, fallback: Value): Value =>
+    (ownValue(manifest, name) ?? fallback) as Value;
+  const invocable = own.runtime.type !== 'static' && own.runtime.type !== 'unsupported';
+  const definition = {
+    ...own,
+    kind: field('kind', 'service'),
+    version: field('version', '1'),
+    enabled: field('enabled', true),
+    capabilities: field<JsonObject>('capabilities', { invoke: invocable }),
+    ops: field<JsonObject>(
+      'ops',
+      invocable
+        ? {
+            model: 'namespace',
+            style: 'plan9',
+            invoke: 'control/invoke.json',
+            submit: 'control/submit.json',
+          }
+        : { model: 'namespace', style: 'plan9' },
+    ),
+    permissions: field<JsonObject>('permissions', { default: 'deny-by-default' }),
+    schema: field<JsonObject>('schema', {}),
+    helpMd: field('help_md', ''),
+    labels: field<Readonly<Record<string, string>>>('labels', {}),
+  };
+  const descriptor = descriptorFrom(definition, manifest, nodeId);
+  const { source: _source, ...meaning } = definition;
+  return {
+    ...definition,
+    descriptor,
+    descriptorDigest: digestOf(descriptor),
+    digest: digestOf({ ...meaning, descriptor }),
+  };
+}
+
+function digestOf(value: unknown): string {
+  return createHash('sha256').update(canonicalJson(value)).digest('hex');
+}
