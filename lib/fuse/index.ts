@@ -4,3 +4,8 @@
  * request looks like.
  */
 export * from './binding.js';
+export * from './choose-binding.js';
+export * from './mountinfo.js';
+export * from './mountpoint.js';
+export { nativeBinding } from './native-binding.js';
+export { abortMount, unmountDir, watchMount, isMounted, detach, type UnmountOutcome } from './unmount.js';

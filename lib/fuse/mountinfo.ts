@@ -1,0 +1,62 @@
+import { readFileSync } from 'node:fs';
+
+/** One line of /proc/self/mountinfo (proc(5)). */
+export interface MountEntry {
+  readonly id: number;
+  /** `major:minor` of `st_dev`; for FUSE, the minor names the connection. */
+  readonly device: string;
+  readonly mountPoint: string;
+  readonly fsType: string;
+  readonly source: string;
+}
+
+/** The file system type of our mounts, whichever binding made them. */
+export const ACHERON_FS_TYPE = 'fuse.acheron';
+
+const OCTAL = /^\\[0-7]{3}$/;
+const unescaped = (field: string): string => {
+  if (!field.includes('\\')) return field;
+  // The kernel escapes bytes, so the whole is decoded as bytes.
+  const bytes = field
+    .split(/(\\[0-7]{3})/)
+    .map((part) =>
+      OCTAL.test(part) ? Buffer.from([Number.parseInt(part.slice(1), 8)]) : Buffer.from(part, 'utf8'),
+    );
+  return Buffer.concat(bytes).toString('utf8');
+};
+
+/** The mounts of a mountinfo text, in the order of mounting; lines that are not understood fall away. */
+export function mountEntriesFrom(text: string): MountEntry[] {
+  const entries: MountEntry[] = [];
+  for (const line of text.split('\n')) {
+    const fields = line.split(' ');
+    const dash = fields.indexOf('-', 6);
+    if (dash < 0 || fields.length < dash + 3) continue;
+    entries.push({
+      id: Number(fields[0]),
+      device: fields[2]!,
+      mountPoint: unescaped(fields[4]!),
+      fsType: unescaped(fields[dash + 1]!),
+      source: unescaped(fields[dash + 2]!),
+    });
+  }
+  return entries;
+}
+
+/**
+ * The mounts that this process sees. Reading the table touches no mount, so it cannot hang on a dead one.
+ * Empty where there is no /proc (macOS).
+ */
+export function readMountEntries(): MountEntry[] {
+  try {
+    return mountEntriesFrom(readFileSync('/proc/self/mountinfo', 'utf8'));
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw thrown;
+  }
+}
+
+/** What is mounted on `mountPoint`, the topmost where mounts are stacked. */
+export function mountEntryAt(mountPoint: string, entries = readMountEntries()): MountEntry | undefined {
+  return entries.findLast((entry) => entry.mountPoint === mountPoint);
+}

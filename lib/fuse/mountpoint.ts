@@ -1,0 +1,94 @@
+import { lstat, mkdir, readdir } from 'node:fs/promises';
+import { FsError } from '../core/index.js';
+import { ACHERON_FS_TYPE, mountEntryAt, type MountEntry } from './mountinfo.js';
+import { resolveMountDir } from './resolve-mount-dir.js';
+import { runTool } from './run-tool.js';
+import { detach } from './unmount.js';
+
+/** What is at a directory that somebody wants to mount on. */
+export type MountpointState =
+  | { readonly state: 'free'; readonly dir: string }
+  /** A mount of ours that answers. */
+  | { readonly state: 'mounted'; readonly dir: string; readonly entry: MountEntry }
+  /** A mount of ours whose server is gone ("Transport endpoint is not connected"). */
+  | { readonly state: 'dead'; readonly dir: string; readonly entry: MountEntry }
+  /** A mount of ours that is there, but did not answer in time. */
+  | { readonly state: 'silent'; readonly dir: string; readonly entry: MountEntry }
+  | { readonly state: 'foreign'; readonly dir: string; readonly entry: MountEntry };
+
+const PROBE_MS = 3000;
+
+/** Says what is mounted on `dir`, without ever waiting long on a dead mount. */
+export async function inspectMountpoint(dir: string): Promise<MountpointState> {
+  const path = await resolveMountDir(dir);
+  const entry = mountEntryAt(path);
+  if (entry === undefined) return { state: 'free', dir: path };
+  if (entry.fsType !== ACHERON_FS_TYPE) return { state: 'foreign', dir: path, entry };
+  // statfs is never answered from a cache. It is another process that asks, because this one may serve the mount.
+  const probe = await runTool('stat', ['-f', '-c', '%T', '--', path], PROBE_MS);
+  if (probe.timedOut) return { state: 'silent', dir: path, entry };
+  return { state: /not connected/i.test(probe.stderr) ? 'dead' : 'mounted', dir: path, entry };
+}
+
+/**
+ * Makes `dir` ready to be mounted on: clears a dead mount of ours, creates the directory where it is
+ * missing. Answers `mounted` where a live mount of ours is there already.
+ * @throws FsError EBUSY where something else is mounted, or a mount of ours does not answer; ENOTDIR;
+ *   ENOTEMPTY; EACCES and the like from creating it.
+ */
+export async function prepareMountpoint(
+  dir: string,
+): Promise<MountpointState & { state: 'free' | 'mounted' }> {
+  for (;;) {
+    const found = await inspectMountpoint(dir);
+    switch (found.state) {
+      case 'free':
+        await requireEmptyDirectory(found.dir);
+        return found;
+      case 'mounted':
+        return found;
+      case 'dead':
+        await detach(found.dir, 'lazily');
+        break;
+      case 'silent':
+        throw new FsError('EBUSY', `The mount on ${found.dir} does not answer.`, {
+          path: found.dir,
+          hint: `Its server may be stopped or overloaded. To take it away: acheron unmount ${found.dir}`,
+        });
+      case 'foreign':
+        throw new FsError('EBUSY', `${found.dir} is in use: ${found.entry.source} (${found.entry.fsType}).`, {
+          path: found.dir,
+          hint: 'Choose another directory, or unmount that one first.',
+        });
+    }
+  }
+}
+
+async function requireEmptyDirectory(dir: string): Promise<void> {
+  try {
+    await mkdir(dir, { recursive: true });
+    if (!(await lstat(dir)).isDirectory()) throw notADirectory(dir);
+    if ((await readdir(dir)).length > 0) {
+      throw new FsError('ENOTEMPTY', `${dir} is not empty.`, {
+        path: dir,
+        hint: 'Choose an empty directory, or one that does not exist yet: what is in it would be hidden.',
+      });
+    }
+  } catch (thrown) {
+    const code = (thrown as NodeJS.ErrnoException).code;
+    if (code === 'EEXIST' || (code === 'ENOTDIR' && !FsError.is(thrown))) throw notADirectory(dir);
+    if (FsError.is(thrown)) throw thrown;
+    const error = FsError.from(thrown);
+    throw new FsError(error.code, `${dir} cannot be used as a mount point: ${error.message}.`, {
+      path: dir,
+      hint: 'Choose a directory that you may create or own.',
+      cause: thrown,
+    });
+  }
+}
+
+const notADirectory = (dir: string): FsError =>
+  new FsError('ENOTDIR', `${dir} is not a directory.`, {
+    path: dir,
+    hint: 'Choose a directory to mount on.',
+  });
