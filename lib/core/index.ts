@@ -7,5 +7,6 @@ export * from './emitter.js';
 export * from './errno.js';
 export * from './fs-error.js';
 export * from './ids.js';
+export * from './indent-json.js';
 export * from './json.js';
 export * from './log.js';

@@ -25,9 +25,16 @@ export interface SessionProject {
   readonly accessPolicy: JsonValue | undefined;
 }
 
+const principals = new WeakMap<Session, string>();
+
 /** A key for "the same caller": role, agent and project. Outcomes, jobs and `_key`s belong to it. */
 export function principalOf(session: Session): string {
-  return JSON.stringify([session.role, session.agentId, session.project?.id ?? null]);
+  let principal = principals.get(session);
+  if (principal === undefined) {
+    principal = JSON.stringify([session.role, session.agentId, session.project?.id ?? null]);
+    principals.set(session, principal);
+  }
+  return principal;
 }
 
 /** A session of the machine's own, as a local mount has it. */

@@ -1,6 +1,7 @@
 import { FsError } from '../core/index.js';
 import { BaseFile, ReadOnlyHandle } from './bases.js';
 import { newIno } from './ino.js';
+import { fileStat } from './stats.js';
 import type { Awaitable, FileHandle, Freshness, OpenFlags, Op, Stat } from './types.js';
 
 /** A document's content at one moment. `mtimeNs` changes when and only when `bytes` do. */
@@ -53,19 +54,7 @@ export class Document extends BaseFile {
 }
 
 export function documentStat(ino: bigint, mode: number, snapshot: Snapshot): Stat {
-  const time = snapshot.mtimeNs;
-  return {
-    ino,
-    kind: 'file',
-    mode,
-    nlink: 1,
-    uid: null,
-    gid: null,
-    size: snapshot.bytes.byteLength,
-    atimeNs: time,
-    mtimeNs: time,
-    ctimeNs: time,
-  };
+  return fileStat(ino, snapshot.mtimeNs, mode, snapshot.bytes.byteLength);
 }
 
 /** A descriptor over bytes that no longer change. */

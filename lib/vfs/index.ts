@@ -5,6 +5,11 @@
  */
 export * from './bases.js';
 export * from './document.js';
+export * from './guarded-handle.js';
 export * from './ino.js';
+export * from './map-dir.js';
+export * from './stats.js';
+export * from './stream-file.js';
+export * from './symlink.js';
 export * from './types.js';
 export * from './walk.js';

@@ -1,0 +1,129 @@
+import { documentFromJson, type JsonObject, type JsonValue } from '../core/index.js';
+import type { RuntimeDefinition } from '../manifest/index.js';
+import type { Service } from './service.js';
+
+/** The read-only files of a service directory that its descriptor makes; rendered from the definition. */
+export const DESCRIPTOR_FILES: ReadonlyMap<string, (service: Service) => Buffer> = new Map([
+  ['README.md', renderReadme],
+  ['SCHEMA.json', (service) => documentFromJson(service.definition.schema)],
+  ['TEMPLATE.json', (service) => documentFromJson(service.definition.invokeTemplate)],
+  ['HOST.json', (service) => documentFromJson(hostContract(service))],
+  [
+    'SERVICE.json',
+    (service) =>
+      documentFromJson({
+        ...service.definition.descriptor,
+        digest: service.definition.digest,
+        revision: service.revision,
+      }),
+  ],
+  ['CAPS.json', (service) => documentFromJson(capabilities(service))],
+  ['MOUNTS.json', (service) => documentFromJson(fieldOf(service, 'mounts') ?? [])],
+  ['OPS.json', (service) => documentFromJson(fieldOf(service, 'ops') ?? {})],
+  ['RUNTIME.json', (service) => documentFromJson(fieldOf(service, 'runtime') ?? {})],
+  ['PERMISSIONS.json', (service) => documentFromJson(service.definition.permissions)],
+]);
+
+/** Names that are answered, but not listed. */
+export const ALIASES: ReadonlyMap<string, string> = new Map([
+  ['schema.json', 'SCHEMA.json'],
+  ['template.json', 'TEMPLATE.json'],
+]);
+
+export function servicePath(service: Service): string {
+  return `/nodes/${service.environment.nodeId}/services/${service.id}`;
+}
+
+function fieldOf(service: Service, name: string): JsonValue | undefined {
+  return service.definition.descriptor[name];
+}
+
+function capabilities(service: Service): JsonObject {
+  return { invoke: service.runnable, ...service.definition.capabilities };
+}
+
+function renderReadme(service: Service): Buffer {
+  const { definition } = service;
+  const help =
+    definition.helpMd.trim() === ''
+      ? `# ${service.id}\n\nA service of kind ${definition.kind}.`
+      : definition.helpMd.trim();
+  return Buffer.from(`${help}\n\n${service.runnable ? howToCall(service) : howToRead(service)}`);
+}
+
+function howToCall(service: Service): string {
+  const path = servicePath(service);
+  const payload = JSON.stringify(service.definition.invokeTemplate).replaceAll("'", `'\\''`);
+  return `## How to call it
+
+Paths are as the mount shows them; put its directory in front. The exit status of the write is the
+outcome, \`result.json\` is the answer, \`last_error.txt\` says what went wrong.
+
+    echo '${payload}' > ${path}/control/invoke.json && cat ${path}/result.json || cat ${path}/last_error.txt
+
+Slow work: write the same to \`control/submit.json\`, which returns at once, and follow it.
+
+    echo '${payload}' > ${path}/control/submit.json
+    tail -f ${path}/jobs/latest/stderr
+
+\`SCHEMA.json\` says what a request may hold, \`TEMPLATE.json\` is one to start from.
+`;
+}
+
+function howToRead(service: Service): string {
+  return `## How to use it
+
+There is nothing to invoke: everything is in the files of ${servicePath(service)}.
+`;
+}
+
+const LIMITS: readonly (readonly [string, (runtime: RuntimeDefinition) => number | string | null])[] = [
+  ['timeout_ms', ({ limits }) => limits.timeoutMs],
+  ['max_payload_bytes', ({ limits }) => limits.maxPayloadBytes],
+  ['max_output_bytes', ({ limits }) => limits.maxOutputBytes],
+  ['max_concurrency', ({ limits }) => limits.maxConcurrency],
+  ['max_queue', ({ limits }) => limits.maxQueue],
+  ['kill_grace_ms', ({ limits }) => limits.killGraceMs],
+  ['memory_bytes', ({ limits }) => limits.memoryBytes],
+  ['cpu_seconds', ({ limits }) => limits.cpuSeconds],
+  ['open_files', ({ limits }) => limits.openFiles],
+];
+
+/** The variables that ABI v1 promises to every driver. */
+const ABI_ENVIRONMENT = [
+  'NODE_ID',
+  'SERVICE_ID',
+  'INVOCATION_ID',
+  'DEADLINE_MS',
+  'ROLE',
+  'AGENT_ID',
+  'PROJECT_ID',
+  'CONFIG_FILE',
+].map((name) => `ACHERON_CALL_${name}`);
+
+/** `HOST.json`: what the host promises, the same for every runtime. */
+function hostContract(service: Service): JsonObject {
+  const { definition, environment } = service;
+  const path = servicePath(service);
+  return {
+    contract: 'acheron-service-v1',
+    abi: 'namespace-driver-v1',
+    runtime:
+      definition.runtime.type === 'unsupported' ? definition.runtime.declared : definition.runtime.type,
+    node: { id: environment.nodeId, name: environment.nodeName, platform: environment.platform },
+    limits: Object.fromEntries(LIMITS.map(([name, of]) => [name, of(definition.runtime)])),
+    environment: service.runnable ? ABI_ENVIRONMENT : [],
+    files: [...DESCRIPTOR_FILES.keys(), ...LIVE_FILES, 'config.json'],
+    controls: service.runnable ? CONTROLS : [],
+    invoke: service.runnable
+      ? {
+          path: `${path}/control/invoke.json`,
+          submit_path: `${path}/control/submit.json`,
+          schema: definition.schema.input ?? {},
+        }
+      : null,
+  };
+}
+
+export const LIVE_FILES = ['status.json', 'result.json', 'last_error.txt', 'metrics.json', 'health.json'];
+export const CONTROLS = ['invoke.json', 'submit.json', 'reset', 'enable', 'disable', 'restart', 'cancel'];

@@ -1,0 +1,49 @@
+import type { Clock, JsonObject, Log } from '../core/index.js';
+import type { Driver } from '../drivers/index.js';
+import type { ServiceDefinition } from '../manifest/index.js';
+import type { Session } from '../policy/index.js';
+import type { JobLimits } from './jobs/job-store.js';
+import type { InputCheck } from './request/request.js';
+
+/** What services need from the node that hosts them. */
+export interface ServiceEnvironment {
+  readonly nodeId: string;
+  readonly nodeName: string;
+  readonly platform: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Each service keeps its jobs in a folder of its own below this one. */
+  readonly jobsDir: string;
+  readonly jobLimits: JobLimits;
+  /** Flush results to the disk before the caller is told. */
+  readonly fsync: boolean;
+  createDriver(definition: ServiceDefinition): Driver | null;
+  inputCheck(definition: ServiceDefinition): InputCheck;
+  /** A file with the service's config that drivers may read; null when there is none. */
+  writeConfigFile(serviceId: string, config: JsonObject): string | null;
+  /** Saves the per-service state, durable when it returns. */
+  saveState(): void;
+  /** Something happened that watchers may want to know. */
+  emit(event: ServiceEvent): void;
+  /** Appends to the audit log. @throws FsError when it cannot: the act is then refused. */
+  audit(record: AuditRecord): void;
+  /** The projects that name this node. */
+  nodeProjects(): readonly string[];
+}
+
+export interface ServiceEvent {
+  readonly type: 'service_health' | 'service_control' | 'invocation_finished';
+  readonly serviceId: string;
+  /** Who alone may see it; null for all who see the service. */
+  readonly principal: string | null;
+  readonly facts: JsonObject;
+}
+
+export interface AuditRecord {
+  readonly session: Session;
+  readonly action: string;
+  readonly serviceId: string;
+  readonly outcome: string;
+  readonly payload?: Uint8Array;
+  readonly facts?: JsonObject;
+}

@@ -1,0 +1,15 @@
+/**
+ * A service as a directory: its state, its invocations and jobs, and the files that show them. All that
+ * happens to a service goes through `Service`; the tree below `tree/` only translates files to its
+ * methods. Nothing here knows a door, a wire or a mount.
+ */
+export * from './environment.js';
+export { DEFAULT_JOB_LIMITS, type JobLimits } from './jobs/job-store.js';
+export { ObjectHandle, type ObjectSink, type Taken } from './request/object-handle.js';
+export { ObjectScanner, type ScannedObject } from './request/object-scanner.js';
+export type { InputCheck } from './request/request.js';
+export { servicePath } from './documents.js';
+export { healthOf } from './live-documents.js';
+export { Service } from './service.js';
+export { ServiceHost, type DefinitionChanges, type ServiceHostOptions } from './service-host.js';
+export { NodeDir, type NodeDirOptions, type Provider } from './tree/node-dir.js';

@@ -1,0 +1,58 @@
+import type { Extent, Segment, SegmentLog } from './segment-log.js';
+
+/** Bytes of a job that lie in the log, in as many runs as they came; only grows at its end. */
+export class Blob {
+  readonly #log: SegmentLog;
+  #extents: Extent[] = [];
+  #size = 0;
+
+  constructor(log: SegmentLog) {
+    this.#log = log;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  add(extent: Extent): void {
+    if (extent.length === 0) return;
+    this.#extents.push(extent);
+    this.#size += extent.length;
+    extent.segment.live += extent.length;
+  }
+
+  read(at: number, size: number): Buffer {
+    const wanted = Math.max(0, Math.min(size, this.#size - at));
+    const parts: Buffer[] = [];
+    let start = 0;
+    for (const extent of this.#extents) {
+      const from = Math.max(at, start);
+      const to = Math.min(at + wanted, start + extent.length);
+      if (from < to) parts.push(this.#log.read(extent, from - start, to - from));
+      start += extent.length;
+      if (start >= at + wanted) break;
+    }
+    return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+  }
+
+  all(): Buffer {
+    return this.read(0, this.#size);
+  }
+
+  isIn(segment: Segment): boolean {
+    return this.#extents.some((extent) => extent.segment === segment);
+  }
+
+  /** Lets go of the bytes: they may be deleted. The blob is empty afterwards. */
+  release(): void {
+    for (const extent of this.#extents) extent.segment.live -= extent.length;
+    this.#extents = [];
+    this.#size = 0;
+  }
+
+  /** The same bytes, now found elsewhere. */
+  moveTo(extent: Extent): void {
+    this.release();
+    this.add(extent);
+  }
+}

@@ -1,0 +1,398 @@
+import { newInvocationId, type JsonObject, type JsonValue, type Log } from '../../core/index.js';
+import {
+  acceptHeader,
+  blobsFromWhole,
+  endFromHeader,
+  finishHeader,
+  jobFromHeader,
+  metricsOfHeader,
+  wholeHeader,
+} from './job-records.js';
+import { Job, type Holder, type JobEnd, type JobOwner } from './job.js';
+import { SegmentLog, type Extent, type Segment } from './segment-log.js';
+
+export interface JobLimits {
+  /** Finished jobs kept for each principal, and rejected ones apart. */
+  readonly keep: number;
+  readonly keepBytes: number;
+  /** How long a `_key` is remembered. */
+  readonly keyMs: number;
+}
+
+export const DEFAULT_JOB_LIMITS: JobLimits = {
+  keep: 64,
+  keepBytes: 64 * 1024 * 1024,
+  keyMs: 24 * 60 * 60 * 1000,
+};
+
+export interface JobStoreOptions {
+  readonly dir: string;
+  readonly limits: JobLimits;
+  readonly fsync: boolean;
+  readonly now: () => number;
+  readonly log: Log;
+}
+
+/** What a principal sees in `status.json`, `result.json` and `last_error.txt`. */
+export interface Outcomes {
+  last: Job | null;
+  lastSuccess: Job | null;
+  changedAtMs: number;
+}
+
+interface Principal {
+  readonly outcomes: Outcomes;
+  /** Finished and listed, oldest first. */
+  readonly finished: Set<Job>;
+  readonly rejected: Set<Job>;
+  finishedBytes: number;
+}
+
+/**
+ * The jobs of one service, durable: what was acknowledged is in the log before anyone is told. Keeps
+ * the newest of each principal, what a `_key` promises, and the last outcomes.
+ */
+export class JobStore {
+  readonly #options: JobStoreOptions;
+  readonly #log: SegmentLog;
+  readonly #jobs = new Map<string, Job>();
+  readonly #principals = new Map<string, Principal>();
+  readonly #keys = new Map<string, Job>();
+  readonly #live = new Set<Job>();
+  /** Up to which finish the outcomes of a principal (null: of all) were reset. */
+  readonly #resets = new Map<string | null, number>();
+  #sequence = 0;
+  #metrics: JsonObject | null = null;
+
+  private constructor(options: JobStoreOptions) {
+    this.#options = options;
+    this.#log = new SegmentLog(options.dir, {
+      fsync: options.fsync,
+      preface: () => ({ n: this.#sequence, metrics: this.#metrics, resets: [...this.#resets] }),
+    });
+  }
+
+  /** Opens the store; what was running when the node died is handed to `interrupted`, to be ended. */
+  static open(options: JobStoreOptions): { store: JobStore; interrupted: readonly Job[] } {
+    const store = new JobStore(options);
+    store.#replay();
+    return { store, interrupted: [...store.#live] };
+  }
+
+  /** The metrics that were recorded with the newest finished job, if any. */
+  get recordedMetrics(): JsonObject | null {
+    return this.#metrics;
+  }
+
+  accept(
+    owner: JobOwner,
+    request: Uint8Array,
+    key: { key: string; digest: string } | null,
+    rejected = false,
+  ): Job {
+    const nowMs = this.#options.now();
+    const job = new Job(this.#log, {
+      id: newInvocationId(nowMs),
+      owner,
+      acceptedAtMs: nowMs,
+      rejected,
+      key: key?.key ?? null,
+      keyDigest: key?.digest ?? null,
+    });
+    job.request.add(this.#log.append(acceptHeader(job), request));
+    this.#adopt(job);
+    return job;
+  }
+
+  appendOutput(job: Job, stream: 'stdout' | 'stderr', chunk: Uint8Array): void {
+    job[stream].add(this.#log.append({ t: 'out', id: job.id, s: stream, at: job[stream].size }, chunk));
+    job.changedAtMs = this.#options.now();
+  }
+
+  /** Ends a job; durable when it returns. `metrics` are the service's, this job counted in. */
+  finish(job: Job, end: JobEnd, result: Uint8Array, metrics: JsonObject): void {
+    job.end = end;
+    job.finishSequence = ++this.#sequence;
+    job.cancel = null;
+    job.changedAtMs = end.finishedAtMs;
+    job.result.add(this.#log.append(finishHeader(job, metrics), result));
+    this.#metrics = metrics;
+    this.#settle(job);
+    this.#evict(this.#principal(job.owner.principal));
+  }
+
+  find(id: string): Job | undefined {
+    const job = this.#jobs.get(id);
+    return job?.holders.has('listed') === true ? job : undefined;
+  }
+
+  /** Listed jobs, oldest first; all principals' when `principal` is null. */
+  list(principal: string | null): Job[] {
+    const jobs = [...this.#jobs.values()].filter(
+      (job) => job.holders.has('listed') && (principal === null || job.owner.principal === principal),
+    );
+    return jobs.sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  /** Those that are queued or running. */
+  live(principal: string | null): Job[] {
+    return [...this.#live].filter((job) => principal === null || job.owner.principal === principal);
+  }
+
+  byKey(principal: string, key: string): Job | undefined {
+    return this.#keys.get(keyName(principal, key));
+  }
+
+  keys(principal: string): { key: string; job: Job }[] {
+    return [...this.#keys.values()]
+      .filter((job) => job.owner.principal === principal)
+      .map((job) => ({ key: job.key!, job }));
+  }
+
+  outcomes(principal: string): Outcomes | undefined {
+    return this.#principals.get(principal)?.outcomes;
+  }
+
+  /** Takes the job out of `jobs/`; a running one goes when it has ended. */
+  forget(job: Job): void {
+    this.#log.append({ t: 'forget', id: job.id });
+    this.#unlist(job);
+    this.#tidy();
+  }
+
+  /** `control/reset`: no last outcome any more, for one principal or for all. */
+  reset(principal: string | null): void {
+    this.#log.append({ t: 'reset', principal, n: this.#sequence });
+    this.#resets.set(principal, this.#sequence);
+    this.#resetOutcomes(principal, this.#options.now());
+    this.#tidy();
+  }
+
+  sync(): void {
+    this.#log.sync();
+  }
+
+  close(): void {
+    this.#log.close();
+  }
+
+  #adopt(job: Job): void {
+    this.#jobs.set(job.id, job);
+    this.#live.add(job);
+    job.holders.add('listed');
+    if (job.key !== null && !job.rejected)
+      this.#hold(job, 'key', this.#keys, keyName(job.owner.principal, job.key));
+  }
+
+  #hold(job: Job, holder: Holder, map: Map<string, Job>, name: string): void {
+    const before = map.get(name);
+    if (before !== undefined && before !== job) this.#letGo(before, holder);
+    map.set(name, job);
+    job.holders.add(holder);
+  }
+
+  /** Places a finished job where its principal sees it. */
+  #settle(job: Job): void {
+    this.#live.delete(job);
+    const principal = this.#principal(job.owner.principal);
+    const { outcomes } = principal;
+    outcomes.changedAtMs = job.end!.finishedAtMs;
+    this.#replace(outcomes, 'last', 'last', job);
+    if (job.end!.state === 'ok') this.#replace(outcomes, 'lastSuccess', 'result', job);
+    if (!job.holders.has('listed')) {
+      this.#shrink(job);
+      return;
+    }
+    if (job.rejected) principal.rejected.add(job);
+    else {
+      principal.finished.add(job);
+      principal.finishedBytes += job.bytes;
+    }
+  }
+
+  #replace(outcomes: Outcomes, slot: 'last' | 'lastSuccess', holder: Holder, job: Job | null): void {
+    const before = outcomes[slot];
+    outcomes[slot] = job;
+    job?.holders.add(holder);
+    if (before !== null && before !== job) this.#letGo(before, holder);
+  }
+
+  #resetOutcomes(principal: string | null, nowMs: number): void {
+    for (const [name, { outcomes }] of this.#principals) {
+      if (principal !== null && principal !== name) continue;
+      this.#replace(outcomes, 'last', 'last', null);
+      this.#replace(outcomes, 'lastSuccess', 'result', null);
+      outcomes.changedAtMs = nowMs;
+    }
+  }
+
+  #evict(principal: Principal): void {
+    const { limits } = this.#options;
+    for (const job of principal.finished) {
+      if (principal.finished.size <= limits.keep && principal.finishedBytes <= limits.keepBytes) break;
+      if (principal.finished.size === 1) break;
+      this.#unlist(job);
+    }
+    for (const job of principal.rejected) {
+      if (principal.rejected.size <= limits.keep) break;
+      this.#unlist(job);
+    }
+    this.#expireKeys();
+    this.#tidy();
+  }
+
+  /** Keys are in the order of their making, so the old ones come first. */
+  #expireKeys(): void {
+    const oldest = this.#options.now() - this.#options.limits.keyMs;
+    for (const [name, job] of this.#keys) {
+      if (job.end === null || job.acceptedAtMs > oldest) break;
+      this.#keys.delete(name);
+      this.#letGo(job, 'key');
+    }
+  }
+
+  #unlist(job: Job): void {
+    const principal = this.#principal(job.owner.principal);
+    if (principal.finished.delete(job)) principal.finishedBytes -= job.bytes;
+    principal.rejected.delete(job);
+    this.#letGo(job, 'listed');
+  }
+
+  #letGo(job: Job, holder: Holder): void {
+    job.holders.delete(holder);
+    if (job.end !== null) this.#shrink(job);
+  }
+
+  /** Frees what nobody can reach: all of a job without holders, all but the result of an unlisted one. */
+  #shrink(job: Job): void {
+    if (job.holders.has('listed')) return;
+    job.request.release();
+    job.stdout.release();
+    job.stderr.release();
+    if (job.holders.size > 0) return;
+    job.result.release();
+    this.#jobs.delete(job.id);
+  }
+
+  /** Frees the front of the log when too much of it is dead. */
+  #tidy(): void {
+    const segment = this.#log.worthEvacuating();
+    if (segment !== null) this.#evacuate(segment);
+    this.#log.sweep();
+  }
+
+  #evacuate(segment: Segment): void {
+    for (const job of this.#jobs.values()) {
+      if (!job.blobs.some((blob) => blob.isIn(segment))) continue;
+      if (job.end === null) this.#evacuateLive(job);
+      else {
+        const header = wholeHeader(job);
+        blobsFromWhole(job, header, this.#log.append(header, ...job.blobs.map((blob) => blob.all())));
+      }
+    }
+  }
+
+  #evacuateLive(job: Job): void {
+    job.request.moveTo(this.#log.append(acceptHeader(job), job.request.all()));
+    for (const stream of ['stdout', 'stderr'] as const) {
+      if (job[stream].size > 0)
+        job[stream].moveTo(this.#log.append({ t: 'out', id: job.id, s: stream, at: 0 }, job[stream].all()));
+    }
+  }
+
+  #principal(name: string): Principal {
+    let principal = this.#principals.get(name);
+    if (principal === undefined) {
+      principal = {
+        outcomes: { last: null, lastSuccess: null, changedAtMs: 0 },
+        finished: new Set(),
+        rejected: new Set(),
+        finishedBytes: 0,
+      };
+      this.#principals.set(name, principal);
+    }
+    return principal;
+  }
+
+  /** Rebuilds everything from the log: first what is there, then, in the order of finishing, what it means. */
+  #replay(): void {
+    const unlisted = new Set<string>();
+    this.#log.replay((header, body) => this.#replayRecord(header, body, unlisted));
+    const jobs = [...this.#jobs.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+    this.#jobs.clear();
+    for (const job of jobs) {
+      this.#adopt(job);
+      if (unlisted.has(job.id)) job.holders.delete('listed');
+    }
+    const finished = jobs
+      .filter((job) => job.end !== null)
+      .sort((a, b) => a.finishSequence - b.finishSequence);
+    for (const job of finished) {
+      this.#sequence = Math.max(this.#sequence, job.finishSequence);
+      this.#settle(job);
+    }
+    for (const [name, principal] of this.#principals) {
+      const upTo = Math.max(this.#resets.get(name) ?? -1, this.#resets.get(null) ?? -1);
+      const { last, lastSuccess } = principal.outcomes;
+      if (last !== null && last.finishSequence <= upTo)
+        this.#replace(principal.outcomes, 'last', 'last', null);
+      if (lastSuccess !== null && lastSuccess.finishSequence <= upTo)
+        this.#replace(principal.outcomes, 'lastSuccess', 'result', null);
+      this.#evict(principal);
+    }
+  }
+
+  #replayRecord(header: JsonObject, body: Extent, unlisted: Set<string>): void {
+    const id = typeof header.id === 'string' ? header.id : '';
+    const job = this.#jobs.get(id);
+    switch (header.t) {
+      case 'segment':
+        this.#sequence = Math.max(this.#sequence, Number(header.n));
+        this.#metrics = metricsOfHeader(header) ?? this.#metrics;
+        for (const reset of (header.resets ?? []) as [string | null, number][])
+          this.#resets.set(reset[0], reset[1]);
+        break;
+      case 'accept': {
+        const accepted = jobFromHeader(this.#log, header);
+        accepted.request.add(body);
+        this.#replaceReplayed(accepted);
+        break;
+      }
+      case 'job': {
+        const whole = jobFromHeader(this.#log, header);
+        endFromHeader(whole, header);
+        blobsFromWhole(whole, header, body);
+        if (!(header.held as readonly JsonValue[]).includes('listed')) unlisted.add(id);
+        this.#replaceReplayed(whole);
+        break;
+      }
+      case 'out':
+        job?.[header.s === 'stdout' ? 'stdout' : 'stderr'].add(body);
+        break;
+      case 'finish':
+        if (job !== undefined) {
+          endFromHeader(job, header);
+          job.result.add(body);
+        }
+        this.#metrics = metricsOfHeader(header) ?? this.#metrics;
+        break;
+      case 'forget':
+        unlisted.add(id);
+        break;
+      case 'reset':
+        this.#resets.set(typeof header.principal === 'string' ? header.principal : null, Number(header.n));
+        break;
+      default:
+        this.#options.log.warn('A job record of an unknown kind was left alone.', { kind: header.t });
+    }
+  }
+
+  #replaceReplayed(job: Job): void {
+    for (const blob of this.#jobs.get(job.id)?.blobs ?? []) blob.release();
+    this.#jobs.set(job.id, job);
+  }
+}
+
+function keyName(principal: string, key: string): string {
+  return `${principal}\n${key}`;
+}

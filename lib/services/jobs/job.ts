@@ -1,0 +1,133 @@
+import { newIno } from '../../vfs/index.js';
+import { timestamp, type ErrnoCode, type InvocationId } from '../../core/index.js';
+import type { Session } from '../../policy/index.js';
+import { principalOf } from '../../policy/index.js';
+import { Blob } from './blob.js';
+import type { SegmentLog } from './segment-log.js';
+
+export type JobState = 'queued' | 'running' | 'ok' | 'error' | 'timeout' | 'cancelled';
+
+/** On whose behalf a job runs, as `status.json` shows it. */
+export interface JobOwner {
+  readonly principal: string;
+  readonly sessionId: string;
+  readonly role: string;
+  readonly agentId: string | null;
+  readonly projectId: string | null;
+}
+
+export function ownerOf(session: Session): JobOwner {
+  return {
+    principal: principalOf(session),
+    sessionId: session.id,
+    role: session.role,
+    agentId: session.agentId,
+    projectId: session.project?.id ?? null,
+  };
+}
+
+/** How a job ended. */
+export interface JobEnd {
+  readonly state: JobState;
+  readonly exitCode: number | null;
+  /** What went wrong: the errno, and the sentences of `last_error.txt`. Null when it is ok. */
+  readonly errno: ErrnoCode | null;
+  readonly error: string | null;
+  readonly hint: string | null;
+  readonly finishedAtMs: number;
+}
+
+/** What keeps a finished job's result from being forgotten. */
+export type Holder = 'listed' | 'key' | 'last' | 'result';
+
+/** One invocation, from its acceptance on. Its bytes lie in the log; what is here is small. */
+export class Job {
+  readonly id: InvocationId;
+  readonly owner: JobOwner;
+  readonly acceptedAtMs: number;
+  readonly rejected: boolean;
+  readonly key: string | null;
+  /** sha256 of the request without its `_key`, to tell whether a key is reused for another request. */
+  readonly keyDigest: string | null;
+  startedAtMs: number | null = null;
+  end: JobEnd | null = null;
+  /** The place in the order of all that finished; 0 while it runs. */
+  finishSequence = 0;
+  readonly request: Blob;
+  readonly stdout: Blob;
+  readonly stderr: Blob;
+  readonly result: Blob;
+  readonly holders = new Set<Holder>();
+  /** Names that the user has unlinked inside the job's directory. */
+  readonly hidden = new Set<string>();
+  /** Ends the running invocation; absent once it has ended. */
+  cancel: (() => void) | null = null;
+  /** mtime of what changes while it runs. */
+  changedAtMs: number;
+  /** Inode numbers of its directory and files. */
+  readonly ino = newIno();
+  readonly #inos = new Map<string, bigint>();
+
+  constructor(
+    log: SegmentLog,
+    facts: Pick<Job, 'id' | 'owner' | 'acceptedAtMs' | 'rejected' | 'key' | 'keyDigest'>,
+  ) {
+    this.id = facts.id;
+    this.owner = facts.owner;
+    this.acceptedAtMs = facts.acceptedAtMs;
+    this.rejected = facts.rejected;
+    this.key = facts.key;
+    this.keyDigest = facts.keyDigest;
+    this.changedAtMs = facts.acceptedAtMs;
+    this.request = new Blob(log);
+    this.stdout = new Blob(log);
+    this.stderr = new Blob(log);
+    this.result = new Blob(log);
+  }
+
+  get state(): JobState {
+    return this.end?.state ?? (this.startedAtMs === null ? 'queued' : 'running');
+  }
+
+  get bytes(): number {
+    return this.request.size + this.stdout.size + this.stderr.size + this.result.size;
+  }
+
+  get blobs(): readonly Blob[] {
+    return [this.request, this.stdout, this.stderr, this.result];
+  }
+
+  inoOf(name: string): bigint {
+    let ino = this.#inos.get(name);
+    if (ino === undefined) this.#inos.set(name, (ino = newIno()));
+    return ino;
+  }
+}
+
+/** `status.json`. A queued job is `running` that has not started. */
+export function statusOfJob(job: Job): Record<string, unknown> {
+  const { end, owner } = job;
+  return {
+    state: job.state === 'queued' ? 'running' : job.state,
+    invocation_id: job.id,
+    exit_code: end?.exitCode ?? null,
+    error: end?.error ?? null,
+    errno: end?.errno ?? null,
+    started_at: timestamp(job.startedAtMs),
+    finished_at: timestamp(end?.finishedAtMs ?? null),
+    duration_ms: end === null ? null : Math.max(0, end.finishedAtMs - (job.startedAtMs ?? job.acceptedAtMs)),
+    by: {
+      session_id: owner.sessionId,
+      role: owner.role,
+      agent_id: owner.agentId,
+      project_id: owner.projectId,
+    },
+  };
+}
+
+/** `last_error.txt`: what went wrong and what to do about it; empty for a success. */
+export function errorTextOfJob(job: Job): string {
+  const { end } = job;
+  if (end === null || end.errno === null) return '';
+  return `${end.errno}: ${end.error}\n${end.hint === null ? '' : `${end.hint}\n`}`;
+}

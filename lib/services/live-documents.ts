@@ -1,0 +1,148 @@
+import { documentFromJson, timestamp, type JsonObject } from '../core/index.js';
+import type { Session } from '../policy/index.js';
+import { principalOf } from '../policy/index.js';
+import { RenderedText, type Snapshot } from '../vfs/index.js';
+import { errorTextOfJob, statusOfJob, type Job } from './jobs/job.js';
+import type { Service } from './service.js';
+
+const IDLE_RESULT = documentFromJson({ state: 'idle' });
+
+interface View {
+  readonly status: RenderedText;
+  readonly error: RenderedText;
+  readonly result: RenderedText;
+  /** The job whose result was rendered last, so that it is read from disk once. */
+  rendered: { readonly job: Job; readonly snapshot: Snapshot } | null;
+}
+
+/** The live files of a service: outcomes as one principal sees them, metrics and health as all do. */
+export class LiveDocuments {
+  readonly #service: Service;
+  readonly #views = new Map<string, View>();
+  readonly #metrics = new RenderedText();
+  readonly #health = new RenderedText();
+  readonly #incomplete = new Map<string, string>();
+
+  constructor(service: Service) {
+    this.#service = service;
+  }
+
+  status(session: Session): Snapshot {
+    const job = this.#newest(session);
+    const changedAtMs = job?.changedAtMs ?? this.#outcomesChangedAtMs(session);
+    return this.#view(session).status.snapshot(documentFromJson(this.#statusOf(job)), changedAtMs);
+  }
+
+  result(session: Session): Snapshot {
+    const job = this.#service.jobs.outcomes(principalOf(session))?.lastSuccess;
+    const view = this.#view(session);
+    if (job == null) {
+      view.rendered = null;
+      return view.result.snapshot(IDLE_RESULT, this.#outcomesChangedAtMs(session));
+    }
+    if (view.rendered?.job !== job)
+      view.rendered = { job, snapshot: view.result.snapshot(job.result.all(), job.changedAtMs) };
+    return view.rendered.snapshot;
+  }
+
+  lastError(session: Session): Snapshot {
+    const principal = principalOf(session);
+    const job = this.#service.jobs.outcomes(principal)?.last;
+    const text = this.#incomplete.get(principal) ?? (job == null ? '' : errorTextOfJob(job));
+    return this.#view(session).error.snapshot(
+      Buffer.from(text),
+      job?.changedAtMs ?? this.#outcomesChangedAtMs(session),
+    );
+  }
+
+  /**
+   * A descriptor was closed on an incomplete request. The job that says so comes when its last duplicate
+   * is closed, which may be later than the caller looks.
+   */
+  noteIncomplete(session: Session, text: string): void {
+    this.#incomplete.set(principalOf(session), text);
+  }
+
+  clearIncomplete(session: Session): void {
+    this.#incomplete.delete(principalOf(session));
+  }
+
+  metrics(): Snapshot {
+    const { metrics, running, queued, nowMs } = this.#service;
+    return this.#metrics.snapshot(documentFromJson(metrics.toDocument(running, queued)), nowMs);
+  }
+
+  health(): Snapshot {
+    return this.#health.snapshot(documentFromJson(healthOf(this.#service)), this.#service.nowMs);
+  }
+
+  #statusOf(job: Job | null): JsonObject {
+    const status = (job === null ? IDLE_STATUS : statusOfJob(job)) as JsonObject;
+    if (!this.#service.enabled && status.state !== 'running') return { ...status, state: 'offline' };
+    return status;
+  }
+
+  /** What runs comes first, then what ended last. */
+  #newest(session: Session): Job | null {
+    const principal = principalOf(session);
+    return this.#service.jobs.live(principal).at(-1) ?? this.#service.jobs.outcomes(principal)?.last ?? null;
+  }
+
+  #outcomesChangedAtMs(session: Session): number {
+    const changedAtMs = this.#service.jobs.outcomes(principalOf(session))?.changedAtMs ?? 0;
+    return changedAtMs === 0 ? this.#service.definedAtMs : changedAtMs;
+  }
+
+  #view(session: Session): View {
+    const principal = principalOf(session);
+    let view = this.#views.get(principal);
+    if (view === undefined) {
+      view = {
+        status: new RenderedText(),
+        error: new RenderedText(),
+        result: new RenderedText(),
+        rendered: null,
+      };
+      this.#views.set(principal, view);
+    }
+    return view;
+  }
+}
+
+const IDLE_STATUS = {
+  state: 'idle',
+  invocation_id: null,
+  exit_code: null,
+  error: null,
+  errno: null,
+  started_at: null,
+  finished_at: null,
+  duration_ms: null,
+  by: null,
+};
+
+export function healthOf(service: Service): JsonObject {
+  const { metrics, lastControl, fault, enabled, config } = service;
+  const state = !enabled || fault !== null ? 'offline' : 'online';
+  return {
+    state,
+    enabled,
+    last_control_op: lastControl?.op ?? null,
+    last_control_ms: lastControl?.atMs ?? null,
+    restarts_total: service.restartsTotal,
+    cooldown_until_ms: null,
+    cooldown_remaining_ms: 0,
+    supervision: config.supervision ?? {},
+    probe: null,
+    last_error: fault?.sentence ?? null,
+    last_transition_ms: null,
+    last_healthy_ms: null,
+    invokes_total: metrics.get('invokes_total'),
+    failures_total: metrics.get('failures_total'),
+    consecutive_failures: metrics.get('consecutive_failures'),
+    consecutive_timeouts: metrics.get('consecutive_timeouts'),
+    running: service.running,
+    queued: service.queued,
+    changed_at: timestamp(service.definedAtMs),
+  };
+}

@@ -1,0 +1,109 @@
+import type { JsonObject } from '../core/index.js';
+import type { JobEnd } from './jobs/job.js';
+
+const COUNTERS = [
+  'invokes_total',
+  'failures_total',
+  'consecutive_failures',
+  'timeouts_total',
+  'consecutive_timeouts',
+  'cancelled_total',
+  'rejected_total',
+] as const;
+type Counter = (typeof COUNTERS)[number];
+
+/** How many of the newest durations the percentiles are taken from. */
+const WINDOW = 1024;
+
+/** What a service counts. Durable with each finished job, so that a kill loses nothing acknowledged. */
+export class Metrics {
+  readonly #counters = new Map<Counter, number>(COUNTERS.map((name) => [name, 0]));
+  readonly #durations: number[] = [];
+  #next = 0;
+  #lastDurationMs: number | null = null;
+  #lastStartedMs: number | null = null;
+  #lastFinishedMs: number | null = null;
+  #lastExitCode: number | null = null;
+
+  get(counter: Counter): number {
+    return this.#counters.get(counter)!;
+  }
+
+  countStart(nowMs: number): void {
+    this.#add('invokes_total');
+    this.#lastStartedMs = nowMs;
+  }
+
+  countRejection(): void {
+    this.#add('rejected_total');
+  }
+
+  /** A cancelled call says nothing of the driver's health: it neither continues nor ends a run of failures. */
+  countEnd(end: JobEnd, startedAtMs: number): void {
+    this.#lastFinishedMs = end.finishedAtMs;
+    this.#lastExitCode = end.exitCode;
+    this.#lastDurationMs = Math.max(0, end.finishedAtMs - startedAtMs);
+    this.#durations[this.#next++ % WINDOW] = this.#lastDurationMs;
+    if (end.state === 'cancelled') return this.#add('cancelled_total');
+    if (end.state === 'ok') {
+      this.#counters.set('consecutive_failures', 0);
+      this.#counters.set('consecutive_timeouts', 0);
+      return;
+    }
+    this.#add('failures_total');
+    this.#add('consecutive_failures');
+    if (end.state === 'timeout') {
+      this.#add('timeouts_total');
+      this.#add('consecutive_timeouts');
+    } else this.#counters.set('consecutive_timeouts', 0);
+  }
+
+  /** `control/restart` and `enable` start the runs of failures over. */
+  clearConsecutive(): void {
+    this.#counters.set('consecutive_failures', 0);
+    this.#counters.set('consecutive_timeouts', 0);
+  }
+
+  /** `metrics.json`. */
+  toDocument(running: number, queued: number): JsonObject {
+    const sorted = [...this.#durations].sort((a, b) => a - b);
+    const percentile = (share: number): number | null => sorted[Math.ceil(sorted.length * share) - 1] ?? null;
+    return {
+      ...Object.fromEntries(this.#counters),
+      running,
+      queued,
+      ...this.#lasts(),
+      duration_ms: { p50: percentile(0.5), p95: percentile(0.95), p99: percentile(0.99) },
+    };
+  }
+
+  /** What is kept on disk: everything but the window of durations. */
+  toRecord(): JsonObject {
+    return { ...Object.fromEntries(this.#counters), ...this.#lasts() };
+  }
+
+  restore(record: JsonObject): void {
+    for (const name of COUNTERS) this.#counters.set(name, numberOr(record[name], 0));
+    this.#lastDurationMs = numberOr(record.last_duration_ms, null);
+    this.#lastStartedMs = numberOr(record.last_started_ms, null);
+    this.#lastFinishedMs = numberOr(record.last_finished_ms, null);
+    this.#lastExitCode = numberOr(record.last_exit_code, null);
+  }
+
+  #lasts(): JsonObject {
+    return {
+      last_duration_ms: this.#lastDurationMs,
+      last_started_ms: this.#lastStartedMs,
+      last_finished_ms: this.#lastFinishedMs,
+      last_exit_code: this.#lastExitCode,
+    };
+  }
+
+  #add(counter: Counter): void {
+    this.#counters.set(counter, this.get(counter) + 1);
+  }
+}
+
+function numberOr<Fallback>(value: unknown, fallback: Fallback): number | Fallback {
+  return typeof value === 'number' ? value : fallback;
+}

@@ -1,0 +1,130 @@
+import { FsError, documentFromJson } from '../../core/index.js';
+import type { Session } from '../../policy/index.js';
+import {
+  BaseFile,
+  GuardedHandle,
+  fileStat,
+  newIno,
+  nsFromMs,
+  type FileHandle,
+  type Freshness,
+  type OpenFlags,
+  type Op,
+  type Snapshot,
+  type Stat,
+} from '../../vfs/index.js';
+import type { CallEnd } from '../call.js';
+import type { LiveDocuments } from '../live-documents.js';
+import { ObjectHandle, type ObjectSink, type Taken } from '../request/object-handle.js';
+import type { ScannedObject } from '../request/object-scanner.js';
+import { requestFrom, type Request } from '../request/request.js';
+import type { Service } from '../service.js';
+
+/**
+ * `control/invoke.json` and `control/submit.json`. The write that completes an object runs it; for
+ * invoke it returns when the invocation has ended, for submit when it was accepted.
+ */
+export class InvokeFile extends BaseFile implements ObjectSink {
+  readonly ino = newIno();
+  override readonly freshness: Freshness = 'live';
+  readonly #service: Service;
+  readonly #live: LiveDocuments;
+  readonly #waits: boolean;
+
+  constructor(service: Service, live: LiveDocuments, kind: 'invoke' | 'submit') {
+    super();
+    this.#service = service;
+    this.#live = live;
+    this.#waits = kind === 'invoke';
+  }
+
+  get maxBytes(): number {
+    return this.#service.definition.runtime.limits.maxPayloadBytes;
+  }
+
+  form(op: Op): Snapshot {
+    this.#service.gate.require(op.session, 'observe');
+    return {
+      bytes: documentFromJson(this.#service.definition.invokeTemplate),
+      mtimeNs: nsFromMs(this.#service.definedAtMs),
+    };
+  }
+
+  stat(op: Op, size = this.form(op).bytes.byteLength): Stat {
+    this.#service.gate.require(op.session, 'observe');
+    const mode = this.#service.gate.allows(op.session, 'invoke') ? 0o644 : 0o444;
+    return fileStat(this.ino, nsFromMs(this.#service.definedAtMs), mode, size);
+  }
+
+  open(flags: OpenFlags, op: Op): FileHandle {
+    if (flags.write) this.#service.authorize(op.session, 'invoke');
+    return new GuardedHandle(new ObjectHandle(this, op), (later, writes) =>
+      this.#service.gate.require(later.session, writes ? 'invoke' : 'observe'),
+    );
+  }
+
+  take(objects: readonly ScannedObject[], op: Op): Taken | Promise<Taken> {
+    this.#live.clearIncomplete(op.session);
+    const requests = objects.map((object) => this.#request(object, op.session));
+    return this.#waits ? this.#invokeAll(requests, op) : this.#submitAll(requests, op);
+  }
+
+  rejected(bytes: Uint8Array, error: FsError, session: Session): FsError {
+    this.#live.clearIncomplete(session);
+    return this.#service.reject(bytes, error, session);
+  }
+
+  incomplete(error: FsError, session: Session): void {
+    this.#live.noteIncomplete(session, `${error.code}: ${error.sentence}\n`);
+  }
+
+  #request(object: ScannedObject, session: Session): Request {
+    try {
+      return requestFrom(object, this.#service.check);
+    } catch (thrown) {
+      throw this.#service.reject(object.bytes, FsError.from(thrown), session);
+    }
+  }
+
+  #submitAll(requests: readonly Request[], op: Op): Taken {
+    let reply: Buffer = Buffer.alloc(0);
+    for (const [index, request] of requests.entries()) {
+      try {
+        reply = documentFromJson({ invocation_id: this.#service.submit(request, op.session).job.id });
+      } catch (thrown) {
+        if (index === 0) throw thrown;
+        return { reply, failure: FsError.from(thrown) };
+      }
+    }
+    return { reply, failure: null };
+  }
+
+  async #invokeAll(requests: readonly Request[], op: Op): Promise<Taken> {
+    let reply: Buffer = Buffer.alloc(0);
+    for (const [index, request] of requests.entries()) {
+      let end: CallEnd;
+      try {
+        end = await this.#invoke(request, op);
+      } catch (thrown) {
+        if (index === 0) throw thrown;
+        return { reply, failure: FsError.from(thrown) };
+      }
+      if (end.error !== null) return { reply: end.reply, failure: end.error };
+      reply = end.reply;
+    }
+    return { reply, failure: null };
+  }
+
+  async #invoke(request: Request, op: Op): Promise<CallEnd> {
+    const call = this.#service.submit(request, op.session);
+    const { signal } = op;
+    const cancel = (): void => call.cancel(FsError.from(signal.reason));
+    if (signal.aborted) cancel();
+    else signal.addEventListener('abort', cancel, { once: true });
+    try {
+      return await call.ended;
+    } finally {
+      signal.removeEventListener('abort', cancel);
+    }
+  }
+}

@@ -1,0 +1,161 @@
+import { principalOf } from '../../policy/index.js';
+import {
+  MapDir,
+  ReadOnlyDir,
+  RenderedText,
+  dirStat,
+  entryOf,
+  newIno,
+  noSuchEntry,
+  nsFromMs,
+  type Change,
+  type DirEntry,
+  type Node,
+  type Op,
+  type Snapshot,
+  type Stat,
+} from '../../vfs/index.js';
+import { timeOfInvocationId } from '../../core/index.js';
+import { ALIASES, DESCRIPTOR_FILES } from '../documents.js';
+import { LiveDocuments } from '../live-documents.js';
+import type { Service } from '../service.js';
+import { ConfigFile } from './config-file.js';
+import { GatedDocument } from './gated-document.js';
+import { InvokeFile } from './invoke-file.js';
+import { JobsDir } from './jobs-dir.js';
+import { OneShotControl, type OneShot } from './one-shot-control.js';
+
+/**
+ * A service as a directory. Inner derived roots (another service mounted below this one's root) are
+ * extra entries, given by `extra`.
+ */
+export class ServiceDir extends ReadOnlyDir {
+  readonly ino = newIno();
+  readonly #service: Service;
+  readonly #descriptors: ReadonlyMap<string, Node>;
+  readonly #files: ReadonlyMap<string, Node>;
+  readonly #control: MapDir;
+
+  constructor(service: Service) {
+    super();
+    this.#service = service;
+    const live = new LiveDocuments(service);
+    const liveFile = (render: (op: Op) => Snapshot): GatedDocument =>
+      new GatedDocument(service.gate, render, { freshness: 'live' });
+    this.#descriptors = new Map(
+      [...DESCRIPTOR_FILES].map(([name, render]) => [name, this.#descriptor(render)]),
+    );
+    this.#files = new Map<string, Node>([
+      ...this.#descriptors,
+      ['status.json', liveFile((op) => live.status(op.session))],
+      ['result.json', liveFile((op) => live.result(op.session))],
+      ['last_error.txt', liveFile((op) => live.lastError(op.session))],
+      ['metrics.json', liveFile(() => live.metrics())],
+      ['health.json', liveFile(() => live.health())],
+      ['config.json', new ConfigFile(service)],
+      ['jobs', new JobsDir(service)],
+    ]);
+    this.#control = controlDir(service, live);
+  }
+
+  get service(): Service {
+    return this.#service;
+  }
+
+  stat(op: Op): Stat {
+    this.#service.gate.require(op.session, 'observe');
+    return dirStat(this.ino, nsFromMs(this.#service.definedAtMs), 0o555, 4);
+  }
+
+  lookup(name: string, op: Op): Node {
+    this.#service.gate.require(op.session, 'observe');
+    if (name === 'control' && this.#service.runnable) return this.#control;
+    const node = this.#files.get(ALIASES.get(name) ?? name);
+    if (node === undefined) throw noSuchEntry(name);
+    return node;
+  }
+
+  list(op: Op): readonly DirEntry[] {
+    this.#service.gate.require(op.session, 'observe');
+    const entries = [...this.#files].map(([name, node]) => entryOf(name, node));
+    if (this.#service.runnable) entries.push(entryOf('control', this.#control));
+    return entries;
+  }
+
+  /** What a new definition may have changed. */
+  changes(): Change[] {
+    return [
+      ...[...this.#descriptors.values()].map((node) => ({ what: 'data' as const, ino: node.ino })),
+      { what: 'entry', ino: this.ino, name: 'control' },
+      { what: 'data', ino: this.ino },
+    ];
+  }
+
+  #descriptor(render: (service: Service) => Buffer): GatedDocument {
+    const text = new RenderedText();
+    let rendered: { revision: number; snapshot: Snapshot } | null = null;
+    return new GatedDocument(this.#service.gate, () => {
+      const { revision, definedAtMs } = this.#service;
+      if (rendered?.revision !== revision)
+        rendered = { revision, snapshot: text.snapshot(render(this.#service), definedAtMs) };
+      return rendered.snapshot;
+    });
+  }
+}
+
+function controlDir(service: Service, live: LiveDocuments): MapDir {
+  const all = (op: Op): string | null => (op.session.role === 'admin' ? null : principalOf(op.session));
+  const controls = new Map<string, OneShot>([
+    [
+      'reset',
+      {
+        action: 'invoke',
+        usage:
+          'Write anything here to set result.json and status.json back to idle and empty last_error.txt.',
+        act: (_, op) => service.reset(all(op), op.session),
+      },
+    ],
+    [
+      'enable',
+      {
+        action: 'control',
+        usage: 'Write anything here to enable the service.',
+        act: (_, op) => service.setEnabled(true, op.session),
+      },
+    ],
+    [
+      'disable',
+      {
+        action: 'control',
+        usage: 'Write anything here to disable the service: calls are refused until it is enabled.',
+        act: (_, op) => service.setEnabled(false, op.session),
+      },
+    ],
+    [
+      'restart',
+      {
+        action: 'control',
+        usage: 'Write anything here to clear errors and backoff, and to start anew what is kept running.',
+        act: (_, op) => service.restart(op.session),
+      },
+    ],
+    [
+      'cancel',
+      {
+        action: 'invoke',
+        usage: 'Write anything here to cancel all of your invocations, or the id of one to cancel that one.',
+        act: (written, op) =>
+          service.cancel(all(op), timeOfInvocationId(written) === undefined ? null : written, op.session),
+      },
+    ],
+  ]);
+  const entries = new Map<string, Node>([
+    ['invoke.json', new InvokeFile(service, live, 'invoke')],
+    ['submit.json', new InvokeFile(service, live, 'submit')],
+    ...[...controls].map(([name, control]) => [name, new OneShotControl(service, control)] as const),
+  ]);
+  return new MapDir(entries, {
+    timeNs: () => nsFromMs(service.definedAtMs),
+    check: (op) => service.gate.require(op.session, 'observe'),
+  });
+}

@@ -1,0 +1,96 @@
+import { documentFromJson, type JsonObject } from '../../core/index.js';
+import {
+  Document,
+  ReadOnlyDir,
+  RenderedText,
+  dirStat,
+  entryOf,
+  newIno,
+  noSuchEntry,
+  nsFromMs,
+  type DirEntry,
+  type Node,
+  type Op,
+  type Stat,
+} from '../../vfs/index.js';
+import { servicePath } from '../documents.js';
+import { healthOf } from '../live-documents.js';
+import type { ServiceHost } from '../service-host.js';
+import type { Service } from '../service.js';
+
+/** `/nodes/<id>/services/`: the services that the session may see, and their index. */
+export class ServicesDir extends ReadOnlyDir {
+  readonly ino = newIno();
+  readonly #host: ServiceHost;
+  readonly #index: Document;
+  #changedAtMs: number;
+
+  constructor(host: ServiceHost) {
+    super();
+    this.#host = host;
+    this.#changedAtMs = host.environment.clock.now();
+    const text = new RenderedText();
+    this.#index = new Document(
+      (op) => text.snapshot(documentFromJson(serviceIndex(host, op)), host.environment.clock.now()),
+      { freshness: 'live' },
+    );
+  }
+
+  /** Services came or went. */
+  touch(): void {
+    this.#changedAtMs = this.#host.environment.clock.now();
+    this.#host.changes.emit({ what: 'data', ino: this.ino });
+  }
+
+  stat(): Stat {
+    return dirStat(this.ino, nsFromMs(this.#changedAtMs));
+  }
+
+  lookup(name: string, op: Op): Node {
+    if (name === 'SERVICES.json') return this.#index;
+    const dir = this.#host.dir(name);
+    if (dir?.service.gate.allows(op.session, 'observe') !== true) throw noSuchEntry(name);
+    return dir;
+  }
+
+  list(op: Op): readonly DirEntry[] {
+    const visible = this.#host.dirs.filter(({ service }) => service.gate.allows(op.session, 'observe'));
+    return [...visible.map((dir) => entryOf(dir.service.id, dir)), entryOf('SERVICES.json', this.#index)];
+  }
+}
+
+/** SERVICES.json: what the session may see of the node's services. */
+export function serviceIndex(host: ServiceHost, op: Op): JsonObject[] {
+  return host.dirs
+    .filter(({ service }) => service.gate.allows(op.session, 'observe'))
+    .map(({ service }) => serviceEntry(service));
+}
+
+function serviceEntry(service: Service): JsonObject {
+  const path = servicePath(service);
+  return {
+    node_id: service.environment.nodeId,
+    service_id: service.id,
+    service_path: path,
+    invoke_path: service.runnable ? `${path}/control/invoke.json` : null,
+    has_invoke: service.runnable,
+    scope: 'node',
+    kind: service.definition.kind,
+    state: healthOf(service).state ?? 'online',
+    summary: summaryOf(service.definition.helpMd),
+  };
+}
+
+/** The first line of the help that says something. */
+function summaryOf(helpMd: string): string {
+  for (const line of helpMd.split('\n')) {
+    const text = line.trim();
+    if (text !== '' && !text.startsWith('#')) return text;
+  }
+  return (
+    helpMd
+      .split('\n')[0]
+      ?.replace(/^#+\s*/, '')
+      .trim() ?? ''
+  );
+}

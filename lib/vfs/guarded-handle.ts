@@ -1,0 +1,48 @@
+import type { AttrChange, Awaitable, FileHandle, Op, Stat } from './types.js';
+
+/**
+ * An open descriptor that asks before each operation whether it is still allowed, so that a right that
+ * was withdrawn is gone for what is open too. `check` throws what the caller is to see.
+ */
+export class GuardedHandle implements FileHandle {
+  readonly direct: boolean;
+  readonly #inner: FileHandle;
+  readonly #check: (op: Op, writes: boolean) => void;
+
+  constructor(inner: FileHandle, check: (op: Op, writes: boolean) => void) {
+    this.#inner = inner;
+    this.#check = check;
+    this.direct = inner.direct;
+  }
+
+  stat(op: Op): Awaitable<Stat> {
+    this.#check(op, false);
+    return this.#inner.stat(op);
+  }
+  setattr(change: AttrChange, op: Op): Awaitable<Stat> {
+    this.#check(op, true);
+    return this.#inner.setattr(change, op);
+  }
+  read(at: number, size: number, op: Op): Awaitable<Uint8Array> {
+    this.#check(op, false);
+    return this.#inner.read(at, size, op);
+  }
+  write(at: number, data: Uint8Array, op: Op): Awaitable<number> {
+    this.#check(op, true);
+    return this.#inner.write(at, data, op);
+  }
+  flush(op: Op): Awaitable<void> {
+    return this.#inner.flush(op);
+  }
+  fsync(dataOnly: boolean, op: Op): Awaitable<void> {
+    this.#check(op, false);
+    return this.#inner.fsync(dataOnly, op);
+  }
+  allocate(mode: number, at: number, length: number, op: Op): Awaitable<void> {
+    this.#check(op, true);
+    return this.#inner.allocate(mode, at, length, op);
+  }
+  release(): Awaitable<void> {
+    return this.#inner.release();
+  }
+}

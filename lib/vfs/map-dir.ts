@@ -1,0 +1,54 @@
+import { FsError } from '../core/index.js';
+import { ReadOnlyDir } from './bases.js';
+import { newIno } from './ino.js';
+import { dirStat } from './stats.js';
+import type { DirEntry, Freshness, Node, Op, Stat } from './types.js';
+
+export interface MapDirOptions {
+  readonly freshness?: Freshness;
+  readonly timeNs?: () => bigint;
+  /** Names that are answered though they are not listed. */
+  readonly unlisted?: ReadonlyMap<string, Node>;
+  /** Called before each look; throws what the session is to see when it may not. */
+  readonly check?: (op: Op) => void;
+}
+
+/** A directory whose entries stand in a map, in the map's order. */
+export class MapDir extends ReadOnlyDir {
+  readonly ino = newIno();
+  override readonly freshness: Freshness;
+  readonly #entries: ReadonlyMap<string, Node>;
+  readonly #options: MapDirOptions;
+
+  constructor(entries: ReadonlyMap<string, Node>, options: MapDirOptions = {}) {
+    super();
+    this.#entries = entries;
+    this.#options = options;
+    this.freshness = options.freshness ?? 'announced';
+  }
+
+  stat(op: Op): Stat {
+    this.#options.check?.(op);
+    return dirStat(this.ino, this.#options.timeNs?.() ?? 0n);
+  }
+
+  lookup(name: string, op: Op): Node {
+    this.#options.check?.(op);
+    const node = this.#entries.get(name) ?? this.#options.unlisted?.get(name);
+    if (node === undefined) throw noSuchEntry(name);
+    return node;
+  }
+
+  list(op: Op): readonly DirEntry[] {
+    this.#options.check?.(op);
+    return [...this.#entries].map(([name, node]) => entryOf(name, node));
+  }
+}
+
+export function noSuchEntry(name: string): FsError {
+  return new FsError('ENOENT', `There is no ${JSON.stringify(name)} here.`);
+}
+
+export function entryOf(name: string, node: Node): DirEntry {
+  return { name, ino: node.ino, kind: node.kind, node };
+}

@@ -1,0 +1,54 @@
+import { FsError } from '../core/index.js';
+import { BaseFile, ReadOnlyHandle } from './bases.js';
+import type { FileHandle, Freshness, OpenFlags, Op, Stat } from './types.js';
+
+/** Bytes that only grow at their end, as the caller may see them now. */
+export interface Growing {
+  readonly size: number;
+  read(at: number, size: number): Uint8Array;
+}
+
+/** A stream: readers see it grow through the descriptor they hold, so `tail -f` follows it. */
+export class StreamFile extends BaseFile {
+  override readonly freshness: Freshness = 'live';
+  readonly ino: bigint;
+  readonly #content: (op: Op) => Growing;
+  readonly #statOf: (size: number) => Stat;
+
+  /** `content` throws what the session is to see when it may not. */
+  constructor(ino: bigint, content: (op: Op) => Growing, statOf: (size: number) => Stat) {
+    super();
+    this.ino = ino;
+    this.#content = content;
+    this.#statOf = statOf;
+  }
+
+  stat(op: Op): Stat {
+    return this.#statOf(this.#content(op).size);
+  }
+
+  open(flags: OpenFlags, op: Op): FileHandle {
+    if (flags.write) throw new FsError('EACCES', 'This file is read-only.');
+    this.#content(op);
+    return new StreamHandle(this, this.#content);
+  }
+}
+
+class StreamHandle extends ReadOnlyHandle {
+  readonly #file: StreamFile;
+  readonly #content: (op: Op) => Growing;
+
+  constructor(file: StreamFile, content: (op: Op) => Growing) {
+    super();
+    this.#file = file;
+    this.#content = content;
+  }
+
+  stat(op: Op): Stat {
+    return this.#file.stat(op);
+  }
+
+  read(at: number, size: number, op: Op): Uint8Array {
+    return this.#content(op).read(at, size);
+  }
+}

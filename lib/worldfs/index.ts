@@ -1,0 +1,7 @@
+/**
+ * The tree that a mount shows at `/`: nodes, projects, events, the session's own file. It knows nodes
+ * as directories that somebody else serves, here or at the far end of a tunnel.
+ */
+export * from './event-feed.js';
+export * from './nodes-dir.js';
+export * from './world.js';

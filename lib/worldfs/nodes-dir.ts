@@ -1,0 +1,70 @@
+import { documentFromJson, type Emitter, type JsonObject } from '../core/index.js';
+import {
+  Document,
+  ReadOnlyDir,
+  RenderedText,
+  dirStat,
+  entryOf,
+  newIno,
+  noSuchEntry,
+  nsFromMs,
+  type Change,
+  type DirEntry,
+  type DirNode,
+  type Node,
+  type Op,
+  type Stat,
+} from '../vfs/index.js';
+
+/** A node that the world shows. */
+export interface NodeEntry {
+  readonly nodeId: string;
+  readonly root: DirNode;
+  /** Its line in NODES.json. */
+  readonly summary: JsonObject;
+}
+
+/** Where the world's nodes come from: this machine alone, or a control plane. */
+export interface NodeSource {
+  readonly changes: Emitter<Change>;
+  /** The nodes that the session may see, in the order of their ids. */
+  visible(op: Op): readonly NodeEntry[];
+}
+
+/** `/nodes/`. */
+export class NodesDir extends ReadOnlyDir {
+  readonly ino = newIno();
+  override readonly freshness = 'live';
+  readonly #source: NodeSource;
+  readonly #index: Document;
+  readonly #startedAtMs: number;
+
+  constructor(source: NodeSource, now: () => number) {
+    super();
+    this.#source = source;
+    this.#startedAtMs = now();
+    const text = new RenderedText();
+    this.#index = new Document(
+      (op) => text.snapshot(documentFromJson(source.visible(op).map((node) => node.summary)), now()),
+      { freshness: 'live' },
+    );
+  }
+
+  stat(): Stat {
+    return dirStat(this.ino, nsFromMs(this.#startedAtMs), 0o555, 3);
+  }
+
+  lookup(name: string, op: Op): Node {
+    if (name === 'NODES.json') return this.#index;
+    const entry = this.#source.visible(op).find(({ nodeId }) => nodeId === name);
+    if (entry === undefined) throw noSuchEntry(name);
+    return entry.root;
+  }
+
+  list(op: Op): readonly DirEntry[] {
+    return [
+      ...this.#source.visible(op).map(({ nodeId, root }) => entryOf(nodeId, root)),
+      entryOf('NODES.json', this.#index),
+    ];
+  }
+}

@@ -1,0 +1,140 @@
+import { Emitter, documentFromJson, type JsonObject } from '../core/index.js';
+import { ACTIONS, type Session } from '../policy/index.js';
+import {
+  Document,
+  ReadOnlyDir,
+  RenderedText,
+  StreamFile,
+  dirStat,
+  entryOf,
+  fileStat,
+  newIno,
+  noSuchEntry,
+  nsFromMs,
+  type Change,
+  type DirEntry,
+  type DirNode,
+  type Node,
+  type Op,
+  type Stat,
+  type Vfs,
+} from '../vfs/index.js';
+import type { EventFeed } from './event-feed.js';
+import { NodesDir, type NodeSource } from './nodes-dir.js';
+
+export interface WorldOptions {
+  readonly nodes: NodeSource;
+  readonly events: EventFeed;
+  readonly now: () => number;
+  /** `/projects`; absent where there is no control plane. */
+  readonly projects?: DirNode;
+  /** `/control`, shown to admin sessions alone. */
+  readonly control?: DirNode;
+}
+
+/** The tree that a mount shows at `/`: one session's view of all nodes. */
+export class World implements Vfs {
+  readonly root: DirNode;
+  readonly changes = new Emitter<Change>();
+
+  constructor(options: WorldOptions) {
+    this.root = new WorldRoot(options);
+    options.nodes.changes.on((change) => this.changes.emit(change));
+  }
+
+  async close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+class WorldRoot extends ReadOnlyDir {
+  readonly ino = newIno();
+  readonly #options: WorldOptions;
+  readonly #startedAtMs: number;
+  readonly #files: ReadonlyMap<string, Node>;
+  #events: StreamFile | null = null;
+
+  constructor(options: WorldOptions) {
+    super();
+    this.#options = options;
+    this.#startedAtMs = options.now();
+    this.#files = new Map<string, Node>([
+      ['README.md', this.#document(() => Buffer.from(README))],
+      ['session.json', this.#document((op) => documentFromJson(describeSession(op.session)), 'live')],
+      ['nodes', new NodesDir(options.nodes, options.now)],
+    ]);
+  }
+
+  stat(): Stat {
+    return dirStat(this.ino, nsFromMs(this.#startedAtMs), 0o555, 3);
+  }
+
+  lookup(name: string, op: Op): Node {
+    const node =
+      name === 'events.ndjson' ? this.#eventFile() : (this.#files.get(name) ?? this.#optional(op).get(name));
+    if (node === undefined) throw noSuchEntry(name);
+    return node;
+  }
+
+  list(op: Op): readonly DirEntry[] {
+    const entries = [...this.#files, ['events.ndjson', this.#eventFile()] as const, ...this.#optional(op)];
+    return entries.map(([name, node]) => entryOf(name, node));
+  }
+
+  #optional(op: Op): Map<string, DirNode> {
+    const { projects, control } = this.#options;
+    const nodes = new Map<string, DirNode>();
+    if (projects !== undefined) nodes.set('projects', projects);
+    if (control !== undefined && op.session.role === 'admin' && !op.session.revoked)
+      nodes.set('control', control);
+    return nodes;
+  }
+
+  /** A new file once the feed was rotated. */
+  #eventFile(): StreamFile {
+    const { events } = this.#options;
+    const { ino } = events;
+    if (this.#events?.ino !== ino) {
+      const content = (op: Op): { size: number; read: (at: number, size: number) => Uint8Array } => {
+        const text = events.textFor(op.session);
+        return { size: text.length, read: (at, size) => text.subarray(at, at + size) };
+      };
+      this.#events = new StreamFile(ino, content, (size) =>
+        fileStat(ino, nsFromMs(events.changedAtMs), 0o444, size),
+      );
+    }
+    return this.#events;
+  }
+
+  #document(render: (op: Op) => Buffer, freshness: 'announced' | 'live' = 'announced'): Document {
+    const text = new RenderedText();
+    return new Document((op) => text.snapshot(render(op), this.#startedAtMs), { freshness });
+  }
+}
+
+/** session.json: who the session is and what it may do at all; no secret. */
+function describeSession(session: Session): JsonObject {
+  return {
+    session_id: session.id,
+    role: session.role,
+    agent_id: session.agentId,
+    project_id: session.project?.id ?? null,
+    project_verified: session.project?.verified ?? false,
+    revoked: session.revoked,
+    may: session.revoked ? [] : ACTIONS.filter((action) => session.role === 'admin' || action !== 'admin'),
+  };
+}
+
+const README = `# Acheron: services as files
+
+Each machine that offers services is a directory in nodes/, each service a directory below it.
+Writing JSON to a service's control/invoke.json runs it; the answer is in result.json. Three commands
+to try, from this directory:
+
+    cat nodes/*/services/SERVICES.json
+    echo '{"text":"hi"}' > nodes/local/services/echo/control/invoke.json
+    cat nodes/local/services/echo/result.json
+
+Where a write fails, last_error.txt beside result.json says what happened and what to do.
+session.json says who you are here, events.ndjson what happened lately.
+`;
