@@ -1,7 +1,10 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
-import { manifestNames, readManifest, runDriver } from './run-driver.js';
+import { lineFromFault, readManifest } from '../../lib/manifest/index.js';
+import { manifestNames, readBundled, runDriver, services } from './run-driver.js';
 
 const addFormats = formats as unknown as (ajv: Ajv2020) => void;
 
@@ -12,7 +15,12 @@ function compile(schema: object): (value: unknown) => boolean {
 }
 
 for (const name of manifestNames()) {
-  const manifest = readManifest(name);
+  const manifest = readBundled(name);
+  t.test(`${name} is valid by the format`, async (t) => {
+    const file = join(services, name);
+    const reading = readManifest(readFileSync(file, 'utf8'), { file, nodeId: 'local' });
+    t.same([...reading.faults, ...reading.warnings].map(lineFromFault), []);
+  });
   t.test(`${name} describes itself`, async (t) => {
     t.equal(`${manifest.service_id}.json`, name, 'the file is named after the service');
     t.match(

@@ -34,7 +34,7 @@ export function manifestNames(): string[] {
   return readdirSync(services).filter((name) => name.endsWith('.json'));
 }
 
-export function readManifest(name: string): BundledManifest {
+export function readBundled(name: string): BundledManifest {
   return JSON.parse(readFileSync(join(services, name), 'utf8')) as BundledManifest;
 }
 
@@ -43,7 +43,7 @@ export function startDriver(
   service: string,
   payload: Record<string, unknown>,
 ): ChildProcessWithoutNullStreams {
-  const { runtime } = readManifest(`${service}.json`);
+  const { runtime } = readBundled(`${service}.json`);
   const file = join(services, `${service}.json`);
   const program = runtime.executable_path!;
   const args = (runtime.args ?? []).map((arg) =>
