@@ -1,5 +1,16 @@
 /**
  * The contract between a service and what runs it, and the runtimes that keep it. A driver knows
- * nothing of files, sessions or jobs; it gets one invocation and gives one outcome.
+ * nothing of files, sessions or jobs; it gets one invocation and gives one outcome. Which calls run at
+ * once is the admission queue's affair, which the service asks before it calls the driver.
  */
 export * from './contract.js';
+export { createDriver } from './create-driver.js';
+export type { DriverContext } from './driver-context.js';
+export { AdmissionQueue, type QueueLimits, type Release } from './queue.js';
+export { CallProcess, type RunEnd, type RunOptions } from './native-proc/call-process.js';
+export { baseEnvironment } from './native-proc/environment.js';
+export { endLeftovers } from './native-proc/end-leftovers.js';
+export { outcomeFromRun } from './native-proc/outcome-from-run.js';
+export { idsOfUser } from './native-proc/passwd.js';
+export type { Command } from './native-proc/process-group.js';
+export { FileLedger, type ProcessLedger } from './native-proc/process-ledger.js';

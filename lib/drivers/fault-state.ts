@@ -1,0 +1,23 @@
+import { Emitter, type FsError } from '../core/index.js';
+
+/** Why calls cannot succeed at present, and who wants to hear of a change. */
+export class FaultState {
+  readonly #changes = new Emitter<FsError | null>();
+  #fault: FsError | null = null;
+
+  get current(): FsError | null {
+    return this.#fault;
+  }
+
+  /** Tells the listeners, unless nothing changed that a reader could see. */
+  set(fault: FsError | null): void {
+    const before = this.#fault;
+    this.#fault = fault;
+    if (before?.code === fault?.code && before?.message === fault?.message) return;
+    this.#changes.emit(fault);
+  }
+
+  on(listener: (fault: FsError | null) => void): () => void {
+    return this.#changes.on(listener);
+  }
+}

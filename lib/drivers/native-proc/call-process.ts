@@ -1,0 +1,195 @@
+import { EventEmitter } from 'node:events';
+import type { Clock, Log } from '../../core/index.js';
+import { ProcessGroup, type Command } from './process-group.js';
+import type { ProcessLedger } from './process-ledger.js';
+
+/** One run of a program, from the first byte of its input to the end of its group. */
+export interface RunOptions {
+  readonly stdin: Uint8Array;
+  readonly timeoutMs: number;
+  readonly killGraceMs: number;
+  /** Of stdout; beyond it the group is killed. Of stderr as much is passed on, the rest is dropped. */
+  readonly maxOutputBytes: number;
+  readonly signal: AbortSignal;
+  readonly onOutput: (stream: 'stdout' | 'stderr', chunk: Uint8Array) => void;
+}
+
+export interface RunEnd {
+  /** Why it ended; `failed` when it could not be started. */
+  readonly how: 'exited' | 'timeout' | 'cancelled' | 'too-much-output' | 'failed';
+  readonly exitCode: number | null;
+  readonly killedBy: NodeJS.Signals | null;
+  readonly stdout: Uint8Array;
+  /** The last of what it said on stderr. */
+  readonly stderrTail: string;
+  /** Why it could not be started. */
+  readonly error: NodeJS.ErrnoException | null;
+}
+
+export interface Surroundings {
+  readonly ledger: ProcessLedger | null;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * A descendant outside the group may hold stdout open for ever. So after the end of the group, silence of
+ * this length counts as the end of the output, and so does the last of `DRAIN_TURNS` such spans.
+ */
+const SILENCE_MS = 100;
+const DRAIN_TURNS = 20;
+const TAIL_BYTES = 2048;
+const NOTHING = Buffer.alloc(0);
+
+/**
+ * A process for one call, started now and run when the call is there: at once, or (`warm`) later. When
+ * `run` resolves, its group is gone and its descriptors are closed.
+ */
+export class CallProcess {
+  readonly group: ProcessGroup | null;
+  #startError: NodeJS.ErrnoException | null = null;
+  readonly #clock: Clock;
+
+  constructor(command: Command, { ledger, clock, log }: Surroundings) {
+    this.#clock = clock;
+    let group: ProcessGroup | null = null;
+    try {
+      group = new ProcessGroup(command, ledger, log);
+      group.child.on('error', (error) => (this.#startError ??= error));
+      // Before there is a call nobody listens, and a driver that reads no stdin breaks the pipe: no failure.
+      group.child.stdin?.on('error', () => undefined);
+    } catch (thrown) {
+      this.#startError = thrown as NodeJS.ErrnoException;
+    }
+    this.group = group;
+  }
+
+  /** It runs and can take a call. */
+  get isAlive(): boolean {
+    return this.group?.pid !== undefined && this.group.exit === null;
+  }
+
+  async run(options: RunOptions): Promise<RunEnd> {
+    const { group } = this;
+    if (group?.pid === undefined) return this.#notStarted();
+    const { child } = group;
+    const { signal, onOutput, maxOutputBytes, killGraceMs } = options;
+    let how: RunEnd['how'] = 'exited';
+    const chunks: Uint8Array[] = [];
+    let stdoutBytes = 0;
+    let reads = 0;
+    const stderr = new StderrLimit(maxOutputBytes, (chunk) => onOutput('stderr', chunk));
+
+    const stop = (why: RunEnd['how']): void => {
+      if (how !== 'exited') return;
+      if (why === 'too-much-output') group.kill();
+      else if (group.exit === null) group.terminate(killGraceMs);
+      else return;
+      how = why;
+    };
+    child.stdout!.on('data', (chunk: Buffer) => {
+      reads++;
+      if (how === 'too-much-output') return;
+      stdoutBytes += chunk.length;
+      if (stdoutBytes > maxOutputBytes) return stop('too-much-output');
+      chunks.push(chunk);
+      onOutput('stdout', chunk);
+    });
+    child.stderr!.on('data', (chunk: Buffer) => {
+      reads++;
+      stderr.take(chunk);
+    });
+    const onAbort = (): void => stop('cancelled');
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+    const callOff = this.#clock.after(options.timeoutMs, () => stop('timeout'));
+    const closed = new Promise<void>((resolve) => {
+      if (isClosed(child)) resolve();
+      else child.once('close', () => resolve());
+    });
+    child.stdin!.end(options.stdin);
+
+    await group.ended;
+    callOff();
+    signal.removeEventListener('abort', onAbort);
+    if (!isClosed(child)) {
+      let turns = 0;
+      let before = reads;
+      const drain = setInterval(() => {
+        if (reads !== before && ++turns < DRAIN_TURNS) return void (before = reads);
+        child.stdout!.destroy();
+        child.stderr!.destroy();
+      }, SILENCE_MS);
+      await closed;
+      clearInterval(drain);
+    }
+    return {
+      how,
+      exitCode: group.exit!.code,
+      killedBy: group.exit!.signal,
+      stdout: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks),
+      stderrTail: stderr.tail,
+      error: null,
+    };
+  }
+
+  /** Ends a process that will not get a call. */
+  async abandon(): Promise<void> {
+    const { group } = this;
+    if (group?.pid === undefined) return;
+    group.kill();
+    await group.ended;
+    for (const stream of group.child.stdio) stream?.destroy();
+  }
+
+  async #notStarted(): Promise<RunEnd> {
+    const child = this.group?.child;
+    if (child !== undefined && this.#startError === null)
+      await EventEmitter.once(child, 'error').catch(nothing);
+    for (const stream of child?.stdio ?? []) stream?.destroy();
+    return { ...FAILED, error: this.#startError };
+  }
+}
+
+const FAILED: RunEnd = {
+  how: 'failed',
+  exitCode: null,
+  killedBy: null,
+  stdout: NOTHING,
+  stderrTail: '',
+  error: null,
+};
+
+const nothing = (): void => undefined;
+
+/** Nothing more can come out of it. */
+function isClosed(child: ProcessGroup['child']): boolean {
+  return child.stdout!.closed && child.stderr!.closed;
+}
+
+/** Passes stderr on up to a limit, says once that there was more, and keeps the end for messages. */
+class StderrLimit {
+  readonly #max: number;
+  readonly #pass: (chunk: Uint8Array) => void;
+  #passed = 0;
+  #tail: Buffer = NOTHING;
+
+  constructor(max: number, pass: (chunk: Uint8Array) => void) {
+    this.#max = max;
+    this.#pass = pass;
+  }
+
+  take(chunk: Buffer): void {
+    this.#tail = Buffer.concat([this.#tail, chunk]).subarray(-TAIL_BYTES);
+    if (this.#passed > this.#max) return;
+    const room = this.#max - this.#passed;
+    this.#passed += chunk.length;
+    if (chunk.length <= room) return this.#pass(chunk);
+    if (room > 0) this.#pass(chunk.subarray(0, room));
+    this.#pass(Buffer.from(`\nacheron: more than ${this.#max} bytes; the rest is not kept.\n`));
+  }
+
+  get tail(): string {
+    return this.#tail.toString('utf8');
+  }
+}

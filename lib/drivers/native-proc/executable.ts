@@ -1,0 +1,113 @@
+import { constants, accessSync, closeSync, openSync, readSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { FsError } from '../../core/index.js';
+
+/**
+ * The absolute path of a program: as it stands when it has a slash, else the first match on `path` (the
+ * PATH that the driver gets).
+ * @throws FsError EIO with the reason when there is no such program or it cannot be executed.
+ */
+export function resolveExecutable(name: string, path: string): string {
+  if (name.includes('/')) {
+    const problem = problemOf(name);
+    if (problem === null) return name;
+    throw new FsError('EIO', `The driver ${name} ${problem.what}.`, { hint: problem.hint });
+  }
+  for (const folder of path.split(':')) {
+    const file = join(folder === '' ? '.' : folder, name);
+    if (problemOf(file) === null) return file;
+  }
+  throw new FsError('EIO', `The driver ${JSON.stringify(name)} is not on PATH (${path}).`, {
+    hint: 'Install it, or give "executable_path" with a slash.',
+  });
+}
+
+function problemOf(file: string): { what: string; hint: string } | null {
+  try {
+    if (!statSync(file).isFile()) return { what: 'is not a file', hint: 'Name a program.' };
+    accessSync(file, constants.X_OK);
+    const interpreter = interpreterOf(file);
+    if (interpreter === null || statSync(interpreter, { throwIfNoEntry: false })?.isFile() === true)
+      return null;
+    return {
+      what: `names ${interpreter} in its first line, which does not exist`,
+      hint: 'Install that program, or correct the first line (no carriage return at its end).',
+    };
+  } catch (thrown) {
+    switch ((thrown as NodeJS.ErrnoException).code) {
+      case 'ENOENT':
+      case 'ENOTDIR':
+        return {
+          what: 'does not exist',
+          hint: 'Put it there, or correct "executable_path" in the manifest.',
+        };
+      case 'EACCES':
+        return { what: 'cannot be executed', hint: `Make it executable: chmod +x ${file}` };
+      default:
+        return { what: `cannot be used (${(thrown as Error).message})`, hint: 'See to the file.' };
+    }
+  }
+}
+
+/** What the first line of a script asks to be run by; null for a program that needs none. */
+function interpreterOf(file: string): string | null {
+  const start = Buffer.alloc(256);
+  let fd: number;
+  try {
+    fd = openSync(file, 'r');
+  } catch {
+    return null; // A binary may be executable without being readable.
+  }
+  try {
+    readSync(fd, start, 0, start.length, 0);
+  } finally {
+    closeSync(fd);
+  }
+  return /^#![ \t]*(\/[^ \t\n\0]*)/.exec(start.toString('latin1'))?.[1] ?? null;
+}
+
+/** @throws FsError EIO when a driver could not be started in `cwd`. */
+export function checkWorkingDirectory(cwd: string): void {
+  if (statSync(cwd, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  throw new FsError('EIO', `The working directory of the driver, ${cwd}, does not exist.`, {
+    hint: 'Make the directory, or correct "cwd" in the manifest.',
+  });
+}
+
+/** Tells whether a file was replaced or changed; empty when there is none. */
+export function fingerprint(file: string): string {
+  const stat = statSync(file, { throwIfNoEntry: false });
+  return stat === undefined ? '' : `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeMs}:${stat.ctimeMs}`;
+}
+
+/** Why a program that looked right could not be started, as an error for its caller. */
+export function startError(thrown: NodeJS.ErrnoException | null, file: string): FsError {
+  const cause = thrown ?? undefined;
+  switch (thrown?.code) {
+    case 'E2BIG':
+      return new FsError('EINVAL', 'The request does not fit into the command line of the driver.', {
+        cause,
+        hint: 'Send shorter values; the system allows 128 KiB for one argument.',
+      });
+    case 'ENOEXEC':
+      return new FsError('EIO', `The driver ${file} is not a program that this machine can execute.`, {
+        cause,
+        hint: 'Begin a script with a line such as #!/bin/sh.',
+      });
+    case 'EMFILE':
+    case 'ENFILE':
+    case 'EAGAIN':
+    case 'ENOMEM':
+      return new FsError('EIO', `The machine has no room for another process (${thrown.code}).`, {
+        cause,
+        hint: 'Call again later, or lower "max_concurrency".',
+      });
+    default:
+      return new FsError('EIO', `The driver ${file} cannot be started: ${thrown?.message ?? 'no reason given'}.`, { cause }); // prettier-ignore
+  }
+}
+
+/** True when the failure is of the program itself, so that further calls will fail too. */
+export function isLasting(thrown: NodeJS.ErrnoException | null): boolean {
+  return !['E2BIG', 'EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM'].includes(thrown?.code ?? '');
+}

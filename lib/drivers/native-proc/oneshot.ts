@@ -1,0 +1,89 @@
+import { FsError } from '../../core/index.js';
+import type { ServiceId } from '../../core/index.js';
+import type { ProcessRuntime } from '../../manifest/index.js';
+import type { Driver, Invocation, Outcome } from '../contract.js';
+import type { DriverContext } from '../driver-context.js';
+import { driverClosed, errorFromAbort, failure } from '../outcome.js';
+import { argsFromPayload } from './args.js';
+import { CallProcess, type RunOptions } from './call-process.js';
+import { callEnvironment } from './environment.js';
+import { isLasting, startError } from './executable.js';
+import { outcomeFromRun } from './outcome-from-run.js';
+import { Program } from './program.js';
+import { CallSet } from '../call-set.js';
+
+/** `native_proc` in mode `oneshot`: a process for each call. */
+export class OneshotDriver implements Driver {
+  protected readonly program: Program;
+  protected readonly context: DriverContext;
+  protected readonly calls = new CallSet();
+
+  constructor(serviceId: ServiceId, runtime: ProcessRuntime, context: DriverContext) {
+    this.context = context;
+    this.program = new Program(serviceId, runtime, context);
+  }
+
+  get fault(): FsError | null {
+    return this.program.faults.current;
+  }
+
+  onFault(listener: (fault: FsError | null) => void): () => void {
+    return this.program.faults.on(listener);
+  }
+
+  invoke(call: Invocation): Promise<Outcome> {
+    if (this.calls.isClosed) return Promise.resolve(failure(driverClosed()));
+    if (call.signal.aborted) return Promise.resolve(failure(errorFromAbort(call.signal)));
+    if (this.fault !== null) this.program.check();
+    if (!this.program.canStart) return Promise.resolve(failure(this.fault!));
+    return this.calls.track(call.signal, (signal) => this.run(call, signal));
+  }
+
+  async restart(): Promise<void> {
+    this.program.started(null);
+    this.program.check();
+  }
+
+  async close(): Promise<void> {
+    this.program.close();
+    await this.calls.close();
+  }
+
+  protected async run(call: Invocation, signal: AbortSignal): Promise<Outcome> {
+    const { runtime } = this.program;
+    let args: readonly string[];
+    try {
+      args = argsFromPayload(runtime.args, call.payload, runtime.allowDash);
+    } catch (thrown) {
+      return failure(FsError.from(thrown));
+    }
+    const command = this.program.command(args, { ...this.program.env, ...callEnvironment(call) });
+    return this.finish(new CallProcess(command, this.context), call, signal);
+  }
+
+  /** Gives `process` the call and waits for its outcome. */
+  protected async finish(process: CallProcess, call: Invocation, signal: AbortSignal): Promise<Outcome> {
+    const { runtime } = this.program;
+    const options = this.options(call, signal);
+    const end = await process.run(options);
+    if (end.how === 'failed') {
+      const error = startError(end.error, this.program.file);
+      if (isLasting(end.error)) this.program.started(error);
+      return failure(error);
+    }
+    this.program.started(null);
+    return outcomeFromRun(end, options, runtime.output);
+  }
+
+  protected options(call: Invocation, signal: AbortSignal): RunOptions {
+    const { limits } = this.program.runtime;
+    return {
+      stdin: call.payload,
+      timeoutMs: Math.min(limits.timeoutMs, Math.max(1, call.deadlineMs - this.context.clock.now())),
+      killGraceMs: limits.killGraceMs,
+      maxOutputBytes: limits.maxOutputBytes,
+      signal,
+      onOutput: call.onOutput,
+    };
+  }
+}

@@ -1,0 +1,103 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import type { Log } from '../../core/index.js';
+import { TAG_VARIABLE, type ProcessLedger } from './process-ledger.js';
+import { groupEmptied, signalGroup } from './signal-group.js';
+
+/** A program to start: no shell sees any of it. */
+export interface Command {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly ids: { readonly uid: number; readonly gid: number } | null;
+  /** A descriptor that the program gets as its number 3. */
+  readonly extraFd?: number;
+}
+
+export interface ProcessExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** How long SIGKILL may take to show; only a process stuck in the kernel takes longer. */
+const KILL_PATIENCE_MS = 10_000;
+
+/**
+ * A process that leads a group of its own, with stdin, stdout and stderr as pipes, recorded while it
+ * runs. It is over when the leader has exited and no process of its group is alive: whoever is left when
+ * the leader exits is killed, at once, or after the grace of a `terminate` that is under way.
+ */
+export class ProcessGroup {
+  readonly child: ChildProcess;
+  /** How the leader ended; null while it runs. */
+  exit: ProcessExit | null = null;
+  /** Resolves once the leader has exited and its group is empty; also when it could not be started. */
+  readonly ended: Promise<void>;
+  readonly #log: Log;
+  #graceEndsAt: number | null = null;
+  #killTimer: NodeJS.Timeout | undefined;
+
+  /** @throws what `spawn` throws at once (E2BIG); other failures are an `error` event of `child`. */
+  constructor(command: Command, ledger: ProcessLedger | null, log: Log) {
+    this.#log = log;
+    const tag = ledger?.newTag();
+    this.child = spawn(command.file, command.args, {
+      cwd: command.cwd,
+      env: tag === undefined ? command.env : { ...command.env, [TAG_VARIABLE]: tag },
+      detached: true,
+      stdio:
+        command.extraFd === undefined ? ['pipe', 'pipe', 'pipe'] : ['pipe', 'pipe', 'pipe', command.extraFd],
+      ...(command.ids ?? {}),
+    });
+    const { pid } = this.child;
+    if (pid === undefined) {
+      this.ended = Promise.resolve();
+      return;
+    }
+    const forget = tag === undefined ? undefined : ledger?.record(pid, tag);
+    this.ended = new Promise((resolve) => {
+      this.child.once('exit', (code, signal) => {
+        this.exit = { code, signal };
+        const over = (): void => {
+          clearTimeout(this.#killTimer);
+          forget?.();
+          resolve();
+        };
+        if (signalGroup(pid, 0)) void this.#endRest(pid).then(over);
+        else over();
+      });
+    });
+  }
+
+  get pid(): number | undefined {
+    return this.child.pid;
+  }
+
+  /** SIGTERM to the group, SIGKILL after `graceMs`. Only the first call counts. */
+  terminate(graceMs: number): void {
+    if (this.pid === undefined || this.#graceEndsAt !== null) return;
+    this.#graceEndsAt = performance.now() + graceMs;
+    this.#signal('SIGTERM');
+    this.#killTimer = setTimeout(() => this.kill(), graceMs);
+  }
+
+  /** SIGKILL to the group, at once. */
+  kill(): void {
+    if (this.pid === undefined) return;
+    this.#graceEndsAt = 0;
+    this.#signal('SIGKILL');
+  }
+
+  /** Between the leader's exit and the end of its group the number cannot be given to another; after it, it can. */
+  #signal(signal: NodeJS.Signals): void {
+    if (this.exit === null) signalGroup(this.pid!, signal);
+  }
+
+  async #endRest(pid: number): Promise<void> {
+    const graceMs = (this.#graceEndsAt ?? 0) - performance.now();
+    if (graceMs > 0 && (await groupEmptied(pid, graceMs))) return;
+    signalGroup(pid, 'SIGKILL');
+    if (!(await groupEmptied(pid, KILL_PATIENCE_MS)))
+      this.#log.error('A process of a driver does not die of SIGKILL.', { group: pid });
+  }
+}

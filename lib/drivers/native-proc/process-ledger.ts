@@ -1,0 +1,68 @@
+import { randomBytes } from 'node:crypto';
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { processFacts } from './proc-table.js';
+
+/**
+ * Remembers which processes run, so that the next start of a killed node can end what it left behind
+ * (`endLeftovers`).
+ */
+export interface ProcessLedger {
+  /** A name for a process about to start; it goes into its environment as `ACHERON_PROCESS_TAG`. */
+  newTag(): string;
+  /** Records a process that leads its own group; the returned function forgets it. */
+  record(pid: number, tag: string): () => void;
+}
+
+export const TAG_VARIABLE = 'ACHERON_PROCESS_TAG';
+export const LEDGER_FORMAT = 1;
+const HEADER_BYTES = 128;
+const SLOT_BYTES = 64;
+
+/**
+ * A ledger in a file of fixed slots, one line each: `<pid> <start time> <tag>`. Recording is one small
+ * write at a known offset, without fsync: it has to survive the node, not the machine, whose end ends the
+ * processes too. Forgetting only frees the slot, as a line counts no longer once its process is gone
+ * (its start time tells it from a later process of the same pid). The header names the boot.
+ */
+export class FileLedger implements ProcessLedger {
+  readonly #fd: number;
+  readonly #run = randomBytes(8).toString('hex');
+  readonly #free: number[] = [];
+  #slots = 0;
+  #tags = 0;
+
+  /** Starts an empty ledger; call `endLeftovers` on the file before, or what it held is forgotten. */
+  constructor(file: string) {
+    this.#fd = openSync(file, 'w', 0o600);
+    const header = `acheron-processes ${LEDGER_FORMAT} ${bootId() || '-'} ${this.#run}`;
+    writeSync(this.#fd, `${header.padEnd(HEADER_BYTES - 1)}\n`, 0);
+  }
+
+  newTag(): string {
+    return `${this.#run}-${(this.#tags++).toString(36)}`;
+  }
+
+  record(pid: number, tag: string): () => void {
+    const slot = this.#free.pop() ?? this.#slots++;
+    const line = `${pid} ${processFacts(pid)?.startTime || '-'} ${tag}`;
+    writeSync(this.#fd, `${line.padEnd(SLOT_BYTES - 1)}\n`, HEADER_BYTES + slot * SLOT_BYTES);
+    let held = true;
+    return () => {
+      if (held) this.#free.push(slot);
+      held = false;
+    };
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+}
+
+/** Identifies this boot of the machine; empty where the system does not say. */
+export function bootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,118 @@
+import { FsError, type ServiceId } from '../../core/index.js';
+import type { ProcessRuntime } from '../../manifest/index.js';
+import type { DriverContext } from '../driver-context.js';
+import { FaultState } from '../fault-state.js';
+import { baseEnvironment, type Environment } from './environment.js';
+import { checkWorkingDirectory, fingerprint, resolveExecutable } from './executable.js';
+import { idsOfUser } from './passwd.js';
+import type { Command } from './process-group.js';
+import { limitPrefix } from './resource-limits.js';
+
+/** How often a missing program is looked for again, and a present one checked. */
+const RECHECK_FAULTY_MS = 500;
+const RECHECK_MS = 5_000;
+
+/**
+ * The program of a manifest: found, with its environment, user and limits; `fault` says why it cannot be
+ * started, and is looked at again from time to time.
+ */
+export class Program {
+  readonly faults = new FaultState();
+  readonly runtime: ProcessRuntime;
+  readonly #context: DriverContext;
+  readonly #serviceId: ServiceId;
+  #env: Environment = {};
+  #ids: Command['ids'] = null;
+  #start: readonly string[] = [];
+  /** A start that failed although the program looked right, and what it looked like. */
+  #startFault: { readonly error: FsError; readonly seen: string } | null = null;
+  #callOff: (() => void) | undefined;
+
+  constructor(serviceId: ServiceId, runtime: ProcessRuntime, context: DriverContext) {
+    this.runtime = runtime;
+    this.#context = context;
+    this.#serviceId = serviceId;
+    this.check();
+    this.#watch();
+  }
+
+  /** What every process of it gets in its environment. */
+  get env(): Readonly<Environment> {
+    return this.#env;
+  }
+
+  /** Whom it runs as; null for the node's own user. */
+  get ids(): Command['ids'] {
+    return this.#ids;
+  }
+
+  /** The program's file, for messages and for telling whether it was changed. */
+  get file(): string {
+    return this.#start.at(-1) ?? this.runtime.executablePath;
+  }
+
+  /** What to start. Call only while there is no fault. */
+  command(args: readonly string[], env: Readonly<Record<string, string>>): Command {
+    const [file, ...before] = this.#start;
+    return { file: file!, args: [...before, ...args], cwd: this.runtime.cwd, env, ids: this.#ids };
+  }
+
+  /** False when there is nothing to start. A program that failed to start may be tried again. */
+  get canStart(): boolean {
+    return this.faults.current === null || this.faults.current === this.#startFault?.error;
+  }
+
+  /** How a start went: an error is a fault until a start succeeds or the program changes. */
+  started(error: FsError | null): void {
+    if (error === null && this.#startFault === null) return;
+    this.#startFault = error === null ? null : { error, seen: fingerprint(this.file) };
+    this.faults.set(error);
+  }
+
+  /** Looks for the program and its user; sets or clears the fault. */
+  check(): void {
+    try {
+      this.#ids = idsFor(this.runtime.limits.user, this.#context.driverUser);
+      const { nodeId } = this.#context;
+      this.#env = baseEnvironment(nodeId, this.#serviceId, this.runtime.env, this.#ids?.uid ?? null);
+      const path = this.#env['PATH'] ?? '';
+      this.#start = [
+        ...limitPrefix(this.runtime.limits, path),
+        resolveExecutable(this.runtime.executablePath, path),
+      ];
+      checkWorkingDirectory(this.runtime.cwd);
+      if (this.#startFault !== null && this.#startFault.seen !== fingerprint(this.file))
+        this.#startFault = null;
+      this.faults.set(this.#startFault?.error ?? null);
+    } catch (thrown) {
+      this.faults.set(FsError.from(thrown));
+    }
+  }
+
+  close(): void {
+    this.#callOff?.();
+  }
+
+  #watch(): void {
+    const delayMs = this.faults.current === null ? RECHECK_MS : RECHECK_FAULTY_MS;
+    this.#callOff = this.#context.clock.after(delayMs, () => {
+      this.check();
+      this.#watch();
+    });
+  }
+}
+
+/**
+ * The manifest's `user`, else the node's `--driver-user`; null where the node's own user is meant.
+ * @throws FsError when the user is unknown, or the node may not become it.
+ */
+function idsFor(user: string | null, driverUser: DriverContext['driverUser']): Command['ids'] {
+  const isRoot = process.getuid?.() === 0;
+  if (user === null) return isRoot ? driverUser : null;
+  const ids = idsOfUser(user);
+  if (ids.uid === process.getuid?.() && !isRoot) return null;
+  if (isRoot) return ids;
+  throw new FsError('EIO', `The driver is to run as ${user}, which only a node that runs as root can do.`, {
+    hint: 'Run the node as root, or take "user" out of the manifest.',
+  });
+}
