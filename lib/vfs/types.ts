@@ -128,6 +128,11 @@ export interface FileHandle {
   setattr(change: AttrChange, op: Op): Awaitable<Stat>;
   /** Up to `size` bytes from `at`; fewer only at the end. */
   read(at: number, size: number, op: Op): Awaitable<Uint8Array>;
+  /**
+   * The same into memory of the caller's, where a handle can: for large files it saves what memory costs.
+   * Answers how many bytes it put there; `into` must not be touched until then.
+   */
+  readInto?(at: number, into: Uint8Array, op: Op): Awaitable<number>;
   /** Takes all of `data`, or throws. Callers may reuse `data` once it has answered. */
   write(at: number, data: Uint8Array, op: Op): Awaitable<number>;
   /** A duplicate of the descriptor was closed; others may live on. */

@@ -1,0 +1,252 @@
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  chmodSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmdirSync,
+  symlinkSync,
+  unlinkSync,
+} from 'node:fs';
+import { FsError } from '../../core/index.js';
+import type {
+  Awaitable,
+  Created,
+  DirEntry,
+  DirNode,
+  Node,
+  OpenFlags,
+  Op,
+  SymlinkNode,
+} from '../../vfs/index.js';
+import type { ExportFile } from './export-file.js';
+import { checkRegular, openBits } from './export-file.js';
+import { ExportNode, lost } from './export-node.js';
+import { quietError } from './host-error.js';
+import type { HostStat } from './host-stat.js';
+import { checkName, O_PATH, pathOfFd } from './host-tree.js';
+import { readDir } from './read-dir.js';
+
+/** A directory of the host. */
+export class ExportDir extends ExportNode implements DirNode {
+  readonly kind = 'dir';
+
+  override get path(): string {
+    return this === this.state.root ? '' : super.path;
+  }
+
+  protected override hostStat(): HostStat {
+    const { root, tree } = this.state;
+    return this === root ? tree.stat(tree.rootFd, '') : super.hostStat();
+  }
+
+  protected override withPath<Result>(work: (path: string) => Result): Result {
+    const { root, tree } = this.state;
+    return this === root ? work(pathOfFd(tree.rootFd)) : super.withPath(work);
+  }
+
+  protected override atPlace<Result>(work: (dirFd: number, name: string) => Result | undefined): Result {
+    if (this !== this.state.root) return super.atPlace(work);
+    const result = work(this.state.tree.rootFd, '');
+    if (result === undefined) throw lost();
+    return result;
+  }
+
+  override get hasPlace(): boolean {
+    return this === this.state.root || super.hasPlace;
+  }
+
+  lookup(name: string, op: Op): Awaitable<Node> {
+    checkName(name);
+    const { tree } = this.state;
+    this.state.watch.touch(this);
+    const stat = tree.run(op, () => tree.withDir(this.path, (dirFd) => tree.statIfThere(dirFd, name)));
+    if (stat === undefined) throw quietError('ENOENT', `There is no ${JSON.stringify(name)} here.`);
+    return this.state.nodeOf(this, name, stat);
+  }
+
+  list(op: Op): Awaitable<readonly DirEntry[]> {
+    const { tree } = this.state;
+    this.state.watch.touch(this);
+    const fd = tree.run(op, () =>
+      tree.withDir(this.path, (dirFd) => tree.open(dirFd, '.', constants.O_RDONLY | constants.O_DIRECTORY)),
+    );
+    return readDir(this.state, fd);
+  }
+
+  create(name: string, flags: OpenFlags, mode: number, op: Op): Awaitable<Created> {
+    checkName(name);
+    this.state.checkWritable();
+    const { tree } = this.state;
+    const bits = openBits(flags) | constants.O_CREAT | (flags.exclusive ? constants.O_EXCL : 0);
+    const created = tree.run(op, () =>
+      tree.withDir(this.path, (dirFd) => {
+        const wasThere = !flags.exclusive && tree.statIfThere(dirFd, name) !== undefined;
+        const fd = tree.open(dirFd, name, bits, mode & 0o7777);
+        let stat = tree.stat(fd, '');
+        checkRegular(fd, stat);
+        if (!wasThere) stat = this.#withFullMode(stat, mode, (whole) => fchmodSync(fd, whole));
+        const node = this.state.nodeOf(this, name, stat) as ExportFile;
+        return { node, handle: node.opened(fd, flags) };
+      }),
+    );
+    this.state.entryChanged(this, name);
+    return created;
+  }
+
+  mkdir(name: string, mode: number, op: Op): Awaitable<DirNode> {
+    checkName(name);
+    this.state.checkWritable();
+    const { tree } = this.state;
+    const node = tree.run(op, () =>
+      tree.withDir(this.path, (dirFd) => {
+        mkdirSync(`${pathOfFd(dirFd)}/${name}`, mode & 0o7777);
+        const fd = tree.open(dirFd, name, O_PATH | constants.O_DIRECTORY);
+        try {
+          const stat = this.#withFullMode(tree.stat(fd, ''), mode, (whole) => chmodSync(pathOfFd(fd), whole));
+          return this.state.nodeOf(this, name, stat) as ExportDir;
+        } finally {
+          closeSync(fd);
+        }
+      }),
+    );
+    this.state.entryChanged(this, name);
+    return node;
+  }
+
+  /** `mode` is what is left after the caller's umask; this process's own must not take more away. */
+  #withFullMode(stat: HostStat, mode: number, chmod: (whole: number) => void): HostStat {
+    const missing = mode & 0o777 & ~stat.mode;
+    if (missing === 0) return stat;
+    chmod(stat.mode | missing);
+    return { ...stat, mode: stat.mode | missing };
+  }
+
+  unlink(name: string, op: Op): Awaitable<void> {
+    this.#remove(name, op, unlinkSync);
+  }
+
+  rmdir(name: string, op: Op): Awaitable<void> {
+    this.#remove(name, op, rmdirSync);
+  }
+
+  #remove(name: string, op: Op, remove: (path: string) => void): void {
+    checkName(name);
+    this.state.checkWritable();
+    const { tree } = this.state;
+    tree.run(op, () =>
+      tree.withDir(this.path, (dirFd) => {
+        const stat = tree.statIfThere(dirFd, name);
+        if (stat === undefined) throw quietError('ENOENT', `There is no ${JSON.stringify(name)} here.`);
+        remove(`${pathOfFd(dirFd)}/${name}`);
+        this.state.nameRemoved(this, name, stat);
+      }),
+    );
+    this.state.entryChanged(this, name);
+  }
+
+  rename(name: string, toDir: DirNode, toName: string, flags: number, op: Op): Awaitable<void> {
+    checkName(name);
+    checkName(toName);
+    this.state.checkWritable();
+    const to = this.#sibling(toDir);
+    const { tree } = this.state;
+    tree.run(op, () =>
+      tree.withDir(this.path, (fromFd) =>
+        tree.withDir(to.path, (toFd) => {
+          const before = tree.statIfThere(toFd, toName);
+          if (tree.native !== null) tree.native.rename(fromFd, name, toFd, toName, flags);
+          else if (flags === 0) renameSync(`${pathOfFd(fromFd)}/${name}`, `${pathOfFd(toFd)}/${toName}`);
+          else throw new FsError('EINVAL', 'This kind of rename needs the koffi package, which is missing.');
+          this.#renamed(name, fromFd, to, toName, toFd, before);
+        }),
+      ),
+    );
+    this.state.entryChanged(this, name);
+    this.state.entryChanged(to, toName);
+  }
+
+  /** Nodes learn their new names. What two names of one file do to each other (nothing) is seen by looking. */
+  #renamed(
+    name: string,
+    fromFd: number,
+    to: ExportDir,
+    toName: string,
+    toFd: number,
+    before: HostStat | undefined,
+  ): void {
+    const { tree } = this.state;
+    const left = tree.statIfThere(fromFd, name);
+    const arrived = tree.statIfThere(toFd, toName);
+    if (before !== undefined && arrived?.ino !== before.ino) {
+      if (left?.ino === before.ino) this.state.nodes.get(this.state.inoOf(before))?.removePlace(to, toName);
+      else this.state.nameRemoved(to, toName, before);
+    }
+    if (arrived !== undefined) {
+      const node = this.state.nodes.get(this.state.inoOf(arrived));
+      node?.removePlace(this, name);
+      node?.addPlace(to, toName);
+    }
+    if (left !== undefined) this.state.nodes.get(this.state.inoOf(left))?.addPlace(this, name);
+  }
+
+  link(target: Node, name: string, op: Op): Awaitable<Node> {
+    checkName(name);
+    this.state.checkWritable();
+    if (!(target instanceof ExportNode) || target.state !== this.state) throw otherFilesystem();
+    const { tree } = this.state;
+    const stat = tree.run(op, () =>
+      tree.withDir(this.path, (dirFd) => {
+        target.linkTo(`${pathOfFd(dirFd)}/${name}`, linkSync);
+        return tree.stat(dirFd, name);
+      }),
+    );
+    const node = this.state.nodeOf(this, name, stat);
+    this.state.entryChanged(this, name);
+    return node;
+  }
+
+  symlink(name: string, target: string, op: Op): Awaitable<SymlinkNode> {
+    checkName(name);
+    this.state.checkWritable();
+    const { tree } = this.state;
+    const stat = tree.run(op, () =>
+      tree.withDir(this.path, (dirFd) => {
+        symlinkSync(target, `${pathOfFd(dirFd)}/${name}`);
+        return tree.stat(dirFd, name);
+      }),
+    );
+    const node = this.state.nodeOf(this, name, stat) as SymlinkNode;
+    this.state.entryChanged(this, name);
+    return node;
+  }
+
+  fsync(op: Op): Awaitable<void> {
+    const { tree } = this.state;
+    tree.run(op, () =>
+      this.withPath((path) => {
+        const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+        try {
+          fsyncSync(fd);
+        } finally {
+          closeSync(fd);
+        }
+      }),
+    );
+  }
+
+  #sibling(dir: DirNode): ExportDir {
+    if (dir instanceof ExportDir && dir.state === this.state) return dir;
+    throw otherFilesystem();
+  }
+}
+
+function otherFilesystem(): FsError {
+  return new FsError('EXDEV', 'It belongs to another part of the tree.', {
+    hint: 'Copy it instead; mv does so by itself.',
+  });
+}

@@ -1,0 +1,60 @@
+import { closeSync, constants, ftruncateSync, openSync } from 'node:fs';
+import { FsError } from '../../core/index.js';
+import type { Awaitable, FileHandle, FileNode, OpenFlags, Op } from '../../vfs/index.js';
+import { ExportHandle } from './export-handle.js';
+import { ExportNode } from './export-node.js';
+import { isRegular, type HostStat } from './host-stat.js';
+import { O_SAFE, pathOfFd } from './host-tree.js';
+
+/** A regular file of the host; or a socket, pipe or device, which is shown and cannot be opened. */
+export class ExportFile extends ExportNode implements FileNode {
+  readonly kind = 'file';
+
+  open(flags: OpenFlags, op: Op): Awaitable<FileHandle> {
+    if (flags.write || flags.truncate) this.state.checkWritable();
+    if (!isRegular(this.seen)) throw special();
+    return this.state.tree.run(op, () => this.opened(this.#openHost(flags), flags));
+  }
+
+  /** A handle over `fd`, which is of this file. */
+  opened(fd: number, flags: OpenFlags): ExportHandle {
+    try {
+      if (flags.truncate && flags.write) ftruncateSync(fd, 0);
+    } catch (thrown) {
+      closeSync(fd);
+      throw thrown;
+    }
+    return new ExportHandle(this.state, this, fd, flags.write);
+  }
+
+  #openHost(flags: OpenFlags): number {
+    const { tree } = this.state;
+    const bits = openBits(flags);
+    // A file without a name is opened again through a descriptor that is open, as /proc allows.
+    if (!this.hasPlace)
+      for (const fd of this.openFds) return openSync(pathOfFd(fd), bits & ~constants.O_NOFOLLOW);
+    return this.atPlace((dirFd, name) => {
+      const fd = tree.open(dirFd, name, bits);
+      if (this.is(tree.stat(fd, ''))) return fd;
+      closeSync(fd);
+      return undefined;
+    });
+  }
+}
+
+/** Truncation waits until the file is known to be the right one. */
+export function openBits(flags: OpenFlags): number {
+  const direction = !flags.write ? constants.O_RDONLY : flags.read ? constants.O_RDWR : constants.O_WRONLY;
+  return direction | (flags.append ? constants.O_APPEND : 0) | O_SAFE;
+}
+
+/** @throws FsError ENXIO, after closing `fd`, unless it is a regular file: others could block, or do things when read */
+export function checkRegular(fd: number, stat: HostStat): void {
+  if (isRegular(stat)) return;
+  closeSync(fd);
+  throw special();
+}
+
+function special(): FsError {
+  return new FsError('ENXIO', 'Sockets, pipes and devices cannot be opened through an export.');
+}

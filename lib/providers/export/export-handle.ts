@@ -1,0 +1,172 @@
+import {
+  closeSync,
+  fdatasync,
+  fsync,
+  ftruncateSync,
+  read as readAsync,
+  write as writeAsync,
+  writeSync,
+} from 'node:fs';
+import { FsError } from '../../core/index.js';
+import type { AttrChange, Awaitable, FileHandle, Op, Stat } from '../../vfs/index.js';
+import type { ExportFile } from './export-file.js';
+import { applyChange } from './export-node.js';
+import type { ExportState } from './export-state.js';
+import { hostErrorFrom } from './host-error.js';
+import { pathOfFd } from './host-tree.js';
+
+/** Writes up to this size go to the page cache at once: a trip through the thread pool would cost more. */
+const MAX_SYNC_WRITE_BYTES = 128 * 1024;
+
+/** An open file of the host. What the page cache holds is read at once; what would wait, on the thread pool. */
+export class ExportHandle implements FileHandle {
+  readonly direct = false;
+  readonly #state: ExportState;
+  readonly #file: ExportFile;
+  readonly #fd: number;
+  readonly #writable: boolean;
+  #wrote = false;
+  #readsCached: boolean;
+  #waiting = 0;
+  #released = false;
+
+  constructor(state: ExportState, file: ExportFile, fd: number, writable: boolean) {
+    this.#state = state;
+    this.#file = file;
+    this.#fd = fd;
+    this.#writable = writable;
+    this.#readsCached = state.tree.native !== null;
+    file.openFds.add(fd);
+    if (writable) file.openForWriting += 1;
+    state.openHandles.add(this);
+  }
+
+  stat(op: Op): Awaitable<Stat> {
+    this.#checkOpen();
+    const { tree } = this.#state;
+    return tree.run(op, () =>
+      this.#state.statOf((this.#file.seen = tree.stat(this.#fd, '')), this.#file.ino),
+    );
+  }
+
+  setattr(change: AttrChange, op: Op): Awaitable<Stat> {
+    this.#checkOpen();
+    this.#state.checkWritable();
+    const { tree } = this.#state;
+    tree.run(op, () => {
+      const { size, ...rest } = change;
+      if (size !== undefined && this.#writable) ftruncateSync(this.#fd, size);
+      applyChange(this.#state, pathOfFd(this.#fd), this.#writable ? rest : change, () =>
+        tree.stat(this.#fd, ''),
+      );
+    });
+    this.#wrote = true;
+    return this.stat(op);
+  }
+
+  read(at: number, size: number, op: Op): Awaitable<Uint8Array> {
+    const into = Buffer.allocUnsafeSlow(size);
+    const count = this.readInto(at, into, op);
+    return typeof count === 'number'
+      ? into.subarray(0, count)
+      : count.then((known) => into.subarray(0, known));
+  }
+
+  readInto(at: number, into: Uint8Array, _op: Op): Awaitable<number> {
+    this.#checkOpen();
+    if (into.length === 0) return 0;
+    if (!this.#readsCached) return this.#readRest(at, into, 0);
+    const { tree } = this.#state;
+    const count = tree.native!.readCached(this.#fd, into, at);
+    if (count === into.length) return count;
+    if (count < 0) return this.#readRest(at, into, 0);
+    // Short: the end of the file, or of what is cached.
+    return at + count >= tree.stat(this.#fd, '').size ? count : this.#readRest(at, into, count);
+  }
+
+  async #readRest(at: number, into: Uint8Array, from: number): Promise<number> {
+    let done = from;
+    while (done < into.length) {
+      const count = await this.#later<number>((callback) =>
+        readAsync(this.#fd, into, done, into.length - done, at + done, callback),
+      );
+      if (count === 0) break;
+      done += count;
+    }
+    return done;
+  }
+
+  write(at: number, data: Uint8Array, _op: Op): Awaitable<number> {
+    this.#checkOpen();
+    if (!this.#writable) throw new FsError('EBADF', 'The file is not open for writing.');
+    this.#wrote = true;
+    if (data.length > MAX_SYNC_WRITE_BYTES) return this.#writeLater(at, data);
+    try {
+      for (let done = 0; done < data.length;)
+        done += writeSync(this.#fd, data, done, data.length - done, at + done);
+    } catch (thrown) {
+      throw hostErrorFrom(thrown);
+    }
+    return data.length;
+  }
+
+  async #writeLater(at: number, data: Uint8Array): Promise<number> {
+    for (let done = 0; done < data.length;) {
+      done += await this.#later<number>((callback) =>
+        writeAsync(this.#fd, data, done, data.length - done, at + done, callback),
+      );
+    }
+    return data.length;
+  }
+
+  flush(_op: Op): Awaitable<void> {
+    return undefined;
+  }
+
+  async fsync(dataOnly: boolean, _op: Op): Promise<void> {
+    this.#checkOpen();
+    await this.#later((callback) => (dataOnly ? fdatasync : fsync)(this.#fd, callback));
+  }
+
+  allocate(mode: number, at: number, length: number, op: Op): Awaitable<void> {
+    this.#checkOpen();
+    const { tree } = this.#state;
+    const { native } = tree;
+    // The errno on which posix_fallocate(3) writes the bytes itself.
+    if (native === null) throw new FsError('EOPNOTSUPP', 'Space cannot be reserved here.');
+    this.#wrote = true;
+    tree.run(op, () => native.allocate(this.#fd, mode, at, length));
+  }
+
+  async release(): Promise<void> {
+    if (this.#released) return;
+    this.#released = true;
+    this.#file.openFds.delete(this.#fd);
+    if (this.#writable) this.#file.openForWriting -= 1;
+    this.#state.openHandles.delete(this);
+    if (this.#wrote) {
+      this.#file.seen = this.#state.tree.stat(this.#fd, '');
+      if (this.#state.changes.size > 0) this.#state.changes.emit({ what: 'data', ino: this.#file.ino });
+    }
+    if (this.#waiting === 0) closeSync(this.#fd);
+  }
+
+  /** Runs one asynchronous call; the descriptor is not closed under it. */
+  #later<Result = void>(
+    start: (callback: (error: NodeJS.ErrnoException | null, result?: Result) => void) => void,
+  ): Promise<Result> {
+    this.#waiting += 1;
+    return new Promise<Result>((resolve, reject) => {
+      start((error, result) => {
+        this.#waiting -= 1;
+        if (this.#released && this.#waiting === 0) closeSync(this.#fd);
+        if (error) reject(hostErrorFrom(error));
+        else resolve(result as Result);
+      });
+    });
+  }
+
+  #checkOpen(): void {
+    if (this.#released) throw new FsError('EBADF', 'The descriptor is closed.');
+  }
+}

@@ -1,0 +1,250 @@
+import { chmodSync, chownSync, closeSync, statfsSync, truncateSync, utimesSync } from 'node:fs';
+import { FsError } from '../../core/index.js';
+import type { AttrChange, Awaitable, Freshness, NodeKind, Op, Stat, StatFs } from '../../vfs/index.js';
+import type { ExportDir } from './export-dir.js';
+import type { ExportState } from './export-state.js';
+import { hostErrorFrom, quietError } from './host-error.js';
+import { kindOf, type HostStat } from './host-stat.js';
+import { O_PATH, pathOfFd } from './host-tree.js';
+import { mayAccess } from './may-access.js';
+
+/** A name under which a node was seen. */
+interface Place {
+  readonly dir: ExportDir;
+  readonly name: string;
+}
+
+/** A file may have many names; as many as this are remembered. */
+const MAX_PLACES = 8;
+/** What leads to a place may be gone, or may be something else by now. */
+const LOST = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ESTALE']);
+const W_OK = 2;
+
+/**
+ * A file, directory or symlink of the host. It holds no descriptor but knows its names, and finds itself
+ * anew for each operation; what stands there must be the same inode, or the answer is ESTALE, on which
+ * the kernel looks the name up again.
+ */
+export abstract class ExportNode {
+  readonly freshness: Freshness = 'shared';
+  readonly ino: bigint;
+  readonly state: ExportState;
+  readonly #dev: number;
+  readonly #hostIno: bigint;
+  readonly #birthNs: bigint;
+  readonly #kind: NodeKind;
+  #places: Place[] = [];
+  /** Descriptors through which the file is open: they find it even when it has no name left. */
+  readonly openFds = new Set<number>();
+  /** How many of these may write. */
+  openForWriting = 0;
+  /** The attributes as callers last saw them, to tell a change behind our back from one that is known. */
+  seen: HostStat;
+
+  constructor(state: ExportState, ino: bigint, stat: HostStat) {
+    this.state = state;
+    this.ino = ino;
+    this.#dev = stat.dev;
+    this.#hostIno = stat.ino;
+    this.#birthNs = stat.birthNs;
+    this.#kind = kindOf(stat);
+    this.seen = stat;
+  }
+
+  /** Whether `stat` is of this very inode, not of another that got its number later. */
+  is(stat: HostStat): boolean {
+    return (
+      stat.ino === this.#hostIno &&
+      stat.dev === this.#dev &&
+      stat.birthNs === this.#birthNs &&
+      kindOf(stat) === this.#kind
+    );
+  }
+
+  addPlace(dir: ExportDir, name: string): void {
+    const first = this.#places[0];
+    if (first !== undefined && first.dir === dir && first.name === name) return;
+    this.removePlace(dir, name);
+    this.#places.unshift({ dir, name });
+    if (this.#places.length > MAX_PLACES) this.#places.pop();
+  }
+
+  removePlace(dir: ExportDir, name: string): void {
+    this.#places = this.#places.filter((place) => place.dir !== dir || place.name !== name);
+  }
+
+  get hasPlace(): boolean {
+    return this.#places.length > 0;
+  }
+
+  /** The path below the export's root, by the name that was seen last. @throws FsError ESTALE when it has none */
+  get path(): string {
+    const place = this.#places[0];
+    if (place === undefined) throw lost();
+    const parent = place.dir.path;
+    return parent === '' ? place.name : `${parent}/${place.name}`;
+  }
+
+  /** Runs `work` at each known place until one answers something else than undefined. */
+  protected atPlace<Result>(work: (dirFd: number, name: string) => Result | undefined): Result {
+    const { tree } = this.state;
+    for (const place of this.#places) {
+      try {
+        const result = tree.withDir(place.dir.path, (dirFd) => work(dirFd, place.name));
+        if (result !== undefined) return result;
+      } catch (thrown) {
+        if (!LOST.has(hostErrorFrom(thrown).code)) throw thrown;
+      }
+    }
+    throw lost();
+  }
+
+  protected hostStat(): HostStat {
+    const { tree } = this.state;
+    for (const fd of this.openFds) return (this.seen = tree.stat(fd, ''));
+    return (this.seen = this.atPlace((dirFd, name) => {
+      const found = tree.statIfThere(dirFd, name);
+      return found !== undefined && this.is(found) ? found : undefined;
+    }));
+  }
+
+  /** Runs `work` with a path that names this very inode and cannot be made to name another meanwhile. */
+  protected withPath<Result>(work: (path: string) => Result): Result {
+    for (const fd of this.openFds) return work(pathOfFd(fd));
+    const { tree } = this.state;
+    return this.atPlace((dirFd, name) => {
+      const fd = tree.open(dirFd, name, O_PATH);
+      try {
+        return this.is(tree.stat(fd, '')) ? { result: work(pathOfFd(fd)) } : undefined;
+      } finally {
+        closeSync(fd);
+      }
+    }).result;
+  }
+
+  /** Gives the file one more name. */
+  linkTo(path: string, link: (from: string, to: string) => void): void {
+    const { tree } = this.state;
+    this.atPlace((dirFd, name) => {
+      if (!this.is(tree.stat(dirFd, name))) return undefined;
+      link(`${pathOfFd(dirFd)}/${name}`, path);
+      return true;
+    });
+  }
+
+  stat(op: Op): Awaitable<Stat> {
+    return this.state.tree.run(op, () => this.state.statOf(this.hostStat(), this.ino));
+  }
+
+  setattr(change: AttrChange, op: Op): Awaitable<Stat> {
+    this.state.checkWritable();
+    return this.state.tree.run(op, () => {
+      this.withPath((path) => applyChange(this.state, path, change, () => this.hostStat()));
+      return this.state.statOf(this.hostStat(), this.ino);
+    });
+  }
+
+  access(mask: number, op: Op): Awaitable<void> {
+    const { tree } = this.state;
+    if ((mask & W_OK) !== 0) this.state.checkWritable();
+    tree.run(op, () => {
+      const { native } = tree;
+      const stat = this.hostStat();
+      if (native !== null && this.hasPlace) {
+        this.atPlace((dirFd, name) => {
+          native.access(dirFd, name, mask);
+          return true;
+        });
+      } else if (!mayAccess(stat, mask, op.caller)) {
+        throw new FsError('EACCES', 'Permission denied.');
+      }
+    });
+  }
+
+  getxattr(name: string, op: Op): Awaitable<Uint8Array> {
+    const { tree } = this.state;
+    const { native } = tree;
+    if (native === null) throw withoutAttributes();
+    return tree.run(op, () => this.withPath((path) => native.getxattr(path, name)));
+  }
+
+  setxattr(name: string, value: Uint8Array, flags: number, op: Op): Awaitable<void> {
+    this.#changeAttribute(name, op, (path) => this.state.tree.native?.setxattr(path, name, value, flags));
+  }
+
+  listxattr(op: Op): Awaitable<readonly string[]> {
+    const { tree } = this.state;
+    const { native } = tree;
+    if (native === null) return [];
+    return tree.run(op, () => this.withPath((path) => native.listxattr(path)));
+  }
+
+  removexattr(name: string, op: Op): Awaitable<void> {
+    this.#changeAttribute(name, op, (path) => this.state.tree.native?.removexattr(path, name));
+  }
+
+  #changeAttribute(name: string, op: Op, work: (path: string) => void): void {
+    this.state.checkWritable();
+    if (this.state.tree.native === null) throw withoutAttributes();
+    if (!/^(user\.|system\.posix_acl_)/.test(name)) {
+      throw new FsError(
+        'EPERM',
+        `The attribute ${JSON.stringify(name)} cannot be changed through an export.`,
+        {
+          hint: 'Only attributes in user.* and POSIX ACLs can be.',
+        },
+      );
+    }
+    this.state.tree.run(op, () => this.withPath(work));
+  }
+
+  statfs(op: Op): Awaitable<StatFs> {
+    return this.state.tree.run(op, () => {
+      const stats = statfsSync(pathOfFd(this.state.tree.rootFd), { bigint: true });
+      return {
+        blockSize: Number(stats.bsize),
+        blocks: stats.blocks,
+        blocksFree: stats.bfree,
+        blocksAvailable: stats.bavail,
+        files: stats.files,
+        filesFree: stats.ffree,
+        nameMax: 255,
+      };
+    });
+  }
+}
+
+/** Applies `change` to the file at `path`, in the order in which none undoes another. */
+export function applyChange(
+  state: ExportState,
+  path: string,
+  change: AttrChange,
+  current: () => HostStat,
+): void {
+  const { size, mode, uid, gid, atimeNs, mtimeNs } = change;
+  if (size !== undefined) truncateSync(path, size);
+  if (uid !== undefined || gid !== undefined) chownSync(path, uid ?? -1, gid ?? -1);
+  if (mode !== undefined) chmodSync(path, mode & 0o7777);
+  if (atimeNs === undefined && mtimeNs === undefined) return;
+  const { native } = state.tree;
+  if (native !== null) {
+    native.setTimes(path, atimeNs, mtimeNs);
+    return;
+  }
+  // Node takes seconds as a double: times are kept to about a microsecond.
+  const known = current();
+  const nowS = Date.now() / 1000;
+  const seconds = (time: bigint | 'now' | undefined, else_: bigint): number =>
+    time === 'now' ? nowS : Number(time ?? else_) / 1e9;
+  utimesSync(path, seconds(atimeNs, known.atimeNs), seconds(mtimeNs, known.mtimeNs));
+}
+
+export function lost(): FsError {
+  return quietError('ESTALE', 'It was moved, replaced or removed meanwhile.');
+}
+
+function withoutAttributes(): FsError {
+  return new FsError('EOPNOTSUPP', 'Extended attributes are not available here.', {
+    hint: 'They need the koffi package, which could not be loaded.',
+  });
+}

@@ -1,0 +1,112 @@
+import { Emitter, FsError, type Log } from '../../core/index.js';
+import type { Change, Node, Stat } from '../../vfs/index.js';
+import { ExportDir } from './export-dir.js';
+import { ExportFile } from './export-file.js';
+import type { ExportHandle } from './export-handle.js';
+import { exportIno } from './export-ino.js';
+import { ExportSymlink } from './export-symlink.js';
+import { kindOf, type HostStat } from './host-stat.js';
+import { HostTree } from './host-tree.js';
+import type { Native } from './native.js';
+import { NodeTable } from './node-table.js';
+import { DirWatch } from './dir-watch.js';
+
+export interface ExportOptions {
+  readonly readOnly: boolean;
+  readonly native: Native | null;
+  readonly maxWatches: number;
+  readonly log: Log;
+}
+
+/** What the nodes of one export share. */
+export class ExportState {
+  readonly tree: HostTree;
+  readonly nodes = new NodeTable();
+  readonly changes = new Emitter<Change>();
+  readonly openHandles = new Set<ExportHandle>();
+  readonly watch: DirWatch;
+  readonly log: Log;
+  readonly root: ExportDir;
+  readonly #readOnly: boolean;
+  #toldOfNames = false;
+
+  constructor(path: string, options: ExportOptions) {
+    this.#readOnly = options.readOnly;
+    this.log = options.log;
+    this.tree = new HostTree(path, options.native);
+    this.watch = new DirWatch(this, options.maxWatches);
+    const stat = this.tree.stat(this.tree.rootFd, '');
+    this.root = new ExportDir(this, this.inoOf(stat), stat);
+    this.nodes.add(this.root);
+  }
+
+  /** @throws FsError EROFS in a read-only export */
+  checkWritable(): void {
+    if (!this.#readOnly) return;
+    throw new FsError('EROFS', 'This export is read-only.', { hint: 'Export it with :rw to change it.' });
+  }
+
+  /** The number that a file is shown with. */
+  inoOf(stat: Pick<HostStat, 'dev' | 'ino'>): bigint {
+    return exportIno(stat.dev, stat.ino);
+  }
+
+  /** A name was left out of a listing. Told once: a directory of such names would fill the log. */
+  unreadableName(): void {
+    if (this.#toldOfNames) return;
+    this.#toldOfNames = true;
+    this.log.warn('An exported directory has names that are no UTF-8; they are not shown.');
+  }
+
+  /** The node of what was found as `name` in `dir`: the one that is known, or a new one. */
+  nodeOf(dir: ExportDir, name: string, stat: HostStat): Node {
+    const ino = this.inoOf(stat);
+    const known = this.nodes.get(ino);
+    if (known?.is(stat)) {
+      if (known !== this.root) known.addPlace(dir, name);
+      known.seen = stat;
+      return known as ExportDir | ExportFile | ExportSymlink;
+    }
+    const kind = kindOf(stat);
+    const Kind = kind === 'dir' ? ExportDir : kind === 'symlink' ? ExportSymlink : ExportFile;
+    const node = new Kind(this, ino, stat);
+    node.addPlace(dir, name);
+    this.nodes.add(node);
+    return node;
+  }
+
+  /** A name of `stat`'s file is gone, by our own hand. */
+  nameRemoved(dir: ExportDir, name: string, stat: HostStat): void {
+    const ino = this.inoOf(stat);
+    this.nodes.get(ino)?.removePlace(dir, name);
+    if (stat.nlink <= 1 || kindOf(stat) === 'dir') this.nodes.remove(ino);
+  }
+
+  statOf(stat: HostStat, ino: bigint): Stat {
+    return {
+      ino,
+      kind: kindOf(stat),
+      mode: this.#readOnly ? stat.mode & ~0o222 : stat.mode,
+      nlink: stat.nlink,
+      uid: stat.uid,
+      gid: stat.gid,
+      size: stat.size,
+      blocks: stat.blocks,
+      atimeNs: stat.atimeNs,
+      mtimeNs: stat.mtimeNs,
+      ctimeNs: stat.ctimeNs,
+    };
+  }
+
+  /** Tells that `name` in `dir` is not what it was, by our own hand. */
+  entryChanged(dir: ExportDir, name: string): void {
+    this.watch.ignoreOwn(dir, name);
+    if (this.changes.size > 0) this.changes.emit({ what: 'entry', ino: dir.ino, name });
+  }
+
+  async close(): Promise<void> {
+    this.watch.close();
+    await Promise.all([...this.openHandles].map((handle) => handle.release()));
+    this.tree.close();
+  }
+}

@@ -1,0 +1,29 @@
+import { getSystemErrorMap } from 'node:util';
+import { errnoCodeFromNumber, FsError } from '../../core/index.js';
+
+/** The error of a system call that failed with the positive number `errno`. */
+export function hostErrorFromErrno(errno: number, cause?: unknown): FsError {
+  const known = getSystemErrorMap().get(-errno);
+  const text = known === undefined ? `error ${errno} of the system` : known[1];
+  const message = `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+  return new FsError(errnoCodeFromNumber(errno) ?? 'EIO', message, cause === undefined ? {} : { cause });
+}
+
+/** As `FsError.from`, but by the number: Node has names of its own for some (ENOTSUP for EOPNOTSUPP). */
+export function hostErrorFrom(thrown: unknown): FsError {
+  if (FsError.is(thrown)) return thrown;
+  const errno = thrown instanceof Error ? (thrown as { errno?: unknown }).errno : undefined;
+  if (typeof errno === 'number' && errno < 0) return hostErrorFromErrno(-errno, thrown);
+  return FsError.from(thrown);
+}
+
+/** An error that is part of ordinary work (a name that is not there): made without a stack, which is most of its price. */
+export function quietError(code: 'ENOENT' | 'ENODATA' | 'ESTALE', message: string): FsError {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    return new FsError(code, message);
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
+}

@@ -1,0 +1,87 @@
+import type { BigIntStats } from 'node:fs';
+import type { NodeKind } from '../../vfs/index.js';
+
+/** What the host tells of a file. */
+export interface HostStat {
+  /** Tells devices apart; comparable only within one process. */
+  readonly dev: number;
+  readonly ino: bigint;
+  /** S_IFMT bits. */
+  readonly type: number;
+  /** Permission bits (07777). */
+  readonly mode: number;
+  readonly nlink: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly size: number;
+  readonly blocks: number;
+  readonly atimeNs: bigint;
+  readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
+  /** When the inode was made; with it a number that is used again is told from the one before. 0 where unknown. */
+  readonly birthNs: bigint;
+}
+
+const S_IFMT = 0o170000;
+const S_IFDIR = 0o040000;
+const S_IFREG = 0o100000;
+const S_IFLNK = 0o120000;
+
+/** Sockets, pipes and devices are shown as files that cannot be opened, so that they can be seen and removed. */
+export function kindOf(stat: HostStat): NodeKind {
+  return stat.type === S_IFDIR ? 'dir' : stat.type === S_IFLNK ? 'symlink' : 'file';
+}
+
+export function isRegular(stat: HostStat): boolean {
+  return stat.type === S_IFREG;
+}
+
+export function hostStatFromNode(stats: BigIntStats): HostStat {
+  const mode = Number(stats.mode);
+  return {
+    dev: Number(stats.dev),
+    ino: stats.ino,
+    type: mode & S_IFMT,
+    mode: mode & 0o7777,
+    nlink: Number(stats.nlink),
+    uid: Number(stats.uid),
+    gid: Number(stats.gid),
+    size: Number(stats.size),
+    blocks: Number(stats.blocks),
+    atimeNs: stats.atimeNs,
+    mtimeNs: stats.mtimeNs,
+    ctimeNs: stats.ctimeNs,
+    birthNs: 0n,
+  };
+}
+
+/** The bytes of one `struct statx` (statx(2)), and a way to read them. Little-endian hosts only. */
+export class StatxBuffer {
+  readonly bytes = Buffer.alloc(256);
+  readonly #u32 = new Uint32Array(this.bytes.buffer, this.bytes.byteOffset, 64);
+  readonly #i64 = new BigInt64Array(this.bytes.buffer, this.bytes.byteOffset, 32);
+
+  stat(): HostStat {
+    const u32 = this.#u32;
+    const mode = u32[7]! & 0xffff;
+    return {
+      dev: u32[34]! * 0x100000 + u32[35]!,
+      ino: BigInt.asUintN(64, this.#i64[4]!),
+      type: mode & S_IFMT,
+      mode: mode & 0o7777,
+      nlink: u32[4]!,
+      uid: u32[5]!,
+      gid: u32[6]!,
+      size: u32[11]! * 0x1_0000_0000 + u32[10]!,
+      blocks: u32[13]! * 0x1_0000_0000 + u32[12]!,
+      atimeNs: this.#time(8, 18),
+      ctimeNs: this.#time(12, 26),
+      mtimeNs: this.#time(14, 30),
+      birthNs: this.#time(10, 22),
+    };
+  }
+
+  #time(seconds: number, nanoseconds: number): bigint {
+    return this.#i64[seconds]! * 1_000_000_000n + BigInt(this.#u32[nanoseconds]!);
+  }
+}

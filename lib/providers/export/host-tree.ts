@@ -1,0 +1,170 @@
+import { closeSync, constants, fstatSync, lstatSync, openSync } from 'node:fs';
+import { FsError } from '../../core/index.js';
+import type { Caller, Op } from '../../vfs/index.js';
+import { groupsOfProcess } from './caller-groups.js';
+import { hostErrorFrom } from './host-error.js';
+import { hostStatFromNode, type HostStat } from './host-stat.js';
+import type { Native } from './native.js';
+
+/** open(2), Linux: a descriptor that names a file and gives no access to its content. Not in `node:fs`. */
+export const O_PATH = 0o10000000;
+/** Never follows a last symlink, never waits for the other end of a pipe, never takes a terminal. */
+export const O_SAFE = constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
+
+/** The longest path (bytes) that one openat2 is given; the kernel's limit is 4096 with the NUL. */
+const MAX_STEP_BYTES = 4000;
+
+/** The path by which Node's functions reach what an open descriptor names: not a walk, so nothing can be swapped in. */
+export function pathOfFd(fd: number): string {
+  return `/proc/self/fd/${fd}`;
+}
+
+/**
+ * One real directory, held open, and everything below it. All ways down start at that descriptor and
+ * follow no symlink, so that no path, link or race leads out of it: a directory is reached anew for each
+ * operation (nothing is kept that could be moved out meanwhile), and its children by a single name.
+ *
+ * Everything here is synchronous: on a local disk these calls take microseconds, less than a trip
+ * through the thread pool.
+ */
+export class HostTree {
+  readonly rootFd: number;
+  readonly native: Native | null;
+  #closed = false;
+  readonly #mayBecome: boolean;
+
+  /** @throws FsError ENOENT, ENOTDIR, EACCES as open(2) */
+  constructor(path: string, native: Native | null) {
+    this.native = native;
+    this.#mayBecome = process.geteuid?.() === 0;
+    try {
+      this.rootFd = openSync(path, O_PATH | constants.O_DIRECTORY);
+    } catch (thrown) {
+      throw hostErrorFrom(thrown);
+    }
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    closeSync(this.rootFd);
+  }
+
+  /**
+   * Runs `work` with the rights of the process that called, where this process is root and can take them
+   * on; everything it throws becomes an `FsError`. `work` must not await.
+   */
+  run<Result>(op: Op, work: () => Result): Result {
+    if (this.#closed) throw new FsError('ESTALE', 'This export has been withdrawn.');
+    const { caller } = op;
+    try {
+      if (caller === undefined || caller.uid === 0 || !this.#mayBecome) return work();
+      return this.#runAs(caller, work);
+    } catch (thrown) {
+      throw hostErrorFrom(thrown);
+    }
+  }
+
+  #runAs<Result>(caller: Caller, work: () => Result): Result {
+    const { native } = this;
+    if (native === null) {
+      throw new FsError('EACCES', 'Only root may use this export.', {
+        hint: 'Acting as another user needs the koffi package, which could not be loaded here.',
+      });
+    }
+    const attempt = (groups: readonly number[]): Result => {
+      native.become(caller.uid, caller.gid, groups);
+      try {
+        return work();
+      } finally {
+        native.becomeSelf();
+      }
+    };
+    try {
+      return attempt([]);
+    } catch (thrown) {
+      // Supplementary groups are dear to learn, and rarely decide: they are asked for when something was refused.
+      const { code } = hostErrorFrom(thrown);
+      const groups = code === 'EACCES' || code === 'EPERM' ? groupsOfProcess(caller.pid) : [];
+      if (groups.length === 0) throw thrown;
+      return attempt(groups);
+    }
+  }
+
+  /** Runs `work` with a descriptor of the directory `path` (names with `/` between; empty for the root). */
+  withDir<Result>(path: string, work: (dirFd: number) => Result): Result {
+    if (path === '') return work(this.rootFd);
+    const fd = this.#openDir(path);
+    try {
+      return work(fd);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  #openDir(path: string): number {
+    const beneath = this.native?.openDirBeneath;
+    if (beneath == null) return this.#openDirBySteps(path.split('/'), openDirIn);
+    if (path.length * 3 <= MAX_STEP_BYTES) return beneath(this.rootFd, path);
+    return this.#openDirBySteps(stepsOf(path), beneath);
+  }
+
+  #openDirBySteps(steps: readonly string[], openStep: (fd: number, step: string) => number): number {
+    let fd = this.rootFd;
+    for (const step of steps) {
+      const from = fd;
+      try {
+        fd = openStep(from, step);
+      } finally {
+        if (from !== this.rootFd) closeSync(from);
+      }
+    }
+    return fd;
+  }
+
+  /** The attributes of `name` in a directory, of the directory itself for the empty name. */
+  stat(dirFd: number, name: string): HostStat {
+    if (this.native !== null) return this.native.stat(dirFd, name);
+    if (name === '') return hostStatFromNode(fstatSync(dirFd, { bigint: true }));
+    return hostStatFromNode(lstatSync(`${pathOfFd(dirFd)}/${name}`, { bigint: true }));
+  }
+
+  /** As `stat`; undefined where there is no such name. */
+  statIfThere(dirFd: number, name: string): HostStat | undefined {
+    if (this.native !== null) return this.native.statIfThere(dirFd, name);
+    const found = lstatSync(`${pathOfFd(dirFd)}/${name}`, { bigint: true, throwIfNoEntry: false });
+    // Node says "not there" for a path through something that is no directory as well, which `dirFd` rules out.
+    return found === undefined ? undefined : hostStatFromNode(found);
+  }
+
+  open(dirFd: number, name: string, flags: number, mode = 0): number {
+    return openSync(`${pathOfFd(dirFd)}/${name}`, flags | O_SAFE, mode);
+  }
+}
+
+function openDirIn(dirFd: number, name: string): number {
+  return openSync(`${pathOfFd(dirFd)}/${name}`, O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+}
+
+/** Cuts a long path into pieces that the kernel takes. */
+function stepsOf(path: string): string[] {
+  const steps: string[] = [];
+  let step = '';
+  for (const name of path.split('/')) {
+    const longer = step === '' ? name : `${step}/${name}`;
+    if (step !== '' && Buffer.byteLength(longer) > MAX_STEP_BYTES) {
+      steps.push(step);
+      step = name;
+    } else {
+      step = longer;
+    }
+  }
+  steps.push(step);
+  return steps;
+}
+
+/** @throws FsError EINVAL unless `name` is one name: the last line that keeps `..` and `/` from the system */
+export function checkName(name: string): void {
+  if (name === '' || name === '.' || name === '..' || name.includes('/') || name.includes('\0'))
+    throw new FsError('EINVAL', `${JSON.stringify(name)} cannot be the name of a file.`);
+}

@@ -1,0 +1,96 @@
+import { closeSync, readdirSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
+import type { Awaitable, DirEntry, NodeKind } from '../../vfs/index.js';
+import type { ExportState } from './export-state.js';
+import { kindOf } from './host-stat.js';
+import { pathOfFd } from './host-tree.js';
+import type { Native } from './native.js';
+
+const DT_UNKNOWN = 0;
+const DT_DIR = 4;
+const DT_LNK = 10;
+/** As many records are read in one go; between two goes others get their turn. */
+const BATCHES_AT_ONCE = 16;
+const buffer = Buffer.alloc(64 * 1024);
+
+/** All entries of the open directory `fd`, which is closed when they are read. */
+export function readDir(state: ExportState, fd: number): Awaitable<readonly DirEntry[]> {
+  const { native } = state.tree;
+  if (native === null) {
+    try {
+      return entriesByName(state, fd);
+    } finally {
+      closeSync(fd);
+    }
+  }
+  const entries: DirEntry[] = [];
+  let more = false;
+  try {
+    more = !readBatches(state, native, fd, entries);
+  } finally {
+    if (!more) closeSync(fd);
+  }
+  return more ? readRest(state, native, fd, entries) : entries;
+}
+
+async function readRest(
+  state: ExportState,
+  native: Native,
+  fd: number,
+  entries: DirEntry[],
+): Promise<readonly DirEntry[]> {
+  try {
+    do await setImmediate();
+    while (!readBatches(state, native, fd, entries));
+  } finally {
+    closeSync(fd);
+  }
+  return entries;
+}
+
+/** True when the end was reached. Records are `struct linux_dirent64`: ino 8, offset 8, length 2, type 1, name. */
+function readBatches(state: ExportState, native: Native, fd: number, entries: DirEntry[]): boolean {
+  const dev = state.tree.stat(fd, '').dev;
+  for (let batch = 0; batch < BATCHES_AT_ONCE; batch++) {
+    const filled = native.getdents(fd, buffer);
+    if (filled === 0) return true;
+    for (let at = 0; at < filled; at += buffer.readUInt16LE(at + 16)) {
+      const nameAt = at + 19;
+      const nameEnd = buffer.indexOf(0, nameAt);
+      const name = buffer.toString('utf8', nameAt, nameEnd);
+      if (name === '.' || name === '..') continue;
+      // A name that is no UTF-8 could not be asked for again.
+      if (
+        name.includes('\ufffd') &&
+        buffer.compare(Buffer.from(name), undefined, undefined, nameAt, nameEnd) !== 0
+      ) {
+        state.unreadableName();
+        continue;
+      }
+      const type = buffer[at + 18]!;
+      const kind = type === DT_UNKNOWN ? kindByStat(state, fd, name) : kindByType(type);
+      if (kind !== undefined)
+        entries.push({ name, ino: state.inoOf({ dev, ino: buffer.readBigUInt64LE(at) }), kind });
+    }
+  }
+  return false;
+}
+
+function kindByType(type: number): NodeKind {
+  return type === DT_DIR ? 'dir' : type === DT_LNK ? 'symlink' : 'file';
+}
+
+function kindByStat(state: ExportState, fd: number, name: string): NodeKind | undefined {
+  const stat = state.tree.statIfThere(fd, name);
+  return stat === undefined ? undefined : kindOf(stat);
+}
+
+function entriesByName(state: ExportState, fd: number): DirEntry[] {
+  const entries: DirEntry[] = [];
+  for (const name of readdirSync(pathOfFd(fd))) {
+    const stat = state.tree.statIfThere(fd, name);
+    if (stat !== undefined) entries.push({ name, ino: state.inoOf(stat), kind: kindOf(stat) });
+    else if (name.includes('\ufffd')) state.unreadableName();
+  }
+  return entries;
+}
