@@ -11,6 +11,7 @@ import {
   type Vfs,
 } from '../vfs/index.js';
 import { chain } from './awaitable.js';
+import { checkedBytes, checkedCount, checkedName, checkedText } from './native-checks.js';
 import type { MountOptions } from './binding.js';
 import { HiddenFiles } from './native-hidden-files.js';
 import type { NativeReply } from './native-library.js';
@@ -146,7 +147,10 @@ export class NativeHandlers {
 
   getxattr(path: string, name: string, reply: Reply): void {
     this.requests.quick('getxattr', reply, (op) =>
-      chain(this.#resolve(path, op), (node) => node.getxattr(name, op)),
+      chain(
+        chain(this.#resolve(path, op), (node) => node.getxattr(name, op)),
+        checkedBytes,
+      ),
     );
   }
 
@@ -159,7 +163,10 @@ export class NativeHandlers {
 
   listxattr(path: string, reply: Reply): void {
     this.requests.quick('listxattr', reply, (op) =>
-      chain(this.#resolve(path, op), (node) => node.listxattr(op)),
+      chain(
+        chain(this.#resolve(path, op), (node) => node.listxattr(op)),
+        (names) => names.map(checkedText),
+      ),
     );
   }
 
@@ -186,7 +193,7 @@ export class NativeHandlers {
             const names = ['.', '..'];
             const stats = [self, self];
             for (const entry of entries) {
-              names.push(entry.name);
+              names.push(checkedName(entry.name));
               stats.push(nativeEntryStat(entry.kind, entry.ino));
             }
             return { names, stats };
@@ -250,7 +257,7 @@ export class NativeHandlers {
     this.requests.quick('readlink', reply, (op) =>
       chain(this.#resolve(path, op), (node) => {
         if (node.kind !== 'symlink') throw new FsError('EINVAL', `${path} is not a symbolic link.`);
-        return node.readlink(op);
+        return chain(node.readlink(op), checkedText);
       }),
     );
   }
@@ -297,7 +304,7 @@ export class NativeHandlers {
   read(_path: string, fd: number, space: Buffer, length: number, at: number, reply: Reply): void {
     this.requests.patient('read', countReply(reply), (op) =>
       chain(this.openFiles.get(fd).handle.read(at, length, op), (bytes) => {
-        const fitting = bytes.byteLength > length ? bytes.subarray(0, length) : bytes;
+        const fitting = checkedBytes(bytes).subarray(0, length);
         space.set(fitting);
         return fitting.byteLength;
       }),
@@ -306,7 +313,9 @@ export class NativeHandlers {
 
   write(_path: string, fd: number, data: Buffer, length: number, at: number, reply: Reply): void {
     this.requests.patient('write', countReply(reply), (op) =>
-      this.openFiles.get(fd).handle.write(at, data.subarray(0, length), op),
+      chain(this.openFiles.get(fd).handle.write(at, data.subarray(0, length), op), (count) =>
+        checkedCount(count, length),
+      ),
     );
   }
 

@@ -22,6 +22,8 @@ export function nativeStatFrom(
   stat: Stat,
   owner: { readonly uid: number; readonly gid: number },
 ): NativeStat {
+  if (!Number.isSafeInteger(stat.size) || stat.size < 0)
+    throw new TypeError(`A tree told the size ${String(stat.size)}.`);
   return {
     mode: TYPE_BITS[stat.kind] | (stat.mode & 0o7777),
     uid: stat.uid ?? owner.uid,
