@@ -4,13 +4,16 @@
  * once is the admission queue's affair, which the service asks before it calls the driver.
  */
 export * from './contract.js';
+export { CallSet } from './call-set.js';
 export { createDriver } from './create-driver.js';
 export type { DriverContext } from './driver-context.js';
 export { AdmissionQueue, type QueueLimits, type Release } from './queue.js';
 export { CallProcess, type RunEnd, type RunOptions } from './native-proc/call-process.js';
-export { baseEnvironment } from './native-proc/environment.js';
+export { baseEnvironment, callEnvironment } from './native-proc/environment.js';
 export { endLeftovers } from './native-proc/end-leftovers.js';
 export { outcomeFromRun } from './native-proc/outcome-from-run.js';
 export { idsOfUser } from './native-proc/passwd.js';
 export type { Command } from './native-proc/process-group.js';
+export { limitPrefix } from './native-proc/resource-limits.js';
 export { FileLedger, type ProcessLedger } from './native-proc/process-ledger.js';
+export { driverClosed, errorFromAbort, failure } from './outcome.js';

@@ -1,0 +1,40 @@
+import { FsError } from '../../core/index.js';
+
+/** A checked request to a terminal. */
+export interface TerminalRequest {
+  readonly argv: readonly [string, ...string[]];
+  readonly cwd: string | undefined;
+  readonly maxOutputBytes: number | undefined;
+}
+
+/**
+ * The schema of the service says the same; this holds where nobody has validated.
+ * @throws FsError EINVAL
+ */
+export function terminalRequestFrom(input: Readonly<Record<string, unknown>>): TerminalRequest {
+  const { command, argv, cwd, max_output_bytes: maxOutputBytes } = input;
+  if ((command === undefined) === (argv === undefined)) throw invalid('Give either "command" or "argv".');
+  if (cwd !== undefined && !isText(cwd)) throw invalid('"cwd" must be the name of a directory.');
+  if (
+    maxOutputBytes !== undefined &&
+    !(typeof maxOutputBytes === 'number' && Number.isInteger(maxOutputBytes) && maxOutputBytes > 0)
+  )
+    throw invalid('"max_output_bytes" must be a positive integer.');
+  if (command !== undefined) {
+    if (!isText(command)) throw invalid('"command" must be a text without NUL.');
+    return { argv: ['/bin/sh', '-c', command], cwd, maxOutputBytes };
+  }
+  if (!Array.isArray(argv) || argv.length === 0 || argv[0] === '' || !argv.every(isText))
+    throw invalid('"argv" must be a list of texts without NUL, the program first.');
+  return { argv: argv as unknown as readonly [string, ...string[]], cwd, maxOutputBytes };
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && !value.includes('\0');
+}
+
+function invalid(message: string): FsError {
+  return new FsError('EINVAL', message, {
+    hint: 'For example {"command":"ls | wc -l"} or {"argv":["ls","-l"],"cwd":"/tmp"}.',
+  });
+}
