@@ -5,4 +5,6 @@
 export { fsServiceDefinition, type ExportFacts } from './definitions/fs-service-definition.js';
 export { terminalServiceDefinition } from './definitions/terminal-service-definition.js';
 export { createExport, type CreateExportOptions, type Export } from './export/create-export.js';
+export { createFsProvider } from './fs-provider.js';
+export { guardExport, type ExportRights } from './guard-export.js';
 export { TerminalDriver, type TerminalOptions } from './terminal/terminal-driver.js';

@@ -6,6 +6,7 @@ import type { AttrChange, Awaitable, FileHandle, Op, Stat } from './types.js';
  */
 export class GuardedHandle implements FileHandle {
   readonly direct: boolean;
+  readonly readInto?: (at: number, into: Uint8Array, op: Op) => Awaitable<number>;
   readonly #inner: FileHandle;
   readonly #check: (op: Op, writes: boolean) => void;
 
@@ -13,6 +14,12 @@ export class GuardedHandle implements FileHandle {
     this.#inner = inner;
     this.#check = check;
     this.direct = inner.direct;
+    if (inner.readInto !== undefined) {
+      this.readInto = (at, into, op) => {
+        check(op, false);
+        return inner.readInto!(at, into, op);
+      };
+    }
   }
 
   stat(op: Op): Awaitable<Stat> {
