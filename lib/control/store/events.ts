@@ -34,6 +34,8 @@ export const DEFAULT_RETENTION: Retention = {
   maxBytes: 64 * 1024 * 1024,
 };
 
+const KEEP_RECENT = 256;
+
 /** Every change of the catalog, in one order. */
 export class EventLog {
   /** After the event is on disk. */
@@ -44,6 +46,8 @@ export class EventLog {
   readonly #clock: Clock;
   readonly #retention: Retention;
   #head = 0;
+  /** The newest events, so that a thousand watchers do not each ask the database. */
+  #recent: ControlEvent[] = [];
   #sinceCompaction = 0;
 
   constructor(db: ControlDatabase, clock: Clock, retention: Retention) {
@@ -88,7 +92,11 @@ export class EventLog {
       this.#head = event.revision;
       this.appending.emit(event);
       if (++this.#sinceCompaction >= 256) this.compact();
-      this.#db.afterChange(() => this.appended.emit(event));
+      this.#db.afterChange(() => {
+        this.#recent.push(event);
+        if (this.#recent.length > 2 * KEEP_RECENT) this.#recent = this.#recent.slice(-KEEP_RECENT);
+        this.appended.emit(event);
+      });
     });
     return event;
   }
@@ -105,6 +113,12 @@ export class EventLog {
       throw new FsError('EOVERFLOW', `Events up to revision ${this.oldest - 1} were compacted.`, {
         hint: `Read the catalog anew, then watch from revision ${this.#head}. The oldest kept is ${this.oldest}.`,
       });
+    }
+    if (revision === this.#head) return [];
+    const kept = this.#recent[0];
+    if (kept !== undefined && revision + 1 >= kept.revision) {
+      const from = revision + 1 - kept.revision;
+      return this.#recent.slice(from, from + limit);
     }
     return this.#db
       .all('SELECT * FROM events WHERE revision > ? ORDER BY revision LIMIT ?', revision, limit)

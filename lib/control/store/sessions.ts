@@ -1,5 +1,5 @@
 import { Emitter, FsError, type Clock } from '../../core/index.js';
-import type { Session } from '../../policy/index.js';
+import type { Session, SessionProject } from '../../policy/index.js';
 import type { ControlDatabase, Row } from './database.js';
 import type { ProjectRecord, Projects } from './projects.js';
 import { newPublicId } from './secrets.js';
@@ -183,7 +183,11 @@ export class Sessions {
       role: token.role,
       agentId: token.agentId,
       project:
-        project === undefined ? null : this.#sessionProject(project, row['project_proof'] as Buffer | null),
+        project !== undefined
+          ? this.#sessionProject(project, row['project_proof'] as Buffer | null)
+          : mustAttach(token)
+            ? UNATTACHED
+            : null,
       // A project that was deleted takes its sessions with it: without it they would see more than with it.
       revoked:
         row['closed_at_ms'] !== null ||
@@ -210,6 +214,26 @@ export class Sessions {
     }
   }
 }
+
+/** Whether the token is for projects alone: without one, its sessions see nothing. */
+export function mustAttach(token: TokenRecord): boolean {
+  return token.role === 'user' && token.projects !== null;
+}
+
+/** Stands for the project that such a session has yet to attach to. */
+const UNATTACHED: SessionProject = {
+  id: '',
+  verified: false,
+  hasToken: true,
+  accessPolicy: {
+    observe: 'deny',
+    read: 'deny',
+    write: 'deny',
+    invoke: 'deny',
+    control: 'deny',
+    mount: 'deny',
+  },
+};
 
 function recordFromRow(row: Row): SessionRecord {
   return {

@@ -47,6 +47,7 @@ export class Views {
   readonly #projects: Projects;
   readonly #access: Access;
   readonly #views = new Map<string, View>();
+  readonly #heads = new Map<number, number>();
   readonly #maxEvents: number;
   #pending: ControlEvent[] = [];
   #dirty = new Set<string>();
@@ -117,6 +118,7 @@ export class Views {
   }
 
   after(viewId: number, revision: number, limit: number): ViewEvent[] {
+    if (this.#heads.get(viewId) === revision) return [];
     return this.#db
       .all(
         'SELECT * FROM view_events WHERE view_id = ? AND seq > ? ORDER BY seq LIMIT ?',
@@ -197,6 +199,7 @@ export class Views {
 
   #append(view: View, kind: EventKind, nodeId: string, payload: JsonObject): void {
     const seq = ++view.head;
+    this.#heads.set(view.id, seq);
     this.#db.run(
       'INSERT INTO view_events (view_id, seq, timestamp_ms, kind, node_id, payload) VALUES (?,?,?,?,?,?)',
       view.id,
@@ -279,6 +282,7 @@ export class Views {
       head: head!['head'] as number,
       lastUsedMs: row['last_used_ms'] as number,
     };
+    this.#heads.set(id, view.head);
     view.visible = this.#visibleOf(this.#sessionOf(view));
     return view;
   }

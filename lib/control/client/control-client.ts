@@ -1,0 +1,236 @@
+import { Emitter, FsError, type Unsubscribe } from '../../core/index.js';
+import {
+  CONTROL_EVENTS,
+  CONTROL_PROTOCOL,
+  faultFromFrame,
+  payloadOf,
+  type ControlEnvelope,
+  type ControlName,
+  type ControlPush,
+  type ControlReply,
+  type ControlRequest,
+} from '../../protocol/index.js';
+import {
+  connectWs,
+  Reconnector,
+  type ConnectionState,
+  type Keepalive,
+  type Transport,
+} from '../../transport/index.js';
+import { ControlExchange, faultOf } from './control-exchange.js';
+import { Subscription, type SubscriptionOptions } from './subscription.js';
+
+export interface ControlClientOptions {
+  /** `ws://` or `wss://`, without a path. */
+  readonly url: string;
+  readonly token?: string | undefined;
+  /** Certificates to trust, PEM. */
+  readonly ca?: string | undefined;
+  /** What `control.connect` says; asked anew for each connection. */
+  readonly connect?: () => ControlRequest<'connect'>;
+  /** The project to attach to, after each connect. */
+  readonly project?: { readonly id: string; readonly token: string | null } | undefined;
+  /** True for a failure to connect after which there is no point in trying again. */
+  readonly isFinal?: (error: FsError) => boolean;
+  readonly minDelayMs?: number;
+  readonly maxDelayMs?: number;
+  readonly keepalive?: Keepalive;
+  readonly timeoutMs?: number;
+}
+
+export type Welcome = ControlReply<'connect'>;
+export type SessionChange = ControlPush<'session_changed'>;
+export type Superseded = ControlPush<'node_superseded'>;
+
+/** The largest frame that a server may send us: a node's whole catalog. */
+const MAX_REPLY_BYTES = 64 * 1024 * 1024;
+
+/**
+ * A connection to a control plane that comes back by itself, in the same session. Watches go on where
+ * they were; requests in flight when it is lost fail with EHOSTDOWN, for the caller to judge.
+ */
+export class ControlClient {
+  /** Each time the handshake is done. */
+  readonly connected = new Emitter<Welcome>();
+  readonly sessionChanged = new Emitter<SessionChange>();
+  readonly superseded = new Emitter<Superseded>();
+  readonly #options: ControlClientOptions;
+  readonly #reconnector: Reconnector;
+  readonly #subscriptions = new Set<Subscription>();
+  #exchange: ControlExchange | undefined;
+  /** Greeted, and about to be announced as open. */
+  #arriving: ControlExchange | undefined;
+  #welcome: Welcome | undefined;
+
+  constructor(options: ControlClientOptions) {
+    this.#options = options;
+    this.#reconnector = new Reconnector({
+      connect: (signal) => this.#connect(signal),
+      ...(options.minDelayMs === undefined ? {} : { minDelayMs: options.minDelayMs }),
+      ...(options.maxDelayMs === undefined ? {} : { maxDelayMs: options.maxDelayMs }),
+      ...(options.isFinal === undefined ? {} : { isFinal: options.isFinal }),
+    });
+    this.#reconnector.states.on((state) => {
+      this.#exchange = state.state === 'open' ? this.#arriving : undefined;
+      if (this.#exchange !== undefined) this.#announce(this.#exchange);
+    });
+  }
+
+  get state(): ConnectionState {
+    return this.#reconnector.state;
+  }
+
+  get states(): Emitter<ConnectionState> {
+    return this.#reconnector.states;
+  }
+
+  /** What the server said of us last; undefined before the first connection. */
+  get welcome(): Welcome | undefined {
+    return this.#welcome;
+  }
+
+  /** Begins to connect, and never gives up unless `isFinal` says so. */
+  start(): this {
+    this.#reconnector.start();
+    return this;
+  }
+
+  retryNow(): void {
+    this.#reconnector.retryNow();
+  }
+
+  /** Answers once connected. @throws FsError when it was closed, or is not connected within `timeoutMs`. */
+  async ready(timeoutMs = 10_000): Promise<Welcome> {
+    await this.#ready(timeoutMs);
+    return this.#welcome!;
+  }
+
+  /**
+   * Sends a request, once connected.
+   * @throws FsError as the server answered it (`faultOf`), EHOSTDOWN, ETIMEDOUT
+   */
+  async request<Name extends ControlName>(
+    name: Name,
+    payload: ControlRequest<Name>,
+    timeoutMs?: number,
+  ): Promise<ControlReply<Name>> {
+    const exchange = this.#exchange ?? (await this.#ready(timeoutMs ?? 10_000));
+    return exchange.request(name, payload, timeoutMs);
+  }
+
+  /** Watches the catalog, across reconnects, until it is closed. */
+  watch(options: SubscriptionOptions): Subscription {
+    const subscription = new Subscription(options, (closed) => this.#subscriptions.delete(closed));
+    this.#subscriptions.add(subscription);
+    if (this.#exchange !== undefined) subscription.begin(this.#exchange);
+    return subscription;
+  }
+
+  close(error: FsError | null = null): void {
+    for (const subscription of this.#subscriptions) subscription.close();
+    this.#reconnector.close(error);
+    this.#exchange = undefined;
+  }
+
+  #ready(timeoutMs: number): Promise<ControlExchange> {
+    if (this.#exchange !== undefined) return Promise.resolve(this.#exchange);
+    return new Promise((resolve, reject) => {
+      const stop: Unsubscribe[] = [];
+      const settle = (act: () => void): void => {
+        clearTimeout(timer);
+        for (const unsubscribe of stop) unsubscribe();
+        act();
+      };
+      const timer = setTimeout(() => settle(() => reject(this.#downError())), timeoutMs);
+      stop.push(this.connected.on(() => settle(() => resolve(this.#exchange!))));
+      const look = (state: ConnectionState): void => {
+        if (state.state === 'closed') settle(() => reject(state.error ?? this.#downError()));
+      };
+      stop.push(this.#reconnector.states.on(look));
+      look(this.#reconnector.state);
+    });
+  }
+
+  #downError(): FsError {
+    const { state } = this.#reconnector;
+    const cause = state.state === 'backing-off' ? state.error : undefined;
+    return new FsError('EHOSTDOWN', cause?.message ?? 'There is no connection to the control plane.', {
+      ...(cause?.hint === undefined ? {} : { hint: cause.hint }),
+      cause,
+    });
+  }
+
+  async #connect(signal: AbortSignal): Promise<Transport> {
+    const { url, token, ca, keepalive, project, timeoutMs = 10_000 } = this.#options;
+    const transport = await connectWs(url, {
+      maxMessageBytes: MAX_REPLY_BYTES,
+      timeoutMs,
+      signal,
+      ...(token === undefined ? {} : { token }),
+      ...(ca === undefined ? {} : { ca }),
+      ...(keepalive === undefined ? {} : { keepalive }),
+    });
+    try {
+      const exchange = new ControlExchange(transport);
+      await exchange.request('version', { protocol: CONTROL_PROTOCOL }, timeoutMs);
+      const welcome = await this.#greet(exchange, timeoutMs);
+      if (project !== undefined) {
+        await exchange.request(
+          'session_attach',
+          { project_id: project.id, project_token: project.token },
+          timeoutMs,
+        );
+      }
+      exchange.pushed.on((frame) => this.#pushed(frame));
+      this.#welcome = project === undefined ? welcome : { ...welcome, project_id: project.id };
+      this.#arriving = exchange;
+      return transport;
+    } catch (thrown) {
+      transport.destroy();
+      throw thrown;
+    }
+  }
+
+  /** Goes on with the session of before, or begins another where that one is gone. */
+  async #greet(exchange: ControlExchange, timeoutMs: number): Promise<Welcome> {
+    const payload = this.#options.connect?.() ?? {};
+    const session = payload.session ?? this.#welcome?.session ?? undefined;
+    if (session === undefined || payload.node_id !== undefined)
+      return exchange.request('connect', payload, timeoutMs);
+    try {
+      return await exchange.request('connect', { ...payload, session }, timeoutMs);
+    } catch (thrown) {
+      if (faultOf(thrown)?.code !== 'not_found') throw thrown;
+      return exchange.request('connect', { ...payload, session: undefined }, timeoutMs);
+    }
+  }
+
+  #announce(exchange: ControlExchange): void {
+    for (const subscription of this.#subscriptions) subscription.begin(exchange);
+    this.connected.emit(this.#welcome!);
+  }
+
+  #pushed(frame: ControlEnvelope): void {
+    switch (frame.type) {
+      case 'control.session_changed':
+        this.sessionChanged.emit(payloadOf(frame, CONTROL_EVENTS.session_changed.payload));
+        return;
+      case 'control.node_superseded':
+        this.superseded.emit(payloadOf(frame, CONTROL_EVENTS.node_superseded.payload));
+        return;
+      case 'control.node_service_event': {
+        const event = payloadOf(frame, CONTROL_EVENTS.node_service_event.payload);
+        for (const subscription of this.#subscriptions) subscription.told(event);
+        return;
+      }
+      case 'control.error': {
+        const fault = faultFromFrame(frame);
+        for (const subscription of this.#subscriptions) subscription.cutOff(fault, this.#exchange);
+        return;
+      }
+      default:
+        // A newer server may push what we do not know.
+        return;
+    }
+  }
+}

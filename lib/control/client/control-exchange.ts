@@ -1,0 +1,140 @@
+import { Emitter, FsError, type ErrnoCode } from '../../core/index.js';
+import {
+  controlMessage,
+  controlRequest,
+  decodeEnvelope,
+  encodeEnvelope,
+  faultFromFrame,
+  MAX_CONTROL_FRAME_BYTES,
+  payloadOf,
+  ProtocolFault,
+  type ControlEnvelope,
+  type ControlName,
+  type ControlReply,
+  type ControlRequest,
+  type Envelope,
+} from '../../protocol/index.js';
+import type { Message, Transport } from '../../transport/index.js';
+
+interface Pending {
+  readonly name: ControlName;
+  readonly resolve: (reply: never) => void;
+  readonly reject: (error: FsError) => void;
+}
+
+const REQUEST_TIMEOUT_MS = 30_000;
+
+/** Requests and replies over one connection of the control channel, matched by id; and what is pushed. */
+export class ControlExchange {
+  /** Frames that answer no request. */
+  readonly pushed = new Emitter<ControlEnvelope>();
+  readonly #transport: Transport;
+  readonly #pending = new Map<string, Pending>();
+  #nextId = 1;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+    transport.receive((message) => this.#receive(message));
+    transport.onClose(({ code, reason }) => {
+      const why = reason === '' ? String(code) : reason;
+      const error = new FsError('EHOSTDOWN', `The connection to the control plane was lost (${why}).`);
+      for (const { reject } of this.#pending.values()) reject(error);
+      this.#pending.clear();
+    });
+  }
+
+  get transport(): Transport {
+    return this.#transport;
+  }
+
+  /**
+   * Sends a request and answers its reply, checked.
+   * @throws FsError with the `ProtocolFault` that the server answered as its cause (`faultOf`); EHOSTDOWN
+   *   when the connection is lost before the reply (it may have been done); ETIMEDOUT.
+   */
+  request<Name extends ControlName>(
+    name: Name,
+    payload: ControlRequest<Name>,
+    timeoutMs = REQUEST_TIMEOUT_MS,
+  ): Promise<ControlReply<Name>> {
+    if (!this.#transport.open)
+      return Promise.reject(new FsError('EHOSTDOWN', 'There is no connection to the control plane.'));
+    const id = String(this.#nextId++);
+    return new Promise<ControlReply<Name>>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#pending.delete(id);
+        reject(
+          new FsError('ETIMEDOUT', `The control plane did not answer control.${name} in ${timeoutMs} ms.`),
+        );
+      }, timeoutMs);
+      this.#pending.set(id, {
+        name,
+        resolve: (reply) => {
+          clearTimeout(timer);
+          resolve(reply);
+        },
+        reject: (error) => {
+          clearTimeout(timer);
+          reject(error);
+        },
+      });
+      this.#transport.send(encodeEnvelope(controlRequest(`control.${name}`, id, payload)));
+    });
+  }
+
+  #receive(message: Message): void {
+    let frame: Envelope;
+    try {
+      if (typeof message !== 'string')
+        throw new ProtocolFault('invalid_envelope', 'Control frames are text.');
+      frame = decodeEnvelope(message, 8 * MAX_CONTROL_FRAME_BYTES);
+    } catch {
+      // A server that sends what is no envelope cannot be talked to: the connection ends, requests fail.
+      this.#transport.close(1002, 'A frame could not be read.');
+      return;
+    }
+    if (frame.channel !== 'control') return;
+    const pending = frame.id === undefined ? undefined : this.#pending.get(frame.id);
+    if (frame.id === undefined || pending === undefined) {
+      this.pushed.emit(frame);
+      return;
+    }
+    this.#pending.delete(frame.id);
+    try {
+      if (frame.type === 'control.error' || frame.ok === false) throw faultFromFrame(frame);
+      pending.resolve(payloadOf(frame, controlMessage(pending.name).reply) as never);
+    } catch (thrown) {
+      pending.reject(errorFromFault(ProtocolFault.from(thrown)));
+    }
+  }
+}
+
+const ERRNO_OF_CODE = new Map<string, ErrnoCode>([
+  ['provider_auth_failed', 'EACCES'],
+  ['forbidden', 'EACCES'],
+  ['missing_field', 'EINVAL'],
+  ['invalid_payload', 'EINVAL'],
+  ['invalid_envelope', 'EPROTO'],
+  ['unsupported_type', 'ENOSYS'],
+  ['unsupported_protocol', 'EPROTO'],
+  ['handshake_required', 'EPROTO'],
+  ['frame_too_large', 'E2BIG'],
+  ['session_busy', 'EBUSY'],
+  ['rate_limited', 'EBUSY'],
+  ['not_found', 'ENOENT'],
+  ['conflict', 'EEXIST'],
+  ['stale_epoch', 'ESTALE'],
+  ['compacted', 'ESTALE'],
+  ['lagged', 'ESTALE'],
+  ['timeout', 'ETIMEDOUT'],
+  ['unavailable', 'EHOSTDOWN'],
+]);
+
+function errorFromFault(fault: ProtocolFault): FsError {
+  return new FsError(ERRNO_OF_CODE.get(fault.code) ?? 'EIO', fault.message, { cause: fault });
+}
+
+/** What the server answered, where an error came from there. */
+export function faultOf(error: unknown): ProtocolFault | undefined {
+  return error instanceof Error && error.cause instanceof ProtocolFault ? error.cause : undefined;
+}

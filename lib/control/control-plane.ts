@@ -1,0 +1,93 @@
+import { silentLog, systemClock, type Clock, type Log } from '../core/index.js';
+import { attachLocalNode, type LocalNode, type LocalNodeFacts } from './local-node.js';
+import type { FilesConnection } from './server/files-connection.js';
+import { Listener, type TlsFiles } from './server/listener.js';
+import { ControlMetrics } from './server/metrics.js';
+import { DEFAULT_LIMITS, Plane, type PlaneLimits } from './server/plane.js';
+import type { NodeTunnel, Tunnels } from './server/tunnels.js';
+import type { Retention } from './store/events.js';
+import { ControlStore } from './store/store.js';
+
+export interface ControlPlaneOptions {
+  readonly stateDir: string;
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** Default 18790; 0 picks one. */
+  readonly port?: number;
+  readonly tls?: TlsFiles | undefined;
+  readonly insecure?: boolean;
+  readonly allowOrigins?: readonly string[];
+  readonly allowHosts?: readonly string[];
+  readonly retention?: Partial<Retention>;
+  readonly limits?: Partial<PlaneLimits>;
+  /** Serves the files of a session on this connection: the composition root knows the tree. */
+  readonly onFiles?: (files: FilesConnection) => void;
+  /** A node opened its tunnel. */
+  readonly onNodeTunnel?: (tunnel: NodeTunnel) => void;
+  readonly log?: Log;
+  readonly clock?: Clock;
+}
+
+export interface ControlPlane {
+  /** `ws://127.0.0.1:18790`; files are under `/v2/fs`. */
+  readonly url: string;
+  readonly port: number;
+  readonly store: ControlStore;
+  readonly tunnels: Tunnels;
+  readonly metrics: ControlMetrics;
+  /** Whether the node's lease and its connection say that it is there. */
+  isOnline(nodeId: string): boolean;
+  /** Makes a node of this same process known; it needs no secrets and no socket. */
+  attachLocalNode(facts: LocalNodeFacts): LocalNode;
+  close(): Promise<void>;
+}
+
+export const DEFAULT_PORT = 18_790;
+
+/**
+ * Opens the store, listens, and serves until closed.
+ * @throws FsError EBUSY (port or state in use), EACCES (not loopback and no TLS), EINVAL (newer state)
+ */
+export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const { stateDir, clock = systemClock, log = silentLog, retention = {} } = options;
+  const store = new ControlStore({ stateDir, clock, retention });
+  for (const { nodeId, online, leaseExpiresAtMs } of store.nodes.list()) {
+    if (online && leaseExpiresAtMs === null) store.nodes.setOffline(nodeId, 'restart');
+  }
+  const metrics = new ControlMetrics(store);
+  const plane = new Plane({ store, clock, log, metrics, limits: { ...DEFAULT_LIMITS, ...options.limits } });
+  if (options.onNodeTunnel !== undefined) plane.tunnels.opened.on(options.onNodeTunnel);
+  const listener = new Listener(plane, {
+    host: options.host ?? '127.0.0.1',
+    port: options.port ?? DEFAULT_PORT,
+    tls: options.tls,
+    insecure: options.insecure ?? false,
+    allowOrigins: options.allowOrigins ?? [],
+    allowHosts: options.allowHosts ?? [],
+    onFiles: options.onFiles,
+  });
+  let where: { port: number; url: string };
+  try {
+    where = await listener.listen();
+  } catch (thrown) {
+    plane.close();
+    store.close();
+    throw thrown;
+  }
+  log.info('the control plane listens', { url: where.url });
+  let closing: Promise<void> | undefined;
+  return {
+    ...where,
+    store,
+    tunnels: plane.tunnels,
+    metrics,
+    isOnline: (nodeId) => store.nodes.get(nodeId)?.online === true,
+    attachLocalNode: (facts) => attachLocalNode(store, facts),
+    close: () =>
+      (closing ??= (async () => {
+        plane.close();
+        await listener.close();
+        store.close();
+      })()),
+  };
+}

@@ -1,0 +1,44 @@
+import { idFrom, type JsonObject, type JsonValue } from '../core/index.js';
+import type { AuditRecord } from './store/audit.js';
+import { checkDescriptors } from './store/check-descriptors.js';
+import type { CatalogChange } from './store/nodes.js';
+import type { ControlStore } from './store/store.js';
+
+export interface LocalNodeFacts {
+  /** Its id as well: a local node keeps it from start to start. */
+  readonly nodeName: string;
+  readonly platform: JsonValue;
+  readonly labels: JsonObject;
+}
+
+/** A node that runs in the process of the control plane: the same catalog, without the wire. */
+export interface LocalNode {
+  readonly nodeId: string;
+  /** Replaces its services with a snapshot. @throws FsError EINVAL for a descriptor that is not right. */
+  upsert(descriptors: readonly JsonObject[], reload?: JsonObject | null): CatalogChange;
+  audit(records: readonly AuditRecord[]): void;
+  /** It is offline from now on. */
+  detach(): void;
+}
+
+export function attachLocalNode(store: ControlStore, facts: LocalNodeFacts): LocalNode {
+  const nodeId = idFrom<string>(facts.nodeName, 'The node name');
+  const { nodes, audit } = store;
+  store.change(() => {
+    if (nodes.get(nodeId) === undefined) nodes.join({ ...facts, fsUrl: null }, null, true);
+    nodes.describe(nodeId, { platform: facts.platform, labels: facts.labels });
+    nodes.refresh(nodeId);
+  });
+  return {
+    nodeId,
+    upsert: (descriptors, reload) => {
+      checkDescriptors(nodeId, descriptors);
+      return store.change(() => {
+        if (reload !== undefined) nodes.describe(nodeId, { reload });
+        return nodes.upsert(nodeId, descriptors);
+      });
+    },
+    audit: (records) => void audit.append(records.map((record) => ({ ...record, origin: nodeId }))),
+    detach: () => nodes.setOffline(nodeId, 'stopped'),
+  };
+}

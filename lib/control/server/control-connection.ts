@@ -1,0 +1,261 @@
+import type { Session } from '../../policy/index.js';
+import {
+  controlMessage,
+  controlNameFromType,
+  controlReply,
+  controlRequest,
+  decodeEnvelope,
+  encodeEnvelope,
+  errorFrameFrom,
+  errorFrameFromFault,
+  MAX_CONTROL_FRAME_BYTES,
+  payloadOf,
+  ProtocolFault,
+  requestReferenceOf,
+  type ControlEnvelope,
+  type ControlEventName,
+  type ControlName,
+  type ControlPush,
+  type Envelope,
+} from '../../protocol/index.js';
+import { HIGH_WATER_BYTES, type Message, type Transport } from '../../transport/index.js';
+import { isTooDeep } from '../json-depth.js';
+import type { LiveSession } from '../store/sessions.js';
+import type { TokenRecord } from '../store/tokens.js';
+import { answerAcheron } from './acheron-stub.js';
+import { handlerFor } from './handlers/index.js';
+import type { Plane } from './plane.js';
+import type { Watch } from './watch.js';
+
+/** What the upgrade proved. */
+export type Credential = { readonly record: TokenRecord; readonly hash: Buffer } | undefined;
+
+/** Frames that could not be read, before the peer is no longer listened to. */
+const MAX_BAD_FRAMES = 64;
+
+type State = 'new' | 'versioned' | 'bootstrap' | 'node' | 'session' | 'closed';
+
+/**
+ * One peer on the control channel. Whatever is wrong with a request is answered with a code and touches
+ * nobody else.
+ */
+export class ControlConnection {
+  readonly plane: Plane;
+  readonly credential: Credential;
+  readonly address: string;
+  readonly connectedAtMs: number;
+  readonly watches = new Map<string, Watch>();
+  /** The epochs that this connection took, by node. */
+  readonly claims = new Map<string, number>();
+  readonly id: string;
+  readonly #transport: Transport;
+  #state: State = 'new';
+  #session: LiveSession | undefined;
+  #stopSession: (() => void) | undefined;
+  #badFrames = 0;
+  readonly #stopHandshakeTimer: () => void;
+
+  constructor(
+    plane: Plane,
+    transport: Transport,
+    options: { id: string; address: string; credential: Credential },
+  ) {
+    this.plane = plane;
+    this.id = options.id;
+    this.address = options.address;
+    this.credential = options.credential;
+    this.connectedAtMs = plane.clock.now();
+    this.#transport = transport;
+    plane.connections.add(this);
+    plane.metrics.connections.inc();
+    this.#stopHandshakeTimer = plane.clock.after(plane.limits.handshakeTimeoutMs, () => {
+      if (this.#state === 'new' || this.#state === 'versioned') this.close(1008, 'No handshake in time.');
+    });
+    transport.onClose(() => this.#ended());
+    transport.receive((message) => this.#receive(message));
+  }
+
+  get transport(): Transport {
+    return this.#transport;
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  /** The session of this connection. @throws ProtocolFault where it has none. */
+  get session(): LiveSession {
+    if (this.#session === undefined) throw new ProtocolFault('forbidden', 'This connection has no session.');
+    return this.#session;
+  }
+
+  /** The handshake goes on. */
+  enter(state: State): void {
+    this.#state = state;
+  }
+
+  /** Uses this session from now on, instead of the one before. */
+  useSession(sessionId: string): LiveSession {
+    const session = this.plane.store.sessions.use(sessionId);
+    this.#leaveSession();
+    this.#session = session;
+    this.#state = 'session';
+    this.#stopSession = session.changes.on((now) => this.#sessionChanged(now));
+    for (const watch of this.watches.values()) watch.moveTo(session.current);
+    return session;
+  }
+
+  push<Name extends ControlEventName>(name: Name, payload: ControlPush<Name>): void {
+    this.#send(controlRequest(`control.${name}`, undefined, payload));
+  }
+
+  pushFault(fault: ProtocolFault): void {
+    this.#send(errorFrameFrom(fault, { channel: 'control' }));
+  }
+
+  /** Tells the watchers of this connection what is new. */
+  pump(): void {
+    for (const watch of this.watches.values()) {
+      try {
+        watch.pump();
+      } catch (thrown) {
+        this.plane.log.error('a watch failed', { connection: this.id, error: thrown });
+        watch.end();
+        this.watches.delete(watch.id);
+      }
+    }
+  }
+
+  close(code: number, reason: string): void {
+    this.#transport.close(code, reason);
+    // A peer that does not answer the close does not keep us.
+    this.plane.clock.after(2_000, () => this.#transport.destroy());
+  }
+
+  #receive(message: Message): void {
+    if (this.#state === 'closed') return;
+    let frame: Envelope;
+    try {
+      if (typeof message !== 'string')
+        throw new ProtocolFault('invalid_envelope', 'Control frames are text.');
+      frame = decodeEnvelope(message, MAX_CONTROL_FRAME_BYTES);
+    } catch (thrown) {
+      this.#refuseFrame(ProtocolFault.from(thrown));
+      return;
+    }
+    if (frame.channel === 'acheron') this.#send(answerAcheron(frame, this.#state === 'session'));
+    else void this.#answer(frame);
+    this.#relieve();
+  }
+
+  async #answer(frame: ControlEnvelope): Promise<void> {
+    const name = controlNameFromType(frame.type);
+    let outcome = 'ok';
+    try {
+      if (name === undefined)
+        throw new ProtocolFault('unsupported_type', `There is no request "${frame.type}".`);
+      this.#admit(name);
+      if (isTooDeep(frame.payload))
+        throw new ProtocolFault('invalid_payload', 'The payload is nested too deep.');
+      const payload = payloadOf(frame, controlMessage(name).request);
+      const handler = handlerFor<ControlName>(name);
+      const answered = handler(this, payload as never);
+      const reply = answered instanceof Promise ? await answered : answered;
+      this.#send(controlReply(frame, reply, controlMessage(name).replyType ?? frame.type));
+      if (name === 'node_service_watch') this.pump();
+    } catch (thrown) {
+      const fault = ProtocolFault.from(thrown);
+      outcome = fault.code;
+      if (fault.code === 'internal')
+        this.plane.log.error('a request failed', { type: frame.type, error: fault.cause ?? thrown });
+      this.#send(errorFrameFrom(fault, requestReferenceOf(frame)));
+    }
+    this.plane.metrics.requests.inc({ type: name ?? 'unknown', outcome });
+  }
+
+  /** @throws ProtocolFault unless who sends may send this now. */
+  #admit(name: ControlName): void {
+    if (this.#state === 'new' && name !== 'version')
+      throw new ProtocolFault('handshake_required', 'Send control.version first.');
+    if (this.#state === 'versioned' && name !== 'connect' && name !== 'version')
+      throw new ProtocolFault('handshake_required', 'Send control.connect first.');
+    if (this.#state === 'new' || this.#state === 'versioned') return;
+    const { sender } = controlMessage(name);
+    if (sender === 'anyone') return;
+    if (this.#state === 'bootstrap')
+      throw new ProtocolFault(
+        'forbidden',
+        'Without a token, only node_join and node_join_request may be sent.',
+      );
+    if (sender === 'connected' || sender === 'node') return;
+    if (this.#state === 'node') throw new ProtocolFault('forbidden', 'A node may not send this.');
+    const { current } = this.session;
+    if (current.revoked) throw new ProtocolFault('provider_auth_failed', 'This session was revoked.');
+    if (sender !== 'admin' || current.role === 'admin') return;
+    this.plane.store.audit.record({ act: name, outcome: 'denied', ...this.who() });
+    throw new ProtocolFault('forbidden', 'Only admins may send this.');
+  }
+
+  /** Who acts, for the audit log. */
+  who(): { session_id: string; role: string; agent_id: string | null; project_id: string | null } {
+    const { current } = this.session;
+    return {
+      session_id: current.id,
+      role: current.role,
+      agent_id: current.agentId,
+      project_id: current.project?.id ?? null,
+    };
+  }
+
+  #refuseFrame(fault: ProtocolFault): void {
+    this.plane.metrics.requests.inc({ type: 'unreadable', outcome: fault.code });
+    this.#send(errorFrameFromFault(fault, 'control'));
+    if (++this.#badFrames >= MAX_BAD_FRAMES) this.close(1008, 'Too many frames that cannot be read.');
+  }
+
+  #send(frame: Envelope): void {
+    this.#transport.send(encodeEnvelope(frame));
+  }
+
+  /** A peer that asks and does not read its answers is not read either. */
+  #relieve(): void {
+    if (this.#transport.bufferedBytes <= HIGH_WATER_BYTES) return;
+    this.#transport.pause();
+    void this.#transport.drained().then(() => this.#transport.resume());
+  }
+
+  #sessionChanged(now: Session): void {
+    if (now.revoked) {
+      for (const watch of this.watches.values()) watch.end();
+      this.watches.clear();
+    }
+    for (const watch of this.watches.values()) watch.moveTo(now);
+    this.push('session_changed', {
+      session: now.id,
+      role: now.role,
+      project_id: now.project?.id ?? null,
+      project_verified: now.project?.verified ?? false,
+      revoked: now.revoked,
+    });
+  }
+
+  #leaveSession(): void {
+    this.#stopSession?.();
+    if (this.#session !== undefined) this.plane.store.sessions.release(this.#session);
+    this.#session = undefined;
+  }
+
+  #ended(): void {
+    this.#state = 'closed';
+    this.#stopHandshakeTimer();
+    for (const watch of this.watches.values()) watch.end();
+    this.watches.clear();
+    this.plane.connections.delete(this);
+    this.plane.metrics.connections.dec();
+    this.#leaveSession();
+    for (const [nodeId, epoch] of this.claims) {
+      if (this.plane.store.nodes.get(nodeId)?.epoch === epoch)
+        this.plane.leases.lost(nodeId, this.plane.limits.offlineGraceMs);
+    }
+  }
+}

@@ -1,0 +1,182 @@
+import { isJsonObject, ownValue, type JsonObject, type JsonValue } from '../../core/index.js';
+import {
+  acheronError,
+  decodeEnvelope,
+  encodeEnvelope,
+  MAX_CONTROL_FRAME_BYTES,
+  ProtocolFault,
+  requestReferenceOf,
+  type Envelope,
+} from '../../protocol/index.js';
+import type { CloseReason, Message, Transport } from '../../transport/index.js';
+import type { Unsubscribe } from '../../core/index.js';
+import type { LiveSession } from '../store/sessions.js';
+import { answerAcheron } from './acheron-stub.js';
+import type { Credential } from './control-connection.js';
+import type { Plane } from './plane.js';
+
+/**
+ * A session's file connection, proved and handed over. Its `acheron.t_fs_hello` is the first message that
+ * the transport delivers. `session.current` says at each operation what may be done; it is released when
+ * the transport closes.
+ */
+export interface FilesConnection {
+  readonly transport: Transport;
+  readonly session: LiveSession;
+  readonly address: string;
+}
+
+export interface FilesOptions {
+  readonly address: string;
+  readonly credential: Credential;
+  readonly onFiles: ((files: FilesConnection) => void) | undefined;
+}
+
+const MAX_BAD_FRAMES = 16;
+
+/** Listens on `/v2/fs` until the hello says who it is: a session's mount, or a node with its tunnel. */
+export function greetFiles(plane: Plane, transport: Transport, options: FilesOptions): void {
+  const { limits, clock, throttle } = plane;
+  const stopTimer = clock.after(limits.handshakeTimeoutMs, () => transport.close(1008, 'No hello in time.'));
+  transport.onClose(stopTimer);
+  let badFrames = 0;
+  let refused = false;
+  const answer = (frame: Envelope): void => transport.send(encodeEnvelope(frame));
+  const onMessage = (message: Message): void => {
+    if (refused) return;
+    let frame: Envelope | undefined;
+    try {
+      if (typeof message !== 'string')
+        throw new ProtocolFault('handshake_required', 'Send acheron.t_fs_hello first.');
+      frame = decodeEnvelope(message, MAX_CONTROL_FRAME_BYTES);
+      if (frame.channel === 'acheron' && frame.type === 'acheron.t_version') {
+        answer(answerAcheron(frame, true));
+        return;
+      }
+      if (frame.channel !== 'acheron' || frame.type !== 'acheron.t_fs_hello')
+        throw new ProtocolFault('handshake_required', 'Send acheron.t_fs_hello first.');
+      const hello = isJsonObject(frame.payload) ? frame.payload : {};
+      const adopt = authenticate(plane, options, hello);
+      stopTimer();
+      adopt(new ReplayTransport(transport, message));
+    } catch (thrown) {
+      const fault = ProtocolFault.from(thrown);
+      const reference = frame === undefined ? fault.request : requestReferenceOf(frame);
+      const refuse = (): void => answer(acheronError(fault, { ...reference, channel: 'acheron' }));
+      if (fault.code === 'provider_auth_failed') {
+        refused = true;
+        const end = (): void => {
+          refuse();
+          transport.close(1008, 'Not authenticated.');
+        };
+        throttle.failed(options.address, end, end);
+        return;
+      }
+      if (fault.code === 'internal')
+        plane.log.error('a file connection failed', { error: fault.cause ?? thrown });
+      refuse();
+      if (++badFrames >= MAX_BAD_FRAMES || fault.code === 'stale_epoch') transport.close(1008, fault.message);
+    }
+  };
+  transport.receive(onMessage);
+}
+
+/** Who says hello, and what is to be done with the connection. */
+function authenticate(
+  plane: Plane,
+  options: FilesOptions,
+  hello: JsonObject,
+): (transport: Transport) => void {
+  const text = (key: string): string | undefined => {
+    const value: JsonValue | undefined = ownValue(hello, key);
+    return typeof value === 'string' ? value : undefined;
+  };
+  const nodeId = text('node_id');
+  const nodeSecret = text('node_secret');
+  if (nodeId !== undefined && nodeSecret !== undefined) {
+    if (!plane.store.nodes.secretIs(nodeId, nodeSecret)) throw notAuthenticated();
+    const { epoch: current, holder } = plane.store.nodes.require(nodeId);
+    const epoch = ownValue(hello, 'epoch') ?? current;
+    if (epoch !== current) {
+      throw new ProtocolFault('stale_epoch', `Another connection of node "${nodeId}" took over.`, {
+        details: { node_id: nodeId, current_epoch: current, successor: holder },
+      });
+    }
+    return (transport) => plane.tunnels.open({ nodeId, epoch: current, transport });
+  }
+  const token = text('auth_token');
+  const credential =
+    options.credential ?? (token === undefined ? undefined : plane.store.tokens.verify(token));
+  if (credential === undefined) throw notAuthenticated();
+  const { onFiles, address } = options;
+  if (onFiles === undefined) throw new ProtocolFault('unavailable', 'This control plane serves no files.');
+  const { sessions } = plane.store;
+  const wanted = text('session');
+  const record =
+    wanted === undefined ? sessions.create(credential.record, credential.hash) : sessions.get(wanted);
+  if (record?.tokenId !== credential.record.tokenId || record.closedAtMs !== null)
+    throw new ProtocolFault('not_found', `There is no session "${wanted ?? ''}".`);
+  return (transport) => {
+    const session = sessions.use(record.sessionId);
+    transport.onClose(() => sessions.release(session));
+    onFiles({ transport, session, address });
+  };
+}
+
+function notAuthenticated(): ProtocolFault {
+  return new ProtocolFault('provider_auth_failed', 'No valid token or node secret.');
+}
+
+/** A transport of which the first message was read already: it is delivered again to whoever takes over. */
+class ReplayTransport implements Transport {
+  readonly #inner: Transport;
+  #first: Message | undefined;
+
+  constructor(inner: Transport, first: Message) {
+    this.#inner = inner;
+    this.#first = first;
+  }
+
+  get open(): boolean {
+    return this.#inner.open;
+  }
+
+  get bufferedBytes(): number {
+    return this.#inner.bufferedBytes;
+  }
+
+  send(message: Message): void {
+    this.#inner.send(message);
+  }
+
+  drained(): Promise<void> {
+    return this.#inner.drained();
+  }
+
+  receive(receiver: (message: Message) => void): void {
+    const first = this.#first;
+    this.#first = undefined;
+    if (first !== undefined) receiver(first);
+    this.#inner.receive(receiver);
+  }
+
+  pause(): void {
+    this.#inner.pause();
+  }
+
+  resume(): void {
+    this.#inner.resume();
+  }
+
+  onClose(listener: (reason: CloseReason) => void): Unsubscribe {
+    return this.#inner.onClose(listener);
+  }
+
+  close(code?: number, reason?: string): void {
+    this.#inner.close(code, reason);
+  }
+
+  destroy(): void {
+    this.#inner.destroy();
+  }
+}

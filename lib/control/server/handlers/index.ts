@@ -1,0 +1,21 @@
+import type { ControlName } from '../../../protocol/index.js';
+import type { Handler, Handlers } from './handler.js';
+import { nodeHandlers } from './node-handlers.js';
+import { pairingHandlers } from './pairing-handlers.js';
+import { projectHandlers } from './project-handlers.js';
+import { sessionHandlers } from './session-handlers.js';
+import { tokenHandlers } from './token-handlers.js';
+
+export type { Handler } from './handler.js';
+
+const HANDLERS: Handlers<ControlName> = {
+  ...sessionHandlers,
+  ...tokenHandlers,
+  ...pairingHandlers,
+  ...nodeHandlers,
+  ...projectHandlers,
+};
+
+export function handlerFor<Name extends ControlName>(name: Name): Handler<Name> {
+  return HANDLERS[name];
+}

@@ -1,0 +1,188 @@
+import { FsError, type JsonObject } from '../../../core/index.js';
+import { ProtocolFault, type ControlReply } from '../../../protocol/index.js';
+import type { AuditRecord } from '../../store/audit.js';
+import type { CatalogChange, NodeRecord } from '../../store/nodes.js';
+import { checkDescriptors } from '../../store/check-descriptors.js';
+import type { ControlConnection } from '../control-connection.js';
+import { proveNode } from '../node-authority.js';
+import { positionFor, Watch } from '../watch.js';
+import { audited, type Handlers } from './handler.js';
+import { wireNode, wireSummary } from './wire.js';
+
+type Names =
+  | 'node_lease_refresh'
+  | 'node_list'
+  | 'node_get'
+  | 'node_delete'
+  | 'node_service_upsert'
+  | 'node_service_get'
+  | 'node_service_watch'
+  | 'node_service_unwatch'
+  | 'audit_append';
+
+const MAX_WATCHES = 64;
+
+export const nodeHandlers: Handlers<Names> = {
+  async node_lease_refresh(connection, payload) {
+    const epoch = await proveNode(connection, {
+      nodeId: payload.node_id,
+      secret: payload.node_secret,
+      leaseToken: payload.lease_token,
+      epoch: payload.epoch,
+    });
+    const { nodes } = connection.plane.store;
+    if (payload.fs_url !== undefined) nodes.describe(payload.node_id, { fsUrl: payload.fs_url });
+    const expires = nodes.refresh(payload.node_id, payload.lease_ttl_ms);
+    return {
+      node_id: payload.node_id,
+      ...(payload.lease_token === undefined ? {} : { lease_token: payload.lease_token }),
+      lease_expires_at_ms: expires,
+      epoch,
+    };
+  },
+
+  node_list({ plane, session }) {
+    const seen = plane.store.nodes
+      .list()
+      .filter((node) => plane.store.access.seesNode(session.current, node));
+    return { nodes: seen.map((node) => wireNode(plane, node, session.current)) };
+  },
+
+  node_get: (connection, { node_id }) =>
+    wireNode(connection.plane, requireSeen(connection, node_id), connection.session.current),
+
+  node_delete: audited('node_delete', ({ plane }, { node_id }) => {
+    plane.store.nodes.delete(node_id);
+    return { node_id, deleted: true };
+  }),
+
+  async node_service_upsert(connection, payload) {
+    const { node_id, node_secret, platform, labels, services, reload } = payload;
+    const epoch = await proveNode(connection, { nodeId: node_id, secret: node_secret, epoch: payload.epoch });
+    const { store } = connection.plane;
+    checkDescriptors(node_id, services);
+    const change = store.change(() => {
+      store.nodes.describe(node_id, {
+        ...(platform === undefined ? {} : { platform }),
+        ...(labels === undefined ? {} : { labels }),
+        ...(reload === undefined ? {} : { reload }),
+      });
+      return store.nodes.upsert(node_id, services);
+    });
+    return { node_id, epoch, service_delta: wireDelta(change) };
+  },
+
+  node_service_get(connection, { node_id, service_id }) {
+    const { plane, session } = connection;
+    const node = requireSeen(connection, node_id);
+    const services = plane.store.access
+      .visibleServices(session.current, node)
+      .filter(({ serviceId }) => service_id === undefined || serviceId === service_id);
+    if (service_id !== undefined && services.length === 0)
+      throw new ProtocolFault('not_found', `There is no service "${service_id}" on "${node_id}".`);
+    return {
+      node_id,
+      ...(session.current.role === 'admin' ? { revision: node.catalogRevision } : {}),
+      services: services.map(({ descriptor }) => descriptor),
+      index: services.map((service) => wireSummary(node, service)),
+    };
+  },
+
+  node_service_watch(connection, payload) {
+    const { plane, session, watches } = connection;
+    const id = payload.watch_id ?? `w-${connection.watches.size + 1}-${plane.clock.now().toString(36)}`;
+    if (watches.has(id)) throw new ProtocolFault('conflict', `This connection has a watch "${id}" already.`);
+    if (watches.size >= MAX_WATCHES)
+      throw new ProtocolFault('session_busy', `A connection may have ${MAX_WATCHES} watches.`);
+    if (payload.node_id !== undefined && session.current.role === 'admin')
+      plane.store.nodes.require(payload.node_id);
+    const position = positionFor(plane.store, plane.cursors, session.current, {
+      cursor: payload.cursor,
+      sinceRevision: payload.since_revision,
+      replayLimit: payload.replay_limit,
+    });
+    const watch = new Watch(
+      {
+        id,
+        store: plane.store,
+        cursors: plane.cursors,
+        transport: connection.transport,
+        clock: plane.clock,
+        nodeId: payload.node_id ?? null,
+        push: (event) => {
+          plane.metrics.pushes.inc();
+          connection.push('node_service_event', event);
+        },
+        onLagged: (cursor) => {
+          plane.metrics.lagged.inc();
+          watches.delete(id);
+          connection.pushFault(
+            new ProtocolFault(
+              'lagged',
+              'This watcher is too slow and was cut off. Watch again from the cursor.',
+              {
+                details: { watch_id: id, cursor },
+              },
+            ),
+          );
+        },
+      },
+      session.current,
+      position,
+    );
+    watches.set(id, watch);
+    return { watch_id: id, revision: position.revision, cursor: watch.cursor };
+  },
+
+  node_service_unwatch({ watches }, { watch_id }) {
+    const ending =
+      watch_id === undefined
+        ? [...watches.values()]
+        : [...watches.values()].filter(({ id }) => id === watch_id);
+    for (const watch of ending) {
+      watch.end();
+      watches.delete(watch.id);
+    }
+    return { ended: ending.length };
+  },
+
+  async audit_append(connection, payload) {
+    const { node_id, node_secret, epoch, records } = payload;
+    await proveNode(connection, { nodeId: node_id, secret: node_secret, epoch });
+    const { audit } = connection.plane.store;
+    return {
+      accepted: audit.append(
+        records.map((record) => auditRecordFrom(node_id, record as unknown as JsonObject)),
+      ),
+    };
+  },
+};
+
+/** What a node says, under the node's own name whatever it says. */
+function auditRecordFrom(nodeId: string, record: JsonObject): AuditRecord {
+  return { ...(record as AuditRecord), origin: nodeId };
+}
+
+function wireDelta({
+  delta,
+  changed,
+  revision,
+  timestampMs,
+}: CatalogChange): ControlReply<'node_service_upsert'>['service_delta'] {
+  return {
+    changed,
+    revision,
+    timestamp_ms: timestampMs,
+    added: [...delta.added],
+    updated: [...delta.updated],
+    removed: [...delta.removed],
+  };
+}
+
+/** @throws FsError ENOENT for a node that is not there or that the session may not know of. */
+function requireSeen({ plane, session }: ControlConnection, nodeId: string): NodeRecord {
+  const node = plane.store.nodes.get(nodeId);
+  if (node === undefined || !plane.store.access.seesNode(session.current, node))
+    throw new FsError('ENOENT', `There is no node "${nodeId}".`);
+  return node;
+}

@@ -1,0 +1,103 @@
+import { FsError } from '../../../core/index.js';
+import { ProtocolFault, type ControlReply, type ControlRequest } from '../../../protocol/index.js';
+import type { NodeCredentials, NodeFacts } from '../../store/nodes.js';
+import type { ControlConnection } from '../control-connection.js';
+import { audited, type Handlers } from './handler.js';
+import { wireInvite, wireJoinRequest } from './wire.js';
+
+type Names =
+  | 'node_invite_create'
+  | 'node_join'
+  | 'node_join_request'
+  | 'node_join_pending_list'
+  | 'node_join_approve'
+  | 'node_join_deny';
+
+export const pairingHandlers: Handlers<Names> = {
+  node_invite_create: audited('node_invite_create', ({ plane }, { ttl_ms }) => {
+    const { invite, token } = plane.store.pairing.createInvite(ttl_ms ?? plane.limits.inviteTtlMs);
+    return { ...wireInvite(invite), invite_token: token };
+  }),
+
+  async node_join(connection, payload) {
+    try {
+      return join(connection, payload);
+    } catch (thrown) {
+      if (FsError.is(thrown) && thrown.code === 'EACCES') await delayFailure(connection);
+      throw thrown;
+    }
+  },
+
+  node_join_request({ plane, address }, payload) {
+    try {
+      const { requestSecret, ...request } = plane.store.pairing.request(
+        factsFrom(payload, payload.node_name),
+        address,
+      );
+      return { ...wireJoinRequest(request), request_secret: requestSecret };
+    } catch (thrown) {
+      if (FsError.is(thrown) && thrown.code === 'EBUSY')
+        throw new ProtocolFault('rate_limited', thrown.sentence);
+      throw thrown;
+    }
+  },
+
+  node_join_pending_list: ({ plane }) => ({ pending: plane.store.pairing.pending().map(wireJoinRequest) }),
+
+  node_join_approve: audited('node_join_approve', ({ plane }, { request_id, lease_ttl_ms }) =>
+    wireJoinRequest(plane.store.pairing.approve(request_id, lease_ttl_ms ?? null)),
+  ),
+
+  node_join_deny: audited('node_join_deny', ({ plane }, { request_id }) => {
+    plane.store.pairing.deny(request_id);
+    return { request_id, state: 'denied' };
+  }),
+};
+
+function join({ plane }: ControlConnection, payload: ControlRequest<'node_join'>): ControlReply<'node_join'> {
+  const { pairing, audit } = plane.store;
+  const ttlMs = payload.lease_ttl_ms ?? plane.limits.leaseTtlMs;
+  const credentials = plane.store.change((): NodeCredentials | undefined => {
+    const joined = ((): NodeCredentials | undefined => {
+      if (payload.invite_token !== undefined) {
+        if (payload.node_name === undefined)
+          throw new ProtocolFault('missing_field', 'The payload has no node_name.');
+        return pairing.joinByInvite(payload.invite_token, factsFrom(payload, payload.node_name), ttlMs);
+      }
+      if (payload.request_id === undefined || payload.request_secret === undefined)
+        throw new ProtocolFault(
+          'missing_field',
+          'The payload has neither invite_token nor request_id and request_secret.',
+        );
+      return pairing.joinByRequest(payload.request_id, payload.request_secret, ttlMs);
+    })();
+    if (joined !== undefined)
+      audit.record({ act: 'node_join', outcome: 'ok', target: { node_id: joined.nodeId } });
+    return joined;
+  });
+  if (credentials === undefined) return { state: 'pending' };
+  return {
+    state: 'joined',
+    node_id: credentials.nodeId,
+    node_name: plane.store.nodes.require(credentials.nodeId).nodeName,
+    node_secret: credentials.nodeSecret,
+    lease_token: credentials.leaseToken,
+    lease_expires_at_ms: credentials.leaseExpiresAtMs,
+  };
+}
+
+function factsFrom(payload: Partial<ControlRequest<'node_join_request'>>, nodeName: string): NodeFacts {
+  return {
+    nodeName,
+    platform: payload.platform ?? null,
+    labels: payload.labels ?? {},
+    fsUrl: payload.fs_url ?? null,
+  };
+}
+
+/** Waits as long as the address has earned by its failures. */
+export function delayFailure({ plane, address }: ControlConnection): Promise<void> {
+  return new Promise((resolve) => {
+    plane.throttle.failed(address, resolve, resolve);
+  });
+}

@@ -1,0 +1,96 @@
+import type { Session } from '../../../policy/index.js';
+import { ProtocolFault, type ControlRequest } from '../../../protocol/index.js';
+import type { ControlConnection } from '../control-connection.js';
+import type { ProjectChange, ProjectRecord } from '../../store/projects.js';
+import { audited, type Handlers } from './handler.js';
+import { wireProject } from './wire.js';
+
+type Names =
+  | 'project_create'
+  | 'project_update'
+  | 'project_get'
+  | 'project_list'
+  | 'project_delete'
+  | 'project_token_rotate'
+  | 'project_token_revoke'
+  | 'audit_tail';
+
+export const projectHandlers: Handlers<Names> = {
+  project_create: audited('project_create', ({ plane, session }, payload) => {
+    const { record, token } = plane.store.projects.create(
+      payload.project_id,
+      changeFrom(payload),
+      payload.with_token === true,
+    );
+    return { project: wireProject(record, session.current), project_token: token };
+  }),
+
+  project_update: audited('project_update', ({ plane, session }, payload) => ({
+    project: wireProject(
+      plane.store.projects.update(payload.project_id, changeFrom(payload)),
+      session.current,
+    ),
+  })),
+
+  project_get(connection, { project_id }) {
+    const found = visibleProjects(connection).find(({ projectId }) => projectId === project_id);
+    if (found === undefined) throw new ProtocolFault('not_found', `There is no project "${project_id}".`);
+    return { project: forSession(connection, found) };
+  },
+
+  project_list: (connection) => ({
+    projects: visibleProjects(connection).map((record) => forSession(connection, record)),
+  }),
+
+  project_delete: audited('project_delete', ({ plane }, { project_id }) => {
+    plane.store.projects.delete(project_id);
+    return { project_id, deleted: true };
+  }),
+
+  project_token_rotate: audited('project_token_rotate', ({ plane, session }, { project_id }) => {
+    const project_token = plane.store.projects.rotateToken(project_id);
+    return { project: wireProject(plane.store.projects.require(project_id), session.current), project_token };
+  }),
+
+  project_token_revoke: audited('project_token_revoke', ({ plane, session }, { project_id }) => {
+    plane.store.projects.revokeToken(project_id);
+    return { project: wireProject(plane.store.projects.require(project_id), session.current) };
+  }),
+
+  audit_tail: ({ plane }, { limit, after_id }) => ({
+    records: plane.store.audit.tail(limit ?? 100, after_id),
+  }),
+};
+
+function changeFrom(payload: Omit<ControlRequest<'project_update'>, 'project_id'>): ProjectChange {
+  return {
+    ...(payload.name === undefined ? {} : { name: payload.name }),
+    ...(payload.description === undefined ? {} : { description: payload.description }),
+    ...(payload.nodes === undefined ? {} : { nodes: payload.nodes }),
+    ...(payload.access_policy === undefined ? {} : { accessPolicy: payload.access_policy }),
+  };
+}
+
+/** Users know the project they are attached to, and those that their token names. */
+function visibleProjects({ plane, session }: ControlConnection): ProjectRecord[] {
+  const { current } = session;
+  const all = plane.store.projects.list();
+  if (current.role === 'admin') return all;
+  const named = plane.store.tokens.get(session.tokenId)?.projects ?? [];
+  return all.filter(({ projectId }) => projectId === current.project?.id || named.includes(projectId));
+}
+
+/** Users are told of the project's nodes only those that they see. */
+function forSession(
+  { plane, session }: ControlConnection,
+  record: ProjectRecord,
+): ReturnType<typeof wireProject> {
+  const current: Session = session.current;
+  const wire = wireProject(record, current);
+  if (current.role === 'admin') return wire;
+  const sees = (nodeId: string): boolean => {
+    const node = plane.store.nodes.get(nodeId);
+    return node !== undefined && plane.store.access.seesNode(current, node);
+  };
+  return { ...wire, nodes: wire.nodes.filter(sees) };
+}

@@ -1,0 +1,175 @@
+import {
+  ProtocolFault,
+  CONTROL_PROTOCOL,
+  CONTROL_VERSIONS,
+  type ControlReply,
+  type ControlRequest,
+} from '../../../protocol/index.js';
+import { mustAttach } from '../../store/sessions.js';
+import type { ControlConnection } from '../control-connection.js';
+import { connectNode } from '../node-authority.js';
+import type { Handlers } from './handler.js';
+import { wireSessionStatus } from './wire.js';
+
+type Names =
+  | 'version'
+  | 'connect'
+  | 'ping'
+  | 'metrics'
+  | 'session_attach'
+  | 'session_status'
+  | 'session_list'
+  | 'session_close'
+  | 'session_resume';
+
+export const sessionHandlers: Handlers<Names> = {
+  version(connection, { protocol }) {
+    if (protocol !== CONTROL_PROTOCOL) {
+      throw new ProtocolFault('unsupported_protocol', `This server speaks ${CONTROL_PROTOCOL}.`, {
+        details: { supported: [CONTROL_PROTOCOL] },
+      });
+    }
+    if (connection.state === 'new') connection.enter('versioned');
+    return { protocol, ...CONTROL_VERSIONS, capabilities: ['cursor', 'epoch', 'audit_append'] };
+  },
+
+  connect(connection, payload) {
+    if (connection.state !== 'versioned')
+      throw new ProtocolFault('session_busy', 'This connection is connected already.');
+    if (payload.node_id !== undefined) return connectAsNode(connection, payload);
+    const { credential, plane } = connection;
+    if (credential === undefined) {
+      connection.enter('bootstrap');
+      return {
+        ...acknowledgement,
+        session: null,
+        role: 'none',
+        agent_id: null,
+        project_id: null,
+        bootstrap_only: true,
+      };
+    }
+    const { sessions, tokens } = plane.store;
+    if (!tokens.liveHash(credential.record.tokenId)?.equals(credential.hash))
+      throw new ProtocolFault('provider_auth_failed', 'The token was revoked.');
+    let sessionId = payload.session;
+    if (sessionId === undefined) sessionId = beginSession(connection);
+    else requireOwn(connection, sessionId);
+    const { current } = connection.useSession(sessionId);
+    sessions.touch(sessionId);
+    const status = wireSessionStatus(plane, sessionId);
+    return {
+      ...acknowledgement,
+      session: sessionId,
+      role: current.role,
+      agent_id: current.agentId,
+      project_id: status.project_id,
+      bootstrap_only: false,
+      requires_session_attach: status.requires_session_attach,
+    };
+  },
+
+  ping: ({ plane }) => ({ timestamp_ms: plane.clock.now() }),
+
+  metrics: ({ plane, session }) => plane.metrics.json(session.current.role === 'admin'),
+
+  session_attach(connection, { project_id, project_token }) {
+    const { plane, session } = connection;
+    plane.store.sessions.attach(session.id, project_id, project_token ?? null);
+    return wireSessionStatus(plane, session.id);
+  },
+
+  session_status(connection, { session }) {
+    const id = session ?? connection.session.id;
+    requireVisible(connection, id);
+    return wireSessionStatus(connection.plane, id);
+  },
+
+  session_list({ plane, session }) {
+    const own = session.current.role === 'admin' ? undefined : session.tokenId;
+    return {
+      sessions: plane.store.sessions.list(own).map(({ sessionId }) => wireSessionStatus(plane, sessionId)),
+    };
+  },
+
+  session_close(connection, { session }) {
+    const id = session ?? connection.session.id;
+    requireVisible(connection, id);
+    const { store } = connection.plane;
+    store.change(() => {
+      if (id !== connection.session.id)
+        store.audit.record({
+          act: 'session_close',
+          outcome: 'ok',
+          ...connection.who(),
+          target: { session: id },
+        });
+      store.sessions.close(id);
+    });
+    return { session: id, closed: true };
+  },
+
+  session_resume(connection, { session }) {
+    requireOwn(connection, session);
+    connection.useSession(session);
+    connection.plane.store.sessions.touch(session);
+    return wireSessionStatus(connection.plane, session);
+  },
+};
+
+const acknowledgement = {
+  protocol: CONTROL_PROTOCOL,
+  requires_session_attach: false,
+  workspace: { mounts: [] },
+};
+
+/** A new session; where the token is for one project alone, attached to it. */
+function beginSession({ credential, plane }: ControlConnection): string {
+  const { sessions, projects } = plane.store;
+  const { record, hash } = credential!;
+  return plane.store.change(() => {
+    const { sessionId } = sessions.create(record, hash);
+    const only = record.projects?.length === 1 ? record.projects[0]! : undefined;
+    if (mustAttach(record) && only !== undefined && projects.get(only) !== undefined)
+      sessions.attach(sessionId, only, null);
+    return sessionId;
+  });
+}
+
+function connectAsNode(
+  connection: ControlConnection,
+  payload: ControlRequest<'connect'>,
+): ControlReply<'connect'> | Promise<ControlReply<'connect'>> {
+  const { node_id, node_secret, instance_id, epoch } = payload;
+  if (node_secret === undefined) throw new ProtocolFault('missing_field', 'The payload has no node_secret.');
+  const answered = connectNode(connection, {
+    nodeId: node_id!,
+    secret: node_secret,
+    instanceId: instance_id,
+    lastEpoch: epoch,
+  });
+  const reply = (node: NonNullable<ControlReply<'connect'>['node']>): ControlReply<'connect'> => ({
+    ...acknowledgement,
+    session: null,
+    role: 'node',
+    agent_id: null,
+    project_id: null,
+    bootstrap_only: false,
+    node,
+  });
+  return answered instanceof Promise ? answered.then(reply) : reply(answered);
+}
+
+/** A session of this token that is open; any other is as absent as one that never was. */
+function requireOwn({ plane, credential }: ControlConnection, sessionId: string): void {
+  const record = plane.store.sessions.get(sessionId);
+  if (record?.tokenId !== credential?.record.tokenId || plane.store.sessions.snapshot(sessionId).revoked)
+    throw new ProtocolFault('not_found', `There is no session "${sessionId}".`);
+}
+
+function requireVisible(connection: ControlConnection, sessionId: string): void {
+  const record = connection.plane.store.sessions.get(sessionId);
+  const isAdmin = connection.session.current.role === 'admin';
+  if (record === undefined || (!isAdmin && record.tokenId !== connection.session.tokenId))
+    throw new ProtocolFault('not_found', `There is no session "${sessionId}".`);
+}

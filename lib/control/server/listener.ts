@@ -1,0 +1,193 @@
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { FsError } from '../../core/index.js';
+import { MAX_CONTROL_FRAME_BYTES, MAX_FS_FRAME_BYTES } from '../../protocol/index.js';
+import { WsAcceptor } from '../../transport/index.js';
+import { ControlConnection, type Credential } from './control-connection.js';
+import { greetFiles, type FilesConnection } from './files-connection.js';
+import { answerPage, bearerOf, respond } from './http-pages.js';
+import type { Plane } from './plane.js';
+import { RequestGuard } from './request-guard.js';
+
+export interface TlsFiles {
+  /** PEM. */
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface ListenerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly tls: TlsFiles | undefined;
+  /** Listens beyond this machine without TLS. */
+  readonly insecure: boolean;
+  readonly allowOrigins: readonly string[];
+  readonly allowHosts: readonly string[];
+  readonly onFiles: ((files: FilesConnection) => void) | undefined;
+}
+
+/** Most connections at a time. */
+const MAX_CONNECTIONS = 20_000;
+const HEADER_TIMEOUT_MS = 10_000;
+const GOODBYE_MS = 250;
+
+/** The socket of the control plane: HTTP pages, and the two WebSockets. */
+export class Listener {
+  readonly #plane: Plane;
+  readonly #options: ListenerOptions;
+  readonly #guard: RequestGuard;
+  readonly #server: Server;
+  // A little more than the limit, so that a frame just above it is answered and not cut off.
+  readonly #control = new WsAcceptor({ maxMessageBytes: 2 * MAX_CONTROL_FRAME_BYTES });
+  readonly #files = new WsAcceptor({ maxMessageBytes: MAX_FS_FRAME_BYTES });
+  readonly #sockets = new Set<Socket>();
+  #connections = 0;
+
+  constructor(plane: Plane, options: ListenerOptions) {
+    this.#plane = plane;
+    this.#options = options;
+    this.#guard = new RequestGuard({ ...options, cert: options.tls?.cert });
+    const limits = {
+      headersTimeout: HEADER_TIMEOUT_MS,
+      requestTimeout: HEADER_TIMEOUT_MS,
+      keepAliveTimeout: 5_000,
+      connectionsCheckingInterval: 1_000,
+      maxHeaderSize: 16 * 1024,
+    };
+    this.#server =
+      options.tls === undefined ? createServer(limits) : createTlsServer({ ...limits, ...options.tls });
+    this.#server.maxConnections = MAX_CONNECTIONS;
+    this.#server.on('connection', (socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
+    this.#server.on('request', (request, response) => {
+      const refusal = this.#guard.refusal(request);
+      if (refusal !== undefined) {
+        respond(response, 403, 'text/plain', `${refusal}\n`);
+        return;
+      }
+      answerPage(plane, request, response).catch((thrown: unknown) => {
+        plane.log.error('a page could not be answered', { error: thrown });
+        response.destroy();
+      });
+    });
+    this.#server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      socket.on('error', () => socket.destroy());
+      try {
+        this.#upgrade(request, socket, head);
+      } catch (thrown) {
+        plane.log.error('an upgrade failed', { error: thrown });
+        refuse(socket, 500, 'It failed.');
+      }
+    });
+    this.#server.on('clientError', (_error: Error, socket: Duplex) =>
+      refuse(socket, 400, 'This is not HTTP.'),
+    );
+  }
+
+  /** @throws FsError EACCES for an address beyond this machine without TLS; EBUSY when the port is taken. */
+  async listen(): Promise<{ port: number; url: string }> {
+    const { host, port, tls, insecure } = this.#options;
+    if (tls === undefined && !insecure && !isLoopback(host)) {
+      throw new FsError('EACCES', `${host} can be reached from other machines, and there is no TLS.`, {
+        hint: 'Give --tls-cert and --tls-key, listen on 127.0.0.1, or say --insecure.',
+      });
+    }
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', (thrown: NodeJS.ErrnoException) => {
+        reject(
+          thrown.code === 'EADDRINUSE'
+            ? new FsError('EBUSY', `Port ${port} on ${host} is taken.`, {
+                hint: 'Stop what listens there, or choose another --port.',
+                cause: thrown,
+              })
+            : FsError.from(thrown),
+        );
+      });
+      this.#server.listen(port, host, resolve);
+    });
+    const address = this.#server.address() as AddressInfo;
+    const name = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+    return { port: address.port, url: `${tls === undefined ? 'ws' : 'wss'}://${name}:${address.port}` };
+  }
+
+  /** Takes no more; who is connected has a moment to say goodbye. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.closeIdleConnections();
+    const cut = setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy();
+    }, GOODBYE_MS);
+    await closed;
+    clearTimeout(cut);
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const { upgrades } = this.#plane.metrics;
+    const path = (request.url ?? '/').split('?', 1)[0];
+    const refusal = this.#guard.refusal(request);
+    if (refusal !== undefined) {
+      upgrades.inc({ outcome: 'foreign' });
+      refuse(socket, 403, refusal);
+      return;
+    }
+    if (path !== '/' && path !== '/v2/fs') {
+      refuse(socket, 404, 'There is nothing here.');
+      return;
+    }
+    const address = request.socket.remoteAddress ?? 'unknown';
+    const token = bearerOf(request);
+    const credential: Credential =
+      typeof token === 'string' ? this.#plane.store.tokens.verify(token) : undefined;
+    if (token !== undefined && credential === undefined) {
+      upgrades.inc({ outcome: 'unauthorized' });
+      const answer = (): void => refuse(socket, 401, 'The token is not valid.');
+      this.#plane.throttle.failed(address, answer, () => refuse(socket, 429, 'Too many failed logins.'));
+      return;
+    }
+    upgrades.inc({ outcome: 'ok' });
+    if (path === '/') {
+      this.#control.accept(request, socket, head, (transport) => {
+        new ControlConnection(this.#plane, transport, {
+          id: String(++this.#connections),
+          address,
+          credential,
+        });
+      });
+    } else {
+      const { onFiles } = this.#options;
+      this.#files.accept(request, socket, head, (transport) =>
+        greetFiles(this.#plane, transport, { address, credential, onFiles }),
+      );
+    }
+  }
+}
+
+/** Answers an upgrade that is not to be, and hangs up. */
+function refuse(socket: Duplex, status: number, why: string): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const body = `${why}\n`;
+  const names = new Map([
+    [400, 'Bad Request'],
+    [401, 'Unauthorized'],
+    [403, 'Forbidden'],
+    [404, 'Not Found'],
+    [429, 'Too Many Requests'],
+    [500, 'Internal Server Error'],
+  ]);
+  socket.once('finish', () => socket.destroy());
+  socket.end(
+    `HTTP/1.1 ${status} ${names.get(status) ?? ''}\r\nConnection: close\r\nContent-Type: text/plain\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}

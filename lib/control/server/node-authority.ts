@@ -1,0 +1,95 @@
+import { ProtocolFault } from '../../protocol/index.js';
+import type { NodeHolder } from '../store/nodes.js';
+import type { ControlConnection } from './control-connection.js';
+import { delayFailure } from './handlers/pairing-handlers.js';
+
+/** What a message brings to prove that it comes from the node, and from the connection that counts. */
+export interface NodeProof {
+  readonly nodeId: string;
+  readonly secret?: string | undefined;
+  readonly leaseToken?: string | undefined;
+  readonly epoch?: number | undefined;
+}
+
+/**
+ * Checks a node's secret and its epoch, and answers the epoch. A connection that has none takes one with
+ * its first message.
+ * @throws ProtocolFault `provider_auth_failed`; `stale_epoch`, naming the successor.
+ */
+export async function proveNode(connection: ControlConnection, proof: NodeProof): Promise<number> {
+  const { nodeId } = proof;
+  if (!isProved(connection, proof)) {
+    await delayFailure(connection);
+    throw new ProtocolFault('provider_auth_failed', 'The node secret is not right.');
+  }
+  const { nodes } = connection.plane.store;
+  const own = proof.epoch ?? connection.claims.get(nodeId);
+  if (own === undefined) return claim(connection, nodeId, `connection-${connection.id}`);
+  const current = nodes.require(nodeId).epoch;
+  if (own > current) throw new ProtocolFault('invalid_payload', `Epoch ${own} was never given.`);
+  if (own < current) throw staleEpoch(connection, nodeId);
+  connection.claims.set(nodeId, own);
+  connection.plane.leases.returned(nodeId);
+  return own;
+}
+
+/**
+ * Makes this the connection of a node. One that held an epoch before, and was overtaken meanwhile by
+ * another process that is still there, is refused: it is the paused twin.
+ */
+export function connectNode(
+  connection: ControlConnection,
+  proof: { nodeId: string; secret: string; instanceId?: string | undefined; lastEpoch?: number | undefined },
+): NodeWelcome | Promise<never> {
+  const { nodeId, instanceId = `connection-${connection.id}`, lastEpoch } = proof;
+  if (!isProved(connection, proof)) {
+    return delayFailure(connection).then(() => {
+      throw new ProtocolFault('provider_auth_failed', 'The node secret is not right.');
+    });
+  }
+  const { nodes } = connection.plane.store;
+  const { epoch, holder } = nodes.require(nodeId);
+  const isTwin =
+    lastEpoch !== undefined && lastEpoch < epoch && holder !== null && holder.instance_id !== instanceId;
+  if (isTwin && connection.plane.holderOf(nodeId) !== undefined) throw staleEpoch(connection, nodeId);
+  const taken = claim(connection, nodeId, instanceId);
+  nodes.refresh(nodeId);
+  connection.enter('node');
+  return { node_id: nodeId, epoch: taken, lease_expires_at_ms: nodes.require(nodeId).leaseExpiresAtMs };
+}
+
+export interface NodeWelcome {
+  readonly node_id: string;
+  readonly epoch: number;
+  readonly lease_expires_at_ms: number | null;
+}
+
+function isProved({ plane }: ControlConnection, { nodeId, secret, leaseToken }: NodeProof): boolean {
+  const { nodes } = plane.store;
+  if (secret !== undefined) return nodes.secretIs(nodeId, secret);
+  return leaseToken !== undefined && nodes.leaseTokenIs(nodeId, leaseToken);
+}
+
+/** Raises the epoch for this connection and tells the one that held it. */
+function claim(connection: ControlConnection, nodeId: string, instanceId: string): number {
+  const { plane, address, connectedAtMs } = connection;
+  const before = plane.holderOf(nodeId);
+  const previous = plane.store.nodes.require(nodeId).holder;
+  const successor: NodeHolder = { instance_id: instanceId, address, connected_at_ms: connectedAtMs };
+  const epoch = plane.store.nodes.raiseEpoch(nodeId, successor);
+  connection.claims.set(nodeId, epoch);
+  plane.leases.returned(nodeId);
+  if (before !== undefined && before !== connection) {
+    before.push('node_superseded', { node_id: nodeId, epoch, successor });
+  }
+  if (previous?.instance_id !== instanceId)
+    plane.tunnels.cut(nodeId, 'Another process of this node took over.');
+  return epoch;
+}
+
+function staleEpoch({ plane }: ControlConnection, nodeId: string): ProtocolFault {
+  const { epoch, holder } = plane.store.nodes.require(nodeId);
+  return new ProtocolFault('stale_epoch', `Another connection of node "${nodeId}" took over.`, {
+    details: { node_id: nodeId, current_epoch: epoch, successor: holder },
+  });
+}

@@ -1,0 +1,91 @@
+import type { Clock, Log } from '../../core/index.js';
+import type { ControlStore } from '../store/store.js';
+import type { ControlConnection } from './control-connection.js';
+import { Cursors } from './cursors.js';
+import { LeaseKeeper } from './lease-keeper.js';
+import { LoginThrottle } from './login-throttle.js';
+import type { ControlMetrics } from './metrics.js';
+import { Tunnels } from './tunnels.js';
+
+export interface PlaneOptions {
+  readonly store: ControlStore;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: ControlMetrics;
+  readonly limits: PlaneLimits;
+}
+
+export interface PlaneLimits {
+  /** A connection that has not said who it is by then is closed. */
+  readonly handshakeTimeoutMs: number;
+  /** A node whose connection was lost is offline after this, unless it comes back. */
+  readonly offlineGraceMs: number;
+  /** The lease of a node that does not ask for one. */
+  readonly leaseTtlMs: number;
+  readonly inviteTtlMs: number;
+}
+
+export const DEFAULT_LIMITS: PlaneLimits = {
+  handshakeTimeoutMs: 10_000,
+  offlineGraceMs: 1_000,
+  leaseTtlMs: 60_000,
+  inviteTtlMs: 60 * 60 * 1000,
+};
+
+/** What all connections of one control plane share. */
+export class Plane {
+  readonly store: ControlStore;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: ControlMetrics;
+  readonly limits: PlaneLimits;
+  readonly cursors: Cursors;
+  readonly throttle: LoginThrottle;
+  readonly tunnels: Tunnels;
+  readonly leases: LeaseKeeper;
+  readonly connections = new Set<ControlConnection>();
+
+  constructor({ store, clock, log, metrics, limits }: PlaneOptions) {
+    this.store = store;
+    this.clock = clock;
+    this.log = log;
+    this.metrics = metrics;
+    this.limits = limits;
+    this.cursors = new Cursors(store.keys.cursor);
+    this.throttle = new LoginThrottle(clock);
+    this.tunnels = new Tunnels(store.nodes, log);
+    this.leases = new LeaseKeeper(store.nodes, clock, log);
+    let pumping = false;
+    const pump = (): void => {
+      if (pumping) return;
+      pumping = true;
+      // After the writer was answered: a thousand watchers do not make it wait.
+      setImmediate(() => {
+        pumping = false;
+        for (const connection of this.connections) connection.pump();
+      });
+    };
+    store.events.appended.on(pump);
+    store.views.appended.on(pump);
+  }
+
+  /** The connection that holds the node's current epoch, if one is open. */
+  holderOf(nodeId: string): ControlConnection | undefined {
+    const epoch = this.store.nodes.get(nodeId)?.epoch;
+    for (const connection of this.connections) {
+      if (epoch !== undefined && connection.claims.get(nodeId) === epoch) return connection;
+    }
+    return undefined;
+  }
+
+  /** How many connections use the session. */
+  connectionsOf(sessionId: string): number {
+    return this.store.sessions.usersOf(sessionId);
+  }
+
+  close(): void {
+    this.leases.close();
+    this.tunnels.close();
+    for (const connection of [...this.connections]) connection.close(1001, 'The control plane stops.');
+  }
+}

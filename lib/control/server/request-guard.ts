@@ -1,0 +1,52 @@
+import { X509Certificate } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
+import { hostname } from 'node:os';
+
+export interface RequestGuardOptions {
+  /** Origins that may speak to us from a browser; none by default. */
+  readonly allowOrigins: readonly string[];
+  /** Further names by which we are called. */
+  readonly allowHosts: readonly string[];
+  /** Our certificate, PEM: the names in it are ours. */
+  readonly cert?: string | undefined;
+}
+
+/**
+ * Keeps browsers out: a page of another origin, and a page whose name was rebound to our address. Looks
+ * at every request before anything else does.
+ */
+export class RequestGuard {
+  readonly #origins: ReadonlySet<string>;
+  readonly #hosts: ReadonlySet<string>;
+  readonly #certificate: X509Certificate | undefined;
+
+  constructor({ allowOrigins, allowHosts, cert }: RequestGuardOptions) {
+    this.#origins = new Set(allowOrigins.map((origin) => origin.toLowerCase().replace(/\/$/, '')));
+    this.#hosts = new Set([
+      'localhost',
+      hostname().toLowerCase(),
+      ...allowHosts.map((name) => name.toLowerCase()),
+    ]);
+    this.#certificate = cert === undefined ? undefined : new X509Certificate(cert);
+  }
+
+  /** Why the request is refused (403), or undefined. */
+  refusal(request: IncomingMessage): string | undefined {
+    const origins = request.headersDistinct['origin'] ?? [];
+    if (!origins.every((origin) => this.#origins.has(origin.toLowerCase())))
+      return 'This origin is not allowed.';
+    const hosts = request.headersDistinct['host'] ?? [];
+    if (hosts.length !== 1 || !this.#isOurs(hosts[0]!)) return 'This host is not us.';
+    return undefined;
+  }
+
+  /** An address is ours by itself (nobody can rebind it); a name only if we know it. */
+  #isOurs(host: string): boolean {
+    const match = /^(?:\[([0-9a-f:.]+)\]|([^:[\]/@]+))(?::\d{1,5})?$/i.exec(host);
+    if (match === null) return false;
+    const name = (match[1] ?? match[2])!.toLowerCase();
+    if (isIP(name) !== 0) return true;
+    return this.#hosts.has(name) || this.#certificate?.checkHost(name) !== undefined;
+  }
+}

@@ -1,0 +1,62 @@
+import { Emitter, type Log } from '../../core/index.js';
+import type { Transport } from '../../transport/index.js';
+import type { Nodes } from '../store/nodes.js';
+
+/** A node's file connection, proved and handed over; its `acheron.t_fs_hello` is the first message it delivers. */
+export interface NodeTunnel {
+  readonly nodeId: string;
+  readonly epoch: number;
+  readonly transport: Transport;
+}
+
+/** The tunnels that nodes keep to us: one for each, of its current epoch. */
+export class Tunnels {
+  readonly opened = new Emitter<NodeTunnel>();
+  readonly closed = new Emitter<NodeTunnel>();
+  readonly #tunnels = new Map<string, NodeTunnel>();
+  readonly #nodes: Nodes;
+  readonly #log: Log;
+
+  constructor(nodes: Nodes, log: Log) {
+    this.#nodes = nodes;
+    this.#log = log;
+    nodes.changed.on((nodeId) => {
+      if (nodes.get(nodeId) === undefined) this.cut(nodeId, 'The node was deleted.');
+    });
+  }
+
+  get(nodeId: string): NodeTunnel | undefined {
+    return this.#tunnels.get(nodeId);
+  }
+
+  get size(): number {
+    return this.#tunnels.size;
+  }
+
+  open(tunnel: NodeTunnel): void {
+    const { nodeId, transport } = tunnel;
+    this.cut(nodeId, 'A newer tunnel of this node took over.');
+    this.#tunnels.set(nodeId, tunnel);
+    transport.onClose(() => {
+      if (this.#tunnels.get(nodeId) === tunnel) this.#tunnels.delete(nodeId);
+      this.closed.emit(tunnel);
+    });
+    this.#log.debug('a node opened its tunnel', { node_id: nodeId, epoch: tunnel.epoch });
+    this.opened.emit(tunnel);
+  }
+
+  cut(nodeId: string, reason: string): void {
+    const tunnel = this.#tunnels.get(nodeId);
+    this.#tunnels.delete(nodeId);
+    tunnel?.transport.close(1008, reason);
+  }
+
+  /** Whether this is the epoch that counts. */
+  isCurrent(nodeId: string, epoch: number): boolean {
+    return this.#nodes.get(nodeId)?.epoch === epoch;
+  }
+
+  close(): void {
+    for (const nodeId of [...this.#tunnels.keys()]) this.cut(nodeId, 'The control plane stops.');
+  }
+}

@@ -1,0 +1,69 @@
+import { z } from 'zod';
+import { NODE_MESSAGES, nodeEvent } from './node-messages.js';
+import { PAIRING_MESSAGES } from './pairing-messages.js';
+import { PROJECT_MESSAGES } from './project-messages.js';
+import { SESSION_MESSAGES } from './session-messages.js';
+import type { ControlMessage } from './shapes.js';
+import { TOKEN_MESSAGES } from './token-messages.js';
+
+export * from './node-messages.js';
+export * from './pairing-messages.js';
+export * from './project-messages.js';
+export { CONTROL_PROTOCOL, CONTROL_VERSIONS, SESSION_MESSAGES, sessionStatus } from './session-messages.js';
+export { type ControlMessage, type Sender } from './shapes.js';
+export * from './token-messages.js';
+
+/** Every request of the control channel, by its name without the prefix `control.`. */
+export const CONTROL_MESSAGES = {
+  ...SESSION_MESSAGES,
+  ...TOKEN_MESSAGES,
+  ...PAIRING_MESSAGES,
+  ...NODE_MESSAGES,
+  ...PROJECT_MESSAGES,
+} as const;
+
+export type ControlName = keyof typeof CONTROL_MESSAGES;
+export type ControlRequest<Name extends ControlName> = z.infer<(typeof CONTROL_MESSAGES)[Name]['request']>;
+export type ControlReply<Name extends ControlName> = z.infer<(typeof CONTROL_MESSAGES)[Name]['reply']>;
+
+const BY_TYPE = new Map<string, ControlName>(
+  (Object.keys(CONTROL_MESSAGES) as ControlName[]).map((name) => [`control.${name}`, name]),
+);
+
+/** The name of a request's type, or undefined where there is no such request. */
+export function controlNameFromType(type: string): ControlName | undefined {
+  return BY_TYPE.get(type);
+}
+
+export function controlMessage(name: ControlName): ControlMessage {
+  return CONTROL_MESSAGES[name];
+}
+
+/** What the server pushes. */
+export const CONTROL_EVENTS = {
+  node_service_event: {
+    about: 'something that this watch asked for happened',
+    payload: nodeEvent.extend({ watch_id: z.string() }),
+  },
+  session_changed: {
+    about: 'what this session may do, or which project it is attached to, has changed',
+    payload: z.object({
+      session: z.string(),
+      role: z.enum(['admin', 'user']),
+      project_id: z.string().nullable(),
+      project_verified: z.boolean(),
+      revoked: z.boolean(),
+    }),
+  },
+  node_superseded: {
+    about: 'another connection of this node took over; what this one sends is refused',
+    payload: z.object({
+      node_id: z.string(),
+      epoch: z.int(),
+      successor: z.object({ instance_id: z.string(), address: z.string(), connected_at_ms: z.int() }),
+    }),
+  },
+} as const;
+
+export type ControlEventName = keyof typeof CONTROL_EVENTS;
+export type ControlPush<Name extends ControlEventName> = z.infer<(typeof CONTROL_EVENTS)[Name]['payload']>;

@@ -1,0 +1,163 @@
+import { z } from 'zod';
+import { leaseTtl } from './pairing-messages.js';
+import {
+  message,
+  nothing,
+  wireId,
+  wireJsonObject,
+  wireLabels,
+  wireMs,
+  wireRevision,
+  wireSecret,
+  wireText,
+} from './shapes.js';
+
+/** Most services that one node may offer. */
+export const MAX_SERVICES = 4096;
+
+export const serviceSummary = z.object({
+  node_id: z.string(),
+  service_id: z.string(),
+  service_path: z.string(),
+  invoke_path: z.string().nullable(),
+  has_invoke: z.boolean(),
+  scope: z.string(),
+  kind: z.string(),
+  state: z.string(),
+  summary: z.string(),
+});
+
+export const nodeStatus = z.object({
+  node_id: z.string(),
+  node_name: z.string(),
+  state: z.enum(['online', 'offline']),
+  platform: z.unknown(),
+  labels: z.unknown(),
+  fs_url: z.string().nullable(),
+  services: z.int(),
+  revision: wireRevision.optional(),
+  epoch: z.int().optional(),
+  lease_expires_at_ms: wireMs.nullable().optional(),
+  joined_at_ms: wireMs,
+  last_seen_ms: wireMs,
+});
+
+export const deltaEntry = z.object({
+  service_id: z.string(),
+  version: z.string().nullable(),
+  hash: z.string().nullable(),
+  previous_version: z.string().nullable(),
+  previous_hash: z.string().nullable(),
+});
+
+export const serviceDelta = z.object({
+  changed: z.boolean(),
+  revision: wireRevision,
+  timestamp_ms: wireMs,
+  added: z.array(deltaEntry),
+  updated: z.array(deltaEntry),
+  removed: z.array(deltaEntry),
+});
+
+const epoch = z.int().min(0).optional();
+const ofNode = z.object({ node_id: wireId });
+
+export const nodeEvent = z.object({
+  /** Admins: the global revision. Users: the revision of what they may see. Neither has gaps. */
+  revision: wireRevision,
+  /** Counts the events of this watch, across reconnects by cursor. */
+  seq: z.int(),
+  cursor: z.string(),
+  timestamp_ms: wireMs,
+  kind: z.string(),
+  node_id: z.string().nullable(),
+  service_delta: serviceDelta.optional(),
+  details: z.unknown().optional(),
+});
+
+export const NODE_MESSAGES = {
+  node_lease_refresh: message(
+    'node',
+    'the node is alive; its lease runs on from now',
+    ofNode.extend({
+      lease_token: wireSecret.optional(),
+      node_secret: wireSecret.optional(),
+      lease_ttl_ms: leaseTtl.optional(),
+      fs_url: wireText.nullable().optional(),
+      epoch,
+    }),
+    z.object({
+      node_id: z.string(),
+      lease_token: wireSecret.optional(),
+      lease_expires_at_ms: wireMs,
+      epoch: z.int(),
+    }),
+  ),
+  node_list: message(
+    'session',
+    'the nodes that you may see',
+    nothing,
+    z.object({ nodes: z.array(nodeStatus) }),
+  ),
+  node_get: message('session', 'one node', ofNode, nodeStatus),
+  node_delete: message(
+    'admin',
+    'forgets a node, its services and its secrets, and cuts its tunnel',
+    ofNode,
+    z.object({ node_id: z.string(), deleted: z.boolean() }),
+  ),
+  node_service_upsert: message(
+    'node',
+    "replaces the node's services with this snapshot",
+    ofNode.extend({
+      node_secret: wireSecret,
+      epoch,
+      platform: z.union([wireJsonObject, wireText]).optional(),
+      labels: wireLabels.optional(),
+      services: z.array(wireJsonObject).max(MAX_SERVICES),
+      reload: wireJsonObject.nullable().optional(),
+    }),
+    z.object({ node_id: z.string(), epoch: z.int(), service_delta: serviceDelta }),
+  ),
+  node_service_get: message(
+    'session',
+    'the services of a node that you may see, or one of them, with whole descriptors',
+    ofNode.extend({ service_id: wireId.optional() }),
+    z.object({
+      node_id: z.string(),
+      revision: wireRevision.optional(),
+      services: z.array(wireJsonObject),
+      index: z.array(serviceSummary),
+    }),
+  ),
+  node_service_watch: message(
+    'session',
+    'events from a revision (or, with `cursor`, from where a watch ended) on; `node_service_event`s follow the reply',
+    z.object({
+      watch_id: wireId.optional(),
+      node_id: wireId.optional(),
+      since_revision: wireRevision.optional(),
+      cursor: z.string().max(512).optional(),
+      replay_limit: z.int().min(0).max(10_000).optional(),
+    }),
+    z.object({ watch_id: z.string(), revision: wireRevision, cursor: z.string() }),
+  ),
+  node_service_unwatch: message(
+    'session',
+    'ends a watch, or all of this connection',
+    z.object({ watch_id: wireId.optional() }),
+    z.object({ ended: z.int() }),
+  ),
+  audit_append: message(
+    'node',
+    'what a node recorded while it enforced; each record is kept once',
+    ofNode.extend({
+      node_secret: wireSecret,
+      epoch,
+      records: z
+        .array(z.looseObject({ record_id: wireId, timestamp_ms: wireMs, act: wireText, outcome: wireText }))
+        .max(1000),
+    }),
+    z.object({ accepted: z.int() }),
+  ),
+} as const;

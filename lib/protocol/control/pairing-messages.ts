@@ -1,0 +1,103 @@
+import { z } from 'zod';
+import {
+  message,
+  nothing,
+  wireId,
+  wireJsonObject,
+  wireLabels,
+  wireMs,
+  wireSecret,
+  wireText,
+} from './shapes.js';
+
+/** What a machine says of itself when it asks to become a node. */
+export const nodeFacts = {
+  node_name: wireId,
+  platform: z.union([wireJsonObject, wireText]).optional(),
+  labels: wireLabels.optional(),
+  fs_url: wireText.nullable().optional(),
+};
+
+export const leaseTtl = z
+  .int()
+  .min(1_000)
+  .max(24 * 60 * 60 * 1000);
+
+export const joinRequest = z.object({
+  request_id: z.string(),
+  verification_code: z.string(),
+  node_name: z.string(),
+  platform: z.unknown(),
+  labels: z.unknown(),
+  address: z.string(),
+  created_at_ms: wireMs,
+  expires_at_ms: wireMs,
+});
+
+export const inviteRecord = z.object({
+  invite_id: z.string(),
+  prefix: z.string(),
+  created_at_ms: wireMs,
+  expires_at_ms: wireMs,
+});
+
+const requestId = z.object({ request_id: wireId });
+
+export const PAIRING_MESSAGES = {
+  node_invite_create: message(
+    'admin',
+    'a token by which one machine may become a node, once',
+    z.object({
+      ttl_ms: z
+        .int()
+        .min(1_000)
+        .max(30 * 24 * 60 * 60 * 1000)
+        .optional(),
+    }),
+    inviteRecord.extend({ invite_token: wireSecret }),
+  ),
+  node_join: message(
+    'anyone',
+    'becomes a node, by an invite or by an approved request; the credentials are shown this once',
+    z.object({
+      ...nodeFacts,
+      node_name: wireId.optional(),
+      invite_token: wireSecret.optional(),
+      request_id: wireId.optional(),
+      request_secret: wireSecret.optional(),
+      lease_ttl_ms: leaseTtl.optional(),
+    }),
+    z.object({
+      state: z.enum(['joined', 'pending']),
+      node_id: z.string().optional(),
+      node_name: z.string().optional(),
+      node_secret: wireSecret.optional(),
+      lease_token: wireSecret.optional(),
+      lease_expires_at_ms: wireMs.optional(),
+    }),
+  ),
+  node_join_request: message(
+    'anyone',
+    'asks to become a node; an admin compares the code and approves',
+    z.object(nodeFacts),
+    joinRequest.extend({ request_secret: wireSecret, state: z.string() }),
+  ),
+  node_join_pending_list: message(
+    'admin',
+    'requests that wait',
+    nothing,
+    z.object({ pending: z.array(joinRequest) }),
+  ),
+  node_join_approve: message(
+    'admin',
+    'lets a machine become a node',
+    requestId.extend({ lease_ttl_ms: leaseTtl.optional() }),
+    joinRequest.extend({ state: z.string() }),
+  ),
+  node_join_deny: message(
+    'admin',
+    'forgets a request',
+    requestId,
+    z.object({ request_id: z.string(), state: z.string() }),
+  ),
+} as const;

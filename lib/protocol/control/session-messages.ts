@@ -1,0 +1,106 @@
+import { z } from 'zod';
+import { message, nothing, wireId, wireMs, wireRole, wireSecret, wireText } from './shapes.js';
+
+/** The name of the control protocol, in `control.version`. */
+export const CONTROL_PROTOCOL = 'unified-v2';
+export const CONTROL_VERSIONS = {
+  acheron_runtime: 'acheron-1',
+  acheron_node: 'unified-v2-fs',
+  acheron_node_proto: 2,
+} as const;
+
+export const sessionStatus = z.object({
+  session: wireId,
+  role: wireRole,
+  agent_id: z.string().nullable(),
+  project_id: z.string().nullable(),
+  project_verified: z.boolean(),
+  requires_session_attach: z.boolean(),
+  created_at_ms: wireMs,
+  last_seen_ms: wireMs,
+  connections: z.int(),
+});
+
+export const SESSION_MESSAGES = {
+  version: message(
+    'anyone',
+    'must come first; agrees on the protocol',
+    z.object({ protocol: z.string().max(64) }),
+    z.object({
+      protocol: z.string(),
+      acheron_runtime: z.string(),
+      acheron_node: z.string(),
+      acheron_node_proto: z.int(),
+      software: z.string().optional(),
+      capabilities: z.array(z.string()).optional(),
+    }),
+    'control.version_ack',
+  ),
+  connect: message(
+    'anyone',
+    'begins a session (of the token on the upgrade), goes on with an open one (`session`), or, with `node_id` and `node_secret`, makes this the connection of a node',
+    z.object({
+      session: wireId.optional(),
+      client: wireText.optional(),
+      node_id: wireId.optional(),
+      node_secret: wireSecret.optional(),
+      instance_id: wireId.optional(),
+      epoch: z.int().min(0).optional(),
+    }),
+    z.object({
+      session: z.string().nullable(),
+      role: z.enum(['admin', 'user', 'node', 'none']),
+      agent_id: z.string().nullable(),
+      project_id: z.string().nullable(),
+      protocol: z.string(),
+      bootstrap_only: z.boolean(),
+      requires_session_attach: z.boolean(),
+      workspace: z.object({ mounts: z.array(z.unknown()) }),
+      node: z.object({ node_id: wireId, epoch: z.int(), lease_expires_at_ms: wireMs.nullable() }).optional(),
+    }),
+    'control.connect_ack',
+  ),
+  ping: message(
+    'connected',
+    'is the server there?',
+    nothing,
+    z.object({ timestamp_ms: wireMs }),
+    'control.pong',
+  ),
+  metrics: message(
+    'session',
+    'counters; nodes and services are named to admins alone',
+    nothing,
+    z.looseObject({}),
+  ),
+  session_attach: message(
+    'session',
+    'attaches this session to a project; with its token, the session is verified; with null, detaches',
+    z.object({ project_id: wireId.nullable(), project_token: wireSecret.nullable().optional() }),
+    sessionStatus,
+  ),
+  session_status: message(
+    'session',
+    'this session, or another that you may see',
+    z.object({ session: wireId.optional() }),
+    sessionStatus,
+  ),
+  session_list: message(
+    'session',
+    'open sessions: those of the same token; all, for admins',
+    nothing,
+    z.object({ sessions: z.array(sessionStatus) }),
+  ),
+  session_close: message(
+    'session',
+    'ends this session, or another that you may see; its mounts see nothing from then on',
+    z.object({ session: wireId.optional() }),
+    z.object({ session: wireId, closed: z.boolean() }),
+  ),
+  session_resume: message(
+    'session',
+    'goes on with an open session of the same token, in place of the one that this connection began',
+    z.object({ session: wireId }),
+    sessionStatus,
+  ),
+} as const;

@@ -1,0 +1,52 @@
+import { z } from 'zod';
+import { ID_PATTERN, isId, isJsonObject, type JsonObject } from '../../core/index.js';
+
+/** A node, service, project, agent or session name. */
+export const wireId = z.string().regex(ID_PATTERN).refine(isId, 'not "." or ".."');
+export const wireMs = z.int().min(0);
+export const wireText = z.string().max(1024);
+/** A token or secret: shown once, never logged. */
+export const wireSecret = z.string().min(1).max(1024);
+export const wireJsonObject = z.custom<JsonObject>(isJsonObject, 'not an object');
+export const wireLabels = z.record(z.string().min(1).max(128), z.string().max(1024));
+export const wireRole = z.enum(['admin', 'user']);
+export const wireRevision = z.int().min(0);
+export const nothing = z.object({});
+
+/** Who may send a message; the handler looks closer (what may be seen, which node it proves). */
+export type Sender =
+  /** Also an upgrade without a token: the way in. */
+  | 'anyone'
+  /** Whoever has connected with a token or as a node. */
+  | 'connected'
+  /** A session. */
+  | 'session'
+  /** An admin's session. */
+  | 'admin'
+  /** Whoever proves a node in the payload (`node_id` with `node_secret` or `lease_token`). */
+  | 'node';
+
+/** One request and its reply. */
+export interface ControlMessage<Request extends z.ZodType = z.ZodType, Reply extends z.ZodType = z.ZodType> {
+  readonly sender: Sender;
+  /** One line for the reference in `docs/PROTOCOL.md`. */
+  readonly about: string;
+  readonly request: Request;
+  readonly reply: Reply;
+  /** The type of the reply, where it is not the request's own. */
+  readonly replyType?: string;
+}
+
+export const message = <Request extends z.ZodType, Reply extends z.ZodType>(
+  sender: Sender,
+  about: string,
+  request: Request,
+  reply: Reply,
+  replyType?: string,
+): ControlMessage<Request, Reply> => ({
+  sender,
+  about,
+  request,
+  reply,
+  ...(replyType === undefined ? {} : { replyType }),
+});

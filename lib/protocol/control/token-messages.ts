@@ -1,0 +1,53 @@
+import { z } from 'zod';
+import { message, nothing, wireId, wireMs, wireRole, wireSecret, wireText } from './shapes.js';
+
+export const tokenRecord = z.object({
+  token_id: z.string(),
+  role: wireRole,
+  agent_id: z.string().nullable(),
+  projects: z.array(z.string()).nullable(),
+  label: z.string().nullable(),
+  created_at_ms: wireMs,
+  rotated_at_ms: wireMs.nullable(),
+  revoked_at_ms: wireMs.nullable(),
+});
+
+const shownOnce = z.object({ token: wireSecret, record: tokenRecord });
+
+export const TOKEN_MESSAGES = {
+  auth_status: message(
+    'session',
+    'what the token of this session is',
+    nothing,
+    z.object({ session: wireId, record: tokenRecord }),
+  ),
+  auth_rotate: message(
+    'admin',
+    "a new secret for this session's token, or for another; other sessions of the old one end",
+    z.object({ token_id: z.string().max(64).optional() }),
+    shownOnce,
+  ),
+  token_create: message(
+    'admin',
+    'a new token, shown this once',
+    z.object({
+      role: wireRole,
+      agent_id: wireId.nullable().optional(),
+      projects: z.array(wireId).max(1000).nullable().optional(),
+      label: wireText.nullable().optional(),
+    }),
+    shownOnce,
+  ),
+  token_list: message(
+    'admin',
+    'all tokens, without their secrets',
+    nothing,
+    z.object({ tokens: z.array(tokenRecord) }),
+  ),
+  token_revoke: message(
+    'admin',
+    'ends a token and its sessions',
+    z.object({ token_id: z.string().max(64) }),
+    z.object({ record: tokenRecord }),
+  ),
+} as const;
