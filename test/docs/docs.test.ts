@@ -3,7 +3,8 @@ import { dirname, join, resolve } from 'node:path';
 import t from 'tap';
 import { lineFromFault, readManifest } from '../../lib/manifest/index.js';
 import { blocksOfMarkdown, patternFromOutput, type Block } from './blocks.js';
-import { program, runDocument, top } from './run-document.js';
+import { program, top } from './mounted.js';
+import { runDocument } from './run-document.js';
 
 const documents = [
   'README.md',
