@@ -2,6 +2,8 @@ import type { ServiceDefinition } from '../manifest/index.js';
 import type { Driver } from './contract.js';
 import type { DriverContext } from './driver-context.js';
 import { OneshotDriver } from './native-proc/oneshot.js';
+import { PersistentDriver } from './native-proc/persistent.js';
+import { WarmDriver } from './native-proc/warm.js';
 
 /**
  * The driver that runs a service; null where there is nothing to run: `static`, a type this program does
@@ -13,10 +15,13 @@ export function createDriver(
   context: DriverContext,
 ): Driver | null {
   const { serviceId, runtime } = definition;
-  switch (runtime.type) {
-    case 'native_proc':
+  if (runtime.type !== 'native_proc') return null;
+  switch (runtime.mode) {
+    case 'oneshot':
       return new OneshotDriver(serviceId, runtime, context);
-    default:
-      return null;
+    case 'warm':
+      return new WarmDriver(serviceId, runtime, context);
+    case 'persistent':
+      return new PersistentDriver(serviceId, runtime, context);
   }
 }

@@ -32,6 +32,8 @@ export function testContext(): TestContext {
   const folder = mkdtempSync(join(tmpdir(), 'acheron-drivers-'));
   const ledgerFile = join(folder, 'processes');
   const ledger = new FileLedger(ledgerFile);
+  // The drivers' timers do not keep a process alive (a node has its listeners for that); a test has nothing else.
+  const alive = setInterval(() => undefined, 60_000);
   const run = ledger.newTag().split('-')[0]!;
   return {
     nodeId: 'n1',
@@ -43,6 +45,7 @@ export function testContext(): TestContext {
     ledgerFile,
     processes: () => processesTagged(run),
     remove: () => {
+      clearInterval(alive);
       ledger.close();
       rmSync(folder, { recursive: true });
     },

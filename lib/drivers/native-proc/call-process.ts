@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { Clock, Log } from '../../core/index.js';
+import { StderrLimit } from '../stderr-limit.js';
 import { ProcessGroup, type Command } from './process-group.js';
 import type { ProcessLedger } from './process-ledger.js';
 
@@ -38,7 +39,6 @@ export interface Surroundings {
  */
 const SILENCE_MS = 100;
 const DRAIN_TURNS = 20;
-const TAIL_BYTES = 2048;
 const NOTHING = Buffer.alloc(0);
 
 /**
@@ -165,31 +165,4 @@ const nothing = (): void => undefined;
 /** Nothing more can come out of it. */
 function isClosed(child: ProcessGroup['child']): boolean {
   return child.stdout!.closed && child.stderr!.closed;
-}
-
-/** Passes stderr on up to a limit, says once that there was more, and keeps the end for messages. */
-class StderrLimit {
-  readonly #max: number;
-  readonly #pass: (chunk: Uint8Array) => void;
-  #passed = 0;
-  #tail: Buffer = NOTHING;
-
-  constructor(max: number, pass: (chunk: Uint8Array) => void) {
-    this.#max = max;
-    this.#pass = pass;
-  }
-
-  take(chunk: Buffer): void {
-    this.#tail = Buffer.concat([this.#tail, chunk]).subarray(-TAIL_BYTES);
-    if (this.#passed > this.#max) return;
-    const room = this.#max - this.#passed;
-    this.#passed += chunk.length;
-    if (chunk.length <= room) return this.#pass(chunk);
-    if (room > 0) this.#pass(chunk.subarray(0, room));
-    this.#pass(Buffer.from(`\nacheron: more than ${this.#max} bytes; the rest is not kept.\n`));
-  }
-
-  get tail(): string {
-    return this.#tail.toString('utf8');
-  }
 }

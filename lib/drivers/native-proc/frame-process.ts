@@ -1,0 +1,115 @@
+import type { Surroundings } from './call-process.js';
+import { ProcessGroup, type Command, type ProcessExit } from './process-group.js';
+
+export interface FrameEvents {
+  /** One line of stdout, without its end. */
+  onLine(line: Buffer): void;
+  onStderr(chunk: Buffer): void;
+  /** A line grew beyond the limit; nothing more is read. */
+  onOverflow(): void;
+  /** It is over: its group is gone and all it wrote was heard. `error` when it could not be started. */
+  onEnd(exit: ProcessExit | null, error: NodeJS.ErrnoException | null): void;
+}
+
+const NEWLINE = 10;
+
+/** A long-lived process that speaks in lines: what it prints comes as `onLine`, whole. */
+export class FrameProcess {
+  readonly #group: ProcessGroup | null = null;
+  readonly #maxLineBytes: number;
+  readonly #events: FrameEvents;
+  #partial: Buffer[] = [];
+  #partialBytes = 0;
+  #isDeaf = false;
+
+  constructor(command: Command, maxLineBytes: number, events: FrameEvents, around: Surroundings) {
+    this.#maxLineBytes = maxLineBytes;
+    this.#events = events;
+    let startError: NodeJS.ErrnoException | null = null;
+    try {
+      const group = new ProcessGroup(command, around.ledger, around.log);
+      this.#group = group;
+      const { child } = group;
+      child.on('error', (error) => {
+        if (group.pid !== undefined || startError !== null) return;
+        startError = error;
+        events.onEnd(null, error);
+      });
+      if (group.pid === undefined) return;
+      child.stdin!.on('error', () => undefined);
+      child.stdout!.on('data', (chunk: Buffer) => this.#hear(chunk));
+      child.stderr!.on('data', (chunk: Buffer) => events.onStderr(chunk));
+      void group.ended.then(() => this.#drain(group));
+    } catch (thrown) {
+      queueMicrotask(() => events.onEnd(null, thrown as NodeJS.ErrnoException));
+    }
+  }
+
+  get pid(): number | undefined {
+    return this.#group?.pid;
+  }
+
+  /** Writes one line, given in pieces. */
+  send(...pieces: (string | Uint8Array)[]): void {
+    const stdin = this.#group?.child.stdin;
+    if (stdin?.writable !== true) return;
+    stdin.cork();
+    for (const piece of pieces) stdin.write(piece);
+    stdin.write('\n');
+    stdin.uncork();
+  }
+
+  /** End of file on its stdin; should it not heed that within half of the grace, `terminate`. */
+  stop(graceMs: number): void {
+    this.#group?.child.stdin?.end();
+    const timer = setTimeout(() => this.terminate(graceMs / 2), graceMs / 2);
+    void this.#group?.ended.then(() => clearTimeout(timer));
+  }
+
+  /** SIGTERM, and SIGKILL after the grace. */
+  terminate(graceMs: number): void {
+    this.#group?.terminate(graceMs);
+  }
+
+  kill(): void {
+    this.#group?.kill();
+  }
+
+  #hear(chunk: Buffer): void {
+    let start = 0;
+    for (let end = chunk.indexOf(NEWLINE); end !== -1 && !this.#isDeaf; end = chunk.indexOf(NEWLINE, start)) {
+      const rest = chunk.subarray(start, end);
+      start = end + 1;
+      const line = this.#partial.length === 0 ? rest : Buffer.concat([...this.#partial, rest]);
+      this.#partial = [];
+      this.#partialBytes = 0;
+      if (line.length > this.#maxLineBytes) return this.#overflow();
+      if (line.length > 0) this.#events.onLine(line);
+    }
+    if (this.#isDeaf || start === chunk.length) return;
+    this.#partial.push(chunk.subarray(start));
+    this.#partialBytes += chunk.length - start;
+    if (this.#partialBytes > this.#maxLineBytes) this.#overflow();
+  }
+
+  #overflow(): void {
+    this.#isDeaf = true;
+    this.#partial = [];
+    this.#events.onOverflow();
+  }
+
+  /** What it wrote before its end is still in the pipes; a descendant that holds them is not waited for. */
+  async #drain(group: ProcessGroup): Promise<void> {
+    const { child } = group;
+    if (!child.stdout!.closed || !child.stderr!.closed) {
+      const closed = new Promise((resolve) => child.once('close', resolve));
+      const timer = setTimeout(() => {
+        child.stdout!.destroy();
+        child.stderr!.destroy();
+      }, 100);
+      await closed;
+      clearTimeout(timer);
+    }
+    this.#events.onEnd(group.exit, null);
+  }
+}

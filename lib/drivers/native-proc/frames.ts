@@ -1,0 +1,66 @@
+import { isJsonObject, ownValue, type JsonObject } from '../../core/index.js';
+import type { Invocation } from '../contract.js';
+import { jsonTextAt } from '../json-text.js';
+import { callFacts } from './environment.js';
+
+/** What a persistent driver may print, one JSON object a line. */
+export type Frame =
+  | { readonly kind: 'result'; readonly id: string; readonly result: Buffer }
+  | { readonly kind: 'error'; readonly id: string; readonly message: string }
+  /** What the driver says about one call, for people. */
+  | { readonly kind: 'stderr'; readonly id: string; readonly text: string }
+  /** Said once after the start, by drivers that can do more than they must. */
+  | { readonly kind: 'ready'; readonly canCancel: boolean };
+
+const EMPTY = Buffer.from('{}');
+
+/** `{"id","call","payload"}`, in pieces; the payload is kept byte for byte but for its line breaks. */
+export function requestFrame(call: Invocation): [string, Uint8Array, string] {
+  const head = `{"id":${JSON.stringify(call.id)},"call":${JSON.stringify(callFacts(call))},"payload":`;
+  return [head, onOneLine(call.payload), '}'];
+}
+
+export function cancelFrame(id: string): string {
+  return `{"id":${JSON.stringify(id)},"cancel":true}`;
+}
+
+/** The frame on a line, or null when it is none. Results keep their exact text. */
+export function frameFromLine(line: Buffer): Frame | null {
+  const text = line.toString('utf8');
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  if (!isJsonObject(value)) return null;
+  const ready = ownValue(value, 'ready');
+  const id = ownValue(value, 'id');
+  if (id === undefined && ready !== undefined)
+    return { kind: 'ready', canCancel: isJsonObject(ready) && ownValue(ready, 'cancel') === true };
+  if (typeof id !== 'string') return null;
+  if (Object.hasOwn(value, 'result')) {
+    const result = jsonTextAt(text, ['result']);
+    return { kind: 'result', id, result: Buffer.from(result ?? '{}') };
+  }
+  if (Object.hasOwn(value, 'error')) return { kind: 'error', id, message: messageOf(value) };
+  const stderr = ownValue(value, 'stderr');
+  if (typeof stderr === 'string') return { kind: 'stderr', id, text: stderr };
+  return { kind: 'result', id, result: EMPTY };
+}
+
+function messageOf(frame: JsonObject): string {
+  const error = ownValue(frame, 'error')!;
+  if (typeof error === 'string') return error;
+  const message = isJsonObject(error) ? ownValue(error, 'message') : undefined;
+  return typeof message === 'string' ? message : JSON.stringify(error);
+}
+
+/** A raw line break in JSON can only be white space between tokens, so a blank may stand for it. */
+function onOneLine(payload: Uint8Array): Uint8Array {
+  const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+  if (bytes.indexOf(10) === -1 && bytes.indexOf(13) === -1) return bytes;
+  const copy = Buffer.from(bytes);
+  for (let at = 0; at < copy.length; at++) if (copy[at] === 10 || copy[at] === 13) copy[at] = 32;
+  return copy;
+}

@@ -1,0 +1,305 @@
+import { FsError, type ServiceId } from '../../core/index.js';
+import type { ProcessRuntime } from '../../manifest/index.js';
+import { backoffMs } from '../backoff.js';
+import type { Driver, Invocation, Outcome } from '../contract.js';
+import type { DriverContext } from '../driver-context.js';
+import { FaultState } from '../fault-state.js';
+import { driverClosed, errorFromAbort, excerpt, failure, timedOut, tooMuchOutput } from '../outcome.js';
+import { startError } from './executable.js';
+import { FrameProcess } from './frame-process.js';
+import { cancelFrame, frameFromLine, requestFrame, type Frame } from './frames.js';
+import { exitError } from './outcome-from-run.js';
+import type { ProcessExit } from './process-group.js';
+import { Program } from './program.js';
+import { StderrShare } from './stderr-share.js';
+import { withStderrLimit } from '../stderr-limit.js';
+
+/** A call under way: not sent yet, sent, or asked to stop and given the grace to say so. */
+interface Pending {
+  readonly call: Invocation;
+  state: 'unsent' | 'sent' | 'stopping';
+  /** What a call that was asked to stop is answered with. */
+  stopError: FsError | null;
+  finish(outcome: Outcome): void;
+}
+
+/** It has lived so long: whatever was wrong seems to be over. */
+const SETTLED_MS = 300;
+/** It has lived so long, or answered: its end is no failed start. */
+const LONG_LIFE_MS = 10_000;
+const MAX_FAILED_STARTS = 5;
+/** A call waits for a start that is at most so far off; else it is EIO at once. */
+const WORTH_WAITING_MS = 1_000;
+/** sysexits.h: a configuration error, which another start will not mend. */
+const EX_CONFIG = 78;
+
+/**
+ * `native_proc` in mode `persistent`: one process serves all calls, as frames on its stdin and stdout. It
+ * is started at once and again when it ends, after a growing pause; a call that was sent to a process
+ * that ends is EIO and is never sent again. A call that times out or is cancelled is stopped by a cancel
+ * frame when the driver said `{"ready":{"cancel":true}}` and answers within the grace; otherwise the only
+ * way to stop it is to end the process, and the other calls that it was serving are EIO.
+ */
+export class PersistentDriver implements Driver {
+  readonly #program: Program;
+  readonly #context: DriverContext;
+  readonly #faults = new FaultState();
+  readonly #pending = new Map<string, Pending>();
+  readonly #stderr = new StderrShare();
+  #process: FrameProcess | null = null;
+  /** Why the process is being ended by us; its end is then no failure of the driver. */
+  #endingFor: string | null = null;
+  #canCancel = false;
+  #failedStarts = 0;
+  #startedAt = 0;
+  #hasAnswered = false;
+  #nextStartAt: number | null = null;
+  #callOffStart: (() => void) | undefined;
+  #callOffSettled: (() => void) | undefined;
+  #isClosed = false;
+  #onIdle: (() => void)[] = [];
+
+  constructor(serviceId: ServiceId, runtime: ProcessRuntime, context: DriverContext) {
+    this.#context = context;
+    this.#program = new Program(serviceId, runtime, context);
+    this.#program.faults.on((fault) => {
+      if (fault === null) this.#start();
+      else if (this.#process === null) this.#giveUp(fault);
+    });
+    if (this.#program.faults.current === null) this.#start();
+    else this.#giveUp(this.#program.faults.current);
+  }
+
+  get fault(): FsError | null {
+    return this.#faults.current;
+  }
+
+  onFault(listener: (fault: FsError | null) => void): () => void {
+    return this.#faults.on(listener);
+  }
+
+  /** The process that serves at present, for tests and diagnosis. */
+  get pid(): number | null {
+    return this.#process?.pid ?? null;
+  }
+
+  invoke(call: Invocation): Promise<Outcome> {
+    if (this.#isClosed) return Promise.resolve(failure(driverClosed()));
+    if (call.signal.aborted) return Promise.resolve(failure(errorFromAbort(call.signal)));
+    if (this.#process === null && this.#nextStartAt === null) this.#program.check();
+    if (this.#process === null && !this.#isStartNear())
+      return Promise.resolve(failure(this.#faults.current!));
+    return new Promise((resolve) => {
+      const { limits } = this.#program.runtime;
+      const { clock } = this.#context;
+      const timeoutMs = Math.min(limits.timeoutMs, Math.max(1, call.deadlineMs - clock.now()));
+      const onAbort = (): void => this.#stopCall(pending, errorFromAbort(call.signal));
+      const callOff = clock.after(timeoutMs, () => this.#stopCall(pending, timedOut(timeoutMs)));
+      const pending: Pending = {
+        call: withStderrLimit(call, limits.maxOutputBytes),
+        state: 'unsent',
+        stopError: null,
+        finish: (outcome) => {
+          callOff();
+          call.signal.removeEventListener('abort', onAbort);
+          this.#pending.delete(call.id);
+          if (pending.state !== 'unsent') this.#stderr.left(call);
+          resolve(pending.stopError === null ? outcome : failure(pending.stopError));
+        },
+      };
+      call.signal.addEventListener('abort', onAbort, { once: true });
+      this.#pending.set(call.id, pending);
+      if (this.#process !== null && this.#endingFor === null) this.#send(pending);
+    });
+  }
+
+  async restart(): Promise<void> {
+    this.#failedStarts = 0;
+    if (this.#process === null) {
+      this.#program.started(null);
+      this.#program.check();
+      this.#start();
+    } else this.#endProcess('restarted', true);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#program.close();
+    this.#callOffStart?.();
+    for (const pending of [...this.#pending.values()]) {
+      pending.stopError ??= driverClosed();
+      if (pending.state === 'unsent') pending.finish(failure(pending.stopError));
+    }
+    if (this.#process === null) return;
+    const ended = new Promise<void>((resolve) => this.#onIdle.push(resolve));
+    this.#endProcess('closed', this.#pending.size === 0);
+    await ended;
+  }
+
+  #start(): void {
+    if (this.#isClosed || this.#process !== null || !this.#program.canStart) return;
+    this.#callOffStart?.();
+    this.#nextStartAt = null;
+    this.#endingFor = null;
+    this.#canCancel = false;
+    this.#hasAnswered = false;
+    this.#startedAt = this.#context.clock.now();
+    this.#stderr.clear();
+    const { runtime, env } = this.#program;
+    const started: FrameProcess = new FrameProcess(
+      this.#program.command(runtime.args, env),
+      runtime.limits.maxOutputBytes + 65_536,
+      {
+        onLine: (line) => this.#hear(line),
+        onStderr: (chunk) => this.#stderr.take(chunk, this.#sentCalls()),
+        onOverflow: () => this.#abandon(tooMuchOutput(runtime.limits.maxOutputBytes)),
+        onEnd: (exit, error) => this.#ended(exit, error),
+      },
+      this.#context,
+    );
+    this.#process = started;
+    this.#callOffSettled = this.#context.clock.after(SETTLED_MS, () => this.#settled());
+    for (const pending of this.#pending.values()) this.#send(pending);
+  }
+
+  /** It works: what went wrong before is over. */
+  #settled(): void {
+    this.#callOffSettled?.();
+    if (this.#process === null || this.#process.pid === undefined) return;
+    this.#program.started(null);
+    this.#faults.set(null);
+  }
+
+  #send(pending: Pending): void {
+    pending.state = 'sent';
+    this.#process!.send(...requestFrame(pending.call));
+  }
+
+  #sentCalls(): Invocation[] {
+    return [...this.#pending.values()].filter((one) => one.state !== 'unsent').map((one) => one.call);
+  }
+
+  #hear(line: Buffer): void {
+    const frame = frameFromLine(line);
+    if (frame === null) {
+      const message = `The driver printed ${excerpt(line)}, which is not a frame.`;
+      const hint =
+        'Print one {"id","result"} or {"id","error"} a line on stdout, and everything else on stderr.';
+      return this.#abandon(new FsError('EIO', message, { hint }));
+    }
+    this.#hasAnswered = true;
+    if (this.#faults.current !== null) this.#settled();
+    if (frame.kind === 'ready') this.#canCancel = frame.canCancel;
+    // A frame about a call that is no longer here (it was answered, or never was) means nothing.
+    else this.#answer(frame, this.#pending.get(frame.id));
+  }
+
+  #answer(frame: Exclude<Frame, { kind: 'ready' }>, pending: Pending | undefined): void {
+    if (pending === undefined || pending.state === 'unsent') return;
+    const { maxOutputBytes } = this.#program.runtime.limits;
+    switch (frame.kind) {
+      case 'stderr':
+        return pending.call.onOutput('stderr', Buffer.from(frame.text));
+      case 'error':
+        return pending.finish(failure(new FsError('EIO', `The driver reports: ${frame.message}`)));
+      case 'result':
+        if (frame.result.length > maxOutputBytes)
+          return pending.finish(failure(tooMuchOutput(maxOutputBytes)));
+        return pending.finish({ ok: true, result: this.#wrapped(frame.result), exitCode: null });
+    }
+  }
+
+  #wrapped(result: Buffer): Buffer {
+    if (this.#program.runtime.output === 'json') return result;
+    const value: unknown = JSON.parse(result.toString('utf8'));
+    return Buffer.from(JSON.stringify({ text: typeof value === 'string' ? value : result.toString('utf8') }));
+  }
+
+  #stopCall(pending: Pending, error: FsError): void {
+    if (pending.stopError !== null) return;
+    pending.stopError = error;
+    if (pending.state === 'unsent') return pending.finish(failure(error));
+    pending.state = 'stopping';
+    if (this.#endingFor !== null) return;
+    const why = `ended to stop another call (${error.code})`;
+    if (!this.#canCancel) return this.#endProcess(why);
+    this.#process!.send(cancelFrame(pending.call.id));
+    this.#context.clock.after(this.#program.runtime.limits.killGraceMs, () => {
+      if (this.#pending.get(pending.call.id) === pending) this.#endProcess(why);
+    });
+  }
+
+  /** Ends the process; `gently` lets it finish what it has begun. */
+  #endProcess(why: string, gently = false): void {
+    if (this.#process === null || this.#endingFor !== null) return;
+    this.#endingFor = why;
+    const { killGraceMs } = this.#program.runtime.limits;
+    if (gently) this.#process.stop(killGraceMs);
+    else this.#process.terminate(killGraceMs);
+  }
+
+  /** The process broke the protocol: it is killed, and all that it was serving fails with `error`. */
+  #abandon(error: FsError): void {
+    this.#endingFor = 'stopped, as it broke the protocol';
+    for (const pending of [...this.#pending.values()]) pending.stopError ??= error;
+    this.#process?.kill();
+  }
+
+  #ended(exit: ProcessExit | null, error: NodeJS.ErrnoException | null): void {
+    const { clock } = this.#context;
+    const hadStarted = this.#hasAnswered || clock.now() - this.#startedAt >= LONG_LIFE_MS;
+    this.#callOffSettled?.();
+    this.#process = null;
+    const fault =
+      exit === null
+        ? startError(error, this.#program.file)
+        : exitError(exit.code, exit.signal, this.#stderr.tail);
+    const why = this.#endingFor === null ? fault.message : `The driver's process was ${this.#endingFor}.`;
+    const lost = new FsError('EIO', `The driver ended while the call ran. ${why}`, {
+      hint: 'The call may have had effects, so it was not run again.',
+    });
+    const isPlanned = this.#endingFor !== null;
+    for (const pending of [...this.#pending.values()])
+      if (pending.state !== 'unsent') pending.finish(failure(lost));
+    for (const tell of this.#onIdle.splice(0)) tell();
+    if (this.#isClosed) return;
+    if (isPlanned) return this.#start();
+    this.#context.log.warn('A persistent driver ended.', { file: this.#program.file, why: fault.message });
+    this.#failedStarts = hadStarted ? 1 : this.#failedStarts + 1;
+    if (exit === null) this.#program.started(fault);
+    this.#startLater(fault, exit?.code === EX_CONFIG);
+  }
+
+  #startLater(fault: FsError, isFatal: boolean): void {
+    if (isFatal || this.#failedStarts >= MAX_FAILED_STARTS) {
+      const times = isFatal ? 'at its start' : `${this.#failedStarts} times in a row right after its start`;
+      return this.#giveUp(
+        new FsError('EIO', `The driver failed ${times} and is not started again. ${fault.message}`, {
+          hint: 'Mend it, then write to control/restart.',
+          cause: fault,
+        }),
+      );
+    }
+    const delayMs = backoffMs(this.#failedStarts);
+    this.#faults.set(fault);
+    this.#nextStartAt = this.#context.clock.now() + delayMs;
+    this.#callOffStart = this.#context.clock.after(delayMs, () => this.#start());
+    if (!this.#isStartNear()) this.#failUnsent(fault);
+  }
+
+  /** No start is planned: who waits for one is told why. */
+  #giveUp(fault: FsError): void {
+    this.#nextStartAt = null;
+    this.#faults.set(fault);
+    this.#failUnsent(fault);
+  }
+
+  #failUnsent(fault: FsError): void {
+    for (const pending of [...this.#pending.values()])
+      if (pending.state === 'unsent') pending.finish(failure(fault));
+  }
+
+  #isStartNear(): boolean {
+    return this.#nextStartAt !== null && this.#nextStartAt - this.#context.clock.now() <= WORTH_WAITING_MS;
+  }
+}

@@ -1,0 +1,146 @@
+import { resolve } from 'node:path';
+import type { FsError, ServiceId } from '../../core/index.js';
+import type { ProcessRuntime } from '../../manifest/index.js';
+import type { Invocation, Outcome } from '../contract.js';
+import type { DriverContext } from '../driver-context.js';
+import { hasPlaceholders } from './args.js';
+import { CallFile } from './call-file.js';
+import { CallProcess } from './call-process.js';
+import { fingerprint } from './executable.js';
+import { OneshotDriver } from './oneshot.js';
+
+interface Waiting {
+  readonly process: CallProcess;
+  readonly callFile: CallFile;
+  /** What the program's files looked like when it was started. */
+  readonly seen: string;
+}
+
+/** A call that runs so long is no reason to put off the start of the next process. */
+const REFILL_MS = 50;
+
+/**
+ * `native_proc` in mode `warm`: processes of a one-shot driver are started ahead and wait on stdin. Each
+ * serves one call. What they cannot know at their start (the call's facts, the config file) they find in
+ * the file that `ACHERON_CALL_FILE` names, once the request arrives. A process is not used when the
+ * program, a file among its arguments or the config has changed since it was started; where none waits, a
+ * process is started for the call, which has those facts in its environment too.
+ */
+export class WarmDriver extends OneshotDriver {
+  #waiting: Waiting[] = [];
+  readonly #leaving = new Set<Promise<void>>();
+  readonly #files: readonly string[];
+  readonly #aheadCount: number;
+  #config: string | undefined;
+
+  constructor(serviceId: ServiceId, runtime: ProcessRuntime, context: DriverContext) {
+    super(serviceId, runtime, context);
+    this.#files = runtime.args.map((arg) => resolve(runtime.cwd, arg));
+    this.#aheadCount = hasPlaceholders(runtime.args) ? 0 : runtime.warmCount;
+    if (this.#aheadCount === 0)
+      context.log.warn(
+        'No process of a warm driver can be started ahead, as its args depend on the request.',
+        {
+          service: serviceId,
+        },
+      );
+    this.program.faults.on((fault: FsError | null) => {
+      if (fault === null) this.#fill();
+    });
+    this.#fill();
+  }
+
+  /** How many processes wait for a call. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  override async restart(): Promise<void> {
+    await super.restart();
+    this.#dismissAll();
+    this.#fill();
+  }
+
+  override async close(): Promise<void> {
+    await super.close();
+    this.#dismissAll();
+    await Promise.all(this.#leaving);
+  }
+
+  protected override async run(call: Invocation, signal: AbortSignal): Promise<Outcome> {
+    const config = JSON.stringify(call.config);
+    if (this.#config !== undefined && this.#config !== config) this.#dismissAll();
+    this.#config = config;
+    const ahead = this.#take();
+    if (ahead === undefined) {
+      this.#refillSoon();
+      return super.run(call, signal);
+    }
+    ahead.callFile.write(call);
+    ahead.callFile.close();
+    const callOff = this.context.clock.after(REFILL_MS, () => this.#fill());
+    try {
+      return await this.finish(ahead.process, call, signal);
+    } finally {
+      callOff();
+      this.#refillSoon();
+    }
+  }
+
+  #take(): Waiting | undefined {
+    if (this.#waiting.length === 0) return undefined;
+    const seen = this.#look();
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      if (next.process.isAlive && next.seen === seen) return next;
+      this.#dismiss(next);
+    }
+    return undefined;
+  }
+
+  #refillSoon(): void {
+    setImmediate(() => this.#fill());
+  }
+
+  #fill(): void {
+    if (this.calls.isClosed || !this.program.canStart || this.fault !== null) return;
+    while (this.#waiting.length < this.#aheadCount) {
+      const waiting = this.#startAhead();
+      if (!waiting.process.isAlive) return this.#dismiss(waiting);
+      this.#waiting.push(waiting);
+      void waiting.process.group!.ended.then(() => this.#forget(waiting));
+    }
+  }
+
+  #startAhead(): Waiting {
+    const seen = this.#look();
+    const callFile = new CallFile(this.program.ids);
+    const command = this.program.command(this.program.runtime.args, {
+      ...this.program.env,
+      ...CallFile.VARIABLE,
+    });
+    return { process: new CallProcess({ ...command, extraFd: callFile.fd }, this.context), callFile, seen };
+  }
+
+  /** One that ended before it got a call makes room, but is only replaced when a call comes: no loop. */
+  #forget(waiting: Waiting): void {
+    if (!this.#waiting.includes(waiting)) return;
+    this.#waiting = this.#waiting.filter((one) => one !== waiting);
+    this.#dismiss(waiting);
+  }
+
+  #dismissAll(): void {
+    const all = this.#waiting;
+    this.#waiting = [];
+    for (const one of all) this.#dismiss(one);
+  }
+
+  #dismiss({ process, callFile }: Waiting): void {
+    callFile.close();
+    const leaving = process.abandon().finally(() => this.#leaving.delete(leaving));
+    this.#leaving.add(leaving);
+  }
+
+  #look(): string {
+    return [this.program.file, ...this.#files].map(fingerprint).join(' ');
+  }
+}

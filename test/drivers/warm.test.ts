@@ -1,0 +1,88 @@
+import { copyFileSync, utimesSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { createDriver } from '../../lib/drivers/index.js';
+import type { WarmDriver } from '../../lib/drivers/native-proc/warm.js';
+import type { ProcessRuntime } from '../../lib/manifest/index.js';
+import {
+  callOf,
+  fixture,
+  processRuntime,
+  resultOf,
+  serviceId,
+  testContext,
+  until,
+} from '../support/drivers.js';
+import { driverSuite } from '../suites/driver-suite.js';
+
+const runtime = (changes: Partial<ProcessRuntime>): ProcessRuntime =>
+  processRuntime({ mode: 'warm', env: { SET: 'by the manifest' }, ...changes });
+
+t.test('native_proc in mode warm', async (t) =>
+  driverSuite(t, (context, limits) => createDriver({ serviceId, runtime: runtime({ limits }) }, context)!, {
+    exitStatus: true,
+    printsResult: true,
+    isolatesCalls: true,
+    environment: true,
+  }),
+);
+
+const context = testContext();
+t.teardown(() => context.remove());
+
+async function driverOf(t: Test, changes: Partial<ProcessRuntime> = {}): Promise<WarmDriver> {
+  const driver = createDriver({ serviceId, runtime: runtime(changes) }, context) as WarmDriver;
+  t.teardown(() => driver.close());
+  await until(() => driver.waiting === 2, 'processes wait');
+  return driver;
+}
+
+const pidOf = async (driver: WarmDriver, config = {}): Promise<number> =>
+  resultOf(await driver.invoke(callOf({ do: 'context' }, { config })))['pid'] as number;
+
+t.test('a call is served by a process that was there before it, and no process by two calls', async (t) => {
+  const driver = await driverOf(t);
+  const before = context.processes();
+  const pids = [await pidOf(driver), await pidOf(driver)];
+  t.ok(pids.every((pid) => before.includes(pid)));
+  t.not(pids[0], pids[1]);
+  await until(() => driver.waiting === 2, 'processes wait again');
+});
+
+t.test('a process started before the program was changed is never used', async (t) => {
+  const script = join(t.testdir(), 'many.py');
+  copyFileSync(fixture('many.py'), script);
+  const driver = await driverOf(t, { executablePath: 'python3', args: [script] });
+  const before = context.processes();
+  utimesSync(script, 1, 1);
+  t.notOk(before.includes(await pidOf(driver)));
+});
+
+t.test('a process started before the config was changed is never used', async (t) => {
+  const driver = await driverOf(t);
+  await pidOf(driver, { a: 1 });
+  await until(() => driver.waiting === 2, 'processes wait again');
+  const before = context.processes();
+  t.notOk(before.includes(await pidOf(driver, { a: 2 })));
+});
+
+t.test('restarting replaces what waits', async (t) => {
+  const driver = await driverOf(t);
+  const before = context.processes();
+  await driver.restart();
+  t.notOk(before.includes(await pidOf(driver)));
+});
+
+t.test('a waiting process that ends is not used, and not replaced in a loop', async (t) => {
+  const driver = await driverOf(t);
+  for (const pid of context.processes()) process.kill(pid, 'SIGKILL');
+  await until(() => driver.waiting === 0, 'they are gone');
+  t.ok((await driver.invoke(callOf({ do: 'echo' }))).ok);
+});
+
+t.test('where args depend on the request, a process is started for each call', async (t) => {
+  const changes = { executablePath: 'printf', args: ['{payload.a}'], output: 'text' } as const;
+  const driver = createDriver({ serviceId, runtime: runtime(changes) }, context)!;
+  t.teardown(() => driver.close());
+  t.same(resultOf(await driver.invoke(callOf({ a: 'b' }))), { text: 'b' });
+});
