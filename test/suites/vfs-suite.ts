@@ -19,6 +19,8 @@ export interface VfsSupports {
   readonly statPerDescriptor: boolean;
   /** A directory can be removed while a file that was in it is open, and that file is still served. */
   readonly orphans: boolean;
+  /** Modes in `/work` hold for root too; an export's are the kernel's, which lets root pass. */
+  readonly modesHoldForRoot: boolean;
 }
 
 /**
@@ -50,4 +52,5 @@ export const supportsAll: VfsSupports = {
   renameFlags: true,
   statPerDescriptor: true,
   orphans: true,
+  modesHoldForRoot: true,
 };

@@ -150,7 +150,7 @@ export function testWritable(t: Test, access: Access, supports: VfsSupports): vo
     await file.close();
   });
 
-  test('modes and times can be set, and modes hold for root too', async (t, dir) => {
+  test('modes and times can be set, and hold', async (t, dir) => {
     await writeText(access, `${dir}/f`, 'x');
     await access.utimes(`${dir}/f`, 1_111_111_000, 2_222_222_000);
     const stat = await access.stat(`${dir}/f`);
@@ -158,14 +158,17 @@ export function testWritable(t: Test, access: Access, supports: VfsSupports): vo
     t.equal(stat.mtimeNs, 2_222_222_000_000_000n);
     await access.chmod(`${dir}/f`, 0o444);
     t.equal((await access.stat(`${dir}/f`)).mode, 0o444);
-    t.equal(await codeOf(access.open(`${dir}/f`, O.write)), 'EACCES');
-    t.equal(await codeOf(access.access(`${dir}/f`, 2)), 'EACCES');
+    if (supports.modesHoldForRoot) {
+      t.equal(await codeOf(access.open(`${dir}/f`, O.write)), 'EACCES');
+      t.equal(await codeOf(access.access(`${dir}/f`, 2)), 'EACCES');
+    }
     const file = await access.open(`${dir}/f`, O.read);
     await file.chmod(0o640);
     await file.close();
     t.equal((await access.stat(`${dir}/f`)).mode, 0o640);
     await access.chmod(dir, 0o555);
-    t.equal(await codeOf(access.open(`${dir}/g`, O.write | O.create)), 'EACCES');
+    if (supports.modesHoldForRoot)
+      t.equal(await codeOf(access.open(`${dir}/g`, O.write | O.create)), 'EACCES');
   });
 
   test('symbolic links can be made', async (t, dir) => {

@@ -6,6 +6,7 @@ import {
   newIno,
   ReadOnlyHandle,
   type AttrChange,
+  type DirNode,
   type FileHandle,
   type Freshness,
   type OpenFlags,
@@ -13,6 +14,7 @@ import {
   type Stat,
   type Vfs,
 } from '../../lib/vfs/index.js';
+import { createExport } from '../../lib/providers/index.js';
 import { createMemoryVfs, MemoryDir, MemorySymlink } from './memory-vfs.js';
 
 export const MANY = 2000;
@@ -150,8 +152,9 @@ class ControlHandle extends ReadOnlyHandle {
  * The tree that `vfsSuite` runs on: what the namespace has, in small. What changes by itself elsewhere is
  * changed here by writing a line to `/control/poke`, so that the suite needs nothing but file operations:
  * `live TEXT`, `announced TEXT`, `grow TEXT`, `rotate`, `fail ERRNO` (what reading `/broken` answers).
+ * `work` is what stands at `/work`, a writable directory.
  */
-export function createReferenceTree(): Vfs {
+export function createReferenceTree(work?: DirNode): Vfs {
   const vfs = createMemoryVfs(true);
   const { root, changes } = vfs;
   const fixedDir = (parent: MemoryDir, name: string): MemoryDir =>
@@ -218,7 +221,7 @@ export function createReferenceTree(): Vfs {
   control.put('denied', new Control(0o444, fail));
   control.put('picky', new Control(0o644, () => fail()));
 
-  root.put('work', new MemoryDir(changes));
+  root.put('work', work ?? new MemoryDir(changes));
   return vfs;
 }
 
@@ -226,4 +229,20 @@ function failureNamed(name: string): unknown {
   if (name === 'text') return 'just a text';
   if (name === 'type-error') return new TypeError('a programmer erred');
   return new FsError(name as 'EIO', `As asked for: ${name}.`);
+}
+
+/** The same with a real directory at `/work`. */
+export async function createReferenceTreeWithExport(path: string): Promise<Vfs> {
+  const work = await createExport({ name: 'work', path, readOnly: false, forbidden: [] });
+  const tree = createReferenceTree(work.root);
+  const stop = work.changes.on((change) => tree.changes.emit(change));
+  return {
+    root: tree.root,
+    changes: tree.changes,
+    async close() {
+      stop();
+      await work.close();
+      await tree.close();
+    },
+  };
 }
