@@ -25,8 +25,10 @@ export {
   MAX_MANIFEST_BYTES,
   readManifest,
   readManifestBytes,
-  wholeFault,
+  refusedReading,
+  type FaultWords,
   type ManifestContext,
   type ManifestReading,
+  type Place,
 } from './read-manifest.js';
 export { templateFromSchema } from './template.js';

@@ -160,7 +160,7 @@ export function findRootConflicts(claims: readonly RootClaim[]): RootConflict[] 
   for (const claim of claims) {
     const first = byPath.get(claim.path);
     if (first === undefined) byPath.set(claim.path, claim);
-    else conflicts.push({ first, second: claim, message: `${claim.path} is the root of both` });
+    else conflicts.push({ first, second: claim, message: `${claim.path} is taken` });
   }
   for (const claim of byPath.values()) {
     for (let end = claim.path.lastIndexOf('/'); end > 0; end = claim.path.lastIndexOf('/', end - 1)) {

@@ -33,43 +33,56 @@ export interface ManifestReading {
   readonly definition?: ServiceDefinition;
   readonly faults: readonly ManifestFault[];
   readonly warnings: readonly ManifestFault[];
+  /** Where the value of a JSON Pointer stands in the text. */
+  readonly place: (pointer: string) => Place;
 }
+
+export type Place = Pick<ManifestFault, 'line' | 'column' | 'pointer'>;
 
 /** Turns a manifest's text into a definition, or says everything that is wrong with it. Pure and total. */
 export function readManifest(text: string, context: ManifestContext): ManifestReading {
-  if (Buffer.byteLength(text) > MAX_MANIFEST_BYTES)
-    return { faults: [wholeFault(context.file, TOO_LARGE)], warnings: [] };
+  if (Buffer.byteLength(text) > MAX_MANIFEST_BYTES) return refusedReading(context.file, TOO_LARGE);
   const reading = readJsonDocument(text, context.file);
-  if ('faults' in reading) return { faults: reading.faults, warnings: [] };
+  if ('faults' in reading) return { faults: reading.faults, warnings: [], place: placeOfWhole };
+  const place = (pointer: string): Place => placeIn(text, pointer);
   const { document } = reading;
   const problems = new Problems();
   const definition = definitionFrom(document.value, context, problems);
   const faults = problems.faults.map((problem) => document.place(problem)).sort(byPlace);
   const warnings = problems.warnings.map((problem) => document.place(problem)).sort(byPlace);
   return definition === undefined || faults.length > 0
-    ? { faults, warnings }
-    : { definition, faults, warnings };
+    ? { faults, warnings, place }
+    : { definition, faults, warnings, place };
 }
 
 /** The same from a file's bytes, which must be UTF-8. */
 export function readManifestBytes(bytes: Uint8Array, context: ManifestContext): ManifestReading {
-  if (bytes.byteLength > MAX_MANIFEST_BYTES)
-    return { faults: [wholeFault(context.file, TOO_LARGE)], warnings: [] };
+  if (bytes.byteLength > MAX_MANIFEST_BYTES) return refusedReading(context.file, TOO_LARGE);
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    return { faults: [wholeFault(context.file, NOT_UTF8)], warnings: [] };
+    return refusedReading(context.file, NOT_UTF8);
   }
   return readManifest(text, context);
 }
 
-/** A fault of the file as a whole. */
-export function wholeFault(
-  file: string,
-  words: { message: string; expected: string; got: string; hint: string },
-): ManifestFault {
-  return { file, line: 1, column: 1, pointer: '', ...words };
+export type FaultWords = Pick<ManifestFault, 'message' | 'expected' | 'got' | 'hint'>;
+
+/** The reading of a file that is refused as a whole. */
+export function refusedReading(file: string, words: FaultWords): ManifestReading {
+  return { faults: [{ file, ...placeOfWhole(), ...words }], warnings: [], place: placeOfWhole };
+}
+
+const placeOfWhole = (): Place => ({ line: 1, column: 1, pointer: '' });
+
+/** Parses again rather than keep the tree of every manifest for the rare case that it is asked for. */
+function placeIn(text: string, pointer: string): Place {
+  const reading = readJsonDocument(text, '');
+  if ('faults' in reading) return placeOfWhole();
+  const path = pathFromPointer(pointer);
+  const { line, column } = reading.document.place({ path, message: '', expected: '', got: '' });
+  return { line, column, pointer };
 }
 
 const TOO_LARGE = {

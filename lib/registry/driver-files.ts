@@ -1,0 +1,102 @@
+import { constants } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
+import { basename, delimiter, join, resolve } from 'node:path';
+import { FsError } from '../core/index.js';
+import type { ServiceDefinition } from '../manifest/index.js';
+
+/** A file that a service runs, and the field of the manifest that names it. */
+export interface DriverFile {
+  readonly pointer: string;
+  readonly path: string;
+}
+
+export interface DriverFiles {
+  readonly found: readonly DriverFile[];
+  readonly missing: readonly { pointer: string; fault: FsError }[];
+}
+
+/** Finds what a service runs: its program (on PATH where it has no slash), script, module, and probe. */
+export async function findDriverFiles(
+  definition: ServiceDefinition,
+  searchPath: string = process.env['PATH'] ?? '',
+): Promise<DriverFiles> {
+  const { runtime } = definition;
+  const found: DriverFile[] = [];
+  const missing: { pointer: string; fault: FsError }[] = [];
+  const look = async (pointer: string, find: () => Promise<string>): Promise<void> => {
+    try {
+      found.push({ pointer, path: await find() });
+    } catch (thrown) {
+      missing.push({ pointer, fault: FsError.from(thrown) });
+    }
+  };
+  if (runtime.type === 'native_proc') {
+    await look('/runtime/executable_path', () => findProgram(runtime.executablePath, searchPath));
+    const script = await scriptAmong(runtime.args, runtime.cwd);
+    if (script !== undefined) found.push(script);
+  } else if (runtime.type === 'module' || runtime.type === 'wasm') {
+    await look('/runtime/module_path', () => findFile(runtime.modulePath));
+  }
+  const program = runtime.probe?.command[0];
+  if (runtime.probe?.type === 'exec' && program !== undefined)
+    await look('/runtime/probe/command/0', () => findProgram(program, searchPath));
+  return { found, missing };
+}
+
+/**
+ * The absolute path of a program; a name without a slash is looked up on `searchPath`.
+ * @throws FsError ENOENT or EACCES, with what to do.
+ */
+export async function findProgram(program: string, searchPath: string): Promise<string> {
+  if (program.includes('/')) return findFile(program, constants.X_OK);
+  for (const folder of searchPath.split(delimiter)) {
+    if (folder === '') continue;
+    const path = join(folder, program);
+    if (await isProgram(path)) return path;
+  }
+  throw new FsError('ENOENT', `The program ${JSON.stringify(program)} is not on PATH.`, {
+    hint: `Install it, or give its full path.`,
+  });
+}
+
+async function findFile(path: string, mode: number = constants.R_OK): Promise<string> {
+  const runs = mode === constants.X_OK;
+  try {
+    if (!(await stat(path)).isFile())
+      throw new FsError('EACCES', `${path} is not a file.`, { hint: 'Name the file that is to be run.' });
+    await access(path, mode);
+    return path;
+  } catch (thrown) {
+    const error = FsError.from(thrown);
+    if (error === thrown) throw error;
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR')
+      throw new FsError('ENOENT', `${path} does not exist.`, {
+        hint: `Put ${basename(path)} there, or correct the path.`,
+        cause: thrown,
+      });
+    throw new FsError(error.code, `${path} cannot be ${runs ? 'run' : 'read'} (${error.code}).`, {
+      hint: `Run "chmod +${runs ? 'x' : 'r'} ${path}".`,
+      cause: thrown,
+    });
+  }
+}
+
+async function isProgram(path: string): Promise<boolean> {
+  return findFile(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** An interpreter's first argument that is a file is the program in truth. */
+async function scriptAmong(args: readonly string[], cwd: string): Promise<DriverFile | undefined> {
+  const index = args.findIndex((arg) => !arg.startsWith('-'));
+  const arg = args[index];
+  if (arg === undefined || arg.includes('{payload')) return undefined;
+  const path = resolve(cwd, arg);
+  const isFile = await stat(path).then(
+    (stats) => stats.isFile(),
+    () => false,
+  );
+  return isFile ? { pointer: `/runtime/args/${index}`, path } : undefined;
+}

@@ -1,0 +1,12 @@
+/**
+ * The live set of a node's services: reads and watches manifests, settles who owns which name, and tells
+ * what was added, updated and removed. Knows definitions alone; running a service is others' work.
+ */
+export { findDriverFiles, findProgram, type DriverFile, type DriverFiles } from './driver-files.js';
+export { isManifestName } from './list-manifests.js';
+export { reconcile, type ReconcileAction } from './reconcile.js';
+export { Registry, type RegistryChange, type RegistryOptions } from './registry.js';
+export { changedFields } from './reload-document.js';
+export type { ReloadReport } from './reload-teller.js';
+export { resolveClaims, type Candidate, type Refusal, type Resolution } from './resolve-claims.js';
+export { TrustCheck, type Distrust } from './trust.js';
