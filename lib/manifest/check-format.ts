@@ -36,6 +36,8 @@ export function checkFormat(value: JsonValue, problems: Problems): value is Json
       seen.add(key);
       problems.fault({ ...place, ...wordsFromError(error, place.path) });
     }
+    if (seen.size === 0)
+      throw new TypeError(`The format refuses, and does not say why: ${validate.errors![0]!.schemaPath}`);
   }
   if (!isJsonObject(value)) return false;
   warnOfUnknown(value, problems);

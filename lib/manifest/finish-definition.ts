@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { canonicalJson, ownValue, type JsonObject, type JsonValue, type ServiceId } from '../core/index.js';
 import type { MountDefinition, RuntimeDefinition, ServiceDefinition } from './definition.js';
 import { descriptorFrom } from './descriptor.js';
@@ -45,15 +45,12 @@ export function finishDefinition(parts: DefinitionParts): ServiceDefinition {
     labels: field<Readonly<Record<string, string>>>('labels', {}),
   };
   const descriptor = descriptorFrom(definition, manifest, nodeId);
-  const { source: _source, ...meaning } = definition;
-  return {
-    ...definition,
-    descriptor,
-    descriptorDigest: digestOf(descriptor),
-    digest: digestOf({ ...meaning, descriptor }),
-  };
+  const descriptorDigest = sha256(canonicalJson(descriptor));
+  // The descriptor tells everything but the values of env and what relative paths mean here.
+  const digest = sha256(`${descriptorDigest} ${canonicalJson(own.runtime)}`);
+  return { ...definition, descriptor, descriptorDigest, digest };
 }
 
-function digestOf(value: unknown): string {
-  return createHash('sha256').update(canonicalJson(value)).digest('hex');
+function sha256(text: string): string {
+  return hash('sha256', text);
 }

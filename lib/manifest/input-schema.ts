@@ -84,7 +84,7 @@ function compile(schema: JsonValue, size: number): InputValidator {
       return ajv.compile(schema as AnySchema);
     });
   } catch (thrown) {
-    shared.delete(dialect);
+    if (thrown instanceof TookTooLongError) shared.delete(dialect);
     if (FsError.is(thrown)) throw thrown;
     throw refusal(
       sentenceFrom(thrown),

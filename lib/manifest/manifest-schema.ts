@@ -293,7 +293,9 @@ export const MANIFEST_SCHEMA = {
           description:
             'native_proc, module, wasm or static; a service of another type is listed, but cannot be invoked.',
           default: 'static',
-          anyOf: [{ enum: [...RUNTIME_TYPES] }, { type: 'string', minLength: 1 }],
+          type: 'string',
+          minLength: 1,
+          anyOf: [{ enum: [...RUNTIME_TYPES] }, {}],
         },
       },
       if: { properties: { type: { enum: [...RUNTIME_TYPES] } } },

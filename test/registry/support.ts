@@ -55,7 +55,9 @@ export function idsOf(definitions: Iterable<ServiceDefinition>): string[] {
 /** The entry of a file in `reload.json`. */
 export function entryOf(registry: Registry, name: string): JsonObject {
   const files = registry.diagnostics()['files'] as readonly JsonObject[];
-  const entry = files.find((file) => isJsonObject(file) && JSON.stringify(file['file']).endsWith(`/${name}"`));
+  const entry = files.find(
+    (file) => isJsonObject(file) && JSON.stringify(file['file']).endsWith(`/${name}"`),
+  );
   if (entry === undefined) throw new Error(`reload.json does not have ${name}`);
   return entry;
 }
