@@ -2,6 +2,7 @@ import { FsError } from '../../lib/core/index.js';
 import { localSession, type Session } from '../../lib/policy/index.js';
 import {
   namesOfPath,
+  type Caller,
   type DirNode,
   type FileHandle,
   type FileNode,
@@ -16,8 +17,8 @@ import { O, type Access, type AccessFile, type AccessStat } from './access.js';
 const UMASK = 0o022;
 
 /** Operations on a `Vfs` itself: does what the kernel does above a file system (links, O_CREAT, O_APPEND). */
-export function directAccess(vfs: Vfs, session: Session = localSession('admin')): Access {
-  const op: Op = { session, signal: new AbortController().signal };
+export function directAccess(vfs: Vfs, session: Session = localSession('admin'), caller?: Caller): Access {
+  const op: Op = { session, signal: new AbortController().signal, ...(caller && { caller }) };
 
   async function resolve(path: string, follow: boolean): Promise<Node> {
     return descend([{ node: vfs.root }], namesOfPath(path), follow, 0);

@@ -85,9 +85,10 @@ export class NodeDir extends ReadOnlyDir {
   }
 
   list(op: Op): readonly DirEntry[] {
-    return [...this.#files, ...this.#visibleProviders(op), ...this.#roots.visibleChildren(op)].map(
-      ([name, node]) => entryOf(name, node),
-    );
+    const providers = this.#visibleProviders(op);
+    // A built-in service names its provider's place among its mounts: the provider is what is shown there.
+    const roots = [...this.#roots.visibleChildren(op)].filter(([name]) => !providers.has(name));
+    return [...this.#files, ...providers, ...roots].map(([name, node]) => entryOf(name, node));
   }
 
   #visibleProviders(op: Op): Map<string, DirNode> {
