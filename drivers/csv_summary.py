@@ -2,7 +2,8 @@
 """Summarises a table: {"csv": "a,b\\n1,x\\n2,y\\n"} gives, for each column, its type, how many values are
 missing or distinct, the range and mean of numbers, and the most frequent values of text.
 
-A driver in Python: json.load(sys.stdin), json.dump(..., sys.stdout), words for people on sys.stderr,
+A driver in Python, kept warm ("mode": "warm"): the imports below are done before a call is there, and
+nothing else is until stdin has been read. It is json.load(sys.stdin), json.dump(..., sys.stdout), words for people on sys.stderr,
 exit status 2 for a payload that cannot be used. Standard library only, Python 3.8 or later.
 """
 
