@@ -29,6 +29,8 @@ export const acheronEnvelope = z.object({
   version: z.string().max(MAX_TOKEN_CHARS).optional(),
   /** The session on whose behalf a relayed request is made; only a control plane may set it. */
   s: z.string().max(MAX_TOKEN_CHARS).optional(),
+  /** The frame's number in its direction, from 1, where both sides said `capabilities.sequence`. */
+  n: wireInteger.optional(),
   payload: payload.optional(),
   error: payload.optional(),
 });

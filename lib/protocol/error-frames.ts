@@ -1,4 +1,4 @@
-import { errnoCodeFromNumber, FsError, ownValue, type JsonObject } from '../core/index.js';
+import { errnoCodeFromNumber, FsError, ownValue, type ErrnoCode, type JsonObject } from '../core/index.js';
 import { requestReferenceOf, type AcheronEnvelope, type Envelope } from './envelope.js';
 import { ProtocolFault, type RequestReference } from './protocol-fault.js';
 
@@ -8,9 +8,7 @@ import { ProtocolFault, type RequestReference } from './protocol-fault.js';
  */
 export function errorFrameFrom(thrown: unknown, request: RequestReference): Envelope {
   if (request.channel === 'acheron')
-    return isFileRequest(request)
-      ? errFsFrame(request.tag, fileErrorFrom(thrown))
-      : acheronError(thrown, request);
+    return isFileRequest(request) ? fileError(thrown, request) : acheronError(thrown, request);
   const fault = ProtocolFault.from(thrown);
   return {
     channel: 'control',
@@ -82,10 +80,19 @@ function isFileRequest(request: RequestReference): boolean {
   return request.type?.startsWith('acheron.t_fs_') === true;
 }
 
-/** A fault of the protocol within the files is a wrong argument: EINVAL. */
-function fileErrorFrom(thrown: unknown): FsError {
-  if (!(thrown instanceof ProtocolFault)) return FsError.from(thrown);
-  return new FsError(thrown.code === 'unsupported_type' ? 'ENOSYS' : 'EINVAL', thrown.message, {
-    cause: thrown,
-  });
+/** A fault of the protocol within the files has an errno too, and keeps its own code. */
+function fileError(thrown: unknown, request: RequestReference): AcheronEnvelope {
+  if (!(thrown instanceof ProtocolFault)) return errFsFrame(request.tag, FsError.from(thrown));
+  const code = ERRNO_OF_FAULT.get(thrown.code) ?? 'EINVAL';
+  const frame = errFsFrame(request.tag, new FsError(code, thrown.message));
+  return { ...frame, error: { ...frame.error, code: thrown.code } };
 }
+
+const ERRNO_OF_FAULT = new Map<string, ErrnoCode>([
+  ['unsupported_type', 'ENOSYS'],
+  ['provider_auth_failed', 'EACCES'],
+  ['forbidden', 'EACCES'],
+  ['frame_too_large', 'E2BIG'],
+  ['unavailable', 'EHOSTDOWN'],
+  ['internal', 'EIO'],
+]);

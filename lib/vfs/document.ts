@@ -60,6 +60,7 @@ export function documentStat(ino: bigint, mode: number, snapshot: Snapshot): Sta
 /** A descriptor over bytes that no longer change. */
 export class SnapshotHandle extends ReadOnlyHandle {
   override readonly direct: boolean;
+  readonly fixed = true;
   readonly #bytes: Uint8Array;
   readonly #stat: Stat;
 

@@ -7,6 +7,7 @@ import type { AttrChange, Awaitable, FileHandle, Op, Stat } from './types.js';
 export class GuardedHandle implements FileHandle {
   readonly direct: boolean;
   readonly readInto?: (at: number, into: Uint8Array, op: Op) => Awaitable<number>;
+  readonly fixed?: boolean;
   readonly #inner: FileHandle;
   readonly #check: (op: Op, writes: boolean) => void;
 
@@ -20,6 +21,7 @@ export class GuardedHandle implements FileHandle {
         return inner.readInto!(at, into, op);
       };
     }
+    if (inner.fixed !== undefined) this.fixed = inner.fixed;
   }
 
   stat(op: Op): Awaitable<Stat> {

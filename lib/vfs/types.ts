@@ -123,6 +123,11 @@ export interface FileHandle {
    * control files, streams). False: the page cache may hold them.
    */
   readonly direct: boolean;
+  /**
+   * True: what this descriptor shows no longer changes (a document's snapshot). Absent: it may, unless the
+   * node is `announced`. What wraps a handle passes it on.
+   */
+  readonly fixed?: boolean;
   /** The attributes of what this descriptor shows: for a document those of its snapshot. */
   stat(op: Op): Awaitable<Stat>;
   setattr(change: AttrChange, op: Op): Awaitable<Stat>;

@@ -53,9 +53,12 @@ export const wireExport = z.object({
 });
 
 export const wireCapabilities = z.object({
+  /** Content may come raw, in binary frames. */
   binary: z.boolean().optional(),
-  ordered_tags: z.boolean().optional(),
-  serves: z.boolean().optional(),
+  /** Frames are numbered (`n`), so that one that is lost, doubled or out of order is noticed. */
+  sequence: z.boolean().optional(),
+  /** Answers an `e_fs_inval` that has `sync` with `e_fs_synced`. */
+  sync: z.boolean().optional(),
 });
 
 export const wireEntry = wireAttributes.partial().extend({
@@ -280,7 +283,12 @@ export const FS_EVENTS = {
       node: wireNumber,
       what: z.enum(['attr', 'data', 'all']),
       tree: z.boolean().optional(),
+      sync: wireNumber.optional(),
     }),
+  },
+  e_fs_synced: {
+    about: 'from the client: nothing older than the `e_fs_inval` with this `sync` is shown any more',
+    payload: z.object({ sync: wireNumber }),
   },
   e_fs_inval_dir: {
     about: 'a directory has other entries; `name` says which one, where it is just one',

@@ -1,0 +1,187 @@
+import { FsError } from '../core/index.js';
+import {
+  FS_MESSAGES,
+  fsErrorFromFrame,
+  MAX_DATA_BYTES,
+  MAX_READ_BYTES,
+  type AcheronEnvelope,
+  type Envelope,
+  type FsMessageName,
+  type FsReply,
+  type FsRequest,
+} from '../protocol/index.js';
+import { CLOSE_PROTOCOL_ERROR, HIGH_WATER_BYTES } from '../transport/index.js';
+import { dataOf, type FramePort } from './frame-port.js';
+import type { Greeting } from './greeting.js';
+import { onAbort } from './on-abort.js';
+
+export interface FsAnswer<Name extends FsMessageName> {
+  readonly payload: FsReply<Name>;
+  /** Content that came with it. */
+  readonly data: Uint8Array | undefined;
+}
+
+/** What a request is about: a node or a handle, and whose it is on a relayed connection. */
+export interface RequestTarget {
+  readonly node?: number;
+  readonly h?: number;
+  readonly s?: string;
+}
+
+interface Pending {
+  readonly name: FsMessageName;
+  readonly resolve: (answer: FsAnswer<FsMessageName>) => void;
+  readonly reject: (error: FsError) => void;
+}
+
+/** Content above this waits for the transport to have room. */
+const BULK_BYTES = 64 * 1024;
+
+/**
+ * Asks the files of one connection. Requests go out in order and are answered in any. Each is sent at most
+ * once; when the connection is lost, those that have no answer fail with EHOSTDOWN at once, whether the
+ * peer has carried them out or not.
+ */
+export class FsClient {
+  readonly maxReadBytes: number;
+  readonly maxWriteBytes: number;
+  readonly #port: FramePort;
+  readonly #pending = new Map<number, Pending>();
+  readonly #onEvent: (frame: AcheronEnvelope) => void;
+  #nextTag = 2;
+
+  constructor(
+    greeting: Greeting,
+    listeners: { onEvent: (frame: AcheronEnvelope) => void; onClose: () => void },
+  ) {
+    this.#port = greeting.port;
+    this.#onEvent = listeners.onEvent;
+    const capabilities = (greeting.hello.capabilities ?? {}) as { [name: string]: unknown };
+    const limit = (name: string, most: number): number => {
+      const theirs = capabilities[name];
+      return typeof theirs === 'number' && theirs > 0 ? Math.min(theirs, most) : most;
+    };
+    this.maxReadBytes = limit('max_read_bytes', MAX_READ_BYTES);
+    this.maxWriteBytes = limit('max_write_bytes', MAX_DATA_BYTES);
+    const { transport } = this.#port;
+    transport.onClose(() => {
+      const lost = lostError();
+      for (const pending of this.#pending.values()) pending.reject(lost);
+      this.#pending.clear();
+      listeners.onClose();
+    });
+    this.#port.receive({
+      frame: (frame, data) => this.#frame(frame, data),
+      fault: (fault) => {
+        transport.close(CLOSE_PROTOCOL_ERROR, fault.message);
+        transport.destroy();
+      },
+    });
+    transport.resume();
+  }
+
+  get open(): boolean {
+    return this.#port.transport.open;
+  }
+
+  /**
+   * Sends one request and answers with its reply. An abort of `signal` asks the peer to cancel; the
+   * request is then still answered by the peer.
+   * @throws FsError what the peer answered; EHOSTDOWN when the connection is or gets lost; EPROTO when the
+   *   answer cannot be understood.
+   */
+  async request<Name extends FsMessageName>(
+    name: Name,
+    target: RequestTarget,
+    payload: FsRequest<Name>,
+    options: { readonly signal?: AbortSignal; readonly data?: Uint8Array } = {},
+  ): Promise<FsAnswer<Name>> {
+    const { signal, data } = options;
+    if (data !== undefined && data.byteLength > BULK_BYTES) {
+      const { transport } = this.#port;
+      while (transport.open && transport.bufferedBytes > HIGH_WATER_BYTES) await transport.drained();
+    }
+    if (signal?.aborted === true) throw FsError.from(signal.reason);
+    if (!this.open) throw lostError();
+    const tag = this.#nextTag++;
+    const answer = new Promise<FsAnswer<FsMessageName>>((resolve, reject) => {
+      this.#pending.set(tag, { name, resolve, reject });
+    });
+    this.#port.send(
+      {
+        channel: 'acheron',
+        type: `acheron.t_fs_${name}`,
+        tag,
+        ...target,
+        payload: payload as object as Record<string, unknown>,
+      },
+      data,
+    );
+    if (signal === undefined) return await answer;
+    const stopWatching = onAbort(signal, () => this.#cancel(tag, target.s));
+    try {
+      return await answer;
+    } finally {
+      stopWatching();
+    }
+  }
+
+  /** Sends what is not answered. */
+  notify(type: string, payload: Record<string, unknown>): void {
+    this.#port.send({ channel: 'acheron', type, payload });
+  }
+
+  close(): void {
+    this.#port.transport.close();
+  }
+
+  #cancel(oldtag: number, s: string | undefined): void {
+    if (!this.#pending.has(oldtag) || !this.open) return;
+    this.request('cancel', s === undefined ? {} : { s }, { oldtag }).catch(() => {
+      // The connection went: the request that was to be cancelled fails by itself.
+    });
+  }
+
+  #frame(frame: Envelope, data: Uint8Array | undefined): void {
+    if (frame.channel !== 'acheron') return;
+    const { tag } = frame;
+    if (frame.type.startsWith('acheron.e_')) {
+      this.#onEvent(frame);
+      return;
+    }
+    const pending = tag === undefined ? undefined : this.#pending.get(tag);
+    if (tag === undefined || pending === undefined) return;
+    this.#pending.delete(tag);
+    if (frame.type === 'acheron.err_fs' || frame.type === 'acheron.error') {
+      pending.reject(fsErrorFromFrame(frame));
+      return;
+    }
+    try {
+      pending.resolve(answerFromFrame(pending.name, frame, data));
+    } catch (thrown) {
+      pending.reject(
+        new FsError('EPROTO', `The peer's answer to t_fs_${pending.name} cannot be understood.`, {
+          cause: thrown,
+        }),
+      );
+    }
+  }
+}
+
+function answerFromFrame(
+  name: FsMessageName,
+  frame: AcheronEnvelope,
+  data: Uint8Array | undefined,
+): FsAnswer<FsMessageName> {
+  if (frame.type !== `acheron.r_fs_${name}`) throw new TypeError(`got ${frame.type}`);
+  return {
+    payload: FS_MESSAGES[name].reply.parse(frame.payload ?? {}),
+    data: dataOf(frame, data),
+  };
+}
+
+export function lostError(): FsError {
+  return new FsError('EHOSTDOWN', 'The far side is not connected.', {
+    hint: 'It is tried again by itself. What had begun there goes on; its outcome is found under jobs/.',
+  });
+}

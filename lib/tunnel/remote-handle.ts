@@ -1,0 +1,229 @@
+import { FsError } from '../core/index.js';
+import type { FsReply, FsRequest } from '../protocol/index.js';
+import {
+  ReadOnlyHandle,
+  type AttrChange,
+  type Awaitable,
+  type FileHandle,
+  type OpenFlags,
+  type Op,
+  type Stat,
+} from '../vfs/index.js';
+import { lostError, type FsAnswer } from './fs-client.js';
+import { ReadAhead, type Fetched } from './read-ahead.js';
+import type { RemoteFile } from './remote-node.js';
+import type { RequestOp } from './remote-view.js';
+import { statFromAttributes, wireFromChange } from './wire-stat.js';
+
+const EMPTY = new Uint8Array(0);
+/** First bytes that came with the open are good for this long. */
+const INLINE_MS = 1000;
+
+/**
+ * A descriptor over bytes that are here: a document's snapshot. When rights may have changed, or the peer
+ * was away, the far side is asked once whether this session may still read it.
+ */
+export class RemoteSnapshot extends ReadOnlyHandle {
+  override readonly direct: boolean;
+  readonly fixed = true;
+  readonly #file: RemoteFile;
+  readonly #bytes: Uint8Array;
+  readonly #stat: Stat;
+  #provenEpoch: number;
+
+  constructor(file: RemoteFile, bytes: Uint8Array, stat: Stat, direct: boolean) {
+    super();
+    this.#file = file;
+    this.#bytes = bytes;
+    this.#stat = stat;
+    this.direct = direct;
+    this.#provenEpoch = file.view.epoch;
+  }
+
+  stat(op: Op): Awaitable<Stat> {
+    const proof = this.#prove(op);
+    return proof === undefined ? this.#stat : proof.then(() => this.#stat);
+  }
+
+  read(at: number, size: number, op: Op): Awaitable<Uint8Array> {
+    const proof = this.#prove(op);
+    return proof === undefined
+      ? this.#bytes.subarray(at, at + size)
+      : proof.then(() => this.#bytes.subarray(at, at + size));
+  }
+
+  #prove(op: Op): Promise<void> | undefined {
+    const { view } = this.#file;
+    view.checkCacheUsable();
+    const { epoch } = view;
+    if (epoch === this.#provenEpoch) return undefined;
+    return this.#file.proveReadable(op).then(() => {
+      this.#provenEpoch = epoch;
+    });
+  }
+}
+
+/** A descriptor that is open at the far side. */
+export class RemoteHandle implements FileHandle {
+  readonly direct: boolean;
+  readonly fixed: boolean;
+  readonly #file: RemoteFile;
+  readonly #flags: OpenFlags;
+  #number: number;
+  #generation: number;
+  #stat: Stat | undefined;
+  #inline: (Fetched & { readonly untilMs: number }) | undefined;
+  #ahead: ReadAhead | undefined;
+  #dataVersion: number;
+  #released = false;
+
+  constructor(
+    file: RemoteFile,
+    flags: OpenFlags,
+    generation: number,
+    opened: FsReply<'open'>,
+    data: Uint8Array | undefined,
+  ) {
+    this.#file = file;
+    this.#flags = flags;
+    this.#number = opened.handle;
+    this.#generation = generation;
+    this.direct = opened.direct ?? true;
+    this.fixed = opened.fixed ?? false;
+    this.#dataVersion = file.dataVersion;
+    this.#stat = opened.attr === undefined ? undefined : statFromAttributes(opened.attr, file.ino);
+    if (data !== undefined)
+      this.#inline = { data, eof: opened.eof ?? false, untilMs: performance.now() + INLINE_MS };
+  }
+
+  async stat(op: Op): Promise<Stat> {
+    const { payload } = await this.#ask('getattr', {}, op);
+    return (this.#stat = statFromAttributes(payload, this.#file.ino));
+  }
+
+  async setattr(change: AttrChange, op: Op): Promise<Stat> {
+    this.#file.touched();
+    const { payload } = await this.#ask('setattr', wireFromChange(change), op);
+    this.#file.touched();
+    return (this.#stat = statFromAttributes(payload, this.#file.ino));
+  }
+
+  async read(at: number, size: number, op: Op): Promise<Uint8Array> {
+    if (size <= 0) return EMPTY;
+    const inline = this.#fromInline(at, size);
+    if (inline !== undefined) return inline;
+    if (this.direct && !this.fixed) return this.#readDirect(at, size, op);
+    if (this.#dataVersion !== this.#file.dataVersion) {
+      this.#dataVersion = this.#file.dataVersion;
+      this.#ahead?.reset();
+      this.#stat = undefined;
+    }
+    const { session } = op;
+    this.#ahead ??= new ReadAhead((from, count) => this.#fetch(from, count, { session }));
+    return this.#ahead.read(at, size, this.#stat?.size ?? 0);
+  }
+
+  async write(at: number, data: Uint8Array, op: Op): Promise<number> {
+    this.#inline = undefined;
+    this.#file.touched();
+    const most = this.#file.view.maxWriteBytes;
+    try {
+      for (let done = 0; done === 0 || done < data.byteLength;) {
+        const part = data.subarray(done, done + most);
+        const { payload } = await this.#ask('write', { offset: at + done }, op, part);
+        if (payload.count !== part.byteLength)
+          throw new FsError('EIO', 'The far side took only a part of what was written.');
+        done += part.byteLength;
+        if (data.byteLength === 0) break;
+      }
+    } finally {
+      this.#file.touched();
+    }
+    return data.byteLength;
+  }
+
+  async flush(op: Op): Promise<void> {
+    if (this.#isLostReader()) return;
+    if (!this.#flags.write) return;
+    await this.#ask('flush', {}, op);
+  }
+
+  async fsync(dataOnly: boolean, op: Op): Promise<void> {
+    if (this.#isLostReader()) return;
+    await this.#ask('fsync', { data_only: dataOnly }, op);
+  }
+
+  async allocate(mode: number, at: number, length: number, op: Op): Promise<void> {
+    this.#file.touched();
+    await this.#ask('allocate', { mode, offset: at, length }, op);
+  }
+
+  async release(): Promise<void> {
+    if (this.#released) return;
+    this.#released = true;
+    await this.#file.view.closeHandle(this.#number, this.#generation);
+  }
+
+  /** First bytes that came with the open, while they are as good as new. */
+  #fromInline(at: number, size: number): Uint8Array | undefined {
+    const inline = this.#inline;
+    if (inline === undefined) return undefined;
+    const { data, eof, untilMs } = inline;
+    const stale = performance.now() > untilMs || this.#dataVersion !== this.#file.dataVersion;
+    if (stale || at >= data.byteLength) {
+      this.#inline = undefined;
+      return undefined;
+    }
+    return at + size <= data.byteLength || eof ? data.subarray(at, at + size) : undefined;
+  }
+
+  /** Live content: asked for anew each time, in as few requests as the peer's limit allows. */
+  async #readDirect(at: number, size: number, op: Op): Promise<Uint8Array> {
+    const most = this.#file.view.maxReadBytes;
+    const first = await this.#fetch(at, Math.min(size, most), op);
+    if (first.eof || first.data.byteLength === size) return first.data;
+    const parts = [first.data];
+    let have = first.data.byteLength;
+    while (have < size) {
+      const { data, eof } = await this.#fetch(at + have, Math.min(size - have, most), op);
+      parts.push(data);
+      have += data.byteLength;
+      if (eof || data.byteLength === 0) break;
+    }
+    return Buffer.concat(parts, have);
+  }
+
+  async #fetch(at: number, count: number, op: RequestOp): Promise<Fetched> {
+    const { payload, data } = await this.#ask('read', { offset: at, count }, op);
+    return { data: data ?? EMPTY, eof: payload.eof };
+  }
+
+  async #ask<Name extends 'read' | 'write' | 'getattr' | 'setattr' | 'flush' | 'fsync' | 'allocate'>(
+    name: Name,
+    payload: FsRequest<Name>,
+    op: RequestOp,
+    data?: Uint8Array,
+  ): Promise<FsAnswer<Name>> {
+    const { view } = this.#file;
+    if (this.#generation !== view.generation) await this.#reopen(op);
+    return view.request(name, { h: this.#number }, payload, op, data);
+  }
+
+  /** After the connection was lost, a descriptor that only reads is opened again; any other is gone. */
+  async #reopen(op: RequestOp): Promise<void> {
+    const { view } = this.#file;
+    if (!view.connected) throw lostError();
+    if (this.#flags.write)
+      throw new FsError('EHOSTDOWN', 'The connection was lost while this file was open for writing.', {
+        hint: 'Open it again. What was written may have been carried out: see jobs/.',
+      });
+    const again = await this.#file.openRemote({ ...this.#flags, truncate: false, exclusive: false }, op, 0);
+    this.#number = again.payload.handle;
+    this.#generation = again.generation;
+    this.#ahead?.reset();
+  }
+
+  #isLostReader(): boolean {
+    return !this.#flags.write && this.#generation !== this.#file.view.generation;
+  }
+}

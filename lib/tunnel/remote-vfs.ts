@@ -1,0 +1,184 @@
+import { createHash } from 'node:crypto';
+import { canonicalJson, Emitter, silentLog, systemClock, type Clock, type Log } from '../core/index.js';
+import type { Session } from '../policy/index.js';
+import { payloadOf, FS_EVENTS, ProtocolFault, type AcheronEnvelope } from '../protocol/index.js';
+import { newIno, type Change, type DirNode, type Vfs } from '../vfs/index.js';
+import { ContentCache } from './content-cache.js';
+import { FsClient, lostError } from './fs-client.js';
+import type { Greeting } from './greeting.js';
+import { RelayRoot } from './relay-root.js';
+import { RemoteView, type ViewHost } from './remote-view.js';
+import { wireFromSession } from './wire-session.js';
+
+export interface RemoteVfsOptions {
+  /**
+   * True: we are a control plane and speak for many sessions; each request carries the one of its `Op`,
+   * and what is kept is kept for each apart. False: the connection is one session, whatever an `Op` says.
+   */
+  readonly relayed?: boolean;
+  /** How long attributes of `shared` files are taken for true. Default 1000. */
+  readonly sharedMs?: number;
+  /** How long what is kept may be shown while the far side is away. Default 10 minutes. */
+  readonly offlineMs?: number;
+  /** How much content of documents is kept. Default 32 MiB. */
+  readonly maxCachedBytes?: number;
+  readonly clock?: Clock;
+  readonly log?: Log;
+}
+
+export type RemoteState = 'attached' | 'detached';
+
+/**
+ * The tree at the far side of a connection. Connections come and go (`attach`); nodes live on and are found
+ * again by their path. While there is none, what is kept of documents and listings can be read for a
+ * while, and everything else fails with EHOSTDOWN at once. No request is ever sent twice.
+ */
+export class RemoteVfs implements Vfs, ViewHost {
+  readonly root: DirNode;
+  readonly changes = new Emitter<Change>();
+  /** Tells of each attach and each loss. */
+  readonly states = new Emitter<RemoteState>();
+  readonly relayed: boolean;
+  readonly sharedMs: number;
+  readonly contents: ContentCache;
+  generation = 0;
+  readonly #offlineMs: number;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #rootIno = newIno();
+  readonly #views = new Map<string, RemoteView>();
+  /** The sessions as the far side knows them. */
+  readonly #told = new Map<string, { session: Session; text: string }>();
+  #nodeProjects: readonly string[] | undefined;
+  #client: FsClient | undefined;
+  #instance: string | undefined;
+  #inoSalt = 0n;
+  #detachedMs = -Infinity;
+  #closed = false;
+
+  constructor(options: RemoteVfsOptions = {}) {
+    this.relayed = options.relayed ?? false;
+    this.sharedMs = options.sharedMs ?? 1000;
+    this.#offlineMs = options.offlineMs ?? 600_000;
+    this.contents = new ContentCache(options.maxCachedBytes ?? 32 * 1024 * 1024);
+    this.#clock = options.clock ?? systemClock;
+    this.#log = options.log ?? silentLog;
+    this.root = this.relayed
+      ? new RelayRoot(this.#rootIno, (op) => this.#viewOf(op.session.id).root)
+      : this.#viewOf('').root;
+  }
+
+  get client(): FsClient | undefined {
+    return this.#client?.open === true ? this.#client : undefined;
+  }
+
+  get state(): RemoteState {
+    return this.client === undefined ? 'detached' : 'attached';
+  }
+
+  /** Uses a connection from now on; one that was used before is closed. */
+  attach(greeting: Greeting): void {
+    const before = this.#client;
+    if (greeting.instance === undefined || greeting.instance !== this.#instance) {
+      this.#instance = greeting.instance;
+      this.#inoSalt = saltFrom(greeting.instance ?? `${this.generation}`);
+    }
+    this.generation++;
+    this.#told.clear();
+    const client: FsClient = new FsClient(greeting, {
+      onEvent: (frame) => this.#event(client, frame),
+      onClose: () => this.#lost(client),
+    });
+    this.#client = client;
+    before?.close();
+    if (this.#closed) client.close();
+    for (const view of this.#views.values()) view.reconnected();
+    if (this.#nodeProjects !== undefined) this.setNodeProjects(this.#nodeProjects);
+    this.states.emit('attached');
+    this.changes.emit({ what: 'all' });
+  }
+
+  /** Relayed: the session is as `session` says from now on, for what it has open too. */
+  setSession(session: Session): void {
+    const { client } = this;
+    if (client !== undefined && this.#told.has(session.id)) this.tellSession(client, session);
+  }
+
+  /** Relayed: the session is over; what it has open at the far side is closed. */
+  endSession(id: string): void {
+    this.#views.delete(id);
+    if (this.#told.delete(id)) this.client?.notify('acheron.e_session_end', { id });
+  }
+
+  /** Relayed: tells the node which projects name it. */
+  setNodeProjects(projects: readonly string[]): void {
+    this.#nodeProjects = projects;
+    this.client?.notify('acheron.e_node_facts', { node_projects: [...projects] });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#client?.close();
+  }
+
+  checkCacheUsable(): void {
+    if (this.client === undefined && this.#clock.now() - this.#detachedMs > this.#offlineMs)
+      throw lostError();
+  }
+
+  /** The far side's numbers moved to a place of their own, so that those of two peers do not meet. */
+  inoFrom(wire: string | undefined): bigint {
+    return wire === undefined ? newIno() : BigInt.asUintN(64, BigInt(wire) ^ this.#inoSalt);
+  }
+
+  tellSession(client: FsClient, session: Session): void {
+    const told = this.#told.get(session.id);
+    if (told?.session === session) return;
+    const wire = wireFromSession(session);
+    const text = canonicalJson(wire);
+    this.#told.set(session.id, { session, text });
+    if (told?.text === text) return;
+    client.notify('acheron.e_session', { session: wire });
+    if (told !== undefined) this.#views.get(session.id)?.dropAll();
+  }
+
+  #viewOf(id: string): RemoteView {
+    let view = this.#views.get(id);
+    if (view === undefined) {
+      view = new RemoteView(this, this.relayed ? id : undefined, this.#rootIno);
+      this.#views.set(id, view);
+    }
+    return view;
+  }
+
+  #event(client: FsClient, frame: AcheronEnvelope): void {
+    if (frame.type !== 'acheron.e_fs_inval' && frame.type !== 'acheron.e_fs_inval_dir') return;
+    try {
+      const views = frame.s === undefined ? [...this.#views.values()] : [this.#views.get(frame.s)];
+      let change: Change | undefined;
+      for (const view of views) change = view?.event(frame) ?? change;
+      if (change !== undefined) this.changes.emit(change);
+      if (frame.type !== 'acheron.e_fs_inval') return;
+      const { sync } = payloadOf(frame, FS_EVENTS.e_fs_inval.payload);
+      if (sync !== undefined) client.notify('acheron.e_fs_synced', { sync });
+    } catch (thrown) {
+      if (!(thrown instanceof ProtocolFault)) throw thrown;
+      this.#log.warn('The far side pushed what cannot be understood.', { type: frame.type });
+      for (const view of this.#views.values()) view.dropAll();
+    }
+  }
+
+  #lost(client: FsClient): void {
+    if (this.#client !== client) return;
+    this.#client = undefined;
+    this.#detachedMs = this.#clock.now();
+    this.states.emit('detached');
+    this.changes.emit({ what: 'all' });
+  }
+}
+
+/** Bit 61 is set, so that no number comes near those that this process gives out itself. */
+function saltFrom(instance: string): bigint {
+  const hash = createHash('sha256').update(instance).digest().readBigUInt64BE(0);
+  return BigInt.asUintN(61, hash) | (1n << 61n);
+}

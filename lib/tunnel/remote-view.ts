@@ -1,0 +1,187 @@
+import { FsError } from '../core/index.js';
+import type { Session } from '../policy/index.js';
+import {
+  FS_EVENTS,
+  MAX_DATA_BYTES,
+  MAX_READ_BYTES,
+  payloadOf,
+  ROOT_NODE,
+  type AcheronEnvelope,
+  type FsMessageName,
+  type FsRequest,
+} from '../protocol/index.js';
+import type { Change } from '../vfs/index.js';
+import type { ContentCache } from './content-cache.js';
+import { lostError, type FsAnswer, type FsClient, type RequestTarget } from './fs-client.js';
+import { RemoteDir, type RemoteNode } from './remote-node.js';
+
+/** On whose behalf a request is made; without a signal it cannot be cancelled. */
+export interface RequestOp {
+  readonly session: Session;
+  readonly signal?: AbortSignal;
+}
+
+/** What a view needs of the `RemoteVfs` that it belongs to. */
+export interface ViewHost {
+  readonly client: FsClient | undefined;
+  readonly generation: number;
+  readonly contents: ContentCache;
+  /** How long attributes of `shared` files are taken for true. */
+  readonly sharedMs: number;
+  /** @throws FsError EHOSTDOWN where the far side has been away for too long to show anything of it. */
+  checkCacheUsable(): void;
+  /** Our inode number for the far side's. */
+  inoFrom(wire: string | undefined): bigint;
+  /** Makes sure that the far side knows `session` as it is now. */
+  tellSession(client: FsClient, session: Session): void;
+  readonly relayed: boolean;
+}
+
+/** Above this many nodes, what is known of names is dropped, so that unused nodes can go. */
+const MAX_NODES = 100_000;
+
+/**
+ * The far side's tree as one session sees it, with what is kept of it. Nothing of it is shown to another
+ * session.
+ */
+export class RemoteView {
+  readonly host: ViewHost;
+  readonly sessionId: string | undefined;
+  readonly root: RemoteDir;
+  /** Rises when nothing that is kept is sure any longer; what is older is asked for again. */
+  epoch = 0;
+  /** Counts the invalidations; an answer to a request that was sent before one is not kept. */
+  sequence = 0;
+  /** The last invalidation of a node that we did not know (yet). */
+  #unknownSequence = 0;
+  readonly #known = new Map<number, { readonly ino: bigint; node: WeakRef<RemoteNode> | undefined }>();
+  readonly #collected: FinalizationRegistry<{ number: number; generation: number }>;
+  #forgotten: number[] = [];
+
+  constructor(host: ViewHost, sessionId: string | undefined, rootIno: bigint) {
+    this.host = host;
+    this.sessionId = sessionId;
+    this.root = new RemoteDir(this, undefined, '', rootIno, 'announced');
+    this.#collected = new FinalizationRegistry(({ number, generation }) => this.#forget(number, generation));
+  }
+
+  get connected(): boolean {
+    return this.host.client !== undefined;
+  }
+  get generation(): number {
+    return this.host.generation;
+  }
+  get maxReadBytes(): number {
+    return this.host.client?.maxReadBytes ?? MAX_READ_BYTES;
+  }
+  get maxWriteBytes(): number {
+    return this.host.client?.maxWriteBytes ?? MAX_DATA_BYTES;
+  }
+
+  checkCacheUsable(): void {
+    this.host.checkCacheUsable();
+  }
+
+  /** @throws FsError as `FsClient.request`, and EHOSTDOWN at once where there is no connection. */
+  request<Name extends FsMessageName>(
+    name: Name,
+    target: RequestTarget,
+    payload: FsRequest<Name>,
+    op: RequestOp,
+    data?: Uint8Array,
+  ): Promise<FsAnswer<Name>> {
+    const { client } = this.host;
+    if (client === undefined) return Promise.reject(lostError());
+    let whose = target;
+    if (this.host.relayed) {
+      if (op.session.id !== this.sessionId)
+        return Promise.reject(new FsError('ESTALE', 'This node was looked up by another session.'));
+      this.host.tellSession(client, op.session);
+      whose = { ...target, s: op.session.id };
+    }
+    const { signal } = op;
+    return client.request(name, whose, payload, {
+      ...(signal === undefined ? {} : { signal }),
+      ...(data === undefined ? {} : { data }),
+    });
+  }
+
+  /** Gives a handle back. What that reports, nobody can hear any longer; a lost connection has closed it. */
+  async closeHandle(h: number, generation: number): Promise<void> {
+    const { client } = this.host;
+    if (client === undefined || generation !== this.generation) return;
+    const target = this.sessionId === undefined ? { h } : { h, s: this.sessionId };
+    await client.request('close', target, {}).catch(() => undefined);
+  }
+
+  /** Remembers under which number the far side speaks of a node. */
+  register(number: number, ino: bigint, node: RemoteNode | undefined): void {
+    this.#known.set(number, { ino, node: node === undefined ? undefined : new WeakRef(node) });
+    if (node === undefined) return;
+    this.#collected.register(node, { number, generation: this.generation });
+    if (this.#known.size > MAX_NODES) {
+      this.epoch++;
+      this.root.dropChildren();
+      this.host.contents.clear();
+    }
+  }
+
+  /** True if nothing about `nodes` was invalidated since `sequence`. */
+  isFresh(sequence: number, ...nodes: readonly (RemoteNode | undefined)[]): boolean {
+    if (this.#unknownSequence > sequence) return false;
+    return nodes.every((node) => node === undefined || node.invalidSequence <= sequence);
+  }
+
+  /** Nothing that is kept is sure any longer. */
+  dropAll(): void {
+    this.epoch++;
+    this.#unknownSequence = ++this.sequence;
+  }
+
+  /** The connection is another one: its numbers mean nothing any more. */
+  reconnected(): void {
+    this.#known.clear();
+    this.#forgotten = [];
+    this.dropAll();
+  }
+
+  /** Takes what the far side pushed; answers what that means for those who keep copies of ours. */
+  event(frame: AcheronEnvelope): Change | undefined {
+    if (frame.type === 'acheron.e_fs_inval_dir') {
+      const { dir, name } = payloadOf(frame, FS_EVENTS.e_fs_inval_dir.payload);
+      return this.#invalidate(dir, 'data', name);
+    }
+    const { node, what, tree } = payloadOf(frame, FS_EVENTS.e_fs_inval.payload);
+    if (tree === true || (node === ROOT_NODE && what === 'all')) {
+      this.dropAll();
+      return { what: 'all' };
+    }
+    return this.#invalidate(node, what === 'attr' ? 'attr' : 'data', undefined);
+  }
+
+  #invalidate(number: number, what: 'attr' | 'data', name: string | undefined): Change | undefined {
+    const sequence = ++this.sequence;
+    const known = this.#known.get(number);
+    const node = number === ROOT_NODE ? this.root : known?.node?.deref();
+    if (known === undefined && node === undefined) {
+      this.#unknownSequence = sequence;
+      return undefined;
+    }
+    node?.invalidate(sequence, what, name);
+    const ino = node?.ino ?? known!.ino;
+    return name === undefined ? { what, ino } : { what: 'entry', ino, name };
+  }
+
+  /** Nodes that nobody holds any longer are given back, many at a time. */
+  #forget(number: number, generation: number): void {
+    if (generation !== this.generation || this.#known.get(number)?.node?.deref() !== undefined) return;
+    this.#known.delete(number);
+    this.#forgotten.push(number);
+    if (this.#forgotten.length < 256) return;
+    const nodes = this.#forgotten;
+    this.#forgotten = [];
+    const target = this.sessionId === undefined ? {} : { s: this.sessionId };
+    // A connection that is lost meanwhile has forgotten them all.
+    this.host.client?.request('forget', target, { nodes }).catch(() => undefined);
+  }
+}

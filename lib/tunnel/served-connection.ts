@@ -1,0 +1,330 @@
+import { FsError, silentLog, type Log, type Unsubscribe } from '../core/index.js';
+import type { Role, Session } from '../policy/index.js';
+import {
+  errorFrameFrom,
+  errorFrameFromFault,
+  FS_EVENTS,
+  FS_MESSAGES,
+  fsMessageOfType,
+  LAYOUT,
+  payloadOf,
+  ProtocolFault,
+  requestReferenceOf,
+  TUNNEL_EVENTS,
+  type AcheronEnvelope,
+  type Envelope,
+  type FsMessageName,
+  type FsReply,
+} from '../protocol/index.js';
+import { CLOSE_POLICY, CLOSE_PROTOCOL_ERROR, type Transport } from '../transport/index.js';
+import type { Awaitable, Op, Vfs } from '../vfs/index.js';
+import { exportsOfTree, type ExportEntry } from './exports-of-tree.js';
+import { dataOf, type FramePort } from './frame-port.js';
+import { FS_HANDLERS, type ServedReply, type ServedRequest } from './fs-handlers.js';
+import { answerVersion, greet, type Greeting, type GreetingOptions } from './greeting.js';
+import { InvalidationPusher } from './invalidation-pusher.js';
+import { NodeNumbers } from './node-table.js';
+import { ReadGate } from './read-gate.js';
+import { ServedOp } from './served-op.js';
+import { MAX_RUNNING, MAX_WRITING_BYTES, ServedView } from './served-view.js';
+import { sessionFromWire } from './wire-session.js';
+
+/** Whose requests come over the connection. */
+export type SessionSource =
+  /** The connection is one session; asked anew for each request. */
+  | { readonly sessionOf: () => Session }
+  /** The peer is a control plane: each request names its session, which the peer has pushed. */
+  | {
+      readonly relayed: {
+        /** What a session may be at most (`--max-remote-role`). */
+        readonly maxRole: Role;
+        readonly onNodeFacts?: (facts: { readonly nodeProjects: readonly string[] }) => void;
+      };
+    };
+
+export type ServeOptions = SessionSource & {
+  /** What `t_fs_exports` lists; by default what the public layout of the tree shows. */
+  readonly exportsOf?: (op: Op) => Awaitable<readonly ExportEntry[]>;
+  readonly log?: Log;
+};
+
+/** A peer that sends this many unreadable frames in a row is cut. */
+const MAX_FAULTS = 64;
+const MAX_SESSIONS = 20_000;
+const SYNC_TIMEOUT_MS = 5000;
+
+/** Serves `vfs` to a peer that has been greeted. */
+export function serveVfs(vfs: Vfs, greeting: Greeting, options: ServeOptions): ServedConnection {
+  return new ServedConnection(vfs, greeting, options);
+}
+
+/** Greets whoever is at the far end of `transport`, then serves `vfs` to it. @throws FsError as `greet`. */
+export async function greetAndServe(
+  vfs: Vfs,
+  transport: Transport,
+  options: ServeOptions & GreetingOptions,
+): Promise<ServedConnection> {
+  return serveVfs(vfs, await greet(transport, options), options);
+}
+
+/** One peer that uses a `Vfs` over a transport. */
+export class ServedConnection {
+  /** Answers when the peer is gone and everything that it held was given back. Never rejects. */
+  readonly closed: Promise<void>;
+  readonly #vfs: Vfs;
+  readonly #port: FramePort;
+  readonly #options: ServeOptions;
+  readonly #log: Log;
+  readonly #numbers = new NodeNumbers();
+  readonly #views = new Map<string, ServedView>();
+  readonly #pusher: InvalidationPusher;
+  readonly #syncs = new Map<number, () => void>();
+  #unsubscribe: Unsubscribe;
+  #msize: number;
+  #nextHandle = 1;
+  #nextSync = 1;
+  #faults = 0;
+
+  constructor(vfs: Vfs, greeting: Greeting, options: ServeOptions) {
+    this.#vfs = vfs;
+    this.#port = greeting.port;
+    this.#msize = greeting.msize;
+    this.#options = options;
+    this.#log = options.log ?? silentLog;
+    if ('sessionOf' in options) this.#addView(undefined, options.sessionOf);
+    this.#pusher = new InvalidationPusher(this.#port, () => this.#views.values());
+    this.#unsubscribe = vfs.changes.on((change) => this.#pusher.push(change));
+    const { transport } = this.#port;
+    this.closed = new Promise((resolve) => {
+      transport.onClose(() => {
+        void this.#ended().then(resolve);
+      });
+    });
+    this.#port.receive({
+      frame: (frame, data) => this.#frame(frame, data),
+      fault: (fault) => this.#fault(fault),
+    });
+    transport.resume();
+  }
+
+  /**
+   * The session's rights changed: what the peer keeps is no longer sure. Answers once the peer has
+   * confirmed that it shows nothing older, or is gone; a peer that does not confirm in time is cut.
+   */
+  async sessionChanged(): Promise<void> {
+    const { transport, agreement } = this.#port;
+    if (!transport.open) return;
+    if (!agreement.sync) {
+      this.#pusher.everything();
+      return;
+    }
+    const sync = this.#nextSync++;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(() => transport.destroy(), SYNC_TIMEOUT_MS);
+      this.#syncs.set(sync, () => {
+        clearTimeout(timer);
+        this.#syncs.delete(sync);
+        resolve();
+      });
+      this.#pusher.everything(sync);
+    });
+  }
+
+  close(reason = 'closed'): void {
+    this.#port.transport.close(CLOSE_POLICY, reason);
+  }
+
+  #addView(id: string | undefined, sessionOf: () => Session): void {
+    const gate = new ReadGate(this.#port.transport);
+    this.#views.set(id ?? '', new ServedView(id, sessionOf, this.#vfs.root, this.#numbers, gate));
+  }
+
+  async #ended(): Promise<void> {
+    this.#unsubscribe();
+    for (const done of [...this.#syncs.values()]) done();
+    const views = [...this.#views.values()];
+    this.#views.clear();
+    await Promise.all(views.map((view) => view.abandon()));
+  }
+
+  #fault(fault: ProtocolFault): void {
+    this.#port.send(errorFrameFromFault(fault, 'acheron'));
+    if (++this.#faults < MAX_FAULTS) return;
+    this.#log.warn('A peer that sends nothing readable was cut.', { code: fault.code });
+    this.#port.transport.close(CLOSE_PROTOCOL_ERROR, 'too many faults');
+  }
+
+  #frame(frame: Envelope, data: Uint8Array | undefined): void {
+    try {
+      if (frame.channel === 'acheron' && this.#acheron(frame, data)) {
+        this.#faults = 0;
+        return;
+      }
+      throw new ProtocolFault('unsupported_type', `${frame.type} is not served here.`);
+    } catch (thrown) {
+      this.#fault(ProtocolFault.from(thrown).about(requestReferenceOf(frame)));
+    }
+  }
+
+  /** False for a type that is not served. */
+  #acheron(frame: AcheronEnvelope, data: Uint8Array | undefined): boolean {
+    const name = fsMessageOfType(frame.type);
+    if (name !== undefined && name !== 'hello') {
+      this.#request(name, frame, data);
+      return true;
+    }
+    switch (frame.type) {
+      case 'acheron.t_fs_hello':
+        throw new ProtocolFault('invalid_envelope', 'Hello has been said.');
+      case 'acheron.t_version':
+        this.#msize = answerVersion(this.#port, frame);
+        return true;
+      case 'acheron.t_attach':
+        void this.#attach(frame);
+        return true;
+      case 'acheron.e_fs_synced':
+        this.#syncs.get(payloadOf(frame, FS_EVENTS.e_fs_synced.payload).sync)?.();
+        return true;
+      default:
+        return 'relayed' in this.#options && this.#fromControlPlane(frame, this.#options.relayed);
+    }
+  }
+
+  #fromControlPlane(
+    frame: AcheronEnvelope,
+    {
+      maxRole,
+      onNodeFacts,
+    }: { readonly maxRole: Role; onNodeFacts?: (facts: { nodeProjects: string[] }) => void },
+  ): boolean {
+    switch (frame.type) {
+      case 'acheron.e_session': {
+        const { session: wire } = payloadOf(frame, TUNNEL_EVENTS.e_session.payload);
+        const session = sessionFromWire(wire, maxRole);
+        const known = this.#views.get(session.id);
+        if (known !== undefined) known.sessionOf = () => session;
+        else if (this.#views.size < MAX_SESSIONS) this.#addView(session.id, () => session);
+        return true;
+      }
+      case 'acheron.e_session_end': {
+        const { id } = payloadOf(frame, TUNNEL_EVENTS.e_session_end.payload);
+        const ended = this.#views.get(id);
+        this.#views.delete(id);
+        void ended?.abandon();
+        return true;
+      }
+      case 'acheron.e_node_facts':
+        onNodeFacts?.({
+          nodeProjects: payloadOf(frame, TUNNEL_EVENTS.e_node_facts.payload).node_projects,
+        });
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  async #attach(frame: AcheronEnvelope): Promise<void> {
+    const { tag } = frame;
+    try {
+      const op = new ServedOp(this.#viewOf(frame).sessionOf());
+      const roots = (await this.#vfs.root.list(op)).map((entry) => `/${entry.name}`);
+      this.#port.send({
+        channel: 'acheron',
+        type: 'acheron.r_attach',
+        ...(tag === undefined ? {} : { tag }),
+        ok: true,
+        payload: { layout: LAYOUT, roots },
+      });
+    } catch (thrown) {
+      this.#port.send(errorFrameFrom(thrown, requestReferenceOf(frame)));
+    }
+  }
+
+  /** @throws FsError EACCES where a request names no session that the control plane has told us of. */
+  #viewOf(frame: AcheronEnvelope): ServedView {
+    const found = this.#views.get('relayed' in this.#options ? (frame.s ?? '') : '');
+    if (found === undefined) throw new FsError('EACCES', 'The request names no session that is known here.');
+    return found;
+  }
+
+  #request(
+    name: Exclude<FsMessageName, 'hello'>,
+    frame: AcheronEnvelope,
+    data: Uint8Array | undefined,
+  ): void {
+    const { tag } = frame;
+    if (tag === undefined) throw new ProtocolFault('missing_field', 'The request has no tag.');
+    try {
+      const view = this.#viewOf(frame);
+      if (view.running.has(tag)) {
+        this.#port.send(
+          errorFrameFrom(new ProtocolFault('conflict', `The tag ${tag} is in use.`), { channel: 'acheron' }),
+        );
+        return;
+      }
+      const payload = payloadOf(frame, FS_MESSAGES[name].request);
+      const content = name === 'write' ? dataOf(frame, data) : undefined;
+      const bytes = content?.byteLength ?? 0;
+      if (view.running.size >= MAX_RUNNING || (bytes > 0 && view.writingBytes + bytes > MAX_WRITING_BYTES))
+        throw new FsError('EBUSY', 'Too many requests of this session are running.', {
+          hint: 'Wait for some of them to end.',
+        });
+      const op = new ServedOp(view.sessionOf());
+      view.running.set(tag, op);
+      view.writingBytes += bytes;
+      void this.#run(name, { view, frame, payload, data: content, op }).finally(() => {
+        view.running.delete(tag);
+        view.writingBytes -= bytes;
+      });
+    } catch (thrown) {
+      this.#port.send(errorFrameFrom(thrown, requestReferenceOf(frame)));
+    }
+  }
+
+  async #run(
+    name: Exclude<FsMessageName, 'hello'>,
+    request: Pick<ServedRequest<FsMessageName>, 'view' | 'frame' | 'payload' | 'data' | 'op'>,
+  ): Promise<void> {
+    const { frame, view } = request;
+    const { gate } = view;
+    let reading = 0;
+    try {
+      if (name === 'read' || name === 'open') {
+        reading = name === 'open' ? 4096 : costOfRead(view, frame);
+        const room = gate.enter(reading);
+        if (room !== undefined) await room;
+      }
+      const handler = FS_HANDLERS[name] as (
+        request: ServedRequest<FsMessageName>,
+      ) => Awaitable<ServedReply<FsReply<FsMessageName>>>;
+      const { payload, data } = await handler({
+        ...request,
+        limits: this.#limits(),
+        newHandle: () => this.#nextHandle++,
+        exports: (op) => (this.#options.exportsOf ?? ((it) => exportsOfTree(this.#vfs.root, it)))(op),
+      });
+      this.#port.send(
+        { channel: 'acheron', type: `acheron.r_fs_${name}`, tag: frame.tag!, ok: true, payload },
+        data,
+      );
+    } catch (thrown) {
+      if (!FsError.is(thrown) && !(thrown instanceof ProtocolFault))
+        this.#log.error('A file request failed unexpectedly.', { request: name, error: String(thrown) });
+      this.#port.send(errorFrameFrom(thrown, requestReferenceOf(frame)));
+    } finally {
+      if (reading > 0) gate.leave(reading);
+    }
+  }
+
+  #limits(): { dataBytes: number; replyBytes: number } {
+    const room = this.#msize - 1024;
+    return { replyBytes: room, dataBytes: this.#port.agreement.binary ? room : Math.floor(room / 4) * 3 };
+  }
+}
+
+/** What a read may hold in memory; a descriptor that may wait for its reply holds next to nothing. */
+function costOfRead(view: ServedView, frame: AcheronEnvelope): number {
+  const handle = frame.h === undefined ? undefined : view.handles.get(frame.h);
+  const count = frame.payload?.['count'];
+  return handle?.handle.direct === true || typeof count !== 'number' ? 4096 : Math.min(count, 1024 * 1024);
+}

@@ -1,0 +1,63 @@
+import { FsError } from '../core/index.js';
+import type { Session } from '../policy/index.js';
+import type { DirEntry, DirNode } from '../vfs/index.js';
+import { NodeTable, type NodeNumbers } from './node-table.js';
+import type { ReadGate } from './read-gate.js';
+import type { ServedHandle } from './served-handle.js';
+import type { ServedOp } from './served-op.js';
+
+/** How many descriptors one session may hold open on one connection. */
+export const MAX_HANDLES = 8192;
+/** How many of its requests may run at once. */
+export const MAX_RUNNING = 2048;
+/** How many bytes of content its running writes may hold. */
+export const MAX_WRITING_BYTES = 64 * 1024 * 1024;
+
+/** One session's side of a connection: what it has looked up, opened and asked for. Nothing of it meets another's. */
+export class ServedView {
+  /** The session's id on the wire; undefined where the connection is one session. */
+  readonly id: string | undefined;
+  readonly nodes: NodeTable;
+  readonly handles = new Map<number, ServedHandle>();
+  readonly running = new Map<number, ServedOp>();
+  /** Listings that are being read page by page, by node number; the oldest is dropped. */
+  readonly listings = new Map<number, readonly DirEntry[]>();
+  /** The session as of now. */
+  sessionOf: () => Session;
+  readonly gate: ReadGate;
+  writingBytes = 0;
+
+  constructor(
+    id: string | undefined,
+    sessionOf: () => Session,
+    root: DirNode,
+    numbers: NodeNumbers,
+    gate: ReadGate,
+  ) {
+    this.id = id;
+    this.sessionOf = sessionOf;
+    this.gate = gate;
+    this.nodes = new NodeTable(root, numbers);
+  }
+
+  /** @throws FsError EBADF for a handle that is not open. */
+  handle(number: number): ServedHandle {
+    const handle = this.handles.get(number);
+    if (handle === undefined) throw new FsError('EBADF', `Handle ${number} is not open.`);
+    return handle;
+  }
+
+  keepListing(number: number, entries: readonly DirEntry[]): void {
+    this.listings.delete(number);
+    this.listings.set(number, entries);
+    if (this.listings.size > 16) this.listings.delete(this.listings.keys().next().value!);
+  }
+
+  /** Gives back everything. What runs goes on to its end. */
+  async abandon(): Promise<void> {
+    const handles = [...this.handles.values()];
+    this.handles.clear();
+    this.listings.clear();
+    await Promise.allSettled(handles.map((handle) => handle.abandon()));
+  }
+}

@@ -1,0 +1,42 @@
+import type { JsonValue } from '../core/index.js';
+import type { Role, Session } from '../policy/index.js';
+import type { WireSession } from '../protocol/index.js';
+
+export function wireFromSession(session: Session): WireSession {
+  const { id, role, agentId, project, revoked } = session;
+  return {
+    id,
+    role,
+    agent_id: agentId,
+    project:
+      project === null
+        ? null
+        : {
+            id: project.id,
+            verified: project.verified,
+            has_token: project.hasToken,
+            access_policy: project.accessPolicy as never,
+          },
+    revoked,
+  };
+}
+
+/** The session, with no more than `maxRole`. */
+export function sessionFromWire(wire: WireSession, maxRole: Role): Session {
+  const { project } = wire;
+  return {
+    id: wire.id,
+    role: maxRole === 'user' ? 'user' : wire.role,
+    agentId: wire.agent_id,
+    project:
+      project === null
+        ? null
+        : {
+            id: project.id,
+            verified: project.verified,
+            hasToken: project.has_token,
+            accessPolicy: project.access_policy as JsonValue | undefined,
+          },
+    revoked: wire.revoked,
+  };
+}
