@@ -2,6 +2,7 @@
  * The live set of a node's services: reads and watches manifests, settles who owns which name, and tells
  * what was added, updated and removed. Knows definitions alone; running a service is others' work.
  */
+export { checkManifests, type CheckedManifest } from './check-manifests.js';
 export { findDriverFiles, findProgram, type DriverFile, type DriverFiles } from './driver-files.js';
 export { isManifestName } from './list-manifests.js';
 export { reconcile, type ReconcileAction } from './reconcile.js';
