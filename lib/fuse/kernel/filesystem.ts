@@ -1,0 +1,138 @@
+import type { Call } from './call.js';
+import type { DirentList } from './dirents.js';
+import type { Errno } from './errno.js';
+import type { Agreement } from './negotiate.js';
+
+/** Now or later; a refusal may be returned or thrown. What answers at once costs no promise. */
+export type Answer<T> = T | Errno | Promise<T | Errno>;
+
+/** What `stat` shows; `struct fuse_attr`. Times are nanoseconds since the epoch. */
+export interface Attr {
+  readonly ino: bigint;
+  readonly size: number;
+  /** 512-byte blocks. */
+  readonly blocks: number;
+  readonly atimeNs: bigint;
+  readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
+  /** With the type (S_IFDIR 0o040000, S_IFREG 0o100000, S_IFLNK 0o120000). */
+  readonly mode: number;
+  readonly nlink: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Attributes, and how long the kernel may keep them. */
+export interface AttrOut {
+  readonly attr: Attr;
+  readonly attrValidMs: number;
+}
+
+/** A name found or made. Each one that is answered counts as one lookup of `nodeid`, until `forget`. */
+export interface EntryOut extends AttrOut {
+  /** Never 0, never used before for another thing in this mount's life. The root is 1. */
+  readonly nodeid: number;
+  /** How long the kernel may keep the name. */
+  readonly entryValidMs: number;
+}
+
+export interface OpenOut {
+  /** The handler's own number for the descriptor. */
+  readonly fh: number;
+  /** FOPEN_* bits. */
+  readonly openFlags: number;
+}
+
+export interface CreateOut {
+  readonly entry: EntryOut;
+  readonly open: OpenOut;
+}
+
+/** What a setattr asks for; absent stays as it is. */
+export interface SetattrIn {
+  readonly fh?: number;
+  readonly mode?: number;
+  readonly uid?: number;
+  readonly gid?: number;
+  readonly size?: number;
+  readonly atimeNs?: bigint | 'now';
+  readonly mtimeNs?: bigint | 'now';
+}
+
+/** `struct fuse_kstatfs`; counts are blocks of `bsize` bytes. */
+export interface StatfsOut {
+  readonly blocks: bigint;
+  readonly bfree: bigint;
+  readonly bavail: bigint;
+  readonly files: bigint;
+  readonly ffree: bigint;
+  readonly bsize: number;
+  readonly namelen: number;
+}
+
+/**
+ * What a filesystem answers, one method for each request of the protocol; those that are absent answer
+ * ENOSYS, which the kernel remembers for most. `call` names the caller and aborts when it gives up.
+ * Buffers passed in belong to the method; names are decoded UTF-8 (others are refused with EILSEQ).
+ */
+export interface Filesystem {
+  /** The first thing that is called: what kernel and server agreed on. */
+  init?(agreed: Agreement): void;
+  /** The kernel took leave (unmounted). */
+  destroy?(): void;
+  lookup?(parent: number, name: string, call: Call): Answer<EntryOut>;
+  /** `nlookup` of the entries answered for `nodeid` are forgotten; at zero the id will not be used again. */
+  forget?(nodeid: number, nlookup: number): void;
+  getattr?(nodeid: number, fh: number | undefined, call: Call): Answer<AttrOut>;
+  setattr?(nodeid: number, change: SetattrIn, call: Call): Answer<AttrOut>;
+  readlink?(nodeid: number, call: Call): Answer<string>;
+  symlink?(parent: number, name: string, target: string, call: Call): Answer<EntryOut>;
+  mknod?(parent: number, name: string, mode: number, rdev: number, call: Call): Answer<EntryOut>;
+  mkdir?(parent: number, name: string, mode: number, call: Call): Answer<EntryOut>;
+  unlink?(parent: number, name: string, call: Call): Answer<void>;
+  rmdir?(parent: number, name: string, call: Call): Answer<void>;
+  /** `flags` of renameat2(2). */
+  rename?(
+    parent: number,
+    name: string,
+    newParent: number,
+    newName: string,
+    flags: number,
+    call: Call,
+  ): Answer<void>;
+  link?(nodeid: number, newParent: number, newName: string, call: Call): Answer<EntryOut>;
+  /** `flags` of open(2), with O_TRUNC. */
+  open?(nodeid: number, flags: number, call: Call): Answer<OpenOut>;
+  create?(parent: number, name: string, flags: number, mode: number, call: Call): Answer<CreateOut>;
+  /** At most `size` bytes; the kernel zero-fills a short answer unless the descriptor has direct I/O. */
+  read?(nodeid: number, fh: number, offset: number, size: number, call: Call): Answer<Uint8Array>;
+  write?(nodeid: number, fh: number, offset: number, data: Buffer, call: Call): Answer<number>;
+  statfs?(nodeid: number, call: Call): Answer<StatfsOut>;
+  /** Comes once for each close of a duplicate of the descriptor. */
+  flush?(nodeid: number, fh: number, call: Call): Answer<void>;
+  /** Comes once, after the last close; nobody hears its error. */
+  release?(nodeid: number, fh: number, call: Call): Answer<void>;
+  fsync?(nodeid: number, fh: number, dataOnly: boolean, call: Call): Answer<void>;
+  setxattr?(nodeid: number, name: string, value: Buffer, flags: number, call: Call): Answer<void>;
+  getxattr?(nodeid: number, name: string, call: Call): Answer<Uint8Array>;
+  listxattr?(nodeid: number, call: Call): Answer<readonly string[]>;
+  removexattr?(nodeid: number, name: string, call: Call): Answer<void>;
+  opendir?(nodeid: number, flags: number, call: Call): Answer<OpenOut>;
+  /** Adds entries after `offset` (0, or the offset given with an earlier entry) until `list` takes no more. */
+  readdir?(nodeid: number, fh: number, offset: number, list: DirentList, call: Call): Answer<void>;
+  /** As `readdir`, with `list.addPlus`: spares the kernel a lookup for each entry. */
+  readdirplus?(nodeid: number, fh: number, offset: number, list: DirentList, call: Call): Answer<void>;
+  releasedir?(nodeid: number, fh: number, call: Call): Answer<void>;
+  fsyncdir?(nodeid: number, fh: number, dataOnly: boolean, call: Call): Answer<void>;
+  /** `mask` of access(2). */
+  access?(nodeid: number, mask: number, call: Call): Answer<void>;
+  fallocate?(
+    nodeid: number,
+    fh: number,
+    mode: number,
+    offset: number,
+    length: number,
+    call: Call,
+  ): Answer<void>;
+  lseek?(nodeid: number, fh: number, offset: number, whence: number, call: Call): Answer<number>;
+}

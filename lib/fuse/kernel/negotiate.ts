@@ -1,0 +1,117 @@
+import { EPROTO, Errno } from './errno.js';
+import {
+  FUSE_KERNEL_MINOR_VERSION,
+  FUSE_KERNEL_VERSION,
+  FUSE_OLDEST_MINOR_VERSION,
+  INIT_FLAGS,
+} from './constants.js';
+import { fuse_init_in, fuse_init_out } from './structs.js';
+
+/** What the kernel says in INIT. */
+export interface InitIn {
+  readonly major: number;
+  readonly minor: number;
+  readonly maxReadahead: number;
+  /** `flags` and, above bit 32, `flags2`. */
+  readonly flags: bigint;
+}
+
+/** What both sides hold to from INIT on. */
+export interface Agreement {
+  readonly minor: number;
+  readonly maxReadahead: number;
+  /** The largest data of one WRITE, and of one READ. */
+  readonly maxWrite: number;
+  readonly flags: bigint;
+}
+
+/** What the server can do. */
+export interface Abilities {
+  /** The bytes that one read of the device can take. */
+  readonly bufferBytes: number;
+  readonly readdirplus: boolean;
+}
+
+const F = INIT_FLAGS;
+
+/** What is asked for where the kernel has it. */
+const WANTED =
+  F.FUSE_ASYNC_READ |
+  F.FUSE_ATOMIC_O_TRUNC |
+  F.FUSE_BIG_WRITES |
+  F.FUSE_AUTO_INVAL_DATA |
+  F.FUSE_ASYNC_DIO |
+  F.FUSE_PARALLEL_DIROPS |
+  F.FUSE_MAX_PAGES |
+  F.FUSE_INIT_EXT |
+  F.FUSE_HAS_EXPIRE_ONLY;
+
+/** A kernel that was promised READDIRPLUS does not fall back to READDIR. */
+const READDIRPLUS = F.FUSE_DO_READDIRPLUS | F.FUSE_READDIRPLUS_AUTO;
+
+const PAGE = 4096;
+/** Linux' FUSE_MAX_MAX_PAGES, the ceiling of `max_pages` unless raised by sysctl. */
+const MAX_PAGES = 256;
+/** Where FUSE_MAX_PAGES is not agreed, requests carry this many pages at most. */
+const DEFAULT_PAGES = 32;
+/** How many asynchronous requests (readahead) may be under way, and from where on the kernel holds back. */
+const MAX_BACKGROUND = 64;
+const CONGESTION_THRESHOLD = 48;
+
+/** @throws Errno EPROTO when the body is too short to be one. */
+export function decodeInitIn(bytes: Buffer, start: number, end: number): InitIn {
+  const at = fuse_init_in.at;
+  if (end - start < at.flags2) throw Errno.of(EPROTO);
+  const low = bytes.readUInt32LE(start + at.flags);
+  const extended = (BigInt(low) & F.FUSE_INIT_EXT) !== 0n && end - start >= at.unused;
+  const high = extended ? bytes.readUInt32LE(start + at.flags2) : 0;
+  return {
+    major: bytes.readUInt32LE(start + at.major),
+    minor: bytes.readUInt32LE(start + at.minor),
+    maxReadahead: bytes.readUInt32LE(start + at.max_readahead),
+    flags: BigInt(low) | (BigInt(high) << 32n),
+  };
+}
+
+/**
+ * The agreement with a kernel that says `offer`; 'again' where it must first come down to our major.
+ * @throws Errno EPROTO where it is older than 7.31.
+ */
+export function negotiate(offer: InitIn, { bufferBytes, readdirplus }: Abilities): Agreement | 'again' {
+  if (offer.major > FUSE_KERNEL_VERSION) return 'again';
+  if (offer.major < FUSE_KERNEL_VERSION || offer.minor < FUSE_OLDEST_MINOR_VERSION) throw Errno.of(EPROTO);
+  const flags = offer.flags & (readdirplus ? WANTED | READDIRPLUS : WANTED);
+  const pages = (flags & F.FUSE_MAX_PAGES) === 0n ? DEFAULT_PAGES : MAX_PAGES;
+  const room = Math.floor((bufferBytes - HEADER_ROOM) / PAGE);
+  return {
+    minor: Math.min(offer.minor, FUSE_KERNEL_MINOR_VERSION),
+    maxReadahead: offer.maxReadahead,
+    maxWrite: Math.min(pages, room) * PAGE,
+    flags,
+  };
+}
+
+/** What a request may hold besides its data: FUSE_BUFFER_HEADER_SIZE of libfuse. */
+export const HEADER_ROOM = PAGE;
+
+export function putInitOut(out: Buffer, agreed: Agreement | 'again', start: number): number {
+  const at = fuse_init_out.at;
+  const end = start + fuse_init_out.byteLength;
+  out.fill(0, start, end);
+  out.writeUInt32LE(FUSE_KERNEL_VERSION, start + at.major);
+  if (agreed === 'again') {
+    out.writeUInt32LE(FUSE_KERNEL_MINOR_VERSION, start + at.minor);
+    return end;
+  }
+  out.writeUInt32LE(agreed.minor, start + at.minor);
+  out.writeUInt32LE(agreed.maxReadahead, start + at.max_readahead);
+  out.writeUInt32LE(Number(agreed.flags & 0xffffffffn), start + at.flags);
+  out.writeUInt16LE(MAX_BACKGROUND, start + at.max_background);
+  out.writeUInt16LE(CONGESTION_THRESHOLD, start + at.congestion_threshold);
+  out.writeUInt32LE(agreed.maxWrite, start + at.max_write);
+  out.writeUInt32LE(1, start + at.time_gran);
+  out.writeUInt16LE(agreed.maxWrite / PAGE, start + at.max_pages);
+  if ((agreed.flags & F.FUSE_INIT_EXT) !== 0n)
+    out.writeUInt32LE(Number(agreed.flags >> 32n), start + at.flags2);
+  return end;
+}

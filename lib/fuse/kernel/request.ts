@@ -1,0 +1,81 @@
+import { EILSEQ, EINVAL, Errno } from './errno.js';
+import { readU64 } from './layout.js';
+import { fuse_in_header } from './structs.js';
+
+/**
+ * The request that is being decoded: a window on the reader's buffer. One object serves them all; nothing
+ * may keep it, or its bytes, beyond the dispatch.
+ */
+export class Request {
+  bytes: Buffer = Buffer.alloc(0);
+  /** Where the body starts and ends. */
+  start = 0;
+  end = 0;
+  opcode = 0;
+  unique = 0;
+  nodeid = 0;
+  uid = 0;
+  gid = 0;
+  pid = 0;
+
+  /** @returns false when `length` bytes are no whole request. */
+  load(bytes: Buffer, length: number): boolean {
+    const at = fuse_in_header.at;
+    if (length < fuse_in_header.byteLength || bytes.readUInt32LE(at.len) !== length) return false;
+    this.bytes = bytes;
+    this.start = fuse_in_header.byteLength;
+    this.opcode = bytes.readUInt32LE(at.opcode);
+    this.unique = readU64(bytes, at.unique);
+    this.nodeid = readU64(bytes, at.nodeid);
+    this.uid = bytes.readUInt32LE(at.uid);
+    this.gid = bytes.readUInt32LE(at.gid);
+    this.pid = bytes.readUInt32LE(at.pid);
+    // Extensions (7.38) follow the body; none is agreed, and what is not known is left out.
+    this.end = length - bytes.readUInt16LE(at.total_extlen) * 8;
+    return this.end >= this.start;
+  }
+
+  u32(offset: number): number {
+    return this.bytes.readUInt32LE(this.start + offset);
+  }
+
+  u64(offset: number): number {
+    return readU64(this.bytes, this.start + offset);
+  }
+
+  i64(offset: number): bigint {
+    return this.bytes.readBigInt64LE(this.start + offset);
+  }
+
+  /** The NUL-terminated string at `offset`. @throws Errno EINVAL without an end, EILSEQ if it is not UTF-8. */
+  text(offset: number): string {
+    return this.#decode(this.start + offset, this.#nul(offset));
+  }
+
+  /** Where the string after the one at `offset` starts. */
+  after(offset: number): number {
+    return this.#nul(offset) + 1 - this.start;
+  }
+
+  /** A copy of `length` bytes at `offset`, the handler's own. @throws Errno EINVAL when fewer came. */
+  copy(offset: number, length: number): Buffer {
+    const from = this.start + offset;
+    if (from + length > this.end) throw Errno.of(EINVAL);
+    const own = Buffer.allocUnsafe(length);
+    this.bytes.copy(own, 0, from, from + length);
+    return own;
+  }
+
+  #nul(offset: number): number {
+    const at = this.bytes.indexOf(0, this.start + offset);
+    if (at === -1 || at >= this.end) throw Errno.of(EINVAL);
+    return at;
+  }
+
+  #decode(from: number, to: number): string {
+    const text = this.bytes.toString('utf8', from, to);
+    if (text.includes('\ufffd') && Buffer.compare(Buffer.from(text), this.bytes.subarray(from, to)) !== 0)
+      throw Errno.of(EILSEQ);
+    return text;
+  }
+}

@@ -1,0 +1,132 @@
+import { closeSync } from 'node:fs';
+import type { Call } from './call.js';
+import { Device } from './device.js';
+import type { Filesystem } from './filesystem.js';
+import { MountError, mountDevice, unmountDevice } from './mount-device.js';
+import type { Agreement } from './negotiate.js';
+import { Notifier } from './notifier.js';
+import { hasPipeReader, pipeReader } from './pipe-reader.js';
+import type { Reader, ReaderKind } from './reader.js';
+import { Session } from './session.js';
+import { threadReader } from './thread-reader.js';
+
+export interface ServeOptions {
+  /** What mountinfo shows as the source. */
+  readonly fsname?: string;
+  /** The filesystem's type is `fuse.` and this. */
+  readonly subtype?: string;
+  readonly allowOther?: boolean;
+  /** How requests are read; the fastest that works unless given. */
+  readonly reader?: ReaderKind;
+  /** Hears of what a handler threw besides an `Errno`. */
+  readonly onFault?: (fault: unknown, call: Call) => void;
+  /** What `Call.signal` aborts with. */
+  readonly abortReason?: () => unknown;
+  readonly device?: string;
+}
+
+/** A mounted filesystem. */
+export interface Served {
+  readonly dir: string;
+  readonly reader: ReaderKind;
+  readonly agreed: Agreement;
+  readonly notifier: Notifier;
+  /** Requests that are not answered yet. */
+  readonly pending: number;
+  /** Settles when the mount is gone, with what went wrong if anything did. Never rejects. */
+  readonly closed: Promise<Error | undefined>;
+  /** Unmounts, lazily where it is in use. Idempotent; answers when `closed` has. */
+  unmount(): Promise<void>;
+}
+
+/** How long a reader may take to bring the kernel's first request, before another is tried. */
+const SELF_TEST_MS = 2000;
+
+/**
+ * Mounts `fs` on the directory `dir` and serves it; answers when the kernel and it have agreed.
+ * @throws MountError as `mountDevice`; EPROTO where the kernel is too old; EIO where no reader works.
+ */
+export async function serve(fs: Filesystem, dir: string, options: ServeOptions = {}): Promise<Served> {
+  if ((options.reader ?? 'pipe') === 'pipe' && hasPipeReader()) {
+    const served = await serveWith(pipeReader, fs, dir, options);
+    if (served !== undefined) return served;
+  }
+  if (options.reader === 'pipe')
+    throw new MountError('EIO', 'This Node cannot read /dev/fuse by a pipe handle.');
+  const served = await serveWith(threadReader, fs, dir, options);
+  if (served === undefined) throw new MountError('EIO', 'The kernel sends no requests.');
+  return served;
+}
+
+/** @returns undefined, and leaves nothing mounted, when the reader brings no INIT. */
+async function serveWith(
+  readerOf: (fd: number) => Reader,
+  fs: Filesystem,
+  dir: string,
+  options: ServeOptions,
+): Promise<Served | undefined> {
+  const fd = await mountDevice(dir, {
+    fsname: options.fsname ?? 'node',
+    subtype: options.subtype ?? 'node',
+    ...(options.allowOther === undefined ? {} : { allowOther: options.allowOther }),
+    ...(options.device === undefined ? {} : { device: options.device }),
+  });
+  let reader: Reader;
+  try {
+    reader = readerOf(fd);
+  } catch {
+    closeSync(fd);
+    await unmountDevice(dir);
+    return undefined;
+  }
+  const device = new Device(fd);
+  const session = new Session(fs, device, { ...options, bufferBytes: reader.bufferBytes });
+  const notifier = new Notifier(device);
+  const closed = reader.start(
+    (bytes, length) => session.dispatch(bytes, length),
+    async () => {
+      device.close();
+      session.end();
+      await notifier.close();
+    },
+  );
+  const leave = async (): Promise<void> => {
+    await unmountDevice(dir).catch(() => undefined);
+    reader.stop();
+    await closed;
+  };
+  if (!(await firstRequest(session, closed))) {
+    await leave();
+    return undefined;
+  }
+  const { agreed } = session;
+  if (agreed === undefined) {
+    await leave();
+    throw new MountError('EPROTO', 'The kernel speaks an older FUSE than 7.31 (Linux 5.4).');
+  }
+  let gone = false;
+  void closed.then(() => (gone = true));
+  let leaving: Promise<void> | undefined;
+  return {
+    dir,
+    reader: reader.kind,
+    agreed,
+    notifier,
+    closed,
+    get pending() {
+      return session.pending;
+    },
+    unmount: () => (leaving ??= gone ? Promise.resolve() : leave()),
+  };
+}
+
+/** Waits for INIT; false when it does not come in time. */
+async function firstRequest(session: Session, closed: Promise<unknown>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), SELF_TEST_MS);
+  });
+  const came = await Promise.race([session.greeted.then(() => true), closed.then(() => true), late]);
+  clearTimeout(timer);
+  return came;
+}

@@ -1,0 +1,65 @@
+import { closeSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
+import { READ_BUFFER_BYTES, type Reader } from './reader.js';
+
+/** What the worker is given, and what it sends: `slots` buffers in `data`, a word for each in `taken`. */
+export interface ThreadReaderData {
+  readonly fd: number;
+  readonly data: SharedArrayBuffer;
+  readonly taken: SharedArrayBuffer;
+  readonly slots: number;
+  readonly slotBytes: number;
+}
+export type ThreadReaderMessage =
+  { readonly slot: number; readonly length: number } | { readonly end: string | null };
+
+/** How far the worker may read ahead. */
+const SLOTS = 8;
+
+/**
+ * A worker thread blocks in read(2) and hands over what came, through shared memory. `fd` must block.
+ * Stopping waits for the read that is under way: unmount first.
+ */
+export function threadReader(fd: number): Reader {
+  const data = new SharedArrayBuffer(SLOTS * READ_BUFFER_BYTES);
+  const taken = new SharedArrayBuffer(SLOTS * 4);
+  const words = new Int32Array(taken);
+  const buffers = Array.from({ length: SLOTS }, (_, slot) =>
+    Buffer.from(data, slot * READ_BUFFER_BYTES, READ_BUFFER_BYTES),
+  );
+  return {
+    kind: 'thread',
+    bufferBytes: READ_BUFFER_BYTES,
+    start(onRequest, onEnd) {
+      const workerData: ThreadReaderData = { fd, data, taken, slots: SLOTS, slotBytes: READ_BUFFER_BYTES };
+      const worker = new Worker(new URL('./thread-reader-worker.js', import.meta.url), {
+        workerData,
+        name: 'fuse-reader',
+        env: {},
+        execArgv: [],
+      });
+      let failure: Error | undefined;
+      worker.on('message', (message: ThreadReaderMessage) => {
+        if ('end' in message) {
+          if (message.end !== null) failure = new Error(message.end);
+          return;
+        }
+        onRequest(buffers[message.slot]!, message.length);
+        Atomics.store(words, message.slot, 0);
+        Atomics.notify(words, message.slot);
+      });
+      worker.on('error', (error: Error) => {
+        failure ??= error;
+      });
+      return new Promise((resolve) => {
+        worker.on('exit', () => {
+          void onEnd().then(() => {
+            closeSync(fd);
+            resolve(failure);
+          });
+        });
+      });
+    },
+    stop: () => undefined,
+  };
+}

@@ -1,0 +1,508 @@
+import * as fc from 'fast-check';
+import t from 'tap';
+import {
+  type Call,
+  type Filesystem,
+  type EntryOut,
+  Errno,
+  deleteEntry,
+  incEpoch,
+  invalEntry,
+  invalInode,
+  OPCODES,
+  structs as s,
+} from '../../../lib/fuse/kernel/index.js';
+import { INIT_FLAGS } from '../../../lib/fuse/kernel/constants.js';
+import { ALL_FLAGS, conversation, initBody, pack, parseReply, request, text } from './protocol-fixture.js';
+
+const ATTR = {
+  ino: 0x1122334455667788n,
+  size: 5_000_000_000,
+  blocks: 9_765_625,
+  atimeNs: 1_700_000_000_123_456_789n,
+  mtimeNs: 1_700_000_001_000_000_001n,
+  ctimeNs: 1_700_000_001_000_000_001n,
+  mode: 0o100644,
+  nlink: 3,
+  uid: 1000,
+  gid: 1001,
+};
+const ENTRY: EntryOut = { nodeid: 77, entryValidMs: 1500, attrValidMs: 3_600_000, attr: ATTR };
+
+/** A filesystem that notes what it was asked. */
+function recorder(): { fs: Filesystem; asked: unknown[][]; calls: Call[] } {
+  const asked: unknown[][] = [];
+  const calls: Call[] = [];
+  const note =
+    (name: string, answer: unknown) =>
+    (...args: unknown[]): unknown => {
+      const call = args.pop() as Call;
+      calls.push(call);
+      asked.push([name, ...args]);
+      return answer;
+    };
+  const open = { fh: 5, openFlags: 1 };
+  const fs = {
+    lookup: note('lookup', ENTRY),
+    getattr: note('getattr', { attr: ATTR, attrValidMs: 250 }),
+    setattr: note('setattr', { attr: ATTR, attrValidMs: 0 }),
+    readlink: note('readlink', '../täget'),
+    symlink: note('symlink', ENTRY),
+    mknod: note('mknod', ENTRY),
+    mkdir: note('mkdir', ENTRY),
+    unlink: note('unlink', undefined),
+    rmdir: note('rmdir', undefined),
+    rename: note('rename', undefined),
+    link: note('link', ENTRY),
+    open: note('open', open),
+    create: note('create', { entry: ENTRY, open }),
+    read: note('read', Buffer.from('bytes')),
+    write: note('write', 4),
+    statfs: note('statfs', {
+      blocks: 1n,
+      bfree: 2n,
+      bavail: 3n,
+      files: 4n,
+      ffree: 5n,
+      bsize: 4096,
+      namelen: 255,
+    }),
+    flush: note('flush', undefined),
+    release: note('release', undefined),
+    fsync: note('fsync', undefined),
+    setxattr: note('setxattr', undefined),
+    getxattr: note('getxattr', Buffer.from('value')),
+    listxattr: note('listxattr', ['user.a', 'user.b']),
+    removexattr: note('removexattr', undefined),
+    opendir: note('opendir', open),
+    releasedir: note('releasedir', undefined),
+    fsyncdir: note('fsyncdir', undefined),
+    access: note('access', undefined),
+    fallocate: note('fallocate', undefined),
+    lseek: note('lseek', 4096),
+  } as unknown as Filesystem;
+  fs.readdir = (nodeid, fh, offset, list) => {
+    asked.push(['readdir', nodeid, fh, offset]);
+    for (let i = offset; list.add(`näme${i}`, BigInt(i + 10), 8, i + 1); i++);
+  };
+  fs.readdirplus = (nodeid, fh, offset, list) => {
+    asked.push(['readdirplus', nodeid, fh, offset]);
+    list.addPlus('.', 1n, 4, 1, null);
+    list.addPlus('file', 9n, 8, 2, ENTRY);
+  };
+  fs.forget = (nodeid, count) => asked.push(['forget', nodeid, count]);
+  return { fs, asked, calls };
+}
+
+const body = (...parts: Buffer[]): Buffer => Buffer.concat(parts);
+const READ = { fh: 5n, offset: 0x1_0000_0000n, size: 4096 };
+
+/** Each request of the protocol, what the filesystem is asked, and how long the reply's body is. */
+const REQUESTS: [keyof typeof OPCODES, Buffer, unknown[], number][] = [
+  ['FUSE_LOOKUP', text('näme'), ['lookup', 9, 'näme'], 128],
+  ['FUSE_GETATTR', pack(s.fuse_getattr_in, { getattr_flags: 1, fh: 5n }), ['getattr', 9, 5], 104],
+  ['FUSE_GETATTR', pack(s.fuse_getattr_in, { fh: 5n }), ['getattr', 9, undefined], 104],
+  [
+    'FUSE_SETATTR',
+    pack(s.fuse_setattr_in, {
+      valid: 0x7f,
+      fh: 5n,
+      size: 6n,
+      mode: 0o644,
+      uid: 7,
+      gid: 8,
+      atime: -1n,
+      atimensec: 5,
+      mtime: 3n,
+      mtimensec: 4,
+    }),
+    [
+      'setattr',
+      9,
+      { fh: 5, mode: 0o644, uid: 7, gid: 8, size: 6, atimeNs: -999_999_995n, mtimeNs: 3_000_000_004n },
+    ],
+    104,
+  ],
+  [
+    'FUSE_SETATTR',
+    pack(s.fuse_setattr_in, { valid: 0x1b0 }),
+    ['setattr', 9, { atimeNs: 'now', mtimeNs: 'now' }],
+    104,
+  ],
+  ['FUSE_READLINK', body(), ['readlink', 9], 9],
+  ['FUSE_SYMLINK', body(text('name'), text('a/target')), ['symlink', 9, 'name', 'a/target'], 128],
+  [
+    'FUSE_MKNOD',
+    body(pack(s.fuse_mknod_in, { mode: 0o10644, rdev: 3 }), text('n')),
+    ['mknod', 9, 'n', 0o10644, 3],
+    128,
+  ],
+  ['FUSE_MKDIR', body(pack(s.fuse_mkdir_in, { mode: 0o755 }), text('d')), ['mkdir', 9, 'd', 0o755], 128],
+  ['FUSE_UNLINK', text('u'), ['unlink', 9, 'u'], 0],
+  ['FUSE_RMDIR', text('r'), ['rmdir', 9, 'r'], 0],
+  [
+    'FUSE_RENAME',
+    body(pack(s.fuse_rename_in, { newdir: 4n }), text('a'), text('b')),
+    ['rename', 9, 'a', 4, 'b', 0],
+    0,
+  ],
+  [
+    'FUSE_RENAME2',
+    body(pack(s.fuse_rename2_in, { newdir: 4n, flags: 2 }), text('a'), text('b')),
+    ['rename', 9, 'a', 4, 'b', 2],
+    0,
+  ],
+  ['FUSE_LINK', body(pack(s.fuse_link_in, { oldnodeid: 3n }), text('l')), ['link', 3, 9, 'l'], 128],
+  ['FUSE_OPEN', pack(s.fuse_open_in, { flags: 0o1001 }), ['open', 9, 0o1001], 16],
+  [
+    'FUSE_CREATE',
+    body(pack(s.fuse_create_in, { flags: 0o102, mode: 0o600 }), text('c')),
+    ['create', 9, 'c', 0o102, 0o600],
+    144,
+  ],
+  ['FUSE_READ', pack(s.fuse_read_in, READ), ['read', 9, 5, 0x1_0000_0000, 4096], 5],
+  [
+    'FUSE_WRITE',
+    body(pack(s.fuse_write_in, { fh: 5n, offset: 7n, size: 4 }), Buffer.from('data')),
+    ['write', 9, 5, 7, Buffer.from('data')],
+    8,
+  ],
+  ['FUSE_STATFS', body(), ['statfs', 9], 80],
+  ['FUSE_FLUSH', pack(s.fuse_flush_in, { fh: 5n }), ['flush', 9, 5], 0],
+  ['FUSE_RELEASE', pack(s.fuse_release_in, { fh: 5n }), ['release', 9, 5], 0],
+  ['FUSE_FSYNC', pack(s.fuse_fsync_in, { fh: 5n, fsync_flags: 1 }), ['fsync', 9, 5, true], 0],
+  [
+    'FUSE_SETXATTR',
+    body(pack(s.fuse_setxattr_in, { size: 3, flags: 1 }).subarray(0, 8), text('user.x'), Buffer.from('abc')),
+    ['setxattr', 9, 'user.x', Buffer.from('abc'), 1],
+    0,
+  ],
+  [
+    'FUSE_GETXATTR',
+    body(pack(s.fuse_getxattr_in, { size: 64 }), text('user.x')),
+    ['getxattr', 9, 'user.x'],
+    5,
+  ],
+  ['FUSE_GETXATTR', body(pack(s.fuse_getxattr_in, {}), text('user.x')), ['getxattr', 9, 'user.x'], 8],
+  ['FUSE_LISTXATTR', pack(s.fuse_getxattr_in, { size: 64 }), ['listxattr', 9], 14],
+  ['FUSE_REMOVEXATTR', text('user.x'), ['removexattr', 9, 'user.x'], 0],
+  ['FUSE_OPENDIR', pack(s.fuse_open_in, {}), ['opendir', 9, 0], 16],
+  ['FUSE_READDIR', pack(s.fuse_read_in, { fh: 5n, size: 100 }), ['readdir', 9, 5, 0], 96],
+  ['FUSE_READDIRPLUS', pack(s.fuse_read_in, { fh: 5n, size: 4096 }), ['readdirplus', 9, 5, 0], 320],
+  ['FUSE_RELEASEDIR', pack(s.fuse_release_in, { fh: 5n }), ['releasedir', 9, 5], 0],
+  ['FUSE_FSYNCDIR', pack(s.fuse_fsync_in, { fh: 5n }), ['fsyncdir', 9, 5, false], 0],
+  ['FUSE_ACCESS', pack(s.fuse_access_in, { mask: 6 }), ['access', 9, 6], 0],
+  [
+    'FUSE_FALLOCATE',
+    pack(s.fuse_fallocate_in, { fh: 5n, offset: 1n, length: 2n, mode: 3 }),
+    ['fallocate', 9, 5, 3, 1, 2],
+    0,
+  ],
+  ['FUSE_LSEEK', pack(s.fuse_lseek_in, { fh: 5n, offset: 1n, whence: 4 }), ['lseek', 9, 5, 1, 4], 8],
+];
+
+for (const [index, [name, payload, expected, length]] of REQUESTS.entries()) {
+  t.test(`${name} is decoded and answered as the header says (request ${index})`, async (t) => {
+    const { fs, asked, calls } = recorder();
+    const { say } = conversation(fs);
+    const reply = say(
+      request(name, payload, { unique: 0x1_0000_0002, nodeid: 9, uid: 11, gid: 12, pid: 13 }),
+    );
+    t.same(asked, [expected]);
+    t.equal(reply?.error, 0);
+    t.equal(reply?.unique, 0x1_0000_0002);
+    t.equal(reply?.body.byteLength, length);
+    for (const call of calls) t.match(call, { uid: 11, gid: 12, pid: 13, nodeid: 9 });
+  });
+}
+
+t.test('an entry carries its timeouts and attributes where the header puts them', async (t) => {
+  const { say } = conversation(recorder().fs);
+  const { body: out } = say(request('FUSE_LOOKUP', text('x')))!;
+  const at = s.fuse_entry_out.at;
+  t.equal(out.readBigUInt64LE(at.nodeid), 77n);
+  t.equal(out.readBigUInt64LE(at.entry_valid), 1n);
+  t.equal(out.readUInt32LE(at.entry_valid_nsec), 500_000_000);
+  t.equal(out.readBigUInt64LE(at.attr_valid), 3600n);
+  const attr = out.subarray(at.attr);
+  const a = s.fuse_attr.at;
+  t.equal(attr.readBigUInt64LE(a.ino), ATTR.ino);
+  t.equal(attr.readBigUInt64LE(a.size), 5_000_000_000n);
+  t.equal(attr.readBigUInt64LE(a.atime), 1_700_000_000n);
+  t.equal(attr.readUInt32LE(a.atimensec), 123_456_789);
+  t.equal(attr.readBigUInt64LE(a.ctime), 1_700_000_001n);
+  t.equal(attr.readUInt32LE(a.ctimensec), 1);
+  t.same(
+    [a.mode, a.nlink, a.uid, a.gid].map((offset) => attr.readUInt32LE(offset)),
+    [0o100644, 3, 1000, 1001],
+  );
+});
+
+t.test('directory entries are packed to the size that was asked, and go on where they stopped', async (t) => {
+  const { say, state } = conversation(recorder().fs);
+  const { body: out } = say(request('FUSE_READDIR', pack(s.fuse_read_in, { fh: 5n, offset: 2n, size: 70 })))!;
+  const at = s.fuse_dirent.at;
+  const entries = [0, 32].map((start) => {
+    const length = out.readUInt32LE(start + at.namelen);
+    return [
+      Number(out.readBigUInt64LE(start + at.ino)),
+      Number(out.readBigUInt64LE(start + at.off)),
+      out.readUInt32LE(start + at.type),
+      out.toString('utf8', start + s.fuse_dirent.byteLength, start + s.fuse_dirent.byteLength + length),
+    ];
+  });
+  t.same(entries, [
+    [12, 3, 8, 'näme2'],
+    [13, 4, 8, 'näme3'],
+  ]);
+});
+
+t.test('forgets are counted, in batches too, and never answered', async (t) => {
+  const { fs, asked } = recorder();
+  const { say, replies } = conversation(fs);
+  say(request('FUSE_FORGET', pack(s.fuse_forget_in, { nlookup: 3n }), { nodeid: 9 }));
+  const ones = [1n, 2n].map((nodeid) => pack(s.fuse_forget_one, { nodeid, nlookup: 7n }));
+  say(request('FUSE_BATCH_FORGET', body(pack(s.fuse_batch_forget_in, { count: 2 }), ...ones)));
+  say(request('FUSE_BATCH_FORGET', body(pack(s.fuse_batch_forget_in, { count: 1000 }), ...ones)));
+  t.same(asked, [
+    ['forget', 9, 3],
+    ['forget', 1, 7],
+    ['forget', 2, 7],
+    ['forget', 1, 7],
+    ['forget', 2, 7],
+  ]);
+  t.same(replies, []);
+});
+
+t.test('what is not offered, and what is not known, answers ENOSYS', async (t) => {
+  const { say } = conversation({});
+  for (const [name, payload] of REQUESTS) {
+    const expected = name === 'FUSE_MKNOD' ? -1 : name.startsWith('FUSE_RELEASE') ? 0 : -38;
+    t.equal(say(request(name, payload))!.error, expected, name);
+  }
+  for (const opcode of [31, 37, 39, 40, 47, 50, 51, 52, 53, 999])
+    t.equal(say(request(opcode, Buffer.alloc(64)))!.error, -38, String(opcode));
+});
+
+t.test(
+  'a handler refuses by throwing or returning an Errno, at once or later; anything else is EIO',
+  async (t) => {
+    const boom = new Error('boom');
+    const ways: [() => unknown, number][] = [
+      [() => Errno.of(13), -13],
+      [
+        () => {
+          throw Errno.of(13);
+        },
+        -13,
+      ],
+      [async () => Errno.of(13), -13],
+      [
+        async () => {
+          throw Errno.of(13);
+        },
+        -13,
+      ],
+      [
+        () => {
+          throw boom;
+        },
+        -5,
+      ],
+      [
+        async () => {
+          throw boom;
+        },
+        -5,
+      ],
+      [() => ({ nodeid: 'rubbish' }), -5],
+    ];
+    for (const [lookup, expected] of ways) {
+      const { session, say, replies } = conversation({ lookup } as unknown as Filesystem);
+      say(request('FUSE_LOOKUP', text('x')));
+      while (session.pending > 0 || replies.length === 0) await new Promise(setImmediate);
+      t.equal(replies[0]!.error, expected);
+    }
+    t.throws(() => Errno.of(0), RangeError);
+  },
+);
+
+t.test('a truncated request is refused, whatever is missing, and never reaches a handler half', async (t) => {
+  for (const [name, payload] of REQUESTS) {
+    const whole = request(name, payload);
+    for (let length = 0; length < whole.byteLength; length++) {
+      const cut = Buffer.from(whole.subarray(0, length));
+      const { fs } = recorder();
+      const { say, replies } = conversation(fs);
+      say(cut); // the length in the header says more than came
+      if (replies.some((reply) => reply.error >= 0)) t.fail(`${name} cut to ${length}`);
+      if (length < s.fuse_in_header.byteLength) continue;
+      cut.writeUInt32LE(length, s.fuse_in_header.at.len);
+      say(cut); // the header agrees that nothing more comes
+      if (replies.length !== 2) t.fail(`${name} of ${length} bytes is not answered`);
+    }
+  }
+});
+
+t.test('no bytes, however malformed, take the session down or are answered twice', async () => {
+  const anything = fc.record({
+    opcode: fc.oneof(fc.integer({ min: 0, max: 60 }), fc.nat(0xffffffff)),
+    payload: fc.uint8Array({ maxLength: 160 }),
+    extension: fc.nat(0xffff),
+  });
+  fc.assert(
+    fc.property(fc.array(anything, { maxLength: 20 }), (messages) => {
+      const { fs } = recorder();
+      const { say, replies } = conversation(fs);
+      messages.forEach(({ opcode, payload, extension }, index) => {
+        const bytes = request(opcode, Buffer.from(payload), { unique: 2 * index + 2 });
+        if (extension % 3 === 0) bytes.writeUInt16LE(extension, s.fuse_in_header.at.total_extlen);
+        say(bytes);
+      });
+      return new Set(replies.map((reply) => reply.unique)).size === replies.length;
+    }),
+    { numRuns: 300 },
+  );
+});
+
+t.test('a name that is not UTF-8 is EILSEQ, one that holds U+FFFD is a name', async (t) => {
+  const { fs, asked } = recorder();
+  const { say } = conversation(fs);
+  t.equal(say(request('FUSE_LOOKUP', Buffer.from([0x61, 0xff, 0])))!.error, -84);
+  t.equal(say(request('FUSE_LOOKUP', text('a\ufffd')))!.error, 0);
+  t.same(asked, [['lookup', 1, 'a\ufffd']]);
+});
+
+t.test('an answer that the kernel did not take is undone', async (t) => {
+  const { fs, asked } = recorder();
+  const { say, state } = conversation(fs);
+  for (const name of [
+    'FUSE_LOOKUP',
+    'FUSE_OPEN',
+    'FUSE_CREATE',
+    'FUSE_OPENDIR',
+    'FUSE_READDIRPLUS',
+  ] as const) {
+    state.refusals = 1;
+    say(request(name, REQUESTS.find(([other]) => other === name)![1], { nodeid: 9 }));
+  }
+  t.same(
+    asked.filter(([name]) => /forget|release/.test(name as string)),
+    [
+      ['forget', 77, 1],
+      ['release', 9, 5],
+      ['release', 77, 5],
+      ['forget', 77, 1],
+      ['releasedir', 9, 5],
+      ['forget', 77, 1],
+    ],
+  );
+});
+
+t.test('INIT agrees with every minor from 7.31 to the newest and beyond', async (t) => {
+  for (let minor = 31; minor <= 60; minor++) {
+    const { session, say } = conversation({}, { init: false });
+    const { error, body: out } = say(request('FUSE_INIT', initBody(minor, ALL_FLAGS)))!;
+    t.equal(error, 0);
+    const at = s.fuse_init_out.at;
+    t.equal(out.byteLength, 64);
+    t.equal(out.readUInt32LE(at.major), 7);
+    t.equal(out.readUInt32LE(at.minor), Math.min(minor, 45));
+    t.equal(out.readUInt32LE(at.max_write), 1024 * 1024);
+    t.equal(out.readUInt16LE(at.max_pages), 256);
+    const flags = BigInt(out.readUInt32LE(at.flags)) | (BigInt(out.readUInt32LE(at.flags2)) << 32n);
+    t.equal(flags & ~ALL_FLAGS, 0n, 'nothing that the kernel does not have');
+    t.equal((flags & INIT_FLAGS.FUSE_HAS_EXPIRE_ONLY) !== 0n, minor >= 36);
+    t.equal(flags & INIT_FLAGS.FUSE_DO_READDIRPLUS, 0n, 'nor what the filesystem does not offer');
+    t.match(session.agreed, { minor: Math.min(minor, 45), flags });
+  }
+});
+
+t.test('INIT takes a bare kernel, waits for one of a newer major, refuses an older one', async (t) => {
+  const bare = conversation({}, { init: false });
+  t.equal(
+    bare.say(request('FUSE_INIT', initBody(31, 0n)))!.body.readUInt32LE(s.fuse_init_out.at.max_write),
+    131072,
+  );
+
+  const newer = conversation({}, { init: false });
+  const first = newer.say(request('FUSE_INIT', initBody(3, ALL_FLAGS, 8)))!;
+  t.equal(first.body.readUInt32LE(0), 7);
+  t.equal(newer.session.agreed, undefined);
+  t.equal(newer.say(request('FUSE_LOOKUP', text('x')))!.error, -5, 'nothing is served before an agreement');
+  newer.say(request('FUSE_INIT', initBody(45, ALL_FLAGS)));
+  t.match(newer.session.agreed, { minor: 45 });
+
+  for (const [major, minor] of [
+    [7, 30],
+    [6, 99],
+  ] as const) {
+    const older = conversation({}, { init: false });
+    t.equal(older.say(request('FUSE_INIT', initBody(minor, 0n, major)))!.error, -71);
+    t.equal(older.session.agreed, undefined);
+  }
+});
+
+t.test('INTERRUPT abandons a pending call once its caller gives up, and not before', async (t) => {
+  let givesUp = false;
+  let signal: AbortSignal | undefined;
+  const { session, say, replies } = conversation(
+    {
+      read: (_nodeid, _fh, _offset, _size, call) => {
+        signal = call.signal;
+        return new Promise((_resolve, reject) => {
+          call.signal.addEventListener('abort', () => reject(call.signal.reason as Error));
+        });
+      },
+    },
+    { givesUp: () => givesUp },
+  );
+  say(request('FUSE_READ', pack(s.fuse_read_in, READ), { unique: 40 }));
+  say(request('FUSE_INTERRUPT', pack(s.fuse_interrupt_in, { unique: 40n }), { unique: 41 }));
+  say(request('FUSE_INTERRUPT', pack(s.fuse_interrupt_in, { unique: 38n }), { unique: 39 }));
+  t.equal(signal?.aborted, false);
+  givesUp = true;
+  while (replies.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  t.match(replies, [{ unique: 40, error: -125 }]);
+  t.equal(session.pending, 0);
+});
+
+t.test('the end abandons what is pending and tells the filesystem once', async (t) => {
+  let destroyed = 0;
+  const { session, say, replies } = conversation({
+    destroy: () => (destroyed += 1),
+    read: (_nodeid, _fh, _offset, _size, call) =>
+      new Promise((_resolve, reject) => {
+        call.signal.addEventListener('abort', () => reject(call.signal.reason as Error));
+      }),
+  });
+  say(request('FUSE_READ', pack(s.fuse_read_in, READ), { unique: 40 }));
+  say(request('FUSE_DESTROY', undefined, { unique: 42 }));
+  session.end();
+  await new Promise(setImmediate);
+  t.equal(destroyed, 1);
+  t.same(
+    replies.map(({ unique, error }) => [unique, error]),
+    [
+      [42, 0],
+      [40, -125],
+    ],
+  );
+});
+
+t.test('notifications are laid out as the header says', async (t) => {
+  const inode = parseReply(invalInode(9, 'attr'));
+  t.match(inode, { error: 2, unique: 0 });
+  t.equal(inode.body.readBigInt64LE(s.fuse_notify_inval_inode_out.at.off), -1n);
+  t.equal(parseReply(invalInode(9, 'data')).body.readBigInt64LE(s.fuse_notify_inval_inode_out.at.off), 0n);
+  const entry = parseReply(invalEntry(9, 'näme', true));
+  t.match(entry, { error: 3, unique: 0 });
+  t.equal(entry.body.readUInt32LE(s.fuse_notify_inval_entry_out.at.namelen), 5);
+  t.equal(entry.body.readUInt32LE(s.fuse_notify_inval_entry_out.at.flags), 1);
+  t.same(entry.body.subarray(16), text('näme'));
+  const gone = parseReply(deleteEntry(9, 10, 'x'));
+  t.equal(gone.error, 6);
+  t.equal(gone.body.readBigUInt64LE(s.fuse_notify_delete_out.at.child), 10n);
+  t.same(gone.body.subarray(24), text('x'));
+  t.match(parseReply(incEpoch()), { error: 8, unique: 0 });
+});
