@@ -28,7 +28,7 @@ const rooms = Object.entries(ROOMS).map(([room, allowed]) => ({
       {
         patterns: [
           {
-            regex: `^(\\.\\./)+(?!(${['\\.\\.', ...allowed].join('|')})/)[a-z-]+/index\\.js$`,
+            regex: `^(\\.\\./)+(?!(${['\\.\\.', ...allowed].join('|')})/)(${Object.keys(ROOMS).join('|')})/index\\.js$`,
             message: `lib/${room} may import only ${allowed.join(', ') || 'nothing'}.`,
           },
         ],

@@ -1,9 +1,10 @@
 import { FsError } from '../core/index.js';
 import type { BindingName, FuseBinding } from './binding.js';
+import { kernelBinding } from './kernel-binding.js';
 import { nativeBinding } from './native-binding.js';
 
 /** In the order in which `auto` tries them. */
-const BINDINGS: readonly FuseBinding[] = [nativeBinding];
+const BINDINGS: readonly FuseBinding[] = [kernelBinding, nativeBinding];
 
 /**
  * The binding of that name, or with `auto` the first that can mount here.

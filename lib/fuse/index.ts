@@ -5,6 +5,7 @@
  */
 export * from './binding.js';
 export * from './choose-binding.js';
+export { kernelBinding } from './kernel-binding.js';
 export * from './mountinfo.js';
 export * from './mountpoint.js';
 export { nativeBinding } from './native-binding.js';

@@ -69,6 +69,7 @@ export type OpcodeName = keyof typeof OPCODES;
 export const NOTIFY = {
   FUSE_NOTIFY_INVAL_INODE: 2,
   FUSE_NOTIFY_INVAL_ENTRY: 3,
+  FUSE_NOTIFY_RETRIEVE: 5,
   FUSE_NOTIFY_DELETE: 6,
   FUSE_NOTIFY_INC_EPOCH: 8, // 7.44
 } as const;

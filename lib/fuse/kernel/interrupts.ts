@@ -3,6 +3,8 @@ import type { Call } from './call.js';
 
 /** How often the callers of interrupted requests are looked at again. */
 const LOOK_AGAIN_MS = 25;
+/** How long a handler that was told may take, before the call is answered in its place. */
+const GRACE_MS = 100;
 
 /**
  * INTERRUPT comes for any handled signal (SIGCHLD, SIGWINCH, a timer), and once per request. So a call is
@@ -11,13 +13,20 @@ const LOOK_AGAIN_MS = 25;
  */
 export class Interrupts {
   readonly #reason: () => unknown;
+  readonly #onKept: (call: Call) => void;
   readonly #givesUp: (pid: number) => boolean;
   readonly #watched = new Map<number, Call>();
   #timer: NodeJS.Timeout | undefined;
   #ended = false;
 
-  constructor(reason: () => unknown, givesUp: (pid: number) => boolean = callerGivesUp) {
+  /** `onKept` hears of calls that were abandoned and are not `forget`ed in time. */
+  constructor(
+    reason: () => unknown,
+    onKept: (call: Call) => void,
+    givesUp: (pid: number) => boolean = callerGivesUp,
+  ) {
     this.#reason = reason;
+    this.#onKept = onKept;
     this.#givesUp = givesUp;
   }
 
@@ -50,6 +59,7 @@ export class Interrupts {
   #looksOver(call: Call): boolean {
     if (!this.#givesUp(call.pid)) return false;
     this.abandon(call);
+    setTimeout(() => this.#onKept(call), GRACE_MS);
     return true;
   }
 

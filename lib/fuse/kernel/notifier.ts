@@ -19,9 +19,9 @@ export class Notifier {
     this.#device = device;
   }
 
-  /** Sends a message that the kernel takes without waiting. */
-  now(message: Buffer): void {
-    if (!this.#closed) this.#device.send(message, message.byteLength);
+  /** Sends a message that the kernel takes without waiting. @returns false when it is about nothing known. */
+  now(message: Buffer): boolean {
+    return !this.#closed && this.#device.send(message, message.byteLength);
   }
 
   /** Sends a message that the kernel may sit on, in order with the others of this kind. */

@@ -5,6 +5,7 @@ import {
   fuse_notify_delete_out,
   fuse_notify_inval_entry_out,
   fuse_notify_inval_inode_out,
+  fuse_notify_retrieve_out,
   fuse_out_header,
 } from './structs.js';
 
@@ -62,4 +63,11 @@ export function deleteEntry(parent: number, child: number, name: string): Buffer
 /** Every name that the kernel keeps is void (7.44). Takes no lock. */
 export function incEpoch(): Buffer {
   return message(NOTIFY.FUSE_NOTIFY_INC_EPOCH, 0);
+}
+
+/** Asks for nothing of the cache of `nodeid`: the kernel answers with an empty FUSE_NOTIFY_REPLY request. */
+export function retrieve(nodeid: number): Buffer {
+  const bytes = message(NOTIFY.FUSE_NOTIFY_RETRIEVE, fuse_notify_retrieve_out.byteLength);
+  writeU64(bytes, nodeid, BODY + fuse_notify_retrieve_out.at.nodeid);
+  return bytes;
 }

@@ -13,7 +13,7 @@ export interface Reader {
     onRequest: (bytes: Buffer, length: number) => void,
     onEnd: () => Promise<void>,
   ): Promise<Error | undefined>;
-  /** Stops reading. A `thread` stops only when the mount is gone. */
+  /** Stops reading. */
   stop(): void;
 }
 

@@ -18,8 +18,8 @@ export interface ServeOptions {
   readonly allowOther?: boolean;
   /** How requests are read; the fastest that works unless given. */
   readonly reader?: ReaderKind;
-  /** Hears of what a handler threw besides an `Errno`. */
-  readonly onFault?: (fault: unknown, call: Call) => void;
+  /** As in `SessionOptions`. */
+  readonly onFault?: (fault: unknown, call: Call) => number | void;
   /** What `Call.signal` aborts with. */
   readonly abortReason?: () => unknown;
   readonly device?: string;
@@ -37,16 +37,21 @@ export interface Served {
   readonly closed: Promise<Error | undefined>;
   /** Unmounts, lazily where it is in use. Idempotent; answers when `closed` has. */
   unmount(): Promise<void>;
+  /** Stops serving a mount that was taken off; whoever still has files open in it gets ENOTCONN. */
+  end(): Promise<void>;
 }
 
 /** How long a reader may take to bring the kernel's first request, before another is tried. */
 const SELF_TEST_MS = 2000;
 
+/** A filesystem, or what makes one that notifies the kernel of changes. */
+export type FilesystemSource = Filesystem | ((notifier: Notifier) => Filesystem);
+
 /**
  * Mounts `fs` on the directory `dir` and serves it; answers when the kernel and it have agreed.
  * @throws MountError as `mountDevice`; EPROTO where the kernel is too old; EIO where no reader works.
  */
-export async function serve(fs: Filesystem, dir: string, options: ServeOptions = {}): Promise<Served> {
+export async function serve(fs: FilesystemSource, dir: string, options: ServeOptions = {}): Promise<Served> {
   if ((options.reader ?? 'pipe') === 'pipe' && hasPipeReader()) {
     const served = await serveWith(pipeReader, fs, dir, options);
     if (served !== undefined) return served;
@@ -61,7 +66,7 @@ export async function serve(fs: Filesystem, dir: string, options: ServeOptions =
 /** @returns undefined, and leaves nothing mounted, when the reader brings no INIT. */
 async function serveWith(
   readerOf: (fd: number) => Reader,
-  fs: Filesystem,
+  fs: FilesystemSource,
   dir: string,
   options: ServeOptions,
 ): Promise<Served | undefined> {
@@ -80,8 +85,9 @@ async function serveWith(
     return undefined;
   }
   const device = new Device(fd);
-  const session = new Session(fs, device, { ...options, bufferBytes: reader.bufferBytes });
   const notifier = new Notifier(device);
+  const filesystem = typeof fs === 'function' ? fs(notifier) : fs;
+  const session = new Session(filesystem, device, { ...options, bufferBytes: reader.bufferBytes });
   const closed = reader.start(
     (bytes, length) => session.dispatch(bytes, length),
     async () => {
@@ -90,10 +96,13 @@ async function serveWith(
       await notifier.close();
     },
   );
-  const leave = async (): Promise<void> => {
-    await unmountDevice(dir).catch(() => undefined);
+  const end = async (): Promise<void> => {
     reader.stop();
     await closed;
+  };
+  const leave = async (): Promise<void> => {
+    await unmountDevice(dir).catch(() => undefined);
+    await end();
   };
   if (!(await firstRequest(session, closed))) {
     await leave();
@@ -116,6 +125,7 @@ async function serveWith(
     get pending() {
       return session.pending;
     },
+    end,
     unmount: () => (leaving ??= gone ? Promise.resolve() : leave()),
   };
 }

@@ -22,8 +22,11 @@ export interface Outlet {
 export interface SessionOptions {
   /** The size of the reader's buffer, from which the largest WRITE follows. */
   readonly bufferBytes: number;
-  /** Hears of what a handler threw besides an `Errno`; the caller gets EIO. */
-  readonly onFault?: (fault: unknown, call: Call) => void;
+  /**
+   * Hears of what a handler threw besides an `Errno`, and may name the errno to answer with; EIO, and a
+   * warning of the process, unless given.
+   */
+  readonly onFault?: (fault: unknown, call: Call) => number | void;
   /** What `Call.signal` aborts with; an `Errno` ECANCELED unless given. */
   readonly abortReason?: () => unknown;
   /** Whether the interrupted caller `pid` really gives up; `callerGivesUp` unless given. */
@@ -57,7 +60,13 @@ export class Session {
     this.#fs = fs;
     this.#outlet = outlet;
     this.#options = options;
-    this.#interrupts = new Interrupts(options.abortReason ?? (() => Errno.of(ECANCELED)), options.givesUp);
+    this.#interrupts = new Interrupts(
+      options.abortReason ?? (() => Errno.of(ECANCELED)),
+      (call) => {
+        if (this.#settle(call)) this.#refuse(ECANCELED, call.unique);
+      },
+      options.givesUp,
+    );
     this.greeted = new Promise((resolve) => (this.#greet = resolve));
   }
 
@@ -86,6 +95,7 @@ export class Session {
     const { opcode } = request;
     if (opcode === OPCODES.FUSE_FORGET || opcode === OPCODES.FUSE_BATCH_FORGET) return this.#forget(request);
     if (opcode === OPCODES.FUSE_INTERRUPT) return this.#interrupt(request);
+    if (opcode === OPCODES.FUSE_NOTIFY_REPLY) return; // is not answered
     if (opcode === OPCODES.FUSE_INIT) return this.#init(request);
     if (this.#agreed === undefined) return this.#refuse(EIO, request.unique);
     if (opcode === OPCODES.FUSE_DESTROY) {
@@ -116,23 +126,22 @@ export class Session {
   }
 
   #await(promise: Promise<unknown>, call: Call): void {
-    const { unique } = call;
-    this.#pending.set(unique, call);
+    this.#pending.set(call.unique, call);
     promise.then(
       (result) => {
-        this.#settle(unique);
-        this.#answer(result, call);
+        if (this.#settle(call)) this.#answer(result, call);
+        else if (!(result instanceof Errno)) operationOf(call.opcode)!.undo?.(this.#fs, result, call);
       },
       (thrown: unknown) => {
-        this.#settle(unique);
-        this.#refuse(this.#errnoOf(thrown, call), unique);
+        if (this.#settle(call)) this.#refuse(this.#errnoOf(thrown, call), call.unique);
       },
     );
   }
 
-  #settle(unique: number): void {
-    this.#pending.delete(unique);
-    this.#interrupts.forget(unique);
+  /** @returns false when the call has been answered in its handler's place. */
+  #settle(call: Call): boolean {
+    this.#interrupts.forget(call.unique);
+    return this.#pending.delete(call.unique);
   }
 
   #answer(result: unknown, call: Call): void {
@@ -170,7 +179,8 @@ export class Session {
 
   #errnoOf(thrown: unknown, call: Call): number {
     if (thrown instanceof Errno) return thrown.errno;
-    this.#options.onFault?.(thrown, call);
+    if (this.#options.onFault !== undefined) return this.#options.onFault(thrown, call) ?? EIO;
+    process.emitWarning(thrown instanceof Error ? thrown : String(thrown));
     return EIO;
   }
 

@@ -245,3 +245,10 @@ export const fuse_notify_delete_out = struct('fuse_notify_delete_out', {
   namelen: 'u32',
   padding: 'u32',
 });
+export const fuse_notify_retrieve_out = struct('fuse_notify_retrieve_out', {
+  notify_unique: 'u64',
+  nodeid: 'u64',
+  offset: 'u64',
+  size: 'u32',
+  padding: 'u32',
+});

@@ -28,7 +28,7 @@ try {
   for (let slot = 0; ; slot = (slot + 1) % slots) {
     Atomics.wait(words, slot, 1);
     const length = read(slot);
-    if (length === 0) break;
+    if (length === 0 || Atomics.load(words, slots) === 1) break;
     Atomics.store(words, slot, 1);
     tell({ slot, length });
   }

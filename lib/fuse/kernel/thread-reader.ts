@@ -1,8 +1,10 @@
-import { closeSync } from 'node:fs';
+import { closeSync, writeSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
+import { FUSE_ROOT_ID } from './constants.js';
+import { retrieve } from './notify.js';
 import { READ_BUFFER_BYTES, type Reader } from './reader.js';
 
-/** What the worker is given, and what it sends: `slots` buffers in `data`, a word for each in `taken`. */
+/** What the worker is given, and what it sends: `slots` buffers in `data`, and in `taken` a word for each and one that says to stop. */
 export interface ThreadReaderData {
   readonly fd: number;
   readonly data: SharedArrayBuffer;
@@ -18,11 +20,10 @@ const SLOTS = 8;
 
 /**
  * A worker thread blocks in read(2) and hands over what came, through shared memory. `fd` must block.
- * Stopping waits for the read that is under way: unmount first.
  */
 export function threadReader(fd: number): Reader {
   const data = new SharedArrayBuffer(SLOTS * READ_BUFFER_BYTES);
-  const taken = new SharedArrayBuffer(SLOTS * 4);
+  const taken = new SharedArrayBuffer((SLOTS + 1) * 4);
   const words = new Int32Array(taken);
   const buffers = Array.from({ length: SLOTS }, (_, slot) =>
     Buffer.from(data, slot * READ_BUFFER_BYTES, READ_BUFFER_BYTES),
@@ -60,6 +61,13 @@ export function threadReader(fd: number): Reader {
         });
       });
     },
-    stop: () => undefined,
+    stop() {
+      Atomics.store(words, SLOTS, 1);
+      try {
+        writeSync(fd, retrieve(FUSE_ROOT_ID)); // the kernel answers with a request, which wakes the worker
+      } catch {
+        // the mount is gone, and with it the read ends by itself
+      }
+    },
   };
 }

@@ -239,7 +239,7 @@ t.test('an entry carries its timeouts and attributes where the header puts them'
 });
 
 t.test('directory entries are packed to the size that was asked, and go on where they stopped', async (t) => {
-  const { say, state } = conversation(recorder().fs);
+  const { say } = conversation(recorder().fs);
   const { body: out } = say(request('FUSE_READDIR', pack(s.fuse_read_in, { fh: 5n, offset: 2n, size: 70 })))!;
   const at = s.fuse_dirent.at;
   const entries = [0, 32].map((start) => {
@@ -466,6 +466,28 @@ t.test('INTERRUPT abandons a pending call once its caller gives up, and not befo
   t.match(replies, [{ unique: 40, error: -125 }]);
   t.equal(session.pending, 0);
 });
+
+t.test(
+  'an abandoned call that its handler keeps is answered for it; what comes late is undone',
+  async (t) => {
+    let finish!: (open: { fh: number; openFlags: number }) => void;
+    const released: number[] = [];
+    const { say, replies } = conversation(
+      {
+        open: () => new Promise((resolve) => (finish = resolve)),
+        release: (_nodeid, fh) => void released.push(fh),
+      },
+      { givesUp: () => true },
+    );
+    say(request('FUSE_OPEN', pack(s.fuse_open_in, {}), { unique: 40 }));
+    say(request('FUSE_INTERRUPT', pack(s.fuse_interrupt_in, { unique: 40n }), { unique: 41 }));
+    while (replies.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    finish({ fh: 8, openFlags: 0 });
+    await new Promise(setImmediate);
+    t.match(replies, [{ unique: 40, error: -125 }]);
+    t.same(released, [8]);
+  },
+);
 
 t.test('the end abandons what is pending and tells the filesystem once', async (t) => {
   let destroyed = 0;

@@ -1,0 +1,124 @@
+import { accessSync, constants } from 'node:fs';
+import { FsError, isErrnoCode } from '../core/index.js';
+import type { Vfs } from '../vfs/index.js';
+import type { CloseReason, FuseBinding, Mount, MountOptions } from './binding.js';
+import { MountError, type ReaderKind, serve, type Served } from './kernel/index.js';
+import { doorTo } from './kernel-door/door.js';
+import { errnoFromThrown } from './kernel-door/translate.js';
+import { ACHERON_FS_TYPE, mountEntryAt, type MountEntry } from './mountinfo.js';
+import { prepareMountpoint } from './mountpoint.js';
+import { detach, isMounted } from './unmount.js';
+
+/** The door of our own: /dev/fuse, spoken in TypeScript. Linux only. */
+export const kernelBinding: FuseBinding = kernelBindingWith();
+
+/** With a way of reading that is not chosen by itself, for tests and measurements. */
+export function kernelBindingWith(reader?: ReaderKind): FuseBinding {
+  return {
+    name: 'kernel',
+    offers: {
+      interruption: true,
+      invalidation: true,
+      callerIdentity: true,
+      perOpenFlags: true,
+      parallelWrites: true,
+    },
+    async unavailable() {
+      return unavailable();
+    },
+    async mount(vfs, options) {
+      const reason = unavailable();
+      if (reason !== null) throw new FsError('ENODEV', 'FUSE cannot be used here.', { hint: reason });
+      const prepared = await prepareMountpoint(options.dir);
+      if (prepared.state === 'mounted') {
+        throw new FsError('EBUSY', `${prepared.dir} is mounted already.`, {
+          path: prepared.dir,
+          hint: `To mount it anew: acheron unmount ${prepared.dir}`,
+        });
+      }
+      const served = await serveVfs(vfs, prepared.dir, options, reader);
+      return new KernelMount(served, options);
+    },
+  };
+}
+
+function unavailable(): string | null {
+  if (process.platform !== 'linux') return 'This binding speaks to Linux alone; use fuse-native.';
+  if (process.getuid?.() !== 0) return null; // fusermount3 opens the device
+  try {
+    accessSync('/dev/fuse', constants.R_OK | constants.W_OK);
+    return null;
+  } catch {
+    return '/dev/fuse is missing. Load the kernel module (modprobe fuse); in a container, pass --device /dev/fuse.';
+  }
+}
+
+async function serveVfs(vfs: Vfs, dir: string, options: MountOptions, reader?: ReaderKind): Promise<Served> {
+  const { allowOther, allowUids, owner, log } = options;
+  const serving = {
+    sessionOf: options.sessionOf,
+    owner,
+    allowedUids: allowOther ? new Set([owner.uid, ...allowUids]) : null,
+    log,
+  };
+  try {
+    return await serve((notifier) => doorTo(vfs, notifier, serving), dir, {
+      fsname: options.fsname.replace(/[^A-Za-z0-9._:@/+-]/g, '_'),
+      subtype: ACHERON_FS_TYPE.slice('fuse.'.length),
+      allowOther,
+      ...(reader === undefined ? {} : { reader }),
+      abortReason: () => new FsError('ECANCELED', 'The caller gave up.'),
+      onFault(fault) {
+        if (!FsError.is(fault) && !isErrnoCode((fault as { code?: unknown }).code))
+          log.error('A request failed unexpectedly.', { fault });
+        return errnoFromThrown(fault);
+      },
+    });
+  } catch (thrown) {
+    if (!(thrown instanceof MountError)) throw thrown;
+    throw new FsError(
+      isErrnoCode(thrown.code) ? thrown.code : 'EIO',
+      `Mounting on ${dir} failed: ${thrown.message}`,
+      {
+        path: dir,
+        hint: 'acheron doctor tells what is missing.',
+        cause: thrown,
+      },
+    );
+  }
+}
+
+class KernelMount implements Mount {
+  readonly binding = 'kernel';
+  readonly dir: string;
+  readonly closed: Promise<CloseReason>;
+  readonly #served: Served;
+  readonly #entry: MountEntry | undefined;
+  #unmounting: Promise<void> | undefined;
+
+  constructor(served: Served, options: MountOptions) {
+    this.dir = served.dir;
+    this.#served = served;
+    this.#entry = mountEntryAt(served.dir);
+    options.log.debug('Mounted.', { dir: served.dir, reader: served.reader, minor: served.agreed.minor });
+    this.closed = served.closed.then((error): CloseReason => {
+      if (error !== undefined) return { how: 'failed', error: FsError.from(error) };
+      return { how: this.#unmounting === undefined ? 'outside' : 'unmounted' };
+    });
+  }
+
+  unmount(): Promise<void> {
+    return (this.#unmounting ??= this.#unmount());
+  }
+
+  async #unmount(): Promise<void> {
+    if (
+      this.#entry !== undefined &&
+      isMounted(this.#entry) &&
+      !(await detach(this.dir, 'plainly', this.#entry))
+    )
+      await detach(this.dir, 'lazily', this.#entry);
+    await this.#served.end();
+    await this.closed;
+  }
+}

@@ -1,0 +1,20 @@
+import { chain } from '../awaitable.js';
+import type { Filesystem } from '../kernel/index.js';
+import type { Serving } from './serving.js';
+import { statfsFrom } from './translate.js';
+
+type AttributeHandlers = Pick<
+  Filesystem,
+  'access' | 'statfs' | 'getxattr' | 'setxattr' | 'listxattr' | 'removexattr'
+>;
+
+export function attributeHandlers(s: Serving): AttributeHandlers {
+  return {
+    access: (nodeid, mask, call) => s.node(nodeid).access(mask & 7, s.op(call)),
+    statfs: (nodeid, call) => chain(s.node(nodeid).statfs(s.op(call)), statfsFrom),
+    getxattr: (nodeid, name, call) => s.node(nodeid).getxattr(name, s.op(call)),
+    setxattr: (nodeid, name, value, flags, call) => s.node(nodeid).setxattr(name, value, flags, s.op(call)),
+    listxattr: (nodeid, call) => s.node(nodeid).listxattr(s.op(call)),
+    removexattr: (nodeid, name, call) => s.node(nodeid).removexattr(name, s.op(call)),
+  };
+}

@@ -1,0 +1,104 @@
+import type { Awaitable, DirEntry } from '../../vfs/index.js';
+import { chain } from '../awaitable.js';
+import {
+  type Call,
+  type DirentList,
+  type Filesystem,
+  FOPEN_CACHE_DIR,
+  FOPEN_KEEP_CACHE,
+} from '../kernel/index.js';
+import type { NodeRef } from './node-table.js';
+import type { OpenDir, Serving } from './serving.js';
+import { entryType } from './translate.js';
+
+type DirectoryHandlers = Pick<Filesystem, 'opendir' | 'readdir' | 'readdirplus' | 'releasedir' | 'fsyncdir'>;
+
+/** `.` and `..` come first. */
+const DOTS = 2;
+/** A listing has no stamp of its own: `Change` events alone tell that it is another. */
+const LISTED = { size: 0, mtimeNs: 0n, ctimeNs: 0n };
+
+export function directoryHandlers(s: Serving): DirectoryHandlers {
+  return {
+    opendir(nodeid, _flags, call) {
+      s.op(call);
+      const node = s.dir(nodeid);
+      const ref = s.ref(nodeid);
+      const fh = s.dirs.add({ ref, entries: undefined });
+      ref.opening += 1;
+      if (node.freshness !== 'announced') return { fh, openFlags: 0 };
+      const openFlags = ref.cached === undefined ? FOPEN_CACHE_DIR : FOPEN_CACHE_DIR | FOPEN_KEEP_CACHE;
+      ref.cached = LISTED;
+      return { fh, openFlags };
+    },
+    readdir(_nodeid, fh, offset, list, call) {
+      const dir = s.openDir(fh);
+      return chain(listingOf(dir, offset, call), (entries) => {
+        if (!addDots(dir.ref, offset, list, false)) return;
+        for (let i = Math.max(0, offset - DOTS); i < entries.length; i++) {
+          const { name, ino, kind } = entries[i]!;
+          if (!list.add(name, ino, entryType(kind), i + DOTS + 1)) return;
+        }
+      });
+    },
+    readdirplus(_nodeid, fh, offset, list, call) {
+      const dir = s.openDir(fh);
+      return chain(listingOf(dir, offset, call), (entries) => {
+        if (!addDots(dir.ref, offset, list, true)) return;
+        for (let i = Math.max(0, offset - DOTS); i < entries.length; i++) {
+          if (!addPlus(dir.ref, entries[i]!, i + DOTS + 1, list, call)) return;
+        }
+      });
+    },
+    releasedir(_nodeid, fh) {
+      const dir = s.dirs.remove(fh);
+      if (dir !== undefined) dir.ref.opening -= 1;
+    },
+    fsyncdir: (nodeid, _fh, _dataOnly, call) => s.dir(nodeid).fsync(s.op(call)),
+  };
+
+  /** What the descriptor lists: taken at its start, and anew after a rewind. */
+  function listingOf(dir: OpenDir, offset: number, call: Call): Awaitable<readonly DirEntry[]> {
+    const op = s.op(call);
+    if (offset > 0 && dir.entries !== undefined) return dir.entries;
+    const entries = s.dir(dir.ref.nodeid).list(op);
+    return chain(entries, (known) => (dir.entries = known));
+  }
+
+  function addDots(ref: NodeRef, offset: number, list: DirentList, plus: boolean): boolean {
+    const dots: readonly [string, NodeRef][] = [
+      ['.', ref],
+      ['..', ref.parent ?? ref],
+    ];
+    return dots.slice(Math.min(offset, DOTS)).every(([name, { node }]) => {
+      const next = name.length;
+      return plus
+        ? list.addPlus(name, node.ino, entryType('dir'), next, null)
+        : list.add(name, node.ino, entryType('dir'), next);
+    });
+  }
+
+  /** Tells the kernel of the node too, where it is at hand and may be kept. */
+  function addPlus(dir: NodeRef, entry: DirEntry, next: number, list: DirentList, call: Call): boolean {
+    const { name, ino, kind, node } = entry;
+    const type = entryType(kind);
+    if (node === undefined || node.freshness === 'live') return list.addPlus(name, ino, type, next, null);
+    const op = s.op(call);
+    let stat;
+    try {
+      stat = node.stat(op);
+    } catch {
+      return list.addPlus(name, ino, type, next, null); // who looks it up is told why
+    }
+    if (stat instanceof Promise) {
+      stat.catch(() => undefined);
+      return list.addPlus(name, ino, type, next, null);
+    }
+    const ref = s.nodes.refer(dir, name, node, call.pid, 0);
+    if (ref.files.size > 0) return list.addPlus(name, ino, type, next, null);
+    const out = s.entryOut(dir, ref, stat, s.invalidation.epoch);
+    const fits = list.addPlus(name, ino, type, next, out);
+    if (!fits) s.nodes.forget(ref.nodeid, 1);
+    return fits;
+  }
+}

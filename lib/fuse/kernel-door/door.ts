@@ -1,0 +1,31 @@
+import type { Vfs } from '../../vfs/index.js';
+import type { Filesystem, Notifier } from '../kernel/index.js';
+import { attributeHandlers } from './attributes.js';
+import { directoryHandlers } from './directories.js';
+import { fileHandlers } from './files.js';
+import { nameHandlers } from './names.js';
+import { Serving, type ServingOptions } from './serving.js';
+
+/**
+ * A `Vfs` as a `Filesystem` of lib/fuse/kernel: which node has which nodeid, what the kernel may keep and
+ * for how long, and how it hears of changes.
+ */
+export function doorTo(vfs: Vfs, notifier: Notifier, options: ServingOptions): Filesystem {
+  const serving = new Serving(vfs, notifier, options);
+  const unsubscribe = vfs.changes.on((change) => serving.invalidation.apply(change));
+  return {
+    ...nameHandlers(serving),
+    ...fileHandlers(serving),
+    ...directoryHandlers(serving),
+    ...attributeHandlers(serving),
+    init: (agreed) => serving.invalidation.begin(agreed),
+    destroy() {
+      unsubscribe();
+      for (const { handle } of serving.files.drain()) {
+        void Promise.resolve()
+          .then(() => handle.release())
+          .catch((cause: unknown) => options.log.warn('A file could not be closed.', { cause }));
+      }
+    },
+  };
+}

@@ -1,0 +1,177 @@
+import { FsError } from '../../core/index.js';
+import type { AttrChange, Awaitable, FileHandle, Op, Stat } from '../../vfs/index.js';
+import { chain } from '../awaitable.js';
+import {
+  type AttrOut,
+  type Call,
+  type CreateOut,
+  Errno,
+  type Filesystem,
+  FOPEN_DIRECT_IO,
+  FOPEN_KEEP_CACHE,
+  type OpenOut,
+  type SetattrIn,
+} from '../kernel/index.js';
+import { entryOf } from './names.js';
+import { type NodeRef, type OpenFile, sameStamp, type Stamp } from './node-table.js';
+import type { Serving } from './serving.js';
+import { openFlagsFrom } from './translate.js';
+
+type FileHandlers = Pick<
+  Filesystem,
+  'getattr' | 'setattr' | 'open' | 'create' | 'read' | 'write' | 'flush' | 'release' | 'fsync' | 'fallocate'
+>;
+
+const ESTALE = Errno.of(116);
+/** Callers that were sent to look again; more than these are forgotten. */
+const MAX_SENT_BACK = 1024;
+/** A file that others change may change again within the same tick of its clock. */
+const RACY_NS = 2_000_000_000n;
+
+/** What opens files and works on what is open. */
+export function fileHandlers(s: Serving): FileHandlers {
+  /** Which node each caller was sent back from. */
+  const sentBack = new Map<number, number>();
+
+  return {
+    getattr(nodeid, fh, call) {
+      const op = s.op(call);
+      const ref = s.ref(nodeid);
+      const since = s.invalidation.epoch;
+      const file = fh === undefined ? ref.anyFile : s.files.get(fh);
+      const stat = file === undefined ? ref.node.stat(op) : file.handle.stat(op);
+      if (stat instanceof Promise) return stat.then((known) => s.attrOut(ref, known, since));
+      return s.attrOut(ref, stat, since);
+    },
+
+    setattr(nodeid, change, call) {
+      const op = s.op(call);
+      const ref = s.ref(nodeid);
+      const file = change.fh === undefined ? undefined : s.files.get(change.fh);
+      const target = file?.handle ?? ref.node;
+      const done = chain(target.setattr(attrChangeFrom(change), op), (stat): AttrOut => {
+        ref.cached = undefined;
+        return s.attrOut(ref, stat, s.invalidation.epoch);
+      });
+      // The caller holds the node's lock, which is that of a directory's entries.
+      return ref.node.kind === 'dir' ? done : s.noticed(done);
+    },
+
+    open(nodeid, flags, call) {
+      const op = s.op(call);
+      const ref = s.ref(nodeid);
+      if (ref.node.kind !== 'file')
+        throw new FsError(ref.node.kind === 'dir' ? 'EISDIR' : 'ELOOP', 'It is not a file.');
+      const live = ref.node.freshness === 'live';
+      if (live && ref.inUse && sendBack(ref, call)) return ESTALE;
+      const handle = ref.node.open(openFlagsFrom(flags), op);
+      if (!(handle instanceof Promise)) return opened(ref, handle, op, call);
+      ref.opening += 1;
+      return handle.finally(() => (ref.opening -= 1)).then((known) => opened(ref, known, op, call));
+    },
+
+    create(parent, name, flags, mode, call) {
+      const op = s.op(call);
+      const created = s.dir(parent).create(name, openFlagsFrom(flags), mode & 0o7777, op);
+      return chain(created, ({ node, handle }) => {
+        const entry = entryOf(s, s.ref(parent), name, node, op, call, s.invalidation.epoch);
+        return chain(entry, (known): CreateOut => {
+          const ref = s.ref(known.nodeid);
+          return { entry: known, open: keep(ref, handle, openMode(ref, handle, undefined)) };
+        });
+      });
+    },
+
+    read(_nodeid, fh, offset, size, call) {
+      const { handle } = s.file(fh);
+      const bytes = handle.read(offset, size, s.op(call));
+      return bytes instanceof Promise ? bytes.then((known) => atMost(known, size)) : atMost(bytes, size);
+    },
+
+    write(_nodeid, fh, offset, data, call) {
+      const { handle, ref } = s.file(fh);
+      const written = handle.write(offset, data, s.op(call));
+      if (!handle.direct) {
+        ref.cached = undefined;
+        return written; // its pages are locked, and a notification about them waits for the answer
+      }
+      return s.noticed(written);
+    },
+
+    flush: (_nodeid, fh, call) => s.noticed(s.file(fh).handle.flush(s.op(call))),
+
+    release(_nodeid, fh) {
+      const file = s.files.remove(fh);
+      if (file === undefined) return;
+      file.ref.files.delete(file);
+      return file.handle.release();
+    },
+
+    fsync: (_nodeid, fh, dataOnly, call) => s.noticed(s.file(fh).handle.fsync(dataOnly, s.op(call))),
+
+    fallocate(_nodeid, fh, mode, offset, length, call) {
+      const { handle } = s.file(fh);
+      return s.noticed(handle.allocate(mode, offset, length, s.op(call)));
+    },
+  };
+
+  /**
+   * A node that must not be shared is in use: ESTALE makes the kernel walk the path again, and lookup
+   * gives a node of its own. A caller that comes back to the same node has no path to walk
+   * (/dev/fd/3), and shares it.
+   */
+  function sendBack(ref: NodeRef, call: Call): boolean {
+    if (call.pid === 0) return false;
+    if (sentBack.get(call.pid) === ref.nodeid) {
+      sentBack.delete(call.pid);
+      return false;
+    }
+    if (sentBack.size >= MAX_SENT_BACK) sentBack.clear();
+    sentBack.set(call.pid, ref.nodeid);
+    return true;
+  }
+
+  function opened(ref: NodeRef, handle: FileHandle, op: Op, call: Call): Awaitable<OpenOut | Errno> {
+    if (handle.direct) return keep(ref, handle, FOPEN_DIRECT_IO);
+    return chain(handle.stat(op), (stat) => {
+      const another = ref.files.size > 0 && ref.opened !== undefined && !sameStamp(ref.opened, stat);
+      if (!another || ref.node.freshness !== 'announced')
+        return keep(ref, handle, openMode(ref, handle, stat));
+      if (!sendBack(ref, call)) return keep(ref, handle, FOPEN_DIRECT_IO);
+      s.nodes.retire(ref);
+      return chain(handle.release(), () => ESTALE);
+    });
+  }
+
+  /** FOPEN_KEEP_CACHE where the pages that the kernel has are those of `stat`. */
+  function openMode(ref: NodeRef, handle: FileHandle, stat: Stat | undefined): number {
+    if (handle.direct) return FOPEN_DIRECT_IO;
+    if (stat === undefined) return 0;
+    const same = ref.cached !== undefined && sameStamp(ref.cached, stat);
+    ref.cached = ref.node.freshness === 'announced' || isSettled(stat) ? stampOf(stat) : undefined;
+    ref.opened = ref.cached ?? stampOf(stat);
+    return same ? FOPEN_KEEP_CACHE : 0;
+  }
+
+  function keep(ref: NodeRef, handle: FileHandle, openFlags: number): OpenOut {
+    const file: OpenFile = { ref, handle };
+    ref.files.add(file);
+    return { fh: s.files.add(file), openFlags };
+  }
+}
+
+function stampOf(stat: Stat): Stamp {
+  return { size: stat.size, mtimeNs: stat.mtimeNs, ctimeNs: stat.ctimeNs };
+}
+
+function isSettled(stat: Stat): boolean {
+  return BigInt(Date.now()) * 1_000_000n - stat.ctimeNs > RACY_NS;
+}
+
+function atMost(bytes: Uint8Array, size: number): Uint8Array {
+  return bytes.byteLength > size ? bytes.subarray(0, size) : bytes;
+}
+
+function attrChangeFrom({ fh: _fh, mode, ...rest }: SetattrIn): AttrChange {
+  return mode === undefined ? rest : { ...rest, mode: mode & 0o7777 };
+}

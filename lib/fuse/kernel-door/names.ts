@@ -1,0 +1,92 @@
+import { FsError } from '../../core/index.js';
+import type { Awaitable, Node, Op, Stat } from '../../vfs/index.js';
+import { chain } from '../awaitable.js';
+import type { Call, EntryOut, Filesystem } from '../kernel/index.js';
+import { type NodeRef, sameStamp } from './node-table.js';
+import type { Serving } from './serving.js';
+
+const RENAME_EXCHANGE = 2;
+
+type NameHandlers = Pick<
+  Filesystem,
+  'lookup' | 'forget' | 'mkdir' | 'symlink' | 'link' | 'unlink' | 'rmdir' | 'rename' | 'readlink'
+>;
+
+/** What finds, makes and removes names. */
+export function nameHandlers(s: Serving): NameHandlers {
+  return {
+    lookup(parent, name, call) {
+      const op = s.op(call);
+      const dir = s.dir(parent);
+      const since = s.invalidation.epoch;
+      const found = dir.lookup(name, op);
+      if (found instanceof Promise)
+        return found.then((node) => entryOf(s, s.ref(parent), name, node, op, call, since));
+      return entryOf(s, s.ref(parent), name, found, op, call, since);
+    },
+    forget: (nodeid, count) => s.nodes.forget(nodeid, count),
+    mkdir(parent, name, mode, call) {
+      const op = s.op(call);
+      const made = s.dir(parent).mkdir(name, mode & 0o7777, op);
+      return chain(made, (node) => fresh(parent, name, node, op, call));
+    },
+    symlink(parent, name, target, call) {
+      const op = s.op(call);
+      const made = s.dir(parent).symlink(name, target, op);
+      return chain(made, (node) => fresh(parent, name, node, op, call));
+    },
+    link(nodeid, newParent, newName, call) {
+      const op = s.op(call);
+      const made = s.dir(newParent).link(s.node(nodeid), newName, op);
+      return chain(made, (node) => fresh(newParent, newName, node, op, call));
+    },
+    unlink: (parent, name, call) => s.dir(parent).unlink(name, s.op(call)),
+    rmdir: (parent, name, call) =>
+      chain(s.dir(parent).rmdir(name, s.op(call)), () => s.nodes.dropChild(s.ref(parent), name)),
+    rename(parent, name, newParent, newName, flags, call) {
+      const done = s.dir(parent).rename(name, s.dir(newParent), newName, flags, s.op(call));
+      return chain(done, () =>
+        s.nodes.moveChild(s.ref(parent), name, s.ref(newParent), newName, (flags & RENAME_EXCHANGE) !== 0),
+      );
+    },
+    readlink(nodeid, call) {
+      const node = s.node(nodeid);
+      if (node.kind !== 'symlink') throw new FsError('EINVAL', 'It is not a symbolic link.');
+      return node.readlink(s.op(call));
+    },
+  };
+
+  function fresh(parent: number, name: string, node: Node, op: Op, call: Call): Awaitable<EntryOut> {
+    return entryOf(s, s.ref(parent), name, node, op, call, s.invalidation.epoch);
+  }
+}
+
+/** The answer where `node` was found as `name` in `parent`. Counts a lookup. */
+export function entryOf(
+  s: Serving,
+  parent: NodeRef,
+  name: string,
+  node: Node,
+  op: Op,
+  call: Call,
+  since: number,
+): Awaitable<EntryOut> {
+  const stat = node.stat(op);
+  if (stat instanceof Promise)
+    return stat.then((known) => s.entryOut(parent, refOf(s, parent, name, node, known, call), known, since));
+  return s.entryOut(parent, refOf(s, parent, name, node, stat, call), stat, since);
+}
+
+function refOf(s: Serving, parent: NodeRef, name: string, node: Node, stat: Stat, call: Call): NodeRef {
+  const nowMs = Date.now();
+  const ref = s.nodes.refer(parent, name, node, call.pid, nowMs);
+  if (!showsOlder(ref, stat)) return ref;
+  s.nodes.retire(ref);
+  return s.nodes.refer(parent, name, node, call.pid, nowMs);
+}
+
+/** Whether what is open on `ref` is another snapshot than what `stat` tells of. */
+function showsOlder(ref: NodeRef, stat: Stat): boolean {
+  if (ref.files.size === 0 || ref.node.freshness !== 'announced') return false;
+  return ref.opened !== undefined && !sameStamp(ref.opened, stat);
+}

@@ -1,0 +1,202 @@
+import type { FileHandle, Node } from '../../vfs/index.js';
+
+/** A descriptor, as long as the kernel has it. */
+export interface OpenFile {
+  readonly ref: NodeRef;
+  readonly handle: FileHandle;
+}
+
+/** What tells two contents of one file apart. */
+export interface Stamp {
+  readonly size: number;
+  readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
+}
+
+export function sameStamp(a: Stamp, b: Stamp): boolean {
+  return a.size === b.size && a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs;
+}
+
+/** A node as the kernel knows it: the nodeid, and how often it was told of it. */
+export class NodeRef {
+  readonly nodeid: number;
+  node: Node;
+  /** How many entries the kernel was given and has not forgotten. */
+  lookups = 0;
+  /** Where it was found last. */
+  parent: NodeRef | undefined;
+  name: string;
+  /** Further places of an announced node, each "parent's nodeid / name". */
+  otherPlaces: Map<string, { parent: NodeRef; name: string }> | undefined;
+  readonly files = new Set<OpenFile>();
+  /** Opens that have not been answered. */
+  opening = 0;
+  /** What the kernel's page cache, or its copy of a listing, shows; undefined where it must not be kept. */
+  cached: Stamp | undefined;
+  /** What was opened last. */
+  opened: Stamp | undefined;
+  /** Who was told of a live node last, and when. */
+  lastPid = 0;
+  lastMs = 0;
+  /** Subdirectories, by name. */
+  children: Map<string, NodeRef> | undefined;
+  /** Another directory ref of the same inode number. */
+  twin: NodeRef | undefined;
+
+  constructor(nodeid: number, node: Node, parent: NodeRef | undefined, name: string) {
+    this.nodeid = nodeid;
+    this.node = node;
+    this.parent = parent;
+    this.name = name;
+  }
+
+  get inUse(): boolean {
+    return this.files.size > 0 || this.opening > 0;
+  }
+
+  /** Any open descriptor. */
+  get anyFile(): OpenFile | undefined {
+    if (this.files.size === 0) return undefined;
+    for (const file of this.files) return file;
+    return undefined;
+  }
+}
+
+/** The nodeid of the root, which is never forgotten. */
+const ROOT_ID = 1;
+/** Within this time after a lookup a live node is taken for one that its caller is about to open. */
+const RESERVED_MS = 100;
+
+/**
+ * Which nodeid stands for which node. Ids are never used twice.
+ * - A directory has one at each path that shows it: the kernel allows a directory one place only.
+ * - A file or symlink has one, whatever its paths, so that its pages are cached once.
+ * - A live file has one for each caller at a time: the kernel locks an inode for a whole direct write, and
+ *   asks for attributes without naming the descriptor.
+ */
+export class NodeTable {
+  readonly #byId = new Map<number, NodeRef>();
+  readonly #files = new Map<bigint, NodeRef>();
+  readonly #dirs = new Map<bigint, NodeRef>();
+  #nextId = ROOT_ID;
+  readonly root: NodeRef;
+
+  constructor(root: Node) {
+    this.root = this.#add(root, undefined, '');
+    this.root.lookups = Infinity;
+  }
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  get(nodeid: number): NodeRef | undefined {
+    return this.#byId.get(nodeid);
+  }
+
+  all(): IterableIterator<NodeRef> {
+    return this.#byId.values();
+  }
+
+  /** The refs of an inode number that the kernel may have copies of. */
+  *known(ino: bigint): Generator<NodeRef> {
+    const file = this.#files.get(ino);
+    if (file !== undefined) yield file;
+    for (let dir = this.#dirs.get(ino); dir !== undefined; dir = dir.twin) yield dir;
+  }
+
+  /** The ref to answer with where `node` was found as `name` in `parent`. The caller counts the lookup. */
+  refer(parent: NodeRef, name: string, node: Node, pid: number, nowMs: number): NodeRef {
+    const found = node.kind === 'dir' ? parent.children?.get(name) : this.#files.get(node.ino);
+    if (found === undefined || found.node.ino !== node.ino || found.node.kind !== node.kind)
+      return this.#fresh(parent, name, node, pid, nowMs);
+    if (node.kind === 'file' && node.freshness === 'live') {
+      const reserved = found.lastPid !== pid && nowMs - found.lastMs < RESERVED_MS;
+      if (found.inUse || reserved || pid === 0) return this.#fresh(parent, name, node, pid, nowMs);
+      found.lastPid = pid;
+      found.lastMs = nowMs;
+    }
+    found.node = node;
+    if (node.freshness === 'announced' && (found.parent !== parent || found.name !== name))
+      this.#addPlace(found, parent, name);
+    found.parent = parent;
+    found.name = name;
+    return found;
+  }
+
+  #fresh(parent: NodeRef, name: string, node: Node, pid: number, nowMs: number): NodeRef {
+    const ref = this.#add(node, parent, name);
+    ref.lastPid = pid;
+    ref.lastMs = nowMs;
+    if (node.kind === 'dir') (parent.children ??= new Map()).set(name, ref);
+    return ref;
+  }
+
+  #add(node: Node, parent: NodeRef | undefined, name: string): NodeRef {
+    const ref = new NodeRef(this.#nextId++, node, parent, name);
+    this.#byId.set(ref.nodeid, ref);
+    if (node.kind === 'dir') {
+      ref.twin = this.#dirs.get(node.ino);
+      this.#dirs.set(node.ino, ref);
+    } else this.#files.set(node.ino, ref);
+    return ref;
+  }
+
+  #addPlace(ref: NodeRef, parent: NodeRef, name: string): void {
+    ref.otherPlaces ??= new Map();
+    if (ref.parent !== undefined)
+      ref.otherPlaces.set(`${ref.parent.nodeid}/${ref.name}`, { parent: ref.parent, name: ref.name });
+    ref.otherPlaces.set(`${parent.nodeid}/${name}`, { parent, name });
+  }
+
+  /** From now on lookups of the same node give another id: what is open shows what is no longer so. */
+  retire(ref: NodeRef): void {
+    if (this.#files.get(ref.node.ino) === ref) this.#files.delete(ref.node.ino);
+  }
+
+  forget(nodeid: number, lookups: number): void {
+    const ref = this.#byId.get(nodeid);
+    if (ref === undefined || (ref.lookups -= lookups) > 0) return;
+    this.#byId.delete(nodeid);
+    this.retire(ref);
+    if (ref.node.kind !== 'dir') return;
+    this.#unlinkTwin(ref);
+    if (ref.parent?.children?.get(ref.name) === ref) ref.parent.children.delete(ref.name);
+  }
+
+  #unlinkTwin(ref: NodeRef): void {
+    const head = this.#dirs.get(ref.node.ino);
+    if (head === ref) {
+      if (ref.twin === undefined) this.#dirs.delete(ref.node.ino);
+      else this.#dirs.set(ref.node.ino, ref.twin);
+      return;
+    }
+    for (let dir = head; dir !== undefined; dir = dir.twin) {
+      if (dir.twin === ref) {
+        dir.twin = ref.twin;
+        return;
+      }
+    }
+  }
+
+  /** The name was removed. */
+  dropChild(parent: NodeRef, name: string): void {
+    parent.children?.delete(name);
+  }
+
+  /** A rename took effect: the kernel moves what it knows, ids included. */
+  moveChild(from: NodeRef, name: string, to: NodeRef, toName: string, exchange: boolean): void {
+    const moved = from.children?.get(name);
+    const other = to.children?.get(toName);
+    from.children?.delete(name);
+    to.children?.delete(toName);
+    if (moved !== undefined) this.#place(moved, to, toName);
+    if (exchange && other !== undefined) this.#place(other, from, name);
+  }
+
+  #place(ref: NodeRef, parent: NodeRef, name: string): void {
+    ref.parent = parent;
+    ref.name = name;
+    (parent.children ??= new Map()).set(name, ref);
+  }
+}

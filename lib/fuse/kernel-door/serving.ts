@@ -1,0 +1,136 @@
+import { FsError, type Log } from '../../core/index.js';
+import type { Session } from '../../policy/index.js';
+import type { Awaitable, Caller, DirEntry, DirNode, Node, Op, Stat, Vfs } from '../../vfs/index.js';
+import type { AttrOut, Call, EntryOut, Notifier } from '../kernel/index.js';
+import { HandleTable } from './handle-table.js';
+import { Invalidation } from './invalidation.js';
+import { type NodeRef, NodeTable, type OpenFile } from './node-table.js';
+import { attrFromStat, type Owner, VALID_MS } from './translate.js';
+
+export interface ServingOptions {
+  readonly sessionOf: (caller: Caller | undefined) => Session;
+  readonly owner: Owner;
+  /** Null: the kernel lets nobody else in. Else only these uids are answered. */
+  readonly allowedUids: ReadonlySet<number> | null;
+  readonly log: Log;
+}
+
+/** A directory that is open, with its listing once it was asked for. */
+export interface OpenDir {
+  readonly ref: NodeRef;
+  entries: readonly DirEntry[] | undefined;
+}
+
+/** What all handlers of one mount share. */
+export class Serving {
+  readonly vfs: Vfs;
+  readonly options: ServingOptions;
+  readonly notifier: Notifier;
+  readonly nodes: NodeTable;
+  readonly files = new HandleTable<OpenFile>();
+  readonly dirs = new HandleTable<OpenDir>();
+  readonly invalidation: Invalidation;
+
+  constructor(vfs: Vfs, notifier: Notifier, options: ServingOptions) {
+    this.vfs = vfs;
+    this.options = options;
+    this.notifier = notifier;
+    this.nodes = new NodeTable(vfs.root);
+    this.invalidation = new Invalidation(this.nodes, notifier);
+  }
+
+  /** @throws FsError EACCES where the caller is another user than those that are let in. */
+  op(call: Call): Op {
+    const { allowedUids, sessionOf } = this.options;
+    if (allowedUids !== null && !allowedUids.has(call.uid))
+      throw new FsError('EACCES', `User ${call.uid} is not let in.`, { hint: 'Add --allow-uid.' });
+    return new CallOp(sessionOf(call), call);
+  }
+
+  ref(nodeid: number): NodeRef {
+    const ref = this.nodes.get(nodeid);
+    if (ref === undefined) throw new FsError('ESTALE', 'The kernel asks for a node that it has forgotten.');
+    return ref;
+  }
+
+  node(nodeid: number): Node {
+    return this.ref(nodeid).node;
+  }
+
+  dir(nodeid: number): DirNode {
+    const { node } = this.ref(nodeid);
+    if (node.kind !== 'dir') throw new FsError('ENOTDIR', 'It is not a directory.');
+    return node;
+  }
+
+  file(fh: number): OpenFile {
+    const file = this.files.get(fh);
+    if (file === undefined) throw new FsError('EBADF', 'The descriptor is not open.');
+    return file;
+  }
+
+  openDir(fh: number): OpenDir {
+    const dir = this.dirs.get(fh);
+    if (dir === undefined) throw new FsError('EBADF', 'The directory is not open.');
+    return dir;
+  }
+
+  /**
+   * Where changes came while an answer was made (`since` is the epoch at its start), it may be from
+   * before them: the kernel shall not keep it.
+   */
+  attrOut(ref: NodeRef, stat: Stat, since: number): AttrOut {
+    const keep = since === this.invalidation.epoch;
+    return {
+      attr: attrFromStat(stat, this.options.owner),
+      attrValidMs: keep ? VALID_MS[ref.node.freshness] : 0,
+    };
+  }
+
+  /** Counts a lookup of `ref`. */
+  entryOut(parent: NodeRef, ref: NodeRef, stat: Stat, since: number): EntryOut {
+    ref.lookups += 1;
+    const keep = since === this.invalidation.epoch;
+    const own = VALID_MS[ref.node.freshness];
+    // Where others are let in, each walk from the root is to ask, as who walks.
+    const gate = this.options.allowedUids !== null && parent === this.nodes.root ? 0 : Infinity;
+    return {
+      nodeid: ref.nodeid,
+      entryValidMs: keep ? Math.min(own, VALID_MS[parent.node.freshness], gate) : 0,
+      attr: attrFromStat(stat, this.options.owner),
+      attrValidMs: keep ? own : 0,
+    };
+  }
+
+  /** Gives `answer` once the kernel has taken in what changed on the way to it. */
+  noticed<T>(answer: Awaitable<T>): Awaitable<T> {
+    if (answer instanceof Promise) {
+      return answer.then(
+        (value) => this.#settled(value),
+        async (thrown: unknown) => {
+          await this.notifier.settled();
+          throw thrown;
+        },
+      );
+    }
+    return this.#settled(answer);
+  }
+
+  #settled<T>(value: T): Awaitable<T> {
+    return this.notifier.settled()?.then(() => value) ?? value;
+  }
+}
+
+class CallOp implements Op {
+  readonly session: Session;
+  readonly caller: Call;
+
+  constructor(session: Session, call: Call) {
+    this.session = session;
+    this.caller = call;
+  }
+
+  get signal(): AbortSignal {
+    return this.caller.signal;
+  }
+}

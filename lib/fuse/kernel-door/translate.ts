@@ -1,0 +1,86 @@
+import { FsError } from '../../core/index.js';
+import type { Freshness, NodeKind, OpenFlags, Stat, StatFs } from '../../vfs/index.js';
+import type { Attr, StatfsOut } from '../kernel/index.js';
+
+const TYPE_BITS: Readonly<Record<NodeKind, number>> = { dir: 0o040000, file: 0o100000, symlink: 0o120000 };
+/** DT_* of readdir(3). */
+const ENTRY_TYPE: Readonly<Record<NodeKind, number>> = { dir: 4, file: 8, symlink: 10 };
+
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export function attrFromStat(stat: Stat, owner: Owner): Attr {
+  return {
+    ino: stat.ino,
+    size: stat.size,
+    blocks: stat.blocks ?? Math.ceil(stat.size / 512),
+    atimeNs: stat.atimeNs,
+    mtimeNs: stat.mtimeNs,
+    ctimeNs: stat.ctimeNs,
+    mode: TYPE_BITS[stat.kind] | (stat.mode & 0o7777),
+    nlink: stat.nlink,
+    uid: stat.uid ?? owner.uid,
+    gid: stat.gid ?? owner.gid,
+  };
+}
+
+export function entryType(kind: NodeKind): number {
+  return ENTRY_TYPE[kind];
+}
+
+export function statfsFrom(stat: StatFs): StatfsOut {
+  return {
+    blocks: stat.blocks,
+    bfree: stat.blocksFree,
+    bavail: stat.blocksAvailable,
+    files: stat.files,
+    ffree: stat.filesFree,
+    bsize: stat.blockSize,
+    namelen: stat.nameMax,
+  };
+}
+
+const O_ACCMODE = 3;
+const O_WRONLY = 1;
+const O_RDWR = 2;
+const O_EXCL = 0o200;
+const O_TRUNC = 0o1000;
+const O_APPEND = 0o2000;
+
+export function openFlagsFrom(flags: number): OpenFlags {
+  const access = flags & O_ACCMODE;
+  return {
+    read: access !== O_WRONLY,
+    write: access === O_WRONLY || access === O_RDWR,
+    append: (flags & O_APPEND) !== 0,
+    truncate: (flags & O_TRUNC) !== 0,
+    exclusive: (flags & O_EXCL) !== 0,
+  };
+}
+
+/** How long the kernel may keep what a node says. What is announced is kept until it is told otherwise. */
+export const VALID_MS: Readonly<Record<Freshness, number>> = { announced: 3_600_000, live: 0, shared: 1000 };
+
+const EAGAIN = 11;
+const EBUSY = 16;
+const EINTR = 4;
+const ENOSYS = 38;
+const EOPNOTSUPP = 95;
+const ECANCELED = 125;
+
+/**
+ * Errnos that would make somebody act on their own: callers repeat what answers EINTR or EAGAIN, and the
+ * kernel never again asks what answered ENOSYS.
+ */
+const NOT_SAID = new Map([
+  [EINTR, ECANCELED],
+  [EAGAIN, EBUSY],
+  [ENOSYS, EOPNOTSUPP],
+]);
+
+export function errnoFromThrown(thrown: unknown): number {
+  const { errno } = FsError.from(thrown);
+  return NOT_SAID.get(errno) ?? errno;
+}
