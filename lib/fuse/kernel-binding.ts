@@ -69,7 +69,7 @@ async function serveVfs(vfs: Vfs, dir: string, options: MountOptions, reader?: R
       ...(reader === undefined ? {} : { reader }),
       abortReason: () => new FsError('ECANCELED', 'The caller gave up.'),
       onFault(fault) {
-        if (!FsError.is(fault) && !isErrnoCode((fault as { code?: unknown }).code))
+        if (!FsError.is(fault) && !isErrnoCode((fault as { code?: unknown } | null | undefined)?.code))
           log.error('A request failed unexpectedly.', { fault });
         return errnoFromThrown(fault);
       },

@@ -9,7 +9,7 @@ import { kernelAccess } from '../support/kernel-access.js';
 import { mountChild } from '../support/mount-child.js';
 import { until } from '../support/until.js';
 
-const BINDINGS: readonly BindingName[] = ['fuse-native'];
+const BINDINGS: readonly BindingName[] = ['fuse-native', 'kernel'];
 const fixture = {
   module: new URL('../support/hostile-tree.js', import.meta.url).href,
   name: 'createHostileTree',

@@ -8,7 +8,7 @@ import { MANY } from '../support/reference-tree.js';
 import { eachShell, runShell } from '../support/shells.js';
 import { until } from '../support/until.js';
 
-const BINDINGS: readonly BindingName[] = ['fuse-native'];
+const BINDINGS: readonly BindingName[] = ['fuse-native', 'kernel'];
 
 for (const binding of BINDINGS) {
   t.test(`${binding}: programs find an ordinary file system`, async (t) => {

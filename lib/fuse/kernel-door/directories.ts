@@ -62,7 +62,11 @@ export function directoryHandlers(s: Serving): DirectoryHandlers {
     const op = s.op(call);
     if (offset > 0 && dir.entries !== undefined) return dir.entries;
     const entries = s.dir(dir.ref.nodeid).list(op);
-    return chain(entries, (known) => (dir.entries = known));
+    return chain(entries, (known) => {
+      if (!Array.isArray(known)) throw new TypeError('A directory listed something else than entries.');
+      dir.entries = known;
+      return dir.entries;
+    });
   }
 
   function addDots(ref: NodeRef, offset: number, list: DirentList, plus: boolean): boolean {

@@ -41,7 +41,9 @@ export class Interrupts {
   }
 
   abandon(call: Call): void {
+    if (call.abandoned) return;
     call.abandon(this.#reason());
+    setTimeout(() => this.#onKept(call), GRACE_MS);
   }
 
   end(): void {
@@ -59,7 +61,6 @@ export class Interrupts {
   #looksOver(call: Call): boolean {
     if (!this.#givesUp(call.pid)) return false;
     this.abandon(call);
-    setTimeout(() => this.#onKept(call), GRACE_MS);
     return true;
   }
 

@@ -37,12 +37,17 @@ export interface Served {
   readonly closed: Promise<Error | undefined>;
   /** Unmounts, lazily where it is in use. Idempotent; answers when `closed` has. */
   unmount(): Promise<void>;
-  /** Stops serving a mount that was taken off; whoever still has files open in it gets ENOTCONN. */
+  /**
+   * Stops serving a mount that was taken off: what waits is abandoned, and whoever then still has files
+   * open in it gets ENOTCONN.
+   */
   end(): Promise<void>;
 }
 
 /** How long a reader may take to bring the kernel's first request, before another is tried. */
 const SELF_TEST_MS = 2000;
+/** How long those who still have files open after a lazy unmount may take to close them. */
+const LEAVE_MS = 300;
 
 /** A filesystem, or what makes one that notifies the kernel of changes. */
 export type FilesystemSource = Filesystem | ((notifier: Notifier) => Filesystem);
@@ -97,8 +102,10 @@ async function serveWith(
     },
   );
   const end = async (): Promise<void> => {
-    reader.stop();
+    session.abandonAll();
+    const timer = setTimeout(() => reader.stop(), LEAVE_MS);
     await closed;
+    clearTimeout(timer);
   };
   const leave = async (): Promise<void> => {
     await unmountDevice(dir).catch(() => undefined);

@@ -120,9 +120,14 @@ export class Session {
   end(): void {
     if (this.#destroyed) return;
     this.#destroyed = true;
+    this.abandonAll();
     this.#interrupts.end();
-    for (const call of [...this.#pending.values()]) this.#interrupts.abandon(call);
     this.#fs.destroy?.();
+  }
+
+  /** Tells the handlers of all that waits that nobody wants it any more; they are answered soon. */
+  abandonAll(): void {
+    for (const call of [...this.#pending.values()]) this.#interrupts.abandon(call);
   }
 
   #await(promise: Promise<unknown>, call: Call): void {
@@ -151,9 +156,8 @@ export class Session {
     let payload: Uint8Array | undefined;
     try {
       if (operation.put !== undefined) end = operation.put(this.#out, result, HEADER);
-      else if (operation.payload !== undefined) payload = operation.payload(result);
+      else if (operation.payload !== undefined) payload = bytesOf(operation.payload(result));
     } catch (fault) {
-      operation.undo?.(this.#fs, result, call);
       return this.#refuse(this.#errnoOf(fault, call), call.unique);
     }
     if (!this.#sendAnswer(end, payload, call.unique)) operation.undo?.(this.#fs, result, call);
@@ -226,4 +230,10 @@ export class Session {
     const call = this.#pending.get(r.u64(0));
     if (call !== undefined) this.#interrupts.add(call);
   }
+}
+
+/** Handlers in JavaScript may answer anything. */
+function bytesOf(payload: unknown): Uint8Array {
+  if (payload instanceof Uint8Array) return payload;
+  throw new TypeError('A handler answered something else than bytes.');
 }

@@ -92,7 +92,7 @@ export function conversation(fs: Filesystem, options: { init?: boolean; givesUp?
     },
     {
       bufferBytes: 1024 * 1024 + 4096,
-      onFault: (fault) => faults.push(fault),
+      onFault: (fault) => void faults.push(fault),
       ...(options.givesUp === undefined ? {} : { givesUp: options.givesUp }),
     },
   );
