@@ -68,7 +68,8 @@ export async function runLoad(
   path: string,
   threads: number,
   seconds: number,
+  payload = '{}',
 ): Promise<LoadFigures> {
-  const { stdout } = await execute(tools.load, [operation, path, String(threads), String(seconds)]);
+  const { stdout } = await execute(tools.load, [operation, path, String(threads), String(seconds), payload]);
   return JSON.parse(stdout) as LoadFigures;
 }

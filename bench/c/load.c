@@ -1,6 +1,6 @@
 // load: runs one file operation over and over from some threads, and prints how fast it went, as JSON.
 //
-//   load OPERATION PATH THREADS SECONDS
+//   load OPERATION PATH THREADS SECONDS [PAYLOAD]
 //
 // OPERATION is one of
 //   stat     fstatat of PATH
@@ -11,6 +11,7 @@
 //   stream   open, read to the end in pieces of 128 KiB, close
 //   create   create, write 200 bytes, close, stat, unlink a file of its own in the directory PATH
 //   append   open for writing, write 64 MiB in pieces of 128 KiB, close (PATH gets the thread's number)
+//   call     open, write PAYLOAD, read the reply up to its end, close
 // A "%d" in PATH becomes the number of the thread. Exits 1 when an operation fails.
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -123,12 +124,25 @@ static int do_append(struct worker *w) {
   return close(fd);
 }
 
+static const char *payload = "{}";
+
+static int do_call(struct worker *w) {
+  char piece[65536];
+  int fd = open(w->path, O_RDWR);
+  if (fd < 0) return -1;
+  ssize_t put = write(fd, payload, strlen(payload)), got = 0;
+  if (put > 0)
+    while ((got = read(fd, piece, sizeof piece)) > 0) w->bytes += (uint64_t)got;
+  return close(fd) < 0 || put < 0 || got < 0 ? -1 : 0;
+}
+
 static const struct {
   const char *name;
   int (*run)(struct worker *);
 } OPERATIONS[] = {
     {"stat", do_stat}, {"read", do_read},     {"write", do_write},   {"readdir", do_readdir},
     {"ls", do_ls},     {"stream", do_stream}, {"create", do_create}, {"append", do_append},
+    {"call", do_call},
 };
 
 static void *work(void *argument) {
@@ -155,10 +169,11 @@ static int by_value(const void *a, const void *b) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 5) {
-    fprintf(stderr, "usage: load OPERATION PATH THREADS SECONDS\n");
+  if (argc != 5 && argc != 6) {
+    fprintf(stderr, "usage: load OPERATION PATH THREADS SECONDS [PAYLOAD]\n");
     return 2;
   }
+  if (argc == 6) payload = argv[5];
   for (size_t i = 0; i < sizeof OPERATIONS / sizeof *OPERATIONS; i++)
     if (strcmp(argv[1], OPERATIONS[i].name) == 0) operation = OPERATIONS[i].run;
   int threads = atoi(argv[3]);

@@ -5,12 +5,14 @@ import { fileOperations } from './file-operations.js';
 import { footprint } from './footprint.js';
 import { invocation } from './invocation.js';
 import { manifestChange } from './manifest-change.js';
+import { runtimes } from './runtimes.js';
 import { startUp } from './start-up.js';
 
 export const cases: readonly BenchCase[] = [
   fileOperations,
   cachedOperations,
   invocation,
+  runtimes,
   startUp,
   footprint,
   manifestChange,

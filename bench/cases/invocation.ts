@@ -37,7 +37,7 @@ export const invocation: BenchCase = {
   },
 };
 
-async function timed(action: () => Promise<void>): Promise<number> {
+export async function timed(action: () => Promise<void>): Promise<number> {
   const start = performance.now();
   await action();
   return performance.now() - start;
@@ -54,7 +54,8 @@ async function invokeThroughMount(control: string): Promise<void> {
   }
 }
 
-async function spawnEcho(): Promise<void> {
+/** The reference driver, started as the node starts it, without a node. */
+export async function spawnEcho(): Promise<void> {
   const child = spawn('node', [join(top, 'dist/drivers/echo.js')], { stdio: ['pipe', 'pipe', 'pipe'] });
   let reply = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (reply += text));
