@@ -26,3 +26,6 @@ export { writeSecretFile } from './store/first-start.js';
 export * from './client/control-client.js';
 export { ControlExchange, faultOf } from './client/control-exchange.js';
 export { Subscription, type CatalogEvent, type SubscriptionOptions } from './client/subscription.js';
+export * from './client/node-link.js';
+export { NodeStateFile, type NodeState } from './client/node-state-file.js';
+export type { PairMode } from './client/pair-node.js';

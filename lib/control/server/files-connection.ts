@@ -131,6 +131,7 @@ function notAuthenticated(): ProtocolFault {
 class ReplayTransport implements Transport {
   readonly #inner: Transport;
   #first: Message | undefined;
+  #receiver: ((message: Message) => void) | undefined;
 
   constructor(inner: Transport, first: Message) {
     this.#inner = inner;
@@ -154,10 +155,12 @@ class ReplayTransport implements Transport {
   }
 
   receive(receiver: (message: Message) => void): void {
+    this.#receiver = receiver;
     const first = this.#first;
     this.#first = undefined;
     if (first !== undefined) receiver(first);
-    this.#inner.receive(receiver);
+    // The first message may have made the receiver hand over to another, which is in place already.
+    if (this.#receiver === receiver) this.#inner.receive(receiver);
   }
 
   pause(): void {

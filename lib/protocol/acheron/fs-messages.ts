@@ -80,6 +80,8 @@ export const FS_MESSAGES = {
       node_id: z.string().optional(),
       node_secret: z.string().optional(),
       epoch: wireNumber.optional(),
+      /** An open session of the same token, to go on with; else a new one begins. */
+      session: z.string().optional(),
       instance: z.string().optional(),
       capabilities: wireCapabilities.optional(),
     }),

@@ -1,0 +1,333 @@
+import { randomBytes } from 'node:crypto';
+import { Emitter, FsError, silentLog, type JsonObject, type JsonValue, type Log } from '../../core/index.js';
+import { MAX_FS_FRAME_BYTES, type ControlReply } from '../../protocol/index.js';
+import { connectWs, Reconnector, type Transport } from '../../transport/index.js';
+import { ControlClient } from './control-client.js';
+import { faultOf } from './control-exchange.js';
+import { NodeStateFile } from './node-state-file.js';
+import { pairNode, type PairMode } from './pair-node.js';
+
+export interface NodeLinkOptions {
+  /** `ws://` or `wss://` of the control plane, without a path. */
+  readonly url: string;
+  readonly ca?: string | undefined;
+  /** Only for control planes that ask for one on the upgrade; pairing needs none. */
+  readonly token?: string | undefined;
+  readonly stateFile: string;
+  readonly nodeName: string;
+  readonly platform: JsonValue;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly pair: PairMode;
+  readonly onVerificationCode?: (code: string, requestId: string) => void;
+  readonly leaseTtlMs?: number;
+  /** Default: a third of the lease. */
+  readonly refreshIntervalMs?: number;
+  readonly minDelayMs?: number;
+  readonly maxDelayMs?: number;
+  /** How often a request for pairing looks whether it was approved. */
+  readonly pairPollMs?: number;
+  /** What the node offers at this very moment; asked at each upsert, never kept. */
+  readonly snapshot: () => { readonly services: readonly JsonObject[]; readonly reload?: JsonObject | null };
+  /** Says hello on a connection to `/v2/fs` and serves the node's files there; answers once greeted. */
+  readonly serveTunnel?: (transport: Transport, node: TunnelIdentity) => Promise<void>;
+  readonly log?: Log;
+}
+
+export interface TunnelIdentity {
+  readonly id: string;
+  readonly secret: string;
+  readonly epoch: number;
+}
+
+export type ServiceDelta = ControlReply<'node_service_upsert'>['service_delta'];
+
+const DEFAULT_LEASE_MS = 60_000;
+const UPSERT_RETRY_MS = 1_000;
+
+/**
+ * A node's tie to its control plane: pairs once, then keeps a connection, the lease, the catalog and the
+ * tunnel, forever. It ends only when it is closed, when the node was deleted, or when another process of
+ * the same node took over.
+ */
+export class NodeLink {
+  /** After each upsert that the control plane took. */
+  readonly registered = new Emitter<ServiceDelta>();
+  /** Answers when the link is over: null when it was closed, else why. */
+  readonly ended: Promise<FsError | null>;
+  readonly #options: NodeLinkOptions;
+  readonly #log: Log;
+  readonly #file: NodeStateFile;
+  readonly #instanceId = `i-${randomBytes(8).toString('hex')}`;
+  readonly #abort = new AbortController();
+  #end!: (error: FsError | null) => void;
+  #isOver = false;
+  #client: ControlClient | undefined;
+  #tunnel: Reconnector | undefined;
+  #identity: TunnelIdentity | undefined;
+  #epoch = 0;
+  #upserting = false;
+  #dirty = false;
+  #refreshTimer: NodeJS.Timeout | undefined;
+  #retryTimer: NodeJS.Timeout | undefined;
+
+  /** Takes the state file. @throws FsError EBUSY, EINVAL */
+  constructor(options: NodeLinkOptions) {
+    this.#options = options;
+    this.#log = options.log ?? silentLog;
+    this.#file = new NodeStateFile(options.stateFile);
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+  }
+
+  get nodeId(): string | undefined {
+    return this.#file.state.credentials?.node_id;
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  get isConnected(): boolean {
+    return this.#client?.state.state === 'open';
+  }
+
+  /** The connection, for further requests of the node (`audit_append`). */
+  get client(): ControlClient | undefined {
+    return this.#client;
+  }
+
+  /** The credentials of the node, once paired. */
+  get identity(): TunnelIdentity | undefined {
+    return this.#identity;
+  }
+
+  /**
+   * Pairs if need be, then connects and stays so. Answers the node's id once it is known.
+   * @throws FsError EACCES when the invite is not good or the request was denied
+   */
+  async start(): Promise<string> {
+    const credentials = this.#file.state.credentials ?? (await this.#pair());
+    this.#identity = { id: credentials.node_id, secret: credentials.node_secret, epoch: 0 };
+    if (!this.#isOver) this.#connect(credentials.node_id, credentials.node_secret);
+    return credentials.node_id;
+  }
+
+  /** The registry has changed: the catalog is told, as soon as may be. */
+  changed(): void {
+    this.#dirty = true;
+    this.#upsert();
+  }
+
+  close(): void {
+    this.#finish(null);
+  }
+
+  async #pair(): Promise<{ node_id: string; node_secret: string }> {
+    const { url, ca, token, minDelayMs, maxDelayMs, nodeName, platform, labels, pair, leaseTtlMs } =
+      this.#options;
+    const client = new ControlClient({ url, ca, token, ...delays(minDelayMs, maxDelayMs) });
+    const stop = (): void => client.close();
+    this.#abort.signal.addEventListener('abort', stop);
+    try {
+      return await pairNode(client.start(), this.#file, {
+        nodeName,
+        platform,
+        labels: { ...labels },
+        pair,
+        leaseTtlMs,
+        onVerificationCode: this.#options.onVerificationCode,
+        pollMs: this.#options.pairPollMs ?? 1_000,
+        signal: this.#abort.signal,
+      });
+    } finally {
+      this.#abort.signal.removeEventListener('abort', stop);
+      client.close();
+    }
+  }
+
+  #connect(nodeId: string, secret: string): void {
+    const { url, ca, token, minDelayMs, maxDelayMs } = this.#options;
+    const client = new ControlClient({
+      url,
+      ca,
+      token,
+      ...delays(minDelayMs, maxDelayMs),
+      connect: () => ({
+        node_id: nodeId,
+        node_secret: secret,
+        instance_id: this.#instanceId,
+        ...(this.#epoch === 0 ? {} : { epoch: this.#epoch }),
+      }),
+      isFinal: (error) => this.#finalError(error) !== undefined,
+    });
+    this.#client = client;
+    client.connected.on(({ node }) => {
+      this.#epoch = node?.epoch ?? this.#epoch;
+      this.#identity = { id: nodeId, secret, epoch: this.#epoch };
+      this.#dirty = true;
+      this.#upsert();
+      this.#openTunnel();
+    });
+    client.superseded.on(({ successor }) => {
+      if (successor.instance_id !== this.#instanceId) this.#finish(supersededError(nodeId, successor));
+    });
+    client.states.on((state) => {
+      if (state.state === 'closed' && state.error !== null)
+        this.#finish(this.#finalError(state.error) ?? state.error);
+    });
+    this.#scheduleRefresh();
+    client.start();
+  }
+
+  /** Why an error is the end of it, or undefined where there is hope. */
+  #finalError(error: unknown): FsError | undefined {
+    const fault = faultOf(error);
+    const nodeId = this.nodeId ?? '';
+    if (fault?.code === 'stale_epoch') {
+      return supersededError(nodeId, fault.details?.['successor'] as Successor | undefined);
+    }
+    if (
+      fault?.code === 'provider_auth_failed' ||
+      (fault?.code === 'not_found' && this.#identity !== undefined)
+    ) {
+      return new FsError(
+        'EACCES',
+        `The control plane does not know node "${nodeId}" by its secret: it was deleted.`,
+        {
+          hint: `Remove ${this.#options.stateFile} and pair again.`,
+          cause: error,
+        },
+      );
+    }
+    return undefined;
+  }
+
+  /** One at a time; what changes meanwhile is sent after it, as it is then. */
+  #upsert(): void {
+    const client = this.#client;
+    const identity = this.#identity;
+    if (this.#isOver || this.#upserting || !this.#dirty || client === undefined || identity === undefined)
+      return;
+    if (!this.isConnected) return;
+    this.#upserting = true;
+    this.#dirty = false;
+    clearTimeout(this.#retryTimer);
+    const { platform, labels } = this.#options;
+    const { services, reload } = this.#options.snapshot();
+    let retry = false;
+    client
+      .request('node_service_upsert', {
+        node_id: identity.id,
+        node_secret: identity.secret,
+        epoch: this.#epoch,
+        labels: { ...labels },
+        services: [...services],
+        ...(platform === null ? {} : { platform: platform as JsonObject | string }),
+        ...(reload === undefined ? {} : { reload }),
+      })
+      .then(({ service_delta }) => this.registered.emit(service_delta))
+      .catch((thrown: unknown) => {
+        const final = this.#finalError(thrown);
+        if (final !== undefined) {
+          this.#finish(final);
+          return;
+        }
+        this.#dirty = true;
+        this.#log.warn('the catalog was not updated; it is tried again', {
+          error: FsError.from(thrown).message,
+        });
+        retry = true;
+      })
+      .finally(() => {
+        this.#upserting = false;
+        if (retry && !this.#isOver) this.#retryTimer = setTimeout(() => this.#upsert(), UPSERT_RETRY_MS);
+        else this.#upsert();
+      });
+  }
+
+  #scheduleRefresh(): void {
+    const ttlMs = this.#options.leaseTtlMs ?? DEFAULT_LEASE_MS;
+    const intervalMs = this.#options.refreshIntervalMs ?? ttlMs / 3;
+    this.#refreshTimer = setInterval(() => {
+      const identity = this.#identity;
+      if (!this.isConnected || identity === undefined) return;
+      const lease = {
+        node_id: identity.id,
+        node_secret: identity.secret,
+        lease_ttl_ms: ttlMs,
+        epoch: this.#epoch,
+      };
+      this.#client!.request('node_lease_refresh', lease).catch((thrown: unknown) => {
+        const final = this.#finalError(thrown);
+        if (final !== undefined) this.#finish(final);
+        else
+          this.#log.debug('the lease was not refreshed; the next try follows', {
+            error: FsError.from(thrown).message,
+          });
+      });
+    }, intervalMs);
+  }
+
+  /** Keeps the tunnel; it is asked anew who we are each time, because the epoch rises. */
+  #openTunnel(): void {
+    const { serveTunnel, url, ca, token, minDelayMs, maxDelayMs } = this.#options;
+    if (serveTunnel === undefined || this.#isOver) return;
+    if (this.#tunnel !== undefined) {
+      this.#tunnel.retryNow();
+      return;
+    }
+    this.#tunnel = new Reconnector({
+      connect: async (signal) => {
+        const transport = await connectWs(`${url.replace(/\/$/, '')}/v2/fs`, {
+          maxMessageBytes: MAX_FS_FRAME_BYTES,
+          signal,
+          ...(ca === undefined ? {} : { ca }),
+          ...(token === undefined ? {} : { token }),
+        });
+        await serveTunnel(transport, this.#identity!);
+        return transport;
+      },
+      ...delays(minDelayMs, maxDelayMs),
+    });
+    this.#tunnel.start();
+  }
+
+  #finish(error: FsError | null): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    clearInterval(this.#refreshTimer);
+    clearTimeout(this.#retryTimer);
+    this.#abort.abort(error ?? new FsError('ECANCELED', 'The link was closed.'));
+    this.#tunnel?.close();
+    this.#client?.close();
+    this.#file.close();
+    this.#end(error);
+  }
+}
+
+interface Successor {
+  readonly instance_id: string;
+  readonly address: string;
+  readonly connected_at_ms: number;
+}
+
+function supersededError(nodeId: string, successor: Successor | undefined): FsError {
+  const who =
+    successor === undefined
+      ? 'another process'
+      : `another process (${successor.instance_id} at ${successor.address}, since ${new Date(successor.connected_at_ms).toISOString()})`;
+  return new FsError('ESTALE', `Node "${nodeId}" was taken over by ${who}; this one stops.`, {
+    hint: 'Run one process per node: stop the other one, or pair this one under a name of its own.',
+  });
+}
+
+function delays(
+  minDelayMs: number | undefined,
+  maxDelayMs: number | undefined,
+): { minDelayMs?: number; maxDelayMs?: number } {
+  return {
+    ...(minDelayMs === undefined ? {} : { minDelayMs }),
+    ...(maxDelayMs === undefined ? {} : { maxDelayMs }),
+  };
+}
