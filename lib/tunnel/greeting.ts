@@ -181,6 +181,8 @@ export interface DialOptions {
   readonly authToken?: string;
   /** Who dials, where it is a node that offers its files. */
   readonly node?: { readonly id: string; readonly secret: string; readonly epoch?: number };
+  /** The session that `control.connect` began, so that both connections are one session. */
+  readonly session?: string;
   readonly binary?: boolean;
   readonly timeoutMs?: number;
   readonly clock?: Clock;
@@ -191,7 +193,7 @@ export interface DialOptions {
  * @throws FsError what the server answered; EPROTO, ETIMEDOUT or EHOSTDOWN; the transport is then closed.
  */
 export function sayHello(transport: Transport, options: DialOptions = {}): Promise<Greeting> {
-  const { authToken, node, binary = true, timeoutMs = 10_000, clock = systemClock } = options;
+  const { authToken, node, session, binary = true, timeoutMs = 10_000, clock = systemClock } = options;
   const port = new FramePort(transport, PLAIN);
   return new Promise((resolve, reject) => {
     const fail = (error: FsError): void => {
@@ -236,6 +238,7 @@ export function sayHello(transport: Transport, options: DialOptions = {}): Promi
       instance: OWN_INSTANCE,
       capabilities: ours(binary),
       ...(authToken === undefined ? {} : { auth_token: authToken }),
+      ...(session === undefined ? {} : { session }),
       ...(node === undefined ? {} : { node_id: node.id, node_secret: node.secret }),
       ...(node?.epoch === undefined ? {} : { epoch: node.epoch }),
     };
