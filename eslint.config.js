@@ -18,6 +18,7 @@ export const ROOMS = {
   control: ['core', 'policy', 'protocol', 'transport', 'vfs'],
   tunnel: ['core', 'policy', 'protocol', 'transport', 'vfs'],
   worldfs: ['core', 'vfs', 'policy'],
+  doctor: ['core', 'fuse'],
 };
 
 const rooms = Object.entries(ROOMS).map(([room, allowed]) => ({

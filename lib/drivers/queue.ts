@@ -38,6 +38,13 @@ export class AdmissionQueue {
     return this.#waiting.size;
   }
 
+  /** EBUSY when a further call could neither run nor wait, else null. */
+  refusal(): FsError | null {
+    if (this.#closedBy !== null) return this.#closedBy;
+    const { maxConcurrency, maxQueue } = this.#limits;
+    return this.#running < maxConcurrency || this.#waiting.size < maxQueue ? null : this.#full();
+  }
+
   /**
    * A place: at once when one is free, else a promise of one.
    * @throws FsError EBUSY when the queue is full. The promise rejects with the reason of `signal` when it

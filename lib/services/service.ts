@@ -1,30 +1,17 @@
-import { join } from 'node:path';
-import { FsError, indentJson, isJsonObject, type JsonObject, type ServiceId } from '../core/index.js';
-import type { Driver, Outcome } from '../drivers/index.js';
-import { InvocationQueue } from './invocation-queue.js';
+import { FsError, type JsonObject, type ServiceId } from '../core/index.js';
 import type { ServiceDefinition } from '../manifest/index.js';
-import type { Action, Session } from '../policy/index.js';
-import { principalOf } from '../policy/index.js';
-import type { Call, CallEnd } from './call.js';
-import type { AuditRecord, ServiceEnvironment } from './environment.js';
-import { ownerOf, type Job, type JobEnd, type JobState } from './jobs/job.js';
-import { JobStore } from './jobs/job-store.js';
-import { Metrics } from './metrics.js';
+import { principalOf, type Action, type Session } from '../policy/index.js';
+import type { Call } from './call.js';
+import { configFrom } from './config.js';
+import { Engine } from './engine.js';
+import type { ServiceEnvironment } from './environment.js';
+import { Invoker } from './invoker.js';
+import type { Job } from './jobs/job.js';
+import type { JobStore } from './jobs/job-store.js';
+import type { Metrics } from './metrics.js';
 import type { InputCheck, Request } from './request/request.js';
 import { ServiceGate } from './service-gate.js';
 import type { ServiceState } from './service-state.js';
-
-/** How much of a rejected request is kept for `request.json`. */
-const KEPT_OF_REJECTED = 64 * 1024;
-
-/** What runs calls at present; replaced as a whole when the definition changes. */
-interface Engine {
-  readonly definition: ServiceDefinition;
-  readonly driver: Driver | null;
-  readonly check: InputCheck;
-  inFlight: number;
-  retired: boolean;
-}
 
 /**
  * One service of this node: its definition and what it owns (enabled, config, metrics, jobs). All that
@@ -33,15 +20,12 @@ interface Engine {
 export class Service {
   readonly id: ServiceId;
   readonly gate: ServiceGate;
-  readonly jobs: JobStore;
-  readonly metrics = new Metrics();
   readonly #env: ServiceEnvironment;
-  readonly #queue: InvocationQueue;
-  readonly #calls = new Map<Job, Call>();
+  readonly #invoker: Invoker;
   #engine: Engine;
   #enabled: boolean;
   #config: JsonObject;
-  #configFile: string | null = null;
+  #configFile: string | null;
   #configChangedAtMs: number;
   #restartsTotal: number;
   #lastControl: { op: string; atMs: number } | null;
@@ -64,26 +48,33 @@ export class Service {
     this.#enabled = saved?.enabled ?? definition.enabled;
     this.#config = saved?.config ?? {};
     this.#configChangedAtMs = this.#definedAtMs;
+    this.#configFile = env.writeConfigFile(this.id, this.#config);
     this.#restartsTotal = saved?.restartsTotal ?? 0;
     this.#lastControl =
       saved?.lastControlOp == null ? null : { op: saved.lastControlOp, atMs: saved.lastControlMs ?? 0 };
-    this.#queue = new InvocationQueue(definition.runtime.limits);
-    this.#engine = this.#build(definition);
-    const { store, interrupted } = JobStore.open({
-      dir: join(env.jobsDir, this.id),
-      limits: env.jobLimits,
-      fsync: env.fsync,
-      now: () => env.clock.now(),
-      log: env.log,
-    });
-    this.jobs = store;
-    this.metrics.restore(store.recordedMetrics ?? saved?.metrics ?? {});
-    for (const job of interrupted) this.#endInterrupted(job);
-    this.#configFile = env.writeConfigFile(this.id, this.#config);
+    this.#engine = new Engine(definition, env);
+    this.#invoker = new Invoker(
+      {
+        id: this.id,
+        env,
+        engine: () => this.#engine,
+        config: () => ({ value: this.#config, file: this.#configFile }),
+        refusal: () => this.#refusal(),
+        ended: () => undefined,
+      },
+      definition.runtime.limits,
+      saved?.metrics ?? {},
+    );
   }
 
   get definition(): ServiceDefinition {
     return this.#engine.definition;
+  }
+  get jobs(): JobStore {
+    return this.#invoker.jobs;
+  }
+  get metrics(): Metrics {
+    return this.#invoker.metrics;
   }
   /** It can be invoked at all: there is something to run. */
   get runnable(): boolean {
@@ -111,10 +102,10 @@ export class Service {
     return this.#lastControl;
   }
   get running(): number {
-    return this.#queue.running;
+    return this.#invoker.queue.running;
   }
   get queued(): number {
-    return this.#queue.queued;
+    return this.#invoker.queue.queued;
   }
   /** Why calls cannot succeed at present, or null. */
   get fault(): FsError | null {
@@ -148,12 +139,12 @@ export class Service {
   /** Takes on a new definition: what runs finishes under the old one, the next call starts under the new. */
   update(definition: ServiceDefinition): void {
     const before = this.#engine;
-    this.#engine = this.#build(definition);
-    this.#queue.configure(definition.runtime.limits);
+    this.#engine = new Engine(definition, this.#env);
+    this.#invoker.queue.setLimits(definition.runtime.limits);
     this.#definedAtMs = this.nowMs;
     this.#revision += 1;
     this.gate.forget();
-    this.#retire(before);
+    before.retire();
   }
 
   /**
@@ -163,48 +154,32 @@ export class Service {
    */
   submit(request: Request, session: Session): Call {
     this.gate.require(session, 'invoke');
-    const earlier = request.key === null ? undefined : this.jobs.byKey(principalOf(session), request.key.key);
-    if (earlier !== undefined && earlier.keyDigest === request.key!.digest) return this.#callOf(earlier);
-    const refusal = earlier === undefined ? this.#refusal() : keyReused(request.key!.key);
-    if (refusal !== null) throw this.reject(request.bytes, refusal, session);
-    this.#audit({
-      session,
-      action: 'invoke',
-      serviceId: this.id,
-      outcome: 'accepted',
-      payload: request.bytes,
-    });
-    const job = this.jobs.accept(ownerOf(session), request.bytes, request.key);
-    return this.#start(job, request, session);
+    return this.#invoker.submit(request, session);
   }
 
   /** Records a request that will not run, and returns the error to answer with. */
   reject(bytes: Uint8Array, error: FsError, session: Session): FsError {
-    this.metrics.countRejection();
-    const job = this.jobs.accept(ownerOf(session), bytes.subarray(0, KEPT_OF_REJECTED), null, true);
-    this.jobs.finish(job, endFromError(error, null, this.nowMs), new Uint8Array(), this.metrics.toRecord());
-    this.#audit({ session, action: 'invoke', serviceId: this.id, outcome: error.code, payload: bytes });
-    return error;
+    return this.#invoker.reject(bytes, error, session);
   }
 
-  /** `control/cancel`: ends what is running or queued; all of it when `principal` is null. */
-  cancel(principal: string | null, id: string | null, session: Session): number {
+  /**
+   * `control/cancel`: ends what is running or queued; everyone's when `principal` is null.
+   * @throws FsError ENOENT when `id` names nothing that runs.
+   */
+  cancel(principal: string | null, id: string | null, session: Session): void {
     const jobs = this.jobs.live(principal).filter((job) => id === null || job.id === id);
-    if (id !== null && jobs.length === 0)
+    if (id !== null && jobs.length === 0) {
       throw new FsError('ENOENT', `No invocation ${JSON.stringify(id)} is running.`, {
         hint: 'See jobs/ for what is.',
       });
+    }
     this.#control('cancel', session);
-    for (const job of jobs)
-      this.#calls
-        .get(job)
-        ?.cancel(new FsError('ECANCELED', 'The invocation was cancelled through control/cancel.'));
-    return jobs.length;
+    for (const job of jobs) this.#cancel(job, 'The invocation was cancelled through control/cancel.');
   }
 
   cancelJob(job: Job, why: string, session: Session): void {
     this.#control('cancel', session);
-    this.#calls.get(job)?.cancel(new FsError('ECANCELED', why));
+    this.#cancel(job, why);
   }
 
   /** `rm -r jobs/<id>`: forgets a finished job at once; a running one is cancelled, and forgotten too. */
@@ -219,8 +194,9 @@ export class Service {
    * @throws FsError EACCES, or ENOENT for what the session may not know of.
    */
   authorize(session: Session, action: Action): void {
-    if (!this.gate.allows(session, action))
-      this.#audit({ session, action, serviceId: this.id, outcome: 'denied' });
+    if (!this.gate.allows(session, action)) {
+      this.#env.audit({ session, action, serviceId: this.id, outcome: 'denied' });
+    }
     this.gate.require(session, action);
   }
 
@@ -236,7 +212,7 @@ export class Service {
     this.#enabled = enabled;
     if (enabled) this.metrics.clearConsecutive();
     this.#save(() => (this.#enabled = before));
-    this.#emitControl(enabled ? 'enable' : 'disable');
+    this.#tell(enabled ? 'enable' : 'disable');
   }
 
   async restart(session: Session): Promise<void> {
@@ -246,13 +222,13 @@ export class Service {
     this.jobs.reset(principalOf(session));
     this.#save(() => (this.#restartsTotal -= 1));
     await this.#engine.driver?.restart();
-    this.#emitControl('restart');
+    this.#tell('restart');
   }
 
   /** Replaces the config; durable when it returns. @throws FsError EINVAL for what is not a JSON object. */
   setConfig(text: string, session: Session): void {
     const config = configFrom(text);
-    this.#audit({
+    this.#env.audit({
       session,
       action: 'control',
       serviceId: this.id,
@@ -264,168 +240,35 @@ export class Service {
     this.#save(() => (this.#config = before));
     this.#configChangedAtMs = this.nowMs;
     this.#configFile = this.#env.writeConfigFile(this.id, config);
-    this.#emitControl('config');
+    this.#tell('config');
   }
 
   /** Ends what is running, as a shutdown does, and frees everything. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const call of [...this.#calls.values()])
-      call.cancel(new FsError('ECANCELED', 'The node is shutting down.'));
-    await Promise.all([...this.#calls.values()].map((call) => call.ended));
+    await this.#invoker.close(new FsError('ECANCELED', 'The node is shutting down.'));
     await this.#engine.driver?.close();
-    this.jobs.close();
   }
 
-  #build(definition: ServiceDefinition): Engine {
-    return {
-      definition,
-      driver: this.#env.createDriver(definition),
-      check: this.#env.inputCheck(definition),
-      inFlight: 0,
-      retired: false,
-    };
+  #cancel(job: Job, why: string): void {
+    this.#invoker.cancel(job, new FsError('ECANCELED', why));
   }
 
-  #retire(engine: Engine): void {
-    engine.retired = true;
-    if (engine.inFlight === 0) void this.#closeEngine(engine);
-  }
-
-  async #closeEngine(engine: Engine): Promise<void> {
-    try {
-      await engine.driver?.close();
-    } catch (thrown) {
-      this.#env.log.error('A replaced driver did not end cleanly.', {
-        service: this.id,
-        error: FsError.from(thrown).message,
-      });
-    }
-  }
-
-  /** Why no call is taken now, or null. */
   #refusal(): FsError | null {
-    if (this.#closed)
+    if (this.#closed) {
       return new FsError('EHOSTDOWN', 'The node is shutting down.', { hint: 'Try again when it is back.' });
+    }
     if (!this.#enabled) {
       return new FsError('EPERM', `The service ${this.id} is disabled.`, {
         hint: 'Someone who may control it can write to control/enable.',
       });
     }
-    return this.#queue.refusal();
-  }
-
-  #start(job: Job, request: Request, session: Session): Call {
-    const abort = new AbortController();
-    const call: Call = {
-      job,
-      cancel: (reason) => abort.abort(reason),
-      ended: this.#run(job, request, session, abort.signal),
-    };
-    if (job.end === null) this.#calls.set(job, call);
-    return call;
-  }
-
-  async #run(job: Job, request: Request, session: Session, signal: AbortSignal): Promise<CallEnd> {
-    let outcome: Outcome;
-    try {
-      const entered = this.#queue.enter(signal);
-      const leave = entered instanceof Promise ? await entered : entered;
-      try {
-        outcome = await this.#invoke(job, request, session, signal);
-      } finally {
-        leave();
-      }
-    } catch (thrown) {
-      outcome = { ok: false, error: FsError.from(thrown), exitCode: null };
-    }
-    return this.#end(job, outcome);
-  }
-
-  async #invoke(job: Job, request: Request, session: Session, signal: AbortSignal): Promise<Outcome> {
-    const engine = this.#engine;
-    if (engine.driver === null) throw new FsError('EIO', `The service ${this.id} can no longer be invoked.`);
-    engine.inFlight++;
-    job.startedAtMs = job.changedAtMs = this.nowMs;
-    this.metrics.countStart(job.startedAtMs);
-    try {
-      return await engine.driver.invoke({
-        id: job.id,
-        nodeId: this.#env.nodeId,
-        serviceId: this.id,
-        payload: request.bytes,
-        input: request.input,
-        caller: { role: session.role, agentId: session.agentId, projectId: session.project?.id ?? null },
-        deadlineMs: job.startedAtMs + engine.definition.runtime.limits.timeoutMs,
-        configFile: this.#configFile,
-        config: this.#config,
-        signal,
-        onOutput: (stream, chunk) => this.jobs.appendOutput(job, stream, chunk),
-      });
-    } finally {
-      if (--engine.inFlight === 0 && engine.retired) void this.#closeEngine(engine);
-    }
-  }
-
-  /** Makes the outcome durable, then tells. */
-  #end(job: Job, outcome: Outcome): CallEnd {
-    this.#calls.delete(job);
-    const nowMs = this.nowMs;
-    const end: JobEnd = outcome.ok
-      ? { state: 'ok', exitCode: outcome.exitCode, errno: null, error: null, hint: null, finishedAtMs: nowMs }
-      : endFromError(outcome.error, outcome.exitCode, nowMs);
-    const result = outcome.ok
-      ? Buffer.from(indentJson(Buffer.from(outcome.result).toString()))
-      : Buffer.alloc(0);
-    this.metrics.countEnd(end, job.startedAtMs ?? job.acceptedAtMs);
-    try {
-      this.jobs.finish(job, end, result, this.metrics.toRecord());
-    } catch (thrown) {
-      const error = FsError.from(thrown);
-      this.#env.log.error('An outcome could not be written to the state directory.', {
-        service: this.id,
-        invocation: job.id,
-        error: error.message,
-      });
-      job.end = endFromError(error, end.exitCode, nowMs);
-      return { error, reply: failureReply(job) };
-    }
-    this.#env.emit({
-      type: 'invocation_finished',
-      serviceId: this.id,
-      principal: job.owner.principal,
-      facts: { invocation_id: job.id, state: end.state },
-    });
-    return outcome.ok ? { error: null, reply: result } : { error: outcome.error, reply: failureReply(job) };
-  }
-
-  #endInterrupted(job: Job): void {
-    const end: JobEnd = {
-      state: 'error',
-      exitCode: null,
-      errno: 'EIO',
-      error: 'interrupted',
-      hint: 'The node was stopped while this ran. It was not run again.',
-      finishedAtMs: this.nowMs,
-    };
-    this.metrics.countEnd(end, job.acceptedAtMs);
-    this.jobs.finish(job, end, new Uint8Array(), this.metrics.toRecord());
-  }
-
-  /** The call of a job that a `_key` names: still running, or as it ended. */
-  #callOf(job: Job): Call {
-    const running = this.#calls.get(job);
-    if (running !== undefined) return running;
-    return { job, cancel: () => undefined, ended: Promise.resolve(storedEnd(job)) };
+    return null;
   }
 
   #control(op: string, session: Session): void {
-    this.#audit({ session, action: 'control', serviceId: this.id, outcome: op });
+    this.#env.audit({ session, action: 'control', serviceId: this.id, outcome: op });
     this.#lastControl = { op, atMs: this.nowMs };
-  }
-
-  #audit(record: AuditRecord): void {
-    this.#env.audit(record);
   }
 
   #save(undo: () => void): void {
@@ -437,62 +280,7 @@ export class Service {
     }
   }
 
-  #emitControl(op: string): void {
+  #tell(op: string): void {
     this.#env.emit({ type: 'service_control', serviceId: this.id, principal: null, facts: { op } });
   }
-}
-
-const STATES = new Map<string, JobState>([
-  ['ETIMEDOUT', 'timeout'],
-  ['ECANCELED', 'cancelled'],
-]);
-
-function endFromError(error: FsError, exitCode: number | null, finishedAtMs: number): JobEnd {
-  return {
-    state: STATES.get(error.code) ?? 'error',
-    exitCode,
-    errno: error.code,
-    error: error.message,
-    hint: error.hint ?? null,
-    finishedAtMs,
-  };
-}
-
-function storedEnd(job: Job): CallEnd {
-  const end = job.end!;
-  if (end.errno === null) return { error: null, reply: job.result.all() };
-  return {
-    error: new FsError(end.errno, end.error ?? 'It failed.', { hint: end.hint ?? undefined }),
-    reply: failureReply(job),
-  };
-}
-
-/** What a descriptor reads back for a call that failed. */
-function failureReply(job: Job): Buffer {
-  const end = job.end!;
-  return Buffer.from(
-    `${JSON.stringify({ error: { errno: end.errno, message: end.error, hint: end.hint }, invocation_id: job.id }, null, 2)}\n`,
-  );
-}
-
-function keyReused(key: string): FsError {
-  return new FsError('EEXIST', `The _key ${JSON.stringify(key)} was used for another request.`, {
-    hint: 'Take a new key for a new request; jobs/by-key shows those in use.',
-  });
-}
-
-function configFrom(text: string): JsonObject {
-  let config: unknown;
-  try {
-    config = JSON.parse(text);
-  } catch (thrown) {
-    throw new FsError('EINVAL', `The config is not valid JSON: ${(thrown as Error).message}.`, {
-      hint: 'Nothing was changed. Write one JSON object.',
-    });
-  }
-  if (!isJsonObject(config))
-    throw new FsError('EINVAL', 'The config is not a JSON object.', {
-      hint: 'Nothing was changed. Write one JSON object.',
-    });
-  return config;
 }

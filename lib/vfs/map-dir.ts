@@ -1,7 +1,7 @@
 import { FsError } from '../core/index.js';
 import { ReadOnlyDir } from './bases.js';
 import { newIno } from './ino.js';
-import { dirStat } from './stats.js';
+import { dirStat, nsFromMs } from './stats.js';
 import type { DirEntry, Freshness, Node, Op, Stat } from './types.js';
 
 export interface MapDirOptions {
@@ -19,6 +19,7 @@ export class MapDir extends ReadOnlyDir {
   override readonly freshness: Freshness;
   readonly #entries: ReadonlyMap<string, Node>;
   readonly #options: MapDirOptions;
+  readonly #madeNs = nsFromMs(Date.now());
 
   constructor(entries: ReadonlyMap<string, Node>, options: MapDirOptions = {}) {
     super();
@@ -29,7 +30,7 @@ export class MapDir extends ReadOnlyDir {
 
   stat(op: Op): Stat {
     this.#options.check?.(op);
-    return dirStat(this.ino, this.#options.timeNs?.() ?? 0n);
+    return dirStat(this.ino, this.#options.timeNs?.() ?? this.#madeNs);
   }
 
   lookup(name: string, op: Op): Node {

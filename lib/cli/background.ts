@@ -1,0 +1,85 @@
+import { spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { FsError } from '../core/index.js';
+
+const READY = 'ACHERON_TELL_READY';
+
+/** What the process in the background tells the one that started it. */
+interface Report {
+  readonly lines?: readonly string[];
+  readonly failure?: { readonly message: string; readonly hint?: string; readonly code: string };
+}
+
+/** True in the process that was started to run in the background. */
+function isInBackground(): boolean {
+  return process.env[READY] === '1' && process.send !== undefined;
+}
+
+/**
+ * Runs this very command again, detached, without `--background`, and prints what it says once it is
+ * ready. Its log goes to `background.log` in the state directory.
+ * @throws FsError what the other process failed with.
+ */
+async function goToBackground(stateDir: string): Promise<void> {
+  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  const logFile = join(stateDir, 'background.log');
+  const log = openSync(logFile, 'w', 0o600);
+  const child = spawn(process.execPath, process.argv.slice(1), {
+    detached: true,
+    stdio: ['ignore', log, log, 'ipc'],
+    env: { ...process.env, [READY]: '1' },
+  });
+  closeSync(log);
+  const report = await new Promise<Report>((resolve, reject) => {
+    child.once('message', (message) => resolve(message as Report));
+    child.once('error', reject);
+    child.once('exit', () => {
+      const said = readFileSync(logFile, 'utf8').trim();
+      resolve({
+        failure: {
+          code: 'EIO',
+          message: 'It ended before it was ready.',
+          hint: said === '' ? `Its log is ${logFile}.` : said,
+        },
+      });
+    });
+  });
+  if (report.failure !== undefined) {
+    const { code, message, hint } = report.failure;
+    throw new FsError(FsError.from(Object.assign(new Error(message), { code })).code, message, { hint });
+  }
+  for (const line of report.lines ?? []) process.stdout.write(`${line}\n`);
+  child.disconnect();
+  child.unref();
+}
+
+/** Runs `serve` in this process, or with `--background` in one of its own, and returns once that is ready. */
+export async function inBackgroundOrHere(
+  flags: { readonly background?: boolean; readonly stateDir: string },
+  serve: () => Promise<void>,
+): Promise<void> {
+  if (flags.background === true && !isInBackground()) return goToBackground(flags.stateDir);
+  try {
+    await serve();
+  } catch (thrown) {
+    if (!tellFailure(thrown)) throw thrown;
+    process.exitCode = 1;
+  }
+}
+
+/** Says that the mount is ready: to the terminal, or to the process that waits in the foreground. */
+export function tellReady(lines: readonly string[]): void {
+  if (isInBackground()) {
+    process.send!({ lines } satisfies Report);
+    process.disconnect();
+  } else for (const line of lines) process.stdout.write(`${line}\n`);
+}
+
+/** Hands a failure to start to the process that waits; true when there is one. */
+function tellFailure(thrown: unknown): boolean {
+  if (!isInBackground() || !process.connected) return false;
+  const { code, message, hint } = FsError.from(thrown);
+  process.send!({ failure: { code, message, hint } } satisfies Report);
+  return true;
+}

@@ -1,0 +1,26 @@
+import { Command } from 'commander';
+import pc from 'picocolors';
+import { examine } from '../../doctor/index.js';
+import { EXIT } from '../failure.js';
+import { jsonOption, stateDirOption } from '../options.js';
+import { VERSION } from '../version.js';
+
+export function doctorCommand(): Command {
+  return new Command('doctor')
+    .description('Say what this machine lacks for mounting and running services, and how to mend it.')
+    .addOption(stateDirOption())
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExample:\n  $ acheron doctor')
+    .action(async (flags: { stateDir: string; json?: boolean }) => {
+      const findings = await examine({ stateDir: flags.stateDir, version: VERSION });
+      if (flags.json === true) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
+      else
+        for (const finding of findings)
+          process.stdout.write(
+            `${MARKS[finding.state]} ${finding.what}\n${finding.remedy === null ? '' : `    ${finding.remedy}\n`}`,
+          );
+      if (findings.some((finding) => finding.state === 'broken')) process.exitCode = EXIT.failed;
+    });
+}
+
+const MARKS = { fine: pc.green('ok  '), note: pc.yellow('note'), broken: pc.red('FAIL') };

@@ -1,0 +1,62 @@
+import { join, resolve } from 'node:path';
+import { Command } from 'commander';
+import { prepareMountpoint } from '../../fuse/index.js';
+import { inBackgroundOrHere, tellReady } from '../background.js';
+import { addMountOptions, type MountFlags } from '../mount-options.js';
+import { addNodeOptions, type NodeFlags } from '../node-options.js';
+import { logLevelOption, stateDirOption } from '../options.js';
+import { runStandalone } from '../standalone.js';
+import { textLog, type LogLevel } from '../text-log.js';
+import { PACKAGE_DIR } from '../version.js';
+
+type UpFlags = NodeFlags & MountFlags & { readonly logLevel: LogLevel; readonly bundled: boolean };
+
+export function upCommand(): Command {
+  const command = new Command('up')
+    .description("Mount this machine's services on a directory: all in one process, until Ctrl-C.")
+    .argument('[dir]', 'where to mount', './mnt')
+    .addOption(stateDirOption())
+    .addOption(logLevelOption())
+    .option('--no-bundled', 'leave out the bundled services');
+  return addMountOptions(addNodeOptions(command))
+    .addHelpText('after', EXAMPLES)
+    .action((dir: string, flags: UpFlags) => up(resolve(dir), flags));
+}
+
+async function up(dir: string, flags: UpFlags): Promise<void> {
+  const nodeId = flags.nodeName ?? 'local';
+  const found = await prepareMountpoint(dir);
+  if (found.state === 'mounted') {
+    tellReady([`${found.dir} is mounted already.`, ...whatToType(found.dir, nodeId)]);
+    return;
+  }
+  await inBackgroundOrHere(flags, () =>
+    runStandalone(flags, {
+      nodeId,
+      servicesDirs: flags.bundled ? [join(PACKAGE_DIR, 'manifests', 'services')] : [],
+      dir,
+      log: textLog(flags.logLevel),
+      ready: (mounted) => [`Mounted on ${mounted}.`, ...whatToType(mounted ?? dir, nodeId)],
+    }),
+  );
+}
+
+/** Four lines to paste: list, invoke, read, watch a failure. */
+function whatToType(dir: string, nodeId: string): string[] {
+  const services = `${dir}/nodes/${nodeId}/services`;
+  return [
+    'Try:',
+    `  ls ${services}`,
+    `  echo '{"text":"hi"}' > ${services}/echo/control/invoke.json`,
+    `  cat ${services}/echo/result.json`,
+    `  echo '{"text": oops}' > ${services}/echo/control/invoke.json || cat ${services}/echo/last_error.txt`,
+    `To stop: acheron unmount ${dir}`,
+  ];
+}
+
+const EXAMPLES = `
+Examples:
+  $ acheron up ./mnt
+  $ acheron up ./mnt --background
+  $ acheron up ./mnt --role user --agent claude --services-dir ./services
+`;

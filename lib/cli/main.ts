@@ -1,0 +1,70 @@
+import { Command, CommanderError } from 'commander';
+import { applyConfigFile } from './config-file.js';
+import { EXIT, reportFailure } from './failure.js';
+import { VERSION } from './version.js';
+
+interface Lazy {
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
+
+/** Each command in a module of its own, loaded when it is called: starting up costs what it needs. */
+const COMMANDS: readonly Lazy[] = [
+  {
+    name: 'up',
+    summary: "mount this machine's services on a directory: all in one process",
+    load: async () => (await import('./commands/up.js')).upCommand(),
+  },
+  {
+    name: 'node',
+    summary: 'run a node: its services, with a mount of their own',
+    load: async () => (await import('./commands/node.js')).nodeCommand(),
+  },
+  {
+    name: 'unmount',
+    summary: 'unmount a directory, also when its server is dead',
+    load: async () => (await import('./commands/unmount.js')).unmountCommand(),
+  },
+  {
+    name: 'validate',
+    summary: 'say all that is wrong with manifests',
+    load: async () => (await import('./commands/validate.js')).validateCommand(),
+  },
+  {
+    name: 'doctor',
+    summary: 'say what this machine lacks, and how to mend it',
+    load: async () => (await import('./commands/doctor.js')).doctorCommand(),
+  },
+];
+
+/** Runs the command line; the answer is the exit status. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const wanted = argv.slice(2).find((word) => !word.startsWith('-')) ?? '';
+  const program = new Command('acheron')
+    .description('Services as files: write JSON to a file to run a driver, read the answer from a file.')
+    .version(VERSION)
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: false })
+    .hook('preAction', (_program, command) => applyConfigFile(command))
+    .addHelpText('after', EXAMPLES);
+  try {
+    for (const { name, summary, load } of COMMANDS) {
+      if (name === wanted) program.addCommand((await load()).exitOverride());
+      else program.command(name).summary(summary).description(summary);
+    }
+    await program.parseAsync([...argv]);
+    return Number(process.exitCode ?? EXIT.ok);
+  } catch (thrown) {
+    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    reportFailure(thrown);
+    return EXIT.failed;
+  }
+}
+
+const EXAMPLES = `
+Examples:
+  $ acheron up ./mnt
+  $ echo '{"text":"hi"}' > mnt/nodes/local/services/echo/control/invoke.json
+  $ acheron invoke echo '{"text":"hi"}'
+`;

@@ -1,0 +1,58 @@
+import type { Command } from 'commander';
+import { chooseBinding, type BindingName, type Mount } from '../fuse/index.js';
+import { localSession, type Role, type Session } from '../policy/index.js';
+import type { Log } from '../core/index.js';
+import type { Vfs } from '../vfs/index.js';
+import { collect, idArgument, integer, option } from './options.js';
+
+/** Options of all commands that mount in their process. */
+export interface MountFlags {
+  readonly role: Role;
+  readonly agent?: string;
+  readonly fuseBinding: 'auto' | BindingName;
+  readonly allowOther?: boolean;
+  readonly allowUid?: readonly number[];
+  readonly background?: boolean;
+}
+
+export function addMountOptions(command: Command): Command {
+  return command
+    .addOption(option('--role <role>', 'what the mount may do').choices(['admin', 'user']).default('admin'))
+    .addOption(option('--agent <id>', 'on whose behalf the mount acts').argParser(idArgument))
+    .addOption(
+      option('--fuse-binding <name>', 'the door to the kernel')
+        .choices(['auto', 'kernel', 'fuse-native'])
+        .default('auto'),
+    )
+    .addOption(option('--allow-other', 'let other local users in whom --allow-uid names'))
+    .addOption(
+      option('--allow-uid <uid>', 'a local user who may use the mount (repeatable)').argParser(
+        collect(integer(0)),
+      ),
+    )
+    .addOption(option('--background', 'return when the mount is ready, and go on in the background'));
+}
+
+export function sessionFromFlags(flags: MountFlags): Session {
+  return localSession(flags.role, flags.agent ?? null);
+}
+
+/** @throws FsError ENODEV where nothing can be mounted, and what the binding throws. */
+export async function mountTree(
+  vfs: Vfs,
+  dir: string,
+  flags: MountFlags,
+  sessionOf: () => Session,
+  log: Log,
+): Promise<Mount> {
+  const binding = await chooseBinding(flags.fuseBinding);
+  return binding.mount(vfs, {
+    dir,
+    sessionOf,
+    allowOther: flags.allowOther === true,
+    allowUids: flags.allowUid ?? [],
+    owner: { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
+    log,
+    fsname: 'acheron',
+  });
+}

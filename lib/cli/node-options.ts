@@ -1,0 +1,98 @@
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { idFrom, type Log, type NodeId } from '../core/index.js';
+import { driverUserFrom, type LocalNodeOptions } from '../node/index.js';
+import { collect, collectLabels, idArgument, integer, option } from './options.js';
+import { VERSION } from './version.js';
+
+/** Options of all commands that run a node in their process. */
+export interface NodeFlags {
+  readonly nodeName?: string;
+  readonly label?: Readonly<Record<string, string>>;
+  readonly stateDir: string;
+  readonly stateFile?: string;
+  readonly serviceManifest?: readonly string[];
+  readonly servicesDir?: readonly string[];
+  readonly manifestReloadIntervalMs: number;
+  readonly trustWritable?: boolean;
+  readonly fsync?: boolean;
+  readonly driverUser?: string;
+  readonly jobsKeep: number;
+  readonly jobsKeepBytes: number;
+}
+
+export function addNodeOptions(command: Command): Command {
+  return command
+    .addOption(option('--node-name <name>', "the node's name").argParser(idArgument))
+    .addOption(option('--label <key=value>', 'a label of the node (repeatable)').argParser(collectLabels))
+    .addOption(
+      option(
+        '--state-file <file>',
+        'where the node keeps its state (default: node.json in the state directory)',
+      ).argParser((file: string) => resolve(file)),
+    )
+    .addOption(
+      option('--service-manifest <file>', 'a manifest to load (repeatable)').argParser(
+        collect((file) => resolve(file)),
+      ),
+    )
+    .addOption(
+      option('--services-dir <dir>', 'a directory whose *.json are manifests (repeatable)').argParser(
+        collect((dir) => resolve(dir)),
+      ),
+    )
+    .addOption(
+      option(
+        '--manifest-reload-interval-ms <ms>',
+        'how often manifests are read again besides being watched; 0: watch only',
+      )
+        .argParser(integer(0))
+        .default(2000),
+    )
+    .addOption(option('--trust-writable', 'take manifests and drivers that other users may write to'))
+    .addOption(
+      option('--fsync', 'flush each result to the disk before the caller is told (survives power loss)'),
+    )
+    .addOption(option('--driver-user <user>', 'run drivers as this user (only as root)'))
+    .addOption(
+      option('--jobs-keep <count>', 'finished jobs kept for each service and caller')
+        .argParser(integer(1))
+        .default(64),
+    )
+    .addOption(
+      option('--jobs-keep-bytes <bytes>', 'bytes of finished jobs kept for each service and caller')
+        .argParser(integer(0))
+        .default(64 * 1024 * 1024),
+    );
+}
+
+export function localNodeOptions(
+  flags: NodeFlags,
+  more: { nodeId: string; servicesDirs: readonly string[]; log: Log },
+): LocalNodeOptions {
+  return {
+    nodeId: idFrom<NodeId>(more.nodeId, 'The node id'),
+    nodeName: flags.nodeName ?? more.nodeId,
+    labels: flags.label ?? {},
+    version: VERSION,
+    stateFile: flags.stateFile ?? resolve(flags.stateDir, 'node.json'),
+    manifestFiles: flags.serviceManifest ?? [],
+    servicesDirs: [...more.servicesDirs, ...(flags.servicesDir ?? [])],
+    reloadIntervalMs: flags.manifestReloadIntervalMs,
+    trustWritable: flags.trustWritable === true,
+    fsync: flags.fsync === true,
+    jobLimits: { keep: flags.jobsKeep, keepBytes: flags.jobsKeepBytes, keyMs: 24 * 60 * 60 * 1000 },
+    driverUser: flags.driverUser === undefined ? null : driverUserFrom(flags.driverUser),
+    builtins: [],
+    log: more.log,
+  };
+}
+
+/** A node id from the host's name, where nobody gave one. */
+export function defaultNodeId(): string {
+  const id = hostname()
+    .replace(/[^A-Za-z0-9._-]/g, '-')
+    .slice(0, 128);
+  return /^\.*$/.test(id) ? 'node' : id;
+}

@@ -1,0 +1,57 @@
+import { resolve } from 'node:path';
+import { InvalidArgumentError, Option } from 'commander';
+import { isId } from '../core/index.js';
+import { LOG_LEVELS } from './text-log.js';
+import { defaultStateDir } from './state-dir.js';
+
+/** An option that may also come from `ACHERON_<NAME>`, or from the config file, in that order. */
+export function option(flags: string, description: string): Option {
+  const made = new Option(flags, description);
+  return made.env(`ACHERON_${made.name().toUpperCase().replaceAll('-', '_')}`);
+}
+
+export const stateDirOption = (): Option =>
+  option('--state-dir <dir>', 'where state lives')
+    .default(defaultStateDir())
+    .argParser((dir: string) => resolve(dir));
+
+export const logLevelOption = (): Option =>
+  option('--log-level <level>', 'how much is logged on standard error')
+    .choices([...LOG_LEVELS])
+    .default('warn');
+
+export const jsonOption = (): Option => option('--json', 'print JSON');
+
+export function integer(minimum: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!Number.isSafeInteger(value) || value < minimum)
+      throw new InvalidArgumentError(`It must be a whole number from ${minimum}.`);
+    return value;
+  };
+}
+
+export function idArgument(text: string): string {
+  if (!isId(text))
+    throw new InvalidArgumentError(
+      'It must be 1 to 128 of the characters A-Z a-z 0-9 . _ - (not "." or "..").',
+    );
+  return text;
+}
+
+/** Collects a repeatable option. */
+export function collect<Value>(
+  parse: (text: string) => Value,
+): (text: string, before: readonly Value[] | undefined) => Value[] {
+  return (text, before) => [...(before ?? []), parse(text)];
+}
+
+/** `key=value`, repeatable, as an object. */
+export function collectLabels(
+  text: string,
+  before: Readonly<Record<string, string>> | undefined,
+): Record<string, string> {
+  const at = text.indexOf('=');
+  if (at < 1) throw new InvalidArgumentError('It must look like key=value.');
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+}

@@ -1,0 +1,41 @@
+import type { Log } from '../core/index.js';
+import { LocalNode } from '../node/index.js';
+import { MapDir } from '../vfs/index.js';
+import { World } from '../worldfs/index.js';
+import { tellReady } from './background.js';
+import { mountTree, sessionFromFlags, type MountFlags } from './mount-options.js';
+import { localNodeOptions, type NodeFlags } from './node-options.js';
+import { untilStopped } from './until-stopped.js';
+
+export interface Standalone {
+  readonly nodeId: string;
+  readonly servicesDirs: readonly string[];
+  /** Where to mount; null: nowhere. */
+  readonly dir: string | null;
+  readonly log: Log;
+  /** What to say when it is ready; `dir` is the mount point as the kernel names it. */
+  readonly ready: (dir: string | null) => readonly string[];
+}
+
+/** Runs a node that knows no other, with a mount of its own, until it is stopped or unmounted. */
+export async function runStandalone(flags: NodeFlags & MountFlags, standalone: Standalone): Promise<void> {
+  const { nodeId, servicesDirs, log } = standalone;
+  const node = await LocalNode.start(localNodeOptions(flags, { nodeId, servicesDirs, log }));
+  try {
+    const session = sessionFromFlags(flags);
+    const world = new World({
+      nodes: node,
+      events: node.events,
+      now: () => Date.now(),
+      control: new MapDir(node.controlFiles()),
+    });
+    const mount =
+      standalone.dir === null ? null : await mountTree(world, standalone.dir, flags, () => session, log);
+    tellReady(standalone.ready(mount?.dir ?? null));
+    const reason = await untilStopped(mount?.closed ?? new Promise<never>(() => undefined));
+    await mount?.unmount();
+    if (typeof reason === 'object' && reason.how === 'failed') throw reason.error;
+  } finally {
+    await node.close();
+  }
+}

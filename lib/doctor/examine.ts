@@ -1,0 +1,168 @@
+import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { ACHERON_FS_TYPE, chooseBinding, inspectMountpoint, readMountEntries } from '../fuse/index.js';
+
+export interface Finding {
+  readonly check: string;
+  readonly state: 'fine' | 'note' | 'broken';
+  /** What was found, one sentence. */
+  readonly what: string;
+  /** What to do about it; null when there is nothing to do. */
+  readonly remedy: string | null;
+}
+
+export interface Examination {
+  readonly stateDir: string;
+  readonly version: string;
+}
+
+export async function examine({ stateDir, version }: Examination): Promise<Finding[]> {
+  return [
+    versions(version),
+    fuseDevice(),
+    fusermount(),
+    allowOther(),
+    await bindingOf('kernel'),
+    await bindingOf('fuse-native'),
+    ...(await mounts()),
+    stateFolder(stateDir),
+    driverUser(),
+    clock(),
+  ];
+}
+
+function versions(version: string): Finding {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const ok = major > 20 || (major === 20 && minor >= 19);
+  return finding(
+    'versions',
+    ok ? 'fine' : 'broken',
+    `Acheron ${version} on Node ${process.versions.node}.`,
+    'Install Node 20.19 or later.',
+  );
+}
+
+function fuseDevice(): Finding {
+  if (!existsSync('/dev/fuse'))
+    return finding(
+      'device',
+      'broken',
+      'There is no /dev/fuse.',
+      'Load the module: modprobe fuse. In a container, pass --device /dev/fuse.',
+    );
+  try {
+    accessSync('/dev/fuse', constants.R_OK | constants.W_OK);
+    return finding('device', 'fine', '/dev/fuse can be opened.', null);
+  } catch {
+    return finding(
+      'device',
+      'note',
+      '/dev/fuse cannot be opened by this user; fusermount3 opens it where it may.',
+      'As root: chmod 666 /dev/fuse.',
+    );
+  }
+}
+
+function fusermount(): Finding {
+  const found = programOnPath('fusermount3') ?? programOnPath('fusermount');
+  if (found !== null) return finding('fusermount', 'fine', `${found} is there.`, null);
+  const root = process.getuid?.() === 0;
+  return finding(
+    'fusermount',
+    root ? 'note' : 'broken',
+    'There is no fusermount3 on PATH.',
+    'As root: apt-get install fuse3.',
+  );
+}
+
+function allowOther(): Finding {
+  const config = existsSync('/etc/fuse.conf') ? readFileSync('/etc/fuse.conf', 'utf8') : '';
+  if (process.getuid?.() === 0 || /^\s*user_allow_other\s*$/m.test(config))
+    return finding('allow-other', 'fine', '--allow-other may be used.', null);
+  return finding(
+    'allow-other',
+    'note',
+    '--allow-other is not available to this user.',
+    'As root: add the line user_allow_other to /etc/fuse.conf.',
+  );
+}
+
+async function bindingOf(name: 'kernel' | 'fuse-native'): Promise<Finding> {
+  try {
+    await chooseBinding(name);
+    return finding(`binding-${name}`, 'fine', `The ${name} binding can mount here.`, null);
+  } catch (thrown) {
+    const { message, hint } = thrown as Error & { hint?: string };
+    return finding(`binding-${name}`, 'note', `The ${name} binding cannot be used: ${message}`, hint ?? null);
+  }
+}
+
+async function mounts(): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const { mountPoint } of readMountEntries().filter((entry) => entry.fsType === ACHERON_FS_TYPE)) {
+    const { state } = await inspectMountpoint(mountPoint);
+    if (state === 'mounted')
+      findings.push(finding('mount', 'fine', `${mountPoint} is mounted and answers.`, null));
+    else
+      findings.push(
+        finding(
+          'mount',
+          'broken',
+          `${mountPoint} is mounted, but its server is ${state === 'dead' ? 'gone' : 'silent'}.`,
+          `acheron unmount ${mountPoint}`,
+        ),
+      );
+  }
+  return findings;
+}
+
+function stateFolder(stateDir: string): Finding {
+  if (!existsSync(stateDir))
+    return finding('state', 'fine', `The state directory ${stateDir} will be made on the first start.`, null);
+  const { mode } = statSync(stateDir);
+  if ((mode & 0o077) === 0)
+    return finding('state', 'fine', `The state directory ${stateDir} is private.`, null);
+  return finding(
+    'state',
+    'broken',
+    `Other users can look into the state directory ${stateDir}.`,
+    `chmod 700 ${stateDir}`,
+  );
+}
+
+function driverUser(): Finding {
+  if (process.getuid?.() !== 0 || process.env.ACHERON_DRIVER_USER !== undefined)
+    return finding('driver-user', 'fine', 'Drivers do not run as root.', null);
+  return finding(
+    'driver-user',
+    'note',
+    'A node started by root runs drivers as root unless told otherwise.',
+    'Name a user with --driver-user or ACHERON_DRIVER_USER.',
+  );
+}
+
+/** A clock before the build of this program is certainly wrong: leases and certificates would fail. */
+function clock(): Finding {
+  const built = statSync(import.meta.filename).mtimeMs;
+  if (Date.now() > built - 24 * 60 * 60 * 1000)
+    return finding('clock', 'fine', `The clock says ${new Date().toISOString()}.`, null);
+  return finding(
+    'clock',
+    'broken',
+    `The clock says ${new Date().toISOString()}, which is before this program was built.`,
+    'Set the clock: timedatectl set-ntp true.',
+  );
+}
+
+function programOnPath(name: string): string | null {
+  for (const folder of (process.env.PATH ?? '').split(':')) {
+    const path = join(folder, name);
+    if (folder !== '' && existsSync(path)) return path;
+  }
+  return null;
+}
+
+/** `remedy` counts only where something is to be mended. */
+function finding(check: string, state: Finding['state'], what: string, remedy: string | null): Finding {
+  return { check, state, what, remedy: state === 'fine' ? null : remedy };
+}

@@ -1,0 +1,301 @@
+import { mkdirSync } from 'node:fs';
+import { arch, platform } from 'node:os';
+import { dirname } from 'node:path';
+import { Emitter, FsError, systemClock, type Log, type NodeId } from '../core/index.js';
+import { FileLock } from '../control/index.js';
+import { FileLedger, createDriver, endLeftovers, type Driver } from '../drivers/index.js';
+import { inputValidatorOf, type InputFault, type ServiceDefinition } from '../manifest/index.js';
+import { decide, principalOf, type Session } from '../policy/index.js';
+import { Registry } from '../registry/index.js';
+import {
+  DEFAULT_JOB_LIMITS,
+  NodeDir,
+  ServiceHost,
+  type InputCheck,
+  type JobLimits,
+  type Provider,
+} from '../services/index.js';
+import {
+  Document,
+  MapDir,
+  RenderedText,
+  StreamFile,
+  fileStat,
+  nsFromMs,
+  type Change,
+  type DirNode,
+  type Node,
+} from '../vfs/index.js';
+import { EventFeed, type NodeEntry, type NodeSource } from '../worldfs/index.js';
+import { AuditFile } from './audit-file.js';
+import { ConfigFiles } from './config-files.js';
+
+export interface LocalNodeOptions {
+  readonly nodeId: NodeId;
+  readonly nodeName: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly version: string;
+  readonly stateFile: string;
+  readonly manifestFiles: readonly string[];
+  readonly servicesDirs: readonly string[];
+  readonly reloadIntervalMs: number;
+  readonly trustWritable: boolean;
+  readonly fsync: boolean;
+  readonly jobLimits?: JobLimits;
+  /** Whom drivers run as; null: the user of the node. */
+  readonly driverUser: { readonly uid: number; readonly gid: number } | null;
+  readonly builtins: readonly BuiltinService[];
+  readonly log: Log;
+}
+
+/** A service that the program brings itself: its definition, what runs it, what it shows at its root. */
+export interface BuiltinService {
+  readonly definition: ServiceDefinition;
+  readonly driver: Driver | null;
+  readonly provider: { readonly name: string; readonly root: DirNode } | null;
+}
+
+/** A running node: registry, services and their state, as one entry of the world. */
+export class LocalNode implements NodeSource {
+  readonly changes = new Emitter<Change>();
+  readonly events: EventFeed;
+  readonly host: ServiceHost;
+  readonly registry: Registry;
+  readonly dir: NodeDir;
+  readonly audit: AuditFile;
+  readonly #options: LocalNodeOptions;
+  readonly #lock: FileLock;
+  readonly #ledger: FileLedger;
+  readonly #configs: ConfigFiles;
+  readonly #startedAtMs = systemClock.now();
+  #closed: Promise<void> | null = null;
+
+  private constructor(options: LocalNodeOptions, lock: FileLock, ledger: FileLedger) {
+    this.#options = options;
+    this.#lock = lock;
+    this.#ledger = ledger;
+    const { stateFile, driverUser, log } = options;
+    this.events = new EventFeed(this.#startedAtMs);
+    this.audit = new AuditFile(`${stateFile}.audit.ndjson`, () => systemClock.now());
+    this.#configs = new ConfigFiles(
+      driverUser === null ? `${stateFile}.configs` : `/run/acheron/${options.nodeId}`,
+      driverUser,
+    );
+    this.host = new ServiceHost({
+      nodeId: options.nodeId,
+      nodeName: options.nodeName,
+      platform: `${platform()}-${arch()}`,
+      clock: systemClock,
+      log,
+      stateFile,
+      jobsDir: `${stateFile}.jobs`,
+      jobLimits: options.jobLimits ?? DEFAULT_JOB_LIMITS,
+      fsync: options.fsync,
+      createDriver: (definition) => this.#driverOf(definition),
+      inputCheck,
+      writeConfigFile: (serviceId, config) => this.#configs.write(serviceId, config),
+      audit: (record) => this.audit.record(record),
+      nodeProjects: () => [],
+    });
+    this.registry = new Registry({
+      nodeId: options.nodeId,
+      manifestFiles: options.manifestFiles,
+      servicesDirs: options.servicesDirs,
+      builtins: options.builtins.map(({ definition }) => definition),
+      trustWritable: options.trustWritable,
+      reloadIntervalMs: options.reloadIntervalMs,
+      log,
+    });
+    this.dir = new NodeDir(this.host, {
+      labels: options.labels,
+      version: options.version,
+      providers: providersOf(options.builtins),
+    });
+    this.host.changes.on((change) => this.changes.emit(change));
+    this.#feedEvents();
+  }
+
+  /**
+   * Loads manifests and state, and ends what a killed node left running.
+   * @throws FsError EBUSY when another process uses the state; what the registry and the state file throw.
+   */
+  static async start(options: LocalNodeOptions): Promise<LocalNode> {
+    mkdirSync(dirname(options.stateFile), { recursive: true, mode: 0o700 });
+    const lock = FileLock.tryAcquire(`${options.stateFile}.lock`);
+    if (lock === undefined) {
+      throw new FsError('EBUSY', `Another node is using the state file ${options.stateFile}.`, {
+        hint: 'Stop that one first, or give this one a --state-dir (or --state-file) of its own.',
+        path: options.stateFile,
+      });
+    }
+    try {
+      const ledgerFile = `${options.stateFile}.processes`;
+      await endLeftovers(ledgerFile);
+      const node = new LocalNode(options, lock, new FileLedger(ledgerFile));
+      await node.#start();
+      return node;
+    } catch (thrown) {
+      lock.release();
+      throw thrown;
+    }
+  }
+
+  visible(): readonly NodeEntry[] {
+    const { nodeId, nodeName, labels } = this.#options;
+    return [
+      {
+        nodeId,
+        root: this.dir,
+        summary: { node_id: nodeId, name: nodeName, path: `/nodes/${nodeId}`, state: 'online', labels },
+      },
+    ];
+  }
+
+  /** What `/control` shows of this node, to admins. */
+  controlFiles(): Map<string, Node> {
+    const reload = new RenderedText();
+    const reloadFile = new Document(
+      () =>
+        reload.snapshot(
+          Buffer.from(`${JSON.stringify(this.registry.diagnostics(), null, 2)}\n`),
+          systemClock.now(),
+        ),
+      { freshness: 'live' },
+    );
+    const ino = this.audit.ino;
+    const auditFile = new StreamFile(
+      ino,
+      () => this.audit.content,
+      (size) => fileStat(ino, nsFromMs(this.audit.changedAtMs), 0o400, size),
+    );
+    const nodes = new MapDir(
+      new Map([[this.#options.nodeId, new MapDir(new Map<string, Node>([['reload.json', reloadFile]]))]]),
+    );
+    return new Map<string, Node>([
+      ['nodes', nodes],
+      ['audit.ndjson', auditFile],
+    ]);
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #start(): Promise<void> {
+    await this.registry.start();
+    this.dir.apply({ added: [...this.registry.services.values()], updated: [], removed: [] });
+    this.registry.changes.on((change) => this.dir.apply(change));
+  }
+
+  async #close(): Promise<void> {
+    await this.registry.close();
+    await this.host.close();
+    this.#configs.remove();
+    this.audit.close();
+    this.#ledger.close();
+    this.#lock.release();
+  }
+
+  #driverOf(definition: ServiceDefinition): Driver | null {
+    const builtin = this.#options.builtins.find(
+      (service) => service.definition.serviceId === definition.serviceId,
+    );
+    if (builtin !== undefined) return builtin.driver;
+    const { nodeId, driverUser, log } = this.#options;
+    return createDriver(definition, { nodeId, ledger: this.#ledger, driverUser, log, clock: systemClock });
+  }
+
+  #feedEvents(): void {
+    const { nodeId } = this.#options;
+    this.host.events.on((event) => {
+      this.events.push({
+        atMs: systemClock.now(),
+        type: event.type,
+        facts: { node_id: nodeId, service_id: event.serviceId, ...event.facts },
+        visibleTo: (session) =>
+          this.#mayKnow(session, event.serviceId) &&
+          (event.principal === null || session.role === 'admin' || event.principal === principalOf(session)),
+      });
+    });
+    this.registry.changes.on(({ added, updated, removed }) => {
+      for (const [type, definitions] of [
+        ['service_added', added],
+        ['service_updated', updated.map(({ after }) => after)],
+        ['service_removed', removed],
+      ] as const) {
+        for (const definition of definitions) this.#feedDefinition(type, definition);
+      }
+    });
+    this.registry.reports.on((report) => {
+      this.events.push({
+        atMs: systemClock.now(),
+        type: report.faults.length === 0 ? 'manifest_mended' : 'manifest_faulty',
+        facts: {
+          node_id: nodeId,
+          file: report.file,
+          service_id: report.serviceId,
+          faults: report.faults.map((fault) => fault.message),
+        },
+        visibleTo: (session) => session.role === 'admin' && !session.revoked,
+      });
+    });
+  }
+
+  #feedDefinition(type: string, definition: ServiceDefinition): void {
+    const facts = {
+      node_id: this.#options.nodeId,
+      service_id: definition.serviceId,
+      version: definition.version,
+      digest: definition.digest,
+    };
+    this.events.push({
+      atMs: systemClock.now(),
+      type,
+      facts,
+      visibleTo: (session) =>
+        decide(
+          session,
+          {
+            nodeId: this.#options.nodeId,
+            serviceId: definition.serviceId,
+            permissions: definition.permissions,
+            nodeProjects: [],
+          },
+          'observe',
+        ).allow,
+    });
+  }
+
+  #mayKnow(session: Session, serviceId: string): boolean {
+    return this.host.dir(serviceId)?.service.gate.allows(session, 'observe') ?? session.role === 'admin';
+  }
+}
+
+function providersOf(builtins: readonly BuiltinService[]): Map<string, Provider> {
+  return new Map(
+    builtins.flatMap(({ definition, provider }) =>
+      provider === null
+        ? []
+        : [[provider.name, { serviceId: definition.serviceId, root: provider.root }] as const],
+    ),
+  );
+}
+
+function inputCheck(definition: ServiceDefinition): InputCheck {
+  const validate = inputValidatorOf(definition);
+  return (input) => {
+    const fault = validate(input);
+    return fault === null ? null : schemaError(fault);
+  };
+}
+
+function schemaError({ pointer, expected, got }: InputFault): FsError {
+  return new FsError(
+    'EINVAL',
+    `The request does not fit the schema: at ${JSON.stringify(pointer)} expected ${expected}, got ${got}.`,
+    {
+      hint: 'SCHEMA.json says what a request may hold; TEMPLATE.json is one that passes.',
+    },
+  );
+}

@@ -1,0 +1,217 @@
+import { join } from 'node:path';
+import { FsError, indentJson, type JsonObject, type ServiceId } from '../core/index.js';
+import { AdmissionQueue, type Outcome } from '../drivers/index.js';
+import { principalOf, type Session } from '../policy/index.js';
+import type { Call, CallEnd } from './call.js';
+import type { Engine } from './engine.js';
+import type { ServiceEnvironment } from './environment.js';
+import { endFromError, failureReply, storedEnd } from './job-end.js';
+import { ownerOf, type Job, type JobEnd } from './jobs/job.js';
+import { JobStore } from './jobs/job-store.js';
+import { Metrics } from './metrics.js';
+import type { Request } from './request/request.js';
+
+/** How much of a rejected request is kept for `request.json`. */
+const KEPT_OF_REJECTED = 64 * 1024;
+
+/** What an invoker asks of the service whose calls it runs. */
+export interface InvokerHost {
+  readonly id: ServiceId;
+  readonly env: ServiceEnvironment;
+  /** What runs the next call. */
+  engine(): Engine;
+  config(): { readonly value: JsonObject; readonly file: string | null };
+  /** Why no call is taken now, or null. */
+  refusal(): FsError | null;
+  /** A call ended, for whoever judges the health of the service. */
+  ended(end: JobEnd): void;
+}
+
+/** Runs the invocations of one service: admits, queues, runs, and makes each outcome durable before it is told. */
+export class Invoker {
+  readonly jobs: JobStore;
+  readonly metrics = new Metrics();
+  readonly queue: AdmissionQueue;
+  readonly #host: InvokerHost;
+  readonly #calls = new Map<Job, Call>();
+
+  constructor(
+    host: InvokerHost,
+    limits: Engine['definition']['runtime']['limits'],
+    savedMetrics: JsonObject,
+  ) {
+    this.#host = host;
+    const { env } = host;
+    this.queue = new AdmissionQueue(limits);
+    const { store, interrupted } = JobStore.open({
+      dir: join(env.jobsDir, host.id),
+      limits: env.jobLimits,
+      fsync: env.fsync,
+      now: () => env.clock.now(),
+      log: env.log,
+    });
+    this.jobs = store;
+    this.metrics.restore(store.recordedMetrics ?? savedMetrics);
+    for (const job of interrupted) this.#endInterrupted(job);
+  }
+
+  /**
+   * Accepts a request and starts it, or queues it. The job is on disk when this returns.
+   * @throws FsError EPERM, EBUSY, EEXIST when it is refused (the refusal is a job too).
+   */
+  submit(request: Request, session: Session): Call {
+    const earlier = request.key === null ? undefined : this.jobs.byKey(principalOf(session), request.key.key);
+    if (earlier !== undefined && earlier.keyDigest === request.key!.digest) return this.#callOf(earlier);
+    const refusal =
+      earlier === undefined ? (this.#host.refusal() ?? this.queue.refusal()) : keyReused(request.key!.key);
+    if (refusal !== null) throw this.reject(request.bytes, refusal, session);
+    this.#audit(session, 'accepted', request.bytes);
+    const job = this.jobs.accept(ownerOf(session), request.bytes, request.key);
+    return this.#start(job, request, session);
+  }
+
+  /** Records a request that will not run, and returns the error to answer with. */
+  reject(bytes: Uint8Array, error: FsError, session: Session): FsError {
+    this.metrics.countRejection();
+    const job = this.jobs.accept(ownerOf(session), bytes.subarray(0, KEPT_OF_REJECTED), null, true);
+    this.jobs.finish(job, endFromError(error, null, this.#nowMs), new Uint8Array(), this.metrics.toRecord());
+    this.#audit(session, error.code, bytes);
+    return error;
+  }
+
+  cancel(job: Job, reason: FsError): void {
+    this.#calls.get(job)?.cancel(reason);
+  }
+
+  /** Ends what is running, and waits until it has ended. */
+  async close(reason: FsError): Promise<void> {
+    const calls = [...this.#calls.values()];
+    for (const call of calls) call.cancel(reason);
+    await Promise.all(calls.map((call) => call.ended));
+    this.jobs.close();
+  }
+
+  get #nowMs(): number {
+    return this.#host.env.clock.now();
+  }
+
+  #start(job: Job, request: Request, session: Session): Call {
+    const abort = new AbortController();
+    const call: Call = {
+      job,
+      cancel: (reason) => abort.abort(reason),
+      ended: this.#run(job, request, session, abort.signal),
+    };
+    this.#calls.set(job, call);
+    return call;
+  }
+
+  async #run(job: Job, request: Request, session: Session, signal: AbortSignal): Promise<CallEnd> {
+    let outcome: Outcome;
+    try {
+      const entered = this.queue.enter(signal);
+      const leave = entered instanceof Promise ? await entered : entered;
+      try {
+        outcome = await this.#invoke(job, request, session, signal);
+      } finally {
+        leave();
+      }
+    } catch (thrown) {
+      outcome = { ok: false, error: FsError.from(thrown), exitCode: null };
+    }
+    return this.#end(job, outcome);
+  }
+
+  #invoke(job: Job, request: Request, session: Session, signal: AbortSignal): Promise<Outcome> {
+    const engine = this.#host.engine();
+    const config = this.#host.config();
+    job.startedAtMs = job.changedAtMs = this.#nowMs;
+    this.metrics.countStart(job.startedAtMs);
+    return engine.invoke({
+      id: job.id,
+      nodeId: this.#host.env.nodeId,
+      serviceId: this.#host.id,
+      payload: request.bytes,
+      input: request.input,
+      caller: { role: session.role, agentId: session.agentId, projectId: session.project?.id ?? null },
+      deadlineMs: job.startedAtMs + engine.definition.runtime.limits.timeoutMs,
+      configFile: config.file,
+      config: config.value,
+      signal,
+      onOutput: (stream, chunk) => this.jobs.appendOutput(job, stream, chunk),
+    });
+  }
+
+  /** Makes the outcome durable, then tells. */
+  #end(job: Job, outcome: Outcome): CallEnd {
+    this.#calls.delete(job);
+    const end: JobEnd = outcome.ok
+      ? {
+          state: 'ok',
+          exitCode: outcome.exitCode,
+          errno: null,
+          error: null,
+          hint: null,
+          finishedAtMs: this.#nowMs,
+        }
+      : endFromError(outcome.error, outcome.exitCode, this.#nowMs);
+    const result = outcome.ok
+      ? Buffer.from(indentJson(Buffer.from(outcome.result).toString()))
+      : Buffer.alloc(0);
+    if (job.startedAtMs !== null || end.state === 'cancelled')
+      this.metrics.countEnd(end, job.startedAtMs ?? job.acceptedAtMs);
+    try {
+      this.jobs.finish(job, end, result, this.metrics.toRecord());
+    } catch (thrown) {
+      return this.#endUnwritten(job, FsError.from(thrown), end);
+    }
+    this.#host.ended(end);
+    this.#host.env.emit({
+      type: 'invocation_finished',
+      serviceId: this.#host.id,
+      principal: job.owner.principal,
+      facts: { invocation_id: job.id, state: end.state },
+    });
+    return outcome.ok ? { error: null, reply: result } : { error: outcome.error, reply: failureReply(job) };
+  }
+
+  /** The disk refused the outcome: whoever waits is told, and the job shows it for as long as the node runs. */
+  #endUnwritten(job: Job, error: FsError, end: JobEnd): CallEnd {
+    this.#host.env.log.error('An outcome could not be written to the state directory.', {
+      service: this.#host.id,
+      invocation: job.id,
+      error: error.message,
+    });
+    job.end = endFromError(error, end.exitCode, end.finishedAtMs);
+    this.#host.ended(job.end);
+    return { error, reply: failureReply(job) };
+  }
+
+  #endInterrupted(job: Job): void {
+    const end: JobEnd = {
+      state: 'error',
+      exitCode: null,
+      errno: 'EIO',
+      error: 'interrupted',
+      hint: 'The node was stopped while this ran. It was not run again.',
+      finishedAtMs: this.#nowMs,
+    };
+    this.metrics.countEnd(end, job.acceptedAtMs);
+    this.jobs.finish(job, end, new Uint8Array(), this.metrics.toRecord());
+  }
+
+  /** The call of a job that a `_key` names: still running, or as it ended. */
+  #callOf(job: Job): Call {
+    return this.#calls.get(job) ?? { job, cancel: () => undefined, ended: Promise.resolve(storedEnd(job)) };
+  }
+
+  #audit(session: Session, outcome: string, payload: Uint8Array): void {
+    this.#host.env.audit({ session, action: 'invoke', serviceId: this.#host.id, outcome, payload });
+  }
+}
+
+function keyReused(key: string): FsError {
+  return new FsError('EEXIST', `The _key ${JSON.stringify(key)} was used for another request.`, {
+    hint: 'Take a new key for a new request; jobs/by-key shows those in use.',
+  });
+}

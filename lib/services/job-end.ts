@@ -1,0 +1,39 @@
+import { FsError, documentFromJson } from '../core/index.js';
+import type { CallEnd } from './call.js';
+import type { Job, JobEnd, JobState } from './jobs/job.js';
+
+const STATES = new Map<string, JobState>([
+  ['ETIMEDOUT', 'timeout'],
+  ['ECANCELED', 'cancelled'],
+]);
+
+/** How a job ends that failed with `error`. */
+export function endFromError(error: FsError, exitCode: number | null, finishedAtMs: number): JobEnd {
+  return {
+    state: STATES.get(error.code) ?? 'error',
+    exitCode,
+    errno: error.code,
+    error: error.message,
+    hint: error.hint ?? null,
+    finishedAtMs,
+  };
+}
+
+/** The end of a job as it was told when it ended. */
+export function storedEnd(job: Job): CallEnd {
+  const end = job.end!;
+  if (end.errno === null) return { error: null, reply: job.result.all() };
+  return {
+    error: new FsError(end.errno, end.error ?? 'It failed.', { hint: end.hint ?? undefined }),
+    reply: failureReply(job),
+  };
+}
+
+/** What a descriptor reads back for a call that failed. */
+export function failureReply(job: Job): Buffer {
+  const end = job.end!;
+  return documentFromJson({
+    error: { errno: end.errno, message: end.error, hint: end.hint },
+    invocation_id: job.id,
+  });
+}

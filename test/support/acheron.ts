@@ -1,0 +1,121 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import type { JsonObject } from '../../lib/core/index.js';
+import { cleanEnvironment, mountDirFor } from './mount-child.js';
+import { temporaryDir } from './test-node.js';
+
+/** The compiled program. */
+export const PROGRAM = join(import.meta.dirname, '..', '..', 'bin', 'acheron.js');
+
+export interface Ran {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly status: number | null;
+}
+
+/** Runs `acheron …` to its end. */
+export async function acheron(
+  args: readonly string[],
+  options: { stdin?: string; env?: NodeJS.ProcessEnv; cwd?: string } = {},
+): Promise<Ran> {
+  const child = spawn(process.execPath, [PROGRAM, ...args], {
+    env: { ...cleanEnvironment(), NO_COLOR: '1', ...options.env },
+    cwd: options.cwd,
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  child.stdin.end(options.stdin ?? '');
+  const [status] = (await once(child, 'close')) as [number | null];
+  return { stdout, stderr, status };
+}
+
+export interface UpOptions {
+  readonly manifests?: readonly JsonObject[];
+  readonly binding?: 'kernel' | 'fuse-native' | 'auto';
+  readonly bundled?: boolean;
+  readonly args?: readonly string[];
+  readonly stateDir?: string;
+  readonly dir?: string;
+}
+
+/** A running `acheron up` with a mount of its own; ended and unmounted with the test. */
+export class Up {
+  readonly dir: string;
+  readonly stateDir: string;
+  readonly manifests: string;
+  readonly child: ChildProcess;
+  #said = '';
+  readonly ended: Promise<number | null>;
+
+  private constructor(dir: string, stateDir: string, manifests: string, child: ChildProcess) {
+    this.dir = dir;
+    this.stateDir = stateDir;
+    this.manifests = manifests;
+    this.child = child;
+    child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.#said += text));
+    this.ended = new Promise((resolve) => child.once('exit', (status) => resolve(status)));
+  }
+
+  static async start(t: Test, options: UpOptions = {}): Promise<Up> {
+    const dir = options.dir ?? mountDirFor(t);
+    const stateDir = options.stateDir ?? join(temporaryDir(t), 'state');
+    const manifests = join(stateDir, '..', 'manifests');
+    mkdirSync(manifests, { recursive: true });
+    for (const manifest of options.manifests ?? [])
+      writeFileSync(join(manifests, `${manifest.service_id as string}.json`), JSON.stringify(manifest));
+    const args = [
+      'up',
+      dir,
+      '--state-dir',
+      stateDir,
+      '--fuse-binding',
+      options.binding ?? 'auto',
+      '--services-dir',
+      manifests,
+      ...(options.bundled === true ? [] : ['--no-bundled']),
+      ...(options.args ?? []),
+    ];
+    const child = spawn(process.execPath, [PROGRAM, ...args], {
+      env: { ...cleanEnvironment(), NO_COLOR: '1' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const up = new Up(dir, stateDir, manifests, child);
+    t.teardown(() => up.stop());
+    await up.#ready();
+    return up;
+  }
+
+  get said(): string {
+    return this.#said;
+  }
+
+  service(id: string, file = ''): string {
+    return join(this.dir, 'nodes', 'local', 'services', id, file);
+  }
+
+  /** Ends it as Ctrl-C does. */
+  async stop(): Promise<number | null> {
+    if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill('SIGTERM');
+    return this.ended;
+  }
+
+  async #ready(): Promise<void> {
+    let stdout = '';
+    const ready = new Promise<void>((resolve) => {
+      this.child.stdout!.setEncoding('utf8').on('data', (text: string) => {
+        stdout += text;
+        if (stdout.includes('Mounted on')) resolve();
+      });
+    });
+    const failed = this.ended.then((status) => {
+      throw new Error(`acheron up ended with ${String(status)}: ${this.#said}${stdout}`);
+    });
+    await Promise.race([ready, failed]);
+    failed.catch(() => undefined);
+  }
+}
