@@ -181,7 +181,6 @@ function newAjv(dialect: Dialect): Ajv {
     logger: false,
     ownProperties: true,
     inlineRefs: false,
-    addUsedSchema: false,
   });
   formats.default(ajv);
   return ajv;

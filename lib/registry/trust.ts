@@ -12,7 +12,7 @@ const STICKY = 0o1000;
 
 /**
  * Tells whether users other than root and our own could change a file, or put another in its place:
- * by its mode or owner, or by those of a folder above it. A group that is the user's own (same number) is
+ * by its mode or owner, or by those of a folder above it. A group that is the user's own (same number, not root's) is
  * no other user. Answers are remembered for the life of the object, so make one for each pass.
  */
 export class TrustCheck {
@@ -69,7 +69,7 @@ export class TrustCheck {
         hint: `Run "chown ${this.#uid} ${path}", ${instead}.`,
       };
     if (stickyGuards && (mode & STICKY) !== 0) return null;
-    const ownGroup = gid === this.#gid && gid === this.#uid;
+    const ownGroup = this.#uid !== 0 && gid === this.#gid && gid === this.#uid;
     const open = mode & (ownGroup ? 0o002 : 0o022);
     if (open === 0) return null;
     return {

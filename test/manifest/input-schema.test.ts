@@ -1,0 +1,172 @@
+import t from 'tap';
+import { FsError, type JsonValue } from '../../lib/core/index.js';
+import { compileInputSchema, MAX_SCHEMA_BYTES, templateFromSchema } from '../../lib/manifest/index.js';
+
+t.test('a request that fails is told its pointer, what was expected and what was got', async (t) => {
+  const check = compileInputSchema({
+    type: 'object',
+    required: ['name'],
+    additionalProperties: false,
+    properties: {
+      name: { type: 'string', minLength: 2 },
+      'a/b~c': { type: 'array', items: { type: 'integer', minimum: 1, maximum: 9 } },
+      mode: { enum: ['fast', 'slow'] },
+      when: { type: 'string', format: 'date' },
+      either: { anyOf: [{ type: 'string' }, { type: 'object', properties: { x: { type: 'number' } } }] },
+    },
+  });
+  const cases: [JsonValue, string, string, string][] = [
+    [{}, '', 'a property "name"', 'none'],
+    [{ name: 5 }, '/name', 'a string', '5'],
+    [{ name: 'x' }, '/name', 'a string of at least 2 characters', '"x"'],
+    [{ name: 'xx', other: 1 }, '', 'no property "other"', 'an object'],
+    [{ name: 'xx', 'a/b~c': [1, 10] }, '/a~1b~0c/1', 'an integer from 1 to 9', '10'],
+    [{ name: 'xx', mode: 'other' }, '/mode', 'one of "fast", "slow"', '"other"'],
+    [{ name: 'xx', when: 'today' }, '/when', 'a string of the format date', '"today"'],
+    [{ name: 'xx', either: 5 }, '/either', 'a string, or an object', '5'],
+    [{ name: 'xx', either: { x: '1' } }, '/either/x', 'a number', '"1"'],
+    [[], '', 'an object', '[]'],
+  ];
+  for (const [value, pointer, expected, got] of cases)
+    t.same(
+      check(value),
+      { pointer, expected, got, message: `${pointer || 'The request'}: expected ${expected}, got ${got}.` },
+      JSON.stringify(value),
+    );
+  t.equal(check({ name: 'xx', 'a/b~c': [1, 9], mode: 'slow', when: '2026-01-01', either: 'x' }), null);
+});
+
+t.test('the dialect is 2020-12, or draft-07 where $schema says so; others are refused', async (t) => {
+  const tuple = { type: 'array', prefixItems: [{ type: 'string' }] };
+  t.not(compileInputSchema(tuple)([1]), null);
+  const old = { $schema: 'http://json-schema.org/draft-07/schema#' };
+  t.equal(compileInputSchema({ ...old, ...tuple })([1]), null, 'draft-07 knows no prefixItems');
+  t.not(compileInputSchema({ ...old, type: 'array', items: [{ type: 'string' }] })([1]), null);
+  t.throws(() => compileInputSchema({ $schema: 'http://json-schema.org/draft-04/schema#' }), {
+    code: 'EINVAL',
+    path: '/$schema',
+  });
+  t.equal(compileInputSchema(undefined)({ any: 'thing' }), null);
+  t.equal(compileInputSchema(true)(5), null);
+  t.match(compileInputSchema(false)({}), { expected: 'nothing here' });
+});
+
+t.test('what is no schema, reaches outside, or is too large is refused, with its place', async (t) => {
+  let deep: JsonValue = {};
+  for (let i = 0; i < 100; i++) deep = { not: deep };
+  const cases: [JsonValue, RegExp, string][] = [
+    [{ type: 'strng' }, /is not JSON Schema/, '/type'],
+    [{ properties: { a: { minimum: 'x' } } }, /is not JSON Schema/, '/properties/a/minimum'],
+    [{ $ref: 'https://example.org/schema.json' }, /can't resolve reference/, ''],
+    [{ $ref: '#/$defs/none' }, /can't resolve reference/, ''],
+    [{ pattern: '(' }, /./, ''],
+    [{ $async: true }, /\$async/, ''],
+    [deep, /nested/, ''],
+    [{ enum: Array.from({ length: MAX_SCHEMA_BYTES / 2 }, (_, i) => i) }, /larger than/, ''],
+  ];
+  for (const [schema, message, path] of cases) {
+    let thrown: unknown;
+    try {
+      compileInputSchema(schema);
+    } catch (error) {
+      thrown = error;
+    }
+    t.ok(FsError.is(thrown), JSON.stringify(schema).slice(0, 60));
+    t.match(thrown, { code: 'EINVAL', message });
+    if (path !== '') t.equal((thrown as FsError).path, path);
+  }
+  t.equal(compileInputSchema({ type: 'object' })({}), null, 'the next good one is not harmed');
+});
+
+t.test('schemas with ids of their own do not meet each other', async (t) => {
+  const named = (type: string): JsonValue => ({
+    $id: 'https://example.org/same',
+    $defs: { part: { $id: 'https://example.org/part', type } },
+    properties: { a: { $ref: 'https://example.org/part' } },
+  });
+  const one = compileInputSchema(named('string'));
+  const two = compileInputSchema(named('number'));
+  t.equal(one({ a: 'x' }), null);
+  t.equal(two({ a: 1 }), null);
+  t.match(two({ a: 'x' }), { pointer: '/a', expected: 'a number' });
+});
+
+t.test('a hostile schema or request costs a second at most', async (t) => {
+  const within = (ms: number, work: () => void): void => {
+    const startedAt = performance.now();
+    work();
+    const took = performance.now() - startedAt;
+    t.ok(took < ms, `${took.toFixed(0)} ms`);
+  };
+  const backtracking = compileInputSchema({ properties: { a: { type: 'string', pattern: '^(a+)+$' } } });
+  t.equal(backtracking({ a: 'aaaa' }), null);
+  within(5000, () => t.match(backtracking({ a: `${'a'.repeat(60)}!` }), { expected: /in a second/ }));
+  const doubling: Record<string, JsonValue> = { d0: { type: 'string' } };
+  for (let i = 1; i < 60; i++)
+    doubling[`d${i}`] = { allOf: [{ $ref: `#/$defs/d${i - 1}` }, { $ref: `#/$defs/d${i - 1}` }] };
+  const exponential = compileInputSchema({ $defs: doubling, properties: { a: { $ref: '#/$defs/d59' } } });
+  within(5000, () => t.match(exponential({ a: 'x' }), { expected: /in a second/ }));
+  const recursive = compileInputSchema({ $defs: { n: { items: { $ref: '#/$defs/n' } } }, $ref: '#/$defs/n' });
+  const nested: unknown = JSON.parse(`${'['.repeat(200_000)}${']'.repeat(200_000)}`);
+  within(5000, () => t.match(recursive(nested), { expected: /not nested too deeply/ }));
+  t.equal(recursive([[[]]]), null);
+});
+
+t.test('names of prototypes are no properties', async (t) => {
+  const check = compileInputSchema({ type: 'object', required: ['toString', 'constructor'] });
+  t.match(check({}), { expected: 'a property "toString"' });
+  t.equal(check(JSON.parse('{"toString":1,"constructor":2,"__proto__":3}')), null);
+});
+
+t.test('a template passes its schema wherever one can be made', async (t) => {
+  const schemas: JsonValue[] = [
+    {},
+    { type: 'object' },
+    { type: 'object', examples: [{ a: 1 }], required: ['a'] },
+    { type: 'object', default: { b: 2 } },
+    {
+      type: 'object',
+      required: ['n'],
+      properties: { n: { type: 'integer', exclusiveMinimum: 3, multipleOf: 5 } },
+    },
+    { type: 'object', required: ['n'], properties: { n: { type: 'number', maximum: -2.5 } } },
+    { type: 'object', required: ['s'], properties: { s: { type: 'string', minLength: 9, maxLength: 9 } } },
+    { type: 'object', required: ['s'], properties: { s: { type: 'string', pattern: '^[0-9]+$' } } },
+    { type: 'object', required: ['u'], properties: { u: { type: 'string', format: 'uri' } } },
+    {
+      type: 'object',
+      required: ['l'],
+      properties: { l: { type: 'array', minItems: 2, items: { type: 'boolean' } } },
+    },
+    { type: 'object', required: ['c'], properties: { c: { const: 'only' } } },
+    { type: 'object', required: ['t'], properties: { t: { type: ['null', 'string'], minLength: 3 } } },
+    {
+      $defs: { p: { type: 'object', required: ['x'], properties: { x: { enum: [7] } } } },
+      $ref: '#/$defs/p',
+    },
+    {
+      type: 'object',
+      required: ['a'],
+      properties: { a: { $ref: '#/$defs/s' } },
+      $defs: { s: { type: 'string' } },
+    },
+    {
+      oneOf: [{ type: 'object', required: ['a'], properties: { a: { type: 'string' } } }, { type: 'string' }],
+    },
+    {
+      allOf: [
+        { type: 'object', required: ['a'], properties: { a: { type: 'integer' } } },
+        { type: 'object', required: ['b'], properties: { b: { type: 'boolean' } } },
+      ],
+    },
+    { type: 'object', minProperties: 0, properties: { self: { $ref: '#' } } },
+  ];
+  for (const schema of schemas) {
+    const check = compileInputSchema(schema);
+    const template = templateFromSchema(schema, check);
+    t.type(template, 'object', JSON.stringify(schema));
+    t.equal(check(template), null, JSON.stringify(template));
+  }
+  const impossible: JsonValue = { type: 'object', required: ['a'], properties: { a: false } };
+  t.equal(templateFromSchema(impossible, compileInputSchema(impossible)), undefined);
+});

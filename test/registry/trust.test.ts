@@ -1,0 +1,91 @@
+import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import t from 'tap';
+import { TrustCheck } from '../../lib/registry/index.js';
+import { entryOf, folderOf, idsOf, manifest, started } from './support.js';
+
+/** Whether the place where the tests happen to be is itself safe from others. */
+async function placeIsSafe(folder: string): Promise<boolean> {
+  return (await new TrustCheck().folder(dirname(folder))) === null;
+}
+
+t.test(
+  'a services directory that others may write to is refused, unless writable ones are trusted',
+  async (t) => {
+    const folder = folderOf(t, { 'a.json': manifest('a') });
+    if (!(await placeIsSafe(folder))) return t.pass('others may write here anyway');
+    for (const mode of [0o777, 0o757, 0o1777, 0o2775]) {
+      chmodSync(folder, mode);
+      await t.rejects(started(t, { servicesDirs: [folder], trustWritable: false }), {
+        code: 'EINVAL',
+        message: /manifests may be written by .* Run "chmod go-w .*--trust-writable/,
+      });
+    }
+    const trusting = await started(t, { servicesDirs: [folder], trustWritable: true });
+    t.equal(trusting.services.size, 1);
+    chmodSync(folder, 0o755);
+    const registry = await started(t, { servicesDirs: [folder], trustWritable: false });
+    chmodSync(folder, 0o777);
+    writeFileSync(join(folder, 'b.json'), manifest('b'));
+    await registry.reload();
+    t.same(idsOf(registry.services.values()), ['a'], 'what it gave stays, what came since is not taken');
+    t.match(registry.diagnostics()['services_dirs'], [{ state: 'refused' }]);
+  },
+);
+
+t.test('a manifest or driver that others may write to is refused', async (t) => {
+  const runs = (path: string) => manifest('x', { runtime: { type: 'native_proc', executable_path: path } });
+  const folder = folderOf(t, {
+    'a.json': manifest('a'),
+    'b.json': runs('./driver.sh').replace('"x"', '"b"'),
+    'c.json': manifest('c', {
+      runtime: { type: 'native_proc', executable_path: '/bin/sh', args: ['-e', 'script.sh'] },
+    }),
+    'driver.sh': '#!/bin/sh\n',
+    'script.sh': '',
+  });
+  if (!(await placeIsSafe(folder))) return t.pass('others may write here anyway');
+  chmodSync(join(folder, 'a.json'), 0o646);
+  chmodSync(join(folder, 'driver.sh'), 0o777);
+  chmodSync(join(folder, 'script.sh'), 0o666);
+  const registry = await started(t, { servicesDirs: [folder], trustWritable: false });
+  t.equal(registry.services.size, 0);
+  t.match(entryOf(registry, 'a.json')['faults'], [
+    { message: /a\.json may be written by every user \(mode 0646\)/ },
+  ]);
+  t.match(entryOf(registry, 'b.json')['faults'], [
+    { pointer: '/runtime/executable_path', message: /cannot be trusted: .*driver\.sh may be written/ },
+  ]);
+  t.match(entryOf(registry, 'c.json')['faults'], [{ pointer: '/runtime/args/1' }]);
+  chmodSync(join(folder, 'a.json'), 0o644);
+  chmodSync(join(folder, 'driver.sh'), 0o755);
+  chmodSync(join(folder, 'script.sh'), 0o644);
+  await registry.reload();
+  t.same(idsOf(registry.services.values()), ['a', 'b', 'c']);
+});
+
+t.test('who could swap a folder above, or owns the file, could change it too', async (t) => {
+  const folder = folderOf(t, { 'a.json': manifest('a') });
+  const trust = () => new TrustCheck();
+  if (!(await placeIsSafe(folder))) return t.pass('others may write here anyway');
+  const inner = join(folder, 'sub');
+  mkdirSync(inner);
+  writeFileSync(join(inner, 'x.json'), '{}');
+  t.equal(await trust().file(join(inner, 'x.json')), null);
+  chmodSync(folder, 0o777);
+  t.match(await trust().file(join(inner, 'x.json')), { message: /manifests may be written by every user/ });
+  chmodSync(folder, 0o1777);
+  t.equal(await trust().file(join(inner, 'x.json')), null, 'a sticky bit keeps others from renaming it');
+  chmodSync(folder, 0o755);
+  symlinkSync(join(inner, 'x.json'), join(folder, 'link.json'));
+  chmodSync(join(inner, 'x.json'), 0o666);
+  t.match(await trust().file(join(folder, 'link.json')), { message: /x\.json may be written/ });
+  if (process.geteuid?.() !== 0) return;
+  chmodSync(join(inner, 'x.json'), 0o644);
+  chownSync(join(inner, 'x.json'), 12345, 12345);
+  t.match(await trust().file(join(inner, 'x.json')), { message: /belongs to user 12345/, hint: /chown 0 / });
+  const own = new TrustCheck({ uid: 12345, gid: 12345 });
+  chmodSync(join(inner, 'x.json'), 0o664);
+  t.equal(await own.file(join(inner, 'x.json')), null, "a group that is the user's own is no other user");
+  t.match(await trust().file(join(inner, 'x.json')), { message: /belongs to user/ });
+});
