@@ -1,9 +1,11 @@
 import type { ServiceDefinition } from '../manifest/index.js';
 import type { Driver } from './contract.js';
 import type { DriverContext } from './driver-context.js';
+import { moduleDriver } from './module/module-driver.js';
 import { OneshotDriver } from './native-proc/oneshot.js';
 import { PersistentDriver } from './native-proc/persistent.js';
 import { WarmDriver } from './native-proc/warm.js';
+import { wasmDriver } from './wasm/wasm-driver.js';
 
 /**
  * The driver that runs a service; null where there is nothing to run: `static`, a type this program does
@@ -15,6 +17,8 @@ export function createDriver(
   context: DriverContext,
 ): Driver | null {
   const { serviceId, runtime } = definition;
+  if (runtime.type === 'module') return moduleDriver(serviceId, runtime, context);
+  if (runtime.type === 'wasm') return wasmDriver(serviceId, runtime, context);
   if (runtime.type !== 'native_proc') return null;
   switch (runtime.mode) {
     case 'oneshot':

@@ -1,0 +1,95 @@
+// The thread of a `module` driver: loads the module once, then serves one call at a time.
+import { pathToFileURL } from 'node:url';
+import { parentPort, workerData } from 'node:worker_threads';
+import type { FromWorker, ToWorker } from '../worker/messages.js';
+
+type Invoke = (payload: unknown, context: ModuleContext) => unknown;
+
+/** What `invoke` gets besides the request. */
+export interface ModuleContext {
+  readonly nodeId: string;
+  readonly serviceId: string;
+  readonly invocationId: string;
+  readonly deadlineMs: number;
+  readonly role: string;
+  readonly agentId: string | null;
+  readonly projectId: string | null;
+  readonly configFile: string | null;
+  readonly config: unknown;
+  /** Aborts when the call is cancelled or out of time. */
+  readonly signal: AbortSignal;
+}
+
+const port = parentPort!;
+const { modulePath } = workerData as { modulePath: string };
+let current: AbortController | null = null;
+
+const post = (message: FromWorker): void => port.postMessage(message);
+
+// Node's own streams of a worker arrive later than its messages; these keep the order, and belong to the call.
+for (const stream of ['stdout', 'stderr'] as const)
+  process[stream].write = (chunk: string | Uint8Array, ...rest: unknown[]): boolean => {
+    if (current !== null) post({ type: 'output', stream, chunk: Buffer.from(chunk as string) });
+    const done = rest.find((each) => typeof each === 'function') as (() => void) | undefined;
+    if (done !== undefined) queueMicrotask(done);
+    return true;
+  };
+
+const invoke = await load();
+if (invoke !== null) {
+  port.on('message', (message: ToWorker) => {
+    if (message.type === 'call') void serve(invoke, message);
+    else if (current !== null) {
+      post({ type: 'stopping' });
+      current.abort();
+    }
+  });
+  post({ type: 'ready' });
+}
+
+async function load(): Promise<Invoke | null> {
+  try {
+    const exported = ((await import(pathToFileURL(modulePath).href)) as { invoke?: unknown }).invoke;
+    if (typeof exported === 'function') return exported as Invoke;
+    post({ type: 'fault', message: 'it does not "export async function invoke(payload, context)".' });
+  } catch (thrown) {
+    post({ type: 'fault', message: messageOf(thrown) });
+  }
+  return null;
+}
+
+async function serve(invoke: Invoke, call: Extract<ToWorker, { type: 'call' }>): Promise<void> {
+  const controller = new AbortController();
+  current = controller;
+  let answer: FromWorker;
+  try {
+    const { facts } = call;
+    const result = await invoke(JSON.parse(Buffer.from(call.payload).toString('utf8')), {
+      nodeId: facts['node_id'] as string,
+      serviceId: facts['service_id'] as string,
+      invocationId: facts['invocation_id'] as string,
+      deadlineMs: facts['deadline_ms'] as number,
+      role: facts['role'] as string,
+      agentId: facts['agent_id'] as string | null,
+      projectId: facts['project_id'] as string | null,
+      configFile: facts['config_file'] as string | null,
+      config: call.config,
+      signal: controller.signal,
+    });
+    const text = result === undefined ? '{}' : (JSON.stringify(result) as string | undefined);
+    answer =
+      text === undefined
+        ? { type: 'failed', message: `it returned a ${typeof result}, which is not JSON.` }
+        : { type: 'done', result: text };
+  } catch (thrown) {
+    answer = { type: 'failed', message: messageOf(thrown) };
+  }
+  current = null;
+  post(answer);
+}
+
+function messageOf(thrown: unknown): string {
+  return thrown instanceof Error
+    ? `${thrown.name === 'Error' ? '' : `${thrown.name}: `}${thrown.message}`
+    : String(thrown);
+}

@@ -1,0 +1,22 @@
+/** What passes between a driver and its worker threads: one call at a time in each worker. */
+export type ToWorker =
+  | {
+      readonly type: 'call';
+      readonly payload: Uint8Array;
+      readonly facts: Readonly<Record<string, string | number | null>>;
+      readonly config: unknown;
+    }
+  | { readonly type: 'cancel' };
+
+export type FromWorker =
+  /** It is loaded and can take a call. */
+  | { readonly type: 'ready' }
+  /** It cannot be loaded, and why. */
+  | { readonly type: 'fault'; readonly message: string }
+  | { readonly type: 'output'; readonly stream: 'stdout' | 'stderr'; readonly chunk: Uint8Array }
+  /** It heard the cancel and may end the call by itself. */
+  | { readonly type: 'stopping' }
+  | { readonly type: 'done'; readonly result: Uint8Array | string }
+  | { readonly type: 'exited'; readonly status: number; readonly stderrTail: string }
+  | { readonly type: 'too-much-output' }
+  | { readonly type: 'failed'; readonly message: string };

@@ -1,0 +1,207 @@
+import type { Worker } from 'node:worker_threads';
+import { FsError, type ServiceId } from '../../core/index.js';
+import type { RuntimeLimits } from '../../manifest/index.js';
+import { CallSet } from '../call-set.js';
+import type { Driver, Invocation, Outcome } from '../contract.js';
+import type { DriverContext } from '../driver-context.js';
+import { FaultState } from '../fault-state.js';
+import { fingerprint } from '../native-proc/executable.js';
+import { driverClosed, errorFromAbort, failure, timedOut } from '../outcome.js';
+import { withStderrLimit } from '../stderr-limit.js';
+import type { FromWorker } from './messages.js';
+import { WorkerCall } from './worker-call.js';
+
+/** What makes a runtime of worker threads: how to start one, and what its answer means. */
+export interface WorkerKind {
+  readonly file: string;
+  readonly limits: RuntimeLimits;
+  /** A thread that loads the driver and then posts `ready` or `fault`. @throws FsError when the file is no driver. */
+  start(): Promise<Worker>;
+  outcome(message: FromWorker): Outcome;
+  /** False where code can only be stopped by ending its thread. */
+  readonly canStopItself: boolean;
+}
+
+interface Slot {
+  readonly worker: Worker;
+  readonly seen: string;
+}
+
+/** So many threads wait for calls; what a burst needs beyond is ended after it. */
+const MAX_IDLE = 4;
+const RECHECK_FAULTY_MS = 500;
+
+/**
+ * Runs calls in worker threads: each has a thread to itself, and finds one already loaded where it can.
+ * A call that has to be stopped ends with its thread. A thread that loaded an earlier state of the file
+ * is not used.
+ */
+export class WorkerDriver implements Driver {
+  readonly #kind: WorkerKind;
+  readonly #context: DriverContext;
+  readonly #faults = new FaultState();
+  readonly #calls = new CallSet();
+  readonly #idle: Slot[] = [];
+  readonly #ending = new Set<Promise<unknown>>();
+  #seenFaulty: string | null = null;
+  #callOff: (() => void) | undefined;
+
+  constructor(serviceId: ServiceId, kind: WorkerKind, context: DriverContext) {
+    this.#kind = kind;
+    this.#context = context;
+    if (fingerprint(kind.file) === '') this.#setFault(missing(kind.file), '');
+    else this.#loadAhead();
+    context.log.debug('A driver runs in worker threads.', { service: serviceId });
+  }
+
+  get fault(): FsError | null {
+    return this.#faults.current;
+  }
+
+  onFault(listener: (fault: FsError | null) => void): () => void {
+    return this.#faults.on(listener);
+  }
+
+  invoke(call: Invocation): Promise<Outcome> {
+    if (this.#calls.isClosed) return Promise.resolve(failure(driverClosed()));
+    if (call.signal.aborted) return Promise.resolve(failure(errorFromAbort(call.signal)));
+    return this.#calls.track(call.signal, (signal) => this.#run(call, signal));
+  }
+
+  async restart(): Promise<void> {
+    this.#seenFaulty = null;
+    for (const slot of this.#idle.splice(0)) this.#end(slot);
+    await this.#tryLoad();
+  }
+
+  async close(): Promise<void> {
+    this.#callOff?.();
+    await this.#calls.close();
+    for (const slot of this.#idle.splice(0)) this.#end(slot);
+    await Promise.all(this.#ending);
+  }
+
+  async #run(call: Invocation, signal: AbortSignal): Promise<Outcome> {
+    const { limits } = this.#kind;
+    const { clock } = this.#context;
+    const timeoutMs = Math.min(limits.timeoutMs, Math.max(1, call.deadlineMs - clock.now()));
+    const stop = new AbortController();
+    const callOff = clock.after(timeoutMs, () => stop.abort(timedOut(timeoutMs)));
+    const onAbort = (): void => stop.abort(errorFromAbort(signal));
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      const slot = await this.#acquire();
+      if (stop.signal.aborted) {
+        this.#release(slot);
+        return failure(errorFromAbort(stop.signal));
+      }
+      const running = new WorkerCall(slot.worker, withStderrLimit(call, limits.maxOutputBytes), this.#kind);
+      const { outcome, isReusable } = await running.run(stop.signal);
+      if (isReusable) this.#release(slot);
+      else {
+        this.#end(slot);
+        await Promise.all(this.#ending);
+      }
+      return outcome;
+    } catch (thrown) {
+      return failure(FsError.from(thrown));
+    } finally {
+      callOff();
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  async #acquire(): Promise<Slot> {
+    const seen = fingerprint(this.#kind.file);
+    for (let slot = this.#idle.pop(); slot !== undefined; slot = this.#idle.pop()) {
+      if (slot.seen === seen) return slot;
+      this.#end(slot);
+    }
+    return this.#load(seen);
+  }
+
+  #release(slot: Slot): void {
+    if (this.#calls.isClosed || this.#idle.length >= MAX_IDLE) this.#end(slot);
+    else this.#idle.push(slot);
+  }
+
+  /** @throws FsError with the reason, which is then also the fault. */
+  async #load(seen: string): Promise<Slot> {
+    if (this.fault !== null && this.#seenFaulty === seen) throw this.fault;
+    try {
+      if (seen === '') throw missing(this.#kind.file);
+      const worker = await this.#kind.start();
+      const slot = { worker, seen };
+      worker.unref();
+      // An idle thread may end (its module called process.exit, or threw later on): it is not used again.
+      worker.on('error', () => undefined);
+      worker.once('exit', () => {
+        const at = this.#idle.indexOf(slot);
+        if (at !== -1) this.#idle.splice(at, 1);
+      });
+      await loaded(worker, this.#kind.file);
+      this.#seenFaulty = null;
+      this.#faults.set(null);
+      return slot;
+    } catch (thrown) {
+      const fault = FsError.from(thrown);
+      this.#setFault(fault, seen);
+      throw fault;
+    }
+  }
+
+  #loadAhead(): void {
+    const loading = this.#tryLoad().finally(() => this.#ending.delete(loading));
+    this.#ending.add(loading);
+  }
+
+  async #tryLoad(): Promise<void> {
+    try {
+      this.#release(await this.#load(fingerprint(this.#kind.file)));
+    } catch {
+      // It is the fault now, which is where it is reported.
+    }
+  }
+
+  #setFault(fault: FsError, seen: string): void {
+    this.#seenFaulty = seen;
+    this.#faults.set(fault);
+    this.#callOff?.();
+    this.#callOff = this.#context.clock.after(RECHECK_FAULTY_MS, () => {
+      if (this.#calls.isClosed || this.fault === null) return;
+      if (fingerprint(this.#kind.file) === this.#seenFaulty) this.#setFault(this.fault, this.#seenFaulty);
+      else this.#loadAhead();
+    });
+  }
+
+  #end(slot: Slot): void {
+    const ending = slot.worker.terminate().finally(() => this.#ending.delete(ending));
+    this.#ending.add(ending);
+  }
+}
+
+function missing(file: string): FsError {
+  return new FsError('EIO', `The driver ${file} does not exist.`, {
+    hint: 'Put it there, or correct "module_path" in the manifest.',
+  });
+}
+
+/** Resolves when the thread has loaded its driver. @throws FsError EIO with the reason when it cannot. */
+function loaded(worker: Worker, file: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const done = (why: string | null): void => {
+      worker.off('message', onMessage).off('error', onError).off('exit', onExit);
+      if (why === null) return resolve();
+      void worker.terminate();
+      const hint = 'Mend the module; it is looked at again when the file changes.';
+      reject(new FsError('EIO', `The driver ${file} cannot be loaded: ${why}`, { hint }));
+    };
+    const onMessage = (message: FromWorker): void => {
+      if (message.type === 'ready') done(null);
+      else done(message.type === 'fault' ? message.message : 'it answered before it was asked.');
+    };
+    const onError = (error: Error): void => done(error.message);
+    const onExit = (code: number): void => done(`its thread ended with ${code}.`);
+    worker.on('message', onMessage).on('error', onError).on('exit', onExit);
+  });
+}
