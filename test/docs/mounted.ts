@@ -34,6 +34,10 @@ export async function mountIn(home: string): Promise<Mounted> {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  // However this process ends, a test runner's timeout included, the mount goes with it.
+  const endWithUs = (): void => void up.kill('SIGTERM');
+  process.once('exit', endWithUs);
+  up.once('exit', () => process.off('exit', endWithUs));
   const ended = once(up, 'exit').then(() => {
     throw new Error('acheron up ended before it was ready');
   });
