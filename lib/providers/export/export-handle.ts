@@ -15,8 +15,11 @@ import type { ExportState } from './export-state.js';
 import { hostErrorFrom } from './host-error.js';
 import { pathOfFd } from './host-tree.js';
 
-/** Writes up to this size go to the page cache at once: a trip through the thread pool would cost more. */
-const MAX_SYNC_WRITE_BYTES = 128 * 1024;
+/**
+ * Writes up to this size go to the page cache at once: a trip through the thread pool would cost more. No
+ * request of the kernel's is larger.
+ */
+const MAX_SYNC_WRITE_BYTES = 1024 * 1024;
 
 /** An open file of the host. What the page cache holds is read at once; what would wait, on the thread pool. */
 export class ExportHandle implements FileHandle {
