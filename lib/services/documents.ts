@@ -13,7 +13,7 @@ export const DESCRIPTOR_FILES: ReadonlyMap<string, (service: Service) => Buffer>
     (service) =>
       documentFromJson({
         ...service.definition.descriptor,
-        digest: service.definition.digest,
+        digest: service.definition.descriptorDigest,
         revision: service.revision,
       }),
   ],
