@@ -1,4 +1,5 @@
 import { lstat, mkdir, readdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { FsError } from '../core/index.js';
 import { ACHERON_FS_TYPE, mountEntryAt, type MountEntry } from './mountinfo.js';
 import { resolveMountDir } from './resolve-mount-dir.js';
@@ -19,13 +20,13 @@ export type MountpointState =
 const PROBE_MS = 3000;
 
 /** Says what is mounted on `dir`, without ever waiting long on a dead mount. */
-export async function inspectMountpoint(dir: string): Promise<MountpointState> {
+export async function inspectMountpoint(dir: string, probeMs = PROBE_MS): Promise<MountpointState> {
   const path = await resolveMountDir(dir);
   const entry = mountEntryAt(path);
   if (entry === undefined) return { state: 'free', dir: path };
   if (entry.fsType !== ACHERON_FS_TYPE) return { state: 'foreign', dir: path, entry };
   // statfs is never answered from a cache. It is another process that asks, because this one may serve the mount.
-  const probe = await runTool('stat', ['-f', '-c', '%T', '--', path], PROBE_MS);
+  const probe = await runTool('stat', ['-f', '-c', '%T', '--', path], probeMs);
   if (probe.timedOut) return { state: 'silent', dir: path, entry };
   return { state: /not connected/i.test(probe.stderr) ? 'dead' : 'mounted', dir: path, entry };
 }
@@ -38,9 +39,10 @@ export async function inspectMountpoint(dir: string): Promise<MountpointState> {
  */
 export async function prepareMountpoint(
   dir: string,
+  probeMs = PROBE_MS,
 ): Promise<MountpointState & { state: 'free' | 'mounted' }> {
   for (;;) {
-    const found = await inspectMountpoint(dir);
+    const found = await inspectMountpoint(dir, probeMs);
     switch (found.state) {
       case 'free':
         await requireEmptyDirectory(found.dir);
@@ -66,7 +68,7 @@ export async function prepareMountpoint(
 
 async function requireEmptyDirectory(dir: string): Promise<void> {
   try {
-    await mkdir(dir, { recursive: true });
+    await makeDirectories(dir);
     if (!(await lstat(dir)).isDirectory()) throw notADirectory(dir);
     if ((await readdir(dir)).length > 0) {
       throw new FsError('ENOTEMPTY', `${dir} is not empty.`, {
@@ -84,6 +86,23 @@ async function requireEmptyDirectory(dir: string): Promise<void> {
       hint: 'Choose a directory that you may create or own.',
       cause: thrown,
     });
+  }
+}
+
+/** Not `mkdir` with `recursive`, which never ends where a file system (/proc) answers ENOENT. */
+async function makeDirectories(dir: string): Promise<void> {
+  const missing: string[] = [];
+  for (let path = dir; !(await exists(path)); path = dirname(path)) missing.push(path);
+  for (const path of missing.reverse()) await mkdir(path);
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw thrown;
   }
 }
 

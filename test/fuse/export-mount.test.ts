@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { supportsAll, vfsSuite } from '../suites/vfs-suite.js';
+import { BINDINGS } from '../support/bindings.js';
 import { directAccess } from '../support/direct-access.js';
 import { kernelAccess } from '../support/kernel-access.js';
 import { mountChild } from '../support/mount-child.js';
@@ -27,19 +28,13 @@ vfsSuite(
   { ...supportsAll, modesHoldForRoot: false },
 );
 
-vfsSuite(
-  t,
-  'a real directory in the tree, mounted by fuse-native',
-  async (t) => {
-    const fixture = { module, name: 'createReferenceTreeWithExport', argument: realDirectory(t) };
-    const child = await mountChild(t, { fixture, binding: 'fuse-native' });
-    return kernelAccess(child.dir);
-  },
-  {
-    ...supportsAll,
-    renameFlags: false,
-    statPerDescriptor: false,
-    orphans: false,
-    modesHoldForRoot: false,
-  },
-);
+for (const { binding, supports } of BINDINGS)
+  vfsSuite(
+    t,
+    `a real directory in the tree, mounted by ${binding}`,
+    async (t) => {
+      const fixture = { module, name: 'createReferenceTreeWithExport', argument: realDirectory(t) };
+      return kernelAccess((await mountChild(t, { fixture, binding })).dir);
+    },
+    { ...supports, modesHoldForRoot: false },
+  );

@@ -3,19 +3,19 @@ import { once } from 'node:events';
 import { open, readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { mountEntryAt, type BindingName } from '../../lib/fuse/index.js';
+import { mountEntryAt } from '../../lib/fuse/index.js';
 import { codeOf, O } from '../support/access.js';
 import { kernelAccess } from '../support/kernel-access.js';
+import { BINDINGS } from '../support/bindings.js';
 import { mountChild } from '../support/mount-child.js';
 import { until } from '../support/until.js';
 
-const BINDINGS: readonly BindingName[] = ['fuse-native', 'kernel'];
 const fixture = {
   module: new URL('../support/hostile-tree.js', import.meta.url).href,
   name: 'createHostileTree',
 };
 
-for (const binding of BINDINGS) {
+for (const { binding } of BINDINGS) {
   t.test(
     `${binding}: whatever a tree does wrong, each caller gets an errno and the mount goes on`,
     async (t) => {

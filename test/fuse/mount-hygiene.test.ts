@@ -5,17 +5,16 @@ import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import {
+  abortMount,
   inspectMountpoint,
   mountEntryAt,
   prepareMountpoint,
   unmountDir,
-  type BindingName,
 } from '../../lib/fuse/index.js';
+import { BINDINGS } from '../support/bindings.js';
 import { mountChild, mountDirFor, referenceFixture } from '../support/mount-child.js';
 
-const BINDINGS: readonly BindingName[] = ['fuse-native'];
-
-for (const binding of BINDINGS) {
+for (const { binding } of BINDINGS) {
   const request = { fixture: referenceFixture, binding };
 
   t.test(`${binding}: a directory that does not exist yet is made and mounted on`, async (t) => {
@@ -62,10 +61,31 @@ for (const binding of BINDINGS) {
     await once(user, 'spawn');
     t.equal(await unmountDir(child.dir), 'lazily');
     t.equal(mountEntryAt(child.dir), undefined);
-    t.equal(await child.closed, 'outside');
     user.kill('SIGKILL');
     await once(user, 'exit');
+    t.equal(await child.closed, 'outside');
   });
+
+  t.test(
+    `${binding}: a mount whose process stands still is told, hangs nobody, and can be taken away`,
+    async (t) => {
+      const child = await mountChild(t, request);
+      const reader = spawn('cat', [join(child.dir, 'docs/hello.txt')], { stdio: 'ignore' });
+      await once(reader, 'exit');
+      process.kill(child.pid, 'SIGSTOP');
+      t.equal((await inspectMountpoint(child.dir, 300)).state, 'silent');
+      await t.rejects(prepareMountpoint(child.dir, 300), { code: 'EBUSY', hint: /acheron unmount/ });
+      const waiting = spawn('cat', [join(child.dir, 'docs/hello.txt')], { stdio: 'ignore' });
+      const ended = once(waiting, 'exit');
+      const entry = mountEntryAt(child.dir)!;
+      await abortMount(entry);
+      t.equal(mountEntryAt(child.dir), undefined);
+      const [status] = (await ended) as [number];
+      t.not(status, 0, 'whoever waited is sent away');
+      process.kill(child.pid, 'SIGCONT');
+      t.equal(await child.closed, 'outside');
+    },
+  );
 
   t.test(`${binding}: programs started by the mounting process do not hold a dead mount open`, async (t) => {
     const dir = mountDirFor(t);
@@ -96,6 +116,7 @@ t.test('a directory that holds something, or is a file, is refused with what to 
 
 t.test('what somebody else mounted is neither mounted over nor unmounted', async (t) => {
   await t.rejects(prepareMountpoint('/proc'), { code: 'EBUSY' });
+  await t.rejects(prepareMountpoint('/proc/made/here'), { code: 'ENOENT', hint: /create or own/ });
   await t.rejects(unmountDir('/proc'), { code: 'EINVAL' });
 });
 

@@ -2,15 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { BindingName } from '../../lib/fuse/index.js';
+import { BINDINGS } from '../support/bindings.js';
 import { mountChild, referenceFixture } from '../support/mount-child.js';
 import { MANY } from '../support/reference-tree.js';
 import { eachShell, runShell } from '../support/shells.js';
 import { until } from '../support/until.js';
 
-const BINDINGS: readonly BindingName[] = ['fuse-native', 'kernel'];
-
-for (const binding of BINDINGS) {
+for (const { binding } of BINDINGS) {
   t.test(`${binding}: programs find an ordinary file system`, async (t) => {
     const { dir } = await mountChild(t, { fixture: referenceFixture, binding });
 

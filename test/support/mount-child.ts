@@ -112,7 +112,7 @@ export async function mountChild(
     closed,
     output: () => output,
     async unmount() {
-      if (child.connected) child.send('unmount');
+      sendUnmount(child);
       await exited;
     },
     async kill(signal) {
@@ -124,7 +124,7 @@ export async function mountChild(
 
 async function endChild(child: ChildProcess, exited: Promise<unknown>, dir: string): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
-  if (child.connected) child.send('unmount');
+  sendUnmount(child);
   const timer = setTimeout(() => {
     const entry = mountEntryAt(dir);
     child.kill('SIGKILL');
@@ -132,6 +132,11 @@ async function endChild(child: ChildProcess, exited: Promise<unknown>, dir: stri
   }, END_MS);
   await exited;
   clearTimeout(timer);
+}
+
+/** The child may be ending by itself, and then hears nothing any more. */
+function sendUnmount(child: ChildProcess): void {
+  if (child.connected) child.send('unmount', () => undefined);
 }
 
 /** Without what the test runner adds for its own children. */
