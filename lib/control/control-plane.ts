@@ -1,5 +1,6 @@
 import { silentLog, systemClock, type Clock, type Log } from '../core/index.js';
 import { attachLocalNode, type LocalNode, type LocalNodeFacts } from './local-node.js';
+import type { AccessChanges } from './server/access-changes.js';
 import type { FilesConnection } from './server/files-connection.js';
 import { Listener, type TlsFiles } from './server/listener.js';
 import { ControlMetrics } from './server/metrics.js';
@@ -37,6 +38,11 @@ export interface ControlPlane {
   readonly metrics: ControlMetrics;
   /** Whether the node's lease and its connection say that it is there. */
   isOnline(nodeId: string): boolean;
+  /**
+   * Who serves files hears of each change of rights, and may hold back the answer to whoever made it with
+   * a promise, until no mount shows anything older.
+   */
+  readonly accessChanges: AccessChanges;
   /** Makes a node of this same process known; it needs no secrets and no socket. */
   attachLocalNode(facts: LocalNodeFacts): LocalNode;
   close(): Promise<void>;
@@ -81,6 +87,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     store,
     tunnels: plane.tunnels,
     metrics,
+    accessChanges: plane.accessChanges,
     isOnline: (nodeId) => store.nodes.get(nodeId)?.online === true,
     attachLocalNode: (facts) => attachLocalNode(store, facts),
     close: () =>

@@ -16,6 +16,7 @@ export * from './store/tokens.js';
 export * from './store/views.js';
 export * from './control-plane.js';
 export * from './local-node.js';
+export type { AccessChange, AccessChanges } from './server/access-changes.js';
 export type { FilesConnection } from './server/files-connection.js';
 export type { TlsFiles } from './server/listener.js';
 export type { PlaneLimits } from './server/plane.js';

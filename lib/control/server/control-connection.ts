@@ -158,9 +158,13 @@ export class ControlConnection {
       if (isTooDeep(frame.payload))
         throw new ProtocolFault('invalid_payload', 'The payload is nested too deep.');
       const payload = payloadOf(frame, controlMessage(name).request);
+      const { accessChanges } = this.plane;
+      const mark = accessChanges.mark;
       const handler = handlerFor<ControlName>(name);
       const answered = handler(this, payload as never);
       const reply = answered instanceof Promise ? await answered : answered;
+      const settling = accessChanges.since(mark);
+      if (settling !== undefined) await settling;
       this.#send(controlReply(frame, reply, controlMessage(name).replyType ?? frame.type));
       if (name === 'node_service_watch') this.pump();
     } catch (thrown) {

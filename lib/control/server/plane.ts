@@ -1,6 +1,7 @@
 import type { Clock, Log } from '../../core/index.js';
 import type { ControlStore } from '../store/store.js';
 import type { ControlConnection } from './control-connection.js';
+import { AccessChanges } from './access-changes.js';
 import { Cursors } from './cursors.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import { LoginThrottle } from './login-throttle.js';
@@ -43,6 +44,7 @@ export class Plane {
   readonly throttle: LoginThrottle;
   readonly tunnels: Tunnels;
   readonly leases: LeaseKeeper;
+  readonly accessChanges: AccessChanges;
   readonly connections = new Set<ControlConnection>();
 
   constructor({ store, clock, log, metrics, limits }: PlaneOptions) {
@@ -55,6 +57,7 @@ export class Plane {
     this.throttle = new LoginThrottle(clock);
     this.tunnels = new Tunnels(store.nodes, log);
     this.leases = new LeaseKeeper(store.nodes, clock, log);
+    this.accessChanges = new AccessChanges(store, log);
     let pumping = false;
     const pump = (): void => {
       if (pumping) return;

@@ -36,6 +36,8 @@ export class Sessions {
   readonly #clock: Clock;
   readonly #tokens: Tokens;
   readonly #projects: Projects;
+  /** The id of a live session whose snapshot was replaced. */
+  readonly changed = new Emitter<string>();
   readonly #live = new Map<string, { entry: Entry; users: number }>();
 
   constructor(db: ControlDatabase, clock: Clock, tokens: Tokens, projects: Projects) {
@@ -211,6 +213,7 @@ export class Sessions {
       if (!concerns(entry)) continue;
       entry.current = this.snapshot(entry.id);
       entry.changes.emit(entry.current);
+      this.changed.emit(entry.id);
     }
   }
 }
