@@ -75,6 +75,8 @@ export class WsTransport extends BaseTransport {
   destroy(): void {
     this.#stopKeepalive?.();
     this.#socket.terminate();
+    // A paused socket would wait for half a minute before it is gone.
+    this.#socket.resume();
     this.ended({ code: CLOSE_LOST, reason: 'The connection was cut.' });
   }
 

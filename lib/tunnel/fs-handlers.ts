@@ -4,6 +4,7 @@ import {
   MAX_READ_BYTES,
   MAX_XATTR_BYTES,
   ProtocolFault,
+  ROOT_NODE,
   type AcheronEnvelope,
   type FsMessageName,
   type FsReply,
@@ -18,6 +19,7 @@ import {
   type DirNode,
   type FileHandle,
   type FileNode,
+  type Freshness,
   type Node,
   type Op,
   type OpenFlags,
@@ -87,7 +89,7 @@ export const FS_HANDLERS: { readonly [Name in ServedName]: Handler<Name> } = {
       number = view.nodes.numberOf(node, number, name);
     }
     const known = await describe(number, node, op);
-    return { payload: { name: names.at(-1) ?? '/', ...known } };
+    return { payload: { name: names.at(-1) ?? '/', ...known, ...freshnessOfRoot(view, frame) } };
   },
 
   async getattr({ view, frame, op }) {
@@ -131,13 +133,15 @@ export const FS_HANDLERS: { readonly [Name in ServedName]: Handler<Name> } = {
         if (entry !== undefined) entries.push(entry);
       if (room === -1) continue;
       view.keepListing(number, listing);
-      return { payload: { entries, next: from + i + room, eof: false } };
+      return {
+        payload: { entries, next: from + i + room, eof: false, ...freshnessOfRoot(view, frame) },
+      };
     }
     const next = from + page.length;
     const eof = next >= listing.length;
     if (eof) view.listings.delete(number);
     else view.keepListing(number, listing);
-    return { payload: { entries, next, eof } };
+    return { payload: { entries, next, eof, ...freshnessOfRoot(view, frame) } };
   },
 
   async open({ view, frame, payload, op, newHandle, limits }) {
@@ -336,6 +340,11 @@ function handleOf(view: ServedView, frame: AcheronEnvelope): ServedHandle {
   return view.handle(frame.h ?? required('h'));
 }
 
+/** Nobody looked up the root, so an answer about it says how long it stays true. */
+function freshnessOfRoot(view: ServedView, frame: AcheronEnvelope): { dir?: Freshness } {
+  return (frame.node ?? ROOT_NODE) === ROOT_NODE ? { dir: view.nodes.get(ROOT_NODE).node.freshness } : {};
+}
+
 function asDir(node: Node): DirNode {
   if (node.kind === 'dir') return node;
   throw new FsError('ENOTDIR', 'This is not a directory.');
@@ -396,7 +405,8 @@ async function describeEntry(
   try {
     const node = entry.node ?? (await directory.lookup(entry.name, op));
     const number = view.nodes.numberOf(node, parent, entry.name);
-    if (node.freshness === 'live') return { ...plainEntry(entry), node: number, freshness: 'live' };
+    if (node.freshness === 'live' && node.kind !== 'dir')
+      return { ...plainEntry(entry), node: number, freshness: 'live' };
     return { name: entry.name, ...(await describe(number, node, op)) };
   } catch (thrown) {
     const { code } = FsError.from(thrown);

@@ -54,6 +54,7 @@ export class RemoteSnapshot extends ReadOnlyHandle {
 
   #prove(op: Op): Promise<void> | undefined {
     const { view } = this.#file;
+    view.notice(op.session);
     view.checkCacheUsable();
     const { epoch } = view;
     if (epoch === this.#provenEpoch) return undefined;

@@ -38,7 +38,8 @@ abstract class RemoteBase {
   abstract readonly kind: 'dir' | 'file' | 'symlink';
   readonly view: RemoteView;
   readonly ino: bigint;
-  readonly freshness: Freshness;
+  /** That of a connection's root is learned with the first answer about it. */
+  freshness: Freshness;
   /** Where it was found, to find it again on another connection. A rename moves it. */
   parent: RemoteDir | undefined;
   name: string;
@@ -63,6 +64,7 @@ abstract class RemoteBase {
   }
 
   stat(op: Op): Awaitable<Stat> {
+    this.view.notice(op.session);
     const known = this.knownStat();
     return known ?? this.#askStat(op);
   }
@@ -75,6 +77,7 @@ abstract class RemoteBase {
   }
 
   access(mask: number, op: Op): Awaitable<void> {
+    this.view.notice(op.session);
     const known = this.freshness === 'announced' ? this.knownStat() : undefined;
     return known === undefined ? this.#askAccess(mask, op) : checkAccess(known, mask);
   }
@@ -102,19 +105,24 @@ abstract class RemoteBase {
     return statFsFromWire((await this.ask('statfs', {}, op)).payload);
   }
 
-  /** Attributes that still hold, if there are any. */
+  /** Attributes that still hold, if there are any; of directories the last ones while nobody can be asked. */
   knownStat(): Stat | undefined {
     const known = this.#attributes;
-    if (known === undefined || known.epoch !== this.view.epoch || performance.now() > known.untilMs)
-      return undefined;
+    if (known === undefined || known.epoch !== this.view.epoch) return undefined;
+    if (performance.now() > known.untilMs && (this.kind !== 'dir' || this.view.connected)) return undefined;
     this.view.checkCacheUsable();
     return known.stat;
   }
 
   /** Keeps attributes that came with an answer to a request sent at `sequence`. */
   remember(stat: Stat, sequence: number): void {
-    if (this.freshness === 'live' || !this.view.isFresh(sequence, this.self())) return;
-    const untilMs = this.freshness === 'shared' ? performance.now() + this.view.host.sharedMs : Infinity;
+    if (!this.view.isFresh(sequence, this.self())) return;
+    const untilMs =
+      this.freshness === 'announced'
+        ? Infinity
+        : this.freshness === 'shared'
+          ? performance.now() + this.view.host.sharedMs
+          : -Infinity;
     this.#attributes = { stat, epoch: this.view.epoch, untilMs };
   }
 
@@ -169,7 +177,7 @@ abstract class RemoteBase {
     if (payload.kind !== this.kind)
       throw new FsError('ESTALE', `${JSON.stringify(this.name)} is no longer what it was.`);
     this.numbered(payload.node);
-    this.view.register(payload.node, this.ino, this.freshness === 'live' ? undefined : this.self());
+    this.view.register(payload.node, this.ino, this.self());
     return payload.node;
   }
 
@@ -192,6 +200,7 @@ export class RemoteFile extends RemoteBase implements FileNode {
   dataVersion = 0;
 
   open(flags: OpenFlags, op: Op): Awaitable<FileHandle> {
+    this.view.notice(op.session);
     if (flags.write || this.freshness !== 'announced') return this.#open(flags, op);
     const cached = this.view.host.contents.get(this);
     if (cached === undefined || cached.epoch !== this.view.epoch) return this.#open(flags, op);
@@ -232,7 +241,7 @@ export class RemoteFile extends RemoteBase implements FileNode {
     const { attr, fixed, direct = true, handle } = payload;
     if (attr !== undefined) {
       const stat = statFromAttributes(attr, this.ino);
-      if (!flags.truncate && this.freshness !== 'live') this.remember(stat, sequence);
+      if (!flags.truncate) this.remember(stat, sequence);
       if (fixed === true && data !== undefined && data.byteLength === stat.size) {
         void this.view.closeHandle(handle, generation);
         const bytes = Uint8Array.from(data);
@@ -280,23 +289,27 @@ export class RemoteDir extends RemoteBase implements DirNode {
   #listing: { readonly entries: readonly DirEntry[]; readonly epoch: number } | undefined;
 
   lookup(name: string, op: Op): Awaitable<Node> {
+    this.view.notice(op.session);
     const child = this.#children.get(name);
-    if (child !== undefined && child.epoch === this.view.epoch && this.freshness === 'announced') {
-      this.view.checkCacheUsable();
-      return this.#nodeOfChild(name, child);
+    if (child !== undefined && child.epoch === this.view.epoch) {
+      // While nobody can be asked, the last that was known of a name stands in, but not for live files.
+      if (this.freshness === 'announced' || (!this.view.connected && child.node !== undefined)) {
+        this.view.checkCacheUsable();
+        return this.#nodeOfChild(name, child);
+      }
+      // What was listed a moment ago is not looked up one by one.
+      if (child.freshness === 'shared' && child.node?.knownStat() !== undefined) return child.node;
     }
-    // What was listed a moment ago is not looked up one by one.
-    if (child?.node?.knownStat() !== undefined && child.freshness === 'shared') return child.node;
     return this.#lookup(name, op);
   }
 
   list(op: Op): Awaitable<readonly DirEntry[]> {
+    this.view.notice(op.session);
     const known = this.#listing;
-    if (known !== undefined && known.epoch === this.view.epoch) {
-      this.view.checkCacheUsable();
-      return known.entries;
-    }
-    return this.#list(op);
+    const good = this.freshness === 'announced' || !this.view.connected;
+    if (known === undefined || known.epoch !== this.view.epoch || !good) return this.#list(op);
+    this.view.checkCacheUsable();
+    return known.entries;
   }
 
   async create(name: string, flags: OpenFlags, mode: number, op: Op): Promise<Created> {
@@ -386,16 +399,17 @@ export class RemoteDir extends RemoteBase implements DirNode {
       before.kind === found.kind &&
       before.freshness === freshness;
     const node = (same ? before.node : undefined) ?? this.#newNode(name, found.kind, ino, freshness);
+    const kept = freshness === 'live' && found.kind === 'file' ? undefined : node;
     if (!node.isNumbered(found.node)) {
       node.numbered(found.node);
-      view.register(found.node, ino, freshness === 'live' ? undefined : node);
+      view.register(found.node, ino, kept);
     }
     this.#children.set(name, {
       number: found.node,
       ino,
       kind: found.kind,
       freshness,
-      node: freshness === 'live' ? undefined : node,
+      node: kept,
       epoch: view.isFresh(sequence, this) ? view.epoch : -1,
     });
     if (found.size !== undefined && found.mode !== undefined)
@@ -405,6 +419,10 @@ export class RemoteDir extends RemoteBase implements DirNode {
 
   protected override self(): RemoteNode {
     return this;
+  }
+
+  #learn(freshness: Freshness | undefined): void {
+    if (freshness !== undefined) this.freshness = freshness;
   }
 
   #newNode(name: string, kind: Child['kind'], ino: bigint, freshness: Freshness): RemoteNode {
@@ -422,6 +440,7 @@ export class RemoteDir extends RemoteBase implements DirNode {
   async #lookup(name: string, op: Op): Promise<Node> {
     const { sequence } = this.view;
     const { payload } = await this.ask('lookup', { name }, op);
+    this.#learn(payload.dir);
     return this.adopt(name, payload, sequence);
   }
 
@@ -430,12 +449,12 @@ export class RemoteDir extends RemoteBase implements DirNode {
     const entries: DirEntry[] = [];
     for (let cookie = 0, eof = false; !eof;) {
       const { payload } = await this.ask('readdirp', { cookie, plus: true }, op);
+      this.#learn(payload.dir);
       for (const entry of payload.entries) entries.push(this.#entryFrom(entry, sequence));
       eof = payload.eof || payload.next <= cookie;
       cookie = payload.next;
     }
-    if (this.freshness === 'announced' && epoch === this.view.epoch && this.view.isFresh(sequence, this))
-      this.#listing = { entries, epoch };
+    if (epoch === this.view.epoch && this.view.isFresh(sequence, this)) this.#listing = { entries, epoch };
     return entries;
   }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { canonicalJson, Emitter, silentLog, systemClock, type Clock, type Log } from '../core/index.js';
+import { Emitter, silentLog, systemClock, type Clock, type Log } from '../core/index.js';
 import type { Session } from '../policy/index.js';
 import { payloadOf, FS_EVENTS, ProtocolFault, type AcheronEnvelope } from '../protocol/index.js';
 import { newIno, type Change, type DirNode, type Vfs } from '../vfs/index.js';
@@ -8,7 +8,7 @@ import { FsClient, lostError } from './fs-client.js';
 import type { Greeting } from './greeting.js';
 import { RelayRoot } from './relay-root.js';
 import { RemoteView, type ViewHost } from './remote-view.js';
-import { wireFromSession } from './wire-session.js';
+import { textOfSession, wireFromSession } from './wire-session.js';
 
 export interface RemoteVfsOptions {
   /**
@@ -48,7 +48,7 @@ export class RemoteVfs implements Vfs, ViewHost {
   readonly #rootIno = newIno();
   readonly #views = new Map<string, RemoteView>();
   /** The sessions as the far side knows them. */
-  readonly #told = new Map<string, { session: Session; text: string }>();
+  readonly #told = new Map<string, Session>();
   #nodeProjects: readonly string[] | undefined;
   #client: FsClient | undefined;
   #instance: string | undefined;
@@ -133,13 +133,10 @@ export class RemoteVfs implements Vfs, ViewHost {
 
   tellSession(client: FsClient, session: Session): void {
     const told = this.#told.get(session.id);
-    if (told?.session === session) return;
-    const wire = wireFromSession(session);
-    const text = canonicalJson(wire);
-    this.#told.set(session.id, { session, text });
-    if (told?.text === text) return;
-    client.notify('acheron.e_session', { session: wire });
-    if (told !== undefined) this.#views.get(session.id)?.dropAll();
+    if (told === session) return;
+    this.#told.set(session.id, session);
+    if (told !== undefined && textOfSession(told) === textOfSession(session)) return;
+    client.notify('acheron.e_session', { session: wireFromSession(session) });
   }
 
   #viewOf(id: string): RemoteView {

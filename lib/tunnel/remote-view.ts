@@ -14,6 +14,7 @@ import type { Change } from '../vfs/index.js';
 import type { ContentCache } from './content-cache.js';
 import { lostError, type FsAnswer, type FsClient, type RequestTarget } from './fs-client.js';
 import { RemoteDir, type RemoteNode } from './remote-node.js';
+import { textOfSession } from './wire-session.js';
 
 /** On whose behalf a request is made; without a signal it cannot be cancelled. */
 export interface RequestOp {
@@ -57,11 +58,12 @@ export class RemoteView {
   readonly #known = new Map<number, { readonly ino: bigint; node: WeakRef<RemoteNode> | undefined }>();
   readonly #collected: FinalizationRegistry<{ number: number; generation: number }>;
   #forgotten: number[] = [];
+  #session: Session | undefined;
 
   constructor(host: ViewHost, sessionId: string | undefined, rootIno: bigint) {
     this.host = host;
     this.sessionId = sessionId;
-    this.root = new RemoteDir(this, undefined, '', rootIno, 'announced');
+    this.root = new RemoteDir(this, undefined, '', rootIno, 'shared');
     this.#collected = new FinalizationRegistry(({ number, generation }) => this.#forget(number, generation));
   }
 
@@ -82,6 +84,20 @@ export class RemoteView {
     this.host.checkCacheUsable();
   }
 
+  /**
+   * Relayed: looks at the session of a call before anything that is kept is shown to it. One that is not
+   * as it was at the last call is shown nothing older.
+   * @throws FsError ESTALE for the session of another view.
+   */
+  notice(session: Session): void {
+    if (this.#session === session || !this.host.relayed) return;
+    if (session.id !== this.sessionId)
+      throw new FsError('ESTALE', 'This node was looked up by another session.');
+    const before = this.#session;
+    this.#session = session;
+    if (before !== undefined && textOfSession(before) !== textOfSession(session)) this.dropAll();
+  }
+
   /** @throws FsError as `FsClient.request`, and EHOSTDOWN at once where there is no connection. */
   request<Name extends FsMessageName>(
     name: Name,
@@ -94,8 +110,11 @@ export class RemoteView {
     if (client === undefined) return Promise.reject(lostError());
     let whose = target;
     if (this.host.relayed) {
-      if (op.session.id !== this.sessionId)
-        return Promise.reject(new FsError('ESTALE', 'This node was looked up by another session.'));
+      try {
+        this.notice(op.session);
+      } catch (thrown) {
+        return Promise.reject(FsError.from(thrown));
+      }
       this.host.tellSession(client, op.session);
       whose = { ...target, s: op.session.id };
     }

@@ -1,4 +1,4 @@
-import type { JsonValue } from '../core/index.js';
+import { canonicalJson, type JsonValue } from '../core/index.js';
 import type { Role, Session } from '../policy/index.js';
 import type { WireSession } from '../protocol/index.js';
 
@@ -39,4 +39,13 @@ export function sessionFromWire(wire: WireSession, maxRole: Role): Session {
           },
     revoked: wire.revoked,
   };
+}
+
+const TEXTS = new WeakMap<Session, string>();
+
+/** Equal for sessions that say the same. */
+export function textOfSession(session: Session): string {
+  let text = TEXTS.get(session);
+  if (text === undefined) TEXTS.set(session, (text = canonicalJson(wireFromSession(session))));
+  return text;
 }

@@ -68,5 +68,6 @@ export class RawClient {
 
   close(): void {
     this.socket.terminate();
+    this.socket.resume();
   }
 }

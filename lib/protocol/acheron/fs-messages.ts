@@ -2,6 +2,7 @@ import { z } from 'zod';
 import {
   wireAttributes,
   wireBase64,
+  wireFreshness,
   wireKind,
   wireName,
   wireNode,
@@ -106,7 +107,7 @@ export const FS_MESSAGES = {
     ['node'],
     'the node called `name` in a directory, or at `path` below it',
     z.object({ name: wireName.optional(), path: wirePath.optional() }),
-    wireNode.extend({ name: z.string() }),
+    wireNode.extend({ name: z.string(), dir: wireFreshness.optional() }),
   ),
   getattr: message(
     ['node', 'h'],
@@ -131,7 +132,12 @@ export const FS_MESSAGES = {
     ['node'],
     'entries of a directory from `cookie` on (0: the beginning); with `plus`, attributes and nodes too',
     z.object({ cookie: wireNumber.optional(), count: wireNumber.optional(), plus: z.boolean().optional() }),
-    z.object({ entries: z.array(wireEntry), next: wireNumber, eof: z.boolean() }),
+    z.object({
+      entries: z.array(wireEntry),
+      next: wireNumber,
+      eof: z.boolean(),
+      dir: wireFreshness.optional(),
+    }),
   ),
   open: message(
     ['node'],
