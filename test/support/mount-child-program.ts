@@ -2,6 +2,7 @@ import { FsError, type Log } from '../../lib/core/index.js';
 import { chooseBinding, type Mount } from '../../lib/fuse/index.js';
 import { localSession } from '../../lib/policy/index.js';
 import type { Vfs } from '../../lib/vfs/index.js';
+import { kernelBindingWith } from '../../lib/fuse/kernel-binding.js';
 import type { FromChild, MountRequest } from './mount-child.js';
 
 // Mounts what its parent asks for, until told to unmount, or until the parent is gone.
@@ -17,7 +18,8 @@ async function start(request: MountRequest): Promise<void> {
   if (typeof build !== 'function')
     throw new TypeError(`${request.fixture.module} has no ${request.fixture.name}.`);
   const vfs = await (build as (argument: unknown) => Vfs | Promise<Vfs>)(request.fixture.argument);
-  const binding = await chooseBinding(request.binding);
+  const binding =
+    request.reader === undefined ? await chooseBinding(request.binding) : kernelBindingWith(request.reader);
   const session = localSession(request.role ?? 'admin');
   mount = await binding.mount(vfs, {
     dir: request.dir,

@@ -26,6 +26,8 @@ export interface MountRequest {
   readonly allowOther?: boolean;
   readonly allowUids?: readonly number[];
   readonly role?: 'admin' | 'user';
+  /** How the kernel binding reads; its own choice unless given. */
+  readonly reader?: 'pipe' | 'thread';
 }
 
 export type FromChild =

@@ -180,7 +180,8 @@ export function createReferenceTree(work?: DirNode): Vfs {
       freshness: 'live',
     }),
   );
-  docs.put('later.txt', new Document(() => Promise.resolve(new Content('later\n').snapshot)));
+  const later = new Content('later\n').snapshot;
+  docs.put('later.txt', new Document(() => Promise.resolve(later)));
 
   const names = fixedDir(root, 'names');
   for (const name of ODD_NAMES) names.put(name, text(name));

@@ -12,7 +12,7 @@ import {
   type OpenOut,
   type SetattrIn,
 } from '../kernel/index.js';
-import { entryOf } from './names.js';
+import { entryOf, shows } from './names.js';
 import { type NodeRef, type OpenFile, sameStamp, type Stamp } from './node-table.js';
 import type { Serving } from './serving.js';
 import { openFlagsFrom } from './translate.js';
@@ -62,9 +62,10 @@ export function fileHandlers(s: Serving): FileHandlers {
       const ref = s.ref(nodeid);
       if (ref.node.kind !== 'file')
         throw new FsError(ref.node.kind === 'dir' ? 'EISDIR' : 'ELOOP', 'It is not a file.');
-      const live = ref.node.freshness === 'live';
-      if (live && ref.inUse && sendBack(ref, call)) return ESTALE;
-      const handle = ref.node.open(openFlagsFrom(flags), op);
+      const wanted = openFlagsFrom(flags);
+      if (ref.node.freshness === 'live' && mustHaveOwn(ref, wanted.write, call) && sendBack(ref, call))
+        return ESTALE;
+      const handle = ref.node.open(wanted, op);
       if (!(handle instanceof Promise)) return opened(ref, handle, op, call);
       ref.opening += 1;
       return handle.finally(() => (ref.opening -= 1)).then((known) => opened(ref, known, op, call));
@@ -131,12 +132,18 @@ export function fileHandlers(s: Serving): FileHandlers {
     return true;
   }
 
+  /** Whether a live node is, or may be about to be, in use by another whom this caller would wait for. */
+  function mustHaveOwn(ref: NodeRef, write: boolean, call: Call): boolean {
+    const contended = ref.inUse && (write || ref.written);
+    const reserved = write && !ref.written && ref.isReserved(call.pid, Date.now());
+    if (write) ref.written = true;
+    return contended || reserved;
+  }
+
   function opened(ref: NodeRef, handle: FileHandle, op: Op, call: Call): Awaitable<OpenOut | Errno> {
-    if (handle.direct) return keep(ref, handle, FOPEN_DIRECT_IO);
+    if (ref.files.size === 0 && handle.direct) return keep(ref, handle, FOPEN_DIRECT_IO);
     return chain(handle.stat(op), (stat) => {
-      const another = ref.files.size > 0 && ref.opened !== undefined && !sameStamp(ref.opened, stat);
-      if (!another || ref.node.freshness !== 'announced')
-        return keep(ref, handle, openMode(ref, handle, stat));
+      if (ref.written || shows(ref, stat, op)) return keep(ref, handle, openMode(ref, handle, stat));
       if (!sendBack(ref, call)) return keep(ref, handle, FOPEN_DIRECT_IO);
       s.nodes.retire(ref);
       return chain(handle.release(), () => ESTALE);
@@ -149,7 +156,6 @@ export function fileHandlers(s: Serving): FileHandlers {
     if (stat === undefined) return 0;
     const same = ref.cached !== undefined && sameStamp(ref.cached, stat);
     ref.cached = ref.node.freshness === 'announced' || isSettled(stat) ? stampOf(stat) : undefined;
-    ref.opened = ref.cached ?? stampOf(stat);
     return same ? FOPEN_KEEP_CACHE : 0;
   }
 

@@ -73,20 +73,30 @@ export function entryOf(
 ): Awaitable<EntryOut> {
   const stat = node.stat(op);
   if (stat instanceof Promise)
-    return stat.then((known) => s.entryOut(parent, refOf(s, parent, name, node, known, call), known, since));
-  return s.entryOut(parent, refOf(s, parent, name, node, stat, call), stat, since);
+    return stat.then((known) =>
+      s.entryOut(parent, refOf(s, parent, name, node, known, op, call), known, since),
+    );
+  return s.entryOut(parent, refOf(s, parent, name, node, stat, op, call), stat, since);
 }
 
-function refOf(s: Serving, parent: NodeRef, name: string, node: Node, stat: Stat, call: Call): NodeRef {
-  const nowMs = Date.now();
-  const ref = s.nodes.refer(parent, name, node, call.pid, nowMs);
-  if (!showsOlder(ref, stat)) return ref;
-  s.nodes.retire(ref);
-  return s.nodes.refer(parent, name, node, call.pid, nowMs);
+function refOf(
+  s: Serving,
+  parent: NodeRef,
+  name: string,
+  node: Node,
+  stat: Stat,
+  op: Op,
+  call: Call,
+): NodeRef {
+  return s.nodes.refer(parent, name, node, call.pid, Date.now(), (ref) => shows(ref, stat, op));
 }
 
-/** Whether what is open on `ref` is another snapshot than what `stat` tells of. */
-function showsOlder(ref: NodeRef, stat: Stat): boolean {
-  if (ref.files.size === 0 || ref.node.freshness !== 'announced') return false;
-  return ref.opened !== undefined && !sameStamp(ref.opened, stat);
+/** Whether what is open on `ref` is what `stat` tells of. */
+export function shows(ref: NodeRef, stat: Stat, op: Op): boolean {
+  const file = ref.anyFile;
+  if (file === undefined || ref.node.freshness === 'shared') return true;
+  const open = file.handle.stat(op);
+  if (!(open instanceof Promise)) return sameStamp(open, stat);
+  open.catch(() => undefined);
+  return false;
 }

@@ -17,6 +17,9 @@ export function sameStamp(a: Stamp, b: Stamp): boolean {
   return a.size === b.size && a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs;
 }
 
+/** Within this time after a lookup a live node is taken for one that its caller is about to open. */
+const RESERVED_MS = 100;
+
 /** A node as the kernel knows it: the nodeid, and how often it was told of it. */
 export class NodeRef {
   readonly nodeid: number;
@@ -33,8 +36,8 @@ export class NodeRef {
   opening = 0;
   /** What the kernel's page cache, or its copy of a listing, shows; undefined where it must not be kept. */
   cached: Stamp | undefined;
-  /** What was opened last. */
-  opened: Stamp | undefined;
+  /** It is a live file that is written to: each caller gets a nodeid of its own. */
+  written = false;
   /** Who was told of a live node last, and when. */
   lastPid = 0;
   lastMs = 0;
@@ -54,6 +57,11 @@ export class NodeRef {
     return this.files.size > 0 || this.opening > 0;
   }
 
+  /** Whether another than `pid` was told of it just now, and may be about to open it. */
+  isReserved(pid: number, nowMs: number): boolean {
+    return pid === 0 || (this.lastPid !== pid && nowMs - this.lastMs < RESERVED_MS);
+  }
+
   /** Any open descriptor. */
   get anyFile(): OpenFile | undefined {
     if (this.files.size === 0) return undefined;
@@ -64,15 +72,14 @@ export class NodeRef {
 
 /** The nodeid of the root, which is never forgotten. */
 const ROOT_ID = 1;
-/** Within this time after a lookup a live node is taken for one that its caller is about to open. */
-const RESERVED_MS = 100;
 
 /**
  * Which nodeid stands for which node. Ids are never used twice.
  * - A directory has one at each path that shows it: the kernel allows a directory one place only.
  * - A file or symlink has one, whatever its paths, so that its pages are cached once.
- * - A live file has one for each caller at a time: the kernel locks an inode for a whole direct write, and
- *   asks for attributes without naming the descriptor.
+ * - A live file has one for each snapshot that is open, since the kernel asks for attributes without naming
+ *   the descriptor; once it is written to, one for each caller at a time, since the kernel locks an inode
+ *   for a whole direct write.
  */
 export class NodeTable {
   readonly #byId = new Map<number, NodeRef>();
@@ -105,16 +112,32 @@ export class NodeTable {
     for (let dir = this.#dirs.get(ino); dir !== undefined; dir = dir.twin) yield dir;
   }
 
-  /** The ref to answer with where `node` was found as `name` in `parent`. The caller counts the lookup. */
-  refer(parent: NodeRef, name: string, node: Node, pid: number, nowMs: number): NodeRef {
+  /**
+   * The ref to answer with where `node` was found as `name` in `parent`. The caller counts the lookup.
+   * `shows` says whether what is open on a ref is what `node` shows now.
+   */
+  refer(
+    parent: NodeRef,
+    name: string,
+    node: Node,
+    pid: number,
+    nowMs: number,
+    shows: (ref: NodeRef) => boolean = () => true,
+  ): NodeRef {
     const found = node.kind === 'dir' ? parent.children?.get(name) : this.#files.get(node.ino);
     if (found === undefined || found.node.ino !== node.ino || found.node.kind !== node.kind)
       return this.#fresh(parent, name, node, pid, nowMs);
     if (node.kind === 'file' && node.freshness === 'live') {
-      const reserved = found.lastPid !== pid && nowMs - found.lastMs < RESERVED_MS;
-      if (found.inUse || reserved || pid === 0) return this.#fresh(parent, name, node, pid, nowMs);
+      if (found.written ? found.inUse || found.isReserved(pid, nowMs) : !shows(found)) {
+        const own = this.#fresh(parent, name, node, pid, nowMs);
+        own.written = found.written;
+        return own;
+      }
       found.lastPid = pid;
       found.lastMs = nowMs;
+    } else if (!shows(found)) {
+      this.retire(found);
+      return this.#fresh(parent, name, node, pid, nowMs);
     }
     found.node = node;
     if (node.freshness === 'announced' && (found.parent !== parent || found.name !== name))

@@ -1,0 +1,256 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import t, { type Test } from 'tap';
+import { cleanEnvironment, mountChild } from '../support/mount-child.js';
+import { until } from '../support/until.js';
+
+const run = promisify(execFile);
+const fixture = { module: new URL('../support/door-tree.js', import.meta.url).href, name: 'createDoorTree' };
+
+async function mounted(t: Test, reader?: 'pipe' | 'thread'): Promise<string> {
+  const child = await mountChild(t, {
+    fixture,
+    binding: 'kernel',
+    ...(reader === undefined ? {} : { reader }),
+  });
+  return child.dir;
+}
+
+const bash = (dir: string, script: string): ChildProcess =>
+  spawn('bash', ['--norc', '-c', script], { cwd: dir, stdio: 'ignore', env: cleanEnvironment() });
+
+async function ended(child: ChildProcess): Promise<number | string | null> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  return child.exitCode ?? child.signalCode;
+}
+
+const goneCount = async (dir: string): Promise<number> => Number(await readFile(join(dir, 'gone'), 'utf8'));
+
+/** Waits until `pid` sleeps in a write(2) that FUSE is to answer. */
+async function waitsForAnswer(pid: number): Promise<void> {
+  await until(async () => {
+    const said = await readFile(`/proc/${pid}/stack`, 'utf8').catch(() => '');
+    return said.includes('request_wait_answer') && said.includes('vfs_write');
+  }, 'the writer to wait');
+}
+
+for (const reader of ['pipe', 'thread'] as const) {
+  t.test(`64 writers of one control file overlap (reader: ${reader})`, async (t) => {
+    const dir = await mounted(t, reader);
+    const writers = bash(dir, 'for i in $(seq 64); do (echo 64 > barrier || kill $$) & done; wait; exit 7');
+    t.equal(await ended(writers), 7);
+  });
+
+  t.test(`500 blocked readers leave a mount usable, and all are answered (reader: ${reader})`, async (t) => {
+    const dir = await mounted(t, reader);
+    const program = `
+      const fs = require('node:fs/promises');
+      Promise.all(Array.from({ length: 500 }, () => fs.readFile('blocked', 'utf8')))
+        .then((texts) => process.exit(texts.every((text) => text === 'open\\n') ? 7 : 1));`;
+    const readers = spawn(process.execPath, ['-e', program], {
+      cwd: dir,
+      stdio: 'ignore',
+      env: { ...cleanEnvironment(), UV_THREADPOOL_SIZE: '500' },
+    });
+    await until(async () => (await readFile(join(dir, 'open'), 'utf8')) === '500\n', '500 readers');
+    await writeFile(join(dir, 'set'), 'busy here');
+    t.equal(await readFile(join(dir, 'told/busy'), 'utf8'), 'here\n');
+    await writeFile(join(dir, 'open'), 'now');
+    t.equal(await ended(readers), 7);
+  });
+
+  t.test(`a busy loop of a second delays requests and loses none (reader: ${reader})`, async (t) => {
+    const dir = await mounted(t, reader);
+    const busy = writeFile(join(dir, 'busy'), '1000');
+    const others = Array.from({ length: 50 }, async (_, i) => {
+      await writeFile(join(dir, 'set'), `n${i} ${i}`);
+      return readFile(join(dir, `told/n${i}`), 'utf8');
+    });
+    t.same(
+      await Promise.all(others),
+      Array.from({ length: 50 }, (_, i) => `${i}\n`),
+    );
+    await busy;
+  });
+}
+
+t.test('touch, stat and ls -l do not wait behind a slow writer', async (t) => {
+  const dir = await mounted(t);
+  const writer = bash(dir, 'echo > wait');
+  await waitsForAnswer(writer.pid!);
+  await run('touch', ['wait'], { cwd: dir, timeout: 5000 });
+  t.match((await run('ls', ['-l'], { cwd: dir, timeout: 5000 })).stdout, /wait/);
+  await run('chmod', ['666', 'wait'], { cwd: dir, timeout: 5000 });
+  writer.kill('SIGKILL');
+  t.equal(await ended(writer), 'SIGKILL');
+});
+
+t.test('signals that end the caller cancel its call at once', async (t) => {
+  const dir = await mounted(t);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGKILL'] as const) {
+    const before = await goneCount(dir);
+    // bash would ignore SIGQUIT
+    const writer = spawn('dash', ['-c', 'echo > wait'], { cwd: dir, stdio: 'ignore' });
+    await waitsForAnswer(writer.pid!);
+    writer.kill(signal);
+    t.equal(await ended(writer), signal);
+    t.equal(await goneCount(dir), before + 1, signal);
+  }
+});
+
+t.test('Ctrl-C at a terminal gives the prompt back, and the write failed with ECANCELED', async (t) => {
+  const dir = await mounted(t);
+  const shell = spawn('script', ['-qfec', 'bash --norc -i', '/dev/null'], {
+    cwd: dir,
+    env: { ...cleanEnvironment(), PS1: 'ready> ', TERM: 'dumb', LC_ALL: 'C' },
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
+  let screen = '';
+  shell.stdout.setEncoding('utf8').on('data', (text: string) => (screen += text));
+  await until(() => screen.includes('ready> '), 'a prompt');
+  shell.stdin.write('trap : INT; echo pid=$$.; echo > wait; echo status $?.\n');
+  await until(() => /pid=(\d+)\./.test(screen), 'the pid');
+  await waitsForAnswer(Number(/pid=(\d+)\./.exec(screen)![1]));
+  shell.stdin.write('\x03');
+  await until(() => /cancel[\s\S]*ready> /i.test(screen), 'the prompt');
+  shell.stdin.end('exit\n');
+  await ended(shell);
+  t.equal(await goneCount(dir), 1);
+});
+
+t.test(
+  'a background child that ends, or a resized terminal, cancels nothing; a KILL after it does',
+  async (t) => {
+    const dir = await mounted(t);
+    t.equal(await ended(bash(dir, 'trap : CHLD; sleep 0.1 & echo 500 > wait && exit 7')), 7);
+    const writer = bash(dir, 'trap : WINCH; echo > wait');
+    await waitsForAnswer(writer.pid!);
+    writer.kill('SIGWINCH');
+    await run('sleep', ['0.1']);
+    t.equal(await goneCount(dir), 0);
+    writer.kill('SIGKILL');
+    t.equal(await ended(writer), 'SIGKILL');
+    t.equal(await goneCount(dir), 1);
+  },
+);
+
+t.test('the caller is told: uid, gid and thread', async (t) => {
+  const dir = await mounted(t);
+  t.match(JSON.parse(await readFile(join(dir, 'caller'), 'utf8')), {
+    uid: process.getuid!(),
+    gid: process.getgid!(),
+  });
+});
+
+t.test('a descriptor can be opened again through /dev/fd while it is open', async (t) => {
+  const dir = await mounted(t);
+  const { stdout } = await run('bash', ['-c', 'exec 3<gone; cat /dev/fd/3; cat /dev/stdin <gone'], {
+    cwd: dir,
+  });
+  t.equal(stdout, '0\n0\n');
+  await writeFile(join(dir, 'set'), 'doc one');
+  const script = 'exec 3<told/doc; echo doc another > set; cat /dev/fd/3; cat <&3; cat told/doc';
+  t.equal((await run('bash', ['-c', script], { cwd: dir })).stdout, 'another\none\nanother\n');
+});
+
+t.test('an open document keeps its snapshot and its size; its path shows the new one at once', async (t) => {
+  const dir = await mounted(t);
+  const path = join(dir, 'told/doc');
+  await writeFile(join(dir, 'set'), 'doc first');
+  const held = await open(path);
+  t.equal((await held.stat()).size, 6);
+  for (const text of ['a much longer text', 'b']) {
+    await writeFile(join(dir, 'set'), `doc ${text}`);
+    t.equal((await stat(path)).size, text.length + 1);
+    t.equal(await readFile(path, 'utf8'), `${text}\n`);
+    t.equal((await held.stat()).size, 6);
+    const { bytesRead, buffer } = await held.read(Buffer.alloc(100), 0, 100, 0);
+    t.equal(buffer.toString('utf8', 0, bytesRead), 'first\n');
+  }
+  await held.close();
+});
+
+t.test('what is announced is asked for once, and again when it changed', async (t) => {
+  const dir = await mounted(t);
+  await writeFile(join(dir, 'set'), 'doc x');
+  await stat(join(dir, 'told/doc'));
+  const cached = performance.now();
+  await Promise.all(Array.from({ length: 200 }, () => stat(join(dir, 'told/doc'))));
+  t.ok(performance.now() - cached < 2000);
+  await writeFile(join(dir, 'set'), 'all');
+  t.equal(await readFile(join(dir, 'told/doc'), 'utf8'), 'x\n');
+  await writeFile(join(dir, 'set'), 'remove doc');
+  await t.rejects(stat(join(dir, 'told/doc')), { code: 'ENOENT' });
+  t.same(await readdir(join(dir, 'told')), []);
+});
+
+t.test('random changes are seen at once by readers in several processes, cached or not', async (t) => {
+  const dir = await mounted(t);
+  const readers = Array.from({ length: 3 }, () => new Reader(dir));
+  t.teardown(() => readers.forEach((reader) => reader.end()));
+  const model = new Map<string, string>();
+  let seed = 12345;
+  const random = (below: number): number => {
+    seed = (seed * 1103515245 + 12345) % 2147483648;
+    return Math.floor((seed / 2147483648) * below);
+  };
+  for (let step = 0; step < 200; step++) {
+    const name = `f${random(5)}`;
+    const act = random(10);
+    if (act === 0) {
+      model.delete(name);
+      await writeFile(join(dir, 'set'), `remove ${name}`);
+    } else if (act === 1) await writeFile(join(dir, 'set'), 'all');
+    else if (act < 6) {
+      const text = 'x'.repeat(random(20)) + step;
+      model.set(name, `${text}\n`);
+      await writeFile(join(dir, 'set'), `${name} ${text}`);
+    }
+    const seen = await readers[random(3)]!.look(random(4) === 0);
+    if (JSON.stringify(seen) !== JSON.stringify(Object.fromEntries([...model].sort()))) {
+      t.same(seen, Object.fromEntries([...model].sort()), `step ${step}`);
+      return;
+    }
+  }
+  t.pass('nothing stale');
+});
+
+/** Another process that looks at `told`: names, sizes and contents; sometimes holding files open. */
+class Reader {
+  readonly #child: ChildProcess;
+  #text = '';
+  constructor(dir: string) {
+    const program = `
+      const fs = require('node:fs');
+      const held = [];
+      process.chdir(${JSON.stringify(join(dir, 'told'))});
+      require('node:readline').createInterface({ input: process.stdin }).on('line', (line) => {
+        const seen = {};
+        for (const name of fs.readdirSync('.').sort()) {
+          const size = fs.statSync(name).size;
+          const text = fs.readFileSync(name, 'utf8');
+          seen[name] = text.length === size ? text : 'torn: ' + size + ' ' + text;
+          if (line === 'hold') held.push(fs.openSync(name));
+        }
+        while (held.length > 6) fs.closeSync(held.shift());
+        console.log(JSON.stringify(seen));
+      });`;
+    this.#child = spawn(process.execPath, ['-e', program], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: cleanEnvironment(),
+    });
+    this.#child.stdout!.setEncoding('utf8').on('data', (text: string) => (this.#text += text));
+  }
+  async look(hold: boolean): Promise<unknown> {
+    this.#text = '';
+    this.#child.stdin!.write(hold ? 'hold\n' : 'look\n');
+    await until(() => this.#text.endsWith('\n'), 'a reader');
+    return JSON.parse(this.#text);
+  }
+  end(): void {
+    this.#child.kill('SIGKILL');
+  }
+}

@@ -1,0 +1,171 @@
+import { Emitter, FsError } from '../../lib/core/index.js';
+import {
+  BaseFile,
+  Document,
+  documentStat,
+  newIno,
+  ReadOnlyDir,
+  ReadOnlyHandle,
+  type Change,
+  type DirEntry,
+  type FileHandle,
+  type Node,
+  type Op,
+  type Stat,
+  type Vfs,
+} from '../../lib/vfs/index.js';
+
+const EMPTY = { bytes: new Uint8Array(0), mtimeNs: 1_700_000_000_000_000_000n };
+
+class Dir extends ReadOnlyDir {
+  readonly ino = newIno();
+  readonly nodes = new Map<string, Node>();
+
+  stat(): Stat {
+    return { ...documentStat(this.ino, 0o755, EMPTY), kind: 'dir', nlink: 2 };
+  }
+  lookup(name: string): Node {
+    const node = this.nodes.get(name);
+    if (node === undefined) throw new FsError('ENOENT', 'There is no such name.');
+    return node;
+  }
+  list(): readonly DirEntry[] {
+    return [...this.nodes].map(([name, node]) => ({ name, ino: node.ino, kind: node.kind, node }));
+  }
+}
+
+type Act = (text: string, op: Op) => number | Promise<number> | void;
+
+/** A live file: each write is an act; reads give `content`. */
+class Control extends BaseFile {
+  readonly ino = newIno();
+  override readonly freshness = 'live';
+  constructor(
+    readonly act: Act,
+    readonly content: (op: Op) => string | Promise<string> = () => '',
+  ) {
+    super();
+  }
+  stat(): Stat {
+    return documentStat(this.ino, 0o666, EMPTY);
+  }
+  open(): FileHandle {
+    return new ControlHandle(this);
+  }
+}
+
+class ControlHandle extends ReadOnlyHandle {
+  readonly #file: Control;
+  constructor(file: Control) {
+    super();
+    this.#file = file;
+  }
+  stat(): Stat {
+    return this.#file.stat();
+  }
+  async read(at: number, size: number, op: Op): Promise<Uint8Array> {
+    return Buffer.from(await this.#file.content(op)).subarray(at, at + size);
+  }
+  override async write(_at: number, data: Uint8Array, op: Op): Promise<number> {
+    await this.#file.act(Buffer.from(data).toString().trim(), op);
+    return data.byteLength;
+  }
+}
+
+/** What was written to `set` last decides what an announced document shows. */
+class Told {
+  #bytes = Buffer.from('0\n');
+  #mtimeNs = EMPTY.mtimeNs;
+  readonly node = new Document(() => ({ bytes: this.#bytes, mtimeNs: this.#mtimeNs }));
+
+  tell(text: string): void {
+    this.#bytes = Buffer.from(`${text}\n`);
+    this.#mtimeNs += 1_000_000n;
+  }
+}
+
+/**
+ * A tree for what only a door can do wrong. `barrier` takes `N` and answers when N writers wait; `wait`
+ * answers when its writer gives up, or 800 ms after `N` was written; `gone` counts those that gave up;
+ * `blocked` is read when something is written to `open`; `busy` keeps the thread busy for as many ms as
+ * are written; `memory` shows the server's. `set` takes `NAME TEXT`, `remove NAME`, `all`: `told/NAME`.
+ */
+export function createDoorTree(): Vfs {
+  const changes = new Emitter<Change>();
+  const root = new Dir();
+  const told = new Dir();
+  const documents = new Map<string, Told>();
+  const waiting: (() => void)[] = [];
+  const readers: (() => void)[] = [];
+  let gaveUp = 0;
+  let opened = false;
+  const files: Record<string, Control> = {
+    barrier: new Control(
+      (text) =>
+        new Promise<number>((resolve) => {
+          waiting.push(() => resolve(0));
+          if (waiting.length === Number(text)) waiting.splice(0).forEach((go) => go());
+        }),
+    ),
+    wait: new Control(
+      (text, op) =>
+        new Promise<number>((resolve, reject) => {
+          const timer = text === '' ? undefined : setTimeout(() => resolve(0), Number(text));
+          const { signal } = op;
+          signal.addEventListener('abort', () => {
+            clearTimeout(timer);
+            gaveUp += 1;
+            reject(FsError.from(signal.reason));
+          });
+        }),
+    ),
+    gone: new Control(
+      () => 0,
+      () => `${gaveUp}\n`,
+    ),
+    blocked: new Control(
+      () => 0,
+      () => (opened ? 'open\n' : new Promise((resolve) => readers.push(() => resolve('open\n')))),
+    ),
+    open: new Control(
+      () => {
+        opened = true;
+        readers.splice(0).forEach((go) => go());
+      },
+      () => `${readers.length}\n`,
+    ),
+    busy: new Control((text) => {
+      for (const end = Date.now() + Number(text); Date.now() < end;);
+    }),
+    memory: new Control(
+      () => 0,
+      () => {
+        (globalThis as { gc?: () => void }).gc?.();
+        return `${process.memoryUsage().heapUsed}\n`;
+      },
+    ),
+    caller: new Control(
+      () => 0,
+      ({ caller }) => `${JSON.stringify(caller)}\n`,
+    ),
+    set: new Control((line) => {
+      const [name = '', ...rest] = line.split(' ');
+      if (name === 'all') return changes.emit({ what: 'all' });
+      if (name === 'remove') {
+        documents.delete(rest[0]!);
+        told.nodes.delete(rest[0]!);
+        return changes.emit({ what: 'entry', ino: told.ino, name: rest[0]! });
+      }
+      const known = documents.get(name);
+      const document = known ?? new Told();
+      document.tell(rest.join(' '));
+      if (known !== undefined) return changes.emit({ what: 'data', ino: known.node.ino });
+      documents.set(name, document);
+      told.nodes.set(name, document.node);
+      changes.emit({ what: 'entry', ino: told.ino, name });
+    }),
+  };
+  for (const [name, file] of Object.entries(files)) root.nodes.set(name, file);
+  root.nodes.set('told', told);
+  return { root, changes, close: async () => undefined };
+}
