@@ -98,6 +98,7 @@ export function createDoorTree(): Vfs {
   const waiting: (() => void)[] = [];
   const readers: (() => void)[] = [];
   let gaveUp = 0;
+  let waits = 0;
   let opened = false;
   const files: Record<string, Control> = {
     barrier: new Control(
@@ -110,14 +111,26 @@ export function createDoorTree(): Vfs {
     wait: new Control(
       (text, op) =>
         new Promise<number>((resolve, reject) => {
-          const timer = text === '' ? undefined : setTimeout(() => resolve(0), Number(text));
+          waits += 1;
+          const timer =
+            text === ''
+              ? undefined
+              : setTimeout(() => {
+                  waits -= 1;
+                  resolve(0);
+                }, Number(text));
           const { signal } = op;
           signal.addEventListener('abort', () => {
             clearTimeout(timer);
             gaveUp += 1;
+            waits -= 1;
             reject(FsError.from(signal.reason));
           });
         }),
+    ),
+    waits: new Control(
+      () => 0,
+      () => `${waits}\n`,
     ),
     gone: new Control(
       () => 0,
