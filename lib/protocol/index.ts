@@ -9,6 +9,7 @@ export * from './acheron/fs-messages.js';
 export * from './acheron/runtime-messages.js';
 export * from './acheron/session.js';
 export * from './acheron/tunnel-events.js';
+export { controlReference } from './control/control-reference.js';
 export * from './control/index.js';
 export * from './envelope.js';
 export * from './error-frames.js';

@@ -1,4 +1,11 @@
-import { isJsonObject, ownValue, type JsonObject, type JsonValue } from '../../core/index.js';
+import {
+  ERRNO,
+  type ErrnoCode,
+  isJsonObject,
+  ownValue,
+  type JsonObject,
+  type JsonValue,
+} from '../../core/index.js';
 import {
   acheronError,
   decodeEnvelope,
@@ -7,6 +14,7 @@ import {
   ProtocolFault,
   requestReferenceOf,
   type Envelope,
+  type RequestReference,
 } from '../../protocol/index.js';
 import type { CloseReason, Message, Transport } from '../../transport/index.js';
 import type { Unsubscribe } from '../../core/index.js';
@@ -62,7 +70,7 @@ export function greetFiles(plane: Plane, transport: Transport, options: FilesOpt
     } catch (thrown) {
       const fault = ProtocolFault.from(thrown);
       const reference = frame === undefined ? fault.request : requestReferenceOf(frame);
-      const refuse = (): void => answer(acheronError(fault, { ...reference, channel: 'acheron' }));
+      const refuse = (): void => answer(refusalFrame(fault, reference));
       if (fault.code === 'provider_auth_failed') {
         refused = true;
         const end = (): void => {
@@ -121,6 +129,22 @@ function authenticate(
     transport.onClose(() => sessions.release(session));
     onFiles({ transport, session, address });
   };
+}
+
+const ERRNO_OF_CODE = new Map<string, ErrnoCode>([
+  ['provider_auth_failed', 'EACCES'],
+  ['not_found', 'ENOENT'],
+  ['stale_epoch', 'ESTALE'],
+  ['unavailable', 'EHOSTDOWN'],
+  ['handshake_required', 'EPROTO'],
+]);
+
+/** File requests are refused with an errno too, as everywhere on this endpoint. */
+function refusalFrame(fault: ProtocolFault, request: RequestReference): Envelope {
+  const refusal = acheronError(fault, { ...request, channel: 'acheron' });
+  if (request.type?.startsWith('acheron.t_fs_') !== true) return refusal;
+  const errno = ERRNO[ERRNO_OF_CODE.get(fault.code) ?? 'EINVAL'];
+  return { ...refusal, type: 'acheron.err_fs', error: { ...refusal.error, errno } };
 }
 
 function notAuthenticated(): ProtocolFault {

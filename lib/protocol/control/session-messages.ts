@@ -62,7 +62,7 @@ export const SESSION_MESSAGES = {
   ),
   ping: message(
     'connected',
-    'is the server there?',
+    'asks whether the server is there',
     nothing,
     z.object({ timestamp_ms: wireMs }),
     'control.pong',
