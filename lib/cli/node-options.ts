@@ -1,8 +1,8 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
-import type { Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import { idFrom, type Log, type NodeId } from '../core/index.js';
-import { driverUserFrom, type LocalNodeOptions } from '../node/index.js';
+import { driverUserFrom, type ExportRequest, type LocalNodeOptions } from '../node/index.js';
 import { collect, collectLabels, idArgument, integer, option } from './options.js';
 import { VERSION } from './version.js';
 
@@ -18,6 +18,9 @@ export interface NodeFlags {
   readonly trustWritable?: boolean;
   readonly fsync?: boolean;
   readonly driverUser?: string;
+  readonly export?: readonly ExportRequest[];
+  readonly fsService: boolean;
+  readonly terminalId?: readonly string[];
   readonly jobsKeep: number;
   readonly jobsKeepBytes: number;
 }
@@ -56,6 +59,18 @@ export function addNodeOptions(command: Command): Command {
     )
     .addOption(option('--driver-user <user>', 'run drivers as this user (only as root)'))
     .addOption(
+      option(
+        '--export <name=path[:ro|rw]>',
+        'show a directory at fs/<name> (repeatable; read-only unless :rw)',
+      ).argParser(collect(exportFrom)),
+    )
+    .addOption(new Option('--no-fs-service', 'leave out the service fs, whatever is exported'))
+    .addOption(
+      option('--terminal-id <id>', 'offer a terminal as the service terminal-<id> (repeatable)').argParser(
+        collect(idArgument),
+      ),
+    )
+    .addOption(
       option('--jobs-keep <count>', 'finished jobs kept for each service and caller')
         .argParser(integer(1))
         .default(64),
@@ -67,9 +82,17 @@ export function addNodeOptions(command: Command): Command {
     );
 }
 
+/** `name=path[:ro|rw]`; read-only unless it says otherwise. */
+function exportFrom(text: string): ExportRequest {
+  const parts = /^([^=]+)=(.+?)(?::(ro|rw))?$/.exec(text);
+  if (parts === null)
+    throw new InvalidArgumentError('It must look like name=path, name=path:ro or name=path:rw.');
+  return { name: idArgument(parts[1]!), path: resolve(parts[2]!), readOnly: parts[3] !== 'rw' };
+}
+
 export function localNodeOptions(
   flags: NodeFlags,
-  more: { nodeId: string; servicesDirs: readonly string[]; log: Log },
+  more: { nodeId: string; servicesDirs: readonly string[]; mountDir: string | null; log: Log },
 ): LocalNodeOptions {
   return {
     nodeId: idFrom<NodeId>(more.nodeId, 'The node id'),
@@ -84,7 +107,9 @@ export function localNodeOptions(
     fsync: flags.fsync === true,
     jobLimits: { keep: flags.jobsKeep, keepBytes: flags.jobsKeepBytes, keyMs: 24 * 60 * 60 * 1000 },
     driverUser: flags.driverUser === undefined ? null : driverUserFrom(flags.driverUser),
-    builtins: [],
+    exports: flags.fsService ? (flags.export ?? []) : [],
+    terminals: flags.terminalId ?? [],
+    mountDir: more.mountDir,
     log: more.log,
   };
 }

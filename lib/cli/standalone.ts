@@ -20,7 +20,9 @@ export interface Standalone {
 /** Runs a node that knows no other, with a mount of its own, until it is stopped or unmounted. */
 export async function runStandalone(flags: NodeFlags & MountFlags, standalone: Standalone): Promise<void> {
   const { nodeId, servicesDirs, log } = standalone;
-  const node = await LocalNode.start(localNodeOptions(flags, { nodeId, servicesDirs, log }));
+  const node = await LocalNode.start(
+    localNodeOptions(flags, { nodeId, servicesDirs, mountDir: standalone.dir, log }),
+  );
   try {
     const session = sessionFromFlags(flags);
     const world = new World({

@@ -1,5 +1,6 @@
 /**
  * A composition root: registry, drivers, services and providers put together as one running node.
  */
+export type { BuiltinService, ExportRequest } from './builtin-services.js';
 export * from './local-node.js';
 export * from './driver-user.js';

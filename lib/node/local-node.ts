@@ -3,7 +3,7 @@ import { arch, platform } from 'node:os';
 import { dirname } from 'node:path';
 import { Emitter, FsError, systemClock, type Log, type NodeId } from '../core/index.js';
 import { FileLock } from '../control/index.js';
-import { FileLedger, createDriver, endLeftovers, type Driver } from '../drivers/index.js';
+import { FileLedger, createDriver, endLeftovers, type Driver, type DriverContext } from '../drivers/index.js';
 import { inputValidatorOf, type InputFault, type ServiceDefinition } from '../manifest/index.js';
 import { decide, principalOf, type Session } from '../policy/index.js';
 import { Registry } from '../registry/index.js';
@@ -23,11 +23,11 @@ import {
   fileStat,
   nsFromMs,
   type Change,
-  type DirNode,
   type Node,
 } from '../vfs/index.js';
 import { EventFeed, type NodeEntry, type NodeSource } from '../worldfs/index.js';
 import { AuditFile } from './audit-file.js';
+import { openBuiltins, type BuiltinService, type ExportRequest } from './builtin-services.js';
 import { ConfigFiles } from './config-files.js';
 
 export interface LocalNodeOptions {
@@ -44,15 +44,21 @@ export interface LocalNodeOptions {
   readonly jobLimits?: JobLimits;
   /** Whom drivers run as; null: the user of the node. */
   readonly driverUser: { readonly uid: number; readonly gid: number } | null;
-  readonly builtins: readonly BuiltinService[];
+  /** Directories to show as the service `fs`. */
+  readonly exports: readonly ExportRequest[];
+  /** Ids of terminals to offer. */
+  readonly terminals: readonly string[];
+  /** The mount point, if there is one: no export may contain it. */
+  readonly mountDir: string | null;
   readonly log: Log;
 }
 
-/** A service that the program brings itself: its definition, what runs it, what it shows at its root. */
-export interface BuiltinService {
-  readonly definition: ServiceDefinition;
-  readonly driver: Driver | null;
-  readonly provider: { readonly name: string; readonly root: DirNode } | null;
+interface Parts {
+  readonly options: LocalNodeOptions;
+  readonly lock: FileLock;
+  readonly ledger: FileLedger;
+  readonly context: DriverContext;
+  readonly builtins: readonly BuiltinService[];
 }
 
 /** A running node: registry, services and their state, as one entry of the world. */
@@ -67,13 +73,17 @@ export class LocalNode implements NodeSource {
   readonly #lock: FileLock;
   readonly #ledger: FileLedger;
   readonly #configs: ConfigFiles;
+  readonly #builtins: readonly BuiltinService[];
+  readonly #context: DriverContext;
   readonly #startedAtMs = systemClock.now();
   #closed: Promise<void> | null = null;
 
-  private constructor(options: LocalNodeOptions, lock: FileLock, ledger: FileLedger) {
+  private constructor({ options, lock, ledger, context, builtins }: Parts) {
     this.#options = options;
     this.#lock = lock;
     this.#ledger = ledger;
+    this.#builtins = builtins;
+    this.#context = context;
     const { stateFile, driverUser, log } = options;
     this.events = new EventFeed(this.#startedAtMs);
     this.audit = new AuditFile(`${stateFile}.audit.ndjson`, () => systemClock.now());
@@ -91,6 +101,7 @@ export class LocalNode implements NodeSource {
       jobsDir: `${stateFile}.jobs`,
       jobLimits: options.jobLimits ?? DEFAULT_JOB_LIMITS,
       fsync: options.fsync,
+      driverContext: context,
       createDriver: (definition) => this.#driverOf(definition),
       inputCheck,
       writeConfigFile: (serviceId, config) => this.#configs.write(serviceId, config),
@@ -101,7 +112,7 @@ export class LocalNode implements NodeSource {
       nodeId: options.nodeId,
       manifestFiles: options.manifestFiles,
       servicesDirs: options.servicesDirs,
-      builtins: options.builtins.map(({ definition }) => definition),
+      builtins: this.#builtins.map(({ definition }) => definition),
       trustWritable: options.trustWritable,
       reloadIntervalMs: options.reloadIntervalMs,
       log,
@@ -109,9 +120,11 @@ export class LocalNode implements NodeSource {
     this.dir = new NodeDir(this.host, {
       labels: options.labels,
       version: options.version,
-      providers: providersOf(options.builtins),
+      providers: providersOf(this.#builtins),
     });
     this.host.changes.on((change) => this.changes.emit(change));
+    for (const { provider } of this.#builtins)
+      provider?.tree.changes.on((change) => this.changes.emit(change));
     this.#feedEvents();
   }
 
@@ -131,9 +144,19 @@ export class LocalNode implements NodeSource {
     try {
       const ledgerFile = `${options.stateFile}.processes`;
       await endLeftovers(ledgerFile);
-      const node = new LocalNode(options, lock, new FileLedger(ledgerFile));
-      await node.#start();
-      return node;
+      const ledger = new FileLedger(ledgerFile);
+      const { nodeId, driverUser, log } = options;
+      const context = { nodeId, ledger, driverUser, log, clock: systemClock };
+      const running: { node: LocalNode | null } = { node: null };
+      const may = (session: Session, action: 'read' | 'write'): boolean =>
+        running.node?.host.dir('fs')?.service.gate.allows(session, action) === true;
+      const builtins = await openBuiltins({ ...options, forbidden: forbiddenPaths(options) }, context, {
+        mayRead: (session) => may(session, 'read'),
+        mayWrite: (session) => may(session, 'write'),
+      });
+      running.node = new LocalNode({ options, lock, ledger, context, builtins });
+      await running.node.#start();
+      return running.node;
     } catch (thrown) {
       lock.release();
       throw thrown;
@@ -193,17 +216,15 @@ export class LocalNode implements NodeSource {
     await this.host.close();
     this.#configs.remove();
     this.audit.close();
+    await Promise.all(this.#builtins.map(({ provider }) => provider?.tree.close()));
     this.#ledger.close();
     this.#lock.release();
   }
 
   #driverOf(definition: ServiceDefinition): Driver | null {
-    const builtin = this.#options.builtins.find(
-      (service) => service.definition.serviceId === definition.serviceId,
-    );
+    const builtin = this.#builtins.find((service) => service.definition.serviceId === definition.serviceId);
     if (builtin !== undefined) return builtin.driver;
-    const { nodeId, driverUser, log } = this.#options;
-    return createDriver(definition, { nodeId, ledger: this.#ledger, driverUser, log, clock: systemClock });
+    return createDriver(definition, this.#context);
   }
 
   #feedEvents(): void {
@@ -273,13 +294,17 @@ export class LocalNode implements NodeSource {
 }
 
 function providersOf(builtins: readonly BuiltinService[]): Map<string, Provider> {
-  return new Map(
-    builtins.flatMap(({ definition, provider }) =>
-      provider === null
-        ? []
-        : [[provider.name, { serviceId: definition.serviceId, root: provider.root }] as const],
-    ),
-  );
+  const providers = new Map<string, Provider>();
+  for (const { definition, provider } of builtins) {
+    if (provider !== null)
+      providers.set(provider.name, { serviceId: definition.serviceId, root: provider.tree.root });
+  }
+  return providers;
+}
+
+/** What no export may show: the state and its secrets, manifests and drivers, the mount itself. */
+function forbiddenPaths({ stateFile, manifestFiles, servicesDirs, mountDir }: LocalNodeOptions): string[] {
+  return [dirname(stateFile), ...manifestFiles, ...servicesDirs, ...(mountDir === null ? [] : [mountDir])];
 }
 
 function inputCheck(definition: ServiceDefinition): InputCheck {

@@ -1,5 +1,5 @@
 import type { Clock, JsonObject, Log } from '../core/index.js';
-import type { Driver } from '../drivers/index.js';
+import type { Driver, DriverContext } from '../drivers/index.js';
 import type { ServiceDefinition } from '../manifest/index.js';
 import type { Session } from '../policy/index.js';
 import type { JobLimits } from './jobs/job-store.js';
@@ -17,6 +17,8 @@ export interface ServiceEnvironment {
   readonly jobLimits: JobLimits;
   /** Flush results to the disk before the caller is told. */
   readonly fsync: boolean;
+  /** What drivers and probes need of the node. */
+  readonly driverContext: DriverContext;
   createDriver(definition: ServiceDefinition): Driver | null;
   inputCheck(definition: ServiceDefinition): InputCheck;
   /** A file with the service's config that drivers may read; null when there is none. */

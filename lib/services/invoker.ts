@@ -2,14 +2,21 @@ import { join } from 'node:path';
 import { FsError, indentJson, type JsonObject, type ServiceId } from '../core/index.js';
 import { AdmissionQueue, type Outcome } from '../drivers/index.js';
 import { principalOf, type Session } from '../policy/index.js';
+import type { CallEnd as HealthEnd, EndCall } from '../supervise/index.js';
 import type { Call, CallEnd } from './call.js';
 import type { Engine } from './engine.js';
 import type { ServiceEnvironment } from './environment.js';
 import { endFromError, failureReply, storedEnd } from './job-end.js';
-import { ownerOf, type Job, type JobEnd } from './jobs/job.js';
+import { ownerOf, type Job, type JobEnd, type JobState } from './jobs/job.js';
 import { JobStore } from './jobs/job-store.js';
 import { Metrics } from './metrics.js';
 import type { Request } from './request/request.js';
+
+const HEALTH_OF_STATE = new Map<JobState, HealthEnd>([
+  ['ok', 'ok'],
+  ['timeout', 'timeout'],
+  ['cancelled', 'cancelled'],
+]);
 
 /** How much of a rejected request is kept for `request.json`. */
 const KEPT_OF_REJECTED = 64 * 1024;
@@ -21,10 +28,8 @@ export interface InvokerHost {
   /** What runs the next call. */
   engine(): Engine;
   config(): { readonly value: JsonObject; readonly file: string | null };
-  /** Why no call is taken now, or null. */
-  refusal(): FsError | null;
-  /** A call ended, for whoever judges the health of the service. */
-  ended(end: JobEnd): void;
+  /** Lets a call in, and is told how it ended. @throws FsError EPERM, EBUSY, EHOSTDOWN when no call is taken now. */
+  admit(): EndCall;
 }
 
 /** Runs the invocations of one service: admits, queues, runs, and makes each outcome durable before it is told. */
@@ -62,12 +67,16 @@ export class Invoker {
   submit(request: Request, session: Session): Call {
     const earlier = request.key === null ? undefined : this.jobs.byKey(principalOf(session), request.key.key);
     if (earlier !== undefined && earlier.keyDigest === request.key!.digest) return this.#callOf(earlier);
-    const refusal =
-      earlier === undefined ? (this.#host.refusal() ?? this.queue.refusal()) : keyReused(request.key!.key);
-    if (refusal !== null) throw this.reject(request.bytes, refusal, session);
-    this.#audit(session, 'accepted', request.bytes);
-    const job = this.jobs.accept(ownerOf(session), request.bytes, request.key);
-    return this.#start(job, request, session);
+    if (earlier !== undefined) throw this.reject(request.bytes, keyReused(request.key!.key), session);
+    const tellEnd = this.#admit(request, session);
+    try {
+      this.#audit(session, 'accepted', request.bytes);
+      const job = this.jobs.accept(ownerOf(session), request.bytes, request.key);
+      return this.#start(job, request, session, tellEnd);
+    } catch (thrown) {
+      tellEnd('cancelled');
+      throw thrown;
+    }
   }
 
   /** Records a request that will not run, and returns the error to answer with. */
@@ -95,18 +104,34 @@ export class Invoker {
     return this.#host.env.clock.now();
   }
 
-  #start(job: Job, request: Request, session: Session): Call {
+  #admit(request: Request, session: Session): EndCall {
+    try {
+      const full = this.queue.refusal();
+      if (full !== null) throw full;
+      return this.#host.admit();
+    } catch (thrown) {
+      throw this.reject(request.bytes, FsError.from(thrown), session);
+    }
+  }
+
+  #start(job: Job, request: Request, session: Session, tellEnd: EndCall): Call {
     const abort = new AbortController();
     const call: Call = {
       job,
       cancel: (reason) => abort.abort(reason),
-      ended: this.#run(job, request, session, abort.signal),
+      ended: this.#run(job, request, session, abort.signal, tellEnd),
     };
     this.#calls.set(job, call);
     return call;
   }
 
-  async #run(job: Job, request: Request, session: Session, signal: AbortSignal): Promise<CallEnd> {
+  async #run(
+    job: Job,
+    request: Request,
+    session: Session,
+    signal: AbortSignal,
+    tellEnd: EndCall,
+  ): Promise<CallEnd> {
     let outcome: Outcome;
     try {
       const entered = this.queue.enter(signal);
@@ -119,7 +144,9 @@ export class Invoker {
     } catch (thrown) {
       outcome = { ok: false, error: FsError.from(thrown), exitCode: null };
     }
-    return this.#end(job, outcome);
+    const end = this.#end(job, outcome);
+    tellEnd(HEALTH_OF_STATE.get(job.state) ?? 'failure');
+    return end;
   }
 
   #invoke(job: Job, request: Request, session: Session, signal: AbortSignal): Promise<Outcome> {
@@ -165,7 +192,6 @@ export class Invoker {
     } catch (thrown) {
       return this.#endUnwritten(job, FsError.from(thrown), end);
     }
-    this.#host.ended(end);
     this.#host.env.emit({
       type: 'invocation_finished',
       serviceId: this.#host.id,
@@ -183,7 +209,6 @@ export class Invoker {
       error: error.message,
     });
     job.end = endFromError(error, end.exitCode, end.finishedAtMs);
-    this.#host.ended(job.end);
     return { error, reply: failureReply(job) };
   }
 

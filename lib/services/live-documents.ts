@@ -1,7 +1,8 @@
-import { documentFromJson, timestamp, type JsonObject } from '../core/index.js';
+import { documentFromJson, type JsonObject } from '../core/index.js';
 import type { Session } from '../policy/index.js';
 import { principalOf } from '../policy/index.js';
 import { RenderedText, type Snapshot } from '../vfs/index.js';
+import { documentFromPolicy } from '../supervise/index.js';
 import { errorTextOfJob, statusOfJob, type Job } from './jobs/job.js';
 import type { Service } from './service.js';
 
@@ -78,8 +79,10 @@ export class LiveDocuments {
 
   #statusOf(job: Job | null): JsonObject {
     const status = (job === null ? IDLE_STATUS : statusOfJob(job)) as JsonObject;
-    if (!this.#service.enabled && status.state !== 'running') return { ...status, state: 'offline' };
-    return status;
+    if (status.state === 'running') return status;
+    const { enabled, cooldownRemainingMs } = this.#service.health;
+    if (!enabled) return { ...status, state: 'offline' };
+    return cooldownRemainingMs > 0 ? { ...status, state: 'backoff' } : status;
   }
 
   /** What runs comes first, then what ended last. */
@@ -121,28 +124,30 @@ const IDLE_STATUS = {
   by: null,
 };
 
+/** `health.json`. */
 export function healthOf(service: Service): JsonObject {
-  const { metrics, lastControl, fault, enabled, config } = service;
-  const state = !enabled || fault !== null ? 'offline' : 'online';
+  const { metrics, health } = service;
+  const { probe } = health;
   return {
-    state,
-    enabled,
-    last_control_op: lastControl?.op ?? null,
-    last_control_ms: lastControl?.atMs ?? null,
-    restarts_total: service.restartsTotal,
-    cooldown_until_ms: null,
-    cooldown_remaining_ms: 0,
-    supervision: config.supervision ?? {},
-    probe: null,
-    last_error: fault?.sentence ?? null,
-    last_transition_ms: null,
-    last_healthy_ms: null,
+    state: health.state,
+    enabled: health.enabled,
+    last_control_op: health.lastControlOp,
+    last_control_ms: health.lastControlMs,
+    restarts_total: health.restartsTotal,
+    cooldown_until_ms: health.cooldownUntilMs,
+    cooldown_remaining_ms: health.cooldownRemainingMs,
+    supervision: documentFromPolicy(health.policy),
+    probe:
+      probe === null ? null : { status: probe.status, message: probe.message, last_run_ms: probe.lastRunMs },
+    last_error: health.reason,
+    last_transition_ms: health.lastTransitionMs,
+    last_healthy_ms: health.state === 'online' ? health.lastTransitionMs : health.lastHealthyMs,
     invokes_total: metrics.get('invokes_total'),
     failures_total: metrics.get('failures_total'),
-    consecutive_failures: metrics.get('consecutive_failures'),
-    consecutive_timeouts: metrics.get('consecutive_timeouts'),
+    timeouts_total: metrics.get('timeouts_total'),
+    consecutive_failures: health.consecutiveFailures,
+    consecutive_timeouts: health.consecutiveTimeouts,
     running: service.running,
     queued: service.queued,
-    changed_at: timestamp(service.definedAtMs),
   };
 }

@@ -10,6 +10,7 @@ import type { Job } from './jobs/job.js';
 import type { JobStore } from './jobs/job-store.js';
 import type { Metrics } from './metrics.js';
 import type { InputCheck, Request } from './request/request.js';
+import { Supervisor, type EndCall, type Health, type HealthTransition } from '../supervise/index.js';
 import { ServiceGate } from './service-gate.js';
 import type { ServiceState } from './service-state.js';
 
@@ -23,12 +24,10 @@ export class Service {
   readonly #env: ServiceEnvironment;
   readonly #invoker: Invoker;
   #engine: Engine;
-  #enabled: boolean;
+  readonly #supervisor: Supervisor;
   #config: JsonObject;
   #configFile: string | null;
   #configChangedAtMs: number;
-  #restartsTotal: number;
-  #lastControl: { op: string; atMs: number } | null;
   #definedAtMs: number;
   #revision: number;
   #closed = false;
@@ -45,13 +44,17 @@ export class Service {
     const unchanged = saved?.digest === definition.digest;
     this.#definedAtMs = unchanged ? saved.definedAtMs : env.clock.now();
     this.#revision = saved === null ? 1 : unchanged ? saved.revision : saved.revision + 1;
-    this.#enabled = saved?.enabled ?? definition.enabled;
     this.#config = saved?.config ?? {};
     this.#configChangedAtMs = this.#definedAtMs;
     this.#configFile = env.writeConfigFile(this.id, this.#config);
-    this.#restartsTotal = saved?.restartsTotal ?? 0;
-    this.#lastControl =
-      saved?.lastControlOp == null ? null : { op: saved.lastControlOp, atMs: saved.lastControlMs ?? 0 };
+    this.#supervisor = new Supervisor({
+      serviceId: this.id,
+      enabled: definition.enabled,
+      config: this.#config,
+      context: env.driverContext,
+      state: saved?.supervision,
+    });
+    this.#supervisor.changes.on((transition) => this.#tellHealth(transition));
     this.#engine = new Engine(definition, env);
     this.#invoker = new Invoker(
       {
@@ -59,12 +62,12 @@ export class Service {
         env,
         engine: () => this.#engine,
         config: () => ({ value: this.#config, file: this.#configFile }),
-        refusal: () => this.#refusal(),
-        ended: () => undefined,
+        admit: () => this.#admit(),
       },
       definition.runtime.limits,
       saved?.metrics ?? {},
     );
+    this.#supervisor.attach(this.#engine.driver, definition.runtime);
   }
 
   get definition(): ServiceDefinition {
@@ -81,7 +84,7 @@ export class Service {
     return this.#engine.driver !== null;
   }
   get enabled(): boolean {
-    return this.#enabled;
+    return this.#supervisor.isEnabled;
   }
   get config(): JsonObject {
     return this.#config;
@@ -95,21 +98,14 @@ export class Service {
   get revision(): number {
     return this.#revision;
   }
-  get restartsTotal(): number {
-    return this.#restartsTotal;
-  }
-  get lastControl(): { readonly op: string; readonly atMs: number } | null {
-    return this.#lastControl;
+  get health(): Health {
+    return this.#supervisor.health;
   }
   get running(): number {
     return this.#invoker.queue.running;
   }
   get queued(): number {
     return this.#invoker.queue.queued;
-  }
-  /** Why calls cannot succeed at present, or null. */
-  get fault(): FsError | null {
-    return this.#engine.driver?.fault ?? null;
   }
   get nowMs(): number {
     return this.#env.clock.now();
@@ -123,13 +119,9 @@ export class Service {
 
   state(): ServiceState {
     return {
-      enabled: this.#enabled,
       config: this.#config,
-      restartsTotal: this.#restartsTotal,
-      lastControlOp: this.#lastControl?.op ?? null,
-      lastControlMs: this.#lastControl?.atMs ?? null,
       metrics: this.metrics.toRecord(),
-      supervision: {},
+      supervision: this.#supervisor.state,
       digest: this.definition.digest,
       definedAtMs: this.#definedAtMs,
       revision: this.#revision,
@@ -144,6 +136,7 @@ export class Service {
     this.#definedAtMs = this.nowMs;
     this.#revision += 1;
     this.gate.forget();
+    this.#supervisor.attach(this.#engine.driver, definition.runtime);
     before.retire();
   }
 
@@ -207,27 +200,32 @@ export class Service {
   }
 
   setEnabled(enabled: boolean, session: Session): void {
-    this.#control(enabled ? 'enable' : 'disable', session);
-    const before = this.#enabled;
-    this.#enabled = enabled;
+    const op = enabled ? 'enable' : 'disable';
+    this.#auditControl(op, session);
+    const before = this.enabled;
+    this.#switch(enabled);
     if (enabled) this.metrics.clearConsecutive();
-    this.#save(() => (this.#enabled = before));
-    this.#tell(enabled ? 'enable' : 'disable');
+    this.#save(() => this.#switch(before));
+    this.#tell(op);
   }
 
   async restart(session: Session): Promise<void> {
-    this.#control('restart', session);
-    this.#restartsTotal += 1;
+    this.#auditControl('restart', session);
     this.metrics.clearConsecutive();
     this.jobs.reset(principalOf(session));
-    this.#save(() => (this.#restartsTotal -= 1));
-    await this.#engine.driver?.restart();
+    await this.#supervisor.restart();
+    this.#env.saveState();
     this.#tell('restart');
   }
 
-  /** Replaces the config; durable when it returns. @throws FsError EINVAL for what is not a JSON object. */
+  /**
+   * Replaces the config; durable when it returns.
+   * @throws FsError EINVAL for what is not a JSON object, or whose `supervision` is no policy.
+   */
   setConfig(text: string, session: Session): void {
     const config = configFrom(text);
+    const before = this.#config;
+    this.#supervisor.setConfig(config);
     this.#env.audit({
       session,
       action: 'control',
@@ -235,9 +233,11 @@ export class Service {
       outcome: 'config',
       payload: Buffer.from(text),
     });
-    const before = this.#config;
     this.#config = config;
-    this.#save(() => (this.#config = before));
+    this.#save(() => {
+      this.#config = before;
+      this.#supervisor.setConfig(before);
+    });
     this.#configChangedAtMs = this.nowMs;
     this.#configFile = this.#env.writeConfigFile(this.id, config);
     this.#tell('config');
@@ -246,6 +246,7 @@ export class Service {
   /** Ends what is running, as a shutdown does, and frees everything. */
   async close(): Promise<void> {
     this.#closed = true;
+    await this.#supervisor.close();
     await this.#invoker.close(new FsError('ECANCELED', 'The node is shutting down.'));
     await this.#engine.driver?.close();
   }
@@ -254,21 +255,25 @@ export class Service {
     this.#invoker.cancel(job, new FsError('ECANCELED', why));
   }
 
-  #refusal(): FsError | null {
+  #admit(): EndCall {
     if (this.#closed) {
-      return new FsError('EHOSTDOWN', 'The node is shutting down.', { hint: 'Try again when it is back.' });
+      throw new FsError('EHOSTDOWN', 'The node is shutting down.', { hint: 'Try again when it is back.' });
     }
-    if (!this.#enabled) {
-      return new FsError('EPERM', `The service ${this.id} is disabled.`, {
-        hint: 'Someone who may control it can write to control/enable.',
-      });
-    }
-    return null;
+    return this.#supervisor.admit();
+  }
+
+  #switch(enabled: boolean): void {
+    if (enabled) this.#supervisor.enable();
+    else this.#supervisor.disable();
   }
 
   #control(op: string, session: Session): void {
+    this.#auditControl(op, session);
+    this.#supervisor.noteControl(op);
+  }
+
+  #auditControl(op: string, session: Session): void {
     this.#env.audit({ session, action: 'control', serviceId: this.id, outcome: op });
-    this.#lastControl = { op, atMs: this.nowMs };
   }
 
   #save(undo: () => void): void {
@@ -282,5 +287,14 @@ export class Service {
 
   #tell(op: string): void {
     this.#env.emit({ type: 'service_control', serviceId: this.id, principal: null, facts: { op } });
+  }
+
+  #tellHealth({ from, to, reason }: HealthTransition): void {
+    this.#env.emit({
+      type: 'service_health',
+      serviceId: this.id,
+      principal: null,
+      facts: { from, to, reason },
+    });
   }
 }

@@ -170,7 +170,9 @@ function optionsFor(dir: string, options: Partial<LocalNodeOptions>): LocalNodeO
     trustWritable: false,
     fsync: false,
     driverUser: null,
-    builtins: [],
+    exports: [],
+    terminals: [],
+    mountDir: null,
     log: silentLog,
     ...options,
   };

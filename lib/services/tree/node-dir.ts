@@ -103,7 +103,9 @@ export class NodeDir extends ReadOnlyDir {
   #placedRoots(): DerivedRoot {
     const prefix = `/nodes/${this.#host.environment.nodeId}/`;
     const roots = new DerivedRoot('', (path) => this.#rootIno(path));
+    const provided = new Set([...this.#options.providers.values()].map(({ serviceId }) => serviceId));
     for (const dir of this.#host.dirs) {
+      if (provided.has(dir.service.id)) continue;
       for (const { mountPath } of dir.service.definition.mounts) {
         if (mountPath.startsWith(prefix)) roots.place(mountPath.slice(prefix.length).split('/'), dir);
       }

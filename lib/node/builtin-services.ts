@@ -1,0 +1,72 @@
+import { FsError } from '../core/index.js';
+import type { Driver, DriverContext } from '../drivers/index.js';
+import type { ServiceDefinition } from '../manifest/index.js';
+import {
+  TerminalDriver,
+  createExport,
+  createFsProvider,
+  fsServiceDefinition,
+  terminalServiceDefinition,
+  type ExportRights,
+} from '../providers/index.js';
+import type { Vfs } from '../vfs/index.js';
+
+/** A directory to show, as `--export name=path[:ro|rw]` says it. */
+export interface ExportRequest {
+  readonly name: string;
+  readonly path: string;
+  readonly readOnly: boolean;
+}
+
+/** A service that the program brings itself: its definition, what runs it, what it shows at its root. */
+export interface BuiltinService {
+  readonly definition: ServiceDefinition;
+  readonly driver: Driver | null;
+  readonly provider: { readonly name: string; readonly tree: Vfs } | null;
+}
+
+export interface BuiltinRequest {
+  readonly exports: readonly ExportRequest[];
+  readonly terminals: readonly string[];
+  /** Real paths that no export may overlap: state, tokens, manifests, drivers, the mount point. */
+  readonly forbidden: readonly string[];
+}
+
+/** @throws FsError what opening an export throws. */
+export async function openBuiltins(
+  request: BuiltinRequest,
+  context: DriverContext,
+  rights: ExportRights,
+): Promise<BuiltinService[]> {
+  const services = request.terminals.map((id) => terminalService(id, context));
+  if (request.exports.length > 0) services.push(await fsService(request, context, rights));
+  return services;
+}
+
+function terminalService(id: string, context: DriverContext): BuiltinService {
+  const definition = terminalServiceDefinition(context.nodeId, id);
+  const driver = new TerminalDriver(
+    { serviceId: definition.serviceId, limits: definition.runtime.limits, cwd: process.env.HOME ?? '/' },
+    context,
+  );
+  return { definition, driver, provider: null };
+}
+
+async function fsService(
+  { exports, forbidden }: BuiltinRequest,
+  context: DriverContext,
+  rights: ExportRights,
+): Promise<BuiltinService> {
+  const opened = [];
+  try {
+    for (const one of exports) opened.push(await createExport({ ...one, forbidden, log: context.log }));
+  } catch (thrown) {
+    await Promise.all(opened.map((one) => one.close()));
+    throw FsError.from(thrown);
+  }
+  return {
+    definition: fsServiceDefinition(context.nodeId, opened),
+    driver: null,
+    provider: { name: 'fs', tree: createFsProvider(opened, rights) },
+  };
+}
