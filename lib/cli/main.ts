@@ -27,6 +27,21 @@ const COMMANDS: readonly Lazy[] = [
     load: async () => (await import('./commands/unmount.js')).unmountCommand(),
   },
   {
+    name: 'ls',
+    summary: 'list a directory of the tree, without a mount',
+    load: async () => (await import('./commands/ls.js')).lsCommand(),
+  },
+  {
+    name: 'cat',
+    summary: 'print a file of the tree, without a mount',
+    load: async () => (await import('./commands/cat.js')).catCommand(),
+  },
+  {
+    name: 'invoke',
+    summary: 'run a service and print its result, without a mount',
+    load: async () => (await import('./commands/invoke.js')).invokeCommand(),
+  },
+  {
     name: 'validate',
     summary: 'say all that is wrong with manifests',
     load: async () => (await import('./commands/validate.js')).validateCommand(),

@@ -1,10 +1,11 @@
 import type { Log } from '../core/index.js';
-import { LocalNode } from '../node/index.js';
+import { LocalNode, serveLocally } from '../node/index.js';
 import { MapDir } from '../vfs/index.js';
 import { World } from '../worldfs/index.js';
 import { tellReady } from './background.js';
 import { mountTree, sessionFromFlags, type MountFlags } from './mount-options.js';
 import { localNodeOptions, type NodeFlags } from './node-options.js';
+import { socketPath } from './tree-access.js';
 import { untilStopped } from './until-stopped.js';
 
 export interface Standalone {
@@ -31,11 +32,13 @@ export async function runStandalone(flags: NodeFlags & MountFlags, standalone: S
       now: () => Date.now(),
       control: new MapDir(node.controlFiles()),
     });
+    const socket = await serveLocally(world, socketPath(flags.stateDir), () => session, log);
     const mount =
       standalone.dir === null ? null : await mountTree(world, standalone.dir, flags, () => session, log);
     tellReady(standalone.ready(mount?.dir ?? null));
     const reason = await untilStopped(mount?.closed ?? new Promise<never>(() => undefined));
     await mount?.unmount();
+    await socket.close();
     if (typeof reason === 'object' && reason.how === 'failed') throw reason.error;
   } finally {
     await node.close();

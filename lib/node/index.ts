@@ -4,3 +4,4 @@
 export type { BuiltinService, ExportRequest } from './builtin-services.js';
 export * from './local-node.js';
 export * from './driver-user.js';
+export { serveLocally, type LocalSocket } from './local-socket.js';

@@ -1,0 +1,139 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { text } from 'node:stream/consumers';
+import { Command } from 'commander';
+import { FsError, isJsonObject, type JsonObject } from '../../core/index.js';
+import { walk, type FileHandle } from '../../vfs/index.js';
+import { EXIT } from '../failure.js';
+import { READ, READ_WRITE, openFile, readFrom } from '../read-file.js';
+import { addAccessOptions, findService, openTree, type AccessFlags, type Tree } from '../tree-access.js';
+import { writeOut } from '../write-out.js';
+
+type InvokeFlags = AccessFlags & { readonly key?: string; readonly quiet?: boolean };
+
+/** How often the growing stderr of a running job is looked at. */
+const FOLLOW_MS = 50;
+
+export function invokeCommand(): Command {
+  const command = new Command('invoke')
+    .description(
+      'Run a service and print its result; its stderr is passed on as it comes. Exits 0 when it succeeded.',
+    )
+    .argument('<service>', 'a service, node/service, or the path of one')
+    .argument('[payload]', 'a JSON object; read from standard input where it is "-" or absent')
+    .option('--key <key>', 'make a retry safe: the same key and request run once')
+    .option('-q, --quiet', "leave out the driver's stderr");
+  return addAccessOptions(command)
+    .addHelpText(
+      'after',
+      `\nExamples:\n  $ acheron invoke echo '{"text":"hi"}'\n  $ jq -n '{seconds: 3}' | acheron invoke countdown`,
+    )
+    .action((service: string, payload: string | undefined, flags: InvokeFlags) =>
+      invoke(service, payload, flags),
+    );
+}
+
+async function invoke(service: string, payload: string | undefined, flags: InvokeFlags): Promise<void> {
+  const request = payload === undefined || payload === '-' ? await text(process.stdin) : payload;
+  const tree = await openTree(flags);
+  try {
+    const path = await findService(tree, service);
+    const key = flags.key ?? keyIn(request) ?? `acheron-invoke-${randomUUID()}`;
+    const handle = await openFile(tree, `${path}/control/invoke.json`, READ_WRITE);
+    await run(tree, handle, { path, key, request: withKey(request, key), quiet: flags.quiet === true });
+  } finally {
+    await tree.close();
+  }
+}
+
+interface Run {
+  readonly path: string;
+  readonly key: string;
+  readonly request: string;
+  readonly quiet: boolean;
+}
+
+async function run(tree: Tree, handle: FileHandle, { path, key, request, quiet }: Run): Promise<void> {
+  const interrupted = new AbortController();
+  const cancel = (): void => interrupted.abort(new FsError('ECANCELED', 'The invocation was cancelled.'));
+  process.once('SIGINT', cancel).once('SIGTERM', cancel);
+  const bytes = Buffer.from(request);
+  const over = new AbortController();
+  const written = writeAll(handle, bytes, tree, interrupted.signal).finally(() => over.abort());
+  const followed = quiet ? Promise.resolve() : follow(tree, `${path}/jobs/by-key/${key}`, over.signal);
+  try {
+    await written;
+    await followed;
+    for await (const part of readFrom(handle, tree.op(), bytes.length)) await writeOut(part);
+  } catch (thrown) {
+    await followed;
+    sayFailure(FsError.from(thrown));
+  } finally {
+    process.off('SIGINT', cancel).off('SIGTERM', cancel);
+    await handle.release();
+  }
+}
+
+async function writeAll(handle: FileHandle, bytes: Buffer, tree: Tree, signal: AbortSignal): Promise<void> {
+  const op = tree.op(signal);
+  for (let at = 0; at < bytes.length;) at += await handle.write(at, bytes.subarray(at, at + 128 * 1024), op);
+  await handle.flush(op);
+}
+
+function sayFailure(error: FsError): void {
+  process.exitCode = EXIT.failed;
+  process.stderr.write(`${error.code}: ${error.sentence}\n`);
+}
+
+/** Passes on what the job prints on stderr until it is over. */
+async function follow(tree: Tree, job: string, over: AbortSignal): Promise<void> {
+  let handle: FileHandle | null = null;
+  let at = 0;
+  for (let last = false; ;) {
+    handle ??= await openStderr(tree, job);
+    if (handle !== null) {
+      for await (const bytes of readFrom(handle, tree.op(), at)) {
+        at += bytes.length;
+        process.stderr.write(bytes);
+      }
+    }
+    if (last) break;
+    await delay(FOLLOW_MS, undefined, { signal: over }).catch(() => undefined);
+    last = over.aborted;
+  }
+  await handle?.release();
+}
+
+/** Null while the job is not there yet. */
+async function openStderr(tree: Tree, job: string): Promise<FileHandle | null> {
+  try {
+    const link = await walk(tree.root, job, tree.op());
+    if (link.kind !== 'symlink') return null;
+    return await openFile(tree, `${job}/../${await link.readlink(tree.op())}/stderr`, READ);
+  } catch (thrown) {
+    if (FsError.from(thrown).code === 'ENOENT') return null;
+    throw thrown;
+  }
+}
+
+function parsed(request: string): JsonObject | null {
+  try {
+    const value: unknown = JSON.parse(request);
+    return isJsonObject(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+function keyIn(request: string): string | null {
+  const key = parsed(request)?._key;
+  return typeof key === 'string' ? key : null;
+}
+
+/** Adds the key as the first member; what is not an object goes as it is, for the service to refuse. */
+function withKey(request: string, key: string): string {
+  const object = parsed(request);
+  if (object === null || Object.hasOwn(object, '_key')) return request;
+  const rest = request.trimStart().slice(1);
+  return `{"_key":${JSON.stringify(key)}${Object.keys(object).length === 0 ? '' : ','}${rest}`;
+}

@@ -1,0 +1,43 @@
+import { FsError } from '../core/index.js';
+import { walk, type FileHandle, type Op, type OpenFlags } from '../vfs/index.js';
+import type { Tree } from './tree-access.js';
+
+export const READ: OpenFlags = { read: true, write: false, append: false, truncate: false, exclusive: false };
+export const READ_WRITE: OpenFlags = { ...READ, write: true };
+
+const CHUNK_BYTES = 256 * 1024;
+
+/** @throws FsError EISDIR for what is no file. */
+export async function openFile(tree: Tree, path: string, flags: OpenFlags): Promise<FileHandle> {
+  const op = tree.op();
+  let node = await walk(tree.root, path, op);
+  if (node.kind === 'symlink') node = await walk(tree.root, joined(path, await node.readlink(op)), op);
+  if (node.kind !== 'file')
+    throw new FsError('EISDIR', `${path} is a directory.`, { hint: `acheron ls ${path}` });
+  return node.open(flags, op);
+}
+
+/** The bytes from `at` on, in pieces, until the end as of now. */
+export async function* readFrom(handle: FileHandle, op: Op, at = 0): AsyncGenerator<Uint8Array> {
+  for (let offset = at; ;) {
+    const bytes = await handle.read(offset, CHUNK_BYTES, op);
+    if (bytes.length === 0) return;
+    offset += bytes.length;
+    yield bytes;
+  }
+}
+
+export async function readText(tree: Tree, path: string): Promise<string> {
+  const handle = await openFile(tree, path, READ);
+  try {
+    const parts: Buffer[] = [];
+    for await (const bytes of readFrom(handle, tree.op())) parts.push(Buffer.from(bytes));
+    return Buffer.concat(parts).toString();
+  } finally {
+    await handle.release();
+  }
+}
+
+function joined(path: string, target: string): string {
+  return target.startsWith('/') ? target : `${path}/../${target}`;
+}

@@ -1,0 +1,81 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Command } from 'commander';
+import { FsError, isId } from '../core/index.js';
+import { localSession } from '../policy/index.js';
+import { RemoteVfs, sayHello } from '../tunnel/index.js';
+import { connectWs } from '../transport/index.js';
+import { walk, type DirNode, type Op } from '../vfs/index.js';
+import { stateDirOption } from './options.js';
+
+/** Where a running `up` or `node` serves its tree to the commands of the same user. */
+export const socketPath = (stateDir: string): string => join(stateDir, 'acheron.sock');
+
+export interface AccessFlags {
+  readonly stateDir: string;
+}
+
+export function addAccessOptions(command: Command): Command {
+  return command.addOption(stateDirOption());
+}
+
+/** A tree that a command looks at. */
+export interface Tree {
+  readonly root: DirNode;
+  /** A request of this command; `signal` abandons it. */
+  op(signal?: AbortSignal): Op;
+  close(): Promise<void>;
+}
+
+/** @throws FsError EHOSTDOWN when no node runs there. */
+export async function openTree({ stateDir }: AccessFlags): Promise<Tree> {
+  const path = socketPath(stateDir);
+  if (!existsSync(path)) throw notRunning(stateDir);
+  const transport = await connectWs(`ws+unix:${path}:/v2/fs`, { maxMessageBytes: 16 * 1024 * 1024 }).catch(
+    (thrown: unknown) => {
+      if (FsError.from(thrown).code === 'EHOSTDOWN') throw notRunning(stateDir);
+      throw thrown;
+    },
+  );
+  const vfs = new RemoteVfs();
+  vfs.attach(await sayHello(transport));
+  const session = localSession('user', null, 'command');
+  const never = new AbortController().signal;
+  return { root: vfs.root, op: (signal = never) => ({ session, signal }), close: () => vfs.close() };
+}
+
+function notRunning(stateDir: string): FsError {
+  return new FsError('EHOSTDOWN', `No node is running with the state directory ${stateDir}.`, {
+    hint: 'Start one: acheron up ./mnt --background. Or name the right one with --state-dir.',
+  });
+}
+
+/**
+ * The directory of a service that a user names: a path, `node/service`, or the service alone, which the
+ * first node that has it then serves.
+ * @throws FsError ENOENT
+ */
+export async function findService(tree: Tree, name: string): Promise<string> {
+  const op = tree.op();
+  if (name.includes('/')) {
+    const [node, service, ...rest] = name.split('/');
+    const path =
+      rest.length === 0 && isId(node) && isId(service) ? `/nodes/${node}/services/${service}` : name;
+    await walk(tree.root, path, op);
+    return path;
+  }
+  const nodes = await walk(tree.root, '/nodes', op);
+  for (const entry of nodes.kind === 'dir' ? await nodes.list(op) : []) {
+    if (entry.kind !== 'dir') continue;
+    const path = `/nodes/${entry.name}/services/${name}`;
+    try {
+      await walk(tree.root, path, op);
+      return path;
+    } catch (thrown) {
+      if (FsError.from(thrown).code !== 'ENOENT') throw thrown;
+    }
+  }
+  throw new FsError('ENOENT', `There is no service ${JSON.stringify(name)}.`, {
+    hint: 'acheron ls /nodes/<node>/services shows those there are.',
+  });
+}
