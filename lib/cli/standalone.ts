@@ -6,7 +6,7 @@ import { tellReady } from './background.js';
 import { mountTree, sessionFromFlags, type MountFlags } from './mount-options.js';
 import { localNodeOptions, type NodeFlags } from './node-options.js';
 import { socketPath } from './tree-access.js';
-import { untilStopped } from './until-stopped.js';
+import { stopAsked } from './stop-asked.js';
 
 export interface Standalone {
   readonly nodeId: string;
@@ -21,6 +21,7 @@ export interface Standalone {
 /** Runs a node that knows no other, with a mount of its own, until it is stopped or unmounted. */
 export async function runStandalone(flags: NodeFlags & MountFlags, standalone: Standalone): Promise<void> {
   const { nodeId, servicesDirs, log } = standalone;
+  const stop = stopAsked();
   const node = await LocalNode.start(
     localNodeOptions(flags, { nodeId, servicesDirs, mountDir: standalone.dir, log }),
   );
@@ -36,7 +37,7 @@ export async function runStandalone(flags: NodeFlags & MountFlags, standalone: S
     const mount =
       standalone.dir === null ? null : await mountTree(world, standalone.dir, flags, () => session, log);
     tellReady(standalone.ready(mount?.dir ?? null));
-    const reason = await untilStopped(mount?.closed ?? new Promise<never>(() => undefined));
+    const reason = await (mount === null ? stop : Promise.race([stop, mount.closed]));
     await mount?.unmount();
     await socket.close();
     if (typeof reason === 'object' && reason.how === 'failed') throw reason.error;

@@ -216,7 +216,7 @@ export class LocalNode implements NodeSource {
     await this.host.close();
     this.#configs.remove();
     this.audit.close();
-    await Promise.all(this.#builtins.map(({ provider }) => provider?.tree.close()));
+    for (const { provider } of this.#builtins) await provider?.tree.close();
     this.#ledger.close();
     this.#lock.release();
   }

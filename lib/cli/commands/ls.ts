@@ -65,7 +65,8 @@ const LETTER = { dir: 'd', file: '-', symlink: 'l' };
 
 function lineOf({ name, stat }: Listed, long: boolean): string {
   if (!long) return `${name}${SUFFIX[stat.kind]}`;
-  const bits = [...'rwxrwxrwx']
+  const bits = 'rwxrwxrwx'
+    .split('')
     .map((letter, place) => ((stat.mode >> (8 - place)) & 1 ? letter : '-'))
     .join('');
   const time = timestamp(Number(stat.mtimeNs / 1_000_000n));

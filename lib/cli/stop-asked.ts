@@ -1,8 +1,11 @@
 /** The signals that ask a server to end; a second one of them ends it at once. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** Resolves when the process is asked to stop, or `gone` settles: with the signal, or with what `gone` gave. */
-export function untilStopped<Reason>(gone: Promise<Reason>): Promise<NodeJS.Signals | Reason> {
+/**
+ * Resolves when the process is asked to stop. Call it before anything that must be undone is done, so
+ * that a signal that comes early is not lost.
+ */
+export function stopAsked(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     let asked = false;
     for (const signal of SIGNALS) {
@@ -12,6 +15,5 @@ export function untilStopped<Reason>(gone: Promise<Reason>): Promise<NodeJS.Sign
         resolve(signal);
       });
     }
-    void gone.then(resolve);
   });
 }
