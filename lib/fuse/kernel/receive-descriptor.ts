@@ -6,7 +6,7 @@ import koffi from 'koffi';
  */
 const libc = koffi.load('libc.so.6');
 const socketpair = libc.func('int socketpair(int domain, int type, int protocol, _Out_ int *pair)');
-const recvmsg = libc.func('ssize_t recvmsg(int fd, void *message, int flags)');
+const recvmsg = libc.func('long recvmsg(int fd, void *message, int flags)');
 
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;
@@ -35,7 +35,7 @@ export function receiveDescriptor(socket: number): number | undefined {
   message.writeBigUInt64LE(1n, 24); // msg_iovlen
   message.writeBigUInt64LE(koffi.address(control), 32); // msg_control
   message.writeBigUInt64LE(BigInt(control.byteLength), 40); // msg_controllen
-  if ((recvmsg(socket, message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) as number) < 0) return undefined;
+  if (Number(recvmsg(socket, message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC)) < 0) return undefined;
   const got = Number(message.readBigUInt64LE(40));
   const isDescriptor =
     got >= 20 && control.readInt32LE(8) === SOL_SOCKET && control.readInt32LE(12) === SCM_RIGHTS;
