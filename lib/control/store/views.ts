@@ -30,6 +30,7 @@ interface View {
 
 const KEEP_UNUSED_MS = 24 * 60 * 60 * 1000;
 const SEED_EVENTS = 256;
+const KEEP_RECENT = 64;
 
 /**
  * What each kind of user has been told: one event log per (agent, project, project token proved), written
@@ -48,6 +49,8 @@ export class Views {
   readonly #access: Access;
   readonly #views = new Map<string, View>();
   readonly #heads = new Map<number, number>();
+  /** The newest events of each view, so that its watchers do not each ask the database. */
+  readonly #recent = new Map<number, ViewEvent[]>();
   readonly #maxEvents: number;
   #pending: ControlEvent[] = [];
   #dirty = new Set<string>();
@@ -119,6 +122,9 @@ export class Views {
 
   after(viewId: number, revision: number, limit: number): ViewEvent[] {
     if (this.#heads.get(viewId) === revision) return [];
+    const kept = this.#recent.get(viewId) ?? [];
+    const from = revision + 1 - (kept[0]?.revision ?? Infinity);
+    if (from >= 0) return kept.slice(from, from + limit);
     return this.#db
       .all(
         'SELECT * FROM view_events WHERE view_id = ? AND seq > ? ORDER BY seq LIMIT ?',
@@ -212,7 +218,12 @@ export class Views {
     if (seq % 256 === 0) {
       this.#db.run('DELETE FROM view_events WHERE view_id = ? AND seq <= ?', view.id, seq - this.#maxEvents);
     }
-    this.#db.afterChange(() => this.appended.emit(view.id));
+    const event: ViewEvent = { revision: seq, timestampMs: this.#clock.now(), kind, nodeId, payload };
+    this.#db.afterChange(() => {
+      const recent = [...(this.#recent.get(view.id) ?? []).slice(-KEEP_RECENT), event];
+      this.#recent.set(view.id, recent);
+      this.appended.emit(view.id);
+    });
   }
 
   /** The past, as far as it concerns what the view shows now. */
