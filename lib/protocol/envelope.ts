@@ -4,7 +4,7 @@ import { MAX_TOKEN_CHARS } from './limits.js';
 import { ProtocolFault, type RequestReference } from './protocol-fault.js';
 
 const wireInteger = z.int().min(0);
-const payload = z.record(z.string(), z.unknown());
+const payload = z.custom<Record<string, unknown>>(isJsonObject, 'not an object');
 
 /** What every frame of the channel "control" is: `{channel, type, id?, payload?}`, replies with `ok`. */
 export const controlEnvelope = z.object({
@@ -62,23 +62,26 @@ export function decodeEnvelope(text: string, maxBytes: number): Envelope {
 export function envelopeFromValue(value: unknown): Envelope {
   if (!isJsonObject(value)) throw new ProtocolFault('invalid_envelope', 'The frame is not a JSON object.');
   const channel = ownValue(value, 'channel');
-  const request = referenceOf(value);
   for (const field of ['channel', 'type'] as const) {
     if (ownValue(value, field) === undefined)
-      throw new ProtocolFault('missing_field', `The frame has no ${JSON.stringify(field)}.`, { request });
+      throw new ProtocolFault('missing_field', `The frame has no ${JSON.stringify(field)}.`, {
+        request: referenceOf(value),
+      });
   }
   if (channel !== 'control' && channel !== 'acheron')
     throw new ProtocolFault('invalid_envelope', 'The channel is neither "control" nor "acheron".', {
-      request,
+      request: referenceOf(value),
     });
   const type = ownValue(value, 'type');
   if (typeof type === 'string' && !type.startsWith(`${channel}.`))
     throw new ProtocolFault('unsupported_type', `Types on this channel begin with "${channel}.".`, {
-      request,
+      request: referenceOf(value),
     });
   const parsed = (channel === 'control' ? controlEnvelope : acheronEnvelope).safeParse(value);
   if (parsed.success) return parsed.data;
-  throw new ProtocolFault('invalid_envelope', sentenceFromIssues('The frame', parsed.error), { request });
+  throw new ProtocolFault('invalid_envelope', sentenceFromIssues('The frame', parsed.error), {
+    request: referenceOf(value),
+  });
 }
 
 /** As much of a broken frame as is needed to answer it. */

@@ -162,7 +162,13 @@ export const FS_HANDLERS: { readonly [Name in ServedName]: Handler<Name> } = {
       };
       if (inline === 0 || !flags.read || flags.write) return { payload: reply };
       const data = await handle.read(0, inline, op);
-      return { payload: { ...reply, eof: data.byteLength < inline }, data };
+      // A whole snapshot needs no descriptor here: that spares the peer a close.
+      const closed = fixed && data.byteLength === attr.size;
+      if (closed) {
+        view.handles.delete(number);
+        await handle.release();
+      }
+      return { payload: { ...reply, eof: data.byteLength < inline, ...(closed ? { closed } : {}) }, data };
     } catch (thrown) {
       view.handles.delete(number);
       await handle.release();

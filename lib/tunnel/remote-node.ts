@@ -238,12 +238,12 @@ export class RemoteFile extends RemoteBase implements FileNode {
     const inline = flags.read && !flags.write ? INLINE_BYTES : 0;
     const { payload, data, generation } = await this.openRemote(flags, op, inline);
     if (flags.truncate) this.touched();
-    const { attr, fixed, direct = true, handle } = payload;
+    const { attr, fixed, closed, direct = true, handle } = payload;
     if (attr !== undefined) {
       const stat = statFromAttributes(attr, this.ino);
       if (!flags.truncate) this.remember(stat, sequence);
       if (fixed === true && data !== undefined && data.byteLength === stat.size) {
-        void this.view.closeHandle(handle, generation);
+        if (closed !== true) void this.view.closeHandle(handle, generation);
         const bytes = Uint8Array.from(data);
         if (this.freshness === 'announced' && this.view.isFresh(sequence, this))
           this.view.host.contents.set(this, { bytes, stat, direct, epoch: this.view.epoch });

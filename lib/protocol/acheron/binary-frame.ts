@@ -50,7 +50,7 @@ export function bytesFromBase64(text: string): Buffer {
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
   const length = (text.length / 4) * 3 - padding;
   const bytes = text.length % 4 === 0 ? Buffer.from(text, 'base64') : undefined;
-  if (bytes === undefined || bytes.length !== length || /[-_]/.test(text))
+  if (bytes === undefined || bytes.length !== length || text.includes('-') || text.includes('_'))
     throw new ProtocolFault('invalid_payload', 'The data is not base64 (RFC 4648, padded).');
   if (length > MAX_DATA_BYTES)
     throw new ProtocolFault('frame_too_large', `A frame may carry at most ${MAX_DATA_BYTES} bytes of data.`);

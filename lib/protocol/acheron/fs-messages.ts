@@ -40,6 +40,7 @@ const opened = z.object({
   attr: wireAttributes.optional(),
   data_b64: wireBase64.optional(),
   eof: z.boolean().optional(),
+  closed: z.boolean().optional(),
 });
 const timeChange = z.union([z.literal('now'), wireTimeNs]);
 
@@ -141,7 +142,7 @@ export const FS_MESSAGES = {
   ),
   open: message(
     ['node'],
-    'a handle; up to `inline` first bytes come with it',
+    'a handle; up to `inline` first bytes come with it; `closed`: they are the whole snapshot, and there is no handle',
     z.object({ ...openHow, inline: wireNumber.optional() }),
     opened,
   ),

@@ -1,0 +1,20 @@
+import { readFileSync } from 'node:fs';
+import t from 'tap';
+import { FS_EVENTS, FS_MESSAGES, TUNNEL_EVENTS } from '../../lib/protocol/index.js';
+
+const reference = readFileSync(new URL('../../../docs/PROTOCOL_FILES.md', import.meta.url), 'utf8');
+const rowOf = (name: string): string =>
+  reference.split('\n').find((line) => line.startsWith(`| \`${name}\` |`)) ?? '';
+
+t.test('the reference has every file message with its fields', async (t) => {
+  for (const [name, { request, reply, about, root }] of Object.entries(FS_MESSAGES)) {
+    const row = rowOf(`t_fs_${name}`);
+    t.ok(row.endsWith(`| ${about} |`), name);
+    for (const field of [...root, ...Object.keys(request.shape), ...Object.keys(reply.shape)])
+      t.match(row, new RegExp(`\`${field}\\??\``), `${name}: ${field}`);
+  }
+  for (const [name, { about, payload }] of Object.entries({ ...FS_EVENTS, ...TUNNEL_EVENTS })) {
+    t.ok(rowOf(name).endsWith(`| ${about} |`), name);
+    for (const field of Object.keys(payload.shape)) t.match(rowOf(name), `\`${field}`, `${name}: ${field}`);
+  }
+});
