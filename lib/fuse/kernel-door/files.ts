@@ -30,8 +30,8 @@ const RACY_NS = 2_000_000_000n;
 
 /** What opens files and works on what is open. */
 export function fileHandlers(s: Serving): FileHandlers {
-  /** Which node each caller was sent back from. */
-  const sentBack = new Map<number, number>();
+  /** Callers that were sent to walk their path again. */
+  const sentBack = new Set<number>();
 
   return {
     getattr(nodeid, fh, call) {
@@ -63,7 +63,7 @@ export function fileHandlers(s: Serving): FileHandlers {
       if (ref.node.kind !== 'file')
         throw new FsError(ref.node.kind === 'dir' ? 'EISDIR' : 'ELOOP', 'It is not a file.');
       const wanted = openFlagsFrom(flags);
-      if (ref.node.freshness === 'live' && mustHaveOwn(ref, wanted.write, call) && sendBack(ref, call))
+      if (ref.node.freshness === 'live' && mustHaveOwn(ref, wanted.write, call) && sendBack(call))
         return ESTALE;
       const handle = ref.node.open(wanted, op);
       if (!(handle instanceof Promise)) return opened(ref, handle, op, call);
@@ -118,17 +118,15 @@ export function fileHandlers(s: Serving): FileHandlers {
 
   /**
    * A node that must not be shared is in use: ESTALE makes the kernel walk the path again, and lookup
-   * gives a node of its own. A caller that comes back to the same node has no path to walk
-   * (/dev/fd/3), and shares it.
+   * gives a node of its own. A caller that comes back to it all the same, because it has no path
+   * to walk (/dev/fd/3), shares it.
    */
-  function sendBack(ref: NodeRef, call: Call): boolean {
+  function sendBack(call: Call): boolean {
     if (call.pid === 0) return false;
-    if (sentBack.get(call.pid) === ref.nodeid) {
-      sentBack.delete(call.pid);
-      return false;
-    }
+    // The kernel walks again once: a second ESTALE would reach the caller.
+    if (sentBack.delete(call.pid)) return false;
     if (sentBack.size >= MAX_SENT_BACK) sentBack.clear();
-    sentBack.set(call.pid, ref.nodeid);
+    sentBack.add(call.pid);
     return true;
   }
 
@@ -144,7 +142,7 @@ export function fileHandlers(s: Serving): FileHandlers {
     if (ref.files.size === 0 && handle.direct) return keep(ref, handle, FOPEN_DIRECT_IO);
     return chain(handle.stat(op), (stat) => {
       if (ref.written || shows(ref, stat, op)) return keep(ref, handle, openMode(ref, handle, stat));
-      if (!sendBack(ref, call)) return keep(ref, handle, FOPEN_DIRECT_IO);
+      if (!sendBack(call)) return keep(ref, handle, FOPEN_DIRECT_IO);
       s.nodes.retire(ref);
       return chain(handle.release(), () => ESTALE);
     });
