@@ -1,0 +1,4 @@
+import t from 'tap';
+import { shellSuite } from '../suites/shell-suite.js';
+
+shellSuite(t, 'kernel');
