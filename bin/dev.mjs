@@ -7,8 +7,10 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const top = join(import.meta.dirname, '..');
+const acheron = join(top, 'dist/bin/acheron.js');
 const wants = {
   start: { debian: { fusermount3: 'fuse3' } },
+  stop: { debian: {} },
   test: {
     debian: {
       fusermount3: 'fuse3',
@@ -93,8 +95,8 @@ function build() {
 }
 
 function hand(name) {
-  if (name === 'start')
-    run(process.execPath, [join(top, 'dist/bin/acheron.js'), 'up', ...(rest.length > 0 ? rest : ['./mnt'])]);
+  if (name === 'start') run(process.execPath, [acheron, 'up', './mnt', '--background', ...rest]);
+  if (name === 'stop') run(process.execPath, [acheron, 'unmount', './mnt']);
   if (name === 'test')
     run(process.execPath, [join(top, 'node_modules/@tapjs/run/dist/esm/index.js'), ...rest]);
   if (name === 'bench') run(process.execPath, [join(top, 'dist/bench/main.js'), ...rest]);

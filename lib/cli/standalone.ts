@@ -5,7 +5,7 @@ import { World } from '../worldfs/index.js';
 import { tellReady } from './background.js';
 import { mountTree, sessionFromFlags, type MountFlags } from './mount-options.js';
 import { localNodeOptions, type NodeFlags } from './node-options.js';
-import { socketPath } from './tree-access.js';
+import { socketPath } from './socket-path.js';
 import { stopAsked } from './stop-asked.js';
 
 export interface Standalone {

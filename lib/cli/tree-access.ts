@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { type Command } from 'commander';
 import { FsError, isId } from '../core/index.js';
 import { localSession } from '../policy/index.js';
@@ -7,9 +6,7 @@ import { RemoteVfs, sayHello } from '../tunnel/index.js';
 import { connectWs } from '../transport/index.js';
 import { walk, type DirNode, type Op } from '../vfs/index.js';
 import { stateDirOption } from './options.js';
-
-/** Where a running `up` or `node` serves its tree to the commands of the same user. */
-export const socketPath = (stateDir: string): string => join(stateDir, 'acheron.sock');
+import { socketPath } from './socket-path.js';
 
 export interface AccessFlags {
   readonly stateDir: string;

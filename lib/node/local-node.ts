@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { arch, platform } from 'node:os';
 import { dirname } from 'node:path';
 import { Emitter, FsError, systemClock, type Log, type NodeId } from '../core/index.js';
-import { FileLock } from '../control/index.js';
+import { FileLock } from '../control/store/file-lock.js';
 import { FileLedger, createDriver, endLeftovers, type Driver, type DriverContext } from '../drivers/index.js';
 import { inputValidatorOf, type InputFault, type ServiceDefinition } from '../manifest/index.js';
 import { decide, principalOf, type Session } from '../policy/index.js';

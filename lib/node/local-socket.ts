@@ -1,9 +1,9 @@
 import { chmodSync, rmSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { FsError, type Log } from '../core/index.js';
 import type { Session } from '../policy/index.js';
-import { greet, serveVfs } from '../tunnel/index.js';
-import { WsAcceptor, type Transport } from '../transport/index.js';
+import type { Transport } from '../transport/index.js';
 import type { Vfs } from '../vfs/index.js';
 
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
@@ -24,18 +24,13 @@ export function serveLocally(
   sessionOf: () => Session,
   log: Log,
 ): Promise<LocalSocket> {
-  const acceptor = new WsAcceptor({ maxMessageBytes: MAX_MESSAGE_BYTES });
   const transports = new Set<Transport>();
   const server = createServer((_request, response) => response.writeHead(404).end());
-  server.on('upgrade', (request, socket, head) => {
-    acceptor.accept(request, socket, head, (transport) => {
-      transports.add(transport);
-      transport.onClose(() => transports.delete(transport));
-      greet(transport).then(
-        (greeting) => serveVfs(vfs, greeting, { sessionOf, log }),
-        (thrown: unknown) =>
-          log.debug('A local peer was turned away.', { error: FsError.from(thrown).message }),
-      );
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on('error', () => socket.destroy());
+    servePeer({ vfs, sessionOf, log, transports }, request, socket, head).catch((thrown: unknown) => {
+      log.debug('A local peer was turned away.', { error: FsError.from(thrown).message });
+      socket.destroy();
     });
   });
   const close = (): Promise<void> =>
@@ -54,4 +49,31 @@ export function serveLocally(
     });
     process.umask(before);
   });
+}
+
+interface Served {
+  readonly vfs: Vfs;
+  readonly sessionOf: () => Session;
+  readonly log: Log;
+  readonly transports: Set<Transport>;
+}
+
+/** Loads what speaks the protocol when the first peer comes: a node that has none starts without it. */
+async function servePeer(
+  { vfs, sessionOf, log, transports }: Served,
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): Promise<void> {
+  const [{ WsAcceptor }, { greet, serveVfs }] = await Promise.all([
+    import('../transport/index.js'),
+    import('../tunnel/index.js'),
+  ]);
+  const acceptor = new WsAcceptor({ maxMessageBytes: MAX_MESSAGE_BYTES });
+  const transport = await new Promise<Transport>((resolve) =>
+    acceptor.accept(request, socket, head, resolve),
+  );
+  transports.add(transport);
+  transport.onClose(() => transports.delete(transport));
+  serveVfs(vfs, await greet(transport), { sessionOf, log });
 }
