@@ -42,6 +42,16 @@ const COMMANDS: readonly Lazy[] = [
     load: async () => (await import('./commands/invoke.js')).invokeCommand(),
   },
   {
+    name: 'token',
+    summary: 'make, list, revoke and rotate tokens',
+    load: async () => (await import('./commands/token.js')).tokenCommand(),
+  },
+  {
+    name: 'nodes',
+    summary: 'list, look at and delete nodes',
+    load: async () => (await import('./commands/nodes.js')).nodesCommand(),
+  },
+  {
     name: 'validate',
     summary: 'say all that is wrong with manifests',
     load: async () => (await import('./commands/validate.js')).validateCommand(),
@@ -55,26 +65,34 @@ const COMMANDS: readonly Lazy[] = [
 
 /** Runs the command line; the answer is the exit status. */
 export async function main(argv: readonly string[]): Promise<number> {
-  const wanted = argv.slice(2).find((word) => !word.startsWith('-')) ?? '';
+  const [wanted = '', ...words] = argv.slice(2).filter((word) => !word.startsWith('-'));
+  const named = wanted === 'help' ? words[0] : wanted;
   const program = new Command('acheron')
     .description('Services as files: write JSON to a file to run a driver, read the answer from a file.')
     .version(VERSION)
-    .exitOverride()
     .configureHelp({ showGlobalOptions: false })
     .hook('preAction', (_program, command) => applyConfigFile(command))
     .addHelpText('after', EXAMPLES);
   try {
     for (const { name, summary, load } of COMMANDS) {
-      if (name === wanted) program.addCommand((await load()).exitOverride());
+      if (name === named) program.addCommand(await load());
       else program.command(name).summary(summary).description(summary);
     }
-    await program.parseAsync([...argv]);
+    throwFailures(program);
+    if (argv.length <= 2) program.outputHelp();
+    else await program.parseAsync([...argv]);
     return Number(process.exitCode ?? EXIT.ok);
   } catch (thrown) {
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT.ok : EXIT.usage;
     reportFailure(thrown);
     return EXIT.failed;
   }
+}
+
+/** What commander finds wrong is thrown to us, for subcommands too, and says where help is. */
+function throwFailures(command: Command): void {
+  command.exitOverride().showHelpAfterError('--help says how it is called.');
+  for (const sub of command.commands) throwFailures(sub);
 }
 
 const EXAMPLES = `

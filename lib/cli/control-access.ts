@@ -1,0 +1,156 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { InvalidArgumentError, type Command } from 'commander';
+import { FsError } from '../core/index.js';
+import { ControlClient, DEFAULT_PORT, faultOf } from '../control/index.js';
+import { option, stateDirOption } from './options.js';
+
+export interface ControlFlags {
+  readonly stateDir: string;
+  readonly controlUrl: string;
+  readonly tokenFile?: string;
+  readonly tlsCa?: string;
+}
+
+const DEFAULT_URL = `ws://127.0.0.1:${DEFAULT_PORT}`;
+
+/** Where the control plane is, and as whom to speak to it. */
+export function addControlOptions(command: Command): Command {
+  return command
+    .addOption(
+      option('--control-url <url>', 'the control plane').default(DEFAULT_URL).argParser(controlUrlFrom),
+    )
+    .addOption(
+      option(
+        '--token-file <file>',
+        'whose first line is the token; else ACHERON_TOKEN, else admin.token in the state directory',
+      ),
+    )
+    .addOption(option('--tls-ca <file>', 'certificates to trust, PEM, beside those of the system'))
+    .addOption(stateDirOption());
+}
+
+/** `ws://host:port` or `wss://host:port`, as `ControlClient` takes it; http and https mean the same. */
+export function controlUrlFrom(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  const scheme = url === null ? undefined : SCHEMES.get(url.protocol);
+  if (url === null || scheme === undefined || url.pathname !== '/' || url.search !== '')
+    throw new InvalidArgumentError(
+      `It must look like ${DEFAULT_URL} or wss://plane.example:${DEFAULT_PORT}.`,
+    );
+  if (url.username !== '' || url.password !== '')
+    throw new InvalidArgumentError('A token does not belong into an address: see --token-file.');
+  return `${scheme}//${url.host}`;
+}
+
+const SCHEMES = new Map([
+  ['ws:', 'ws:'],
+  ['http:', 'ws:'],
+  ['wss:', 'wss:'],
+  ['https:', 'wss:'],
+]);
+
+/** A secret, and where it comes from, for messages. */
+interface FoundToken {
+  readonly token: string;
+  readonly source: string;
+}
+
+/**
+ * The token of a command: `--token-file`, ACHERON_TOKEN, ACHERON_TOKEN_FILE or the config file, and at last
+ * the admin's of a control plane with this state directory. Never an argument: those show in `ps`.
+ * @throws FsError EACCES when there is none.
+ */
+export function findToken(command: Command, flags: ControlFlags): FoundToken {
+  const { ACHERON_TOKEN } = process.env;
+  const named = flags.tokenFile;
+  if (named !== undefined && command.getOptionValueSource('tokenFile') === 'cli') return tokenIn(named);
+  if (ACHERON_TOKEN !== undefined && ACHERON_TOKEN.trim() !== '')
+    return { token: ACHERON_TOKEN.trim(), source: 'ACHERON_TOKEN' };
+  return tokenIn(named ?? join(flags.stateDir, 'admin.token'), named === undefined);
+}
+
+function tokenIn(path: string, isGuess = false): FoundToken {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (thrown) {
+    const { code, message } = FsError.from(thrown);
+    if (isGuess && code === 'ENOENT')
+      throw new FsError('EACCES', `There is no token: ${path} does not exist.`, {
+        hint: 'Where `acheron control` runs, name its state directory with --state-dir. Elsewhere, give --token-file or ACHERON_TOKEN.',
+        path,
+      });
+    throw new FsError(code, `The token file ${path} cannot be read: ${message}.`, {
+      hint: 'Name a file that you may read with --token-file, or set ACHERON_TOKEN.',
+      path,
+      cause: thrown,
+    });
+  }
+  const token = text.split('\n')[0]!.trim();
+  if (token === '') throw new FsError('EACCES', `The token file ${path} is empty.`, { path });
+  return { token, source: path };
+}
+
+/** A control plane that a command speaks to. */
+export interface ControlAccess {
+  readonly client: ControlClient;
+  readonly url: string;
+  /** Where the token is from. */
+  readonly tokenSource: string;
+}
+
+/**
+ * Connects, runs `use`, and disconnects. With `lasting`, a connection that is lost comes back by itself;
+ * what fails before the first one is always thrown.
+ * @throws FsError EHOSTDOWN (nobody there), EACCES (the token is not good, or not enough)
+ */
+export async function withControl<Result>(
+  command: Command,
+  flags: ControlFlags,
+  use: (access: ControlAccess) => Promise<Result>,
+  { lasting = false }: { readonly lasting?: boolean } = {},
+): Promise<Result> {
+  const { token, source: tokenSource } = findToken(command, flags);
+  const url = flags.controlUrl;
+  let wasThere = false;
+  const client = new ControlClient({
+    url,
+    token,
+    ca: flags.tlsCa === undefined ? undefined : readFileSync(flags.tlsCa, 'utf8'),
+    connect: () => ({ client: 'acheron' }),
+    isFinal: (error) => !lasting || !wasThere || error.code === 'EACCES',
+  });
+  const access = { client, url, tokenSource };
+  try {
+    await client.start().ready();
+    wasThere = true;
+    return await use(access);
+  } catch (thrown) {
+    throw explained(thrown, access);
+  } finally {
+    client.close();
+  }
+}
+
+/** The same failure, with what to do about it here. */
+function explained(thrown: unknown, { url, tokenSource, client }: ControlAccess): unknown {
+  if (!FsError.is(thrown)) return thrown;
+  const { code, message } = thrown;
+  if (thrown.code === 'EHOSTDOWN')
+    return new FsError(code, `The control plane at ${url} is not there. ${message}`, {
+      hint: 'Start it with `acheron control`, or say where it is with --control-url.',
+      cause: thrown,
+    });
+  if (faultOf(thrown)?.code === 'forbidden' && client.welcome?.role === 'user')
+    return new FsError(code, message, {
+      hint: `The token (${tokenSource}) is a user's. Give an admin's with --token-file.`,
+      cause: thrown,
+    });
+  if (code === 'EACCES' && thrown.path === undefined)
+    return new FsError(code, `The control plane at ${url} does not take this token. ${message}`, {
+      hint: `The token is from ${tokenSource}. It may have been revoked or rotated, or belong to another control plane; \`acheron token create\` makes one.`,
+      cause: thrown,
+    });
+  return thrown;
+}

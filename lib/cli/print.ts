@@ -1,0 +1,54 @@
+import pc from 'picocolors';
+import { writeOut } from './write-out.js';
+
+export async function printJson(value: unknown): Promise<void> {
+  await writeOut(`${JSON.stringify(value, null, 2)}\n`);
+}
+
+/** One document a line, for streams. */
+export async function printJsonLine(value: unknown): Promise<void> {
+  await writeOut(`${JSON.stringify(value)}\n`);
+}
+
+export async function printLine(text: string): Promise<void> {
+  await writeOut(`${text}\n`);
+}
+
+/** What a person should know, and a pipe should not get. */
+export function tell(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+/** Columns as wide as they need be, under their titles. What machines said of themselves is made harmless. */
+export async function printTable(
+  titles: readonly string[],
+  rows: readonly (readonly (string | number | null | undefined)[])[],
+): Promise<void> {
+  const cells = rows.map((row) => row.map((cell) => plain(cell ?? '-')));
+  const widths = titles.map((title, at) =>
+    Math.max(title.length, ...cells.map((row) => row[at]?.length ?? 0)),
+  );
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, at) => (at === row.length - 1 ? cell : cell.padEnd(widths[at]!)))
+      .join('  ')
+      .trimEnd();
+  await writeOut(`${[pc.dim(line(titles)), ...cells.map(line)].join('\n')}\n`);
+}
+
+/** On one line and without control characters: what others wrote cannot act on the terminal. */
+export function plain(value: string | number): string {
+  return String(value).replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => {
+    const code = character.codePointAt(0)!;
+    return `\\u${code.toString(16).padStart(4, '0')}`;
+  });
+}
+
+/** `k=v k=v`, or the value itself where it is no object. */
+export function plainFacts(value: unknown): string {
+  if (typeof value === 'string') return value;
+  if (value === null || typeof value !== 'object') return value === undefined ? '' : JSON.stringify(value);
+  return Object.entries(value)
+    .map(([key, one]) => `${key}=${typeof one === 'string' ? one : JSON.stringify(one)}`)
+    .join(' ');
+}
