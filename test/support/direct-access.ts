@@ -67,18 +67,24 @@ export function directAccess(vfs: Vfs, session: Session = localSession('admin'),
     path: string,
     flags: number,
     mode: number,
+    links = 0,
   ): Promise<{ node: FileNode; handle: FileHandle }> {
     const wanted = flagsFrom(flags);
+    if (links > 40) throw new FsError('ELOOP', `${path} leads through too many links.`);
     if ((flags & O.create) !== 0) {
       const created = await inParent(path, async (parent, name) => {
+        let found: Node;
         try {
-          await parent.lookup(name, op);
+          found = await parent.lookup(name, op);
         } catch (thrown) {
           if (FsError.from(thrown).code === 'ENOENT') return parent.create(name, wanted, mode & ~UMASK, op);
           throw thrown;
         }
         if (wanted.exclusive) throw new FsError('EEXIST', `${path} exists.`);
-        return undefined;
+        if (found.kind !== 'symlink') return undefined;
+        // What the link points to is created, as by open(2).
+        const target = await found.readlink(op);
+        return openNode(target.startsWith('/') ? target : `${path}/../${target}`, flags, mode, links + 1);
       });
       if (created !== undefined) return created;
     }
