@@ -1,0 +1,182 @@
+import { FsError } from '../core/index.js';
+import { ROOT_NODE, type FsMessageName, type FsRequest } from '../protocol/index.js';
+import {
+  checkAccess,
+  type AttrChange,
+  type Awaitable,
+  type Freshness,
+  type Op,
+  type Stat,
+  type StatFs,
+} from '../vfs/index.js';
+import { lostError, type FsAnswer } from './fs-client.js';
+import type { RemoteDir, RemoteNode } from './remote-node.js';
+import type { RemoteView, RequestOp } from './remote-view.js';
+import { statFromAttributes, statFsFromWire, wireFromChange } from './wire-stat.js';
+
+interface KnownAttributes {
+  readonly stat: Stat;
+  readonly epoch: number;
+  readonly untilMs: number;
+}
+
+/** What nodes at the far side share: the number that stands for them, and attributes as long as they hold. */
+export abstract class RemoteBase {
+  abstract readonly kind: 'dir' | 'file' | 'symlink';
+  readonly view: RemoteView;
+  readonly ino: bigint;
+  /** That of a connection's root is learned with the first answer about it. */
+  freshness: Freshness;
+  /** Where it was found, to find it again on another connection. A rename moves it. */
+  parent: RemoteDir | undefined;
+  name: string;
+  /** The view's sequence at the last invalidation of this node. */
+  invalidSequence = 0;
+  #number = ROOT_NODE;
+  #generation = -1;
+  #attributes: KnownAttributes | undefined;
+
+  constructor(
+    view: RemoteView,
+    parent: RemoteDir | undefined,
+    name: string,
+    ino: bigint,
+    freshness: Freshness,
+  ) {
+    this.view = view;
+    this.parent = parent;
+    this.name = name;
+    this.ino = ino;
+    this.freshness = freshness;
+  }
+
+  stat(op: Op): Awaitable<Stat> {
+    this.view.notice(op.session);
+    const known = this.knownStat();
+    return known ?? this.#askStat(op);
+  }
+
+  async setattr(change: AttrChange, op: Op): Promise<Stat> {
+    this.touched();
+    const { payload } = await this.ask('setattr', wireFromChange(change), op);
+    this.touched();
+    return statFromAttributes(payload, this.ino);
+  }
+
+  access(mask: number, op: Op): Awaitable<void> {
+    this.view.notice(op.session);
+    const known = this.freshness === 'announced' ? this.knownStat() : undefined;
+    return known === undefined ? this.#askAccess(mask, op) : checkAccess(known, mask);
+  }
+
+  async getxattr(name: string, op: Op): Promise<Uint8Array> {
+    const { payload } = await this.ask('getxattr', { name }, op);
+    return Buffer.from(payload.value_b64, 'base64');
+  }
+
+  async setxattr(name: string, value: Uint8Array, flags: number, op: Op): Promise<void> {
+    this.touched();
+    await this.ask('setxattr', { name, value_b64: Buffer.from(value).toString('base64'), flags }, op);
+  }
+
+  async listxattr(op: Op): Promise<readonly string[]> {
+    return (await this.ask('listxattr', {}, op)).payload.names;
+  }
+
+  async removexattr(name: string, op: Op): Promise<void> {
+    this.touched();
+    await this.ask('removexattr', { name }, op);
+  }
+
+  async statfs(op: Op): Promise<StatFs> {
+    return statFsFromWire((await this.ask('statfs', {}, op)).payload);
+  }
+
+  /** Attributes that still hold, if there are any; of directories the last ones while nobody can be asked. */
+  knownStat(): Stat | undefined {
+    const known = this.#attributes;
+    if (known === undefined || known.epoch !== this.view.epoch) return undefined;
+    if (performance.now() > known.untilMs && (this.kind !== 'dir' || this.view.connected)) return undefined;
+    this.view.checkCacheUsable();
+    return known.stat;
+  }
+
+  /** Keeps attributes that came with an answer to a request sent at `sequence`. */
+  remember(stat: Stat, sequence: number): void {
+    if (!this.view.isFresh(sequence, this.self())) return;
+    const untilMs =
+      this.freshness === 'announced'
+        ? Infinity
+        : this.freshness === 'shared'
+          ? performance.now() + this.view.host.sharedMs
+          : -Infinity;
+    this.#attributes = { stat, epoch: this.view.epoch, untilMs };
+  }
+
+  /** We changed it ourselves: what is known of it no longer holds. */
+  touched(): void {
+    this.invalidate(++this.view.sequence, 'data', undefined);
+  }
+
+  invalidate(sequence: number, _what: 'attr' | 'data', _name: string | undefined): void {
+    this.invalidSequence = sequence;
+    this.#attributes = undefined;
+  }
+
+  /** `number` stands for this node on the present connection. */
+  numbered(number: number): void {
+    this.#number = number;
+    this.#generation = this.view.generation;
+  }
+
+  isNumbered(number: number): boolean {
+    return this.#number === number && this.#generation === this.view.generation;
+  }
+
+  /** The number on the present connection; found again by path where the connection is another one. */
+  number(op: RequestOp): Awaitable<number> {
+    if (this.parent === undefined) return ROOT_NODE;
+    if (this.#generation === this.view.generation) return this.#number;
+    return this.#findAgain(op);
+  }
+
+  /** Asks about this node; once more, found anew, where the far side no longer knows its number. */
+  async ask<Name extends FsMessageName>(
+    name: Name,
+    payload: FsRequest<Name>,
+    op: RequestOp,
+  ): Promise<FsAnswer<Name>> {
+    if (!this.view.connected) throw lostError();
+    try {
+      return await this.view.request(name, { node: await this.number(op) }, payload, op);
+    } catch (thrown) {
+      if (this.parent === undefined || FsError.from(thrown).code !== 'ESTALE') throw thrown;
+      return this.view.request(name, { node: await this.#findAgain(op) }, payload, op);
+    }
+  }
+
+  protected abstract self(): RemoteNode;
+
+  async #findAgain(op: RequestOp): Promise<number> {
+    if (this.parent === undefined) return ROOT_NODE;
+    const directory = await this.parent.number(op);
+    const { payload } = await this.view.request('lookup', { node: directory }, { name: this.name }, op);
+    if (payload.kind !== this.kind)
+      throw new FsError('ESTALE', `${JSON.stringify(this.name)} is no longer what it was.`);
+    this.numbered(payload.node);
+    this.view.register(payload.node, this.ino, this.self());
+    return payload.node;
+  }
+
+  async #askStat(op: Op): Promise<Stat> {
+    const { sequence } = this.view;
+    const { payload } = await this.ask('getattr', {}, op);
+    const stat = statFromAttributes(payload, this.ino);
+    this.remember(stat, sequence);
+    return stat;
+  }
+
+  async #askAccess(mask: number, op: Op): Promise<void> {
+    await this.ask('access', { mask }, op);
+  }
+}
