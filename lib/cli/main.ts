@@ -47,9 +47,34 @@ const COMMANDS: readonly Lazy[] = [
     load: async () => (await import('./commands/token.js')).tokenCommand(),
   },
   {
+    name: 'project',
+    summary: 'make, change and delete projects and their policies',
+    load: async () => (await import('./commands/project.js')).projectCommand(),
+  },
+  {
+    name: 'invite',
+    summary: 'let one machine become a node',
+    load: async () => (await import('./commands/invite.js')).inviteCommand(),
+  },
+  {
+    name: 'pair',
+    summary: 'decide on machines that ask to become nodes',
+    load: async () => (await import('./commands/pair.js')).pairCommand(),
+  },
+  {
     name: 'nodes',
     summary: 'list, look at and delete nodes',
     load: async () => (await import('./commands/nodes.js')).nodesCommand(),
+  },
+  {
+    name: 'audit',
+    summary: 'print the audit log',
+    load: async () => (await import('./commands/audit.js')).auditCommand(),
+  },
+  {
+    name: 'watch',
+    summary: 'print what changes, as it changes',
+    load: async () => (await import('./commands/watch.js')).watchCommand(),
   },
   {
     name: 'validate',

@@ -1,4 +1,5 @@
 import type { Test } from 'tap';
+import type { ControlPlaneOptions } from '../../lib/control/index.js';
 import { acheron, type Ran } from '../support/acheron.js';
 import { planeFor, type PlaneUnderTest } from '../support/plane.js';
 
@@ -10,8 +11,8 @@ export class PlaneCommands {
     this.under = under;
   }
 
-  static async start(t: Test): Promise<PlaneCommands> {
-    return new PlaneCommands(await planeFor(t));
+  static async start(t: Test, options: Partial<ControlPlaneOptions> = {}): Promise<PlaneCommands> {
+    return new PlaneCommands(await planeFor(t, options));
   }
 
   get env(): NodeJS.ProcessEnv {

@@ -56,6 +56,12 @@ export const PAIRING_MESSAGES = {
     }),
     inviteRecord.extend({ invite_token: wireSecret }),
   ),
+  node_invite_list: message(
+    'admin',
+    'invites that are still good, by their prefixes',
+    nothing,
+    z.object({ invites: z.array(inviteRecord) }),
+  ),
   node_join: message(
     'anyone',
     'becomes a node, by an invite or by an approved request; the credentials are shown this once',

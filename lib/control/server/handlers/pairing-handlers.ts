@@ -7,6 +7,7 @@ import { wireInvite, wireJoinRequest } from './wire.js';
 
 type Names =
   | 'node_invite_create'
+  | 'node_invite_list'
   | 'node_join'
   | 'node_join_request'
   | 'node_join_pending_list'
@@ -18,6 +19,8 @@ export const pairingHandlers: Handlers<Names> = {
     const { invite, token } = plane.store.pairing.createInvite(ttl_ms ?? plane.limits.inviteTtlMs);
     return { ...wireInvite(invite), invite_token: token };
   }),
+
+  node_invite_list: ({ plane }) => ({ invites: plane.store.pairing.activeInvites().map(wireInvite) }),
 
   async node_join(connection, payload) {
     try {
