@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { InvalidArgumentError, type Command } from 'commander';
+import type { Command } from 'commander';
 import { FsError } from '../core/index.js';
-import { ControlClient, DEFAULT_PORT, faultOf } from '../control/index.js';
+import { ControlClient, faultOf } from '../control/index.js';
+import { DEFAULT_CONTROL_URL, controlUrlFrom } from './control-url.js';
 import { option, stateDirOption } from './options.js';
 
 export interface ControlFlags {
@@ -12,13 +13,13 @@ export interface ControlFlags {
   readonly tlsCa?: string;
 }
 
-const DEFAULT_URL = `ws://127.0.0.1:${DEFAULT_PORT}`;
-
 /** Where the control plane is, and as whom to speak to it. */
 export function addControlOptions(command: Command): Command {
   return command
     .addOption(
-      option('--control-url <url>', 'the control plane').default(DEFAULT_URL).argParser(controlUrlFrom),
+      option('--control-url <url>', 'the control plane')
+        .default(DEFAULT_CONTROL_URL)
+        .argParser(controlUrlFrom),
     )
     .addOption(
       option(
@@ -29,26 +30,6 @@ export function addControlOptions(command: Command): Command {
     .addOption(option('--tls-ca <file>', 'certificates to trust, PEM, beside those of the system'))
     .addOption(stateDirOption());
 }
-
-/** `ws://host:port` or `wss://host:port`, as `ControlClient` takes it; http and https mean the same. */
-export function controlUrlFrom(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : null;
-  const scheme = url === null ? undefined : SCHEMES.get(url.protocol);
-  if (url === null || scheme === undefined || url.pathname !== '/' || url.search !== '')
-    throw new InvalidArgumentError(
-      `It must look like ${DEFAULT_URL} or wss://plane.example:${DEFAULT_PORT}.`,
-    );
-  if (url.username !== '' || url.password !== '')
-    throw new InvalidArgumentError('A token does not belong into an address: see --token-file.');
-  return `${scheme}//${url.host}`;
-}
-
-const SCHEMES = new Map([
-  ['ws:', 'ws:'],
-  ['http:', 'ws:'],
-  ['wss:', 'wss:'],
-  ['https:', 'wss:'],
-]);
 
 /** A secret, and where it comes from, for messages. */
 interface FoundToken {

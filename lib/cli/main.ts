@@ -22,6 +22,16 @@ const COMMANDS: readonly Lazy[] = [
     load: async () => (await import('./commands/node.js')).nodeCommand(),
   },
   {
+    name: 'control',
+    summary: 'run the control plane, which knows all nodes',
+    load: async () => (await import('./commands/control.js')).controlCommand(),
+  },
+  {
+    name: 'mount',
+    summary: 'mount what a control plane shows: all nodes that a token may see',
+    load: async () => (await import('./commands/mount.js')).mountCommand(),
+  },
+  {
     name: 'unmount',
     summary: 'unmount a directory, also when its server is dead',
     load: async () => (await import('./commands/unmount.js')).unmountCommand(),

@@ -6,19 +6,27 @@ import type { Vfs } from '../vfs/index.js';
 import { collect, idArgument, integer, option } from './options.js';
 
 /** Options of all commands that mount in their process. */
-export interface MountFlags {
-  readonly role: Role;
-  readonly agent?: string;
+export interface KernelFlags {
   readonly fuseBinding: 'auto' | BindingName;
   readonly allowOther?: boolean;
   readonly allowUid?: readonly number[];
   readonly background?: boolean;
 }
 
+/** The same, where who acts is said here and not by a token. */
+export interface MountFlags extends KernelFlags {
+  readonly role: Role;
+  readonly agent?: string;
+}
+
 export function addMountOptions(command: Command): Command {
-  return command
+  return addKernelOptions(command)
     .addOption(option('--role <role>', 'what the mount may do').choices(['admin', 'user']).default('admin'))
-    .addOption(option('--agent <id>', 'on whose behalf the mount acts').argParser(idArgument))
+    .addOption(option('--agent <id>', 'on whose behalf the mount acts').argParser(idArgument));
+}
+
+export function addKernelOptions(command: Command): Command {
+  return command
     .addOption(
       option('--fuse-binding <name>', 'the door to the kernel')
         .choices(['auto', 'kernel', 'fuse-native'])
@@ -41,7 +49,7 @@ export function sessionFromFlags(flags: MountFlags): Session {
 export async function mountTree(
   vfs: Vfs,
   dir: string,
-  flags: MountFlags,
+  flags: KernelFlags,
   sessionOf: () => Session,
   log: Log,
 ): Promise<Mount> {

@@ -15,17 +15,31 @@ export interface Standalone {
   readonly dir: string | null;
   readonly log: Log;
   /** What to say when it is ready; `dir` is the mount point as the kernel names it. */
-  readonly ready: (dir: string | null) => readonly string[];
+  readonly ready: (dir: string | null, nodeId: string) => readonly string[];
 }
 
-/** Runs a node that knows no other, with a mount of its own, until it is stopped or unmounted. */
-export async function runStandalone(flags: NodeFlags & MountFlags, standalone: Standalone): Promise<void> {
+/** What ties a node to a control plane. */
+export interface Tie {
+  /** Resolves when the node is to stop. */
+  readonly stop: Promise<string>;
+  /** Makes the running node known. The caller holds the lock of the state. */
+  attach(node: LocalNode): Promise<void>;
+}
+
+/** Runs a node with a mount of its own until it is stopped or unmounted; without a tie it knows no other. */
+export async function runStandalone(
+  flags: NodeFlags & MountFlags,
+  standalone: Standalone,
+  tie: Tie | null = null,
+): Promise<void> {
   const { nodeId, servicesDirs, log } = standalone;
-  const stop = stopAsked();
-  const node = await LocalNode.start(
-    localNodeOptions(flags, { nodeId, servicesDirs, mountDir: standalone.dir, log }),
-  );
+  const stop = tie?.stop ?? stopAsked();
+  const node = await LocalNode.start({
+    ...localNodeOptions(flags, { nodeId, servicesDirs, mountDir: standalone.dir, log }),
+    stateIsLocked: tie !== null,
+  });
   try {
+    await tie?.attach(node);
     const session = sessionFromFlags(flags);
     const world = new World({
       nodes: node,
@@ -36,7 +50,7 @@ export async function runStandalone(flags: NodeFlags & MountFlags, standalone: S
     const socket = await serveLocally(world, socketPath(flags.stateDir), () => session, log);
     const mount =
       standalone.dir === null ? null : await mountTree(world, standalone.dir, flags, () => session, log);
-    tellReady(standalone.ready(mount?.dir ?? null));
+    tellReady(standalone.ready(mount?.dir ?? null, nodeId));
     const reason = await (mount === null ? stop : Promise.race([stop, mount.closed]));
     await mount?.unmount();
     await socket.close();

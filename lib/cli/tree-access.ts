@@ -6,14 +6,16 @@ import { RemoteVfs, sayHello } from '../tunnel/index.js';
 import { connectWs } from '../transport/index.js';
 import { walk, type DirNode, type Op } from '../vfs/index.js';
 import { stateDirOption } from './options.js';
+import { addPlaneOptions, treeAddressFrom, type PlaneFlags } from './plane-options.js';
 import { socketPath } from './socket-path.js';
 
-export interface AccessFlags {
+export interface AccessFlags extends PlaneFlags {
   readonly stateDir: string;
 }
 
+/** Without `--control-url` it is the tree of the node that runs on this machine. */
 export function addAccessOptions(command: Command): Command {
-  return command.addOption(stateDirOption());
+  return addPlaneOptions(command).addOption(stateDirOption());
 }
 
 /** A tree that a command looks at. */
@@ -24,8 +26,20 @@ export interface Tree {
   close(): Promise<void>;
 }
 
-/** @throws FsError EHOSTDOWN when no node runs there. */
-export async function openTree({ stateDir }: AccessFlags): Promise<Tree> {
+/** @throws FsError EHOSTDOWN when no node, or no control plane, runs there; EACCES for a bad token. */
+export async function openTree(flags: AccessFlags): Promise<Tree> {
+  const { controlUrl } = flags;
+  return controlUrl === undefined ? openLocalTree(flags) : openPlaneTree({ ...flags, controlUrl });
+}
+
+async function openPlaneTree(flags: AccessFlags & { controlUrl: string }): Promise<Tree> {
+  const { RemoteTree } = await import('../plane/index.js');
+  const tree = new RemoteTree(treeAddressFrom(flags));
+  await tree.start();
+  return treeOf(tree.vfs, () => tree.close());
+}
+
+async function openLocalTree({ stateDir }: AccessFlags): Promise<Tree> {
   const path = socketPath(stateDir);
   if (!existsSync(path)) throw notRunning(stateDir);
   const transport = await connectWs(`ws+unix:${path}:/v2/fs`, { maxMessageBytes: 16 * 1024 * 1024 }).catch(
@@ -36,9 +50,13 @@ export async function openTree({ stateDir }: AccessFlags): Promise<Tree> {
   );
   const vfs = new RemoteVfs();
   vfs.attach(await sayHello(transport));
+  return treeOf(vfs, () => vfs.close());
+}
+
+function treeOf(vfs: RemoteVfs, close: () => Promise<void>): Tree {
   const session = localSession('user', null, 'command');
   const never = new AbortController().signal;
-  return { root: vfs.root, op: (signal = never) => ({ session, signal }), close: () => vfs.close() };
+  return { root: vfs.root, op: (signal = never) => ({ session, signal }), close };
 }
 
 function notRunning(stateDir: string): FsError {

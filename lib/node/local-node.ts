@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { arch, platform } from 'node:os';
 import { dirname } from 'node:path';
-import { Emitter, FsError, systemClock, type Log, type NodeId } from '../core/index.js';
+import { Emitter, FsError, systemClock, type JsonObject, type Log, type NodeId } from '../core/index.js';
 import { FileLock } from '../control/store/file-lock.js';
 import { FileLedger, createDriver, endLeftovers, type Driver, type DriverContext } from '../drivers/index.js';
 import { inputValidatorOf, type InputFault, type ServiceDefinition } from '../manifest/index.js';
@@ -11,6 +11,7 @@ import {
   DEFAULT_JOB_LIMITS,
   NodeDir,
   ServiceHost,
+  healthOf,
   type InputCheck,
   type JobLimits,
   type Provider,
@@ -50,12 +51,14 @@ export interface LocalNodeOptions {
   readonly terminals: readonly string[];
   /** The mount point, if there is one: no export may contain it. */
   readonly mountDir: string | null;
+  /** True where the caller holds the lock of the state file, because it keeps credentials in it. */
+  readonly stateIsLocked?: boolean;
   readonly log: Log;
 }
 
 interface Parts {
   readonly options: LocalNodeOptions;
-  readonly lock: FileLock;
+  readonly lock: FileLock | null;
   readonly ledger: FileLedger;
   readonly context: DriverContext;
   readonly builtins: readonly BuiltinService[];
@@ -70,12 +73,13 @@ export class LocalNode implements NodeSource {
   readonly dir: NodeDir;
   readonly audit: AuditFile;
   readonly #options: LocalNodeOptions;
-  readonly #lock: FileLock;
+  readonly #lock: FileLock | null;
   readonly #ledger: FileLedger;
   readonly #configs: ConfigFiles;
   readonly #builtins: readonly BuiltinService[];
   readonly #context: DriverContext;
   readonly #startedAtMs = systemClock.now();
+  #nodeProjects: readonly string[] = [];
   #closed: Promise<void> | null = null;
 
   private constructor({ options, lock, ledger, context, builtins }: Parts) {
@@ -106,7 +110,7 @@ export class LocalNode implements NodeSource {
       inputCheck,
       writeConfigFile: (serviceId, config) => this.#configs.write(serviceId, config),
       audit: (record) => this.audit.record(record),
-      nodeProjects: () => [],
+      nodeProjects: () => this.#nodeProjects,
     });
     this.registry = new Registry({
       nodeId: options.nodeId,
@@ -134,7 +138,7 @@ export class LocalNode implements NodeSource {
    */
   static async start(options: LocalNodeOptions): Promise<LocalNode> {
     mkdirSync(dirname(options.stateFile), { recursive: true, mode: 0o700 });
-    const lock = FileLock.tryAcquire(`${options.stateFile}.lock`);
+    const lock = options.stateIsLocked === true ? null : FileLock.tryAcquire(`${options.stateFile}.lock`);
     if (lock === undefined) {
       throw new FsError('EBUSY', `Another node is using the state file ${options.stateFile}.`, {
         hint: 'Stop that one first, or give this one a --state-dir (or --state-file) of its own.',
@@ -158,9 +162,36 @@ export class LocalNode implements NodeSource {
       await running.node.#start();
       return running.node;
     } catch (thrown) {
-      lock.release();
+      lock?.release();
       throw thrown;
     }
+  }
+
+  /** The projects that name this node, as its control plane says: rights are judged by them from now on. */
+  setNodeProjects(projects: readonly string[]): void {
+    if (JSON.stringify(projects) === JSON.stringify(this.#nodeProjects)) return;
+    this.#nodeProjects = projects;
+    this.host.forgetDecisions();
+  }
+
+  /** `changed` is called each time that `catalog` may have changed. */
+  onCatalogChange(changed: () => void): void {
+    this.registry.changes.on(changed);
+    this.registry.reports.on(changed);
+    this.host.events.on(({ type }) => {
+      if (type !== 'invocation_finished') changed();
+    });
+  }
+
+  /** What the catalog of a control plane is told of this node. */
+  catalog(): { services: JsonObject[]; reload: JsonObject } {
+    const services = this.host.dirs.map(({ service }) => ({
+      ...service.definition.descriptor,
+      digest: service.definition.descriptorDigest,
+      state: healthOf(service).state ?? 'online',
+    }));
+    const { checked_at: _checkedAt, ...reload } = this.registry.diagnostics();
+    return { services, reload };
   }
 
   visible(): readonly NodeEntry[] {
@@ -218,7 +249,7 @@ export class LocalNode implements NodeSource {
     this.audit.close();
     for (const { provider } of this.#builtins) await provider?.tree.close();
     this.#ledger.close();
-    this.#lock.release();
+    this.#lock?.release();
   }
 
   #driverOf(definition: ServiceDefinition): Driver | null {
@@ -281,7 +312,7 @@ export class LocalNode implements NodeSource {
             nodeId: this.#options.nodeId,
             serviceId: definition.serviceId,
             permissions: definition.permissions,
-            nodeProjects: [],
+            nodeProjects: this.#nodeProjects,
           },
           'observe',
         ).allow,

@@ -110,9 +110,10 @@ export class RemoteVfs implements Vfs, ViewHost {
     if (this.#told.delete(id)) this.client?.notify('acheron.e_session_end', { id });
   }
 
-  /** Relayed: tells the node which projects name it. */
+  /** Relayed: tells the node which projects name it; nothing older is shown from now on. */
   setNodeProjects(projects: readonly string[]): void {
     this.#nodeProjects = projects;
+    for (const view of this.#views.values()) view.dropAll();
     this.client?.notify('acheron.e_node_facts', { node_projects: [...projects] });
   }
 

@@ -1,6 +1,12 @@
 import { lineFromJson, timestamp, type JsonObject } from '../core/index.js';
 import type { Session } from '../policy/index.js';
-import { newIno } from '../vfs/index.js';
+import { StreamFile, fileStat, newIno, nsFromMs, type Growing, type Node, type Op } from '../vfs/index.js';
+
+/** Where `/events.ndjson` comes from. */
+export interface EventSource {
+  /** The events that the session may see; another file once it was rotated. */
+  fileFor(session: Session): Node;
+}
 
 export interface FeedEvent {
   readonly atMs: number;
@@ -14,11 +20,12 @@ export interface FeedEvent {
 const KEPT = 1024;
 
 /** Recent events, oldest first, as each session may see them: `/events.ndjson`. */
-export class EventFeed {
+export class EventFeed implements EventSource {
   #events: FeedEvent[] = [];
   #ino = newIno();
   #texts = new WeakMap<Session, { upTo: number; text: Buffer }>();
   #changedAtMs: number;
+  #file: StreamFile | null = null;
 
   constructor(nowMs: number) {
     this.#changedAtMs = nowMs;
@@ -31,6 +38,20 @@ export class EventFeed {
 
   get changedAtMs(): number {
     return this.#changedAtMs;
+  }
+
+  fileFor(): Node {
+    const ino = this.#ino;
+    if (this.#file?.ino !== ino) {
+      const content = ({ session }: Op): Growing => {
+        const text = this.textFor(session);
+        return { size: text.length, read: (at, size) => text.subarray(at, at + size) };
+      };
+      this.#file = new StreamFile(ino, content, (size) =>
+        fileStat(ino, nsFromMs(this.#changedAtMs), 0o444, size),
+      );
+    }
+    return this.#file;
   }
 
   push(event: FeedEvent): void {

@@ -29,6 +29,10 @@ export interface NodeSource {
   readonly changes: Emitter<Change>;
   /** The nodes that the session may see, in the order of their ids. */
   visible(op: Op): readonly NodeEntry[];
+  /** One of them, where it can be told without looking at all. */
+  find?(nodeId: string, op: Op): NodeEntry | undefined;
+  /** The ids of nodes that came, went, or are shown by another directory from now on. */
+  readonly appearances?: Emitter<string>;
 }
 
 /** `/nodes/`. */
@@ -56,7 +60,11 @@ export class NodesDir extends ReadOnlyDir {
 
   lookup(name: string, op: Op): Node {
     if (name === 'NODES.json') return this.#index;
-    const entry = this.#source.visible(op).find(({ nodeId }) => nodeId === name);
+    const source = this.#source;
+    const entry =
+      source.find === undefined
+        ? source.visible(op).find(({ nodeId }) => nodeId === name)
+        : source.find(name, op);
     if (entry === undefined) throw noSuchEntry(name);
     return entry.root;
   }

@@ -4,10 +4,8 @@ import {
   Document,
   ReadOnlyDir,
   RenderedText,
-  StreamFile,
   dirStat,
   entryOf,
-  fileStat,
   newIno,
   noSuchEntry,
   nsFromMs,
@@ -19,12 +17,12 @@ import {
   type Stat,
   type Vfs,
 } from '../vfs/index.js';
-import type { EventFeed } from './event-feed.js';
+import type { EventSource } from './event-feed.js';
 import { NodesDir, type NodeSource } from './nodes-dir.js';
 
 export interface WorldOptions {
   readonly nodes: NodeSource;
-  readonly events: EventFeed;
+  readonly events: EventSource;
   readonly now: () => number;
   /** `/projects`; absent where there is no control plane. */
   readonly projects?: DirNode;
@@ -38,7 +36,9 @@ export class World implements Vfs {
   readonly changes = new Emitter<Change>();
 
   constructor(options: WorldOptions) {
-    this.root = new WorldRoot(options);
+    const nodes = new NodesDir(options.nodes, options.now);
+    this.root = new WorldRoot(options, nodes);
+    options.nodes.appearances?.on((name) => this.changes.emit({ what: 'entry', ino: nodes.ino, name }));
     options.nodes.changes.on((change) => this.changes.emit(change));
   }
 
@@ -52,16 +52,15 @@ class WorldRoot extends ReadOnlyDir {
   readonly #options: WorldOptions;
   readonly #startedAtMs: number;
   readonly #files: ReadonlyMap<string, Node>;
-  #events: StreamFile | null = null;
 
-  constructor(options: WorldOptions) {
+  constructor(options: WorldOptions, nodes: NodesDir) {
     super();
     this.#options = options;
     this.#startedAtMs = options.now();
     this.#files = new Map<string, Node>([
       ['README.md', this.#document(() => Buffer.from(README))],
       ['session.json', this.#document((op) => documentFromJson(describeSession(op.session)), 'live')],
-      ['nodes', new NodesDir(options.nodes, options.now)],
+      ['nodes', nodes],
     ]);
   }
 
@@ -71,13 +70,16 @@ class WorldRoot extends ReadOnlyDir {
 
   lookup(name: string, op: Op): Node {
     const node =
-      name === 'events.ndjson' ? this.#eventFile() : (this.#files.get(name) ?? this.#optional(op).get(name));
+      name === 'events.ndjson'
+        ? this.#options.events.fileFor(op.session)
+        : (this.#files.get(name) ?? this.#optional(op).get(name));
     if (node === undefined) throw noSuchEntry(name);
     return node;
   }
 
   list(op: Op): readonly DirEntry[] {
-    const entries = [...this.#files, ['events.ndjson', this.#eventFile()] as const, ...this.#optional(op)];
+    const events = this.#options.events.fileFor(op.session);
+    const entries = [...this.#files, ['events.ndjson', events] as const, ...this.#optional(op)];
     return entries.map(([name, node]) => entryOf(name, node));
   }
 
@@ -88,22 +90,6 @@ class WorldRoot extends ReadOnlyDir {
     if (control !== undefined && op.session.role === 'admin' && !op.session.revoked)
       nodes.set('control', control);
     return nodes;
-  }
-
-  /** A new file once the feed was rotated. */
-  #eventFile(): StreamFile {
-    const { events } = this.#options;
-    const { ino } = events;
-    if (this.#events?.ino !== ino) {
-      const content = (op: Op): { size: number; read: (at: number, size: number) => Uint8Array } => {
-        const text = events.textFor(op.session);
-        return { size: text.length, read: (at, size) => text.subarray(at, at + size) };
-      };
-      this.#events = new StreamFile(ino, content, (size) =>
-        fileStat(ino, nsFromMs(events.changedAtMs), 0o444, size),
-      );
-    }
-    return this.#events;
   }
 
   #document(render: (op: Op) => Buffer, freshness: 'announced' | 'live' = 'announced'): Document {

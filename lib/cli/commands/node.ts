@@ -5,20 +5,24 @@ import { inBackgroundOrHere } from '../background.js';
 import { addMountOptions, type MountFlags } from '../mount-options.js';
 import { addNodeOptions, defaultNodeId, type NodeFlags } from '../node-options.js';
 import { logLevelOption, option, stateDirOption } from '../options.js';
-import { runStandalone } from '../standalone.js';
+import { addLinkOptions } from '../link-options.js';
+import type { LinkFlags } from '../run-linked-node.js';
+import { runStandalone, type Standalone } from '../standalone.js';
 import { textLog, type LogLevel } from '../text-log.js';
 
-type NodeCommandFlags = NodeFlags & MountFlags & { readonly logLevel: LogLevel; readonly mount?: string };
+type NodeCommandFlags = NodeFlags &
+  MountFlags &
+  LinkFlags & { readonly logLevel: LogLevel; readonly mount?: string };
 
 export function nodeCommand(): Command {
   const command = new Command('node')
     .description(
-      'Run a node: its services, until it is stopped. With --mount it shows them on a directory of its own.',
+      'Run a node: its services, until it is stopped. With --control-url others reach them through a control plane; with --mount it shows them on a directory of its own.',
     )
     .addOption(option('--mount <dir>', 'where to mount').argParser((dir: string) => resolve(dir)))
     .addOption(stateDirOption())
     .addOption(logLevelOption());
-  return addMountOptions(addNodeOptions(command))
+  return addMountOptions(addLinkOptions(addNodeOptions(command)))
     .addHelpText('after', EXAMPLES)
     .action((flags: NodeCommandFlags) => runNode(flags));
 }
@@ -26,14 +30,20 @@ export function nodeCommand(): Command {
 async function runNode(flags: NodeCommandFlags): Promise<void> {
   const nodeId = flags.nodeName ?? defaultNodeId();
   if (flags.mount !== undefined) await prepareMountpoint(flags.mount);
+  const standalone: Standalone = {
+    nodeId,
+    servicesDirs: [],
+    dir: flags.mount ?? null,
+    log: textLog(flags.logLevel),
+    ready: (dir, id) => [dir === null ? `Node ${id} is running.` : `Node ${id} is mounted on ${dir}.`],
+  };
+  const { controlUrl } = flags;
   await inBackgroundOrHere(flags, () =>
-    runStandalone(flags, {
-      nodeId,
-      servicesDirs: [],
-      dir: flags.mount ?? null,
-      log: textLog(flags.logLevel),
-      ready: (dir) => [dir === null ? `Node ${nodeId} is running.` : `Node ${nodeId} is mounted on ${dir}.`],
-    }),
+    controlUrl === undefined
+      ? runStandalone(flags, standalone)
+      : import('../run-linked-node.js').then(({ runLinkedNode }) =>
+          runLinkedNode({ ...flags, controlUrl }, standalone),
+        ),
   );
 }
 
@@ -41,4 +51,5 @@ const EXAMPLES = `
 Examples:
   $ acheron node --services-dir ./services --mount ./mnt
   $ acheron node --node-name n1 --service-manifest ./echo.json --mount /srv/n1 --background
+  $ acheron node --node-name n2 --services-dir ./services --control-url ws://127.0.0.1:18790 --pair-mode request
 `;

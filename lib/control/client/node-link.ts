@@ -103,11 +103,20 @@ export class NodeLink {
   }
 
   /**
+   * Pairs if need be, and answers the node's id; `start` then connects.
+   * @throws FsError EACCES when the invite is not good or the request was denied
+   */
+  async pair(): Promise<string> {
+    return (this.#file.state.credentials ?? (await this.#pair())).node_id;
+  }
+
+  /**
    * Pairs if need be, then connects and stays so. Answers the node's id once it is known.
    * @throws FsError EACCES when the invite is not good or the request was denied
    */
   async start(): Promise<string> {
-    const credentials = this.#file.state.credentials ?? (await this.#pair());
+    await this.pair();
+    const credentials = this.#file.state.credentials!;
     this.#identity = { id: credentials.node_id, secret: credentials.node_secret, epoch: 0 };
     if (!this.#isOver) this.#connect(credentials.node_id, credentials.node_secret);
     return credentials.node_id;

@@ -1,0 +1,108 @@
+import { Command } from 'commander';
+import { DEFAULT_PORT, type TlsFiles } from '../../control/index.js';
+import { FsError } from '../../core/index.js';
+import { runPlane } from '../../plane/index.js';
+import { inBackgroundOrHere, tellReady } from '../background.js';
+import { collect, integer, logLevelOption, option, stateDirOption } from '../options.js';
+import { textIn } from '../plane-options.js';
+import { stopAsked } from '../stop-asked.js';
+import { textLog, type LogLevel } from '../text-log.js';
+
+interface ControlFlags {
+  readonly host: string;
+  readonly port: number;
+  readonly stateDir: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly insecure?: boolean;
+  readonly allowOrigin?: readonly string[];
+  readonly allowHost?: readonly string[];
+  readonly eventsKeep?: number;
+  readonly eventsKeepBytes?: number;
+  readonly eventsKeepMs?: number;
+  readonly leaseTtlMs?: number;
+  readonly offlineGraceMs?: number;
+  readonly logLevel: LogLevel;
+  readonly background?: boolean;
+}
+
+export function controlCommand(): Command {
+  const text = (value: string): string => value;
+  return new Command('control')
+    .description('Run the control plane: it knows all nodes, and shows each session its view of them.')
+    .addOption(option('--host <address>', 'where to listen').default('127.0.0.1'))
+    .addOption(option('--port <port>', 'the port; 0 picks one').argParser(integer(0)).default(DEFAULT_PORT))
+    .addOption(stateDirOption())
+    .addOption(option('--tls-cert <file>', 'the certificate, PEM'))
+    .addOption(option('--tls-key <file>', 'its key, PEM'))
+    .addOption(option('--insecure', 'listen beyond this machine without TLS'))
+    .addOption(
+      option('--allow-origin <origin>', 'let pages of this origin connect (repeatable)').argParser(
+        collect(text),
+      ),
+    )
+    .addOption(
+      option('--allow-host <name>', 'a further name of this machine (repeatable)').argParser(collect(text)),
+    )
+    .addOption(option('--events-keep <n>', 'events kept at most').argParser(integer(1)))
+    .addOption(option('--events-keep-bytes <bytes>', 'bytes of events kept at most').argParser(integer(1)))
+    .addOption(option('--events-keep-ms <ms>', 'how long events are kept').argParser(integer(1)))
+    .addOption(
+      option('--lease-ttl-ms <ms>', 'the lease of a node that does not ask for one').argParser(integer(1)),
+    )
+    .addOption(
+      option(
+        '--offline-grace-ms <ms>',
+        'how long a node may be without its connection before it is offline',
+      ).argParser(integer(0)),
+    )
+    .addOption(logLevelOption())
+    .addOption(option('--background', 'return when it listens, and go on in the background'))
+    .addHelpText('after', EXAMPLES)
+    .action((flags: ControlFlags) => inBackgroundOrHere(flags, () => control(flags)));
+}
+
+async function control(flags: ControlFlags): Promise<void> {
+  const stop = stopAsked();
+  const plane = await runPlane({
+    stateDir: flags.stateDir,
+    host: flags.host,
+    port: flags.port,
+    insecure: flags.insecure === true,
+    tls: tlsFrom(flags),
+    allowOrigins: flags.allowOrigin ?? [],
+    allowHosts: flags.allowHost ?? [],
+    retention: {
+      ...(flags.eventsKeep === undefined ? {} : { maxEvents: flags.eventsKeep }),
+      ...(flags.eventsKeepBytes === undefined ? {} : { maxBytes: flags.eventsKeepBytes }),
+      ...(flags.eventsKeepMs === undefined ? {} : { maxAgeMs: flags.eventsKeepMs }),
+    },
+    limits: {
+      ...(flags.leaseTtlMs === undefined ? {} : { leaseTtlMs: flags.leaseTtlMs }),
+      ...(flags.offlineGraceMs === undefined ? {} : { offlineGraceMs: flags.offlineGraceMs }),
+    },
+    log: textLog(flags.logLevel),
+  });
+  tellReady([
+    `The control plane listens on ${plane.url}.`,
+    `Tokens: ${flags.stateDir}/admin.token, ${flags.stateDir}/user.token.`,
+  ]);
+  await stop;
+  await plane.close();
+}
+
+/** @throws FsError EINVAL for half of what TLS needs. */
+function tlsFrom({ tlsCert, tlsKey }: ControlFlags): TlsFiles | undefined {
+  if (tlsCert === undefined && tlsKey === undefined) return undefined;
+  if (tlsCert === undefined || tlsKey === undefined)
+    throw new FsError('EINVAL', 'TLS needs a certificate and its key.', {
+      hint: 'Give both --tls-cert and --tls-key.',
+    });
+  return { cert: textIn(tlsCert), key: textIn(tlsKey) };
+}
+
+const EXAMPLES = `
+Examples:
+  $ acheron control
+  $ acheron control --host 0.0.0.0 --tls-cert plane.crt --tls-key plane.key --background
+`;

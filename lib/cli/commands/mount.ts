@@ -1,0 +1,76 @@
+import { resolve } from 'node:path';
+import { Command } from 'commander';
+import { FsError } from '../../core/index.js';
+import { prepareMountpoint } from '../../fuse/index.js';
+import { RemoteTree } from '../../plane/index.js';
+import { localSession } from '../../policy/index.js';
+import { inBackgroundOrHere, tellReady } from '../background.js';
+import { addKernelOptions, mountTree, type KernelFlags } from '../mount-options.js';
+import { integer, logLevelOption, option, stateDirOption } from '../options.js';
+import { addPlaneOptions, treeAddressFrom, type PlaneFlags } from '../plane-options.js';
+import { stopAsked } from '../stop-asked.js';
+import { textLog, type LogLevel } from '../text-log.js';
+
+type MountCommandFlags = KernelFlags &
+  PlaneFlags & {
+    readonly logLevel: LogLevel;
+    readonly stateDir: string;
+    readonly connectTimeoutMs: number;
+  };
+
+export function mountCommand(): Command {
+  const command = new Command('mount')
+    .description(
+      'Mount what a control plane shows the bearer of a token: all nodes that it may see, until Ctrl-C.',
+    )
+    .argument('<dir>', 'where to mount')
+    .addOption(
+      option('--connect-timeout-ms <ms>', 'how long to try to connect at first')
+        .argParser(integer(1))
+        .default(10_000),
+    )
+    .addOption(stateDirOption())
+    .addOption(logLevelOption());
+  return addKernelOptions(addPlaneOptions(command))
+    .addHelpText('after', EXAMPLES)
+    .action((dir: string, flags: MountCommandFlags) => mount(resolve(dir), flags));
+}
+
+async function mount(dir: string, flags: MountCommandFlags): Promise<void> {
+  const found = await prepareMountpoint(dir);
+  if (found.state === 'mounted') {
+    tellReady([`${found.dir} is mounted already.`]);
+    return;
+  }
+  await inBackgroundOrHere(flags, () => serve(dir, flags));
+}
+
+async function serve(dir: string, flags: MountCommandFlags): Promise<void> {
+  const { controlUrl } = flags;
+  if (controlUrl === undefined)
+    throw new FsError('EINVAL', 'It is not said which control plane to mount.', {
+      hint: 'Give --control-url and --token-file; or mount this machine alone with acheron up.',
+    });
+  const log = textLog(flags.logLevel);
+  const stop = stopAsked();
+  const tree = new RemoteTree(treeAddressFrom({ ...flags, controlUrl }, log));
+  try {
+    const first = await Promise.race([stop, tree.start(flags.connectTimeoutMs)]);
+    if (first !== undefined) return;
+    // Who acts is known at the far side by the token, whatever is said here.
+    const session = localSession('user', null, 'mount');
+    const mounted = await mountTree(tree.vfs, dir, flags, () => session, log);
+    tellReady([`Mounted on ${mounted.dir}.`, `To stop: acheron unmount ${mounted.dir}`]);
+    const reason = await Promise.race([stop, mounted.closed]);
+    await mounted.unmount();
+    if (typeof reason === 'object' && reason.how === 'failed') throw reason.error;
+  } finally {
+    await tree.close();
+  }
+}
+
+const EXAMPLES = `
+Examples:
+  $ acheron mount ./mnt --control-url ws://127.0.0.1:18790 --token-file user.token
+  $ acheron mount /srv/plane --control-url wss://plane.example:18790 --token-file t --project p1 --background
+`;

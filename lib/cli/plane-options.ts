@@ -1,0 +1,76 @@
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { FsError, type Log } from '../core/index.js';
+import type { TreeAddress } from '../plane/index.js';
+import { controlUrlFrom } from './control-url.js';
+import { idArgument, option } from './options.js';
+
+/** Options of all commands that see the tree of a control plane. */
+export interface PlaneFlags {
+  readonly controlUrl?: string;
+  readonly tokenFile?: string;
+  readonly tlsCa?: string;
+  readonly project?: string;
+  readonly projectTokenFile?: string;
+}
+
+export function addPlaneOptions(command: Command): Command {
+  return command
+    .addOption(controlUrlOption())
+    .addOption(tokenFileOption())
+    .addOption(tlsCaOption())
+    .addOption(option('--project <id>', 'the project to attach to').argParser(idArgument))
+    .addOption(option('--project-token-file <file>', "a file with the project's token"));
+}
+
+export const controlUrlOption = (): ReturnType<typeof option> =>
+  option('--control-url <url>', 'the control plane').argParser(controlUrlFrom);
+
+export const tokenFileOption = (): ReturnType<typeof option> =>
+  option('--token-file <file>', 'a file with the token (else ACHERON_TOKEN)');
+
+export const tlsCaOption = (): ReturnType<typeof option> =>
+  option('--tls-ca <file>', 'certificates to trust, PEM, beside those of the system');
+
+/** @throws FsError EACCES where there is no token, and when a file cannot be read. */
+export function treeAddressFrom(flags: PlaneFlags & { controlUrl: string }, log?: Log): TreeAddress {
+  const token = flags.tokenFile === undefined ? process.env.ACHERON_TOKEN?.trim() : secretIn(flags.tokenFile);
+  if (token === undefined || token === '')
+    throw new FsError('EACCES', 'There is no token.', {
+      hint: 'Name its file with --token-file, or set ACHERON_TOKEN. acheron token create makes one.',
+    });
+  return {
+    url: flags.controlUrl,
+    token,
+    ca: certificatesIn(flags.tlsCa),
+    ...(flags.project === undefined
+      ? {}
+      : {
+          project: {
+            id: flags.project,
+            token: flags.projectTokenFile === undefined ? null : secretIn(flags.projectTokenFile),
+          },
+        }),
+    ...(log === undefined ? {} : { log }),
+  };
+}
+
+export function certificatesIn(path: string | undefined): string | undefined {
+  return path === undefined ? undefined : textIn(path);
+}
+
+/** The first line of a file that holds a secret. */
+export function secretIn(path: string): string {
+  const secret = textIn(path).split('\n')[0]!.trim();
+  if (secret === '') throw new FsError('EACCES', `The file ${path} is empty.`, { path });
+  return secret;
+}
+
+export function textIn(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (thrown) {
+    const { code, message } = FsError.from(thrown);
+    throw new FsError(code, `${path} cannot be read: ${message}`, { path, cause: thrown });
+  }
+}

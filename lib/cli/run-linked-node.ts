@@ -1,0 +1,106 @@
+import { mkdirSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { arch, platform } from 'node:os';
+import { NodeLink, type PairMode } from '../control/index.js';
+import { FsError } from '../core/index.js';
+import type { LocalNode } from '../node/index.js';
+import type { Role } from '../policy/index.js';
+import { sayHello, serveVfs } from '../tunnel/index.js';
+import type { Standalone } from './standalone.js';
+import { runStandalone } from './standalone.js';
+import type { MountFlags } from './mount-options.js';
+import type { NodeFlags } from './node-options.js';
+import { certificatesIn, secretIn } from './plane-options.js';
+import { stopAsked } from './stop-asked.js';
+
+/** Options of a node that belongs to a control plane. */
+export interface LinkFlags {
+  readonly controlUrl?: string;
+  readonly pairMode?: 'invite' | 'request';
+  readonly inviteToken?: string;
+  readonly inviteTokenFile?: string;
+  readonly tokenFile?: string;
+  readonly tlsCa?: string;
+  readonly leaseTtlMs?: number;
+  readonly refreshIntervalMs?: number;
+  readonly reconnectBackoffMs?: number;
+  readonly reconnectBackoffMaxMs?: number;
+  readonly maxRemoteRole: Role;
+}
+
+/**
+ * Runs a node that a control plane knows: pairs if need be, then serves its mount and its tunnel until it
+ * is stopped. While there is no connection it goes on by itself.
+ * @throws FsError EACCES (the invite, or the node was deleted), ESTALE (another process took over)
+ */
+export async function runLinkedNode(
+  flags: NodeFlags & MountFlags & LinkFlags & { controlUrl: string },
+  standalone: Standalone,
+): Promise<void> {
+  const running: { node: LocalNode | null } = { node: null };
+  const stop = stopAsked();
+  const { log } = standalone;
+  const stateFile = flags.stateFile ?? resolve(flags.stateDir, 'node.json');
+  mkdirSync(dirname(stateFile), { recursive: true, mode: 0o700 });
+  const link = new NodeLink({
+    url: flags.controlUrl,
+    ca: certificatesIn(flags.tlsCa),
+    token: flags.tokenFile === undefined ? undefined : secretIn(flags.tokenFile),
+    stateFile,
+    nodeName: flags.nodeName ?? standalone.nodeId,
+    platform: `${platform()}-${arch()}`,
+    labels: flags.label ?? {},
+    pair: pairModeFrom(flags),
+    onVerificationCode: (code, requestId) =>
+      process.stdout.write(
+        `Waiting for an admin to approve request ${requestId}; the verification code is ${code}.\n`,
+      ),
+    ...(flags.leaseTtlMs === undefined ? {} : { leaseTtlMs: flags.leaseTtlMs }),
+    ...(flags.refreshIntervalMs === undefined ? {} : { refreshIntervalMs: flags.refreshIntervalMs }),
+    ...(flags.reconnectBackoffMs === undefined ? {} : { minDelayMs: flags.reconnectBackoffMs }),
+    ...(flags.reconnectBackoffMaxMs === undefined ? {} : { maxDelayMs: flags.reconnectBackoffMaxMs }),
+    snapshot: () => running.node!.catalog(),
+    serveTunnel: async (transport, identity) => {
+      const node = running.node!;
+      const greeting = await sayHello(transport, { node: identity });
+      serveVfs({ root: node.dir, changes: node.changes, close: async () => undefined }, greeting, {
+        relayed: {
+          maxRole: flags.maxRemoteRole,
+          onNodeFacts: ({ nodeProjects }) => node.setNodeProjects(nodeProjects),
+        },
+        log,
+      });
+    },
+    log,
+  });
+  try {
+    const paired = await Promise.race([stop.then(() => null), link.pair()]);
+    if (paired === null) return;
+    await runStandalone(
+      flags,
+      { ...standalone, nodeId: paired },
+      {
+        stop: Promise.race([stop, link.ended.then(() => 'unlinked')]),
+        attach: async (node) => {
+          running.node = node;
+          node.onCatalogChange(() => link.changed());
+          await link.start();
+        },
+      },
+    );
+  } finally {
+    link.close();
+  }
+  const failure = await link.ended;
+  if (failure !== null) throw failure;
+}
+
+/** @throws FsError EINVAL */
+function pairModeFrom({ pairMode, inviteToken, inviteTokenFile }: LinkFlags): PairMode {
+  const token = inviteTokenFile === undefined ? inviteToken : secretIn(inviteTokenFile);
+  if (pairMode === 'request' || (pairMode === undefined && token === undefined)) return { mode: 'request' };
+  if (token !== undefined) return { mode: 'invite', token };
+  throw new FsError('EINVAL', 'Pairing by invite needs the invite.', {
+    hint: 'Give --invite-token-file, or set ACHERON_INVITE_TOKEN. acheron invite makes one.',
+  });
+}

@@ -1,0 +1,145 @@
+import type { AuditEntry, ControlStore } from '../control/index.js';
+import { documentFromJson, lineFromJson } from '../core/index.js';
+import {
+  Document,
+  MapDir,
+  ReadOnlyDir,
+  RenderedText,
+  StreamFile,
+  dirStat,
+  entryOf,
+  fileStat,
+  newIno,
+  noSuchEntry,
+  nsFromMs,
+  type DirEntry,
+  type DirNode,
+  type Freshness,
+  type Node,
+  type Op,
+  type Stat,
+} from '../vfs/index.js';
+import { requireAdmin } from './admin-check.js';
+import { pairingDir } from './pairing-dir.js';
+
+/** `/control/`: what is for admins alone. */
+export function controlDir(store: ControlStore): DirNode {
+  const audit = new AuditStream(store);
+  class ControlDir extends MapDir {
+    override lookup(name: string, op: Op): Node {
+      return name === 'audit.ndjson' ? audit.file(op) : super.lookup(name, op);
+    }
+    override list(op: Op): readonly DirEntry[] {
+      return [...super.list(op), entryOf('audit.ndjson', audit.file(op))];
+    }
+  }
+  return new ControlDir(
+    new Map<string, Node>([
+      ['pairing', pairingDir(store)],
+      ['nodes', new NodeReloadsDir(store)],
+    ]),
+    { check: requireAdmin },
+  );
+}
+
+/** `/control/nodes/<id>/reload.json`: what each node says of its manifests. */
+class NodeReloadsDir extends ReadOnlyDir {
+  readonly ino = newIno();
+  override readonly freshness: Freshness = 'live';
+  readonly #store: ControlStore;
+  readonly #dirs = new Map<string, DirNode>();
+
+  constructor(store: ControlStore) {
+    super();
+    this.#store = store;
+  }
+
+  stat(op: Op): Stat {
+    requireAdmin(op);
+    return dirStat(this.ino, 0n);
+  }
+
+  lookup(name: string, op: Op): Node {
+    requireAdmin(op);
+    if (this.#store.nodes.get(name) === undefined) throw noSuchEntry(name);
+    return this.#dir(name);
+  }
+
+  list(op: Op): readonly DirEntry[] {
+    requireAdmin(op);
+    return this.#store.nodes.list().map(({ nodeId }) => entryOf(nodeId, this.#dir(nodeId)));
+  }
+
+  #dir(nodeId: string): DirNode {
+    let dir = this.#dirs.get(nodeId);
+    if (dir === undefined) {
+      const text = new RenderedText();
+      const reload = new Document(
+        (op) => {
+          requireAdmin(op);
+          const { nodes, clock } = this.#store;
+          return text.snapshot(documentFromJson(nodes.require(nodeId).reload ?? {}), clock.now());
+        },
+        { freshness: 'live', mode: 0o400 },
+      );
+      dir = new MapDir(new Map([['reload.json', reload]]), { check: requireAdmin });
+      this.#dirs.set(nodeId, dir);
+    }
+    return dir;
+  }
+}
+
+/** How many records are shown at least, once there are so many; at twice as many the file is rotated. */
+const KEPT = 4096;
+
+/** `/control/audit.ndjson`: the newest acts; `acheron audit` has them all. */
+class AuditStream {
+  readonly #store: ControlStore;
+  #file: StreamFile | null = null;
+  #text = Buffer.alloc(0);
+  #records = 0;
+  #lastId = 0;
+  #changedAtMs = 0;
+
+  constructor(store: ControlStore) {
+    this.#store = store;
+  }
+
+  file(op: Op): Node {
+    requireAdmin(op);
+    if (this.#file === null || this.#records > 2 * KEPT) {
+      this.#text = Buffer.alloc(0);
+      this.#records = 0;
+      this.#append(this.#store.audit.tail(KEPT));
+      const ino = newIno();
+      this.#file = new StreamFile(
+        ino,
+        (op) => {
+          requireAdmin(op);
+          this.#refresh();
+          const text = this.#text;
+          return { size: text.length, read: (at, size) => text.subarray(at, at + size) };
+        },
+        (size) => fileStat(ino, nsFromMs(this.#changedAtMs), 0o400, size),
+      );
+    }
+    return this.#file;
+  }
+
+  #refresh(): void {
+    for (;;) {
+      const fresh = this.#store.audit.tail(KEPT, this.#lastId);
+      if (fresh.length === 0) return;
+      this.#append(fresh);
+    }
+  }
+
+  #append(entries: readonly AuditEntry[]): void {
+    const last = entries.at(-1);
+    if (last === undefined) return;
+    this.#lastId = last.audit_id;
+    this.#records += entries.length;
+    this.#changedAtMs = last.timestamp_ms;
+    this.#text = Buffer.concat([this.#text, Buffer.from(entries.map(lineFromJson).join(''))]);
+  }
+}

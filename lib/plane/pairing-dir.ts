@@ -1,0 +1,150 @@
+import type { ControlStore, Invite, JoinRequest } from '../control/index.js';
+import { FsError, documentFromJson, isJsonObject, timestamp, type JsonObject } from '../core/index.js';
+import { requireAdmin } from './admin-check.js';
+import { Document, MapDir, RenderedText, type Node, type Op } from '../vfs/index.js';
+import { RequestFile } from './request-file.js';
+
+/** How long an invite is good that does not say otherwise. */
+const INVITE_TTL_MS = 60 * 60 * 1000;
+
+/** `/control/pairing/`: how admins let nodes in from a shell. */
+export function pairingDir(store: ControlStore): MapDir {
+  const pairing = new PairingFiles(store);
+  const check = requireAdmin;
+  const invites = new Map<string, Node>([
+    ['create.json', pairing.request('node_invite_create', { ttl_ms: INVITE_TTL_MS }, createInvite(store))],
+    ['active.json', pairing.document(() => documentFromJson(store.pairing.activeInvites().map(inviteFacts)))],
+  ]);
+  return new MapDir(
+    new Map<string, Node>([
+      ['pending.json', pairing.document(() => documentFromJson(store.pairing.pending().map(requestFacts)))],
+      ['approve.json', pairing.request('node_join_approve', { request_id: '' }, approve(store))],
+      ['deny.json', pairing.request('node_join_deny', { request_id: '' }, deny(store))],
+      ['invites', new MapDir(invites, { check })],
+      ['last_result.json', pairing.document((op) => documentFromJson(pairing.lastResult(op)))],
+      ['last_error.txt', pairing.document((op) => Buffer.from(pairing.lastError(op)))],
+    ]),
+    { check },
+  );
+}
+
+type Act = (request: JsonObject) => JsonObject;
+
+const createInvite =
+  (store: ControlStore): Act =>
+  ({ ttl_ms: ttlMs = INVITE_TTL_MS }) => {
+    if (typeof ttlMs !== 'number' || !Number.isSafeInteger(ttlMs) || ttlMs < 1)
+      throw new FsError('EINVAL', 'ttl_ms must be a whole number of milliseconds from 1.');
+    const { invite, token } = store.pairing.createInvite(ttlMs);
+    return { ...inviteFacts(invite), invite_token: token };
+  };
+
+const approve =
+  (store: ControlStore): Act =>
+  (request) => {
+    const { lease_ttl_ms: ttlMs = null } = request;
+    if (ttlMs !== null && (typeof ttlMs !== 'number' || !Number.isSafeInteger(ttlMs) || ttlMs < 1))
+      throw new FsError('EINVAL', 'lease_ttl_ms must be a whole number of milliseconds from 1.');
+    return requestFacts(store.pairing.approve(requestIdOf(request), ttlMs));
+  };
+
+const deny =
+  (store: ControlStore): Act =>
+  (request) => ({ request_id: store.pairing.deny(requestIdOf(request)).requestId, state: 'denied' });
+
+function requestIdOf({ request_id: id }: JsonObject): string {
+  if (typeof id === 'string' && id !== '') return id;
+  throw new FsError('EINVAL', 'The object has no request_id.', {
+    hint: 'pending.json lists the requests that wait, with their ids.',
+  });
+}
+
+function inviteFacts(invite: Invite): JsonObject {
+  return {
+    invite_id: invite.inviteId,
+    prefix: invite.prefix,
+    created_at: timestamp(invite.createdAtMs),
+    expires_at: timestamp(invite.expiresAtMs),
+  };
+}
+
+function requestFacts(request: JoinRequest): JsonObject {
+  return {
+    request_id: request.requestId,
+    verification_code: request.verificationCode,
+    node_name: request.nodeName,
+    platform: request.platform,
+    labels: request.labels,
+    address: request.address,
+    state: request.state,
+    created_at: timestamp(request.createdAtMs),
+    expires_at: timestamp(request.expiresAtMs),
+  };
+}
+
+/** What came of the last request, for each session by itself: an invite's token is shown to who made it. */
+class PairingFiles {
+  readonly #store: ControlStore;
+  readonly #outcomes = new Map<string, { result: JsonObject; error: string }>();
+
+  constructor(store: ControlStore) {
+    this.#store = store;
+  }
+
+  lastResult({ session }: Op): JsonObject {
+    return this.#outcomes.get(session.id)?.result ?? { state: 'idle' };
+  }
+
+  lastError({ session }: Op): string {
+    return this.#outcomes.get(session.id)?.error ?? '';
+  }
+
+  document(render: (op: Op) => Buffer): Document {
+    const text = new RenderedText();
+    return new Document(
+      (op) => {
+        requireAdmin(op);
+        return text.snapshot(render(op), this.#store.clock.now());
+      },
+      { freshness: 'live', mode: 0o400 },
+    );
+  }
+
+  /** A file to which the objects of one kind of request are written; each is done, and recorded, or neither. */
+  request(act: string, template: JsonObject, perform: Act): RequestFile {
+    const { store, outcomes } = { store: this.#store, outcomes: this.#outcomes };
+    const keep = (id: string, outcome: { result: JsonObject; error: string }): void => {
+      outcomes.delete(id);
+      outcomes.set(id, outcome);
+      if (outcomes.size > 64) outcomes.delete(outcomes.keys().next().value!);
+    };
+    return new RequestFile({
+      template,
+      check: requireAdmin,
+      perform: (request, { session }) => {
+        if (!isJsonObject(request)) throw new FsError('EINVAL', 'It must be a JSON object.');
+        const who = { session_id: session.id, role: session.role, agent_id: session.agentId };
+        try {
+          const result = store.change(() => {
+            store.audit.record({ act, outcome: 'ok', ...who, ...targetOf(request) });
+            return perform(request);
+          });
+          keep(session.id, { result, error: '' });
+          return result;
+        } catch (thrown) {
+          store.audit.record({ act, outcome: 'error', ...who, ...targetOf(request) });
+          throw thrown;
+        }
+      },
+      failed: (error, session) =>
+        keep(session.id, {
+          result: outcomes.get(session.id)?.result ?? { state: 'idle' },
+          error: `${error.code}: ${error.sentence}\n`,
+        }),
+    });
+  }
+}
+
+function targetOf({ request_id: id }: JsonObject): JsonObject {
+  return typeof id === 'string' ? { target: { request_id: id } } : {};
+}

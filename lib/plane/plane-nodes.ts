@@ -1,0 +1,127 @@
+import type { ControlStore, NodeRecord, NodeTunnel } from '../control/index.js';
+import { Emitter, FsError, type JsonObject, type Log } from '../core/index.js';
+import type { Session } from '../policy/index.js';
+import { RemoteVfs, greet } from '../tunnel/index.js';
+import type { Change, DirNode, Op } from '../vfs/index.js';
+import type { NodeEntry, NodeSource } from '../worldfs/index.js';
+import { OfflineNodeDir } from './offline-node.js';
+
+/** Content of documents that is kept for one node, for all sessions together. */
+const MAX_CACHED_BYTES = 8 * 1024 * 1024;
+
+interface KnownNode {
+  readonly remote: RemoteVfs;
+  readonly offline: OfflineNodeDir;
+}
+
+/** The nodes of a control plane: the far end of a tunnel where there is one, else what the catalog knows. */
+export class PlaneNodes implements NodeSource {
+  readonly changes = new Emitter<Change>();
+  /** Nodes that came, went, or are shown by another directory from now on. */
+  readonly appearances = new Emitter<string>();
+  readonly #store: ControlStore;
+  readonly #log: Log;
+  readonly #nodes = new Map<string, KnownNode>();
+  readonly #stopListening: () => void;
+
+  constructor(store: ControlStore, log: Log) {
+    this.#store = store;
+    this.#log = log;
+    this.#stopListening = store.nodes.changed.on((nodeId) => {
+      const isKnown = this.#nodes.has(nodeId);
+      if (store.nodes.get(nodeId) === undefined) this.#forget(nodeId);
+      else if (!isKnown) this.#known(nodeId);
+      else return;
+      this.appearances.emit(nodeId);
+    });
+  }
+
+  visible(op: Op): readonly NodeEntry[] {
+    return this.#store.nodes
+      .list()
+      .filter((record) => this.#store.access.seesNode(op.session, record))
+      .map((record) => this.#entryOf(record));
+  }
+
+  find(nodeId: string, op: Op): NodeEntry | undefined {
+    const record = this.#store.nodes.get(nodeId);
+    if (record === undefined || !this.#store.access.seesNode(op.session, record)) return undefined;
+    return this.#entryOf(record);
+  }
+
+  /** A node opened its tunnel. */
+  async attach({ nodeId, epoch, transport }: NodeTunnel): Promise<void> {
+    try {
+      const greeting = await greet(transport);
+      if (this.#store.nodes.get(nodeId)?.epoch !== epoch) {
+        transport.close();
+        return;
+      }
+      const { remote } = this.#known(nodeId);
+      remote.setNodeProjects(this.#store.projects.naming(nodeId));
+      remote.attach(greeting);
+    } catch (thrown) {
+      this.#log.debug('A tunnel did not come about.', {
+        node_id: nodeId,
+        error: FsError.from(thrown).message,
+      });
+    }
+  }
+
+  /** The rights of these sessions changed. */
+  setSessions(sessions: readonly Session[]): void {
+    for (const { remote } of this.#nodes.values()) for (const session of sessions) remote.setSession(session);
+  }
+
+  endSession(id: string): void {
+    for (const { remote } of this.#nodes.values()) remote.endSession(id);
+  }
+
+  /** Which projects name which nodes may have changed. */
+  setProjects(): void {
+    for (const [nodeId, { remote }] of this.#nodes)
+      remote.setNodeProjects(this.#store.projects.naming(nodeId));
+  }
+
+  async close(): Promise<void> {
+    this.#stopListening();
+    await Promise.all([...this.#nodes.values()].map(({ remote }) => remote.close()));
+  }
+
+  #entryOf(record: NodeRecord): NodeEntry {
+    const { remote, offline } = this.#known(record.nodeId);
+    const isHere = remote.state === 'attached';
+    const root: DirNode = isHere ? remote.root : offline;
+    return { nodeId: record.nodeId, root, summary: summaryOf(record, isHere) };
+  }
+
+  #known(nodeId: string): KnownNode {
+    let known = this.#nodes.get(nodeId);
+    if (known === undefined) {
+      const remote = new RemoteVfs({ relayed: true, maxCachedBytes: MAX_CACHED_BYTES, log: this.#log });
+      remote.changes.on((change) => this.changes.emit(change));
+      remote.states.on(() => this.appearances.emit(nodeId));
+      known = { remote, offline: new OfflineNodeDir(this.#store, nodeId) };
+      this.#nodes.set(nodeId, known);
+    }
+    return known;
+  }
+
+  #forget(nodeId: string): void {
+    const known = this.#nodes.get(nodeId);
+    this.#nodes.delete(nodeId);
+    // It closes its connection and fails what is asked of it; there is nothing to wait for.
+    void known?.remote.close();
+  }
+}
+
+/** A node's line in NODES.json. */
+function summaryOf(record: NodeRecord, isHere: boolean): JsonObject {
+  return {
+    node_id: record.nodeId,
+    name: record.nodeName,
+    path: `/nodes/${record.nodeId}`,
+    state: isHere ? 'online' : 'offline',
+    labels: record.labels,
+  };
+}

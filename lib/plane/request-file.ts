@@ -1,0 +1,81 @@
+import { FsError, documentFromJson, type JsonObject, type JsonValue } from '../core/index.js';
+import type { Session } from '../policy/index.js';
+import { ObjectHandle, type ObjectSink, type ScannedObject, type Taken } from '../services/index.js';
+import {
+  BaseFile,
+  GuardedHandle,
+  fileStat,
+  newIno,
+  nsFromMs,
+  type FileHandle,
+  type Freshness,
+  type OpenFlags,
+  type Op,
+  type Snapshot,
+  type Stat,
+} from '../vfs/index.js';
+
+export interface RequestFileOptions {
+  /** What the file reads as: a form. */
+  readonly template: JsonObject;
+  /** Throws what a session sees that may not use it. */
+  readonly check: (op: Op) => void;
+  /** Does what the object asks and answers the reply. */
+  readonly perform: (request: JsonValue, op: Op) => JsonObject;
+  readonly failed: (error: FsError, session: Session) => void;
+}
+
+const MAX_BYTES = 64 * 1024;
+
+/** A file of the control plane's own to which JSON objects are written: the write that completes one does it. */
+export class RequestFile extends BaseFile implements ObjectSink {
+  readonly ino = newIno();
+  override readonly freshness: Freshness = 'live';
+  readonly maxBytes = MAX_BYTES;
+  readonly #options: RequestFileOptions;
+  readonly #form: Snapshot;
+
+  constructor(options: RequestFileOptions) {
+    super();
+    this.#options = options;
+    this.#form = { bytes: documentFromJson(options.template), mtimeNs: nsFromMs(Date.now()) };
+  }
+
+  form(): Snapshot {
+    return this.#form;
+  }
+
+  stat(op: Op, size = this.#form.bytes.byteLength): Stat {
+    this.#options.check(op);
+    return fileStat(this.ino, this.#form.mtimeNs, 0o600, size);
+  }
+
+  open(_flags: OpenFlags, op: Op): FileHandle {
+    this.#options.check(op);
+    return new GuardedHandle(new ObjectHandle(this, op), (later) => this.#options.check(later));
+  }
+
+  take(objects: readonly ScannedObject[], op: Op): Taken {
+    let reply: Buffer = Buffer.alloc(0);
+    for (const [index, object] of objects.entries()) {
+      try {
+        reply = documentFromJson(this.#options.perform(JSON.parse(object.bytes.toString()) as JsonValue, op));
+      } catch (thrown) {
+        const error = FsError.from(thrown);
+        this.#options.failed(error, op.session);
+        if (index === 0) throw error;
+        return { reply, failure: error };
+      }
+    }
+    return { reply, failure: null };
+  }
+
+  rejected(_bytes: Uint8Array, error: FsError, session: Session): FsError {
+    this.#options.failed(error, session);
+    return error;
+  }
+
+  incomplete(error: FsError, session: Session): void {
+    this.#options.failed(error, session);
+  }
+}

@@ -1,0 +1,115 @@
+import {
+  startControlPlane,
+  type AccessChange,
+  type ControlPlane,
+  type ControlPlaneOptions,
+  type FilesConnection,
+} from '../control/index.js';
+import { FsError, silentLog } from '../core/index.js';
+import type { Session } from '../policy/index.js';
+import { greet, serveVfs, type ServedConnection } from '../tunnel/index.js';
+import { World } from '../worldfs/index.js';
+import { controlDir } from './control-dir.js';
+import { PlaneEvents } from './plane-events.js';
+import { PlaneNodes } from './plane-nodes.js';
+import { ProjectsDir } from './projects-dir.js';
+
+export type PlaneOptions = Omit<ControlPlaneOptions, 'onFiles' | 'onNodeTunnel'>;
+
+/** A control plane that serves files: to each session its view of all nodes. */
+export interface RunningPlane {
+  readonly control: ControlPlane;
+  readonly url: string;
+  /** The tree that every session sees its part of. */
+  readonly world: World;
+  close(): Promise<void>;
+}
+
+/** @throws FsError as `startControlPlane` */
+export async function runPlane(options: PlaneOptions): Promise<RunningPlane> {
+  const log = options.log ?? silentLog;
+  const hooks: { files?: (files: FilesConnection) => void; nodes?: PlaneNodes } = {};
+  // Both are in place before the event loop can hand us a connection.
+  const control = await startControlPlane({
+    ...options,
+    onFiles: (files) => hooks.files?.(files),
+    onNodeTunnel: (tunnel) => void hooks.nodes?.attach(tunnel),
+  });
+  const { store } = control;
+  const nodes = new PlaneNodes(store, log);
+  const world = new World({
+    nodes,
+    events: new PlaneEvents(store),
+    now: () => store.clock.now(),
+    projects: new ProjectsDir(store),
+    control: controlDir(store),
+  });
+  const mounts = new Mounts(nodes);
+  hooks.nodes = nodes;
+  hooks.files = ({ transport, session, address }) => {
+    const sessionOf = (): Session => {
+      const { current } = session;
+      if (current.revoked)
+        throw new FsError('EACCES', 'The token or the session was revoked.', {
+          hint: 'Ask an admin for another token, and mount again with it.',
+        });
+      return current;
+    };
+    greet(transport).then(
+      (greeting) => mounts.add(session.id, serveVfs(world, greeting, { sessionOf, log })),
+      (thrown: unknown) =>
+        log.debug('A mount was turned away.', { address, error: FsError.from(thrown).message }),
+    );
+  };
+  control.accessChanges.on(async (change) => {
+    if (change === 'all') nodes.setProjects();
+    const concerned = store.sessions.live.filter(
+      ({ id }) => change === 'all' || change.sessionIds.includes(id),
+    );
+    nodes.setSessions(concerned.map(({ current }) => current));
+    await mounts.changed(change);
+  });
+  return {
+    control,
+    url: control.url,
+    world,
+    close: async () => {
+      await control.close();
+      await mounts.closed();
+      await nodes.close();
+    },
+  };
+}
+
+/** The connections over which sessions use the tree. */
+class Mounts {
+  readonly #nodes: PlaneNodes;
+  readonly #served = new Map<string, Set<ServedConnection>>();
+
+  constructor(nodes: PlaneNodes) {
+    this.#nodes = nodes;
+  }
+
+  add(sessionId: string, served: ServedConnection): void {
+    const known = this.#served.get(sessionId) ?? new Set<ServedConnection>();
+    this.#served.set(sessionId, known.add(served));
+    void served.closed.then(() => {
+      known.delete(served);
+      if (known.size > 0) return;
+      this.#served.delete(sessionId);
+      this.#nodes.endSession(sessionId);
+    });
+  }
+
+  /** Answers once no mount that is concerned shows anything older. */
+  async changed(change: AccessChange): Promise<void> {
+    const concerned = [...this.#served].filter(([id]) => change === 'all' || change.sessionIds.includes(id));
+    await Promise.all(
+      concerned.flatMap(([, connections]) => [...connections].map((served) => served.sessionChanged())),
+    );
+  }
+
+  async closed(): Promise<void> {
+    await Promise.all([...this.#served.values()].flatMap((known) => [...known].map(({ closed }) => closed)));
+  }
+}
