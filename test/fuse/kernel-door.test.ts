@@ -74,6 +74,34 @@ for (const reader of ['pipe', 'thread'] as const) {
   });
 }
 
+/** Opens, writes and closes `file` from `writers` tasks: how many times a second. */
+async function writesPerSecond(dir: string, file: string, writers: number): Promise<number> {
+  const program = `
+    const fs = require('node:fs/promises');
+    const end = Date.now() + 700;
+    let count = 0;
+    const loop = async () => {
+      for (; Date.now() < end; count++) await fs.writeFile('${file}', 'x', { flag: 'r+' });
+    };
+    Promise.all(Array.from({ length: ${writers} }, loop)).then(() => console.log(count / 0.7));`;
+  const { stdout } = await run(process.execPath, ['-e', program], {
+    cwd: dir,
+    env: { ...cleanEnvironment(), UV_THREADPOOL_SIZE: String(writers) },
+  });
+  return Number(stdout);
+}
+
+t.test('16 writers of one live file are no slower than half of one, and none fails', async (t) => {
+  const dir = await mounted(t);
+  let best = 0;
+  for (let round = 0; round < 6 && best < 0.5; round++) {
+    const one = await writesPerSecond(dir, 'taken', 1);
+    best = Math.max(best, (await writesPerSecond(dir, 'taken', 16)) / one);
+  }
+  t.ok(best >= 0.5, `${best}`);
+  t.ok((await writesPerSecond(dir, 'gone', 16)) > 0, 'also where each write waits a little');
+});
+
 t.test('touch, stat and ls -l do not wait behind a slow writer', async (t) => {
   const dir = await mounted(t);
   const writer = bash(dir, 'echo > wait');

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { NodeTable } from '../../lib/fuse/kernel-door/node-table.js';
+import { Writers } from '../../lib/fuse/kernel-door/writers.js';
 import { Document, MapDir, type Freshness } from '../../lib/vfs/index.js';
 
 const document = (freshness: Freshness): Document =>
@@ -14,7 +15,7 @@ t.test('a million lookups leave nothing once they are forgotten', async (t) => {
   for (let i = 0; i < 250_000; i++) {
     const first = table.refer(table.root, 'live', live, 1, i);
     first.lookups += 1;
-    first.written = true;
+    first.writers = new Writers();
     const second = table.refer(table.root, 'live', live, 2, i);
     second.lookups += 1;
     const known = table.refer(table.root, 'doc', announced, 1, i);

@@ -6,6 +6,7 @@ import {
   newIno,
   ReadOnlyDir,
   ReadOnlyHandle,
+  type Awaitable,
   type Change,
   type DirEntry,
   type FileHandle,
@@ -43,6 +44,7 @@ class Control extends BaseFile {
   constructor(
     readonly act: Act,
     readonly content: (op: Op) => string | Promise<string> = () => '',
+    readonly answersAtOnce = false,
   ) {
     super();
   }
@@ -66,9 +68,9 @@ class ControlHandle extends ReadOnlyHandle {
   async read(at: number, size: number, op: Op): Promise<Uint8Array> {
     return Buffer.from(await this.#file.content(op)).subarray(at, at + size);
   }
-  override async write(_at: number, data: Uint8Array, op: Op): Promise<number> {
-    await this.#file.act(Buffer.from(data).toString().trim(), op);
-    return data.byteLength;
+  override write(_at: number, data: Uint8Array, op: Op): Awaitable<number> {
+    const done = this.#file.act(Buffer.from(data).toString().trim(), op);
+    return this.#file.answersAtOnce ? data.byteLength : Promise.resolve(done).then(() => data.byteLength);
   }
 }
 
@@ -87,7 +89,7 @@ class Told {
 /**
  * A tree for what only a door can do wrong. `barrier` takes `N` and answers when N writers wait; `wait`
  * answers when its writer gives up, or 800 ms after `N` was written; `gone` counts those that gave up;
- * `blocked` is read when something is written to `open`; `busy` keeps the thread busy for as many ms as
+ * `blocked` is read when something is written to `open`; `taken` takes writes at once; `busy` keeps the thread busy for as many ms as
  * are written; `memory` shows the server's. `set` takes `NAME TEXT`, `remove NAME`, `all`: `told/NAME`.
  */
 export function createDoorTree(): Vfs {
@@ -128,6 +130,7 @@ export function createDoorTree(): Vfs {
           });
         }),
     ),
+    taken: new Control(() => undefined, undefined, true),
     waits: new Control(
       () => 0,
       () => `${waits}\n`,

@@ -16,6 +16,7 @@ import { entryOf, shows } from './names.js';
 import { type NodeRef, type OpenFile, sameStamp, type Stamp } from './node-table.js';
 import type { Serving } from './serving.js';
 import { openFlagsFrom } from './translate.js';
+import { Writers } from './writers.js';
 
 type FileHandlers = Pick<
   Filesystem,
@@ -49,7 +50,9 @@ export function fileHandlers(s: Serving): FileHandlers {
       const ref = s.ref(nodeid);
       const file = change.fh === undefined ? undefined : s.files.get(change.fh);
       const target = file?.handle ?? ref.node;
-      const done = chain(target.setattr(attrChangeFrom(change), op), (stat): AttrOut => {
+      const changed = target.setattr(attrChangeFrom(change), op);
+      ref.writers?.saw(changed);
+      const done = chain(changed, (stat): AttrOut => {
         ref.cached = undefined;
         return s.attrOut(ref, stat, s.invalidation.epoch);
       });
@@ -92,6 +95,7 @@ export function fileHandlers(s: Serving): FileHandlers {
     write(_nodeid, fh, offset, data, call) {
       const { handle, ref } = s.file(fh);
       const written = handle.write(offset, data, s.op(call));
+      ref.writers?.saw(written);
       if (!handle.direct) {
         ref.cached = undefined;
         return written; // its pages are locked, and a notification about them waits for the answer
@@ -132,17 +136,19 @@ export function fileHandlers(s: Serving): FileHandlers {
 
   /** Whether a live node is, or may be about to be, in use by another whom this caller would wait for. */
   function mustHaveOwn(ref: NodeRef, write: boolean, call: Call): boolean {
-    const contended = ref.inUse && (write || ref.written);
-    const reserved = write && !ref.written && ref.isReserved(call.pid, Date.now());
-    if (write) ref.written = true;
+    if (ref.writers?.prompt === true) return false;
+    const contended = ref.inUse && (write || ref.exclusive);
+    const reserved = write && !ref.exclusive && ref.isReserved(call.pid, Date.now());
+    if (write) ref.writers ??= new Writers();
     return contended || reserved;
   }
 
   function opened(ref: NodeRef, handle: FileHandle, op: Op, call: Call): Awaitable<OpenOut | Errno> {
     if (ref.files.size === 0 && handle.direct) return keep(ref, handle, FOPEN_DIRECT_IO);
     return chain(handle.stat(op), (stat) => {
-      if (ref.written || shows(ref, stat, op)) return keep(ref, handle, openMode(ref, handle, stat));
+      if (ref.exclusive || shows(ref, stat, op)) return keep(ref, handle, openMode(ref, handle, stat));
       if (!sendBack(call)) return keep(ref, handle, FOPEN_DIRECT_IO);
+      ref.writers?.distrust();
       s.nodes.retire(ref);
       return chain(handle.release(), () => ESTALE);
     });

@@ -1,4 +1,5 @@
 import type { FileHandle, Node } from '../../vfs/index.js';
+import type { Writers } from './writers.js';
 
 /** A descriptor, as long as the kernel has it. */
 export interface OpenFile {
@@ -36,8 +37,8 @@ export class NodeRef {
   opening = 0;
   /** What the kernel's page cache, or its copy of a listing, shows; undefined where it must not be kept. */
   cached: Stamp | undefined;
-  /** It is a live file that is written to: each caller gets a nodeid of its own. */
-  written = false;
+  /** Of a live file that is written to; shared by all its refs. */
+  writers: Writers | undefined;
   /** Who was told of a live node last, and when. */
   lastPid = 0;
   lastMs = 0;
@@ -55,6 +56,11 @@ export class NodeRef {
 
   get inUse(): boolean {
     return this.files.size > 0 || this.opening > 0;
+  }
+
+  /** Whether each caller gets a nodeid of its own. */
+  get exclusive(): boolean {
+    return this.writers !== undefined && !this.writers.prompt;
   }
 
   /** Whether another than `pid` was told of it just now, and may be about to open it. */
@@ -79,7 +85,7 @@ const ROOT_ID = 1;
  * - A file or symlink has one, whatever its paths, so that its pages are cached once.
  * - A live file has one for each snapshot that is open, since the kernel asks for attributes without naming
  *   the descriptor; once it is written to, one for each caller at a time, since the kernel locks an inode
- *   for a whole direct write.
+ *   for a whole direct write, unless nobody ever waited for one (`Writers`).
  */
 export class NodeTable {
   readonly #byId = new Map<number, NodeRef>();
@@ -128,9 +134,10 @@ export class NodeTable {
     if (found === undefined || found.node.ino !== node.ino || found.node.kind !== node.kind)
       return this.#fresh(parent, name, node, pid, nowMs);
     if (node.kind === 'file' && node.freshness === 'live') {
-      if (found.written ? found.inUse || found.isReserved(pid, nowMs) : !shows(found)) {
+      if (found.exclusive ? found.inUse || found.isReserved(pid, nowMs) : !shows(found)) {
+        if (!found.exclusive) found.writers?.distrust(); // what writers leave differs from what is open
         const own = this.#fresh(parent, name, node, pid, nowMs);
-        own.written = found.written;
+        own.writers = found.writers;
         return own;
       }
       found.lastPid = pid;
