@@ -46,8 +46,10 @@ if (want === undefined) {
 }
 
 installDebian(want.debian);
-installNpm();
-build();
+if (task !== 'stop' || !existsSync(acheron)) {
+  installNpm();
+  build();
+}
 hand(task);
 
 /** Installs missing Debian packages when that is possible; else names them and goes on. */
