@@ -92,6 +92,11 @@ const COMMANDS: readonly Lazy[] = [
     load: async () => (await import('./commands/validate.js')).validateCommand(),
   },
   {
+    name: 'driver',
+    summary: 'start a driver of your own, in the language of your choice',
+    load: async () => (await import('./commands/driver.js')).driverCommand(),
+  },
+  {
     name: 'doctor',
     summary: 'say what this machine lacks, and how to mend it',
     load: async () => (await import('./commands/doctor.js')).doctorCommand(),

@@ -1,0 +1,67 @@
+import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { Command, Option } from 'commander';
+import { FsError } from '../../core/index.js';
+import { STARTERS, filesOfStarter, type StarterFile } from '../driver-starters/index.js';
+import { idArgument } from '../options.js';
+
+interface NewFlags {
+  readonly lang: string;
+  readonly dir?: string;
+}
+
+export function driverCommand(): Command {
+  const command = new Command('driver')
+    .description('Start a driver of your own.')
+    .addHelpText('after', EXAMPLES);
+  command
+    .command('new')
+    .description('Write a driver that works, its manifest and a README into a new folder.')
+    .argument('<name>', 'the name of the service', idArgument)
+    .addOption(
+      new Option('--lang <language>', 'what to write it in').choices([...STARTERS.keys()]).default('sh'),
+    )
+    .option('--dir <dir>', 'where to put it (default: a folder of its name)')
+    .addHelpText('after', EXAMPLES)
+    .action((name: string, flags: NewFlags) => createDriver(name, flags));
+  return command;
+}
+
+function createDriver(name: string, { lang, dir }: NewFlags): void {
+  const folder = resolve(dir ?? name);
+  const files = filesOfStarter(name, STARTERS.get(lang)!);
+  for (const file of files.keys()) refuseToOverwrite(join(folder, file));
+  for (const [file, content] of files) writeNew(join(folder, file), content);
+  const shown = relative(process.cwd(), folder) || '.';
+  process.stdout.write(
+    [
+      ...[...files.keys()].map((file) => join(shown, file)),
+      `Go on with: cat ${join(shown, 'README.md')}`,
+      '',
+    ].join('\n'),
+  );
+}
+
+function refuseToOverwrite(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false }) === undefined) return;
+  throw new FsError('EEXIST', `${path} exists already. Nothing was written.`, {
+    hint: 'Choose another name, or another folder with --dir.',
+    path,
+  });
+}
+
+/** Writable by its owner alone, whatever the umask: a node takes nothing that others may write to. */
+function writeNew(path: string, { text, executable }: StarterFile): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+    writeFileSync(path, text, { mode: executable ? 0o755 : 0o644, flag: 'wx' });
+  } catch (thrown) {
+    throw FsError.from(thrown);
+  }
+}
+
+const EXAMPLES = `
+Examples:
+  $ acheron driver new word-count --lang python
+  $ acheron driver new resize --lang rust --dir ~/services/resize
+  $ cd word-count && acheron up ./mnt --services-dir .`;
