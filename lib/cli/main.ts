@@ -77,9 +77,19 @@ const COMMANDS: readonly Lazy[] = [
     load: async () => (await import('./commands/nodes.js')).nodesCommand(),
   },
   {
+    name: 'explain',
+    summary: 'say who may do what, and which rule decides',
+    load: async () => (await import('./commands/explain.js')).explainCommand(),
+  },
+  {
     name: 'audit',
     summary: 'print the audit log',
     load: async () => (await import('./commands/audit.js')).auditCommand(),
+  },
+  {
+    name: 'status',
+    summary: 'say how the control plane, nodes and services are',
+    load: async () => (await import('./commands/status.js')).statusCommand(),
   },
   {
     name: 'watch',
@@ -101,24 +111,20 @@ const COMMANDS: readonly Lazy[] = [
     summary: 'say what this machine lacks, and how to mend it',
     load: async () => (await import('./commands/doctor.js')).doctorCommand(),
   },
+  {
+    name: 'completion',
+    summary: 'let a shell complete commands and options',
+    load: async () =>
+      (await import('./commands/completion.js')).completionCommand(() => programWith(() => true)),
+  },
 ];
 
 /** Runs the command line; the answer is the exit status. */
 export async function main(argv: readonly string[]): Promise<number> {
   const [wanted = '', ...words] = argv.slice(2).filter((word) => !word.startsWith('-'));
   const named = wanted === 'help' ? words[0] : wanted;
-  const program = new Command('acheron')
-    .description('Services as files: write JSON to a file to run a driver, read the answer from a file.')
-    .version(VERSION)
-    .configureHelp({ showGlobalOptions: false })
-    .hook('preAction', (_program, command) => applyConfigFile(command))
-    .addHelpText('after', EXAMPLES);
   try {
-    for (const { name, summary, load } of COMMANDS) {
-      if (name === named) program.addCommand(await load());
-      else program.command(name).summary(summary).description(summary);
-    }
-    throwFailures(program);
+    const program = await programWith((name) => name === named);
     if (argv.length <= 2) program.outputHelp();
     else await program.parseAsync([...argv]);
     return Number(process.exitCode ?? EXIT.ok);
@@ -127,6 +133,22 @@ export async function main(argv: readonly string[]): Promise<number> {
     reportFailure(thrown);
     return EXIT.failed;
   }
+}
+
+/** The command line; of the commands that are not wanted, names alone. */
+async function programWith(isWanted: (name: string) => boolean): Promise<Command> {
+  const program = new Command('acheron')
+    .description('Services as files: write JSON to a file to run a driver, read the answer from a file.')
+    .version(VERSION)
+    .configureHelp({ showGlobalOptions: false })
+    .hook('preAction', (_program, command) => applyConfigFile(command))
+    .addHelpText('after', EXAMPLES);
+  for (const { name, summary, load } of COMMANDS) {
+    if (isWanted(name)) program.addCommand(await load());
+    else program.command(name).summary(summary).description(summary);
+  }
+  throwFailures(program);
+  return program;
 }
 
 /** What commander finds wrong is thrown to us, for subcommands too, and says where help is. */

@@ -4,7 +4,7 @@ import { PlaneCommands } from './plane-commands.js';
 t.test('an invite is printed once and listed by its prefix alone', async (t) => {
   const plane = await PlaneCommands.start(t);
   const made = await plane.run(['invite', 'create', '--ttl', '15m']);
-  t.match(made, { status: 0, stdout: /^acheron_invite_\S+\n$/, stderr: /ACHERON_INVITE_TOKEN=/ });
+  t.match(made, { status: 0, stdout: /^acheron_invite_\S+\n$/, stderr: /--invite-token-file FILE/ });
   const invites = await plane.json<{ prefix: string; created_at_ms: number; expires_at_ms: number }[]>(
     'invite',
     'list',

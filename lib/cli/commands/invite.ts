@@ -31,7 +31,7 @@ Examples:
 Example:
   $ acheron invite create --ttl 15m > invite
   and on the machine that is to become a node:
-  $ ACHERON_INVITE_TOKEN=$(cat invite) acheron node --control-url wss://plane.example:18790 --pair-mode invite`,
+  $ acheron node --control-url wss://plane.example:18790 --pair-mode invite --invite-token-file invite`,
     )
     .action((flags: CreateFlags, self: Command) =>
       withControl(self, flags, async ({ client }) => {
@@ -44,7 +44,7 @@ Example:
           `One machine may join with it until ${timestamp(made.expires_at_ms)}; it is not shown again. There:`,
         );
         tell(
-          `  ACHERON_INVITE_TOKEN=… acheron node --control-url ${flags.controlUrl} --pair-mode invite --node-name NAME`,
+          `  acheron node --control-url ${flags.controlUrl} --pair-mode invite --invite-token-file FILE --node-name NAME`,
         );
         await printLine(made.invite_token);
       }),

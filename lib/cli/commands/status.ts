@@ -1,0 +1,160 @@
+import { existsSync } from 'node:fs';
+import { Command } from 'commander';
+import { FsError, isJsonObject, type JsonObject } from '../../core/index.js';
+import { walk } from '../../vfs/index.js';
+import { addControlOptions, withControl, type ControlFlags } from '../control-access.js';
+import { EXIT } from '../failure.js';
+import { jsonOption } from '../options.js';
+import { printJson, printLine, printTable } from '../print.js';
+import { readText } from '../read-file.js';
+import { socketPath } from '../socket-path.js';
+import { openTree, type Tree } from '../tree-access.js';
+
+type Flags = ControlFlags & { readonly json?: boolean };
+
+interface PlaneStatus {
+  readonly url: string;
+  readonly session: string | null;
+  readonly role: string;
+  readonly agent_id: string | null;
+  readonly project_id: string | null;
+  readonly nodes: readonly NodeStatus[];
+}
+
+interface NodeStatus {
+  readonly node_id: string;
+  readonly state: string;
+  readonly services: number;
+}
+
+/** A service of a node that runs on this machine. */
+interface ServiceStatus {
+  readonly node_id: string;
+  readonly service_id: string;
+  readonly state: string;
+  readonly last_error: string | null;
+}
+
+export function statusCommand(): Command {
+  const command = new Command('status')
+    .description(
+      'Say how things are: the control plane, your session, the nodes, and the health of the services of the\nnode that runs with this state directory.',
+    )
+    .addOption(jsonOption());
+  return addControlOptions(command)
+    .addHelpText('after', '\nExit status: 1 when neither is there.\n\nExample:\n  $ acheron status')
+    .action((flags: Flags, self: Command) => status(self, flags));
+}
+
+async function status(self: Command, flags: Flags): Promise<void> {
+  const [plane, local] = await Promise.all([
+    orFailure(() => planeStatus(self, flags)),
+    existsSync(socketPath(flags.stateDir)) ? orFailure(() => localServices(flags)) : null,
+  ]);
+  if (plane instanceof FsError && (local === null || local instanceof FsError))
+    process.exitCode = EXIT.failed;
+  if (flags.json === true)
+    return printJson({ control_plane: documentOf(plane), local_services: documentOf(local) });
+  await printPlane(plane);
+  await printLocal(local, flags.stateDir);
+}
+
+async function orFailure<Value>(look: () => Promise<Value>): Promise<Value | FsError> {
+  try {
+    return await look();
+  } catch (thrown) {
+    if (FsError.is(thrown)) return thrown;
+    throw thrown;
+  }
+}
+
+function documentOf(value: unknown): unknown {
+  if (!FsError.is(value)) return value;
+  return { error: { code: value.code, message: value.message, hint: value.hint ?? null } };
+}
+
+function planeStatus(self: Command, flags: Flags): Promise<PlaneStatus> {
+  return withControl(self, flags, async ({ client, url }) => {
+    const { session, role, agent_id, project_id } = client.welcome!;
+    const { nodes } = await client.request('node_list', {});
+    return {
+      url,
+      session,
+      role,
+      agent_id,
+      project_id,
+      nodes: nodes.map(({ node_id, state, services }) => ({ node_id, state, services })),
+    };
+  });
+}
+
+async function localServices(flags: Flags): Promise<ServiceStatus[]> {
+  const tree = await openTree({ stateDir: flags.stateDir });
+  try {
+    const found: ServiceStatus[] = [];
+    for (const nodeId of await dirsIn(tree, '/nodes'))
+      for (const serviceId of await dirsIn(tree, `/nodes/${nodeId}/services`)) {
+        const health = await healthOf(tree, `/nodes/${nodeId}/services/${serviceId}`);
+        const { state, last_error } = health;
+        found.push({
+          node_id: nodeId,
+          service_id: serviceId,
+          state: typeof state === 'string' ? state : 'unknown',
+          last_error: typeof last_error === 'string' ? last_error : null,
+        });
+      }
+    return found;
+  } finally {
+    await tree.close();
+  }
+}
+
+/** The directories in a directory; none where it went away meanwhile. */
+async function dirsIn(tree: Tree, path: string): Promise<string[]> {
+  try {
+    const op = tree.op();
+    const dir = await walk(tree.root, path, op);
+    const entries = dir.kind === 'dir' ? await dir.list(op) : [];
+    return entries.filter(({ kind }) => kind === 'dir').map(({ name }) => name);
+  } catch (thrown) {
+    if (FsError.from(thrown).code === 'ENOENT') return [];
+    throw thrown;
+  }
+}
+
+async function healthOf(tree: Tree, path: string): Promise<JsonObject> {
+  try {
+    const health: unknown = JSON.parse(await readText(tree, `${path}/health.json`));
+    return isJsonObject(health) ? health : {};
+  } catch (thrown) {
+    return { last_error: FsError.from(thrown).message };
+  }
+}
+
+async function printPlane(plane: PlaneStatus | FsError): Promise<void> {
+  if (plane instanceof FsError)
+    return printLine(`control plane: ${plane.message}${plane.hint === undefined ? '' : `\n  ${plane.hint}`}`);
+  const { url, role, agent_id, project_id, session, nodes } = plane;
+  await printLine(`control plane: ${url}`);
+  await printLine(
+    `session: ${session ?? '-'}, ${role}, agent ${agent_id ?? '-'}, project ${project_id ?? '-'}`,
+  );
+  if (nodes.length === 0) return printLine('nodes: none that you may see');
+  await printTable(
+    ['NODE', 'STATE', 'SERVICES'],
+    nodes.map(({ node_id, state, services }) => [node_id, state, services]),
+  );
+}
+
+async function printLocal(local: readonly ServiceStatus[] | FsError | null, stateDir: string): Promise<void> {
+  if (local === null) return printLine(`node: none runs with the state directory ${stateDir}`);
+  if (local instanceof FsError) return printLine(`node: ${local.message}`);
+  await printTable(
+    ['SERVICE', 'HEALTH', 'LAST ERROR'],
+    local.map(({ node_id, service_id, state, last_error }) => [
+      `${node_id}/${service_id}`,
+      state,
+      last_error === null ? '' : last_error.split('\n')[0],
+    ]),
+  );
+}
