@@ -49,7 +49,7 @@ async function goToBackground(stateDir: string): Promise<void> {
     const { code, message, hint } = report.failure;
     throw new FsError(FsError.from(Object.assign(new Error(message), { code })).code, message, { hint });
   }
-  for (const line of report.lines ?? []) process.stdout.write(`${line}\n`);
+  say(report.lines ?? []);
   child.disconnect();
   child.unref();
 }
@@ -73,7 +73,7 @@ export function tellReady(lines: readonly string[]): void {
   if (isInBackground()) {
     process.send!({ lines } satisfies Report);
     process.disconnect();
-  } else for (const line of lines) process.stdout.write(`${line}\n`);
+  } else say(lines);
 }
 
 /** Hands a failure to start to the process that waits; true when there is one. */
@@ -82,4 +82,12 @@ function tellFailure(thrown: unknown): boolean {
   const { code, message, hint } = FsError.from(thrown);
   process.send!({ failure: { code, message, hint } } satisfies Report);
   return true;
+}
+
+/** A pipe that has heard enough (`| head -1`) is no reason to end: the mount is there all the same. */
+function say(lines: readonly string[]): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+  process.stdout.write(lines.map((line) => `${line}\n`).join(''));
 }
