@@ -1,10 +1,11 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
-import { cleanEnvironment, mountChild } from '../support/mount-child.js';
+import type { Caller } from '../../lib/vfs/index.js';
+import { cleanEnvironment, mountChild, mountDirFor } from '../support/mount-child.js';
 import { until } from '../support/until.js';
 
 const run = promisify(execFile);
@@ -165,10 +166,51 @@ t.test(
 
 t.test('the caller is told: uid, gid and thread', async (t) => {
   const dir = await mounted(t);
-  t.match(JSON.parse(await readFile(join(dir, 'caller'), 'utf8')), {
-    uid: process.getuid!(),
-    gid: process.getgid!(),
-  });
+  const { pid, ...caller } = JSON.parse(await readFile(join(dir, 'caller'), 'utf8')) as Caller;
+  t.ok(pid > 0);
+  t.same(caller, { uid: process.getuid!(), gid: process.getgid!() });
+});
+
+t.test(
+  'with others let in, who is neither the owner nor named gets EACCES at every operation',
+  { skip: process.getuid!() === 0 ? false : 'only root can be somebody else' },
+  async (t) => {
+    const NAMED = 61_234;
+    const OTHER = 61_235;
+    const parent = mountDirFor(t);
+    await chmod(dirname(parent), 0o755);
+    const { dir } = await mountChild(t, {
+      dir: parent,
+      fixture,
+      binding: 'kernel',
+      allowOther: true,
+      allowUids: [NAMED],
+    });
+    await writeFile(join(dir, 'set'), 'doc x');
+    const as = async (uid: number, script: string): Promise<string> =>
+      (await run('sh', ['-c', script], { cwd: '/', uid, gid: uid, env: { D: dir, LC_ALL: 'C' } })).stdout;
+    t.equal(await readFile(join(dir, 'told/doc'), 'utf8'), 'x\n', 'the owner, and the kernel keeps it');
+    t.equal(await as(NAMED, 'cat $D/told/doc'), 'x\n');
+    t.match(JSON.parse(await as(NAMED, 'cat $D/caller')), { uid: NAMED, gid: NAMED });
+    for (const act of [
+      'cat $D/told/doc',
+      'cat $D/gone',
+      'ls $D',
+      'ls $D/told',
+      'echo >$D/set',
+      'stat $D/gone',
+    ])
+      await t.rejects(as(OTHER, act), { message: /Permission denied/ }, act);
+    t.equal(await as(NAMED, 'cat $D/told/doc'), 'x\n', 'and still does');
+  },
+);
+
+t.test('the close of a descriptor that only reads is not asked about', async (t) => {
+  const dir = await mounted(t);
+  await writeFile(join(dir, 'taken'), 'x');
+  t.equal(await readFile(join(dir, 'flushes'), 'utf8'), '1\n');
+  await readFile(join(dir, 'taken'));
+  t.equal(await readFile(join(dir, 'flushes'), 'utf8'), '1\n');
 });
 
 t.test('a descriptor can be opened again through /dev/fd while it is open', async (t) => {

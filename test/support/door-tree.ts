@@ -41,6 +41,7 @@ type Act = (text: string, op: Op) => number | Promise<number> | void;
 class Control extends BaseFile {
   readonly ino = newIno();
   override readonly freshness = 'live';
+  flushes = 0;
   constructor(
     readonly act: Act,
     readonly content: (op: Op) => string | Promise<string> = () => '',
@@ -68,6 +69,9 @@ class ControlHandle extends ReadOnlyHandle {
   async read(at: number, size: number, op: Op): Promise<Uint8Array> {
     return Buffer.from(await this.#file.content(op)).subarray(at, at + size);
   }
+  override flush(): void {
+    this.#file.flushes += 1;
+  }
   override write(_at: number, data: Uint8Array, op: Op): Awaitable<number> {
     const done = this.#file.act(Buffer.from(data).toString().trim(), op);
     return this.#file.answersAtOnce ? data.byteLength : Promise.resolve(done).then(() => data.byteLength);
@@ -89,7 +93,7 @@ class Told {
 /**
  * A tree for what only a door can do wrong. `barrier` takes `N` and answers when N writers wait; `wait`
  * answers when its writer gives up, or 800 ms after `N` was written; `gone` counts those that gave up;
- * `blocked` is read when something is written to `open`; `taken` takes writes at once; `busy` keeps the thread busy for as many ms as
+ * `blocked` is read when something is written to `open`; `taken` takes writes at once, and `flushes` counts its flushes; `busy` keeps the thread busy for as many ms as
  * are written; `memory` shows the server's. `set` takes `NAME TEXT`, `remove NAME`, `all`: `told/NAME`.
  */
 export function createDoorTree(): Vfs {
@@ -131,6 +135,10 @@ export function createDoorTree(): Vfs {
         }),
     ),
     taken: new Control(() => undefined, undefined, true),
+    flushes: new Control(
+      () => 0,
+      () => `${files.taken!.flushes}\n`,
+    ),
     waits: new Control(
       () => 0,
       () => `${waits}\n`,

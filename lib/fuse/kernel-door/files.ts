@@ -9,6 +9,7 @@ import {
   type Filesystem,
   FOPEN_DIRECT_IO,
   FOPEN_KEEP_CACHE,
+  FOPEN_NOFLUSH,
   type OpenOut,
   type SetattrIn,
 } from '../kernel/index.js';
@@ -69,9 +70,11 @@ export function fileHandlers(s: Serving): FileHandlers {
       if (ref.node.freshness === 'live' && mustHaveOwn(ref, wanted.write, call) && sendBack(call))
         return ESTALE;
       const handle = ref.node.open(wanted, op);
-      if (!(handle instanceof Promise)) return opened(ref, handle, op, call);
+      if (!(handle instanceof Promise)) return opened(ref, handle, wanted.write, op, call);
       ref.opening += 1;
-      return handle.finally(() => (ref.opening -= 1)).then((known) => opened(ref, known, op, call));
+      return handle
+        .finally(() => (ref.opening -= 1))
+        .then((known) => opened(ref, known, wanted.write, op, call));
     },
 
     create(parent, name, flags, mode, call) {
@@ -143,11 +146,20 @@ export function fileHandlers(s: Serving): FileHandlers {
     return contended || reserved;
   }
 
-  function opened(ref: NodeRef, handle: FileHandle, op: Op, call: Call): Awaitable<OpenOut | Errno> {
-    if (ref.files.size === 0 && handle.direct) return keep(ref, handle, FOPEN_DIRECT_IO);
+  function opened(
+    ref: NodeRef,
+    handle: FileHandle,
+    write: boolean,
+    op: Op,
+    call: Call,
+  ): Awaitable<OpenOut | Errno> {
+    // What was not written is closed without asking.
+    const flush = write ? 0 : FOPEN_NOFLUSH;
+    if (ref.files.size === 0 && handle.direct) return keep(ref, handle, flush | FOPEN_DIRECT_IO);
     return chain(handle.stat(op), (stat) => {
-      if (ref.exclusive || shows(ref, stat, op)) return keep(ref, handle, openMode(ref, handle, stat));
-      if (!sendBack(call)) return keep(ref, handle, FOPEN_DIRECT_IO);
+      if (ref.exclusive || shows(ref, stat, op))
+        return keep(ref, handle, flush | openMode(ref, handle, stat));
+      if (!sendBack(call)) return keep(ref, handle, flush | FOPEN_DIRECT_IO);
       ref.writers?.distrust();
       s.nodes.retire(ref);
       return chain(handle.release(), () => ESTALE);

@@ -123,14 +123,19 @@ export class Serving {
 
 class CallOp implements Op {
   readonly session: Session;
-  readonly caller: Call;
+  readonly #call: Call;
 
   constructor(session: Session, call: Call) {
     this.session = session;
-    this.caller = call;
+    this.#call = call;
   }
 
   get signal(): AbortSignal {
-    return this.caller.signal;
+    return this.#call.signal;
+  }
+
+  get caller(): Caller {
+    const { uid, gid, pid } = this.#call;
+    return { uid, gid, pid };
   }
 }
