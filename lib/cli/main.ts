@@ -121,6 +121,7 @@ const COMMANDS: readonly Lazy[] = [
 
 /** Runs the command line; the answer is the exit status. */
 export async function main(argv: readonly string[]): Promise<number> {
+  ignoreClosedPipe();
   const [wanted = '', ...words] = argv.slice(2).filter((word) => !word.startsWith('-'));
   const named = wanted === 'help' ? words[0] : wanted;
   try {
@@ -163,3 +164,10 @@ Examples:
   $ echo '{"text":"hi"}' > mnt/nodes/local/services/echo/control/invoke.json
   $ acheron invoke echo '{"text":"hi"}'
 `;
+
+/** A reader that has seen enough (`acheron ls | head -1`) is no failure, and ends no mount. */
+function ignoreClosedPipe(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}

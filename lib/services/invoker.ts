@@ -165,8 +165,17 @@ export class Invoker {
       configFile: config.file,
       config: config.value,
       signal,
-      onOutput: (stream, chunk) => this.jobs.appendOutput(job, stream, chunk),
+      onOutput: (stream, chunk) => this.#keepOutput(job, stream, chunk),
     });
+  }
+
+  /** Output that cannot be kept ends the call: its outcome could not be kept either. */
+  #keepOutput(job: Job, stream: 'stdout' | 'stderr', chunk: Uint8Array): void {
+    try {
+      this.jobs.appendOutput(job, stream, chunk);
+    } catch (thrown) {
+      this.cancel(job, FsError.from(thrown));
+    }
   }
 
   /** Makes the outcome durable, then tells. */
@@ -190,7 +199,13 @@ export class Invoker {
     try {
       this.jobs.finish(job, end, result, this.metrics.toRecord());
     } catch (thrown) {
-      return this.#endUnwritten(job, FsError.from(thrown), end);
+      const error = FsError.from(thrown);
+      this.#host.env.log.error('An outcome could not be written to the state directory.', {
+        service: this.#host.id,
+        invocation: job.id,
+        error: error.message,
+      });
+      return { error, reply: failureReply(job) };
     }
     this.#host.env.emit({
       type: 'invocation_finished',
@@ -199,17 +214,6 @@ export class Invoker {
       facts: { invocation_id: job.id, state: end.state },
     });
     return outcome.ok ? { error: null, reply: result } : { error: outcome.error, reply: failureReply(job) };
-  }
-
-  /** The disk refused the outcome: whoever waits is told, and the job shows it for as long as the node runs. */
-  #endUnwritten(job: Job, error: FsError, end: JobEnd): CallEnd {
-    this.#host.env.log.error('An outcome could not be written to the state directory.', {
-      service: this.#host.id,
-      invocation: job.id,
-      error: error.message,
-    });
-    job.end = endFromError(error, end.exitCode, end.finishedAtMs);
-    return { error, reply: failureReply(job) };
   }
 
   #endInterrupted(job: Job): void {

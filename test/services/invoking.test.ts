@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { rmSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import type { JsonObject } from '../../lib/core/index.js';
 import {
@@ -11,6 +13,7 @@ import {
   errnoOf,
   readAll,
   shellManifest,
+  temporaryDir,
 } from '../support/test-node.js';
 
 const CAT = shellManifest('cat', 'cat');
@@ -364,3 +367,25 @@ t.test('reset sets the outcome back to idle and keeps the metrics', async (t) =>
   t.same(await node.json(node.path('cat', 'result.json')), { state: 'idle' });
   t.match(await node.json(node.path('cat', 'metrics.json')), { invokes_total: 2 });
 });
+
+const skip = process.getuid?.() === 0 ? false : 'only root can mount a small file system';
+
+t.test(
+  'a full disk fails the call, keeps the node alive, and is over when there is space again',
+  { skip },
+  async (t) => {
+    const dir = temporaryDir(t);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=300k', 'none', dir]);
+    t.teardown(() => execFileSync('umount', ['-l', dir]));
+    const node = await TestNode.start(t, [CAT], { stateFile: `${dir}/state/node.json` });
+    writeFileSync(`${dir}/ballast`, Buffer.alloc(64 * 1024));
+    const call = (): Promise<string | null> =>
+      errnoOf(() => node.write(invokePath(node, 'cat'), JSON.stringify({ text: 'x'.repeat(8000) })));
+    let outcome: string | null = null;
+    for (let n = 0; n < 100 && outcome === null; n++) outcome = await call();
+    t.ok(['ENOSPC', 'EIO'].includes(outcome ?? ''), `it ends with ${String(outcome)}`);
+    t.equal((await node.json<{ running: number }>(node.path('cat', 'metrics.json'))).running, 0);
+    rmSync(`${dir}/ballast`);
+    t.equal(await call(), null);
+  },
+);

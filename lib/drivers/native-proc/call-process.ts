@@ -115,11 +115,13 @@ export class CallProcess {
     if (!isClosed(child)) {
       let turns = 0;
       let before = reads;
-      const drain = setInterval(() => {
+      const giveUpWhenSilent = (): void => {
         if (reads !== before && ++turns < DRAIN_TURNS) return void (before = reads);
         child.stdout!.destroy();
         child.stderr!.destroy();
-      }, SILENCE_MS);
+      };
+      // A timer that is late comes before what waits in the pipes is read: judge after they were looked at.
+      const drain = setInterval(() => setImmediate(giveUpWhenSilent), SILENCE_MS);
       await closed;
       clearInterval(drain);
     }

@@ -1,4 +1,4 @@
-import { newInvocationId, type JsonObject, type JsonValue, type Log } from '../../core/index.js';
+import { FsError, newInvocationId, type JsonObject, type JsonValue, type Log } from '../../core/index.js';
 import {
   acceptHeader,
   blobsFromWhole,
@@ -109,16 +109,27 @@ export class JobStore {
     job.changedAtMs = this.#options.now();
   }
 
-  /** Ends a job; durable when it returns. `metrics` are the service's, this job counted in. */
+  /**
+   * Ends a job; durable when it returns. `metrics` are the service's, this job counted in.
+   * @throws FsError when the log cannot take it: the job has ended all the same, as failed, for as long as
+   * the node runs.
+   */
   finish(job: Job, end: JobEnd, result: Uint8Array, metrics: JsonObject): void {
     job.end = end;
     job.finishSequence = ++this.#sequence;
     job.cancel = null;
     job.changedAtMs = end.finishedAtMs;
-    job.result.add(this.#log.append(finishHeader(job, metrics), result));
-    this.#metrics = metrics;
-    this.#settle(job);
-    this.#evict(this.#principal(job.owner.principal));
+    try {
+      job.result.add(this.#log.append(finishHeader(job, metrics), result));
+      this.#metrics = metrics;
+    } catch (thrown) {
+      const { code, message, hint } = FsError.from(thrown);
+      job.end = { ...end, state: 'error', errno: code, error: message, hint: hint ?? null };
+      throw thrown;
+    } finally {
+      this.#settle(job);
+      this.#evict(this.#principal(job.owner.principal));
+    }
   }
 
   find(id: string): Job | undefined {
@@ -276,9 +287,14 @@ export class JobStore {
 
   /** Frees the front of the log when too much of it is dead. */
   #tidy(): void {
-    const segment = this.#log.worthEvacuating();
-    if (segment !== null) this.#evacuate(segment);
-    this.#log.sweep();
+    try {
+      const segment = this.#log.worthEvacuating();
+      if (segment !== null) this.#evacuate(segment);
+      this.#log.sweep();
+    } catch (thrown) {
+      // Nothing is lost: what could not be moved stays where it is, and the next job tries again.
+      this.#options.log.warn('Old jobs could not be cleared away.', { error: FsError.from(thrown).message });
+    }
   }
 
   #evacuate(segment: Segment): void {
