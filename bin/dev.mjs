@@ -23,8 +23,7 @@ const wants = {
       vim: 'vim',
       setfattr: 'attr',
       ip: 'iproute2',
-      sqlite3: 'sqlite3',
-      chromium: 'chromium',
+      setpriv: 'util-linux',
     },
   },
   bench: {
