@@ -86,6 +86,12 @@ function lineOf({ revision, timestamp_ms, kind, node_id, service_delta, details 
       ),
       ...removed.map(({ service_id }) => `-${service_id}`),
     );
-  } else words.push(plainFacts(details));
+  } else words.push(plainFacts(shortOf(details)));
   return words.filter((word) => word !== '').join(' ');
+}
+
+/** What fits on a line; `--json` has it all. */
+function shortOf(details: unknown): unknown {
+  if (details === null || typeof details !== 'object') return details;
+  return Object.fromEntries(Object.entries(details).filter(([, value]) => typeof value !== 'object'));
 }
