@@ -9,7 +9,7 @@ import type { ServiceEnvironment } from './environment.js';
 import { endFromError, failureReply, storedEnd } from './job-end.js';
 import { ownerOf, type Job, type JobEnd, type JobState } from './jobs/job.js';
 import { JobStore } from './jobs/job-store.js';
-import { Metrics } from './metrics.js';
+import { Metrics, laterMetrics } from './metrics.js';
 import type { Request } from './request/request.js';
 
 const HEALTH_OF_STATE = new Map<JobState, HealthEnd>([
@@ -56,7 +56,7 @@ export class Invoker {
       log: env.log,
     });
     this.jobs = store;
-    this.metrics.restore(store.recordedMetrics ?? savedMetrics);
+    this.metrics.restore(laterMetrics(store.recordedMetrics, savedMetrics));
     for (const job of interrupted) this.#endInterrupted(job);
   }
 
@@ -194,8 +194,7 @@ export class Invoker {
     const result = outcome.ok
       ? Buffer.from(indentJson(Buffer.from(outcome.result).toString()))
       : Buffer.alloc(0);
-    if (job.startedAtMs !== null || end.state === 'cancelled')
-      this.metrics.countEnd(end, job.startedAtMs ?? job.acceptedAtMs);
+    if (job.startedAtMs !== null || end.state === 'cancelled') this.metrics.countEnd(end, job);
     try {
       this.jobs.finish(job, end, result, this.metrics.toRecord());
     } catch (thrown) {
@@ -225,7 +224,9 @@ export class Invoker {
       hint: 'The node was stopped while this ran. It was not run again.',
       finishedAtMs: this.#nowMs,
     };
-    this.metrics.countEnd(end, job.acceptedAtMs);
+    job.startedAtMs = job.acceptedAtMs;
+    this.metrics.countStart(job.startedAtMs);
+    this.metrics.countEnd(end, job);
     this.jobs.finish(job, end, new Uint8Array(), this.metrics.toRecord());
   }
 

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../core/index.js';
-import type { JobEnd } from './jobs/job.js';
+import type { Job, JobEnd } from './jobs/job.js';
 
 const COUNTERS = [
   'invokes_total',
@@ -24,6 +24,8 @@ export class Metrics {
   #lastStartedMs: number | null = null;
   #lastFinishedMs: number | null = null;
   #lastExitCode: number | null = null;
+  /** Calls that have started and not ended. */
+  #begun = 0;
 
   get(counter: Counter): number {
     return this.#counters.get(counter)!;
@@ -31,6 +33,7 @@ export class Metrics {
 
   countStart(nowMs: number): void {
     this.#add('invokes_total');
+    this.#begun++;
     this.#lastStartedMs = nowMs;
   }
 
@@ -39,10 +42,11 @@ export class Metrics {
   }
 
   /** A cancelled call says nothing of the driver's health: it neither continues nor ends a run of failures. */
-  countEnd(end: JobEnd, startedAtMs: number): void {
+  countEnd(end: JobEnd, { startedAtMs, acceptedAtMs }: Pick<Job, 'startedAtMs' | 'acceptedAtMs'>): void {
+    if (startedAtMs !== null) this.#begun--;
     this.#lastFinishedMs = end.finishedAtMs;
     this.#lastExitCode = end.exitCode;
-    this.#lastDurationMs = Math.max(0, end.finishedAtMs - startedAtMs);
+    this.#lastDurationMs = Math.max(0, end.finishedAtMs - (startedAtMs ?? acceptedAtMs));
     this.#durations[this.#next++ % WINDOW] = this.#lastDurationMs;
     if (end.state === 'cancelled') return this.#add('cancelled_total');
     if (end.state === 'ok') {
@@ -77,9 +81,16 @@ export class Metrics {
     };
   }
 
-  /** What is kept on disk: everything but the window of durations. */
+  /**
+   * What is kept on disk: everything but the window of durations. Calls that still run are not counted: a
+   * start after a kill counts them as interrupted.
+   */
   toRecord(): JsonObject {
-    return { ...Object.fromEntries(this.#counters), ...this.#lasts() };
+    return {
+      ...Object.fromEntries(this.#counters),
+      invokes_total: this.get('invokes_total') - this.#begun,
+      ...this.#lasts(),
+    };
   }
 
   restore(record: JsonObject): void {
@@ -106,4 +117,16 @@ export class Metrics {
 
 function numberOr<Fallback>(value: unknown, fallback: Fallback): number | Fallback {
   return typeof value === 'number' ? value : fallback;
+}
+
+const TOTALS = ['invokes_total', 'cancelled_total', 'rejected_total'] as const satisfies readonly Counter[];
+
+/**
+ * The later of two records of the same service: totals only grow, and where they are equal only a control
+ * can have changed anything since, which is in what `saved` holds.
+ */
+export function laterMetrics(recorded: JsonObject | null, saved: JsonObject): JsonObject {
+  const total = (record: JsonObject): number =>
+    TOTALS.reduce((sum, name) => sum + numberOr(record[name], 0), 0);
+  return recorded === null || total(saved) >= total(recorded) ? saved : recorded;
 }

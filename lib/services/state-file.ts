@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { FsError, isJsonObject, type JsonObject } from '../core/index.js';
 
@@ -45,7 +45,7 @@ export class RuntimeStateFile {
     const draft = `${this.#path}.new`;
     const fd = openSync(draft, 'w', 0o600);
     try {
-      writeSync(fd, text);
+      writeFileSync(fd, text);
       fsyncSync(fd);
     } finally {
       closeSync(fd);
