@@ -17,12 +17,15 @@ export type ThreadReaderMessage =
 
 /** How far the worker may read ahead. */
 const SLOTS = 8;
+/** The buffers of a reader that ended, for the next: mounting again and again shall not wait for a collection. */
+let spare: SharedArrayBuffer | undefined;
 
 /**
  * A worker thread blocks in read(2) and hands over what came, through shared memory. `fd` must block.
  */
 export function threadReader(fd: number): Reader {
-  const data = new SharedArrayBuffer(SLOTS * READ_BUFFER_BYTES);
+  const data = spare ?? new SharedArrayBuffer(SLOTS * READ_BUFFER_BYTES);
+  spare = undefined;
   const taken = new SharedArrayBuffer((SLOTS + 1) * 4);
   const words = new Int32Array(taken);
   const buffers = Array.from({ length: SLOTS }, (_, slot) =>
@@ -54,6 +57,7 @@ export function threadReader(fd: number): Reader {
       });
       return new Promise((resolve) => {
         worker.on('exit', () => {
+          spare = data;
           void onEnd().then(() => {
             closeSync(fd);
             resolve(failure);
