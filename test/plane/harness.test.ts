@@ -1,0 +1,17 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import t from 'tap';
+import { cleanEnvironment } from '../support/mount-child.js';
+
+const SCRIPT = join(import.meta.dirname, '../../../test/harness/acheron-multi-node-runtime.sh');
+
+t.test('the multi-node harness finds all that it looks for', { timeout: 180_000 }, async (t) => {
+  const child = spawn('bash', [SCRIPT], { env: cleanEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => (said += text));
+  const [status] = (await once(child, 'close')) as [number | null];
+  t.equal(status, 0, said);
+  t.match(said, /^1\.\.10$/m);
+});
