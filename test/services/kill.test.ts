@@ -1,0 +1,244 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import type { KillRequest } from '../support/kill-child-program.js';
+import { shellManifest, temporaryDir } from '../support/test-node.js';
+
+const PROGRAM = join(import.meta.dirname, '..', 'support', 'kill-child-program.js');
+const LANES = 3;
+const KILLS = 200;
+/** How long a start or the load may go on before the kill. */
+const LOAD_MS = 120;
+
+interface Line {
+  readonly type: 'found' | 'begin' | 'done';
+  readonly what: string;
+  readonly n: number;
+  readonly key: string;
+  readonly reply: string;
+  readonly control: string;
+  readonly id: string;
+}
+
+interface Found {
+  readonly services: Readonly<Record<string, Files>>;
+  readonly again: readonly { key: string; n: number; reply: string }[];
+  readonly ranAgain: number;
+}
+
+interface Files {
+  readonly config: { v?: number };
+  readonly metrics: { invokes_total: number; failures_total: number; running: number; queued: number };
+  readonly health: { enabled: boolean };
+  readonly status: { state: string; error: string | null; invocation_id: string | null };
+  readonly result: { n?: number };
+  readonly error: string;
+}
+
+/** What may be found after the kills so far. */
+class Promised {
+  begun: Line[] = [];
+  done: Line[] = [];
+  before: Found | null = null;
+  kept: { key: string; n: number }[] = [];
+
+  add(lines: readonly Line[]): void {
+    this.begun.push(...lines.filter(({ type }) => type === 'begin'));
+    this.done.push(...lines.filter(({ type }) => type === 'done'));
+  }
+
+  /** All that is wrong with what a start found; from then on it is the base. */
+  faults(found: Found): string[] {
+    const faults: string[] = [];
+    const expect = (holds: boolean, what: string, ...facts: unknown[]): void => {
+      if (!holds) faults.push(`${what}: ${JSON.stringify(facts)}`);
+    };
+    for (const [id, { metrics, status }] of Object.entries(found.services)) {
+      expect(metrics.running === 0 && metrics.queued === 0, `${id} has nothing running`, metrics);
+      expect(status.state !== 'running', `${id} is not running`, status);
+      if (id !== 'switched') this.#counts(id, metrics, expect);
+    }
+    const { ok, switched, long, bad } = found.services;
+    const config = this.#lastDone('config')?.n ?? this.before?.services.ok?.config.v;
+    const configs = [config, ...this.#open('config').map(({ n }) => n)];
+    expect(configs.includes(ok!.config.v), 'config', ok!.config, configs);
+    const enabled = [
+      this.#lastDone('switch')?.control ??
+        (this.before?.services.switched?.health.enabled === false ? 'disable' : 'enable'),
+      ...this.#open('switch').map(({ control }) => control),
+    ];
+    expect(enabled.includes(switched!.health.enabled ? 'enable' : 'disable'), 'enabled', switched, enabled);
+    const results = [
+      this.#lastDone('ok')?.n ?? this.before?.services.ok?.result.n,
+      ...this.#open('ok').map(({ n }) => n),
+    ];
+    expect(results.includes(ok!.result.n), 'last result', ok!.result, results);
+    const acknowledged = this.#lastDone('ok');
+    expect(
+      acknowledged === undefined || ['ok', 'error'].includes(ok!.status.state),
+      'last outcome of ok',
+      ok!.status,
+    );
+    expect(this.#lastDone('bad') === undefined || bad!.error.startsWith('EIO: '), 'last error of bad', bad);
+    const submitted = this.#lastDone('long');
+    if (submitted !== undefined) {
+      expect(
+        long!.status.invocation_id === submitted.id &&
+          long!.status.state === 'error' &&
+          long!.status.error === 'interrupted',
+        'what was running is marked as interrupted',
+        long,
+      );
+    }
+    for (const { key, n, reply } of found.again) {
+      expect(reply === `{\n  "n": ${n}\n}\n`, 'the stored reply of a key', key, reply);
+    }
+    expect(found.ranAgain === 0, 'a key runs nothing again', found.ranAgain);
+    this.kept.push(...this.done.filter(({ what }) => what === 'ok').slice(-2));
+    this.before = found;
+    this.begun = [];
+    this.done = [];
+    return faults;
+  }
+
+  #counts(id: string, metrics: Files['metrics'], expect: (holds: boolean, ...rest: [string]) => void): void {
+    const base = this.before?.services[id]?.metrics.invokes_total ?? 0;
+    const done = this.done.filter(({ what }) => what === id).length;
+    const begun = id === 'long' ? done + 1 : this.begun.filter(({ what }) => what === id).length;
+    const count = metrics.invokes_total - base;
+    expect(
+      count >= done && count <= begun,
+      `${id}: invokes_total grew by ${count}, of ${done} to ${begun} calls`,
+    );
+  }
+
+  #lastDone(what: string): Line | undefined {
+    return this.done.findLast((line) => line.what === what);
+  }
+
+  /** Those begun and not acknowledged. */
+  #open(what: string): Line[] {
+    const done = new Set(this.done.map(({ what, n, control }) => `${what} ${n} ${control}`));
+    const begun = this.begun.filter((line) => line.what === what);
+    return what === 'switch'
+      ? begun.slice(this.done.filter((line) => line.what === what).length)
+      : begun.filter(({ what, n, control }) => !done.has(`${what} ${n} ${control}`));
+  }
+}
+
+t.setTimeout(300_000);
+
+t.test(
+  'after kill -9 at any instant a start finds all that was acknowledged, no torn file, and what was running interrupted [P]',
+  { timeout: 300_000 },
+  async (t) => {
+    let kills = 0;
+    const again = (): boolean => kills++ < KILLS;
+    await Promise.all(Array.from({ length: LANES }, () => lane(t, again)));
+    t.ok(kills >= KILLS, `${KILLS} kills`);
+  },
+);
+
+async function lane(t: Test, again: () => boolean): Promise<void> {
+  const dir = join(temporaryDir(t), 'state');
+  const runs = join(dir, 'runs');
+  const runtime = { env: { KILL_TEST: dir } };
+  const manifests = [
+    shellManifest('ok', `echo "$ACHERON_CALL_INVOCATION_ID" >> ${runs}; cat`, { runtime }),
+    shellManifest('bad', 'cat >/dev/null; echo broken >&2; exit 3', { runtime }),
+    shellManifest('switched', 'cat', { runtime }),
+    shellManifest('long', 'cat >/dev/null; sleep 600 & wait', {
+      runtime: { ...runtime, timeout_ms: 600_000 },
+    }),
+  ];
+  const promised = new Promised();
+  for (let round = 1; again(); round++) {
+    const kept = promised.kept;
+    const asked = [...kept.slice(-2), ...kept.slice(0, 1)];
+    const request: KillRequest = { dir, round, manifests, again: asked };
+    // Each fifth dies while it starts, as a rule.
+    const startMs = round % 5 === 0 ? 100 + Math.random() * 400 : null;
+    const { lines, stderr } = await runAndKill(t, request, startMs, (found) => {
+      const faults = promised.faults(found);
+      const left = processesOf(dir);
+      if (left.length > 0) faults.push(`left behind: ${left.join(' ')}`);
+      if (faults.length > 0) t.fail(`round ${round}`, { faults });
+    });
+    if (stderr !== '') t.fail(`round ${round} said`, { stderr });
+    promised.add(lines);
+    const file = join(dir, 'node.json.runtime-services.json');
+    if (existsSync(file)) JSON.parse(readFileSync(file, 'utf8'));
+  }
+  const { stderr } = await runAndKill(
+    t,
+    { dir, round: 0, manifests, again: promised.kept.slice(-2) },
+    null,
+    (found) => t.same(promised.faults(found), []),
+    0,
+  );
+  t.equal(stderr, '');
+  const ids = readFileSync(runs, 'utf8').trim().split('\n');
+  t.equal(new Set(ids).size, ids.length, `${ids.length} calls, none of them run twice`);
+  for (const pid of processesOf(dir)) process.kill(pid, 'SIGKILL');
+}
+
+async function runAndKill(
+  t: Test,
+  request: KillRequest,
+  startMs: number | null,
+  onFound: (found: Found) => void,
+  loadMs = Math.random() * LOAD_MS,
+): Promise<{ lines: Line[]; stderr: string }> {
+  const child = spawn(process.execPath, [PROGRAM, JSON.stringify(request)], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  t.teardown(() => child.kill('SIGKILL'));
+  const closed = once(child, 'close');
+  let stdout = '';
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  child.stdin.on('error', () => undefined);
+  const working = new Promise<void>((resolve) => {
+    let seen = false;
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+      const end = stdout.indexOf('\n');
+      if (end === -1) return;
+      if (seen) return resolve();
+      seen = true;
+      onFound(JSON.parse(stdout.slice(0, end)) as Found);
+      child.stdin.write('go\n');
+    });
+  });
+  if (startMs === null) {
+    await Promise.race([working, closed]);
+    await delay(loadMs);
+  } else {
+    await delay(startMs);
+  }
+  child.kill('SIGKILL');
+  await closed;
+  const lines = stdout
+    .slice(0, stdout.lastIndexOf('\n') + 1)
+    .split('\n')
+    .filter(Boolean)
+    .slice(1);
+  return { lines: lines.map((line) => JSON.parse(line) as Line), stderr };
+}
+
+/** The drivers of this state directory that live: its path is in their environment. */
+function processesOf(dir: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0').includes(`KILL_TEST=${dir}`);
+      } catch {
+        return false; // gone meanwhile
+      }
+    })
+    .map(Number);
+}

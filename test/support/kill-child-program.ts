@@ -1,0 +1,199 @@
+/**
+ * A node's services under load, to be killed: says on stdout what it found at its start (`found`), waits for
+ * a line on stdin, then works, and says what it begins and what was acknowledged. One JSON line each,
+ * written at once.
+ */
+import { once } from 'node:events';
+import { mkdirSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { silentLog, systemClock, type JsonObject, type NodeId } from '../../lib/core/index.js';
+import { FileLedger, createDriver, endLeftovers, type DriverContext } from '../../lib/drivers/index.js';
+import { readManifest } from '../../lib/manifest/index.js';
+import { localSession } from '../../lib/policy/index.js';
+import { DEFAULT_JOB_LIMITS, NodeDir, ServiceHost } from '../../lib/services/index.js';
+import { walk, type FileHandle, type OpenFlags } from '../../lib/vfs/index.js';
+
+export interface KillRequest {
+  readonly dir: string;
+  readonly round: number;
+  readonly manifests: readonly JsonObject[];
+  /** Requests that were answered before: asked again, they must be answered the same. */
+  readonly again: readonly { readonly key: string; readonly n: number }[];
+}
+
+const NODE_ID = 'n1' as NodeId;
+const READ: OpenFlags = { read: true, write: false, append: false, truncate: false, exclusive: false };
+const READ_WRITE: OpenFlags = { ...READ, write: true };
+
+const request = JSON.parse(process.argv[2]!) as KillRequest;
+const op = { session: localSession('admin'), signal: new AbortController().signal };
+const tree = await startServices(request.dir, request.manifests);
+
+say({ type: 'found', ...(await findings()) });
+await once(process.stdin, 'data');
+let n = 0;
+await Promise.all([
+  invoking('a'),
+  invoking('b'),
+  failing(),
+  configuring(),
+  switching(),
+  repeat(1, () => submitLong()),
+]);
+
+async function startServices(dir: string, manifests: readonly JsonObject[]): Promise<NodeDir> {
+  const stateFile = join(dir, 'node.json');
+  mkdirSync(dir, { recursive: true });
+  await endLeftovers(`${stateFile}.processes`);
+  const driverContext: DriverContext = {
+    nodeId: NODE_ID,
+    ledger: new FileLedger(`${stateFile}.processes`),
+    driverUser: null,
+    log: silentLog,
+    clock: systemClock,
+  };
+  const host = new ServiceHost({
+    nodeId: NODE_ID,
+    nodeName: NODE_ID,
+    platform: 'test',
+    clock: systemClock,
+    log: silentLog,
+    stateFile,
+    jobsDir: `${stateFile}.jobs`,
+    jobLimits: DEFAULT_JOB_LIMITS,
+    fsync: false,
+    driverContext,
+    createDriver: (definition) => createDriver(definition, driverContext),
+    inputCheck: () => () => null,
+    writeConfigFile: () => null,
+    audit: () => undefined,
+    nodeProjects: () => [],
+  });
+  const node = new NodeDir(host, { labels: {}, version: '0', providers: new Map() });
+  const added = manifests.map((manifest) => {
+    const { definition } = readManifest(JSON.stringify(manifest), {
+      file: join(dir, 'x.json'),
+      nodeId: NODE_ID,
+    });
+    if (definition === undefined) throw new TypeError('a faulty manifest');
+    return definition;
+  });
+  node.apply({ added, updated: [], removed: [] });
+  return node;
+}
+
+async function findings(): Promise<object> {
+  const before = await json('ok', 'metrics.json');
+  const again = [];
+  for (const { key, n } of request.again) {
+    const reply = await invoke('ok', { _key: key, n }).catch((thrown: unknown) => String(thrown));
+    again.push({ key, n, reply });
+  }
+  const after = await json('ok', 'metrics.json');
+  const services: Record<string, object> = {};
+  for (const id of ['ok', 'bad', 'switched', 'long'])
+    services[id] = {
+      config: await json(id, 'config.json'),
+      metrics: await json(id, 'metrics.json'),
+      health: await json(id, 'health.json'),
+      status: await json(id, 'status.json'),
+      result: await json(id, 'result.json'),
+      error: await read(id, 'last_error.txt'),
+    };
+  return { services, again, ranAgain: Number(after.invokes_total) - Number(before.invokes_total) };
+}
+
+async function invoking(worker: string): Promise<void> {
+  await repeat(Infinity, async () => {
+    const number = request.round * 10_000 + ++n;
+    const key = `${worker}-${number}`;
+    say({ type: 'begin', what: 'ok', n: number });
+    const reply = await invoke('ok', { _key: key, n: number });
+    say({ type: 'done', what: 'ok', key, n: number, reply });
+  });
+}
+
+async function failing(): Promise<void> {
+  await repeat(Infinity, async () => {
+    say({ type: 'begin', what: 'bad' });
+    await invoke('bad', {}).catch(() => undefined);
+    say({ type: 'done', what: 'bad' });
+  });
+}
+
+async function configuring(): Promise<void> {
+  await repeat(Infinity, async (turn) => {
+    const v = request.round * 10_000 + turn;
+    say({ type: 'begin', what: 'config', n: v });
+    await write('ok', 'config.json', JSON.stringify({ v }));
+    say({ type: 'done', what: 'config', n: v });
+  });
+}
+
+async function switching(): Promise<void> {
+  await repeat(Infinity, async (turn) => {
+    const control = turn % 2 === 0 ? 'enable' : 'disable';
+    say({ type: 'begin', what: 'switch', control });
+    await write('switched', `control/${control}`, '1');
+    say({ type: 'done', what: 'switch', control });
+  });
+}
+
+async function submitLong(): Promise<void> {
+  const handle = await open('long', 'control/submit.json');
+  await handle.write(0, Buffer.from('{}'), op);
+  const { invocation_id: id } = JSON.parse(await readAll(handle, 2)) as { invocation_id: string };
+  await handle.release();
+  say({ type: 'done', what: 'long', id });
+}
+
+async function repeat(times: number, act: (turn: number) => Promise<void>): Promise<void> {
+  for (let turn = 1; turn <= times; turn++) {
+    await act(turn);
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * 10));
+  }
+}
+
+async function invoke(id: string, payload: object): Promise<string> {
+  const bytes = Buffer.from(JSON.stringify(payload));
+  const handle = await open(id, 'control/invoke.json');
+  try {
+    await handle.write(0, bytes, op);
+    return await readAll(handle, bytes.length);
+  } finally {
+    await handle.release();
+  }
+}
+
+async function write(id: string, file: string, text: string): Promise<void> {
+  const handle = await open(id, file);
+  await handle.write(0, Buffer.from(text), op);
+  await handle.flush(op);
+  await handle.release();
+}
+
+async function open(id: string, file: string, flags = READ_WRITE): Promise<FileHandle> {
+  const node = await walk(tree, `/services/${id}/${file}`, op);
+  if (node.kind !== 'file') throw new TypeError(`${file} is no file`);
+  return node.open(flags, op);
+}
+
+async function read(id: string, file: string): Promise<string> {
+  const handle = await open(id, file, READ);
+  const text = await readAll(handle, 0);
+  await handle.release();
+  return text;
+}
+
+async function json(id: string, file: string): Promise<Record<string, unknown>> {
+  return JSON.parse(await read(id, file)) as Record<string, unknown>;
+}
+
+async function readAll(handle: FileHandle, from: number): Promise<string> {
+  const bytes = await handle.read(from, 1024 * 1024, op);
+  return Buffer.from(bytes).toString();
+}
+
+function say(fact: object): void {
+  writeSync(1, `${JSON.stringify(fact)}\n`);
+}
