@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { CannotRun, type Bench } from './bench.js';
 import { freshDir } from './doors.js';
 import { serve, type Served } from './served.js';
-import { top } from './tools.js';
+import { plainEnvironment, top } from './tools.js';
 
 export const program = join(top, 'dist/bin/acheron.js');
 
@@ -23,6 +23,6 @@ export async function startAcheron(bench: Bench, ...args: readonly string[]): Pr
     process.execPath,
     [program, 'up', dir, '--state-dir', `${dir}-state`, ...args],
     (line) => line.includes(dir),
-    { ...process.env, NO_COLOR: '1' },
+    plainEnvironment(),
   );
 }

@@ -73,3 +73,12 @@ export async function runLoad(
   const { stdout } = await execute(tools.load, [operation, path, String(threads), String(seconds), payload]);
   return JSON.parse(stdout) as LoadFigures;
 }
+
+/**
+ * What every process that is timed gets, like a driver does: variables that make Node read certificates or
+ * options at start would count for one side alone.
+ */
+export function plainEnvironment(): NodeJS.ProcessEnv {
+  const { PATH, HOME, LANG } = process.env;
+  return { PATH, HOME, LANG, NO_COLOR: '1' };
+}

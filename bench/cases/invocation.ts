@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { servicesIn, startAcheron } from '../acheron.js';
 import type { BenchCase } from '../bench.js';
 import { interleave, quantile } from '../interleave.js';
-import { top } from '../tools.js';
+import { plainEnvironment, top } from '../tools.js';
 
 const PAYLOAD = '{"message":"hello"}\n';
 const CALLS_PER_ROUND = 20;
@@ -56,7 +56,10 @@ async function invokeThroughMount(control: string): Promise<void> {
 
 /** The reference driver, started as the node starts it, without a node. */
 export async function spawnEcho(): Promise<void> {
-  const child = spawn('node', [join(top, 'dist/drivers/echo.js')], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn('node', [join(top, 'dist/drivers/echo.js')], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: plainEnvironment(),
+  });
   let reply = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (reply += text));
   child.stdin.end(PAYLOAD);

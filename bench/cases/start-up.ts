@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { startAcheron } from '../acheron.js';
 import type { BenchCase } from '../bench.js';
 import { interleave, medians } from '../interleave.js';
+import { plainEnvironment } from '../tools.js';
 
 export const startUp: BenchCase = {
   name: 'start-up',
@@ -36,6 +37,6 @@ export const startUp: BenchCase = {
 
 async function startNode(): Promise<number> {
   const start = performance.now();
-  await once(spawn(process.execPath, ['--eval', '0'], { stdio: 'ignore' }), 'exit');
+  await once(spawn(process.execPath, ['--eval', '0'], { stdio: 'ignore', env: plainEnvironment() }), 'exit');
   return performance.now() - start;
 }
