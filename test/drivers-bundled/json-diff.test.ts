@@ -51,7 +51,9 @@ t.test('json-diff refuses a payload without its two documents', async (t) => {
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== 'object' || value === null) return value;
-  return Object.entries(value)
+  const entries = Object.entries(value)
     .map(([key, item]) => [key, sorted(item)])
     .toSorted(([a], [b]) => ((a as string) < (b as string) ? -1 : 1));
+  // Told apart from an array of the same entries.
+  return { entries };
 }
