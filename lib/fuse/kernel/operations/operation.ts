@@ -1,0 +1,51 @@
+import type { Call } from '../call.js';
+import { FUSE_FSYNC_FDATASYNC, OPCODES, type OpcodeName } from '../constants.js';
+import { putEntryOut, putOpenOut } from '../encode.js';
+import { ENOSYS, Errno } from '../errno.js';
+import type { Answer, EntryOut, Filesystem, OpenOut } from '../filesystem.js';
+import type { Agreement } from '../negotiate.js';
+import type { Request } from '../request.js';
+import { fuse_fsync_in } from '../structs.js';
+
+/** How one kind of request is read, handed on, and its answer written. */
+export interface Operation<Result> {
+  /** The size of the fixed part of the body: anything shorter is malformed. */
+  readonly minBytes: number;
+  /** Decodes `request` and calls `fs`. Everything that it keeps is its own. */
+  run(fs: Filesystem, request: Request, call: Call, agreed: Agreement): Answer<Result>;
+  /** Writes the fixed answer at `start` of `out`, and gives its end. */
+  put?(out: Buffer, result: Result, start: number): number;
+  /** The bytes that follow the header instead. */
+  payload?(result: Result): Uint8Array;
+  /** The kernel did not take the answer: what it would have given back later is given back now. */
+  undo?(fs: Filesystem, result: Result, call: Call): void;
+}
+
+/** The operation, with the number of the request that it is for. */
+export function on<Result>(
+  name: OpcodeName,
+  operation: Operation<Result>,
+): readonly [opcode: number, operation: Operation<unknown>] {
+  return [OPCODES[name], operation];
+}
+
+export const NOSYS = Errno.of(ENOSYS);
+
+/** Answers that several requests share. */
+export const entry = {
+  put: (out: Buffer, result: EntryOut, start: number) => putEntryOut(out, result, start),
+  undo: (fs: Filesystem, result: EntryOut) => fs.forget?.(result.nodeid, 1),
+};
+export const opened = {
+  put: (out: Buffer, result: OpenOut, start: number) => putOpenOut(out, result, start),
+};
+
+/** Whether an fsync is content without the attributes. */
+export function isDataOnly(r: Request): boolean {
+  return (r.u32(fuse_fsync_in.at.fsync_flags) & FUSE_FSYNC_FDATASYNC) !== 0;
+}
+
+/** A handler's undo may answer late or refuse; there is nobody to tell. */
+export function unheard(answer: Answer<void> | undefined): void {
+  if (answer instanceof Promise) answer.catch(() => undefined);
+}
