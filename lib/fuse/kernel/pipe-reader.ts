@@ -1,5 +1,7 @@
 import { Socket, type SocketConstructorOpts } from 'node:net';
+import { Patience } from './patience.js';
 import { isUnmounted, READ_BUFFER_BYTES, type Reader } from './reader.js';
+import type { SystemCalls } from './system-calls.js';
 
 interface PipeHandle {
   open(fd: number): number | undefined;
@@ -27,8 +29,12 @@ export function hasPipeReader(): boolean {
   return pipeWrap() !== undefined;
 }
 
+/** How long requests may be taken one after the other, before everything else in the process has its turn. */
+const TURN_MS = 1;
+
 /**
  * Lets libuv wait for /dev/fuse as for a socket: one thread, no wake-ups of others. Sets O_NONBLOCK.
+ * Once there are `calls`, what else waits is taken without going back to libuv.
  * @throws Error where the handle does not take the descriptor.
  */
 export function pipeReader(fd: number): Reader {
@@ -37,13 +43,28 @@ export function pipeReader(fd: number): Reader {
   const handle = new wrap.Pipe(wrap.constants.SOCKET);
   if ((handle.open(fd) ?? 0) !== 0) throw new Error('A pipe handle does not take /dev/fuse.');
   const buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
+  const patience = new Patience();
   let socket: Socket | undefined;
+  let known: SystemCalls | undefined;
   return {
     kind: 'pipe',
     bufferBytes: READ_BUFFER_BYTES,
     start(onRequest, onEnd) {
+      /** Takes what waits and what comes at once, as long as each is answered at once: promises want their turn. */
+      const drain = (calls: SystemCalls): void => {
+        const start = performance.now();
+        patience.wakes(start);
+        for (let last = start; ;) {
+          const length = calls.read(fd, buffer);
+          const now = performance.now();
+          if (length > 0) {
+            if (!onRequest(buffer, length) || reading.destroyed || now - start > TURN_MS) return;
+            last = now;
+          } else if (now - last >= patience.windowMs) return patience.sleeps(now);
+        }
+      };
       const callback = (length: number): boolean => {
-        onRequest(buffer, length);
+        if (onRequest(buffer, length) && known !== undefined && !reading.destroyed) drain(known);
         return true;
       };
       const close = handle.close.bind(handle);
@@ -66,6 +87,7 @@ export function pipeReader(fd: number): Reader {
         reading.resume();
       });
     },
+    use: (calls) => (known = calls),
     stop: () => void socket?.destroy(),
   };
 }

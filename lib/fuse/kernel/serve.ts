@@ -46,6 +46,8 @@ export interface Served {
 
 /** How long a reader may take to bring the kernel's first request, before another is tried. */
 const SELF_TEST_MS = 2000;
+/** Loading a foreign function interface takes some ten milliseconds, which nobody who starts us shall wait for. */
+const SPEED_UP_MS = 100;
 /** How long those who still have files open after a lazy unmount may take to close them. */
 const LEAVE_MS = 300;
 
@@ -121,7 +123,11 @@ async function serveWith(
     throw new MountError('EPROTO', 'The kernel speaks an older FUSE than 7.31 (Linux 5.4).');
   }
   let gone = false;
-  void closed.then(() => (gone = true));
+  const speedUp = setTimeout(() => void useSystemCalls(device, reader), SPEED_UP_MS).unref();
+  void closed.then(() => {
+    gone = true;
+    clearTimeout(speedUp);
+  });
   let leaving: Promise<void> | undefined;
   return {
     dir,
@@ -146,4 +152,12 @@ async function firstRequest(session: Session, closed: Promise<unknown>): Promise
   const came = await Promise.race([session.greeted.then(() => true), closed.then(() => true), late]);
   clearTimeout(timer);
   return came;
+}
+
+/** Where this Node loads no addons, or none was installed, all goes on as it began. */
+async function useSystemCalls(device: Device, reader: Reader): Promise<void> {
+  const loaded = await import('./system-calls.js').catch(() => undefined);
+  if (loaded === undefined) return;
+  device.use(loaded.systemCalls);
+  reader.use?.(loaded.systemCalls);
 }

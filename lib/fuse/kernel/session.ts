@@ -85,8 +85,17 @@ export class Session {
     return this.#outlet.send(message, message.byteLength);
   }
 
-  /** Takes the request in the first `length` bytes of `bytes`; both may be reused when it returns. */
-  dispatch(bytes: Buffer, length: number): void {
+  /**
+   * Takes the request in the first `length` bytes of `bytes`; both may be reused when it returns.
+   * @returns whether it is done with; false where a promise is to answer it.
+   */
+  dispatch(bytes: Buffer, length: number): boolean {
+    const pending = this.#pending.size;
+    this.#take(bytes, length);
+    return this.#pending.size <= pending;
+  }
+
+  #take(bytes: Buffer, length: number): void {
     const request = this.#request;
     if (!request.load(bytes, length)) {
       if (length >= HEADER) this.#refuse(EIO, readU64(bytes, 8)); // len and unique lie alike in both headers

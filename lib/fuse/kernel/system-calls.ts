@@ -1,0 +1,29 @@
+import koffi from 'koffi';
+
+/**
+ * read(2) and write(2) as they are. `node:fs` makes an exception of EAGAIN, which costs ten times the call,
+ * and is slower on the way as well.
+ */
+const libc = koffi.load('libc.so.6');
+const read = libc.func('long read(int fd, void *into, size_t count)') as (
+  fd: number,
+  into: Buffer,
+  count: number,
+) => number;
+const write = libc.func('long write(int fd, void *from, size_t count)') as (
+  fd: number,
+  from: Buffer,
+  count: number,
+) => number;
+
+export interface SystemCalls {
+  /** @returns how many bytes came; 0 at the end; -1 where it failed, or nothing waits (EAGAIN). */
+  read(fd: number, into: Buffer): number;
+  /** Sends the first `count` bytes of `from`. @returns 0, or the errno. */
+  write(fd: number, from: Buffer, count: number): number;
+}
+
+export const systemCalls: SystemCalls = {
+  read: (fd, into) => read(fd, into, into.byteLength),
+  write: (fd, from, count) => (write(fd, from, count) < 0 ? koffi.errno() : 0),
+};
