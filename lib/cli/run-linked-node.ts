@@ -1,8 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { arch, platform } from 'node:os';
-import { NodeLink, type PairMode } from '../control/index.js';
-import { FsError } from '../core/index.js';
+import { NodeLink, type AuditSource, type PairMode } from '../control/index.js';
+import { Emitter, FsError } from '../core/index.js';
 import type { LocalNode } from '../node/index.js';
 import type { Role } from '../policy/index.js';
 import { sayHello, serveVfs } from '../tunnel/index.js';
@@ -42,6 +42,10 @@ export async function runLinkedNode(
   const { log } = standalone;
   const stateFile = flags.stateFile ?? resolve(flags.stateDir, 'node.json');
   mkdirSync(dirname(stateFile), { recursive: true, mode: 0o700 });
+  const audit: AuditSource = {
+    appended: new Emitter<void>(),
+    batch: () => running.node?.audit.batch() ?? null,
+  };
   const link = new NodeLink({
     url: flags.controlUrl,
     ca: certificatesIn(flags.tlsCa),
@@ -60,6 +64,7 @@ export async function runLinkedNode(
     ...(flags.reconnectBackoffMs === undefined ? {} : { minDelayMs: flags.reconnectBackoffMs }),
     ...(flags.reconnectBackoffMaxMs === undefined ? {} : { maxDelayMs: flags.reconnectBackoffMaxMs }),
     snapshot: () => running.node!.catalog(),
+    audit,
     serveTunnel: async (transport, identity) => {
       const node = running.node!;
       const greeting = await sayHello(transport, { node: identity });
@@ -84,6 +89,7 @@ export async function runLinkedNode(
         attach: async (node) => {
           running.node = node;
           node.onCatalogChange(() => link.changed());
+          node.audit.appended.on(() => audit.appended.emit());
           await link.start();
         },
       },

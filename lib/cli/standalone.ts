@@ -1,6 +1,5 @@
 import type { Log } from '../core/index.js';
-import { LocalNode, serveLocally } from '../node/index.js';
-import { MapDir } from '../vfs/index.js';
+import { LocalNode, localControlDir, serveLocally } from '../node/index.js';
 import { World } from '../worldfs/index.js';
 import { tellReady } from './background.js';
 import { mountTree, sessionFromFlags, type MountFlags } from './mount-options.js';
@@ -45,7 +44,11 @@ export async function runStandalone(
       nodes: node,
       events: node.events,
       now: () => Date.now(),
-      control: new MapDir(node.controlFiles()),
+      control: localControlDir({
+        nodeId,
+        audit: node.audit,
+        diagnostics: () => node.registry.diagnostics(),
+      }),
     });
     const socket = await serveLocally(world, socketPath(flags.stateDir), () => session, log);
     const mount =

@@ -1,6 +1,7 @@
 import { idFrom, type JsonObject, type JsonValue } from '../core/index.js';
-import type { AuditRecord } from './store/audit.js';
+import type { SentRecord } from './client/audit-sender.js';
 import { checkDescriptors } from './store/check-descriptors.js';
+import { takeNodeRecords } from './store/node-acts.js';
 import type { CatalogChange } from './store/nodes.js';
 import type { ControlStore } from './store/store.js';
 
@@ -16,14 +17,15 @@ export interface LocalNode {
   readonly nodeId: string;
   /** Replaces its services with a snapshot. @throws FsError EINVAL for a descriptor that is not right. */
   upsert(descriptors: readonly JsonObject[], reload?: JsonObject | null): CatalogChange;
-  audit(records: readonly AuditRecord[]): void;
+  /** Takes what it recorded; each record once. */
+  audit(records: readonly SentRecord[]): void;
   /** It is offline from now on. */
   detach(): void;
 }
 
 export function attachLocalNode(store: ControlStore, facts: LocalNodeFacts): LocalNode {
   const nodeId = idFrom<string>(facts.nodeName, 'The node name');
-  const { nodes, audit } = store;
+  const { nodes } = store;
   store.change(() => {
     if (nodes.get(nodeId) === undefined) nodes.join({ ...facts, fsUrl: null }, null, true);
     nodes.describe(nodeId, { platform: facts.platform, labels: facts.labels });
@@ -38,7 +40,7 @@ export function attachLocalNode(store: ControlStore, facts: LocalNodeFacts): Loc
         return nodes.upsert(nodeId, descriptors);
       });
     },
-    audit: (records) => void audit.append(records.map((record) => ({ ...record, origin: nodeId }))),
+    audit: (records) => void takeNodeRecords(store, nodeId, records),
     detach: () => nodes.setOffline(nodeId, 'stopped'),
   };
 }

@@ -2,6 +2,8 @@
  * A composition root: registry, drivers, services and providers put together as one running node.
  */
 export type { BuiltinService, ExportRequest } from './builtin-services.js';
+export type { AuditLog } from './audit-log.js';
+export { localControlDir } from './control-dir.js';
 export * from './local-node.js';
 export * from './driver-user.js';
 export { serveLocally, type LocalSocket } from './local-socket.js';

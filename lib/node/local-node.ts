@@ -15,19 +15,11 @@ import {
   type InputCheck,
   type JobLimits,
   type Provider,
+  type ServiceEvent,
 } from '../services/index.js';
-import {
-  Document,
-  MapDir,
-  RenderedText,
-  StreamFile,
-  fileStat,
-  nsFromMs,
-  type Change,
-  type Node,
-} from '../vfs/index.js';
+import type { Change } from '../vfs/index.js';
 import { EventFeed, type NodeEntry, type NodeSource } from '../worldfs/index.js';
-import { AuditFile } from './audit-file.js';
+import { AuditLog } from './audit-log.js';
 import { openBuiltins, type BuiltinService, type ExportRequest } from './builtin-services.js';
 import { ConfigFiles } from './config-files.js';
 
@@ -71,7 +63,7 @@ export class LocalNode implements NodeSource {
   readonly host: ServiceHost;
   readonly registry: Registry;
   readonly dir: NodeDir;
-  readonly audit: AuditFile;
+  readonly audit: AuditLog;
   readonly #options: LocalNodeOptions;
   readonly #lock: FileLock | null;
   readonly #ledger: FileLedger;
@@ -90,7 +82,7 @@ export class LocalNode implements NodeSource {
     this.#context = context;
     const { stateFile, driverUser, log } = options;
     this.events = new EventFeed(this.#startedAtMs);
-    this.audit = new AuditFile(`${stateFile}.audit.ndjson`, () => systemClock.now());
+    this.audit = new AuditLog(`${stateFile}.audit.ndjson`, () => systemClock.now(), log);
     this.#configs = new ConfigFiles(
       driverUser === null ? `${stateFile}.configs` : `/run/acheron/${options.nodeId}`,
       driverUser,
@@ -110,6 +102,7 @@ export class LocalNode implements NodeSource {
       inputCheck,
       writeConfigFile: (serviceId, config) => this.#configs.write(serviceId, config),
       audit: (record) => this.audit.record(record),
+      auditedEnd: (invocationId, endedAtMs) => this.audit.hasEnd(invocationId, endedAtMs),
       nodeProjects: () => this.#nodeProjects,
     });
     this.registry = new Registry({
@@ -205,32 +198,6 @@ export class LocalNode implements NodeSource {
     ];
   }
 
-  /** What `/control` shows of this node, to admins. */
-  controlFiles(): Map<string, Node> {
-    const reload = new RenderedText();
-    const reloadFile = new Document(
-      () =>
-        reload.snapshot(
-          Buffer.from(`${JSON.stringify(this.registry.diagnostics(), null, 2)}\n`),
-          systemClock.now(),
-        ),
-      { freshness: 'live' },
-    );
-    const ino = this.audit.ino;
-    const auditFile = new StreamFile(
-      ino,
-      () => this.audit.content,
-      (size) => fileStat(ino, nsFromMs(this.audit.changedAtMs), 0o400, size),
-    );
-    const nodes = new MapDir(
-      new Map([[this.#options.nodeId, new MapDir(new Map<string, Node>([['reload.json', reloadFile]]))]]),
-    );
-    return new Map<string, Node>([
-      ['nodes', nodes],
-      ['audit.ndjson', auditFile],
-    ]);
-  }
-
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
@@ -261,6 +228,7 @@ export class LocalNode implements NodeSource {
   #feedEvents(): void {
     const { nodeId } = this.#options;
     this.host.events.on((event) => {
+      if (event.type === 'service_health') this.#recordHealth(event);
       this.events.push({
         atMs: systemClock.now(),
         type: event.type,
@@ -292,6 +260,20 @@ export class LocalNode implements NodeSource {
         visibleTo: (session) => session.role === 'admin' && !session.revoked,
       });
     });
+  }
+
+  /** What a node did to a service by itself is on record too, and so reaches those who watch from afar. */
+  #recordHealth({ serviceId, facts }: ServiceEvent): void {
+    const { to, ...rest } = facts;
+    try {
+      this.audit.record({ by: null, act: 'health', serviceId, outcome: to as string, facts: rest });
+    } catch (thrown) {
+      const { message } = FsError.from(thrown);
+      this.#options.log.error('A change of health could not be recorded.', {
+        service: serviceId,
+        error: message,
+      });
+    }
   }
 
   #feedDefinition(type: string, definition: ServiceDefinition): void {

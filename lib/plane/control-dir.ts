@@ -1,5 +1,5 @@
 import type { AuditEntry, ControlStore } from '../control/index.js';
-import { documentFromJson, lineFromJson } from '../core/index.js';
+import { documentFromJson, lineFromJson, timestamp } from '../core/index.js';
 import {
   Document,
   MapDir,
@@ -25,20 +25,12 @@ import { pairingDir } from './pairing-dir.js';
 /** `/control/`: what is for admins alone. */
 export function controlDir(store: ControlStore): DirNode {
   const audit = new AuditStream(store);
-  class ControlDir extends MapDir {
-    override lookup(name: string, op: Op): Node {
-      return name === 'audit.ndjson' ? audit.file(op) : super.lookup(name, op);
-    }
-    override list(op: Op): readonly DirEntry[] {
-      return [...super.list(op), entryOf('audit.ndjson', audit.file(op))];
-    }
-  }
-  return new ControlDir(
+  return new MapDir(
     new Map<string, Node>([
       ['pairing', pairingDir(store)],
       ['nodes', new NodeReloadsDir(store)],
     ]),
-    { check: requireAdmin },
+    { check: requireAdmin, current: new Map([['audit.ndjson', (op) => audit.file(op)]]) },
   );
 }
 
@@ -140,6 +132,10 @@ class AuditStream {
     this.#lastId = last.audit_id;
     this.#records += entries.length;
     this.#changedAtMs = last.timestamp_ms;
-    this.#text = Buffer.concat([this.#text, Buffer.from(entries.map(lineFromJson).join(''))]);
+    this.#text = Buffer.concat([this.#text, Buffer.from(entries.map(lineOf).join(''))]);
   }
+}
+
+function lineOf({ audit_id, timestamp_ms, ...record }: AuditEntry): string {
+  return lineFromJson({ audit_id, at: timestamp(timestamp_ms), ...record });
 }

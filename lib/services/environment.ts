@@ -1,7 +1,7 @@
 import type { Clock, JsonObject, Log } from '../core/index.js';
 import type { Driver, DriverContext } from '../drivers/index.js';
 import type { ServiceDefinition } from '../manifest/index.js';
-import type { Session } from '../policy/index.js';
+import type { JobOwner } from './jobs/job.js';
 import type { JobLimits } from './jobs/job-store.js';
 import type { InputCheck } from './request/request.js';
 
@@ -29,6 +29,8 @@ export interface ServiceEnvironment {
   emit(event: ServiceEvent): void;
   /** Appends to the audit log. @throws FsError when it cannot: the act is then refused. */
   audit(record: AuditRecord): void;
+  /** False where the audit log ends just before the end of this invocation: a kill came in between. */
+  auditedEnd(invocationId: string, endedAtMs: number): boolean;
   /** The projects that name this node. */
   nodeProjects(): readonly string[];
 }
@@ -42,9 +44,12 @@ export interface ServiceEvent {
 }
 
 export interface AuditRecord {
-  readonly session: Session;
-  readonly action: string;
+  /** Who acted; null: the node by itself. */
+  readonly by: JobOwner | null;
+  /** `invoke`, `control/enable`, …; what was denied: the action. */
+  readonly act: string;
   readonly serviceId: string;
+  /** `accepted` when an invocation begins, `ok` or an errno when it ends; `denied`. */
   readonly outcome: string;
   readonly payload?: Uint8Array;
   readonly facts?: JsonObject;

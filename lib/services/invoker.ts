@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { FsError, indentJson, type JsonObject, type ServiceId } from '../core/index.js';
+import { FsError, indentJson, newInvocationId, type JsonObject, type ServiceId } from '../core/index.js';
 import { AdmissionQueue, type Outcome } from '../drivers/index.js';
 import { principalOf, type Session } from '../policy/index.js';
 import type { CallEnd as HealthEnd, EndCall } from '../supervise/index.js';
@@ -7,7 +7,7 @@ import type { Call, CallEnd } from './call.js';
 import type { Engine } from './engine.js';
 import type { ServiceEnvironment } from './environment.js';
 import { endFromError, failureReply, storedEnd } from './job-end.js';
-import { ownerOf, type Job, type JobEnd, type JobState } from './jobs/job.js';
+import { ownerOf, type Job, type JobEnd, type JobOwner, type JobState } from './jobs/job.js';
 import { JobStore } from './jobs/job-store.js';
 import { Metrics, laterMetrics } from './metrics.js';
 import type { Request } from './request/request.js';
@@ -57,6 +57,7 @@ export class Invoker {
     });
     this.jobs = store;
     this.metrics.restore(laterMetrics(store.recordedMetrics, savedMetrics));
+    this.#recordLostEnd();
     for (const job of interrupted) this.#endInterrupted(job);
   }
 
@@ -70,8 +71,10 @@ export class Invoker {
     if (earlier !== undefined) throw this.reject(request.bytes, keyReused(request.key!.key), session);
     const tellEnd = this.#admit(request, session);
     try {
-      this.#audit(session, 'accepted', request.bytes);
-      const job = this.jobs.accept(ownerOf(session), request.bytes, request.key);
+      const owner = ownerOf(session);
+      const id = newInvocationId(this.#nowMs);
+      this.#audit(owner, 'accepted', { invocation_id: id }, request.bytes);
+      const job = this.jobs.accept(owner, request.bytes, { id, key: request.key });
       return this.#start(job, request, session, tellEnd);
     } catch (thrown) {
       tellEnd('cancelled');
@@ -82,9 +85,11 @@ export class Invoker {
   /** Records a request that will not run, and returns the error to answer with. */
   reject(bytes: Uint8Array, error: FsError, session: Session): FsError {
     this.metrics.countRejection();
-    const job = this.jobs.accept(ownerOf(session), bytes.subarray(0, KEPT_OF_REJECTED), null, true);
+    const owner = ownerOf(session);
+    const id = newInvocationId(this.#nowMs);
+    this.#audit(owner, error.code, { invocation_id: id }, bytes);
+    const job = this.jobs.accept(owner, bytes.subarray(0, KEPT_OF_REJECTED), { id, rejected: true });
     this.jobs.finish(job, endFromError(error, null, this.#nowMs), new Uint8Array(), this.metrics.toRecord());
-    this.#audit(session, error.code, bytes);
     return error;
   }
 
@@ -205,6 +210,8 @@ export class Invoker {
         error: error.message,
       });
       return { error, reply: failureReply(job) };
+    } finally {
+      this.#recordEnd(job);
     }
     this.#host.env.emit({
       type: 'invocation_finished',
@@ -228,6 +235,7 @@ export class Invoker {
     this.metrics.countStart(job.startedAtMs);
     this.metrics.countEnd(end, job);
     this.jobs.finish(job, end, new Uint8Array(), this.metrics.toRecord());
+    this.#recordEnd(job);
   }
 
   /** The call of a job that a `_key` names: still running, or as it ended. */
@@ -235,8 +243,37 @@ export class Invoker {
     return this.#calls.get(job) ?? { job, cancel: () => undefined, ended: Promise.resolve(storedEnd(job)) };
   }
 
-  #audit(session: Session, outcome: string, payload: Uint8Array): void {
-    this.#host.env.audit({ session, action: 'invoke', serviceId: this.#host.id, outcome, payload });
+  /** The one end that a kill can have kept from the audit log: that of the job that ended last. */
+  #recordLostEnd(): void {
+    const job = this.jobs.lastFinished;
+    if (job === null || job.rejected) return;
+    if (!this.#host.env.auditedEnd(job.id, job.end!.finishedAtMs)) this.#recordEnd(job);
+  }
+
+  /** Its acceptance is on record already; an end that cannot be added is told to the operator. */
+  #recordEnd(job: Job): void {
+    const { state, errno, exitCode } = job.end!;
+    try {
+      this.#audit(job.owner, errno ?? 'ok', { invocation_id: job.id, state, exit_code: exitCode });
+    } catch (thrown) {
+      this.#host.env.log.error('The end of an invocation could not be added to the audit log.', {
+        service: this.#host.id,
+        invocation: job.id,
+        error: FsError.from(thrown).message,
+      });
+    }
+  }
+
+  #audit(by: JobOwner, outcome: string, facts: JsonObject, payload?: Uint8Array): void {
+    const { id: serviceId, env } = this.#host;
+    env.audit({
+      by,
+      act: 'invoke',
+      serviceId,
+      outcome,
+      facts,
+      ...(payload === undefined ? {} : { payload }),
+    });
   }
 }
 

@@ -6,7 +6,7 @@ import { configFrom } from './config.js';
 import { Engine } from './engine.js';
 import type { ServiceEnvironment } from './environment.js';
 import { Invoker } from './invoker.js';
-import type { Job } from './jobs/job.js';
+import { ownerOf, type Job } from './jobs/job.js';
 import type { JobStore } from './jobs/job-store.js';
 import type { Metrics } from './metrics.js';
 import type { InputCheck, Request } from './request/request.js';
@@ -188,7 +188,7 @@ export class Service {
    */
   authorize(session: Session, action: Action): void {
     if (!this.gate.allows(session, action)) {
-      this.#env.audit({ session, action, serviceId: this.id, outcome: 'denied' });
+      this.#audit(action, session, 'denied');
     }
     this.gate.require(session, action);
   }
@@ -201,16 +201,17 @@ export class Service {
 
   setEnabled(enabled: boolean, session: Session): void {
     const op = enabled ? 'enable' : 'disable';
-    this.#auditControl(op, session);
     const before = this.enabled;
-    this.#switch(enabled);
-    if (enabled) this.metrics.clearConsecutive();
-    this.#save(() => this.#switch(before));
+    this.#recorded(op, session, undefined, () => {
+      this.#switch(enabled);
+      if (enabled) this.metrics.clearConsecutive();
+      this.#save(() => this.#switch(before));
+    });
     this.#tell(op);
   }
 
   async restart(session: Session): Promise<void> {
-    this.#auditControl('restart', session);
+    this.#audit('control/restart', session);
     this.metrics.clearConsecutive();
     this.jobs.reset(principalOf(session));
     await this.#supervisor.restart();
@@ -223,23 +224,18 @@ export class Service {
    * @throws FsError EINVAL for what is not a JSON object, or whose `supervision` is no policy.
    */
   setConfig(text: string, session: Session): void {
-    const config = configFrom(text);
-    const before = this.#config;
-    this.#supervisor.setConfig(config);
-    this.#env.audit({
-      session,
-      action: 'control',
-      serviceId: this.id,
-      outcome: 'config',
-      payload: Buffer.from(text),
-    });
-    this.#config = config;
-    this.#save(() => {
-      this.#config = before;
-      this.#supervisor.setConfig(before);
+    this.#recorded('config', session, Buffer.from(text), () => {
+      const config = configFrom(text);
+      const before = this.#config;
+      this.#supervisor.setConfig(config);
+      this.#config = config;
+      this.#save(() => {
+        this.#config = before;
+        this.#supervisor.setConfig(before);
+      });
     });
     this.#configChangedAtMs = this.nowMs;
-    this.#configFile = this.#env.writeConfigFile(this.id, config);
+    this.#configFile = this.#env.writeConfigFile(this.id, this.#config);
     this.#tell('config');
   }
 
@@ -268,12 +264,24 @@ export class Service {
   }
 
   #control(op: string, session: Session): void {
-    this.#auditControl(op, session);
+    this.#audit(`control/${op}`, session);
     this.#supervisor.noteControl(op);
   }
 
-  #auditControl(op: string, session: Session): void {
-    this.#env.audit({ session, action: 'control', serviceId: this.id, outcome: op });
+  /** An act that cannot be recorded does not happen; one that fails is on record as failed too. */
+  #recorded(op: string, session: Session, payload: Uint8Array | undefined, act: () => void): void {
+    this.#audit(`control/${op}`, session, 'ok', payload);
+    try {
+      act();
+    } catch (thrown) {
+      this.#audit(`control/${op}`, session, FsError.from(thrown).code, payload);
+      throw thrown;
+    }
+  }
+
+  #audit(act: string, session: Session, outcome = 'ok', payload?: Uint8Array): void {
+    const by = ownerOf(session);
+    this.#env.audit({ by, act, serviceId: this.id, outcome, ...(payload === undefined ? {} : { payload }) });
   }
 
   #save(undo: () => void): void {

@@ -7,6 +7,8 @@ import type { DirEntry, Freshness, Node, Op, Stat } from './types.js';
 export interface MapDirOptions {
   readonly freshness?: Freshness;
   readonly timeNs?: () => bigint;
+  /** Entries that stand for another node from time to time; listed last. */
+  readonly current?: ReadonlyMap<string, (op: Op) => Node>;
   /** Names that are answered though they are not listed. */
   readonly unlisted?: ReadonlyMap<string, Node>;
   /** Called before each look; throws what the session is to see when it may not. */
@@ -35,14 +37,17 @@ export class MapDir extends ReadOnlyDir {
 
   lookup(name: string, op: Op): Node {
     this.#options.check?.(op);
-    const node = this.#entries.get(name) ?? this.#options.unlisted?.get(name);
+    const { current, unlisted } = this.#options;
+    const node = this.#entries.get(name) ?? current?.get(name)?.(op) ?? unlisted?.get(name);
     if (node === undefined) throw noSuchEntry(name);
     return node;
   }
 
   list(op: Op): readonly DirEntry[] {
     this.#options.check?.(op);
-    return [...this.#entries].map(([name, node]) => entryOf(name, node));
+    const entries = [...this.#entries].map(([name, node]) => entryOf(name, node));
+    for (const [name, nodeOf] of this.#options.current ?? []) entries.push(entryOf(name, nodeOf(op)));
+    return entries;
   }
 }
 

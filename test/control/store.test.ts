@@ -211,8 +211,8 @@ t.test('the audit log keeps a spooled record once', async (t) => {
     act: 'invoke',
     outcome: 'ok',
   };
-  t.equal(store.audit.append([record]), 1);
-  t.equal(store.audit.append([record]), 0);
+  t.equal(store.audit.append([record]).length, 1);
+  t.equal(store.audit.append([record]).length, 0);
   store.audit.record({ act: 'token_create', outcome: 'ok' });
   t.match(store.audit.tail(2), [record, { origin: 'control', act: 'token_create' }]);
 });

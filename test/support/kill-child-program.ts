@@ -67,6 +67,7 @@ async function startServices(dir: string, manifests: readonly JsonObject[]): Pro
     inputCheck: () => () => null,
     writeConfigFile: () => null,
     audit: () => undefined,
+    auditedEnd: () => true,
     nodeProjects: () => [],
   });
   const node = new NodeDir(host, { labels: {}, version: '0', providers: new Map() });

@@ -37,6 +37,7 @@ export class Program {
         return match !== null;
       },
       `${String(pattern)} in ${this.said}`,
+      60_000,
     );
     return match!;
   }
@@ -164,12 +165,16 @@ export async function inviteThrough(mount: string): Promise<string> {
 
 /** Waits until the node is shown with its services. */
 export function untilOnline(mount: string, nodeId: string): Promise<void> {
-  return until(async () => {
-    const nodes = await readJson<readonly { node_id: string; state: string }[]>(
-      `${mount}/nodes/NODES.json`,
-    ).catch(() => []);
-    return nodes.some(({ node_id, state }) => node_id === nodeId && state === 'online');
-  }, `node ${nodeId} at ${mount}`);
+  return until(
+    async () => {
+      const nodes = await readJson<readonly { node_id: string; state: string }[]>(
+        `${mount}/nodes/NODES.json`,
+      ).catch(() => []);
+      return nodes.some(({ node_id, state }) => node_id === nodeId && state === 'online');
+    },
+    `node ${nodeId} at ${mount}`,
+    60_000,
+  );
 }
 
 export const linesOf = (path: string): string[] =>

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Emitter, FsError, silentLog, type JsonObject, type JsonValue, type Log } from '../../core/index.js';
 import { MAX_FS_FRAME_BYTES, type ControlReply } from '../../protocol/index.js';
 import { connectWs, Reconnector, type Transport } from '../../transport/index.js';
+import { AuditSender, type AuditSource, type SentRecord } from './audit-sender.js';
 import { ControlClient } from './control-client.js';
 import { faultOf } from './control-exchange.js';
 import { NodeStateFile } from './node-state-file.js';
@@ -28,6 +29,8 @@ export interface NodeLinkOptions {
   readonly pairPollMs?: number;
   /** What the node offers at this very moment; asked at each upsert, never kept. */
   readonly snapshot: () => { readonly services: readonly JsonObject[]; readonly reload?: JsonObject | null };
+  /** What the node recorded: the control plane is to have it all, once. */
+  readonly audit?: AuditSource;
   /** Says hello on a connection to `/v2/fs` and serves the node's files there; answers once greeted. */
   readonly serveTunnel?: (transport: Transport, node: TunnelIdentity) => Promise<void>;
   readonly log?: Log;
@@ -63,6 +66,7 @@ export class NodeLink {
   #isOver = false;
   #client: ControlClient | undefined;
   #tunnel: Reconnector | undefined;
+  #audit: AuditSender | undefined;
   #identity: TunnelIdentity | undefined;
   #epoch = 0;
   #upserting = false;
@@ -90,16 +94,6 @@ export class NodeLink {
 
   get isConnected(): boolean {
     return this.#client?.state.state === 'open';
-  }
-
-  /** The connection, for further requests of the node (`audit_append`). */
-  get client(): ControlClient | undefined {
-    return this.#client;
-  }
-
-  /** The credentials of the node, once paired. */
-  get identity(): TunnelIdentity | undefined {
-    return this.#identity;
   }
 
   /**
@@ -171,12 +165,16 @@ export class NodeLink {
       isFinal: (error) => this.#finalError(error) !== undefined,
     });
     this.#client = client;
+    const { audit } = this.#options;
+    if (audit !== undefined)
+      this.#audit = new AuditSender(audit, (records) => this.#send(records), this.#log);
     client.connected.on(({ node }) => {
       this.#epoch = node?.epoch ?? this.#epoch;
       this.#identity = { id: nodeId, secret, epoch: this.#epoch };
       this.#dirty = true;
       this.#upsert();
       this.#openTunnel();
+      this.#audit?.wake();
     });
     client.superseded.on(({ successor }) => {
       if (successor.instance_id !== this.#instanceId) this.#finish(supersededError(nodeId, successor));
@@ -255,6 +253,16 @@ export class NodeLink {
       });
   }
 
+  async #send(records: readonly SentRecord[]): Promise<void> {
+    const { id, secret } = this.#identity!;
+    await this.#client!.request('audit_append', {
+      node_id: id,
+      node_secret: secret,
+      epoch: this.#epoch,
+      records: [...records],
+    });
+  }
+
   #scheduleRefresh(): void {
     const ttlMs = this.#options.leaseTtlMs ?? DEFAULT_LEASE_MS;
     const intervalMs = this.#options.refreshIntervalMs ?? ttlMs / 3;
@@ -308,6 +316,7 @@ export class NodeLink {
     clearInterval(this.#refreshTimer);
     clearTimeout(this.#retryTimer);
     this.#abort.abort(error ?? new FsError('ECANCELED', 'The link was closed.'));
+    this.#audit?.close();
     this.#tunnel?.close();
     this.#client?.close();
     this.#file.close();

@@ -33,21 +33,26 @@ export class AuditLog {
     this.append([{ ...facts, origin: 'control', record_id: newPublicId(), timestamp_ms: this.#clock.now() }]);
   }
 
-  /** Takes records made elsewhere, each once. Returns how many were new. */
-  append(records: readonly AuditRecord[]): number {
+  /** Takes records made elsewhere, each once. Returns those that were new. */
+  append(records: readonly AuditRecord[]): readonly AuditRecord[] {
     return this.#db.change(() => {
-      let added = 0;
-      for (const record of records) {
-        added += this.#db.run(
-          'INSERT INTO audit (origin, record_id, timestamp_ms, record) VALUES (?,?,?,?) ON CONFLICT DO NOTHING',
-          record.origin,
-          record.record_id,
-          record.timestamp_ms,
-          JSON.stringify(record),
+      const added = records.filter((record) => {
+        const { origin, record_id: id, timestamp_ms: atMs } = record;
+        // Looked up first, not left to a conflict, which would use up a number: a gap would look like a removal.
+        if (this.#db.get('SELECT 1 FROM audit WHERE origin = ? AND record_id = ?', origin, id) !== undefined)
+          return false;
+        const text = JSON.stringify(record);
+        this.#db.run(
+          'INSERT INTO audit (origin, record_id, timestamp_ms, record) VALUES (?,?,?,?)',
+          origin,
+          id,
+          atMs,
+          text,
         );
-      }
-      if (added > 0 && this.appended.size > 0) {
-        const entries = this.tail(added);
+        return true;
+      });
+      if (added.length > 0 && this.appended.size > 0) {
+        const entries = this.tail(added.length);
         this.#db.afterChange(() => entries.forEach((entry) => this.appended.emit(entry)));
       }
       return added;
@@ -69,5 +74,5 @@ export class AuditLog {
 }
 
 function entryFromRow(row: Row): AuditEntry {
-  return { audit_id: row['audit_id'] as number, ...(JSON.parse(row['record'] as string) as AuditRecord) };
+  return { ...(JSON.parse(row['record'] as string) as AuditRecord), audit_id: row['audit_id'] as number };
 }

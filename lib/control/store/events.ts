@@ -1,7 +1,7 @@
 import { Emitter, FsError, type Clock, type JsonObject } from '../../core/index.js';
 import type { ControlDatabase, Row } from './database.js';
 
-/** What happened to the catalog and to those who may see it. */
+/** What happened to the catalog, to its services, and to those who may see them. */
 export type EventKind =
   | 'services'
   | 'node_joined'
@@ -9,6 +9,9 @@ export type EventKind =
   | 'node_offline'
   | 'node_deleted'
   | 'node_reload'
+  | 'service_health'
+  | 'service_control'
+  | 'invocation_finished'
   | 'project_changed'
   | 'project_deleted';
 
@@ -29,12 +32,14 @@ export interface Retention {
 }
 
 export const DEFAULT_RETENTION: Retention = {
-  maxEvents: 10_000,
+  maxEvents: 100_000,
   maxAgeMs: 7 * 24 * 60 * 60 * 1000,
   maxBytes: 64 * 1024 * 1024,
 };
 
 const KEEP_RECENT = 256;
+/** How many events go at once while they are too many bytes. */
+const BYTES_STEP = 64;
 
 /** Every change of the catalog, in one order. */
 export class EventLog {
@@ -49,6 +54,7 @@ export class EventLog {
   /** The newest events, so that a thousand watchers do not each ask the database. */
   #recent: ControlEvent[] = [];
   #sinceCompaction = 0;
+  #bytes = 0;
 
   constructor(db: ControlDatabase, clock: Clock, retention: Retention) {
     this.#db = db;
@@ -80,6 +86,7 @@ export class EventLog {
       nodeId,
       payload,
     };
+    const text = JSON.stringify(payload);
     this.#db.change(() => {
       this.#db.run(
         'INSERT INTO events (revision, timestamp_ms, kind, node_id, payload) VALUES (?,?,?,?,?)',
@@ -87,9 +94,10 @@ export class EventLog {
         event.timestampMs,
         kind,
         nodeId,
-        JSON.stringify(payload),
+        text,
       );
       this.#head = event.revision;
+      this.#bytes += text.length;
       this.appending.emit(event);
       if (++this.#sinceCompaction >= 256) this.compact();
       this.#db.afterChange(() => {
@@ -138,25 +146,26 @@ export class EventLog {
     this.#sinceCompaction = 0;
     const { maxEvents, maxAgeMs, maxBytes } = this.#retention;
     this.#db.change(() => {
-      this.#db.run(
-        'DELETE FROM events WHERE revision < ? AND (revision <= ? OR timestamp_ms < ?)',
-        this.#head,
-        this.#head - maxEvents,
+      const young = this.#db.get(
+        'SELECT revision FROM events WHERE timestamp_ms >= ? ORDER BY revision LIMIT 1',
         this.#clock.now() - maxAgeMs,
       );
-      const kept = this.#db.get(
-        `SELECT MAX(revision) AS cut FROM (SELECT revision, SUM(LENGTH(payload)) OVER (ORDER BY revision DESC) AS bytes
-         FROM events) WHERE bytes > ?`,
-        maxBytes,
-      );
-      const cut = kept?.['cut'];
-      if (typeof cut === 'number')
-        this.#db.run('DELETE FROM events WHERE revision <= ? AND revision < ?', cut, this.#head);
+      this.#forgetBefore(Math.max(this.#head - maxEvents + 1, (young?.['revision'] ?? this.#head) as number));
+      while (this.#bytes > maxBytes && this.oldest < this.#head) this.#forgetBefore(this.oldest + BYTES_STEP);
     });
+  }
+
+  #forgetBefore(revision: number): void {
+    const until = Math.min(revision, this.#head);
+    const gone = this.#db.get('SELECT SUM(LENGTH(payload)) AS bytes FROM events WHERE revision < ?', until);
+    this.#db.run('DELETE FROM events WHERE revision < ?', until);
+    this.#bytes -= (gone?.['bytes'] ?? 0) as number;
   }
 
   #load(): void {
     this.#head = (this.#db.get('SELECT COALESCE(MAX(revision), 0) AS head FROM events')?.['head'] ??
+      0) as number;
+    this.#bytes = (this.#db.get('SELECT SUM(LENGTH(payload)) AS bytes FROM events')?.['bytes'] ??
       0) as number;
   }
 }

@@ -3,6 +3,7 @@ import type { Session } from '../../policy/index.js';
 import type { Access } from '../access.js';
 import type { ControlDatabase, Row } from './database.js';
 import type { ControlEvent, EventKind, EventLog } from './events.js';
+import { factsForUsers, ownerOfEvent } from './node-acts.js';
 import type { Nodes } from './nodes.js';
 import type { Projects } from './projects.js';
 import { deltaEntry, isEmptyDelta, type DeltaEntry } from './service-delta.js';
@@ -72,7 +73,7 @@ export class Views {
     this.#load();
     this.#events.appending.on((event) => {
       this.#pending.push(event);
-      if (event.nodeId !== null) this.#dirty.add(event.nodeId);
+      if (event.nodeId !== null && !OF_A_SERVICE.has(event.kind)) this.#dirty.add(event.nodeId);
     });
     this.#projects.changing.on(() => {
       for (const { nodeId } of this.#nodes.list()) this.#dirty.add(nodeId);
@@ -144,29 +145,45 @@ export class Views {
 
   /** Within the transaction: tells every view what the changes in it mean to it. */
   #settle(): void {
-    if (this.#dirty.size === 0) return;
-    const dirty = [...this.#dirty];
-    const pending = this.#pending;
+    const { dirty, pending } = { dirty: this.#dirty, pending: this.#pending };
+    if (dirty.size === 0 && pending.length === 0) return;
+    const concerned = new Set([...dirty, ...pending.flatMap(({ nodeId }) => nodeId ?? [])]);
     this.#dirty = new Set();
     this.#pending = [];
     for (const view of this.#views.values()) {
       const session = this.#sessionOf(view);
-      for (const nodeId of dirty) this.#settleNode(view, session, nodeId, pending);
+      for (const nodeId of concerned) this.#settleNode(view, session, nodeId, dirty.has(nodeId), pending);
     }
   }
 
-  #settleNode(view: View, session: Session, nodeId: string, pending: readonly ControlEvent[]): void {
+  #settleNode(
+    view: View,
+    session: Session,
+    nodeId: string,
+    dirty: boolean,
+    pending: readonly ControlEvent[],
+  ): void {
     const before = view.visible.get(nodeId) ?? new Set<string>();
-    const after = this.#visibleAt(session, nodeId);
+    const after = dirty ? this.#visibleAt(session, nodeId) : before;
     const own = pending.filter((event) => event.nodeId === nodeId);
     const delta = this.#deltaFor(nodeId, before, after, own);
     if (after.size === 0) view.visible.delete(nodeId);
     else view.visible.set(nodeId, after);
     if (!isEmptyDelta(delta)) this.#append(view, 'services', nodeId, { ...delta });
     if (before.size === 0 && after.size === 0) return;
-    for (const event of own) {
-      if (FOR_USERS.has(event.kind)) this.#append(view, event.kind, nodeId, {});
-    }
+    for (const event of own) this.#tell(view, event, nodeId, after);
+  }
+
+  /** An event of the node, or of a service that the view shows, as far as it is this view's business. */
+  #tell(view: View, { kind, payload }: ControlEvent, nodeId: string, shown: ReadonlySet<string>): void {
+    if (FOR_USERS.has(kind)) this.#append(view, kind, nodeId, {});
+    if (!OF_A_SERVICE.has(kind) || !shown.has(payload['service_id'] as string)) return;
+    const owner = ownerOfEvent(kind, payload);
+    const { agentId } = view.session;
+    const isOwn =
+      owner === null ||
+      (owner['role'] === 'user' && owner['agent_id'] === agentId && owner['project_id'] === view.projectId);
+    if (isOwn) this.#append(view, kind, nodeId, factsForUsers(payload));
   }
 
   #deltaFor(
@@ -239,9 +256,7 @@ export class Views {
         const delta = { added: only('added'), updated: only('updated'), removed: only('removed') };
         if (delta.added.length + delta.updated.length + delta.removed.length > 0)
           this.#append(view, 'services', event.nodeId, delta);
-      } else if (FOR_USERS.has(event.kind)) {
-        this.#append(view, event.kind, event.nodeId, {});
-      }
+      } else this.#tell(view, event, event.nodeId, shown);
     }
   }
 
@@ -305,6 +320,7 @@ export class Views {
   }
 }
 
+const OF_A_SERVICE = new Set<EventKind>(['service_health', 'service_control', 'invocation_finished']);
 const FOR_USERS = new Set<EventKind>(['node_online', 'node_offline', 'node_deleted']);
 
 function eventFromRow(row: Row): ViewEvent {

@@ -3,7 +3,8 @@ import { ID_PATTERN, isId, isJsonObject, type JsonObject } from '../../core/inde
 
 /** A node, service, project, agent or session name. */
 export const wireId = z.string().regex(ID_PATTERN).refine(isId, 'not "." or ".."');
-export const wireMs = z.int().min(0);
+/** What a date can hold. */
+export const wireMs = z.int().min(0).max(8_640_000_000_000_000);
 export const wireText = z.string().max(1024);
 /** A token or secret: shown once, never logged. */
 export const wireSecret = z.string().min(1).max(1024);

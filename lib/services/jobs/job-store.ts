@@ -1,4 +1,4 @@
-import { FsError, newInvocationId, type JsonObject, type JsonValue, type Log } from '../../core/index.js';
+import { FsError, type InvocationId, type JsonObject, type JsonValue, type Log } from '../../core/index.js';
 import {
   acceptHeader,
   blobsFromWhole,
@@ -79,6 +79,13 @@ export class JobStore {
     return { store, interrupted: [...store.#live] };
   }
 
+  /** The job that ended last, if it is still listed. */
+  get lastFinished(): Job | null {
+    let last: Job | null = null;
+    for (const job of this.#jobs.values()) if (job.finishSequence > (last?.finishSequence ?? 0)) last = job;
+    return last;
+  }
+
   /** The metrics that were recorded with the newest finished job, if any. */
   get recordedMetrics(): JsonObject | null {
     return this.#metrics;
@@ -87,14 +94,17 @@ export class JobStore {
   accept(
     owner: JobOwner,
     request: Uint8Array,
-    key: { key: string; digest: string } | null,
-    rejected = false,
+    facts: {
+      readonly id: InvocationId;
+      readonly key?: { key: string; digest: string } | null;
+      readonly rejected?: boolean;
+    },
   ): Job {
-    const nowMs = this.#options.now();
+    const { id, key = null, rejected = false } = facts;
     const job = new Job(this.#log, {
-      id: newInvocationId(nowMs),
+      id,
       owner,
-      acceptedAtMs: nowMs,
+      acceptedAtMs: this.#options.now(),
       rejected,
       key: key?.key ?? null,
       keyDigest: key?.digest ?? null,

@@ -1,6 +1,7 @@
-import { FsError, type JsonObject } from '../../../core/index.js';
+import { FsError } from '../../../core/index.js';
 import { ProtocolFault, type ControlReply } from '../../../protocol/index.js';
 import type { AuditRecord } from '../../store/audit.js';
+import { takeNodeRecords } from '../../store/node-acts.js';
 import type { CatalogChange, NodeRecord } from '../../store/nodes.js';
 import { checkDescriptors } from '../../store/check-descriptors.js';
 import type { ControlConnection } from '../control-connection.js';
@@ -149,19 +150,15 @@ export const nodeHandlers: Handlers<Names> = {
   async audit_append(connection, payload) {
     const { node_id, node_secret, epoch, records } = payload;
     await proveNode(connection, { nodeId: node_id, secret: node_secret, epoch });
-    const { audit } = connection.plane.store;
     return {
-      accepted: audit.append(
-        records.map((record) => auditRecordFrom(node_id, record as unknown as JsonObject)),
+      accepted: takeNodeRecords(
+        connection.plane.store,
+        node_id,
+        records as unknown as readonly AuditRecord[],
       ),
     };
   },
 };
-
-/** What a node says, under the node's own name whatever it says. */
-function auditRecordFrom(nodeId: string, record: JsonObject): AuditRecord {
-  return { ...(record as AuditRecord), origin: nodeId };
-}
 
 function wireDelta({
   delta,

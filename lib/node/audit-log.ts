@@ -1,0 +1,126 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import type { AuditSource, SentRecord } from '../control/index.js';
+import { Emitter, FsError, timestamp, type Log } from '../core/index.js';
+import type { AuditRecord } from '../services/index.js';
+import { fileStat, newIno, nsFromMs, StreamFile, type Node } from '../vfs/index.js';
+import { Spool } from './spool.js';
+
+/** About a quarter of the largest frame. */
+const BATCH_BYTES = 256 * 1024;
+
+/**
+ * The append-only audit log of this node, one JSON line per act; a control plane, where there is one, gets
+ * them all. Payloads appear as a keyed hash: equal payloads can be told to be equal, and nobody can guess
+ * them from the log.
+ */
+export class AuditLog implements AuditSource {
+  readonly appended = new Emitter<void>();
+  readonly #spool: Spool;
+  readonly #key: Buffer;
+  readonly #now: () => number;
+  readonly #log: Log;
+  readonly #run = randomBytes(8).toString('hex');
+  #count = 0;
+  #closed = false;
+  #ino = newIno();
+
+  /** @throws FsError when the log or its key cannot be opened. */
+  constructor(path: string, now: () => number, log: Log) {
+    this.#key = readOrMakeKey(`${path}.key`);
+    this.#spool = new Spool(path);
+    this.#now = now;
+    this.#log = log;
+  }
+
+  /** @throws FsError EIO when it cannot be written: the act is to be refused then. */
+  record({ by, act, serviceId, outcome, payload, facts }: AuditRecord): void {
+    const line = JSON.stringify({
+      at: timestamp(this.#now()),
+      record_id: `${this.#run}-${++this.#count}`,
+      act,
+      outcome,
+      session_id: by?.sessionId ?? null,
+      role: by?.role ?? null,
+      agent_id: by?.agentId ?? null,
+      project_id: by?.projectId ?? null,
+      service_id: serviceId,
+      ...(payload === undefined
+        ? {}
+        : { payload_hash: createHmac('sha256', this.#key).update(payload).digest('hex') }),
+      ...facts,
+    });
+    try {
+      if (this.#spool.append(`${line}\n`)) this.#ino = newIno();
+    } catch (thrown) {
+      throw new FsError('EIO', 'The act was refused, because the audit log cannot be written.', {
+        hint: `An admin must make ${this.#spool.path} writable again: ${FsError.from(thrown).message}`,
+        cause: thrown,
+      });
+    }
+    this.appended.emit();
+  }
+
+  /** What a control plane is to be sent next, oldest first; null when it has all. */
+  batch(): ReturnType<AuditSource['batch']> {
+    while (!this.#closed) {
+      const batch = this.#spool.batch(BATCH_BYTES);
+      if (batch === null) return null;
+      const records = batch.lines.map((line) => this.#sentFrom(line)).filter((record) => record !== null);
+      if (records.length > 0) return { records, taken: () => batch.taken() };
+      batch.taken();
+    }
+    return null;
+  }
+
+  /** False where the log ends just before the end of this invocation: a kill came in between. */
+  hasEnd(invocationId: string, endedAtMs: number): boolean {
+    const lines = this.#spool.tail();
+    const last = lines.at(-1);
+    if (last === undefined || Date.parse((JSON.parse(last) as { at: string }).at) > endedAtMs) return true;
+    return lines.some((line) => line.includes(`"invocation_id":"${invocationId}","state":`));
+  }
+
+  /** `/control/audit.ndjson`. */
+  file(): Node {
+    const ino = this.#ino;
+    const spool = this.#spool;
+    return new StreamFile(
+      ino,
+      () => {
+        if (this.#ino !== ino) throw new FsError('ESTALE', 'This file was set aside; open it again.');
+        return { size: spool.size, read: (at, size) => spool.read(at, size) };
+      },
+      (size) => fileStat(ino, nsFromMs(spool.changedAtMs), 0o400, size),
+    );
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#spool.close();
+  }
+
+  #sentFrom(line: string): SentRecord | null {
+    try {
+      const { at, ...rest } = JSON.parse(line) as { at: string } & SentRecord;
+      if (typeof rest.record_id === 'string') return { ...rest, timestamp_ms: Date.parse(at) };
+    } catch (thrown) {
+      if (!(thrown instanceof SyntaxError)) throw thrown;
+    }
+    this.#log.warn('A line of the audit log is no record that can be sent; it stays where it is.', {
+      file: this.#spool.path,
+    });
+    return null;
+  }
+}
+
+function readOrMakeKey(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (thrown) {
+    if (FsError.from(thrown).code !== 'ENOENT') throw FsError.from(thrown);
+  }
+  const key = randomBytes(32);
+  writeFileSync(path, key, { mode: 0o600, flag: 'wx' });
+  return key;
+}
