@@ -43,12 +43,13 @@ export async function timed(action: () => Promise<void>): Promise<number> {
   return performance.now() - start;
 }
 
-async function invokeThroughMount(control: string): Promise<void> {
+/** Writes the request, and reads its reply back from the same descriptor. */
+export async function invokeThroughMount(control: string, payload = PAYLOAD): Promise<void> {
   const file = await open(control, 'r+');
   try {
-    await file.write(PAYLOAD);
+    await file.write(payload);
     const reply = await file.readFile('utf8');
-    if (!reply.includes('hello')) throw new Error(`echo answered ${JSON.stringify(reply)}`);
+    if (!reply.startsWith('{')) throw new Error(`echo answered ${JSON.stringify(reply)}`);
   } finally {
     await file.close();
   }

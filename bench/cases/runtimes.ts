@@ -1,14 +1,19 @@
 import { access, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { servicesIn, startAcheron } from '../acheron.js';
 import { CannotRun, type Bench, type BenchCase, type Row } from '../bench.js';
 import { bindingStarts, closeDoors, openDoors } from '../doors.js';
 import { interleave, median, medians, quantile } from '../interleave.js';
 import { runLoad, top } from '../tools.js';
-import { spawnEcho, timed } from './invocation.js';
+import { invokeThroughMount, spawnEcho, timed } from './invocation.js';
 
 const PAYLOAD = '{"text":"hello"}';
 const ECHO = join(top, 'dist/drivers/echo.js');
+
+/** A caller who thinks between calls; long enough for a warm driver to be whole again, which takes it a start. */
+const THINK_MS = 150;
+const CALLS_WITH_PAUSES = 8;
 
 /** One service for each runtime and mode, doing as little as it can. */
 const RUNTIMES: Readonly<Record<string, object>> = {
@@ -65,7 +70,9 @@ async function measure(bench: Bench, paths: ReadonlyMap<string, string>): Promis
   const p99 = new Map<string, number[]>();
   const one = new Map<string, () => Promise<number>>([['spawn', () => spawnTurn(bench, p50, p99)]]);
   const sixteen = new Map<string, () => Promise<number>>([['spawn', () => spawnRate(bench, 16)]]);
+  const pauses = new Map([['spawn', () => withPauses(spawnEcho)]]);
   for (const [name, path] of paths) {
+    if (!name.startsWith('bare')) pauses.set(name, () => withPauses(() => invokeThroughMount(path, PAYLOAD)));
     one.set(name, async () => {
       const figures = await runLoad(tools, 'call', path, 1, bench.seconds, PAYLOAD);
       note(p50, name, figures.p50_us / 1000);
@@ -79,15 +86,27 @@ async function measure(bench: Bench, paths: ReadonlyMap<string, string>): Promis
   }
   bench.say('1 caller');
   const alone = medians(await interleave(one, bench.rounds));
+  bench.say(`1 caller with pauses of ${THINK_MS} ms`);
+  const thinking = medians(await interleave(pauses, bench.rounds));
   bench.say('16 callers');
   const together = medians(await interleave(sixteen, bench.rounds));
   const shared = { baseline: 'spawn', aim: 'warm <= 0.25x' };
   return [
     { what: 'p50, 1 caller', unit: 'ms', better: 'less', values: medians(p50), ...shared },
+    { what: 'p50, with pauses', unit: 'ms', better: 'less', values: thinking, ...shared },
     { what: 'p99, 1 caller', unit: 'ms', better: 'less', values: medians(p99), baseline: 'spawn' },
     { what: 'calls, 1 caller', unit: '/s', better: 'more', values: alone, baseline: 'spawn' },
     { what: 'calls, 16 callers', unit: '/s', better: 'more', values: together, baseline: 'spawn' },
   ];
+}
+
+async function withPauses(call: () => Promise<void>): Promise<number> {
+  const figures: number[] = [];
+  for (let count = 0; count < CALLS_WITH_PAUSES; count++) {
+    await sleep(THINK_MS);
+    figures.push(await timed(call));
+  }
+  return median(figures);
 }
 
 async function spawnTurn(

@@ -1,5 +1,6 @@
 import { copyFileSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { createDriver } from '../../lib/drivers/index.js';
 import type { WarmDriver } from '../../lib/drivers/native-proc/warm.js';
@@ -13,6 +14,7 @@ import {
   testContext,
   until,
 } from '../support/drivers.js';
+import { FakeClock } from '../support/fake-clock.js';
 import { driverSuite } from '../suites/driver-suite.js';
 
 const runtime = (changes: Partial<ProcessRuntime>): ProcessRuntime =>
@@ -65,6 +67,23 @@ t.test('a process started before the config was changed is never used', async (t
   const before = context.processes();
   t.notOk(before.includes(await pidOf(driver, { a: 2 })));
 });
+
+t.test(
+  'a burst of calls comes first: replacements start when half are used, or when no call comes',
+  async (t) => {
+    const clock = new FakeClock(Date.now());
+    const changes = runtime({ warmCount: 4 });
+    const driver = createDriver({ serviceId, runtime: changes }, { ...context, clock }) as WarmDriver;
+    t.teardown(() => driver.close());
+    await pidOf(driver);
+    await nextTurn();
+    t.equal(driver.waiting, 3, 'the first of four is not replaced while more calls may come');
+    await pidOf(driver);
+    await until(() => driver.waiting === 3, 'one is replaced for the second');
+    clock.advance(1_000);
+    t.equal(driver.waiting, 4, 'and the rest once it is quiet');
+  },
+);
 
 t.test('restarting replaces what waits', async (t) => {
   const driver = await driverOf(t);

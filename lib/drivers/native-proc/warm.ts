@@ -16,8 +16,8 @@ interface Waiting {
   readonly seen: string;
 }
 
-/** A call that runs so long is no reason to put off the start of the next process. */
-const REFILL_MS = 50;
+/** So long after the last call came, starting processes is thought to be in no call's way. */
+const QUIET_MS = 25;
 
 /**
  * `native_proc` in mode `warm`: processes of a one-shot driver are started ahead and wait on stdin. Each
@@ -25,6 +25,9 @@ const REFILL_MS = 50;
  * the file that `ACHERON_CALL_FILE` names, once the request arrives. A process is not used when the
  * program, a file among its arguments or the config has changed since it was started; where none waits, a
  * process is started for the call, which has those facts in its environment too.
+ *
+ * Starting a program takes far more of the machine than serving a call, so a burst of calls comes first:
+ * what was taken is replaced once no call comes, and one for one as soon as half of the processes are used.
  */
 export class WarmDriver extends OneshotDriver {
   #waiting: Waiting[] = [];
@@ -32,6 +35,7 @@ export class WarmDriver extends OneshotDriver {
   readonly #files: readonly string[];
   readonly #aheadCount: number;
   #config: string | undefined;
+  #callOffFill: (() => void) | undefined;
 
   constructor(serviceId: ServiceId, runtime: ProcessRuntime, context: DriverContext) {
     super(serviceId, runtime, context);
@@ -62,6 +66,7 @@ export class WarmDriver extends OneshotDriver {
   }
 
   override async close(): Promise<void> {
+    this.#callOffFill?.();
     await super.close();
     this.#dismissAll();
     await Promise.all(this.#leaving);
@@ -72,18 +77,14 @@ export class WarmDriver extends OneshotDriver {
     if (this.#config !== undefined && this.#config !== config) this.#dismissAll();
     this.#config = config;
     const ahead = this.#take();
-    if (ahead === undefined) {
-      this.#refillSoon();
-      return super.run(call, signal);
-    }
-    ahead.callFile.write(call);
-    ahead.callFile.close();
-    const callOff = this.context.clock.after(REFILL_MS, () => this.#fill());
+    this.#fillWhenQuiet();
     try {
+      if (ahead === undefined) return await super.run(call, signal);
+      ahead.callFile.write(call);
+      ahead.callFile.close();
       return await this.finish(ahead.process, call, signal);
     } finally {
-      callOff();
-      this.#refillSoon();
+      if (this.#waiting.length <= this.#aheadCount / 2) setImmediate(() => this.#fill(1));
     }
   }
 
@@ -97,13 +98,14 @@ export class WarmDriver extends OneshotDriver {
     return undefined;
   }
 
-  #refillSoon(): void {
-    setImmediate(() => this.#fill());
+  #fillWhenQuiet(): void {
+    this.#callOffFill?.();
+    if (!this.calls.isClosed) this.#callOffFill = this.context.clock.after(QUIET_MS, () => this.#fill());
   }
 
-  #fill(): void {
+  #fill(atMost = Infinity): void {
     if (this.calls.isClosed || !this.program.canStart || this.fault !== null) return;
-    while (this.#waiting.length < this.#aheadCount) {
+    for (let count = 0; count < atMost && this.#waiting.length < this.#aheadCount; count++) {
       const waiting = this.#startAhead();
       if (!waiting.process.isAlive) return this.#dismiss(waiting);
       this.#waiting.push(waiting);
