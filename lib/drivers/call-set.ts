@@ -13,12 +13,15 @@ export class CallSet {
     return this.#running.size;
   }
 
-  /** Runs `work` with a signal that follows the caller's and aborts when the driver is closed. */
-  async track<Result>(caller: AbortSignal, work: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+  /** Runs `work` with a `stop` that follows the caller's signal and aborts when the driver is closed. */
+  async track<Result>(
+    caller: AbortSignal,
+    work: (stop: AbortController) => Promise<Result>,
+  ): Promise<Result> {
     const controller = new AbortController();
     const onAbort = (): void => controller.abort(caller.reason);
     caller.addEventListener('abort', onAbort, { once: true });
-    const running = work(controller.signal);
+    const running = work(controller);
     this.#running.set(controller, running);
     try {
       return await running;

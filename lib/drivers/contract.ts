@@ -47,6 +47,11 @@ export interface Invocation {
   readonly onOutput: (stream: 'stdout' | 'stderr', chunk: Uint8Array) => void;
 }
 
+/** The request's exact characters. */
+export function payloadText({ payload }: Pick<Invocation, 'payload'>): string {
+  return Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('utf8');
+}
+
 export type Outcome = Success | Failure;
 
 export interface Success {

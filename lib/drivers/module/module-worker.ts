@@ -64,7 +64,7 @@ async function serve(invoke: Invoke, call: Extract<ToWorker, { type: 'call' }>):
   let answer: FromWorker;
   try {
     const { facts } = call;
-    const result = await invoke(JSON.parse(Buffer.from(call.payload).toString('utf8')), {
+    const result = await invoke(JSON.parse(call.payload), {
       nodeId: facts['node_id'] as string,
       serviceId: facts['service_id'] as string,
       invocationId: facts['invocation_id'] as string,

@@ -49,14 +49,9 @@ export class FrameProcess {
     return this.#group?.pid;
   }
 
-  /** Writes one line, given in pieces. */
-  send(...pieces: (string | Uint8Array)[]): void {
+  send(line: string): void {
     const stdin = this.#group?.child.stdin;
-    if (stdin?.writable !== true) return;
-    stdin.cork();
-    for (const piece of pieces) stdin.write(piece);
-    stdin.write('\n');
-    stdin.uncork();
+    if (stdin?.writable === true) stdin.write(`${line}\n`);
   }
 
   /** End of file on its stdin; should it not heed that within half of the grace, `terminate`. */

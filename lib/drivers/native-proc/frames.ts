@@ -1,5 +1,5 @@
 import { isJsonObject, ownValue, type JsonObject } from '../../core/index.js';
-import type { Invocation } from '../contract.js';
+import { payloadText, type Invocation } from '../contract.js';
 import { jsonTextAt } from '../json-text.js';
 import { callFacts } from './environment.js';
 
@@ -14,10 +14,10 @@ export type Frame =
 
 const EMPTY = Buffer.from('{}');
 
-/** `{"id","call","payload"}`, in pieces; the payload is kept byte for byte but for its line breaks. */
-export function requestFrame(call: Invocation): [string, Uint8Array, string] {
-  const head = `{"id":${JSON.stringify(call.id)},"call":${JSON.stringify(callFacts(call))},"payload":`;
-  return [head, onOneLine(call.payload), '}'];
+/** `{"id","call","payload"}`; the payload is kept character for character but for its line breaks. */
+export function requestFrame(call: Invocation): string {
+  const id = JSON.stringify(call.id);
+  return `{"id":${id},"call":${JSON.stringify(callFacts(call))},"payload":${onOneLine(payloadText(call))}}`;
 }
 
 export function cancelFrame(id: string): string {
@@ -57,10 +57,6 @@ function messageOf(frame: JsonObject): string {
 }
 
 /** A raw line break in JSON can only be white space between tokens, so a blank may stand for it. */
-function onOneLine(payload: Uint8Array): Uint8Array {
-  const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
-  if (bytes.indexOf(10) === -1 && bytes.indexOf(13) === -1) return bytes;
-  const copy = Buffer.from(bytes);
-  for (let at = 0; at < copy.length; at++) if (copy[at] === 10 || copy[at] === 13) copy[at] = 32;
-  return copy;
+function onOneLine(payload: string): string {
+  return payload.replace(/[\r\n]/g, ' ');
 }

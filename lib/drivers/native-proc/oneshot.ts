@@ -36,7 +36,7 @@ export class OneshotDriver implements Driver {
     if (call.signal.aborted) return Promise.resolve(failure(errorFromAbort(call.signal)));
     if (this.fault !== null) this.program.check();
     if (!this.program.canStart) return Promise.resolve(failure(this.fault!));
-    return this.calls.track(call.signal, (signal) => this.run(call, signal));
+    return this.calls.track(call.signal, (stop) => this.run(call, stop.signal));
   }
 
   async restart(): Promise<void> {

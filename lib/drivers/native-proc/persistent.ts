@@ -172,7 +172,7 @@ export class PersistentDriver implements Driver {
 
   #send(pending: Pending): void {
     pending.state = 'sent';
-    this.#process!.send(...requestFrame(pending.call));
+    this.#process!.send(requestFrame(pending.call));
   }
 
   #sentCalls(): Invocation[] {

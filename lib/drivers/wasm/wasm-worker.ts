@@ -78,7 +78,7 @@ function serve(call: Extract<ToWorker, { type: 'call' }>): FromWorker {
   const passed = { stdout: 0, stderr: 0 };
   let tail = Buffer.alloc(0);
   const stdio: Stdio = {
-    stdin: call.payload,
+    stdin: Buffer.from(call.payload),
     env: [...env, ...environmentOf(call)],
     write: (stream, chunk) => {
       const before = passed[stream];

@@ -2,7 +2,8 @@
 export type ToWorker =
   | {
       readonly type: 'call';
-      readonly payload: Uint8Array;
+      /** As text: of a buffer, all that lies beside it in memory would be copied too. */
+      readonly payload: string;
       readonly facts: Readonly<Record<string, string | number | null>>;
       readonly config: unknown;
     }

@@ -1,6 +1,6 @@
 import type { Worker } from 'node:worker_threads';
 import { FsError } from '../../core/index.js';
-import type { Invocation, Outcome } from '../contract.js';
+import { payloadText, type Invocation, type Outcome } from '../contract.js';
 import { callFacts } from '../native-proc/environment.js';
 import { errorFromAbort, failure } from '../outcome.js';
 import type { FromWorker, ToWorker } from './messages.js';
@@ -60,8 +60,8 @@ export class WorkerCall {
       };
       worker.on('message', onMessage).on('error', onError).on('exit', onExit);
       stop.addEventListener('abort', onStop, { once: true });
-      const { payload, config } = this.#call;
-      post(worker, { type: 'call', payload, facts: callFacts(this.#call), config });
+      const { config } = this.#call;
+      post(worker, { type: 'call', payload: payloadText(this.#call), facts: callFacts(this.#call), config });
     });
   }
 }

@@ -65,7 +65,7 @@ export class WorkerDriver implements Driver {
   invoke(call: Invocation): Promise<Outcome> {
     if (this.#calls.isClosed) return Promise.resolve(failure(driverClosed()));
     if (call.signal.aborted) return Promise.resolve(failure(errorFromAbort(call.signal)));
-    return this.#calls.track(call.signal, (signal) => this.#run(call, signal));
+    return this.#calls.track(call.signal, (stop) => this.#run(call, stop));
   }
 
   async restart(): Promise<void> {
@@ -81,14 +81,11 @@ export class WorkerDriver implements Driver {
     await Promise.all(this.#ending);
   }
 
-  async #run(call: Invocation, signal: AbortSignal): Promise<Outcome> {
+  async #run(call: Invocation, stop: AbortController): Promise<Outcome> {
     const { limits } = this.#kind;
     const { clock } = this.#context;
     const timeoutMs = Math.min(limits.timeoutMs, Math.max(1, call.deadlineMs - clock.now()));
-    const stop = new AbortController();
     const callOff = clock.after(timeoutMs, () => stop.abort(timedOut(timeoutMs)));
-    const onAbort = (): void => stop.abort(errorFromAbort(signal));
-    signal.addEventListener('abort', onAbort, { once: true });
     try {
       const slot = await this.#acquire();
       if (stop.signal.aborted) {
@@ -107,7 +104,6 @@ export class WorkerDriver implements Driver {
       return failure(FsError.from(thrown));
     } finally {
       callOff();
-      signal.removeEventListener('abort', onAbort);
     }
   }
 

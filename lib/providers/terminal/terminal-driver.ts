@@ -53,7 +53,7 @@ export class TerminalDriver implements Driver {
     if (call.signal.aborted) return failure(errorFromAbort(call.signal));
     try {
       const request = terminalRequestFrom(call.input);
-      return await this.#calls.track(call.signal, (signal) => this.#run(request, call, signal));
+      return await this.#calls.track(call.signal, (stop) => this.#run(request, call, stop.signal));
     } catch (thrown) {
       return failure(FsError.from(thrown));
     }

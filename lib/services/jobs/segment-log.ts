@@ -9,7 +9,7 @@ import {
   readSync,
   readdirSync,
   unlinkSync,
-  writevSync,
+  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
@@ -85,14 +85,21 @@ export class SegmentLog {
   append(header: JsonObject, ...body: readonly Uint8Array[]): Extent {
     const segment = this.#writable();
     const length = body.reduce((sum, part) => sum + part.length, 0);
-    const head = Buffer.from(`${JSON.stringify({ ...header, len: length })}\n`);
-    let crc = crc32(head);
-    for (const part of body) crc = crc32(part, crc);
-    const record = [Buffer.from(`${crc.toString(16).padStart(8, '0')} `), head, ...body, NEWLINE];
-    const size = 9 + head.length + length + 1;
-    this.#write(segment, record, size);
-    const offset = segment.size + 9 + head.length;
-    segment.size += size;
+    const head = `${JSON.stringify({ ...header, len: length })}\n`;
+    const bodyAt = CRC_BYTES + Buffer.byteLength(head);
+    const record = Buffer.allocUnsafe(bodyAt + length + 1);
+    record.write(head, CRC_BYTES);
+    let at = bodyAt;
+    for (const part of body) {
+      record.set(part, at);
+      at += part.length;
+    }
+    record[at] = NEWLINE;
+    const crc = crc32(record.subarray(CRC_BYTES, at));
+    record.write(`${crc.toString(16).padStart(8, '0')} `, 0, 'latin1');
+    this.#write(segment, record);
+    const offset = segment.size + bodyAt;
+    segment.size += record.length;
     return { segment, offset, length };
   }
 
@@ -148,11 +155,11 @@ export class SegmentLog {
     this.#fd = null;
   }
 
-  #write(segment: Segment, record: readonly Uint8Array[], size: number): void {
+  #write(segment: Segment, record: Uint8Array): void {
     const fd = this.#openActive();
     try {
-      const written = writevSync(fd, record, segment.size);
-      if (written !== size)
+      const written = writeSync(fd, record, 0, record.length, segment.size);
+      if (written !== record.length)
         throw new FsError('ENOSPC', 'The state directory is full.', {
           hint: 'Free some space where --state-dir lies.',
           path: segment.path,
@@ -210,7 +217,9 @@ export class SegmentLog {
   }
 }
 
-const NEWLINE = Buffer.from('\n');
+const NEWLINE = 10;
+/** Eight hexadecimal digits and a blank. */
+const CRC_BYTES = 9;
 
 function openFlag(segment: Segment): string {
   return segment.size === 0 ? 'w+' : 'r+';
