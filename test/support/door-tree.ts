@@ -15,6 +15,7 @@ import {
   type Stat,
   type Vfs,
 } from '../../lib/vfs/index.js';
+import { heapBytes } from './garbage.js';
 
 const EMPTY = { bytes: new Uint8Array(0), mtimeNs: 1_700_000_000_000_000_000n };
 
@@ -163,10 +164,7 @@ export function createDoorTree(): Vfs {
     }),
     memory: new Control(
       () => 0,
-      () => {
-        (globalThis as { gc?: () => void }).gc?.();
-        return `${process.memoryUsage().heapUsed}\n`;
-      },
+      () => `${heapBytes()}\n`,
     ),
     caller: new Control(
       () => 0,
