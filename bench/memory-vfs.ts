@@ -85,19 +85,21 @@ class Zeros extends BaseFile implements FileNode {
     return this.#stat;
   }
 
-  open(_flags: OpenFlags): FileHandle {
-    return new ZerosHandle(this.#stat, this.freshness === 'live');
+  open(flags: OpenFlags): FileHandle {
+    return new ZerosHandle(this.#stat, this.freshness === 'live', !flags.write);
   }
 }
 
 class ZerosHandle extends ReadOnlyHandle {
   override readonly direct: boolean;
+  readonly fixed: boolean;
   readonly #stat: Stat;
 
-  constructor(stat: Stat, direct: boolean) {
+  constructor(stat: Stat, direct: boolean, fixed: boolean) {
     super();
     this.#stat = stat;
     this.direct = direct;
+    this.fixed = fixed;
   }
 
   stat(): Stat {

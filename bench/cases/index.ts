@@ -5,6 +5,7 @@ import { fileOperations } from './file-operations.js';
 import { footprint } from './footprint.js';
 import { invocation } from './invocation.js';
 import { manifestChange } from './manifest-change.js';
+import { remoteOperations } from './remote-operations.js';
 import { runtimes } from './runtimes.js';
 import { startUp } from './start-up.js';
 
@@ -17,4 +18,5 @@ export const cases: readonly BenchCase[] = [
   footprint,
   manifestChange,
   exportOperations,
+  remoteOperations,
 ];

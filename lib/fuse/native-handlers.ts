@@ -1,5 +1,6 @@
 import { FsError } from '../core/index.js';
 import {
+  chain,
   namesOfPath,
   walk,
   type AttrChange,
@@ -10,7 +11,6 @@ import {
   type Stat,
   type Vfs,
 } from '../vfs/index.js';
-import { chain } from './awaitable.js';
 import { checkedBytes, checkedCount, checkedName, checkedText } from './native-checks.js';
 import type { MountOptions } from './binding.js';
 import { HiddenFiles } from './native-hidden-files.js';

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { isJsonObject, ownValue, type JsonObject } from '../core/index.js';
 import { MAX_TOKEN_CHARS } from './limits.js';
 import { ProtocolFault, type RequestReference } from './protocol-fault.js';
+import { quickCheck } from './quick-check.js';
 
 const wireInteger = z.int().min(0);
 const payload = z.custom<Record<string, unknown>>(isJsonObject, 'not an object');
@@ -60,6 +61,7 @@ export function decodeEnvelope(text: string, maxBytes: number): Envelope {
 
 /** The same, of a value that was parsed before. */
 export function envelopeFromValue(value: unknown): Envelope {
+  if (quickCheck(acheronEnvelope, value) || quickCheck(controlEnvelope, value)) return value as Envelope;
   if (!isJsonObject(value)) throw new ProtocolFault('invalid_envelope', 'The frame is not a JSON object.');
   const channel = ownValue(value, 'channel');
   for (const field of ['channel', 'type'] as const) {
@@ -108,7 +110,9 @@ export function encodeEnvelope(frame: Envelope): string {
  * @throws ProtocolFault `missing_field` or `invalid_payload`, about this request.
  */
 export function payloadOf<Schema extends z.ZodType>(frame: Envelope, schema: Schema): z.infer<Schema> {
-  const parsed = schema.safeParse(frame.payload ?? {});
+  const payload = frame.payload ?? {};
+  if (quickCheck(schema, payload)) return payload as z.infer<Schema>;
+  const parsed = schema.safeParse(payload);
   if (parsed.success) return parsed.data;
   const request = requestReferenceOf(frame);
   const missing = parsed.error.issues.find(

@@ -73,7 +73,7 @@ export class MemoryTransport extends BaseTransport {
     while (peer !== undefined && peer.#flowing) {
       const next = this.#outbox.shift();
       if (next === undefined) break;
-      if (typeof next === 'object' && 'code' in next) {
+      if (typeof next === 'object' && 'reason' in next) {
         this.#end(next);
         peer.#end(next);
         return;

@@ -1,7 +1,11 @@
 import type { Unsubscribe } from '../core/index.js';
 
-/** One message: text, or bytes. Boundaries are kept. */
-export type Message = string | Uint8Array;
+/**
+ * One message: text, or bytes. Boundaries are kept. Bytes may be given in two parts, which saves whoever
+ * has them apart from joining them; they may then arrive in two parts, or in one.
+ */
+export type Message = string | Uint8Array | Parts;
+export type Parts = readonly [Uint8Array, Uint8Array];
 
 /** Why a transport is no more; numbers as in RFC 6455, section 7.4. */
 export interface CloseReason {
@@ -48,5 +52,10 @@ export const CLOSE_POLICY = 1008;
 export const CLOSE_TOO_LARGE = 1009;
 
 export function bytesOfMessage(message: Message): number {
-  return typeof message === 'string' ? Buffer.byteLength(message) : message.byteLength;
+  if (typeof message === 'string') return Buffer.byteLength(message);
+  return isInParts(message) ? message[0].byteLength + message[1].byteLength : message.byteLength;
+}
+
+export function isInParts(message: Message): message is Parts {
+  return Array.isArray(message);
 }

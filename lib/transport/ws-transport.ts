@@ -1,7 +1,7 @@
 import type { RawData, WebSocket } from 'ws';
 import { systemClock, type Clock } from '../core/index.js';
 import { BaseTransport } from './base-transport.js';
-import { CLOSE_LOST, CLOSE_NORMAL, type Message } from './transport.js';
+import { CLOSE_LOST, CLOSE_NORMAL, isInParts, type Message, type Parts } from './transport.js';
 
 /** When a silent peer is given up. */
 export interface Keepalive {
@@ -24,10 +24,10 @@ export class WsTransport extends BaseTransport {
   constructor(socket: WebSocket, keepalive: Keepalive = DEFAULT_KEEPALIVE) {
     super();
     this.#socket = socket;
+    socket.binaryType = 'fragments';
     socket.on('message', (data: RawData, isBinary: boolean) => {
       this.#alive = true;
-      const bytes = bytesFromRaw(data);
-      this.deliver(isBinary ? bytes : bytes.toString('utf8'));
+      this.deliver(isBinary ? bytesFromRaw(data) : (data as Buffer).toString('utf8'));
     });
     socket.on('pong', () => {
       this.#alive = true;
@@ -57,7 +57,12 @@ export class WsTransport extends BaseTransport {
 
   send(message: Message): void {
     if (!this.open) return;
-    this.#socket.send(message, { binary: typeof message !== 'string', compress: false }, this.#onSent);
+    if (typeof message === 'string' || !isInParts(message)) {
+      this.#socket.send(message, { binary: typeof message !== 'string', compress: false }, this.#onSent);
+      return;
+    }
+    this.#socket.send(message[0], { binary: true, compress: false, fin: false });
+    this.#socket.send(message[1], { binary: true, compress: false, fin: true }, this.#onSent);
   }
 
   close(code = CLOSE_NORMAL, reason = ''): void {
@@ -108,7 +113,10 @@ export class WsTransport extends BaseTransport {
   }
 }
 
-function bytesFromRaw(data: RawData): Buffer {
-  if (Buffer.isBuffer(data)) return data;
-  return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
+/** The fragments of a message, joined unless they are one or two. */
+function bytesFromRaw(data: RawData): Uint8Array | Parts {
+  const [first, second, ...more] = data as Buffer[];
+  if (first === undefined) return new Uint8Array(0);
+  if (second === undefined) return first;
+  return more.length === 0 ? [first, second] : Buffer.concat(data as Buffer[]);
 }

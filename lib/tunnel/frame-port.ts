@@ -39,14 +39,13 @@ export class FramePort {
     this.agreement = agreement;
   }
 
-  /** `data` travels raw where that was agreed, else as `payload.data_b64`. */
+  /** `data` travels raw where that was agreed, else as `payload.data_b64`. The frame is numbered in place. */
   send(frame: Envelope, data?: Uint8Array): void {
-    let numbered = frame;
-    if (this.agreement.sequence && frame.channel === 'acheron') numbered = { ...frame, n: ++this.#sent };
-    if (data === undefined) this.transport.send(encodeEnvelope(numbered));
-    else if (this.agreement.binary && numbered.channel === 'acheron')
-      this.transport.send(encodeBinaryFrame(numbered, data));
-    else this.transport.send(encodeEnvelope(withBase64(numbered, data)));
+    if (this.agreement.sequence && frame.channel === 'acheron') frame.n = ++this.#sent;
+    if (data === undefined) this.transport.send(encodeEnvelope(frame));
+    else if (this.agreement.binary && frame.channel === 'acheron')
+      this.transport.send(encodeBinaryFrame(frame, data));
+    else this.transport.send(encodeEnvelope(withBase64(frame, data)));
   }
 
   receive(receiver: FrameReceiver): void {

@@ -4,6 +4,7 @@ import {
   fsErrorFromFrame,
   MAX_DATA_BYTES,
   MAX_READ_BYTES,
+  payloadOf,
   type AcheronEnvelope,
   type Envelope,
   type FsMessageName,
@@ -13,7 +14,7 @@ import {
 import { CLOSE_PROTOCOL_ERROR, HIGH_WATER_BYTES } from '../transport/index.js';
 import { dataOf, type FramePort } from './frame-port.js';
 import type { Greeting } from './greeting.js';
-import { onAbort } from './on-abort.js';
+import { LateWatch } from './late-watch.js';
 
 export interface FsAnswer<Name extends FsMessageName> {
   readonly payload: FsReply<Name>;
@@ -28,6 +29,12 @@ export interface RequestTarget {
   readonly s?: string;
 }
 
+/** Who waits for an answer. */
+export interface Waiting {
+  /** Aborts when the caller gives up. It may be made on first use, so it is read late or not at all. */
+  readonly signal?: AbortSignal;
+}
+
 interface Pending {
   readonly name: FsMessageName;
   readonly resolve: (answer: FsAnswer<FsMessageName>) => void;
@@ -36,6 +43,22 @@ interface Pending {
 
 /** Content above this waits for the transport to have room. */
 const BULK_BYTES = 64 * 1024;
+
+/** Requests that begin nothing: one whose caller has given up already does no harm. */
+const HARMLESS = new Set<FsMessageName>([
+  'lookup',
+  'getattr',
+  'readdirp',
+  'open',
+  'read',
+  'readlink',
+  'access',
+  'statfs',
+  'flush',
+  'fsync',
+  'getxattr',
+  'listxattr',
+]);
 
 /**
  * Asks the files of one connection. Requests go out in order and are answered in any. Each is sent at most
@@ -48,6 +71,7 @@ export class FsClient {
   readonly #port: FramePort;
   readonly #pending = new Map<number, Pending>();
   readonly #onEvent: (frame: AcheronEnvelope) => void;
+  readonly #watch = new LateWatch((tag, s) => this.#cancel(tag, s));
   #nextTag = 2;
 
   constructor(
@@ -68,6 +92,7 @@ export class FsClient {
       const lost = lostError();
       for (const pending of this.#pending.values()) pending.reject(lost);
       this.#pending.clear();
+      this.#watch.end();
       listeners.onClose();
     });
     this.#port.receive({
@@ -85,45 +110,32 @@ export class FsClient {
   }
 
   /**
-   * Sends one request and answers with its reply. An abort of `signal` asks the peer to cancel; the
-   * request is then still answered by the peer.
+   * Sends one request and answers with its reply. When `waiting.signal` aborts, the peer is asked to
+   * cancel; the request is then still answered by the peer.
    * @throws FsError what the peer answered; EHOSTDOWN when the connection is or gets lost; EPROTO when the
    *   answer cannot be understood.
    */
-  async request<Name extends FsMessageName>(
+  request<Name extends FsMessageName>(
     name: Name,
     target: RequestTarget,
     payload: FsRequest<Name>,
-    options: { readonly signal?: AbortSignal; readonly data?: Uint8Array } = {},
+    waiting?: Waiting,
+    data?: Uint8Array,
   ): Promise<FsAnswer<Name>> {
-    const { signal, data } = options;
-    if (data !== undefined && data.byteLength > BULK_BYTES) {
-      const { transport } = this.#port;
-      while (transport.open && transport.bufferedBytes > HIGH_WATER_BYTES) await transport.drained();
-    }
-    if (signal?.aborted === true) throw FsError.from(signal.reason);
-    if (!this.open) throw lostError();
+    if (data !== undefined && data.byteLength > BULK_BYTES && !this.#hasRoom)
+      return this.#whenRoom().then(() => this.request(name, target, payload, waiting, data));
+    const isHarmless = HARMLESS.has(name);
+    if (waiting !== undefined && !isHarmless && waiting.signal?.aborted === true)
+      return Promise.reject(FsError.from(waiting.signal.reason));
+    if (!this.open) return Promise.reject(lostError());
     const tag = this.#nextTag++;
     const answer = new Promise<FsAnswer<FsMessageName>>((resolve, reject) => {
       this.#pending.set(tag, { name, resolve, reject });
     });
-    this.#port.send(
-      {
-        channel: 'acheron',
-        type: `acheron.t_fs_${name}`,
-        tag,
-        ...target,
-        payload: payload as object as Record<string, unknown>,
-      },
-      data,
-    );
-    if (signal === undefined) return await answer;
-    const stopWatching = onAbort(signal, () => this.#cancel(tag, target.s));
-    try {
-      return await answer;
-    } finally {
-      stopWatching();
-    }
+    const type = `acheron.t_fs_${name}`;
+    this.#port.send({ channel: 'acheron', type, tag, ...target, payload: payload }, data);
+    if (waiting !== undefined) this.#watch.add(tag, waiting, target.s);
+    return answer;
   }
 
   /** Sends what is not answered. */
@@ -133,6 +145,15 @@ export class FsClient {
 
   close(): void {
     this.#port.transport.close();
+  }
+
+  get #hasRoom(): boolean {
+    const { transport } = this.#port;
+    return !transport.open || transport.bufferedBytes <= HIGH_WATER_BYTES;
+  }
+
+  async #whenRoom(): Promise<void> {
+    while (!this.#hasRoom) await this.#port.transport.drained();
   }
 
   #cancel(oldtag: number, s: string | undefined): void {
@@ -152,6 +173,7 @@ export class FsClient {
     const pending = tag === undefined ? undefined : this.#pending.get(tag);
     if (tag === undefined || pending === undefined) return;
     this.#pending.delete(tag);
+    this.#watch.delete(tag);
     if (frame.type === 'acheron.err_fs' || frame.type === 'acheron.error') {
       pending.reject(fsErrorFromFrame(frame));
       return;
@@ -175,7 +197,7 @@ function answerFromFrame(
 ): FsAnswer<FsMessageName> {
   if (frame.type !== `acheron.r_fs_${name}`) throw new TypeError(`got ${frame.type}`);
   return {
-    payload: FS_MESSAGES[name].reply.parse(frame.payload ?? {}),
+    payload: payloadOf(frame, FS_MESSAGES[name].reply),
     data: dataOf(frame, data),
   };
 }

@@ -35,6 +35,8 @@ export abstract class RemoteBase {
   #number = ROOT_NODE;
   #generation = -1;
   #attributes: KnownAttributes | undefined;
+  /** Of a live node: the attributes that a request brought, good for that request alone. */
+  #brought: { readonly op: RequestOp; readonly stat: Stat } | undefined;
 
   constructor(
     view: RemoteView,
@@ -52,7 +54,7 @@ export abstract class RemoteBase {
 
   stat(op: Op): Awaitable<Stat> {
     this.view.notice(op.session);
-    const known = this.knownStat();
+    const known = this.knownStat() ?? (this.#brought?.op === op ? this.#brought.stat : undefined);
     return known ?? this.#askStat(op);
   }
 
@@ -101,9 +103,13 @@ export abstract class RemoteBase {
     return known.stat;
   }
 
-  /** Keeps attributes that came with an answer to a request sent at `sequence`. */
-  remember(stat: Stat, sequence: number): void {
+  /** Keeps attributes that came with an answer to a request sent at `sequence`, for `op`. */
+  remember(stat: Stat, sequence: number, op: RequestOp | undefined): void {
     if (!this.view.isFresh(sequence, this.self())) return;
+    if (this.freshness === 'live') {
+      this.#brought = op === undefined ? undefined : { op, stat };
+      this.parent?.glimpsed(this.name, stat);
+    }
     const untilMs =
       this.freshness === 'announced'
         ? Infinity
@@ -121,6 +127,7 @@ export abstract class RemoteBase {
   invalidate(sequence: number, _what: 'attr' | 'data', _name: string | undefined): void {
     this.invalidSequence = sequence;
     this.#attributes = undefined;
+    this.#brought = undefined;
   }
 
   /** `number` stands for this node on the present connection. */
@@ -172,7 +179,7 @@ export abstract class RemoteBase {
     const { sequence } = this.view;
     const { payload } = await this.ask('getattr', {}, op);
     const stat = statFromAttributes(payload, this.ino);
-    this.remember(stat, sequence);
+    this.remember(stat, sequence, op);
     return stat;
   }
 

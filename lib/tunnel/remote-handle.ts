@@ -159,10 +159,10 @@ export class RemoteHandle implements FileHandle {
     await this.#ask('allocate', { mode, offset: at, length }, op);
   }
 
-  async release(): Promise<void> {
+  release(): void {
     if (this.#released) return;
     this.#released = true;
-    await this.#file.view.closeHandle(this.#number, this.#generation);
+    this.#file.view.closeHandle(this.#number, this.#generation);
   }
 
   /** First bytes that came with the open, while they are as good as new. */

@@ -11,6 +11,7 @@ import {
   type Node,
   type OpenFlags,
   type Op,
+  type Stat,
   type SymlinkNode,
 } from '../vfs/index.js';
 import type { FsAnswer } from './fs-client.js';
@@ -36,6 +37,10 @@ export class RemoteFile extends RemoteBase implements FileNode {
     if (cached === undefined || cached.epoch !== this.view.epoch) return this.#open(flags, op);
     this.view.checkCacheUsable();
     return new RemoteSnapshot(this, cached.bytes, cached.stat, cached.direct);
+  }
+
+  glimpse(): Stat | undefined {
+    return this.parent?.glimpseOf(this.name);
   }
 
   async openRemote(
@@ -71,9 +76,9 @@ export class RemoteFile extends RemoteBase implements FileNode {
     const { attr, fixed, closed, direct = true, handle } = payload;
     if (attr !== undefined) {
       const stat = statFromAttributes(attr, this.ino);
-      if (!flags.truncate) this.remember(stat, sequence);
+      if (!flags.truncate) this.remember(stat, sequence, undefined);
       if (fixed === true && data !== undefined && data.byteLength === stat.size) {
-        if (closed !== true) void this.view.closeHandle(handle, generation);
+        if (closed !== true) this.view.closeHandle(handle, generation);
         const bytes = Uint8Array.from(data);
         if (this.freshness === 'announced' && this.view.isFresh(sequence, this))
           this.view.host.contents.set(this, { bytes, stat, direct, epoch: this.view.epoch });
@@ -106,6 +111,8 @@ interface Child {
   readonly node: RemoteNode | undefined;
   /** Known as of this epoch and generation; older only helps to keep the node's identity. */
   epoch: number;
+  /** Of a live file: the attributes that were seen last. */
+  glimpse: Stat | undefined;
 }
 
 interface Found extends WireAttributesOfEntry {
@@ -148,7 +155,7 @@ export class RemoteDir extends RemoteBase implements DirNode {
     const { generation } = this.view;
     this.touched();
     const found = { ...payload.attr, kind: 'file' as const, node: payload.node };
-    const node = this.adopt(name, found, this.view.sequence);
+    const node = this.adopt(name, found, this.view.sequence, op);
     if (node.kind !== 'file') throw new FsError('EPROTO', 'The far side created something that is no file.');
     return { node, handle: new RemoteHandle(node, flags, generation, payload, undefined) };
   }
@@ -218,7 +225,7 @@ export class RemoteDir extends RemoteBase implements DirNode {
   }
 
   /** The node that an answer to a request sent at `sequence` speaks of; one that is known already stays itself. */
-  adopt(name: string, found: Found, sequence: number): RemoteNode {
+  adopt(name: string, found: Found, sequence: number, op: RequestOp): RemoteNode {
     const { view } = this;
     const ino = view.host.inoFrom(found.ino);
     const freshness = found.freshness ?? 'shared';
@@ -241,10 +248,22 @@ export class RemoteDir extends RemoteBase implements DirNode {
       freshness,
       node: kept,
       epoch: view.isFresh(sequence, this) ? view.epoch : -1,
+      glimpse: same ? before.glimpse : undefined,
     });
     if (found.size !== undefined && found.mode !== undefined)
-      node.remember(statFromAttributes(found as WireAttributes, ino), sequence);
+      node.remember(statFromAttributes(found as WireAttributes, ino), sequence, op);
     return node;
+  }
+
+  /** The attributes that its live file `name` had a moment ago, as far as they are known. */
+  glimpseOf(name: string): Stat | undefined {
+    const child = this.#children.get(name);
+    return child?.epoch === this.view.epoch ? child.glimpse : undefined;
+  }
+
+  glimpsed(name: string, stat: Stat): void {
+    const child = this.#children.get(name);
+    if (child?.ino === stat.ino) child.glimpse = stat;
   }
 
   protected override self(): RemoteNode {
@@ -271,7 +290,7 @@ export class RemoteDir extends RemoteBase implements DirNode {
     const { sequence } = this.view;
     const { payload } = await this.ask('lookup', { name }, op);
     this.#learn(payload.dir);
-    return this.adopt(name, payload, sequence);
+    return this.adopt(name, payload, sequence, op);
   }
 
   async #list(op: Op): Promise<readonly DirEntry[]> {
@@ -280,7 +299,7 @@ export class RemoteDir extends RemoteBase implements DirNode {
     for (let cookie = 0, eof = false; !eof;) {
       const { payload } = await this.ask('readdirp', { cookie, plus: true }, op);
       this.#learn(payload.dir);
-      for (const entry of payload.entries) entries.push(this.#entryFrom(entry, sequence));
+      for (const entry of payload.entries) entries.push(this.#entryFrom(entry, sequence, op));
       eof = payload.eof || payload.next <= cookie;
       cookie = payload.next;
     }
@@ -291,10 +310,11 @@ export class RemoteDir extends RemoteBase implements DirNode {
   #entryFrom(
     entry: WireAttributesOfEntry & { readonly name: string; readonly node?: number | undefined },
     sequence: number,
+    op: RequestOp,
   ): DirEntry {
     const { name, kind, node: number } = entry;
     if (number === undefined) return { name, kind, ino: this.view.host.inoFrom(entry.ino) };
-    const node = this.adopt(name, { ...entry, node: number }, sequence);
+    const node = this.adopt(name, { ...entry, node: number }, sequence, op);
     return { name, kind, ino: node.ino, ...(node.freshness === 'live' ? {} : { node }) };
   }
 
@@ -307,7 +327,7 @@ export class RemoteDir extends RemoteBase implements DirNode {
     this.touched();
     const answer = await this.ask(type, payload, op);
     this.touched();
-    return this.adopt(name, answer.payload, this.view.sequence);
+    return this.adopt(name, answer.payload, this.view.sequence, op);
   }
 
   async #remove(type: 'unlink' | 'rmdir', name: string, op: Op): Promise<void> {

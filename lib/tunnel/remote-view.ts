@@ -118,19 +118,18 @@ export class RemoteView {
       this.host.tellSession(client, op.session);
       whose = { ...target, s: op.session.id };
     }
-    const { signal } = op;
-    return client.request(name, whose, payload, {
-      ...(signal === undefined ? {} : { signal }),
-      ...(data === undefined ? {} : { data }),
-    });
+    return client.request(name, whose, payload, op, data);
   }
 
-  /** Gives a handle back. What that reports, nobody can hear any longer; a lost connection has closed it. */
-  async closeHandle(h: number, generation: number): Promise<void> {
+  /**
+   * Gives a handle back, without waiting: what that reports, nobody can hear any longer, and what is asked
+   * next comes after it. A lost connection has closed it.
+   */
+  closeHandle(h: number, generation: number): void {
     const { client } = this.host;
     if (client === undefined || generation !== this.generation) return;
     const target = this.sessionId === undefined ? { h } : { h, s: this.sessionId };
-    await client.request('close', target, {}).catch(() => undefined);
+    client.request('close', target, {}).catch(() => undefined);
   }
 
   /** Remembers under which number the far side speaks of a node. */

@@ -20,8 +20,14 @@ import { CLOSE_POLICY, CLOSE_PROTOCOL_ERROR, type Transport } from '../transport
 import type { Awaitable, Op, Vfs } from '../vfs/index.js';
 import { exportsOfTree, type ExportEntry } from './exports-of-tree.js';
 import { dataOf, type FramePort } from './frame-port.js';
-import { FS_HANDLERS, type ServedReply, type ServedRequest } from './fs-handlers.js';
 import { answerVersion, greet, type Greeting, type GreetingOptions } from './greeting.js';
+import {
+  FS_HANDLERS,
+  type ServedName,
+  type ServedReply,
+  type ServedRequest,
+  type Server,
+} from './handlers/index.js';
 import { InvalidationPusher } from './invalidation-pusher.js';
 import { NodeNumbers } from './node-table.js';
 import { ReadGate } from './read-gate.js';
@@ -80,7 +86,7 @@ export class ServedConnection {
   readonly #pusher: InvalidationPusher;
   readonly #syncs = new Map<number, () => void>();
   #unsubscribe: Unsubscribe;
-  #msize: number;
+  #server: Server;
   #nextHandle = 1;
   #nextSync = 1;
   #faults = 0;
@@ -88,9 +94,14 @@ export class ServedConnection {
   constructor(vfs: Vfs, greeting: Greeting, options: ServeOptions) {
     this.#vfs = vfs;
     this.#port = greeting.port;
-    this.#msize = greeting.msize;
     this.#options = options;
     this.#log = options.log ?? silentLog;
+    this.#server = {
+      limits: { replyBytes: 0, dataBytes: 0 },
+      newHandle: () => this.#nextHandle++,
+      exports: options.exportsOf ?? ((op) => exportsOfTree(vfs.root, op)),
+    };
+    this.#setLimits(greeting.msize);
     if ('sessionOf' in options) this.#addView(undefined, options.sessionOf);
     this.#pusher = new InvalidationPusher(this.#port, () => this.#views.values());
     this.#unsubscribe = vfs.changes.on((change) => this.#pusher.push(change));
@@ -177,7 +188,7 @@ export class ServedConnection {
       case 'acheron.t_fs_hello':
         throw new ProtocolFault('invalid_envelope', 'Hello has been said.');
       case 'acheron.t_version':
-        this.#msize = answerVersion(this.#port, frame);
+        this.#setLimits(answerVersion(this.#port, frame));
         return true;
       case 'acheron.t_attach':
         void this.#attach(frame);
@@ -247,11 +258,7 @@ export class ServedConnection {
     return found;
   }
 
-  #request(
-    name: Exclude<FsMessageName, 'hello'>,
-    frame: AcheronEnvelope,
-    data: Uint8Array | undefined,
-  ): void {
+  #request(name: ServedName, frame: AcheronEnvelope, data: Uint8Array | undefined): void {
     const { tag } = frame;
     if (tag === undefined) throw new ProtocolFault('missing_field', 'The request has no tag.');
     try {
@@ -270,61 +277,73 @@ export class ServedConnection {
           hint: 'Wait for some of them to end.',
         });
       const op = new ServedOp(view.sessionOf());
-      view.running.set(tag, op);
-      view.writingBytes += bytes;
-      void this.#run(name, { view, frame, payload, data: content, op }).finally(() => {
-        view.running.delete(tag);
-        view.writingBytes -= bytes;
-      });
+      this.#run(name, { view, frame, payload, data: content, op, server: this.#server });
     } catch (thrown) {
       this.#port.send(errorFrameFrom(thrown, requestReferenceOf(frame)));
     }
   }
 
-  async #run(
-    name: Exclude<FsMessageName, 'hello'>,
-    request: Pick<ServedRequest<FsMessageName>, 'view' | 'frame' | 'payload' | 'data' | 'op'>,
-  ): Promise<void> {
-    const { frame, view } = request;
-    const { gate } = view;
-    let reading = 0;
+  /** Answers at once where the tree does. */
+  #run(name: ServedName, request: ServedRequest<FsMessageName>): void {
+    const { frame, view, data, op } = request;
+    const handler = FS_HANDLERS[name] as (
+      request: ServedRequest<FsMessageName>,
+    ) => Awaitable<ServedReply<FsReply<FsMessageName>>>;
+    const tag = frame.tag!;
+    const reading = name === 'read' ? costOfRead(view, frame) : name === 'open' ? COST_OF_OPEN : 0;
+    const writing = data?.byteLength ?? 0;
+    const end = (): void => {
+      view.running.delete(tag);
+      view.writingBytes -= writing;
+      if (reading > 0) view.gate.leave(reading);
+    };
+    view.running.set(tag, op);
+    view.writingBytes += writing;
+    let answer: Awaitable<ServedReply<FsReply<FsMessageName>>>;
     try {
-      if (name === 'read' || name === 'open') {
-        reading = name === 'open' ? 4096 : costOfRead(view, frame);
-        const room = gate.enter(reading);
-        if (room !== undefined) await room;
-      }
-      const handler = FS_HANDLERS[name] as (
-        request: ServedRequest<FsMessageName>,
-      ) => Awaitable<ServedReply<FsReply<FsMessageName>>>;
-      const { payload, data } = await handler({
-        ...request,
-        limits: this.#limits(),
-        newHandle: () => this.#nextHandle++,
-        exports: (op) => (this.#options.exportsOf ?? ((it) => exportsOfTree(this.#vfs.root, it)))(op),
-      });
-      this.#port.send(
-        { channel: 'acheron', type: `acheron.r_fs_${name}`, tag: frame.tag!, ok: true, payload },
-        data,
-      );
+      const room = reading > 0 ? view.gate.enter(reading) : undefined;
+      answer = room === undefined ? handler(request) : room.then(() => handler(request));
     } catch (thrown) {
-      if (!FsError.is(thrown) && !(thrown instanceof ProtocolFault))
-        this.#log.error('A file request failed unexpectedly.', { request: name, error: String(thrown) });
-      this.#port.send(errorFrameFrom(thrown, requestReferenceOf(frame)));
-    } finally {
-      if (reading > 0) gate.leave(reading);
+      end();
+      this.#fail(name, frame, thrown);
+      return;
+    }
+    if (answer instanceof Promise) {
+      answer
+        .then((reply) => this.#reply(name, tag, reply))
+        .catch((thrown: unknown) => this.#fail(name, frame, thrown))
+        .finally(end);
+    } else {
+      end();
+      this.#reply(name, tag, answer);
     }
   }
 
-  #limits(): { dataBytes: number; replyBytes: number } {
-    const room = this.#msize - 1024;
-    return { replyBytes: room, dataBytes: this.#port.agreement.binary ? room : Math.floor(room / 4) * 3 };
+  #reply(name: ServedName, tag: number, { payload, data }: ServedReply<FsReply<FsMessageName>>): void {
+    this.#port.send({ channel: 'acheron', type: `acheron.r_fs_${name}`, tag, ok: true, payload }, data);
+  }
+
+  #fail(name: ServedName, frame: AcheronEnvelope, thrown: unknown): void {
+    if (!FsError.is(thrown) && !(thrown instanceof ProtocolFault))
+      this.#log.error('A file request failed unexpectedly.', { request: name, error: String(thrown) });
+    this.#port.send(errorFrameFrom(thrown, requestReferenceOf(frame)));
+  }
+
+  /** `msize`: the largest reply that the peer takes. */
+  #setLimits(msize: number): void {
+    const room = msize - 1024;
+    const dataBytes = this.#port.agreement.binary ? room : Math.floor(room / 4) * 3;
+    this.#server = { ...this.#server, limits: { replyBytes: room, dataBytes } };
   }
 }
+
+const COST_OF_OPEN = 4096;
 
 /** What a read may hold in memory; a descriptor that may wait for its reply holds next to nothing. */
 function costOfRead(view: ServedView, frame: AcheronEnvelope): number {
   const handle = frame.h === undefined ? undefined : view.handles.get(frame.h);
   const count = frame.payload?.['count'];
-  return handle?.handle.direct === true || typeof count !== 'number' ? 4096 : Math.min(count, 1024 * 1024);
+  return handle?.handle.direct === true || typeof count !== 'number'
+    ? COST_OF_OPEN
+    : Math.min(count, 1024 * 1024);
 }

@@ -3,6 +3,7 @@
  * refuse what a node does not offer, walking, documents. Nothing here knows what a service is, and
  * nothing here does I/O.
  */
+export * from './awaitable.js';
 export * from './bases.js';
 export * from './document.js';
 export * from './guarded-handle.js';

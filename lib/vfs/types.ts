@@ -83,6 +83,11 @@ export interface DirNode extends NodeBase {
 
 export interface FileNode extends NodeBase {
   readonly kind: 'file';
+  /**
+   * The last attributes that are known of it, perhaps no longer true, where asking takes long: for a door
+   * that asks again before anybody sees them.
+   */
+  glimpse?(): Stat | undefined;
   open(flags: OpenFlags, op: Op): Awaitable<FileHandle>;
 }
 

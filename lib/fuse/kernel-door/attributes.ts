@@ -1,4 +1,4 @@
-import { chain } from '../awaitable.js';
+import { chain } from '../../vfs/index.js';
 import type { Filesystem } from '../kernel/index.js';
 import type { Serving } from './serving.js';
 import { statfsFrom } from './translate.js';

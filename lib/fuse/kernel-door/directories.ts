@@ -1,5 +1,4 @@
-import type { Awaitable, DirEntry } from '../../vfs/index.js';
-import { chain } from '../awaitable.js';
+import { chain, type Awaitable, type DirEntry } from '../../vfs/index.js';
 import {
   type Call,
   type DirentList,

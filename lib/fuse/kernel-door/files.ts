@@ -1,6 +1,12 @@
 import { FsError } from '../../core/index.js';
-import type { AttrChange, Awaitable, FileHandle, Op, Stat } from '../../vfs/index.js';
-import { chain } from '../awaitable.js';
+import {
+  chain,
+  type AttrChange,
+  type Awaitable,
+  type FileHandle,
+  type Op,
+  type Stat,
+} from '../../vfs/index.js';
 import {
   type AttrOut,
   type Call,

@@ -1,6 +1,5 @@
 import { FsError } from '../../core/index.js';
-import type { Awaitable, Node, Op, Stat } from '../../vfs/index.js';
-import { chain } from '../awaitable.js';
+import { chain, type Awaitable, type Node, type Op, type Stat } from '../../vfs/index.js';
 import type { Call, EntryOut, Filesystem } from '../kernel/index.js';
 import { type NodeRef, sameStamp } from './node-table.js';
 import type { Serving } from './serving.js';
@@ -71,12 +70,21 @@ export function entryOf(
   call: Call,
   since: number,
 ): Awaitable<EntryOut> {
-  const stat = node.stat(op);
+  const stat = glimpseOf(s, node) ?? node.stat(op);
   if (stat instanceof Promise)
     return stat.then((known) =>
       s.entryOut(parent, refOf(s, parent, name, node, known, op, call), known, since),
     );
   return s.entryOut(parent, refOf(s, parent, name, node, stat, op, call), stat, since);
+}
+
+/**
+ * The kernel asks for the attributes of a live file again before it shows them (they come with a validity
+ * of 0), so that those that are known will do for the walk, unless they choose between what is open.
+ */
+function glimpseOf(s: Serving, node: Node): Stat | undefined {
+  if (node.kind !== 'file' || node.freshness !== 'live' || s.nodes.isInUse(node.ino)) return undefined;
+  return node.glimpse?.();
 }
 
 function refOf(

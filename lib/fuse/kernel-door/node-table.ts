@@ -111,6 +111,10 @@ export class NodeTable {
     return this.#byId.values();
   }
 
+  isInUse(ino: bigint): boolean {
+    return this.#files.get(ino)?.inUse === true;
+  }
+
   /** The refs of an inode number that the kernel may have copies of. */
   *known(ino: bigint): Generator<NodeRef> {
     const file = this.#files.get(ino);

@@ -11,16 +11,24 @@ export interface BinaryFrame {
   readonly data: Uint8Array;
 }
 
+/** A frame in two parts: what stands before the content, and the content. */
+export type BinaryParts = readonly [Uint8Array, Uint8Array];
+
+/** Content up to this is copied behind its envelope; more is sent from where it is. */
+const WORTH_COPYING_BYTES = 16 * 1024;
+
 /**
  * A binary frame: the length of the envelope (4 bytes, big endian), the envelope as JSON without its
  * `data_b64`, and the content itself up to the frame's end.
  */
-export function encodeBinaryFrame(envelope: AcheronEnvelope, data: Uint8Array): Buffer {
+export function encodeBinaryFrame(envelope: AcheronEnvelope, data: Uint8Array): Uint8Array | BinaryParts {
   const header = JSON.stringify(envelope);
   const headerBytes = Buffer.byteLength(header);
-  const frame = Buffer.allocUnsafe(4 + headerBytes + data.byteLength);
+  const joined = data.byteLength <= WORTH_COPYING_BYTES;
+  const frame = Buffer.allocUnsafe(4 + headerBytes + (joined ? data.byteLength : 0));
   frame.writeUInt32BE(headerBytes, 0);
   frame.write(header, 4, headerBytes, 'utf8');
+  if (!joined) return [frame, data];
   frame.set(data, 4 + headerBytes);
   return frame;
 }
@@ -29,17 +37,30 @@ export function encodeBinaryFrame(envelope: AcheronEnvelope, data: Uint8Array): 
  * The reverse. `data` is a view of `frame`.
  * @throws ProtocolFault `invalid_envelope` or `frame_too_large`, and what `decodeEnvelope` throws.
  */
-export function decodeBinaryFrame(frame: Uint8Array): BinaryFrame {
+export function decodeBinaryFrame(message: Uint8Array | BinaryParts): BinaryFrame {
+  if (Array.isArray(message)) return decodeParts(message as BinaryParts);
+  const frame = message as Uint8Array;
   const bytes = Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength);
   if (bytes.length < 4) throw new ProtocolFault('invalid_envelope', 'The binary frame is too short.');
   const headerBytes = bytes.readUInt32BE(0);
   if (headerBytes > MAX_HEADER_BYTES || headerBytes > bytes.length - 4)
     throw new ProtocolFault('invalid_envelope', 'The binary frame names a length that it cannot have.');
   const envelope = decodeEnvelope(bytes.toString('utf8', 4, 4 + headerBytes), MAX_HEADER_BYTES);
-  const data = bytes.subarray(4 + headerBytes);
-  if (data.length > MAX_DATA_BYTES)
-    throw new ProtocolFault('frame_too_large', `A frame may carry at most ${MAX_DATA_BYTES} bytes of data.`);
-  return { envelope, data };
+  return { envelope, data: atMost(bytes.subarray(4 + headerBytes)) };
+}
+
+/** The parts need not meet where the content begins: the peer may have cut its message anywhere. */
+function decodeParts([head, data]: BinaryParts): BinaryFrame {
+  const start = Buffer.from(head.buffer, head.byteOffset, head.byteLength);
+  if (start.length < 4 || start.readUInt32BE(0) !== start.length - 4)
+    return decodeBinaryFrame(Buffer.concat([head, data]));
+  const { envelope } = decodeBinaryFrame(head);
+  return { envelope, data: atMost(data) };
+}
+
+function atMost(data: Uint8Array): Uint8Array {
+  if (data.byteLength <= MAX_DATA_BYTES) return data;
+  throw new ProtocolFault('frame_too_large', `A frame may carry at most ${MAX_DATA_BYTES} bytes of data.`);
 }
 
 /**

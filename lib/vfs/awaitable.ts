@@ -1,4 +1,4 @@
-import type { Awaitable } from '../vfs/index.js';
+import type { Awaitable } from './types.js';
 
 /** Goes on with a value now if it is here, else when it comes. */
 export function chain<T, R>(value: Awaitable<T>, next: (value: T) => Awaitable<R>): Awaitable<R> {

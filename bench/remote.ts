@@ -1,0 +1,64 @@
+import { once } from 'node:events';
+import { WebSocket } from 'ws';
+import { MAX_FS_FRAME_BYTES } from '../lib/protocol/index.js';
+import { connectWs } from '../lib/transport/index.js';
+import { sayHello, type Greeting } from '../lib/tunnel/index.js';
+
+/** A greeted file connection to what `serve-tunnel` serves. */
+export async function dialFiles(url: string): Promise<Greeting> {
+  return sayHello(await connectWs(`${url}/files`, { maxMessageBytes: MAX_FS_FRAME_BYTES }));
+}
+
+/** What the socket itself can do, with nothing of ours on it: the yardstick of the tunnel. */
+export class RawSocket {
+  readonly #socket: WebSocket;
+  #received: (message: Buffer) => void = () => undefined;
+
+  private constructor(socket: WebSocket) {
+    this.#socket = socket;
+    socket.on('message', (data: Buffer) => this.#received(data));
+  }
+
+  static async connect(url: string): Promise<RawSocket> {
+    const socket = new WebSocket(`${url}/echo`, { perMessageDeflate: false });
+    await once(socket, 'open');
+    return new RawSocket(socket);
+  }
+
+  /** A request as long as one for a file, and a reply of `bytes`. */
+  roundTrip(bytes: number): Promise<Buffer> {
+    return this.#answerTo(() => this.#socket.send(`{"reply":${bytes},"as_long_as":"${'x'.repeat(100)}"}`));
+  }
+
+  /** Fetches `pieces` messages of `size` bytes. */
+  download(size: number, pieces: number): Promise<void> {
+    return new Promise((resolve) => {
+      let left = pieces;
+      this.#received = () => {
+        if (--left === 0) resolve();
+      };
+      this.#socket.send(JSON.stringify({ send: size, pieces }));
+    });
+  }
+
+  /** Sends `pieces` messages of `size` bytes; answers when the far side has them all. */
+  async upload(size: number, pieces: number): Promise<void> {
+    const piece = Buffer.alloc(size);
+    for (let left = pieces; left > 0; left--) {
+      const sent = new Promise((resolve) => this.#socket.send(piece, resolve));
+      if (this.#socket.bufferedAmount > 4 * 1024 * 1024) await sent;
+    }
+    await this.#answerTo(() => this.#socket.send(Buffer.alloc(0)));
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  #answerTo(ask: () => void): Promise<Buffer> {
+    return new Promise((resolve) => {
+      this.#received = resolve;
+      ask();
+    });
+  }
+}

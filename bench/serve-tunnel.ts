@@ -1,0 +1,58 @@
+// A child process of the bench: serves the filesystem in memory over "unified-v2-fs" at /files, and raw
+// WebSocket messages at /echo, on a free port of 127.0.0.1 that it prints. Ends with SIGTERM.
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { WebSocketServer, type WebSocket } from 'ws';
+import { localSession } from '../lib/policy/index.js';
+import { MAX_FS_FRAME_BYTES } from '../lib/protocol/index.js';
+import { WsAcceptor } from '../lib/transport/index.js';
+import { greetAndServe } from '../lib/tunnel/index.js';
+import { memoryVfs } from './memory-vfs.js';
+
+const zeros = Buffer.alloc(1024 * 1024);
+const session = localSession('admin');
+const vfs = memoryVfs('live');
+const files = new WsAcceptor({ maxMessageBytes: MAX_FS_FRAME_BYTES });
+const raw = new WebSocketServer({
+  noServer: true,
+  perMessageDeflate: false,
+  maxPayload: MAX_FS_FRAME_BYTES,
+});
+
+const server = createServer();
+server.on('upgrade', (request, socket, head) => {
+  if (request.url === '/echo') raw.handleUpgrade(request, socket, head, answerRaw);
+  else
+    files.accept(request, socket, head, (transport) => {
+      greetAndServe(vfs, transport, { sessionOf: () => session }).catch(() => transport.destroy());
+    });
+});
+server.listen(0, '127.0.0.1', () => {
+  process.stdout.write(`ws://127.0.0.1:${(server.address() as AddressInfo).port}\n`);
+});
+process.once('SIGTERM', () => process.exit(0));
+
+/**
+ * The bare socket: a text `{"reply":N}` is answered with N bytes; `{"send":N,"pieces":P}` with P messages of
+ * N bytes, as fast as they leave; bytes are counted, and empty ones answered with the count.
+ */
+function answerRaw(socket: WebSocket): void {
+  let counted = 0;
+  socket.on('message', (data: Buffer, isBinary) => {
+    if (isBinary) {
+      counted += data.byteLength;
+      if (data.byteLength === 0) socket.send(String(counted));
+      return;
+    }
+    const asked = JSON.parse(data.toString('utf8')) as { reply?: number; send?: number; pieces?: number };
+    if (asked.reply !== undefined) socket.send(zeros.subarray(0, asked.reply), { binary: true });
+    else stream(socket, asked.send ?? 0, asked.pieces ?? 0);
+  });
+}
+
+function stream(socket: WebSocket, size: number, pieces: number): void {
+  if (pieces === 0) return;
+  socket.send(zeros.subarray(0, size), { binary: true }, () => undefined);
+  if (socket.bufferedAmount < 4 * 1024 * 1024) stream(socket, size, pieces - 1);
+  else setImmediate(() => stream(socket, size, pieces - 1));
+}

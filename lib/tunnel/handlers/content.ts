@@ -1,0 +1,147 @@
+import { FsError } from '../../core/index.js';
+import { MAX_READ_BYTES, type FsReply } from '../../protocol/index.js';
+import { chain, type Awaitable, type FileHandle, type OpenFlags } from '../../vfs/index.js';
+import { ServedHandle } from '../served-handle.js';
+import { MAX_HANDLES, type ServedView } from '../served-view.js';
+import { attributesFromStat, modeOfOpenFlags, openFlagsFromWire } from '../wire-stat.js';
+import {
+  asDir,
+  asFile,
+  handleOf,
+  nodeOf,
+  NOTHING,
+  required,
+  type Handlers,
+  type ServedReply,
+  type Server,
+} from './handler.js';
+
+/** What opens files and works on what is open. */
+export const contentHandlers = {
+  open({ view, frame, payload, op, server }) {
+    const node = asFile(nodeOf(view, frame).node);
+    const flags = openFlagsFromWire(payload);
+    const inline = flags.read && !flags.write ? Math.min(payload.inline ?? 0, server.limits.dataBytes) : 0;
+    return chain(node.open(flags, op), (handle) => {
+      const number = keep(view, server, handle, flags);
+      return orGiveBack(view, number, handle, () =>
+        chain(handle.stat(op), (stat): Awaitable<ServedReply<FsReply<'open'>>> => {
+          const fixed = !flags.write && (handle.fixed ?? node.freshness === 'announced');
+          const reply: FsReply<'open'> = {
+            handle: number,
+            mode: modeOfOpenFlags(flags),
+            direct: handle.direct,
+            fixed,
+            attr: attributesFromStat(stat, node.freshness),
+          };
+          if (inline === 0) return { payload: reply };
+          return chain(handle.read(0, inline, op), (data) => {
+            reply.eof = data.byteLength < inline;
+            if (!fixed || data.byteLength !== stat.size) return { payload: reply, data };
+            // A whole snapshot needs no descriptor here: that spares the peer a close.
+            reply.closed = true;
+            view.handles.delete(number);
+            return chain(handle.release(), () => ({ payload: reply, data }));
+          });
+        }),
+      );
+    });
+  },
+
+  async create({ view, frame, payload, op, server }) {
+    const { number, node } = nodeOf(view, frame);
+    const flags =
+      payload.mode === undefined && payload.flags === undefined
+        ? openFlagsFromWire({ mode: 'rw' })
+        : openFlagsFromWire(payload);
+    const directory = asDir(node);
+    const created = await directory.create(payload.name, flags, (payload.perm ?? 0o644) & 0o7777, op);
+    const handle = keep(view, server, created.handle, flags);
+    const child = view.nodes.numberOf(created.node, number, payload.name);
+    const attr = attributesFromStat(await created.handle.stat(op), created.node.freshness);
+    return {
+      payload: {
+        node: child,
+        handle,
+        mode: modeOfOpenFlags(flags),
+        direct: created.handle.direct,
+        fixed: false,
+        attr,
+      },
+    };
+  },
+
+  read({ view, frame, payload, op, server }) {
+    const served = handleOf(view, frame);
+    if (!served.readable) throw new FsError('EBADF', 'The handle is not open for reading.');
+    const count = Math.min(payload.count, MAX_READ_BYTES, server.limits.dataBytes);
+    const read = served.use(() => served.handle.read(payload.offset, count, op));
+    return chain(read, (data) => ({ payload: { eof: data.byteLength < count }, data }));
+  },
+
+  write({ view, frame, payload, data, op }) {
+    const served = handleOf(view, frame);
+    if (!served.writable) throw new FsError('EBADF', 'The handle is not open for writing.');
+    if (data === undefined) required('data_b64');
+    return chain(served.write(payload.offset, data, op), (count) => ({ payload: { count } }));
+  },
+
+  flush({ view, frame, op }) {
+    return chain(handleOf(view, frame).flush(op), () => NOTHING);
+  },
+
+  async fsync({ view, frame, payload, op }) {
+    if (frame.h === undefined) {
+      await asDir(nodeOf(view, frame).node).fsync(op);
+    } else {
+      const served = view.handle(frame.h);
+      await served.inOrder(() => served.handle.fsync(payload.data_only ?? false, op));
+    }
+    return { payload: {} };
+  },
+
+  async allocate({ view, frame, payload, op }) {
+    const served = handleOf(view, frame);
+    const { mode, offset, length } = payload;
+    await served.inOrder(() => served.handle.allocate(mode, offset, length, op));
+    return { payload: {} };
+  },
+
+  async close({ view, frame, op }) {
+    const served = handleOf(view, frame);
+    view.handles.delete(frame.h!);
+    await served.close(op);
+    return { payload: {} };
+  },
+} satisfies Partial<Handlers>;
+
+function keep(view: ServedView, server: Server, handle: FileHandle, flags: OpenFlags): number {
+  if (view.handles.size >= MAX_HANDLES) {
+    void Promise.resolve(handle.release()).catch(() => undefined);
+    throw new FsError('EMFILE', 'This connection has too many files open.', {
+      hint: 'Close some (t_fs_close).',
+    });
+  }
+  const number = server.newHandle();
+  view.handles.set(number, new ServedHandle(handle, flags));
+  return number;
+}
+
+/** The handle of a request that fails is nobody's. */
+function orGiveBack<T>(
+  view: ServedView,
+  number: number,
+  handle: FileHandle,
+  work: () => Awaitable<T>,
+): Awaitable<T> {
+  const giveBack = async (thrown: unknown): Promise<never> => {
+    if (view.handles.delete(number)) await handle.release();
+    throw thrown;
+  };
+  try {
+    const answer = work();
+    return answer instanceof Promise ? answer.catch(giveBack) : answer;
+  } catch (thrown) {
+    return giveBack(thrown);
+  }
+}
