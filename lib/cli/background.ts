@@ -11,9 +11,9 @@ interface Report {
   readonly failure?: { readonly message: string; readonly hint?: string; readonly code: string };
 }
 
-/** True in the process that was started to run in the background. */
+/** True in a process that was started to run in the background, until it has told that it is ready. */
 function isInBackground(): boolean {
-  return process.env[READY] === '1' && process.send !== undefined;
+  return process.env[READY] === '1' && process.send !== undefined && process.connected;
 }
 
 /**
@@ -68,7 +68,7 @@ export async function inBackgroundOrHere(
   }
 }
 
-/** Says that the mount is ready: to the terminal, or to the process that waits in the foreground. */
+/** Says that it is ready: to the terminal, or to the process that waits in the foreground; later, to the log. */
 export function tellReady(lines: readonly string[]): void {
   if (isInBackground()) {
     process.send!({ lines } satisfies Report);
@@ -78,7 +78,7 @@ export function tellReady(lines: readonly string[]): void {
 
 /** Hands a failure to start to the process that waits; true when there is one. */
 function tellFailure(thrown: unknown): boolean {
-  if (!isInBackground() || !process.connected) return false;
+  if (!isInBackground()) return false;
   const { code, message, hint } = FsError.from(thrown);
   process.send!({ failure: { code, message, hint } } satisfies Report);
   return true;

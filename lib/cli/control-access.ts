@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { FsError } from '../core/index.js';
 import { ControlClient, faultOf } from '../control/index.js';
-import { DEFAULT_CONTROL_URL, controlUrlFrom } from './control-url.js';
+import { DEFAULT_CONTROL_URL, controlUrlFrom, knownControlUrl } from './control-url.js';
 import { option, stateDirOption } from './options.js';
 
 export interface ControlFlags {
   readonly stateDir: string;
-  readonly controlUrl: string;
+  readonly controlUrl?: string;
   readonly tokenFile?: string;
   readonly tlsCa?: string;
 }
@@ -17,9 +17,10 @@ export interface ControlFlags {
 export function addControlOptions(command: Command): Command {
   return command
     .addOption(
-      option('--control-url <url>', 'the control plane')
-        .default(DEFAULT_CONTROL_URL)
-        .argParser(controlUrlFrom),
+      option(
+        '--control-url <url>',
+        `the control plane; else that of the state directory, else ${DEFAULT_CONTROL_URL}`,
+      ).argParser(controlUrlFrom),
     )
     .addOption(
       option(
@@ -93,7 +94,7 @@ export async function withControl<Result>(
   { lasting = false }: { readonly lasting?: boolean } = {},
 ): Promise<Result> {
   const { token, source: tokenSource } = findToken(command, flags);
-  const url = flags.controlUrl;
+  const url = flags.controlUrl ?? knownControlUrl(flags.stateDir);
   let wasThere = false;
   const client = new ControlClient({
     url,

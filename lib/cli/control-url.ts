@@ -1,4 +1,7 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { InvalidArgumentError } from 'commander';
+import { FsError } from '../core/index.js';
 
 /** Where `acheron control` listens unless told otherwise. */
 export const DEFAULT_CONTROL_URL = 'ws://127.0.0.1:18790';
@@ -20,3 +23,24 @@ const SCHEMES = new Map([
   ['wss:', 'wss:'],
   ['https:', 'wss:'],
 ]);
+
+const fileIn = (stateDir: string): string => join(stateDir, 'control.url');
+
+/** Tells the commands that use this state directory where its control plane listens. */
+export function keepControlUrl(stateDir: string, url: string): void {
+  writeFileSync(fileIn(stateDir), `${url}\n`, { mode: 0o600 });
+}
+
+export function forgetControlUrl(stateDir: string): void {
+  rmSync(fileIn(stateDir), { force: true });
+}
+
+/** Where the control plane of this state directory listens; else where one listens unless told otherwise. */
+export function knownControlUrl(stateDir: string): string {
+  try {
+    return readFileSync(fileIn(stateDir), 'utf8').trim() || DEFAULT_CONTROL_URL;
+  } catch (thrown) {
+    if (FsError.from(thrown).code === 'ENOENT') return DEFAULT_CONTROL_URL;
+    throw FsError.from(thrown);
+  }
+}

@@ -15,6 +15,8 @@ export interface Standalone {
   readonly log: Log;
   /** What to say when it is ready; `dir` is the mount point as the kernel names it. */
   readonly ready: (dir: string | null, nodeId: string) => readonly string[];
+  /** What runs beside it from when it is ready on; it answers how to end it. It must not fail. */
+  readonly beside?: (node: LocalNode, world: World, stopping: AbortSignal) => Promise<() => Promise<void>>;
 }
 
 /** What ties a node to a control plane. */
@@ -54,8 +56,13 @@ export async function runStandalone(
     const mount =
       standalone.dir === null ? null : await mountTree(world, standalone.dir, flags, () => session, log);
     tellReady(standalone.ready(mount?.dir ?? null, nodeId));
+    const stopping = new AbortController();
+    const beside = standalone.beside?.(node, world, stopping.signal);
     const reason = await (mount === null ? stop : Promise.race([stop, mount.closed]));
+    stopping.abort();
     await mount?.unmount();
+    const endBeside = await beside;
+    await endBeside?.();
     await socket.close();
     if (typeof reason === 'object' && reason.how === 'failed') throw reason.error;
   } finally {

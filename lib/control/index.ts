@@ -24,7 +24,7 @@ export type { NodeTunnel, Tunnels } from './server/tunnels.js';
 export { checkDescriptors } from './store/check-descriptors.js';
 export { FileLock } from './store/file-lock.js';
 export { writeSecretFile } from './store/first-start.js';
-export type { AuditSource, SentRecord } from './client/audit-sender.js';
+export * from './client/audit-sender.js';
 export * from './client/control-client.js';
 export { ControlExchange, faultOf } from './client/control-exchange.js';
 export { Subscription, type CatalogEvent, type SubscriptionOptions } from './client/subscription.js';

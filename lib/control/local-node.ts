@@ -1,4 +1,4 @@
-import { idFrom, type JsonObject, type JsonValue } from '../core/index.js';
+import { FsError, idFrom, type JsonObject, type JsonValue } from '../core/index.js';
 import type { SentRecord } from './client/audit-sender.js';
 import { checkDescriptors } from './store/check-descriptors.js';
 import { takeNodeRecords } from './store/node-acts.js';
@@ -23,9 +23,14 @@ export interface LocalNode {
   detach(): void;
 }
 
+/** @throws FsError EEXIST when a node at a distance has the name already */
 export function attachLocalNode(store: ControlStore, facts: LocalNodeFacts): LocalNode {
   const nodeId = idFrom<string>(facts.nodeName, 'The node name');
   const { nodes } = store;
+  if (nodes.get(nodeId)?.leaseExpiresAtMs != null)
+    throw new FsError('EEXIST', `Another machine is paired as node "${nodeId}".`, {
+      hint: 'Give this one another --node-name, or remove that one: acheron nodes delete.',
+    });
   store.change(() => {
     if (nodes.get(nodeId) === undefined) nodes.join({ ...facts, fsUrl: null }, null, true);
     nodes.describe(nodeId, { platform: facts.platform, labels: facts.labels });

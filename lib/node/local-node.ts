@@ -1,7 +1,16 @@
 import { mkdirSync } from 'node:fs';
 import { arch, platform } from 'node:os';
 import { dirname } from 'node:path';
-import { Emitter, FsError, systemClock, type JsonObject, type Log, type NodeId } from '../core/index.js';
+import {
+  Emitter,
+  FsError,
+  systemClock,
+  type JsonObject,
+  type Log,
+  type NodeId,
+  type Unsubscribe,
+} from '../core/index.js';
+import type { LocalNodeFacts } from '../control/index.js';
 import { FileLock } from '../control/store/file-lock.js';
 import { FileLedger, createDriver, endLeftovers, type Driver, type DriverContext } from '../drivers/index.js';
 import { inputValidatorOf, type InputFault, type ServiceDefinition } from '../manifest/index.js';
@@ -168,12 +177,21 @@ export class LocalNode implements NodeSource {
   }
 
   /** `changed` is called each time that `catalog` may have changed. */
-  onCatalogChange(changed: () => void): void {
-    this.registry.changes.on(changed);
-    this.registry.reports.on(changed);
-    this.host.events.on(({ type }) => {
-      if (type !== 'invocation_finished') changed();
-    });
+  onCatalogChange(changed: () => void): Unsubscribe {
+    const stop = [
+      this.registry.changes.on(changed),
+      this.registry.reports.on(changed),
+      this.host.events.on(({ type }) => {
+        if (type !== 'invocation_finished') changed();
+      }),
+    ];
+    return () => stop.forEach((unsubscribe) => unsubscribe());
+  }
+
+  /** What a control plane knows of it beside its services. */
+  get facts(): LocalNodeFacts {
+    const { nodeId, labels } = this.#options;
+    return { nodeName: nodeId, platform: this.host.environment.platform, labels };
   }
 
   /** What the catalog of a control plane is told of this node. */

@@ -22,9 +22,9 @@ import {
 import { requireAdmin } from './admin-check.js';
 import { pairingDir } from './pairing-dir.js';
 
-/** `/control/`: what is for admins alone. */
-export function controlDir(store: ControlStore): DirNode {
-  const audit = new AuditStream(store);
+/** `/control/`: what is for admins alone. `flush` brings the store up to date with what is known in this process. */
+export function controlDir(store: ControlStore, flush: () => void): DirNode {
+  const audit = new AuditStream(store, flush);
   return new MapDir(
     new Map<string, Node>([
       ['pairing', pairingDir(store)],
@@ -40,15 +40,17 @@ class NodeReloadsDir extends ReadOnlyDir {
   override readonly freshness: Freshness = 'live';
   readonly #store: ControlStore;
   readonly #dirs = new Map<string, DirNode>();
+  readonly #madeNs: bigint;
 
   constructor(store: ControlStore) {
     super();
     this.#store = store;
+    this.#madeNs = nsFromMs(store.clock.now());
   }
 
   stat(op: Op): Stat {
     requireAdmin(op);
-    return dirStat(this.ino, 0n);
+    return dirStat(this.ino, this.#madeNs);
   }
 
   lookup(name: string, op: Op): Node {
@@ -87,14 +89,17 @@ const KEPT = 4096;
 /** `/control/audit.ndjson`: the newest acts; `acheron audit` has them all. */
 class AuditStream {
   readonly #store: ControlStore;
+  readonly #flush: () => void;
   #file: StreamFile | null = null;
   #text = Buffer.alloc(0);
   #records = 0;
   #lastId = 0;
-  #changedAtMs = 0;
+  #changedAtMs: number;
 
-  constructor(store: ControlStore) {
+  constructor(store: ControlStore, flush: () => void) {
     this.#store = store;
+    this.#flush = flush;
+    this.#changedAtMs = store.clock.now();
   }
 
   file(op: Op): Node {
@@ -119,6 +124,7 @@ class AuditStream {
   }
 
   #refresh(): void {
+    this.#flush();
     for (;;) {
       const fresh = this.#store.audit.tail(KEPT, this.#lastId);
       if (fresh.length === 0) return;

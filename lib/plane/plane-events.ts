@@ -18,13 +18,17 @@ interface Log {
 /** `/events.ndjson` from the history of the control plane, as each session may see it. */
 export class PlaneEvents implements EventSource {
   readonly #store: ControlStore;
+  readonly #flush: () => void;
   readonly #streams = new Map<string, EventStream>();
 
-  constructor(store: ControlStore) {
+  /** `flush` brings the store up to date with what is known in this process. */
+  constructor(store: ControlStore, flush: () => void) {
     this.#store = store;
+    this.#flush = flush;
   }
 
   fileFor(session: Session): Node {
+    this.#flush();
     return this.#streamFor(session).file;
   }
 

@@ -4,6 +4,7 @@ import type { Session } from '../policy/index.js';
 import { RemoteVfs, greet } from '../tunnel/index.js';
 import type { Change, DirNode, Op } from '../vfs/index.js';
 import type { NodeEntry, NodeSource } from '../worldfs/index.js';
+import type { LocalMember } from './local-member.js';
 import { OfflineNodeDir } from './offline-node.js';
 
 /** Content of documents that is kept for one node, for all sessions together. */
@@ -21,19 +22,26 @@ export class PlaneNodes implements NodeSource {
   readonly appearances = new Emitter<string>();
   readonly #store: ControlStore;
   readonly #log: Log;
+  readonly #local: LocalMember | null;
   readonly #nodes = new Map<string, KnownNode>();
   readonly #stopListening: () => void;
 
-  constructor(store: ControlStore, log: Log) {
+  constructor(store: ControlStore, log: Log, local: LocalMember | null = null) {
     this.#store = store;
     this.#log = log;
-    this.#stopListening = store.nodes.changed.on((nodeId) => {
+    this.#local = local;
+    const stopLocal = local?.changes.on((change) => this.changes.emit(change));
+    const stopStore = store.nodes.changed.on((nodeId) => {
       const isKnown = this.#nodes.has(nodeId);
       if (store.nodes.get(nodeId) === undefined) this.#forget(nodeId);
       else if (!isKnown) this.#known(nodeId);
       else return;
       this.appearances.emit(nodeId);
     });
+    this.#stopListening = () => {
+      stopStore();
+      stopLocal?.();
+    };
   }
 
   visible(op: Op): readonly NodeEntry[] {
@@ -81,6 +89,7 @@ export class PlaneNodes implements NodeSource {
   setProjects(): void {
     for (const [nodeId, { remote }] of this.#nodes)
       remote.setNodeProjects(this.#store.projects.naming(nodeId));
+    this.#local?.setNodeProjects(this.#store.projects.naming(this.#local.facts.nodeName));
   }
 
   async close(): Promise<void> {
@@ -89,6 +98,8 @@ export class PlaneNodes implements NodeSource {
   }
 
   #entryOf(record: NodeRecord): NodeEntry {
+    if (record.nodeId === this.#local?.facts.nodeName)
+      return { nodeId: record.nodeId, root: this.#local.dir, summary: summaryOf(record, true) };
     const { remote, offline } = this.#known(record.nodeId);
     const isHere = remote.state === 'attached';
     const root: DirNode = isHere ? remote.root : offline;

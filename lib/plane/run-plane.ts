@@ -5,23 +5,27 @@ import {
   type ControlPlaneOptions,
   type FilesConnection,
 } from '../control/index.js';
-import { FsError, silentLog } from '../core/index.js';
+import { FsError, silentLog, type Log } from '../core/index.js';
 import type { Session } from '../policy/index.js';
 import { greet, serveVfs, type ServedConnection } from '../tunnel/index.js';
-import { World } from '../worldfs/index.js';
+import { World, type WorldOptions } from '../worldfs/index.js';
 import { controlDir } from './control-dir.js';
+import { joinLocally, type LocalMember, type Membership } from './local-member.js';
 import { PlaneEvents } from './plane-events.js';
 import { PlaneNodes } from './plane-nodes.js';
 import { ProjectsDir } from './projects-dir.js';
 
-export type PlaneOptions = Omit<ControlPlaneOptions, 'onFiles' | 'onNodeTunnel'>;
+export interface PlaneOptions extends Omit<ControlPlaneOptions, 'onFiles' | 'onNodeTunnel'> {
+  /** A node in this same process. */
+  readonly local?: LocalMember;
+}
 
 /** A control plane that serves files: to each session its view of all nodes. */
 export interface RunningPlane {
   readonly control: ControlPlane;
   readonly url: string;
-  /** The tree that every session sees its part of. */
-  readonly world: World;
+  /** What every session sees its part of. */
+  readonly shown: WorldOptions;
   close(): Promise<void>;
 }
 
@@ -36,14 +40,17 @@ export async function runPlane(options: PlaneOptions): Promise<RunningPlane> {
     onNodeTunnel: (tunnel) => void hooks.nodes?.attach(tunnel),
   });
   const { store } = control;
-  const nodes = new PlaneNodes(store, log);
-  const world = new World({
+  const membership = joinedOrClosed(control, options.local, log);
+  const flush = (): void => membership?.flush();
+  const nodes = new PlaneNodes(store, log, options.local);
+  const shown: WorldOptions = {
     nodes,
-    events: new PlaneEvents(store),
+    events: new PlaneEvents(store, flush),
     now: () => store.clock.now(),
     projects: new ProjectsDir(store),
-    control: controlDir(store),
-  });
+    control: controlDir(store, flush),
+  };
+  const world = new World(shown);
   const mounts = new Mounts(nodes);
   hooks.nodes = nodes;
   hooks.files = ({ transport, session, address }) => {
@@ -72,13 +79,28 @@ export async function runPlane(options: PlaneOptions): Promise<RunningPlane> {
   return {
     control,
     url: control.url,
-    world,
+    shown,
     close: async () => {
+      membership?.end();
       await control.close();
       await mounts.closed();
       await nodes.close();
     },
   };
+}
+
+/** Nothing is left running where the node cannot be a member. */
+function joinedOrClosed(
+  control: ControlPlane,
+  local: LocalMember | undefined,
+  log: Log,
+): Membership | undefined {
+  try {
+    return local === undefined ? undefined : joinLocally(control, local, log);
+  } catch (thrown) {
+    control.close().catch((failure: unknown) => log.error('It did not close cleanly.', { error: failure }));
+    throw thrown;
+  }
 }
 
 /** The connections over which sessions use the tree. */

@@ -39,17 +39,25 @@ export interface NodeSource {
 export class NodesDir extends ReadOnlyDir {
   readonly ino = newIno();
   override readonly freshness = 'live';
-  readonly #source: NodeSource;
+  readonly #source: () => NodeSource;
   readonly #index: Document;
   readonly #startedAtMs: number;
 
-  constructor(source: NodeSource, now: () => number) {
+  constructor(source: () => NodeSource, now: () => number) {
     super();
     this.#source = source;
     this.#startedAtMs = now();
     const text = new RenderedText();
     this.#index = new Document(
-      (op) => text.snapshot(documentFromJson(source.visible(op).map((node) => node.summary)), now()),
+      (op) =>
+        text.snapshot(
+          documentFromJson(
+            source()
+              .visible(op)
+              .map((node) => node.summary),
+          ),
+          now(),
+        ),
       { freshness: 'live' },
     );
   }
@@ -60,7 +68,7 @@ export class NodesDir extends ReadOnlyDir {
 
   lookup(name: string, op: Op): Node {
     if (name === 'NODES.json') return this.#index;
-    const source = this.#source;
+    const source = this.#source();
     const entry =
       source.find === undefined
         ? source.visible(op).find(({ nodeId }) => nodeId === name)
@@ -71,7 +79,9 @@ export class NodesDir extends ReadOnlyDir {
 
   list(op: Op): readonly DirEntry[] {
     return [
-      ...this.#source.visible(op).map(({ nodeId, root }) => entryOf(nodeId, root)),
+      ...this.#source()
+        .visible(op)
+        .map(({ nodeId, root }) => entryOf(nodeId, root)),
       entryOf('NODES.json', this.#index),
     ];
   }

@@ -1,4 +1,4 @@
-import { Emitter, documentFromJson, type JsonObject } from '../core/index.js';
+import { Emitter, documentFromJson, type JsonObject, type Unsubscribe } from '../core/index.js';
 import { ACTIONS, type Session } from '../policy/index.js';
 import {
   Document,
@@ -34,12 +34,31 @@ export interface WorldOptions {
 export class World implements Vfs {
   readonly root: DirNode;
   readonly changes = new Emitter<Change>();
+  readonly #nodes: NodesDir;
+  #shown: WorldOptions;
+  #stopListening: Unsubscribe[] = [];
 
   constructor(options: WorldOptions) {
-    const nodes = new NodesDir(options.nodes, options.now);
-    this.root = new WorldRoot(options, nodes);
-    options.nodes.appearances?.on((name) => this.changes.emit({ what: 'entry', ino: nodes.ino, name }));
-    options.nodes.changes.on((change) => this.changes.emit(change));
+    this.#shown = options;
+    this.#nodes = new NodesDir(() => this.#shown.nodes, options.now);
+    this.root = new WorldRoot(() => this.#shown, this.#nodes);
+    this.#listen();
+  }
+
+  /** Shows this from now on: the same node among others, once there is a control plane. */
+  show(options: WorldOptions): void {
+    for (const stop of this.#stopListening) stop();
+    this.#shown = options;
+    this.#listen();
+    this.changes.emit({ what: 'all' });
+  }
+
+  #listen(): void {
+    const { appearances, changes } = this.#shown.nodes;
+    const { ino } = this.#nodes;
+    this.#stopListening = [changes.on((change) => this.changes.emit(change))];
+    if (appearances !== undefined)
+      this.#stopListening.push(appearances.on((name) => this.changes.emit({ what: 'entry', ino, name })));
   }
 
   async close(): Promise<void> {
@@ -49,14 +68,14 @@ export class World implements Vfs {
 
 class WorldRoot extends ReadOnlyDir {
   readonly ino = newIno();
-  readonly #options: WorldOptions;
+  readonly #shown: () => WorldOptions;
   readonly #startedAtMs: number;
   readonly #files: ReadonlyMap<string, Node>;
 
-  constructor(options: WorldOptions, nodes: NodesDir) {
+  constructor(shown: () => WorldOptions, nodes: NodesDir) {
     super();
-    this.#options = options;
-    this.#startedAtMs = options.now();
+    this.#shown = shown;
+    this.#startedAtMs = shown().now();
     this.#files = new Map<string, Node>([
       ['README.md', this.#document(() => Buffer.from(README))],
       ['session.json', this.#document((op) => documentFromJson(describeSession(op.session)), 'live')],
@@ -71,20 +90,20 @@ class WorldRoot extends ReadOnlyDir {
   lookup(name: string, op: Op): Node {
     const node =
       name === 'events.ndjson'
-        ? this.#options.events.fileFor(op.session)
+        ? this.#shown().events.fileFor(op.session)
         : (this.#files.get(name) ?? this.#optional(op).get(name));
     if (node === undefined) throw noSuchEntry(name);
     return node;
   }
 
   list(op: Op): readonly DirEntry[] {
-    const events = this.#options.events.fileFor(op.session);
+    const events = this.#shown().events.fileFor(op.session);
     const entries = [...this.#files, ['events.ndjson', events] as const, ...this.#optional(op)];
     return entries.map(([name, node]) => entryOf(name, node));
   }
 
   #optional(op: Op): Map<string, DirNode> {
-    const { projects, control } = this.#options;
+    const { projects, control } = this.#shown();
     const nodes = new Map<string, DirNode>();
     if (projects !== undefined) nodes.set('projects', projects);
     if (control !== undefined && op.session.role === 'admin' && !op.session.revoked)

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { inspectMountpoint } from '../../lib/fuse/index.js';
@@ -102,7 +102,6 @@ t.test('a mount as user shows no control tree, and no write bit on controls', as
   const up = await Up.start(t, { manifests: [CAT], args: ['--role', 'user', '--agent', 'a1'] });
   t.match(JSON.parse(await readFile(join(up.dir, 'session.json'), 'utf8')), { role: 'user', agent_id: 'a1' });
   await t.rejects(readFile(join(up.dir, 'control', 'audit.ndjson')), { code: 'ENOENT' });
-  const { writeFile } = await import('node:fs/promises');
   await t.rejects(writeFile(up.service('cat', 'control/disable'), '1'), { code: 'EACCES' });
   await writeFile(up.service('cat', 'control/invoke.json'), '{"b":2}');
   t.equal(await readFile(up.service('cat', 'result.json'), 'utf8'), '{\n  "b": 2\n}\n');
@@ -110,7 +109,6 @@ t.test('a mount as user shows no control tree, and no write bit on controls', as
 
 t.test('a manifest that is saved anew is in the mount within moments, its state carried over', async (t) => {
   const up = await Up.start(t, { manifests: [CAT] });
-  const { writeFile } = await import('node:fs/promises');
   await writeFile(up.service('cat', 'config.json'), '{"kept":true}');
   const readme = (): Promise<string> => readFile(up.service('cat', 'README.md'), 'utf8');
   await readme();

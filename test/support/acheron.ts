@@ -38,6 +38,8 @@ export interface UpOptions {
   readonly manifests?: readonly JsonObject[];
   readonly binding?: 'kernel' | 'fuse-native' | 'auto';
   readonly bundled?: boolean;
+  /** With a control plane beside the mount; tests that need none start without. */
+  readonly control?: boolean;
   readonly args?: readonly string[];
   readonly stateDir?: string;
   readonly dir?: string;
@@ -50,6 +52,7 @@ export class Up {
   readonly manifests: string;
   readonly child: ChildProcess;
   #said = '';
+  #told = '';
   readonly ended: Promise<number | null>;
 
   private constructor(dir: string, stateDir: string, manifests: string, child: ChildProcess) {
@@ -57,6 +60,7 @@ export class Up {
     this.stateDir = stateDir;
     this.manifests = manifests;
     this.child = child;
+    child.stdout!.setEncoding('utf8').on('data', (text: string) => (this.#told += text));
     child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.#said += text));
     this.ended = new Promise((resolve) => child.once('exit', (status) => resolve(status)));
   }
@@ -78,6 +82,7 @@ export class Up {
       '--services-dir',
       manifests,
       ...(options.bundled === true ? [] : ['--no-bundled']),
+      ...(options.control === true ? [] : ['--no-control']),
       ...(options.args ?? []),
     ];
     const child = spawn(process.execPath, [PROGRAM, ...args], {
@@ -94,6 +99,11 @@ export class Up {
     return this.#said;
   }
 
+  /** What it printed on its standard output. */
+  get told(): string {
+    return this.#told;
+  }
+
   service(id: string, file = ''): string {
     return join(this.dir, 'nodes', 'local', 'services', id, file);
   }
@@ -105,15 +115,13 @@ export class Up {
   }
 
   async #ready(): Promise<void> {
-    let stdout = '';
     const ready = new Promise<void>((resolve) => {
-      this.child.stdout!.setEncoding('utf8').on('data', (text: string) => {
-        stdout += text;
-        if (stdout.includes('Mounted on')) resolve();
+      this.child.stdout!.on('data', () => {
+        if (this.#told.includes('Mounted on')) resolve();
       });
     });
     const failed = this.ended.then((status) => {
-      throw new Error(`acheron up ended with ${String(status)}: ${this.#said}${stdout}`);
+      throw new Error(`acheron up ended with ${String(status)}: ${this.#said}${this.#told}`);
     });
     await Promise.race([ready, failed]);
     failed.catch(() => undefined);

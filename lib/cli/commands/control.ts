@@ -3,6 +3,7 @@ import { DEFAULT_PORT, type TlsFiles } from '../../control/index.js';
 import { FsError } from '../../core/index.js';
 import { runPlane } from '../../plane/index.js';
 import { inBackgroundOrHere, tellReady } from '../background.js';
+import { forgetControlUrl, keepControlUrl } from '../control-url.js';
 import { collect, integer, logLevelOption, option, stateDirOption } from '../options.js';
 import { textIn } from '../plane-options.js';
 import { stopAsked } from '../stop-asked.js';
@@ -83,11 +84,13 @@ async function control(flags: ControlFlags): Promise<void> {
     },
     log: textLog(flags.logLevel),
   });
+  keepControlUrl(flags.stateDir, plane.url);
   tellReady([
     `The control plane listens on ${plane.url}.`,
     `Tokens: ${flags.stateDir}/admin.token, ${flags.stateDir}/user.token.`,
   ]);
   await stop;
+  forgetControlUrl(flags.stateDir);
   await plane.close();
 }
 

@@ -34,7 +34,7 @@ Example:
   $ acheron node --control-url wss://plane.example:18790 --pair-mode invite --invite-token-file invite`,
     )
     .action((flags: CreateFlags, self: Command) =>
-      withControl(self, flags, async ({ client }) => {
+      withControl(self, flags, async ({ client, url }) => {
         const made = await client.request(
           'node_invite_create',
           flags.ttl === undefined ? {} : { ttl_ms: flags.ttl },
@@ -44,7 +44,7 @@ Example:
           `One machine may join with it until ${timestamp(made.expires_at_ms)}; it is not shown again. There:`,
         );
         tell(
-          `  acheron node --control-url ${flags.controlUrl} --pair-mode invite --invite-token-file FILE --node-name NAME`,
+          `  acheron node --control-url ${url} --pair-mode invite --invite-token-file FILE --node-name NAME`,
         );
         await printLine(made.invite_token);
       }),

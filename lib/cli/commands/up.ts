@@ -4,19 +4,34 @@ import { prepareMountpoint } from '../../fuse/index.js';
 import { inBackgroundOrHere, tellReady } from '../background.js';
 import { addMountOptions, type MountFlags } from '../mount-options.js';
 import { addNodeOptions, type NodeFlags } from '../node-options.js';
-import { logLevelOption, stateDirOption } from '../options.js';
+import { integer, logLevelOption, option, stateDirOption } from '../options.js';
+import { planeBeside, type BesideFlags } from '../plane-beside.js';
 import { runStandalone } from '../standalone.js';
 import { textLog, type LogLevel } from '../text-log.js';
 import { PACKAGE_DIR } from '../version.js';
 
-type UpFlags = NodeFlags & MountFlags & { readonly logLevel: LogLevel; readonly bundled: boolean };
+type UpFlags = NodeFlags &
+  MountFlags &
+  BesideFlags & { readonly logLevel: LogLevel; readonly bundled: boolean; readonly control: boolean };
 
 export function upCommand(): Command {
   const command = new Command('up')
-    .description("Mount this machine's services on a directory: all in one process, until Ctrl-C.")
+    .description(
+      "Mount this machine's services on a directory, and run a control plane that other machines and mounts may\njoin: all in one process, until Ctrl-C.",
+    )
     .argument('[dir]', 'where to mount', './mnt')
     .addOption(stateDirOption())
     .addOption(logLevelOption())
+    .addOption(
+      option(
+        '--port <port>',
+        'where the control plane listens; 0 picks one (default: 18790, or another where that is taken)',
+      ).argParser(integer(0)),
+    )
+    .option(
+      '--no-control',
+      'without a control plane: this machine and this mount alone; so it is with --role user',
+    )
     .option('--no-bundled', 'leave out the bundled services');
   return addMountOptions(addNodeOptions(command))
     .addHelpText('after', EXAMPLES)
@@ -30,12 +45,16 @@ async function up(dir: string, flags: UpFlags): Promise<void> {
     tellReady([`${found.dir} is mounted already.`, ...whatToType(found.dir, nodeId)]);
     return;
   }
+  const log = textLog(flags.logLevel);
   await inBackgroundOrHere(flags, () =>
     runStandalone(flags, {
       nodeId,
       servicesDirs: flags.bundled ? [join(PACKAGE_DIR, 'manifests', 'services')] : [],
       dir,
-      log: textLog(flags.logLevel),
+      log,
+      ...(flags.control && flags.role === 'admin'
+        ? { beside: (node, world, stopping) => planeBeside(flags, { node, world, stopping, log }) }
+        : {}),
       ready: (mounted) => [`Mounted on ${mounted}.`, ...whatToType(mounted ?? dir, nodeId)],
     }),
   );

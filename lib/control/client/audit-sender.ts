@@ -33,12 +33,16 @@ export class AuditSender {
   #sending = false;
   #closed = false;
 
-  constructor(source: AuditSource, send: (records: readonly SentRecord[]) => Promise<void>, log: Log) {
+  constructor(
+    source: AuditSource,
+    send: (records: readonly SentRecord[]) => Promise<void>,
+    { log, lingerMs = LINGER_MS }: { readonly log: Log; readonly lingerMs?: number },
+  ) {
     this.#source = source;
     this.#send = send;
     this.#log = log;
-    this.#stopListening = source.appended.on(() => this.#wakeIn(LINGER_MS));
-    this.#wakeIn(LINGER_MS);
+    this.#stopListening = source.appended.on(() => this.#wakeIn(lingerMs));
+    this.#wakeIn(lingerMs);
   }
 
   /** There may be somebody to send to now. */

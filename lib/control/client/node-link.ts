@@ -167,7 +167,7 @@ export class NodeLink {
     this.#client = client;
     const { audit } = this.#options;
     if (audit !== undefined)
-      this.#audit = new AuditSender(audit, (records) => this.#send(records), this.#log);
+      this.#audit = new AuditSender(audit, (records) => this.#send(records), { log: this.#log });
     client.connected.on(({ node }) => {
       this.#epoch = node?.epoch ?? this.#epoch;
       this.#identity = { id: nodeId, secret, epoch: this.#epoch };

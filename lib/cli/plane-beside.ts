@@ -1,0 +1,71 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { FsError, type Log } from '../core/index.js';
+import type { LocalNode } from '../node/index.js';
+import type { World } from '../worldfs/index.js';
+import { tellReady } from './background.js';
+import { forgetControlUrl, keepControlUrl } from './control-url.js';
+
+/** `acheron up` alone has these. */
+export interface BesideFlags {
+  readonly stateDir: string;
+  /** Where the control plane listens; undefined: the usual port, or any where that one is taken. */
+  readonly port?: number;
+}
+
+/** How long after the mount is ready the control plane begins to load. */
+const MOMENT_MS = 300;
+
+interface Beside {
+  readonly node: LocalNode;
+  readonly world: World;
+  readonly stopping: AbortSignal;
+  readonly log: Log;
+}
+
+/**
+ * Runs a control plane in this process, with the node as its first. It is loaded only once the mount is ready
+ * and had a moment for whoever waited for it, because loading keeps this thread busy for a while. Where there cannot be one, the mount goes on as it is, and the log says why.
+ */
+export async function planeBeside(
+  flags: BesideFlags,
+  { node, world, stopping, log }: Beside,
+): Promise<() => Promise<void>> {
+  const { stateDir } = flags;
+  await delay(MOMENT_MS, undefined, { signal: stopping }).catch(() => undefined);
+  if (stopping.aborted) return async () => undefined;
+  try {
+    const [{ runPlane }, { DEFAULT_PORT }] = await Promise.all([
+      import('../plane/index.js'),
+      import('../control/index.js'),
+    ]);
+    const start = (port: number): ReturnType<typeof runPlane> =>
+      runPlane({ stateDir, port, local: node, log });
+    const plane = await start(flags.port ?? DEFAULT_PORT).catch((thrown: unknown) => {
+      if (flags.port !== undefined || !isPortTaken(thrown)) throw thrown;
+      return start(0);
+    });
+    world.show(plane.shown);
+    keepControlUrl(stateDir, plane.url);
+    const isElsewhere = flags.port === undefined && new URL(plane.url).port !== String(DEFAULT_PORT);
+    tellReady([
+      `${isElsewhere ? `Port ${DEFAULT_PORT} is taken: the` : 'The'} control plane listens on ${plane.url}.`,
+    ]);
+    return async () => {
+      forgetControlUrl(stateDir);
+      await plane.close();
+    };
+  } catch (thrown) {
+    const { message, hint } = FsError.from(thrown);
+    log.warn('There is no control plane beside this mount, which goes on without one.', {
+      why: message,
+      hint,
+    });
+    return async () => undefined;
+  }
+}
+
+/** The state may be in use too: then another port is of no use. */
+function isPortTaken(thrown: unknown): boolean {
+  const { code, cause } = FsError.from(thrown);
+  return code === 'EBUSY' && (cause as NodeJS.ErrnoException | undefined)?.code === 'EADDRINUSE';
+}

@@ -1,0 +1,63 @@
+import type { AuditSource, ControlPlane, LocalNodeFacts } from '../control/index.js';
+import { AuditSender } from '../control/index.js';
+import { FsError, type Emitter, type JsonObject, type Log, type Unsubscribe } from '../core/index.js';
+import type { Change, DirNode } from '../vfs/index.js';
+
+/** A node that runs in the process of the control plane. */
+export interface LocalMember {
+  /** Its id is its name. */
+  readonly facts: LocalNodeFacts;
+  readonly dir: DirNode;
+  readonly changes: Emitter<Change>;
+  readonly audit: AuditSource;
+  catalog(): { readonly services: readonly JsonObject[]; readonly reload: JsonObject };
+  /** `changed` is called each time that `catalog` may have changed. */
+  onCatalogChange(changed: () => void): Unsubscribe;
+  /** The projects that name it, as of now. */
+  setNodeProjects(projects: readonly string[]): void;
+}
+
+/** Its acts cost the control plane a flush of the disk, on the very thread that serves it: so they go by the dozen. */
+const LINGER_MS = 250;
+
+export interface Membership {
+  /** Takes in what it recorded, for somebody who looks. */
+  flush(): void;
+  end(): void;
+}
+
+/**
+ * Makes a node of this process known as others are by their link: its catalog and its audit log, as they are
+ * now and whenever they change.
+ * @throws FsError EEXIST when a node at a distance has the name already
+ */
+export function joinLocally(control: ControlPlane, member: LocalMember, log: Log): Membership {
+  const { audit, facts } = member;
+  const node = control.attachLocalNode(facts);
+  const upsert = (): void => {
+    const { services, reload } = member.catalog();
+    node.upsert(services, reload);
+  };
+  upsert();
+  member.setNodeProjects(control.store.projects.naming(node.nodeId));
+  const sender = new AuditSender(audit, async (records) => node.audit(records), {
+    log,
+    lingerMs: LINGER_MS,
+  });
+  const stopListening = member.onCatalogChange(() => {
+    try {
+      upsert();
+    } catch (thrown) {
+      log.warn('The catalog was not updated.', { node: node.nodeId, error: FsError.from(thrown).message });
+    }
+  });
+  return {
+    flush: () => sender.wake(),
+    end: () => {
+      stopListening();
+      sender.wake();
+      sender.close();
+      if (control.store.nodes.get(node.nodeId) !== undefined) node.detach();
+    },
+  };
+}
