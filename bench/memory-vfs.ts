@@ -26,6 +26,7 @@ export function memoryVfs(freshness: Freshness): Vfs {
   const root = new Map<string, Node>([
     ['doc', new Zeros(1024, 'announced')],
     ['live', new Zeros(1024, 'live')],
+    ['talk', new Talk(1024, 'live')],
     ['big', new Zeros(64 * 1024 * 1024, 'announced')],
     ['bigdirect', new Zeros(64 * 1024 * 1024, 'live')],
     ['many', new FixedDir(many, freshness)],
@@ -88,6 +89,11 @@ class Zeros extends BaseFile implements FileNode {
   open(flags: OpenFlags): FileHandle {
     return new ZerosHandle(this.#stat, this.freshness === 'live', !flags.write);
   }
+}
+
+/** The same where each caller is to have a node of its own, as `control/invoke.json` is. */
+class Talk extends Zeros {
+  override readonly conversation = true;
 }
 
 class ZerosHandle extends ReadOnlyHandle {

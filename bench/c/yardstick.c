@@ -6,6 +6,7 @@
 //
 //   /doc       1 KiB, read through the page cache
 //   /live      1 KiB, direct I/O; takes writes and forgets them
+//   /talk      the same (other filesystems give each caller a node of its own for it)
 //   /big       64 MiB of zeros, through the page cache
 //   /bigdirect the same, direct I/O
 //   /many      a directory of 1,000 empty files
@@ -18,9 +19,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { ROOT = FUSE_ROOT_ID, DOC, LIVE, BIG, BIG_DIRECT, MANY, FIRST, COUNT = 1000 };
+enum { ROOT = FUSE_ROOT_ID, DOC, LIVE, TALK, BIG, BIG_DIRECT, MANY, FIRST, COUNT = 1000 };
 
-static const char *const NAMES[] = {[DOC] = "doc", [LIVE] = "live", [BIG] = "big", [BIG_DIRECT] = "bigdirect", [MANY] = "many"};
+static const char *const NAMES[] = {[DOC] = "doc", [LIVE] = "live", [TALK] = "talk", [BIG] = "big", [BIG_DIRECT] = "bigdirect", [MANY] = "many"};
 static const size_t BIG_SIZE = 64u << 20;
 static double timeout_seconds = 0;
 static char zeros[1 << 20];
@@ -36,7 +37,7 @@ static bool attributes(fuse_ino_t ino, struct stat *s) {
   if (ino > MANY && ino >= FIRST + COUNT) return false;
   s->st_mode = S_IFREG | 0666;
   s->st_nlink = 1;
-  s->st_size = ino == DOC || ino == LIVE ? 1024 : ino == BIG || ino == BIG_DIRECT ? (off_t)BIG_SIZE : 0;
+  s->st_size = ino == DOC || ino == LIVE || ino == TALK ? 1024 : ino == BIG || ino == BIG_DIRECT ? (off_t)BIG_SIZE : 0;
   s->st_mtime = 1700000000;
   return true;
 }
@@ -78,7 +79,7 @@ static void ys_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *change, int 
 }
 
 static void ys_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *file) {
-  file->direct_io = ino == LIVE || ino == BIG_DIRECT;
+  file->direct_io = ino == LIVE || ino == TALK || ino == BIG_DIRECT;
   file->keep_cache = timeout_seconds > 0 && !file->direct_io;
   fuse_reply_open(req, file);
 }

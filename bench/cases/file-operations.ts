@@ -29,6 +29,7 @@ const OPERATIONS: readonly Operation[] = [
     unit: '/s',
     aims: { 1: '>= C -s', 16: '>= 0.75x' },
   },
+  { what: 'the same, a control file', load: 'write', file: 'talk', unit: '/s' },
   { what: 'readdir of 1,000', load: 'readdir', file: 'many', unit: '/s' },
   { what: 'ls -l of 1,000', load: 'ls', file: 'many', unit: '/s' },
   { what: '64 MiB, direct', load: 'stream', file: 'bigdirect', unit: 'MB/s' },

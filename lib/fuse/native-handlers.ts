@@ -320,7 +320,7 @@ export class NativeHandlers {
   }
 
   flush(_path: string, fd: number, reply: Reply): void {
-    this.requests.patient('flush', reply, (op) => this.openFiles.get(fd).handle.flush(op));
+    this.requests.patient('flush', reply, (op) => this.openFiles.get(fd).handle.flush?.(op));
   }
 
   fsync(_path: string, dataOnly: number, fd: number, reply: Reply): void {

@@ -29,6 +29,8 @@ export class RemoteFile extends RemoteBase implements FileNode {
   readonly kind = 'file';
   /** Rises when the content may have changed. */
   dataVersion = 0;
+  /** What is live and can be written to is taken for one: the answer to a write comes from afar. */
+  conversation = false;
 
   open(flags: OpenFlags, op: Op): Awaitable<FileHandle> {
     this.view.notice(op.session);
@@ -250,6 +252,8 @@ export class RemoteDir extends RemoteBase implements DirNode {
       epoch: view.isFresh(sequence, this) ? view.epoch : -1,
       glimpse: same ? before.glimpse : undefined,
     });
+    if (found.mode !== undefined && node.kind === 'file' && freshness === 'live')
+      node.conversation = found.mode.includes('w');
     if (found.size !== undefined && found.mode !== undefined)
       node.remember(statFromAttributes(found as WireAttributes, ino), sequence, op);
     return node;

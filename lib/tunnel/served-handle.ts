@@ -61,7 +61,7 @@ export class ServedHandle {
 
   flush(op: Op): Awaitable<void> {
     this.#unflushed = false;
-    return this.use(() => this.handle.flush(op));
+    return this.use(() => this.handle.flush?.(op));
   }
 
   /** Gives the descriptor back, after a flush if something was written since the last one. */
@@ -70,7 +70,7 @@ export class ServedHandle {
     if (this.#released) return;
     this.#released = true;
     try {
-      if (this.#unflushed) await this.handle.flush(op);
+      if (this.#unflushed) await this.handle.flush?.(op);
     } finally {
       await this.handle.release();
     }

@@ -119,6 +119,7 @@ export abstract class ReadOnlyDir extends BaseNode implements DirNode {
 
 export abstract class BaseFile extends BaseNode implements FileNode {
   readonly kind = 'file';
+  readonly conversation: boolean = false;
   abstract open(flags: OpenFlags, op: Op): Awaitable<FileHandle>;
 }
 
@@ -138,9 +139,6 @@ export abstract class ReadOnlyHandle implements FileHandle {
   }
   write(_at: number, _data: Uint8Array, _op: Op): Awaitable<number> {
     throw new FsError('EBADF', 'The file is not open for writing.');
-  }
-  flush(_op: Op): Awaitable<void> {
-    return undefined;
   }
   fsync(_dataOnly: boolean, _op: Op): Awaitable<void> {
     return undefined;

@@ -8,6 +8,7 @@ export class GuardedHandle implements FileHandle {
   readonly direct: boolean;
   readonly readInto?: (at: number, into: Uint8Array, op: Op) => Awaitable<number>;
   readonly fixed?: boolean;
+  readonly flush?: (op: Op) => Awaitable<void>;
   readonly #inner: FileHandle;
   readonly #check: (op: Op, writes: boolean) => void;
 
@@ -22,6 +23,7 @@ export class GuardedHandle implements FileHandle {
       };
     }
     if (inner.fixed !== undefined) this.fixed = inner.fixed;
+    if (inner.flush !== undefined) this.flush = (op) => inner.flush!(op);
   }
 
   stat(op: Op): Awaitable<Stat> {
@@ -39,9 +41,6 @@ export class GuardedHandle implements FileHandle {
   write(at: number, data: Uint8Array, op: Op): Awaitable<number> {
     this.#check(op, true);
     return this.#inner.write(at, data, op);
-  }
-  flush(op: Op): Awaitable<void> {
-    return this.#inner.flush(op);
   }
   fsync(dataOnly: boolean, op: Op): Awaitable<void> {
     this.#check(op, false);

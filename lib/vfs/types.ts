@@ -88,6 +88,11 @@ export interface FileNode extends NodeBase {
    * that asks again before anybody sees them.
    */
   glimpse?(): Stat | undefined;
+  /**
+   * True, of a live file: what is written to a descriptor and read from it is that descriptor's own, and
+   * a write may take its time, so that no caller may be made to wait for another.
+   */
+  readonly conversation?: boolean;
   open(flags: OpenFlags, op: Op): Awaitable<FileHandle>;
 }
 
@@ -145,8 +150,8 @@ export interface FileHandle {
   readInto?(at: number, into: Uint8Array, op: Op): Awaitable<number>;
   /** Takes all of `data`, or throws. Callers may reuse `data` once it has answered. */
   write(at: number, data: Uint8Array, op: Op): Awaitable<number>;
-  /** A duplicate of the descriptor was closed; others may live on. */
-  flush(op: Op): Awaitable<void>;
+  /** A duplicate of the descriptor was closed; others may live on. Absent: nothing is to be done then. */
+  flush?(op: Op): Awaitable<void>;
   fsync(dataOnly: boolean, op: Op): Awaitable<void>;
   allocate(mode: number, at: number, length: number, op: Op): Awaitable<void>;
   /** The last duplicate was closed. Nobody hears what it throws. */

@@ -159,7 +159,7 @@ export function directAccess(vfs: Vfs, session: Session = localSession('admin'),
         },
         sync: async () => handle.fsync(false, op),
         async close() {
-          await handle.flush(op);
+          await handle.flush?.(op);
           await handle.release();
         },
       });

@@ -42,6 +42,7 @@ type Act = (text: string, op: Op) => number | Promise<number> | void;
 class Control extends BaseFile {
   readonly ino = newIno();
   override readonly freshness = 'live';
+  override readonly conversation = true;
   flushes = 0;
   constructor(
     readonly act: Act,
@@ -70,7 +71,7 @@ class ControlHandle extends ReadOnlyHandle {
   async read(at: number, size: number, op: Op): Promise<Uint8Array> {
     return Buffer.from(await this.#file.content(op)).subarray(at, at + size);
   }
-  override flush(): void {
+  flush(): void {
     this.#file.flushes += 1;
   }
   override write(_at: number, data: Uint8Array, op: Op): Awaitable<number> {

@@ -39,7 +39,7 @@ class HostileHandle extends ReadOnlyHandle {
   stat = (): never | Promise<never> => this.misdeed();
   read = (): never | Promise<never> => this.misdeed();
   override write = (): never | Promise<never> => this.misdeed();
-  override flush = (): never | Promise<never> => this.misdeed();
+  flush = (): never | Promise<never> => this.misdeed();
   override release = (): never | Promise<never> => this.misdeed();
 }
 

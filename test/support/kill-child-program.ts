@@ -169,7 +169,7 @@ async function invoke(id: string, payload: object): Promise<string> {
 async function write(id: string, file: string, text: string): Promise<void> {
   const handle = await open(id, file);
   await handle.write(0, Buffer.from(text), op);
-  await handle.flush(op);
+  await handle.flush?.(op);
   await handle.release();
 }
 

@@ -116,7 +116,7 @@ export class TestNode {
     const op = this.op(session, signal);
     try {
       await handle.write(0, Buffer.from(text as string), op);
-      await handle.flush(op);
+      await handle.flush?.(op);
     } finally {
       await handle.release();
     }

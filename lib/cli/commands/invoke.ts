@@ -77,7 +77,7 @@ async function run(tree: Tree, handle: FileHandle, { path, key, request, quiet }
 async function writeAll(handle: FileHandle, bytes: Buffer, tree: Tree, signal: AbortSignal): Promise<void> {
   const op = tree.op(signal);
   for (let at = 0; at < bytes.length;) at += await handle.write(at, bytes.subarray(at, at + 128 * 1024), op);
-  await handle.flush(op);
+  await handle.flush?.(op);
 }
 
 function sayFailure(error: FsError): void {

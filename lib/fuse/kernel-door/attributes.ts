@@ -10,7 +10,7 @@ type AttributeHandlers = Pick<
 
 export function attributeHandlers(s: Serving): AttributeHandlers {
   return {
-    access: (nodeid, mask, call) => s.node(nodeid).access(mask & 7, s.op(call)),
+    access: (nodeid, mask, call) => s.reached(nodeid, call).node.access(mask & 7, s.op(call)),
     statfs: (nodeid, call) => chain(s.node(nodeid).statfs(s.op(call)), statfsFrom),
     getxattr: (nodeid, name, call) => s.node(nodeid).getxattr(name, s.op(call)),
     setxattr: (nodeid, name, value, flags, call) => s.node(nodeid).setxattr(name, value, flags, s.op(call)),

@@ -97,7 +97,7 @@ export function directoryHandlers(s: Serving): DirectoryHandlers {
       stat.catch(() => undefined);
       return list.addPlus(name, ino, type, next, null);
     }
-    const ref = s.nodes.refer(dir, name, node, call.pid, 0);
+    const ref = s.nodes.refer(dir, name, node);
     if (ref.files.size > 0) return list.addPlus(name, ino, type, next, null);
     const out = s.entryOut(dir, ref, stat, s.invalidation.epoch);
     const fits = list.addPlus(name, ino, type, next, out);

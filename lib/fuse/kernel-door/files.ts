@@ -20,10 +20,9 @@ import {
   type SetattrIn,
 } from '../kernel/index.js';
 import { entryOf, shows } from './names.js';
-import { type NodeRef, type OpenFile, sameStamp, type Stamp } from './node-table.js';
+import { isConversation, type NodeRef, type OpenFile, sameStamp, type Stamp } from './node-table.js';
 import type { Serving } from './serving.js';
 import { openFlagsFrom } from './translate.js';
-import { Writers } from './writers.js';
 
 type FileHandlers = Pick<
   Filesystem,
@@ -44,7 +43,7 @@ export function fileHandlers(s: Serving): FileHandlers {
   return {
     getattr(nodeid, fh, call) {
       const op = s.op(call);
-      const ref = s.ref(nodeid);
+      const ref = s.reached(nodeid, call);
       const since = s.invalidation.epoch;
       const file = fh === undefined ? ref.anyFile : s.files.get(fh);
       const stat = file === undefined ? ref.node.stat(op) : file.handle.stat(op);
@@ -54,11 +53,10 @@ export function fileHandlers(s: Serving): FileHandlers {
 
     setattr(nodeid, change, call) {
       const op = s.op(call);
-      const ref = s.ref(nodeid);
+      const ref = s.reached(nodeid, call);
       const file = change.fh === undefined ? undefined : s.files.get(change.fh);
       const target = file?.handle ?? ref.node;
       const changed = target.setattr(attrChangeFrom(change), op);
-      ref.writers?.saw(changed);
       const done = chain(changed, (stat): AttrOut => {
         ref.cached = undefined;
         return s.attrOut(ref, stat, s.invalidation.epoch);
@@ -69,12 +67,11 @@ export function fileHandlers(s: Serving): FileHandlers {
 
     open(nodeid, flags, call) {
       const op = s.op(call);
-      const ref = s.ref(nodeid);
+      const ref = s.reached(nodeid, call);
       if (ref.node.kind !== 'file')
         throw new FsError(ref.node.kind === 'dir' ? 'EISDIR' : 'ELOOP', 'It is not a file.');
       const wanted = openFlagsFrom(flags);
-      if (ref.node.freshness === 'live' && mustHaveOwn(ref, wanted.write, call) && sendBack(call))
-        return ESTALE;
+      if (isConversation(ref.node) && ref.inUse && sendBack(call)) return ESTALE;
       const handle = ref.node.open(wanted, op);
       if (!(handle instanceof Promise)) return opened(ref, handle, wanted.write, op, call);
       ref.opening += 1;
@@ -104,7 +101,6 @@ export function fileHandlers(s: Serving): FileHandlers {
     write(_nodeid, fh, offset, data, call) {
       const { handle, ref } = s.file(fh);
       const written = handle.write(offset, data, s.op(call));
-      ref.writers?.saw(written);
       if (!handle.direct) {
         ref.cached = undefined;
         return written; // its pages are locked, and a notification about them waits for the answer
@@ -112,7 +108,7 @@ export function fileHandlers(s: Serving): FileHandlers {
       return s.noticed(written);
     },
 
-    flush: (_nodeid, fh, call) => s.noticed(s.file(fh).handle.flush(s.op(call))),
+    flush: (_nodeid, fh, call) => s.noticed(s.file(fh).handle.flush?.(s.op(call))),
 
     release(_nodeid, fh) {
       const file = s.files.remove(fh);
@@ -143,15 +139,6 @@ export function fileHandlers(s: Serving): FileHandlers {
     return true;
   }
 
-  /** Whether a live node is, or may be about to be, in use by another whom this caller would wait for. */
-  function mustHaveOwn(ref: NodeRef, write: boolean, call: Call): boolean {
-    if (ref.writers?.prompt === true) return false;
-    const contended = ref.inUse && (write || ref.exclusive);
-    const reserved = write && !ref.exclusive && ref.isReserved(call.pid, Date.now());
-    if (write) ref.writers ??= new Writers();
-    return contended || reserved;
-  }
-
   function opened(
     ref: NodeRef,
     handle: FileHandle,
@@ -159,14 +146,13 @@ export function fileHandlers(s: Serving): FileHandlers {
     op: Op,
     call: Call,
   ): Awaitable<OpenOut | Errno> {
-    // What was not written is closed without asking.
-    const flush = write ? 0 : FOPEN_NOFLUSH;
+    // Where nothing was written, or nothing is to be done, it is closed without asking.
+    const flush = write && (handle.flush !== undefined || !handle.direct) ? 0 : FOPEN_NOFLUSH;
     if (ref.files.size === 0 && handle.direct) return keep(ref, handle, flush | FOPEN_DIRECT_IO);
     return chain(handle.stat(op), (stat) => {
-      if (ref.exclusive || shows(ref, stat, op))
+      if (isConversation(ref.node) || shows(ref, stat, op))
         return keep(ref, handle, flush | openMode(ref, handle, stat));
       if (!sendBack(call)) return keep(ref, handle, flush | FOPEN_DIRECT_IO);
-      ref.writers?.distrust();
       s.nodes.retire(ref);
       return chain(handle.release(), () => ESTALE);
     });

@@ -1,7 +1,7 @@
 import { FsError } from '../../core/index.js';
 import { chain, type Awaitable, type Node, type Op, type Stat } from '../../vfs/index.js';
 import type { Call, EntryOut, Filesystem } from '../kernel/index.js';
-import { type NodeRef, sameStamp } from './node-table.js';
+import { isConversation, type NodeRef, sameStamp } from './node-table.js';
 import type { Serving } from './serving.js';
 
 const RENAME_EXCHANGE = 2;
@@ -70,6 +70,22 @@ export function entryOf(
   call: Call,
   since: number,
 ): Awaitable<EntryOut> {
+  if (isConversation(node)) {
+    const turn = s.passages.enter(node.ino, call.pid);
+    if (turn !== undefined) return turn.then(() => statedEntry(s, parent, name, node, op, call, since));
+  }
+  return statedEntry(s, parent, name, node, op, call, since);
+}
+
+function statedEntry(
+  s: Serving,
+  parent: NodeRef,
+  name: string,
+  node: Node,
+  op: Op,
+  call: Call,
+  since: number,
+): Awaitable<EntryOut> {
   const stat = glimpseOf(s, node) ?? node.stat(op);
   if (stat instanceof Promise)
     return stat.then((known) =>
@@ -96,7 +112,19 @@ function refOf(
   op: Op,
   call: Call,
 ): NodeRef {
-  return s.nodes.refer(parent, name, node, call.pid, Date.now(), (ref) => shows(ref, stat, op));
+  if (!isConversation(node)) return s.nodes.refer(parent, name, node, (ref) => shows(ref, stat, op));
+  const { passages } = s;
+  const { ino } = node;
+  const given = passages.given(ino, call.pid);
+  if (given !== undefined && !given.inUse && s.nodes.get(given.nodeid) === given) return given;
+  const ref = s.nodes.refer(parent, name, node, (found) => isFree(found));
+  passages.give(ino, call.pid, ref);
+  return ref;
+
+  /** Somebody outside of our pid namespace has no passage, and gets a node of its own at once. */
+  function isFree(found: NodeRef): boolean {
+    return call.pid !== 0 && !found.inUse && !passages.isGiven(ino, found);
+  }
 }
 
 /** Whether what is open on `ref` is what `stat` tells of. */

@@ -1,5 +1,4 @@
 import type { FileHandle, Node } from '../../vfs/index.js';
-import type { Writers } from './writers.js';
 
 /** A descriptor, as long as the kernel has it. */
 export interface OpenFile {
@@ -18,9 +17,6 @@ export function sameStamp(a: Stamp, b: Stamp): boolean {
   return a.size === b.size && a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs;
 }
 
-/** Within this time after a lookup a live node is taken for one that its caller is about to open. */
-const RESERVED_MS = 100;
-
 /** A node as the kernel knows it: the nodeid, and how often it was told of it. */
 export class NodeRef {
   readonly nodeid: number;
@@ -37,11 +33,6 @@ export class NodeRef {
   opening = 0;
   /** What the kernel's page cache, or its copy of a listing, shows; undefined where it must not be kept. */
   cached: Stamp | undefined;
-  /** Of a live file that is written to; shared by all its refs. */
-  writers: Writers | undefined;
-  /** Who was told of a live node last, and when. */
-  lastPid = 0;
-  lastMs = 0;
   /** Subdirectories, by name. */
   children: Map<string, NodeRef> | undefined;
   /** Another directory ref of the same inode number. */
@@ -58,22 +49,17 @@ export class NodeRef {
     return this.files.size > 0 || this.opening > 0;
   }
 
-  /** Whether each caller gets a nodeid of its own. */
-  get exclusive(): boolean {
-    return this.writers !== undefined && !this.writers.prompt;
-  }
-
-  /** Whether another than `pid` was told of it just now, and may be about to open it. */
-  isReserved(pid: number, nowMs: number): boolean {
-    return pid === 0 || (this.lastPid !== pid && nowMs - this.lastMs < RESERVED_MS);
-  }
-
   /** Any open descriptor. */
   get anyFile(): OpenFile | undefined {
     if (this.files.size === 0) return undefined;
     for (const file of this.files) return file;
     return undefined;
   }
+}
+
+/** Whether each descriptor of `node` is one of its own. */
+export function isConversation(node: Node): boolean {
+  return node.kind === 'file' && node.conversation === true;
 }
 
 /** The nodeid of the root, which is never forgotten. */
@@ -84,8 +70,9 @@ const ROOT_ID = 1;
  * - A directory has one at each path that shows it: the kernel allows a directory one place only.
  * - A file or symlink has one, whatever its paths, so that its pages are cached once.
  * - A live file has one for each snapshot that is open, since the kernel asks for attributes without naming
- *   the descriptor; once it is written to, one for each caller at a time, since the kernel locks an inode
- *   for a whole direct write, unless nobody ever waited for one (`Writers`).
+ *   the descriptor.
+ * - A conversation has one for each that is open, for the same reason, and since the kernel locks an inode
+ *   for a whole direct write.
  */
 export class NodeTable {
   readonly #byId = new Map<number, NodeRef>();
@@ -124,31 +111,15 @@ export class NodeTable {
 
   /**
    * The ref to answer with where `node` was found as `name` in `parent`. The caller counts the lookup.
-   * `shows` says whether what is open on a ref is what `node` shows now.
+   * `fits` says whether a ref of the same node will do; else there is to be another.
    */
-  refer(
-    parent: NodeRef,
-    name: string,
-    node: Node,
-    pid: number,
-    nowMs: number,
-    shows: (ref: NodeRef) => boolean = () => true,
-  ): NodeRef {
+  refer(parent: NodeRef, name: string, node: Node, fits: (ref: NodeRef) => boolean = () => true): NodeRef {
     const found = node.kind === 'dir' ? parent.children?.get(name) : this.#files.get(node.ino);
     if (found === undefined || found.node.ino !== node.ino || found.node.kind !== node.kind)
-      return this.#fresh(parent, name, node, pid, nowMs);
-    if (node.kind === 'file' && node.freshness === 'live') {
-      if (found.exclusive ? found.inUse || found.isReserved(pid, nowMs) : !shows(found)) {
-        if (!found.exclusive) found.writers?.distrust(); // what writers leave differs from what is open
-        const own = this.#fresh(parent, name, node, pid, nowMs);
-        own.writers = found.writers;
-        return own;
-      }
-      found.lastPid = pid;
-      found.lastMs = nowMs;
-    } else if (!shows(found)) {
+      return this.#fresh(parent, name, node);
+    if (!fits(found)) {
       this.retire(found);
-      return this.#fresh(parent, name, node, pid, nowMs);
+      return this.#fresh(parent, name, node);
     }
     found.node = node;
     if (node.freshness === 'announced' && (found.parent !== parent || found.name !== name))
@@ -158,10 +129,8 @@ export class NodeTable {
     return found;
   }
 
-  #fresh(parent: NodeRef, name: string, node: Node, pid: number, nowMs: number): NodeRef {
+  #fresh(parent: NodeRef, name: string, node: Node): NodeRef {
     const ref = this.#add(node, parent, name);
-    ref.lastPid = pid;
-    ref.lastMs = nowMs;
     if (node.kind === 'dir') (parent.children ??= new Map()).set(name, ref);
     return ref;
   }

@@ -4,7 +4,8 @@ import type { Awaitable, Caller, DirEntry, DirNode, Node, Op, Stat, Vfs } from '
 import type { AttrOut, Call, EntryOut, Notifier } from '../kernel/index.js';
 import { HandleTable } from './handle-table.js';
 import { Invalidation } from './invalidation.js';
-import { type NodeRef, NodeTable, type OpenFile } from './node-table.js';
+import { isConversation, type NodeRef, NodeTable, type OpenFile } from './node-table.js';
+import { Passages } from './passages.js';
 import { attrFromStat, type Owner, VALID_MS } from './translate.js';
 
 export interface ServingOptions {
@@ -30,6 +31,7 @@ export class Serving {
   readonly files = new HandleTable<OpenFile>();
   readonly dirs = new HandleTable<OpenDir>();
   readonly invalidation: Invalidation;
+  readonly passages = new Passages();
 
   constructor(vfs: Vfs, notifier: Notifier, options: ServingOptions) {
     this.vfs = vfs;
@@ -50,6 +52,13 @@ export class Serving {
   ref(nodeid: number): NodeRef {
     const ref = this.nodes.get(nodeid);
     if (ref === undefined) throw new FsError('ESTALE', 'The kernel asks for a node that it has forgotten.');
+    return ref;
+  }
+
+  /** What `call` is about, where it found it itself: the next who looks for it may. */
+  reached(nodeid: number, call: Call): NodeRef {
+    const ref = this.ref(nodeid);
+    if (isConversation(ref.node)) this.passages.leave(ref.node.ino, call.pid);
     return ref;
   }
 

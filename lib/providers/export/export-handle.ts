@@ -122,10 +122,6 @@ export class ExportHandle implements FileHandle {
     return data.length;
   }
 
-  flush(_op: Op): Awaitable<void> {
-    return undefined;
-  }
-
   async fsync(dataOnly: boolean, _op: Op): Promise<void> {
     this.#checkOpen();
     await this.#later((callback) => (dataOnly ? fdatasync : fsync)(this.#fd, callback));

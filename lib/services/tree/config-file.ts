@@ -22,6 +22,7 @@ import type { Service } from '../service.js';
 export class ConfigFile extends BaseFile implements ObjectSink {
   readonly ino = newIno();
   override readonly freshness: Freshness = 'live';
+  override readonly conversation = true;
   readonly maxBytes = 1024 * 1024;
   readonly #service: Service;
   readonly #text = new RenderedText();
