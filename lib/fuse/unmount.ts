@@ -63,9 +63,14 @@ export async function detach(
   );
 }
 
-/** Whether that very mount, not a later one on the same directory, is still in the table. */
-export function isMounted(entry: MountEntry): boolean {
-  return readMountEntries().some((other) => other.device === entry.device && other.id === entry.id);
+/**
+ * Whether that very mount, not a later one on the same directory, is still in the table. The kernel gives
+ * ids and devices that are free again to the next mount, wherever that is.
+ */
+export function isMounted({ device, id, mountPoint }: MountEntry): boolean {
+  return readMountEntries().some(
+    (other) => other.device === device && other.id === id && other.mountPoint === mountPoint,
+  );
 }
 
 /**

@@ -42,23 +42,26 @@ for (const reader of ['pipe', 'thread'] as const) {
     t.equal(await ended(writers), 7);
   });
 
-  t.test(`500 blocked readers leave a mount usable, and all are answered (reader: ${reader})`, async (t) => {
-    const dir = await mounted(t, reader);
-    const program = `
+  t.test(
+    `1,000 blocked readers leave a mount usable, and all are answered (reader: ${reader})`,
+    async (t) => {
+      const dir = await mounted(t, reader);
+      const program = `
       const fs = require('node:fs/promises');
-      Promise.all(Array.from({ length: 500 }, () => fs.readFile('blocked', 'utf8')))
+      Promise.all(Array.from({ length: 1000 }, () => fs.readFile('blocked', 'utf8')))
         .then((texts) => process.exit(texts.every((text) => text === 'open\\n') ? 7 : 1));`;
-    const readers = spawn(process.execPath, ['-e', program], {
-      cwd: dir,
-      stdio: 'ignore',
-      env: { ...cleanEnvironment(), UV_THREADPOOL_SIZE: '500' },
-    });
-    await until(async () => (await readFile(join(dir, 'open'), 'utf8')) === '500\n', '500 readers');
-    await writeFile(join(dir, 'set'), 'busy here');
-    t.equal(await readFile(join(dir, 'told/busy'), 'utf8'), 'here\n');
-    await writeFile(join(dir, 'open'), 'now');
-    t.equal(await ended(readers), 7);
-  });
+      const readers = spawn(process.execPath, ['-e', program], {
+        cwd: dir,
+        stdio: 'ignore',
+        env: { ...cleanEnvironment(), UV_THREADPOOL_SIZE: '1000' },
+      });
+      await until(async () => (await readFile(join(dir, 'open'), 'utf8')) === '1000\n', '1,000 readers');
+      await writeFile(join(dir, 'set'), 'busy here');
+      t.equal(await readFile(join(dir, 'told/busy'), 'utf8'), 'here\n');
+      await writeFile(join(dir, 'open'), 'now');
+      t.equal(await ended(readers), 7);
+    },
+  );
 
   t.test(`a busy loop of a second delays requests and loses none (reader: ${reader})`, async (t) => {
     const dir = await mounted(t, reader);

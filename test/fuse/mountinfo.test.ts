@@ -1,4 +1,5 @@
 import t from 'tap';
+import { isMounted } from '../../lib/fuse/unmount.js';
 import { mountEntriesFrom, mountEntryAt } from '../../lib/fuse/index.js';
 
 const TEXT = [
@@ -24,4 +25,10 @@ t.test('mountinfo lines are read with their optional fields and escaped bytes', 
 t.test('where mounts are stacked, the topmost counts', async (t) => {
   t.equal(mountEntryAt('/tmp/stacked', mountEntriesFrom(TEXT))?.source, 'two');
   t.equal(mountEntryAt('/tmp/elsewhere', mountEntriesFrom(TEXT)), undefined);
+});
+
+t.test('a mount elsewhere that got the id and the device of one that is gone is told apart', async (t) => {
+  const entry = mountEntryAt('/proc')!;
+  t.ok(isMounted(entry));
+  t.notOk(isMounted({ ...entry, mountPoint: '/elsewhere' }));
 });
