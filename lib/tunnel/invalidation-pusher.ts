@@ -1,6 +1,7 @@
 import { FsError } from '../core/index.js';
 import { ROOT_NODE, type AcheronEnvelope } from '../protocol/index.js';
 import { HIGH_WATER_BYTES } from '../transport/index.js';
+import type { Session } from '../policy/index.js';
 import type { Change } from '../vfs/index.js';
 import type { FramePort } from './frame-port.js';
 import type { KnownNode } from './node-table.js';
@@ -58,7 +59,8 @@ export class InvalidationPusher {
 
   #pushEntry(view: ServedView, directory: KnownNode, name: string): void {
     const push = (): void => this.#send(view, 'dir', { dir: directory.number, name });
-    const session = view.sessionOf();
+    const session = sessionOf(view);
+    if (session === null) return;
     if (session.role === 'admin' || directory.children.has(name)) {
       push();
       return;
@@ -80,6 +82,16 @@ export class InvalidationPusher {
       payload,
     };
     this.#port.send(view.id === undefined ? frame : { ...frame, s: view.id });
+  }
+}
+
+/** Null for a session that was revoked: it is told nothing any more. */
+function sessionOf(view: ServedView): Session | null {
+  try {
+    return view.sessionOf();
+  } catch (thrown) {
+    if (FsError.from(thrown).code !== 'EACCES') throw thrown;
+    return null;
   }
 }
 

@@ -29,8 +29,9 @@ export class RawClient {
     });
   }
 
-  static async connect(url: string): Promise<RawClient> {
-    const socket = new WebSocket(url, { perMessageDeflate: false });
+  static async connect(url: string, token?: string): Promise<RawClient> {
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    const socket = new WebSocket(url, { perMessageDeflate: false, headers });
     const client = new RawClient(socket);
     await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
     return client;

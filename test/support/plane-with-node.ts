@@ -1,0 +1,96 @@
+import { join } from 'node:path';
+import { ControlClient, NodeLink } from '../../lib/control/index.js';
+import { silentLog, type JsonObject } from '../../lib/core/index.js';
+import { runPlane, type RunningPlane } from '../../lib/plane/index.js';
+import { sayHello, serveVfs } from '../../lib/tunnel/index.js';
+import { RawClient } from './raw-client.js';
+import { TestNode, temporaryDir, type Teardown } from './test-node.js';
+import { until } from './until.js';
+
+/** How the node belongs to the control plane: in its process, or at the far end of a tunnel. */
+export type Joined = 'here' | 'through a tunnel';
+
+/** Who a client of the control plane is. */
+export interface Who {
+  readonly token: string;
+  readonly project?: string | undefined;
+  readonly projectToken?: string | undefined;
+}
+
+/** A control plane and one node, `n1`, in this process; clients reach them by WebSocket. */
+export class PlaneWithNode {
+  readonly plane: RunningPlane;
+  readonly node: TestNode;
+  readonly admin: ControlClient;
+  readonly #t: Teardown;
+
+  private constructor(t: Teardown, plane: RunningPlane, node: TestNode) {
+    this.#t = t;
+    this.plane = plane;
+    this.node = node;
+    this.admin = this.client({ token: this.token('admin') });
+  }
+
+  static async start(t: Teardown, joined: Joined, manifests: readonly JsonObject[]): Promise<PlaneWithNode> {
+    const node = await TestNode.start(t, manifests);
+    const stateDir = temporaryDir(t);
+    const local = joined === 'here' ? { local: node.node } : {};
+    const plane = await runPlane({ stateDir, port: 0, ...local });
+    t.teardown(() => plane.close());
+    if (joined === 'through a tunnel') link(t, plane, node);
+    const { store } = plane.control;
+    await until(() => store.nodes.get('n1')?.services.size === manifests.length, 'the catalog');
+    const started = new PlaneWithNode(t, plane, node);
+    await started.admin.ready();
+    return started;
+  }
+
+  token(role: 'admin' | 'user', agentId: string | null = null): string {
+    return this.plane.control.store.tokens.create({ role, agentId, projects: null, label: null }).token;
+  }
+
+  client({ token, project, projectToken }: Who): ControlClient {
+    const attach = project === undefined ? {} : { project: { id: project, token: projectToken ?? null } };
+    const client = new ControlClient({ url: this.plane.url, token, ...attach });
+    this.#t.teardown(() => client.close());
+    return client.start();
+  }
+
+  /** A session of these, and a client of its files that knows nothing of ours. */
+  async session(who: Who): Promise<{ control: ControlClient; files: RawClient }> {
+    const control = this.client(who);
+    const { session } = await control.ready();
+    const files = await RawClient.connect(`${this.plane.url}/v2/fs`, who.token);
+    this.#t.teardown(() => files.close());
+    const hello = { protocol: 'unified-v2-fs', proto: 2, session };
+    await files.ask('t_fs_hello', {}, hello);
+    return { control, files };
+  }
+}
+
+function link(t: Teardown, plane: RunningPlane, { node, dir }: TestNode): void {
+  const { token } = plane.control.store.pairing.createInvite(60_000);
+  const link = new NodeLink({
+    url: plane.url,
+    stateFile: join(dir, 'link.json'),
+    nodeName: 'n1',
+    platform: null,
+    labels: {},
+    pair: { mode: 'invite', token },
+    snapshot: () => node.catalog(),
+    audit: node.audit,
+    serveTunnel: async (transport, identity) => {
+      const greeting = await sayHello(transport, { node: identity });
+      serveVfs({ root: node.dir, changes: node.changes, close: async () => undefined }, greeting, {
+        relayed: {
+          maxRole: 'admin',
+          onNodeFacts: ({ nodeProjects }) => node.setNodeProjects(nodeProjects),
+        },
+        log: silentLog,
+      });
+    },
+  });
+  t.teardown(() => link.close());
+  node.onCatalogChange(() => link.changed());
+  void link.start();
+}
