@@ -47,7 +47,8 @@ if (want === undefined) {
 
 installDebian(want.debian);
 if (task !== 'stop' || !existsSync(acheron)) {
-  installNpm();
+  installNpm(top);
+  if (task === 'test') installNpm(join(top, 'test/nodes'));
   build();
 }
 hand(task);
@@ -82,13 +83,13 @@ function onPath(program) {
     .some((folder) => folder !== '' && existsSync(join(folder, program)));
 }
 
-/** `npm ci`, unless node_modules already holds what the lockfile says. */
-function installNpm() {
-  const lock = readFileSync(join(top, 'package-lock.json'), 'utf8');
-  const stamp = join(top, 'node_modules', '.acheron-lock');
+/** `npm ci` in `folder`, unless its node_modules already holds what the lockfile says. */
+function installNpm(folder) {
+  const lock = readFileSync(join(folder, 'package-lock.json'), 'utf8');
+  const stamp = join(folder, 'node_modules', '.acheron-lock');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
   say('installing npm packages');
-  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], folder);
   writeFileSync(stamp, lock);
 }
 
@@ -104,8 +105,8 @@ function hand(name) {
   if (name === 'bench') run(process.execPath, [join(top, 'dist/bench/main.js'), ...rest]);
 }
 
-function run(command, args) {
-  const done = spawnSync(command, args, { cwd: top, stdio: 'inherit' });
+function run(command, args, cwd = top) {
+  const done = spawnSync(command, args, { cwd, stdio: 'inherit' });
   if (done.error) say(`${command} could not be run: ${done.error.message}`);
   if (done.status !== 0) process.exit(done.status ?? 1);
 }

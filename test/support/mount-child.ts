@@ -71,13 +71,21 @@ export function mountDirFor(t: Test): string {
  */
 export async function mountChild(
   t: Test,
-  request: Omit<MountRequest, 'dir'> & { readonly dir?: string },
+  {
+    execPath,
+    ...request
+  }: Omit<MountRequest, 'dir'> & {
+    readonly dir?: string;
+    /** The Node to mount by; this one unless given. */
+    readonly execPath?: string;
+  },
 ): Promise<MountedChild> {
   const dir = request.dir ?? mountDirFor(t);
   const child = fork(PROGRAM, [], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: cleanEnvironment(),
     execArgv: [],
+    ...(execPath === undefined ? {} : { execPath }),
   });
   let output = '';
   for (const stream of [child.stdout!, child.stderr!])

@@ -1,0 +1,44 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { silentLog } from '../../lib/core/index.js';
+import { mountEntryAt } from '../../lib/fuse/index.js';
+import { kernelBindingWith } from '../../lib/fuse/kernel-binding.js';
+import { localSession } from '../../lib/policy/index.js';
+import { createDoorTree } from './door-tree.js';
+
+// `user-mount-program DIR READER`: mounts as whoever runs it, uses the mount, unmounts, and tells what it saw.
+
+export interface UserMountReport {
+  readonly uid: number;
+  readonly caller: { readonly uid: number };
+  readonly before: string;
+  readonly after: string;
+  readonly closed: string;
+  readonly left: boolean;
+}
+
+const [dir = '', reader = ''] = process.argv.slice(2);
+const session = localSession('admin');
+const mount = await kernelBindingWith(reader as 'pipe' | 'thread').mount(createDoorTree(), {
+  dir,
+  sessionOf: () => session,
+  allowOther: false,
+  allowUids: [],
+  owner: { uid: process.getuid!(), gid: process.getgid!() },
+  log: silentLog,
+  fsname: 'acheron-user',
+});
+const tell = async (text: string): Promise<string> => {
+  await writeFile(join(dir, 'set'), `doc ${text}`);
+  return readFile(join(dir, 'told/doc'), 'utf8');
+};
+const seen = {
+  uid: process.getuid!(),
+  caller: JSON.parse(await readFile(join(dir, 'caller'), 'utf8')) as { uid: number },
+  before: await tell('before'),
+  after: await tell('and after'),
+};
+await mount.unmount();
+const { how } = await mount.closed;
+const report: UserMountReport = { ...seen, closed: how, left: mountEntryAt(dir) !== undefined };
+process.stdout.write(JSON.stringify(report));
