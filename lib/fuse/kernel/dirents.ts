@@ -1,10 +1,12 @@
 import { putEntryOut } from './encode.js';
 import type { EntryOut } from './filesystem.js';
-import { recordAlign, writeU64 } from './layout.js';
+import { recordAlign, viewOf, writeU64 } from './layout.js';
 import { fuse_dirent, fuse_direntplus, fuse_entry_out } from './structs.js';
 
 /** The longest that one UTF-16 code unit becomes in UTF-8. */
 const UTF8_PER_UNIT = 3;
+const SHORT_NAME = 20;
+const ASCII = 0x7f;
 
 /** The directory entries of one READDIR or READDIRPLUS answer, written straight into its bytes. */
 export class DirentList {
@@ -13,11 +15,13 @@ export class DirentList {
   /** The nodeids that were added with their attributes: each counts as a lookup. */
   readonly nodeids: number[] = [];
   readonly #bytes: Buffer;
+  readonly #view: DataView;
   readonly #size: number;
 
   /** `size` is what the kernel asked for; `bytes` may be longer. */
   constructor(bytes: Buffer, size: number) {
     this.#bytes = bytes;
+    this.#view = viewOf(bytes);
     this.#size = size;
   }
 
@@ -40,7 +44,7 @@ export class DirentList {
     if (!this.#add(name, ino, type, offset, start + fuse_direntplus.at.dirent)) return false;
     if (entry === null) this.#bytes.fill(0, start, start + fuse_entry_out.byteLength);
     else {
-      putEntryOut(this.#bytes, entry, start);
+      putEntryOut(this.#view, entry, start);
       this.nodeids.push(entry.nodeid);
     }
     return true;
@@ -51,14 +55,25 @@ export class DirentList {
     if (recordAlign(nameAt + name.length * UTF8_PER_UNIT) > this.#size) {
       if (recordAlign(nameAt + Buffer.byteLength(name)) > this.#size) return false;
     }
-    const namelen = this.#bytes.write(name, nameAt);
-    this.#bytes.writeBigUInt64LE(ino, at + fuse_dirent.at.ino);
-    writeU64(this.#bytes, offset, at + fuse_dirent.at.off);
-    this.#bytes.writeUInt32LE(namelen, at + fuse_dirent.at.namelen);
-    this.#bytes.writeUInt32LE(type, at + fuse_dirent.at.type);
+    const namelen = this.#putName(name, nameAt);
+    this.#view.setBigUint64(at + fuse_dirent.at.ino, ino, true);
+    writeU64(this.#view, offset, at + fuse_dirent.at.off);
+    this.#view.setUint32(at + fuse_dirent.at.namelen, namelen, true);
+    this.#view.setUint32(at + fuse_dirent.at.type, type, true);
     const end = nameAt + namelen;
     this.length = recordAlign(end);
-    if (this.length > end) this.#bytes.fill(0, end, this.length);
+    for (let i = end; i < this.length; i++) this.#bytes[i] = 0;
     return true;
+  }
+
+  /** @returns its length in bytes. Short plain names are written here: a call into Node costs more than they do. */
+  #putName(name: string, at: number): number {
+    if (name.length > SHORT_NAME) return this.#bytes.write(name, at);
+    for (let i = 0; i < name.length; i++) {
+      const code = name.charCodeAt(i);
+      if (code > ASCII) return this.#bytes.write(name, at);
+      this.#bytes[at + i] = code;
+    }
+    return name.length;
   }
 }

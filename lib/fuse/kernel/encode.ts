@@ -11,63 +11,63 @@ import {
 
 const NS = 1_000_000_000n;
 
-export function putOutHeader(out: Buffer, length: number, error: number, unique: number): void {
-  out.writeUInt32LE(length, fuse_out_header.at.len);
-  out.writeInt32LE(error, fuse_out_header.at.error);
+export function putOutHeader(out: DataView, length: number, error: number, unique: number): void {
+  out.setUint32(fuse_out_header.at.len, length, true);
+  out.setInt32(fuse_out_header.at.error, error, true);
   writeU64(out, unique, fuse_out_header.at.unique);
 }
 
 /** @returns where the struct ends, as all of these do. */
-export function putAttr(out: Buffer, attr: Attr, start: number): number {
+export function putAttr(out: DataView, attr: Attr, start: number): number {
   const at = fuse_attr.at;
-  out.writeBigUInt64LE(attr.ino, start + at.ino);
+  out.setBigUint64(start + at.ino, attr.ino, true);
   writeU64(out, attr.size, start + at.size);
   writeU64(out, attr.blocks, start + at.blocks);
   putTime(out, attr.mtimeNs, start + at.mtime, start + at.mtimensec);
-  if (attr.atimeNs === attr.mtimeNs) copyTime(out, start, at.atime, at.atimensec);
-  else putTime(out, attr.atimeNs, start + at.atime, start + at.atimensec);
-  if (attr.ctimeNs === attr.mtimeNs) copyTime(out, start, at.ctime, at.ctimensec);
-  else putTime(out, attr.ctimeNs, start + at.ctime, start + at.ctimensec);
-  out.writeUInt32LE(attr.mode, start + at.mode);
-  out.writeUInt32LE(attr.nlink, start + at.nlink);
-  out.writeUInt32LE(attr.uid, start + at.uid);
-  out.writeUInt32LE(attr.gid, start + at.gid);
-  out.writeUInt32LE(0, start + at.rdev);
-  out.writeUInt32LE(4096, start + at.blksize);
-  out.writeUInt32LE(0, start + at.flags);
+  putTime(out, attr.atimeNs, start + at.atime, start + at.atimensec);
+  putTime(out, attr.ctimeNs, start + at.ctime, start + at.ctimensec);
+  out.setUint32(start + at.mode, attr.mode, true);
+  out.setUint32(start + at.nlink, attr.nlink, true);
+  out.setUint32(start + at.uid, attr.uid, true);
+  out.setUint32(start + at.gid, attr.gid, true);
+  out.setUint32(start + at.rdev, 0, true);
+  out.setUint32(start + at.blksize, 4096, true);
+  out.setUint32(start + at.flags, 0, true);
   return start + fuse_attr.byteLength;
 }
 
-function putTime(out: Buffer, timeNs: bigint, secondsAt: number, nanosAt: number): void {
-  let nanos = timeNs % NS;
-  if (nanos < 0n) nanos += NS;
-  out.writeBigInt64LE((timeNs - nanos) / NS, secondsAt);
-  out.writeUInt32LE(Number(nanos), nanosAt);
-}
+/** Dividing a bigint is the dearest step of an answer, and times come again and again: of one file, of one start. */
+let lastTimeNs = 0n;
+let lastSeconds = 0n;
+let lastNanos = 0;
 
-/** Dividing a bigint is the dearest step of an answer, and the three times are mostly one. */
-function copyTime(out: Buffer, start: number, secondsAt: number, nanosAt: number): void {
-  const { mtime, mtimensec } = fuse_attr.at;
-  out.writeUInt32LE(out.readUInt32LE(start + mtime), start + secondsAt);
-  out.writeUInt32LE(out.readUInt32LE(start + mtime + 4), start + secondsAt + 4);
-  out.writeUInt32LE(out.readUInt32LE(start + mtimensec), start + nanosAt);
+function putTime(out: DataView, timeNs: bigint, secondsAt: number, nanosAt: number): void {
+  if (timeNs !== lastTimeNs) {
+    let nanos = timeNs % NS;
+    if (nanos < 0n) nanos += NS;
+    lastSeconds = (timeNs - nanos) / NS;
+    lastNanos = Number(nanos);
+    lastTimeNs = timeNs;
+  }
+  out.setBigInt64(secondsAt, lastSeconds, true);
+  out.setUint32(nanosAt, lastNanos, true);
 }
 
 /** A timeout as the header wants it: seconds and nanoseconds. */
-function putValid(out: Buffer, milliseconds: number, secondsAt: number, nanosAt: number): void {
+function putValid(out: DataView, milliseconds: number, secondsAt: number, nanosAt: number): void {
   const seconds = Math.floor(milliseconds / 1000);
   writeU64(out, seconds, secondsAt);
-  out.writeUInt32LE((milliseconds - seconds * 1000) * 1_000_000, nanosAt);
+  out.setUint32(nanosAt, (milliseconds - seconds * 1000) * 1_000_000, true);
 }
 
-export function putAttrOut(out: Buffer, { attr, attrValidMs }: AttrOut, start: number): number {
+export function putAttrOut(out: DataView, { attr, attrValidMs }: AttrOut, start: number): number {
   const at = fuse_attr_out.at;
   putValid(out, attrValidMs, start + at.attr_valid, start + at.attr_valid_nsec);
-  out.writeUInt32LE(0, start + at.dummy);
+  out.setUint32(start + at.dummy, 0, true);
   return putAttr(out, attr, start + at.attr);
 }
 
-export function putEntryOut(out: Buffer, entry: EntryOut, start: number): number {
+export function putEntryOut(out: DataView, entry: EntryOut, start: number): number {
   const at = fuse_entry_out.at;
   writeU64(out, entry.nodeid, start + at.nodeid);
   writeU64(out, 0, start + at.generation);
@@ -76,23 +76,23 @@ export function putEntryOut(out: Buffer, entry: EntryOut, start: number): number
   return putAttr(out, entry.attr, start + at.attr);
 }
 
-export function putOpenOut(out: Buffer, open: OpenOut, start: number): number {
+export function putOpenOut(out: DataView, open: OpenOut, start: number): number {
   writeU64(out, open.fh, start + fuse_open_out.at.fh);
-  out.writeUInt32LE(open.openFlags, start + fuse_open_out.at.open_flags);
-  out.writeUInt32LE(0, start + fuse_open_out.at.padding);
+  out.setUint32(start + fuse_open_out.at.open_flags, open.openFlags, true);
+  out.setUint32(start + fuse_open_out.at.padding, 0, true);
   return start + fuse_open_out.byteLength;
 }
 
-export function putStatfsOut(out: Buffer, st: StatfsOut, start: number): number {
+export function putStatfsOut(out: DataView, st: StatfsOut, start: number): number {
   const at = fuse_kstatfs.at;
-  out.fill(0, start, start + fuse_kstatfs.byteLength);
-  out.writeBigUInt64LE(st.blocks, start + at.blocks);
-  out.writeBigUInt64LE(st.bfree, start + at.bfree);
-  out.writeBigUInt64LE(st.bavail, start + at.bavail);
-  out.writeBigUInt64LE(st.files, start + at.files);
-  out.writeBigUInt64LE(st.ffree, start + at.ffree);
-  out.writeUInt32LE(st.bsize, start + at.bsize);
-  out.writeUInt32LE(st.namelen, start + at.namelen);
-  out.writeUInt32LE(st.bsize, start + at.frsize);
+  for (let i = start; i < start + fuse_kstatfs.byteLength; i++) out.setUint8(i, 0);
+  out.setBigUint64(start + at.blocks, st.blocks, true);
+  out.setBigUint64(start + at.bfree, st.bfree, true);
+  out.setBigUint64(start + at.bavail, st.bavail, true);
+  out.setBigUint64(start + at.files, st.files, true);
+  out.setBigUint64(start + at.ffree, st.ffree, true);
+  out.setUint32(start + at.bsize, st.bsize, true);
+  out.setUint32(start + at.namelen, st.namelen, true);
+  out.setUint32(start + at.frsize, st.bsize, true);
   return start + fuse_kstatfs.byteLength;
 }

@@ -49,13 +49,21 @@ function roundUp(value: number, multiple: number): number {
 
 const TWO_32 = 2 ** 32;
 
+/**
+ * The memory of `bytes`, as structs are read and written in: V8 makes single instructions of what a DataView
+ * does, where the methods of Buffer take a byte at a time.
+ */
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
 /** An unsigned 64-bit number. Above 2^53 precision is lost: ids, offsets and handles here stay below. */
-export function readU64(bytes: Buffer, at: number): number {
-  return bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) * TWO_32;
+export function readU64(view: DataView, at: number): number {
+  return view.getUint32(at, true) + view.getUint32(at + 4, true) * TWO_32;
 }
 
 /** The reverse of `readU64`, for whole numbers from 0 to 2^53. */
-export function writeU64(bytes: Buffer, value: number, at: number): void {
-  bytes.writeUInt32LE(value >>> 0, at);
-  bytes.writeUInt32LE(Math.floor(value / TWO_32), at + 4);
+export function writeU64(view: DataView, value: number, at: number): void {
+  view.setUint32(at, value >>> 0, true);
+  view.setUint32(at + 4, Math.floor(value / TWO_32), true);
 }

@@ -94,24 +94,24 @@ export function negotiate(offer: InitIn, { bufferBytes, readdirplus }: Abilities
 /** What a request may hold besides its data: FUSE_BUFFER_HEADER_SIZE of libfuse. */
 export const HEADER_ROOM = PAGE;
 
-export function putInitOut(out: Buffer, agreed: Agreement | 'again', start: number): number {
+export function putInitOut(out: DataView, agreed: Agreement | 'again', start: number): number {
   const at = fuse_init_out.at;
   const end = start + fuse_init_out.byteLength;
-  out.fill(0, start, end);
-  out.writeUInt32LE(FUSE_KERNEL_VERSION, start + at.major);
+  for (let i = start; i < end; i++) out.setUint8(i, 0);
+  out.setUint32(start + at.major, FUSE_KERNEL_VERSION, true);
   if (agreed === 'again') {
-    out.writeUInt32LE(FUSE_KERNEL_MINOR_VERSION, start + at.minor);
+    out.setUint32(start + at.minor, FUSE_KERNEL_MINOR_VERSION, true);
     return end;
   }
-  out.writeUInt32LE(agreed.minor, start + at.minor);
-  out.writeUInt32LE(agreed.maxReadahead, start + at.max_readahead);
-  out.writeUInt32LE(Number(agreed.flags & 0xffffffffn), start + at.flags);
-  out.writeUInt16LE(MAX_BACKGROUND, start + at.max_background);
-  out.writeUInt16LE(CONGESTION_THRESHOLD, start + at.congestion_threshold);
-  out.writeUInt32LE(agreed.maxWrite, start + at.max_write);
-  out.writeUInt32LE(1, start + at.time_gran);
-  out.writeUInt16LE(agreed.maxWrite / PAGE, start + at.max_pages);
+  out.setUint32(start + at.minor, agreed.minor, true);
+  out.setUint32(start + at.max_readahead, agreed.maxReadahead, true);
+  out.setUint32(start + at.flags, Number(agreed.flags & 0xffffffffn), true);
+  out.setUint16(start + at.max_background, MAX_BACKGROUND, true);
+  out.setUint16(start + at.congestion_threshold, CONGESTION_THRESHOLD, true);
+  out.setUint32(start + at.max_write, agreed.maxWrite, true);
+  out.setUint32(start + at.time_gran, 1, true);
+  out.setUint16(start + at.max_pages, agreed.maxWrite / PAGE, true);
   if ((agreed.flags & F.FUSE_INIT_EXT) !== 0n)
-    out.writeUInt32LE(Number(agreed.flags >> 32n), start + at.flags2);
+    out.setUint32(start + at.flags2, Number(agreed.flags >> 32n), true);
   return end;
 }

@@ -1,6 +1,6 @@
 import { FUSE_EXPIRE_ONLY, NOTIFY } from './constants.js';
 import { putOutHeader } from './encode.js';
-import { writeU64 } from './layout.js';
+import { viewOf, writeU64 } from './layout.js';
 import {
   fuse_notify_delete_out,
   fuse_notify_inval_entry_out,
@@ -14,7 +14,7 @@ const BODY = fuse_out_header.byteLength;
 /** A notification: header with `unique` 0 and the code in the place of the error. */
 function message(code: number, bodyBytes: number): Buffer {
   const bytes = Buffer.alloc(BODY + bodyBytes);
-  putOutHeader(bytes, bytes.byteLength, code, 0);
+  putOutHeader(viewOf(bytes), bytes.byteLength, code, 0);
   return bytes;
 }
 
@@ -26,7 +26,7 @@ function message(code: number, bodyBytes: number): Buffer {
 export function invalInode(nodeid: number, what: 'attr' | 'data'): Buffer {
   const at = fuse_notify_inval_inode_out.at;
   const bytes = message(NOTIFY.FUSE_NOTIFY_INVAL_INODE, fuse_notify_inval_inode_out.byteLength);
-  writeU64(bytes, nodeid, BODY + at.ino);
+  writeU64(viewOf(bytes), nodeid, BODY + at.ino);
   bytes.writeBigInt64LE(what === 'attr' ? -1n : 0n, BODY + at.off);
   return bytes; // len 0: to the end
 }
@@ -40,7 +40,7 @@ export function invalEntry(parent: number, name: string, expireOnly: boolean): B
   const namelen = Buffer.byteLength(name);
   const fixed = fuse_notify_inval_entry_out.byteLength;
   const bytes = message(NOTIFY.FUSE_NOTIFY_INVAL_ENTRY, fixed + namelen + 1);
-  writeU64(bytes, parent, BODY + at.parent);
+  writeU64(viewOf(bytes), parent, BODY + at.parent);
   bytes.writeUInt32LE(namelen, BODY + at.namelen);
   bytes.writeUInt32LE(expireOnly ? FUSE_EXPIRE_ONLY : 0, BODY + at.flags);
   bytes.write(name, BODY + fixed);
@@ -53,8 +53,8 @@ export function deleteEntry(parent: number, child: number, name: string): Buffer
   const namelen = Buffer.byteLength(name);
   const fixed = fuse_notify_delete_out.byteLength;
   const bytes = message(NOTIFY.FUSE_NOTIFY_DELETE, fixed + namelen + 1);
-  writeU64(bytes, parent, BODY + at.parent);
-  writeU64(bytes, child, BODY + at.child);
+  writeU64(viewOf(bytes), parent, BODY + at.parent);
+  writeU64(viewOf(bytes), child, BODY + at.child);
   bytes.writeUInt32LE(namelen, BODY + at.namelen);
   bytes.write(name, BODY + fixed);
   return bytes;
@@ -68,6 +68,6 @@ export function incEpoch(): Buffer {
 /** Asks for nothing of the cache of `nodeid`: the kernel answers with an empty FUSE_NOTIFY_REPLY request. */
 export function retrieve(nodeid: number): Buffer {
   const bytes = message(NOTIFY.FUSE_NOTIFY_RETRIEVE, fuse_notify_retrieve_out.byteLength);
-  writeU64(bytes, nodeid, BODY + fuse_notify_retrieve_out.at.nodeid);
+  writeU64(viewOf(bytes), nodeid, BODY + fuse_notify_retrieve_out.at.nodeid);
   return bytes;
 }

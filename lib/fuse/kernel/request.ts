@@ -1,5 +1,5 @@
 import { EILSEQ, EINVAL, Errno } from './errno.js';
-import { readU64 } from './layout.js';
+import { readU64, viewOf } from './layout.js';
 import { fuse_in_header } from './structs.js';
 
 /**
@@ -8,6 +8,7 @@ import { fuse_in_header } from './structs.js';
  */
 export class Request {
   bytes: Buffer = Buffer.alloc(0);
+  #view = viewOf(this.bytes);
   /** Where the body starts and ends. */
   start = 0;
   end = 0;
@@ -21,30 +22,34 @@ export class Request {
   /** @returns false when `length` bytes are no whole request. */
   load(bytes: Buffer, length: number): boolean {
     const at = fuse_in_header.at;
-    if (length < fuse_in_header.byteLength || bytes.readUInt32LE(at.len) !== length) return false;
-    this.bytes = bytes;
+    if (bytes !== this.bytes) {
+      this.bytes = bytes;
+      this.#view = viewOf(bytes);
+    }
+    const view = this.#view;
+    if (length < fuse_in_header.byteLength || view.getUint32(at.len, true) !== length) return false;
     this.start = fuse_in_header.byteLength;
-    this.opcode = bytes.readUInt32LE(at.opcode);
-    this.unique = readU64(bytes, at.unique);
-    this.nodeid = readU64(bytes, at.nodeid);
-    this.uid = bytes.readUInt32LE(at.uid);
-    this.gid = bytes.readUInt32LE(at.gid);
-    this.pid = bytes.readUInt32LE(at.pid);
+    this.opcode = view.getUint32(at.opcode, true);
+    this.unique = readU64(view, at.unique);
+    this.nodeid = readU64(view, at.nodeid);
+    this.uid = view.getUint32(at.uid, true);
+    this.gid = view.getUint32(at.gid, true);
+    this.pid = view.getUint32(at.pid, true);
     // Extensions (7.38) follow the body; none is agreed, and what is not known is left out.
-    this.end = length - bytes.readUInt16LE(at.total_extlen) * 8;
+    this.end = length - view.getUint16(at.total_extlen, true) * 8;
     return this.end >= this.start;
   }
 
   u32(offset: number): number {
-    return this.bytes.readUInt32LE(this.start + offset);
+    return this.#view.getUint32(this.start + offset, true);
   }
 
   u64(offset: number): number {
-    return readU64(this.bytes, this.start + offset);
+    return readU64(this.#view, this.start + offset);
   }
 
   i64(offset: number): bigint {
-    return this.bytes.readBigInt64LE(this.start + offset);
+    return this.#view.getBigInt64(this.start + offset, true);
   }
 
   /** The NUL-terminated string at `offset`. @throws Errno EINVAL without an end, EILSEQ if it is not UTF-8. */

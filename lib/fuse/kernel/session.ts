@@ -4,7 +4,7 @@ import { putOutHeader } from './encode.js';
 import { ECANCELED, EINVAL, EIO, ENOSYS, Errno, EPROTO } from './errno.js';
 import type { Filesystem } from './filesystem.js';
 import { Interrupts } from './interrupts.js';
-import { readU64 } from './layout.js';
+import { readU64, viewOf } from './layout.js';
 import { type Agreement, decodeInitIn, negotiate, putInitOut } from './negotiate.js';
 import { operationOf } from './operations.js';
 import { Request } from './request.js';
@@ -48,6 +48,7 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #request = new Request();
   readonly #out = Buffer.allocUnsafeSlow(HEADER + COPIED_PAYLOAD);
+  readonly #outView = viewOf(this.#out);
   readonly #pending = new Map<number, Call>();
   readonly #interrupts: Interrupts;
   /** Settles with the kernel's INIT, whether or not it led to an agreement. */
@@ -98,7 +99,7 @@ export class Session {
   #take(bytes: Buffer, length: number): void {
     const request = this.#request;
     if (!request.load(bytes, length)) {
-      if (length >= HEADER) this.#refuse(EIO, readU64(bytes, 8)); // len and unique lie alike in both headers
+      if (length >= HEADER) this.#refuse(EIO, readU64(viewOf(bytes), 8)); // len and unique lie alike in both headers
       return;
     }
     const { opcode } = request;
@@ -164,7 +165,7 @@ export class Session {
     let end = HEADER;
     let payload: Uint8Array | undefined;
     try {
-      if (operation.put !== undefined) end = operation.put(this.#out, result, HEADER);
+      if (operation.put !== undefined) end = operation.put(this.#outView, result, HEADER);
       else if (operation.payload !== undefined) payload = bytesOf(operation.payload(result));
     } catch (fault) {
       return this.#refuse(this.#errnoOf(fault, call), call.unique);
@@ -174,7 +175,7 @@ export class Session {
 
   #sendAnswer(end: number, payload: Uint8Array | undefined, unique: number): boolean {
     const length = end + (payload?.byteLength ?? 0);
-    putOutHeader(this.#out, length, 0, unique);
+    putOutHeader(this.#outView, length, 0, unique);
     if (payload === undefined || payload.byteLength === 0) return this.#outlet.send(this.#out, end);
     if (payload.byteLength > COPIED_PAYLOAD) return this.#outlet.send(this.#out, end, payload);
     this.#out.set(payload, end);
@@ -186,7 +187,7 @@ export class Session {
   }
 
   #send(length: number, error: number, unique: number): void {
-    putOutHeader(this.#out, length, error, unique);
+    putOutHeader(this.#outView, length, error, unique);
     this.#outlet.send(this.#out, length);
   }
 
@@ -204,7 +205,7 @@ export class Session {
         bufferBytes: this.#options.bufferBytes,
         readdirplus: this.#fs.readdirplus !== undefined,
       });
-      const end = putInitOut(this.#out, agreed, HEADER);
+      const end = putInitOut(this.#outView, agreed, HEADER);
       if (agreed !== 'again') {
         this.#agreed = agreed;
         this.#fs.init?.(agreed);

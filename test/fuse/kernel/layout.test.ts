@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import * as constants from '../../../lib/fuse/kernel/constants.js';
-import { readU64, recordAlign, writeU64 } from '../../../lib/fuse/kernel/layout.js';
+import { readU64, recordAlign, viewOf, writeU64 } from '../../../lib/fuse/kernel/layout.js';
 import { structs } from '../../../lib/fuse/kernel/index.js';
 
 const HEADER = '/usr/include/linux/fuse.h';
@@ -80,9 +80,9 @@ t.test(
 t.test('whole numbers up to 2^53 survive as 64 bits', async (t) => {
   const bytes = Buffer.alloc(8);
   for (const value of [0, 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 52 + 12345, Number.MAX_SAFE_INTEGER]) {
-    writeU64(bytes, value, 0);
+    writeU64(viewOf(bytes), value, 0);
     t.equal(bytes.readBigUInt64LE(0), BigInt(value));
-    t.equal(readU64(bytes, 0), value);
+    t.equal(readU64(viewOf(bytes), 0), value);
   }
 });
 

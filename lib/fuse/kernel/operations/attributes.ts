@@ -16,7 +16,7 @@ import type { Request } from '../request.js';
 import * as s from '../structs.js';
 import { NOSYS, on } from './operation.js';
 
-const attr = { put: (out: Buffer, result: AttrOut, start: number) => putAttrOut(out, result, start) };
+const attr = { put: (out: DataView, result: AttrOut, start: number) => putAttrOut(out, result, start) };
 
 export const attributeOperations = [
   on<AttrOut>('FUSE_GETATTR', {

@@ -5,9 +5,9 @@ import * as s from '../structs.js';
 import { NOSYS, isDataOnly, on, opened, unheard } from './operation.js';
 
 const written = {
-  put(out: Buffer, size: number, start: number): number {
-    out.writeUInt32LE(size, start + s.fuse_write_out.at.size);
-    out.writeUInt32LE(0, start + s.fuse_write_out.at.padding);
+  put(out: DataView, size: number, start: number): number {
+    out.setUint32(start + s.fuse_write_out.at.size, size, true);
+    out.setUint32(start + s.fuse_write_out.at.padding, 0, true);
     return start + s.fuse_write_out.byteLength;
   },
 };

@@ -14,7 +14,7 @@ export interface Operation<Result> {
   /** Decodes `request` and calls `fs`. Everything that it keeps is its own. */
   run(fs: Filesystem, request: Request, call: Call, agreed: Agreement): Answer<Result>;
   /** Writes the fixed answer at `start` of `out`, and gives its end. */
-  put?(out: Buffer, result: Result, start: number): number;
+  put?(out: DataView, result: Result, start: number): number;
   /** The bytes that follow the header instead. */
   payload?(result: Result): Uint8Array;
   /** The kernel did not take the answer: what it would have given back later is given back now. */
@@ -33,11 +33,11 @@ export const NOSYS = Errno.of(ENOSYS);
 
 /** Answers that several requests share. */
 export const entry = {
-  put: (out: Buffer, result: EntryOut, start: number) => putEntryOut(out, result, start),
+  put: (out: DataView, result: EntryOut, start: number) => putEntryOut(out, result, start),
   undo: (fs: Filesystem, result: EntryOut) => fs.forget?.(result.nodeid, 1),
 };
 export const opened = {
-  put: (out: Buffer, result: OpenOut, start: number) => putOpenOut(out, result, start),
+  put: (out: DataView, result: OpenOut, start: number) => putOpenOut(out, result, start),
 };
 
 /** Whether an fsync is content without the attributes. */
