@@ -24,6 +24,7 @@ const wants = {
       setfattr: 'attr',
       ip: 'iproute2',
       setpriv: 'util-linux',
+      openssl: 'openssl',
       '/usr/bin/chromium': 'chromium',
     },
   },

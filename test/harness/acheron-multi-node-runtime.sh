@@ -8,6 +8,13 @@ mnt=$home/mnt
 user=$home/user
 passed=0
 pids=()
+PATH=$PATH:/usr/sbin:/sbin
+net=acheron-$$ # the namespaces' names begin with it
+places=(control n1 n2 mounts)
+separate=
+here=127.0.0.1
+secure=()
+trust=()
 export ACHERON_RECONNECT_BACKOFF_MS=20 ACHERON_RECONNECT_BACKOFF_MAX_MS=200 NO_COLOR=1
 
 finish() {
@@ -15,6 +22,7 @@ finish() {
   for dir in "$mnt" "$user"; do $acheron unmount "$dir" >/dev/null 2>&1 || true; done
   for pid in ${pids[@]+"${pids[@]}"}; do kill "$pid" 2>/dev/null || true; done
   wait 2>/dev/null || true
+  for place in "${places[@]}"; do ip netns del "$net-$place" 2>/dev/null || true; done
   if [ $status -ne 0 ]; then
     echo "not ok: see what the processes said:"
     tail -n 20 "$home"/*.log 2>/dev/null || true
@@ -36,10 +44,35 @@ await() {
     sleep 0.1
   done
 }
+# Networks of their own, joined by a bridge where the control plane is: all of it goes with the namespaces.
+separate_networks() {
+  local place number=10
+  for place in "${places[@]}"; do
+    ip netns add "$net-$place"
+    ip -n "$net-$place" link set lo up
+  done
+  ip -n "$net-control" link add bridge type bridge
+  ip -n "$net-control" addr add 10.77.0.1/24 dev bridge
+  ip -n "$net-control" link set bridge up
+  for place in n1 n2 mounts; do
+    number=$((number + 1))
+    ip -n "$net-control" link add "$place" type veth peer name wire netns "$net-$place"
+    ip -n "$net-control" link set "$place" master bridge up
+    ip -n "$net-$place" addr add "10.77.0.$number/24" dev wire
+    ip -n "$net-$place" link set wire up
+  done
+}
+can_separate() {
+  [ "${ACHERON_HARNESS_NETNS:-yes}" = yes ] && [ -z "${CONTROL_URL:-}" ] && [ "$(id -u)" = 0 ] &&
+    command -v ip nsenter openssl >/dev/null && ip netns add "$net-try" 2>/dev/null && ip netns del "$net-try"
+}
+place_of() { case $1 in mount | user) echo mounts ;; *) echo "$1" ;; esac; }
 start() { # name, then the command: in the background, with a log
-  local name=$1
+  local name=$1 into=()
   shift
-  $acheron "$@" >>"$home/$name.log" 2>&1 &
+  # By nsenter, not by ip netns exec, which would hide the mounts in a mount namespace.
+  [ -z "$separate" ] || into=(nsenter "--net=/run/netns/$net-$(place_of "$name")")
+  ${into[@]+"${into[@]}"} $acheron "$@" >>"$home/$name.log" 2>&1 &
   started=$!
   pids+=("$started")
 }
@@ -56,7 +89,11 @@ run_node() { # name, then further options
   local name=$1
   shift
   start "$name" node --node-name "$name" --state-dir "$home/$name/state" --services-dir "$home/$name/services" \
-    --control-url "$url" "$@"
+    --control-url "$url" ${trust[@]+"${trust[@]}"} "$@"
+}
+run_control() { # the port
+  start control control --host "$here" --port "$1" --state-dir "$home/control" --offline-grace-ms 100 \
+    ${secure[@]+"${secure[@]}"}
 }
 call() { echo "$3" >"$mnt/nodes/$1/services/$2/control/invoke.json"; }
 has() { grep -q -- "$1" "$2"; }
@@ -64,21 +101,35 @@ has() { grep -q -- "$1" "$2"; }
 for name in n1 n2; do mkdir -p "$home/$name/services"; manifest $name greet 1 '["admin", "user"]'; done
 manifest n1 private 1 '["admin"]'
 
+if can_separate; then
+  separate_networks
+  separate=yes here=10.77.0.1
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=acheron-harness \
+    -addext "subjectAltName=IP:$here" -keyout "$home/key.pem" -out "$home/cert.pem" 2>/dev/null
+  secure=(--tls-cert "$home/cert.pem" --tls-key "$home/key.pem")
+  trust=(--tls-ca "$home/cert.pem")
+  ok "the control plane, the nodes and the mounts are in networks of their own"
+fi
+
 if [ -n "${CONTROL_URL:-}" ]; then
   url=$CONTROL_URL admin_token=${ADMIN_TOKEN_FILE:?} user_token=${USER_TOKEN_FILE:?} control=
   ok "a control plane is there: $url"
 else
-  start control control --port 0 --state-dir "$home/control" --offline-grace-ms 100
+  run_control 0
   control=$started
   await "the control plane" has listens "$home/control.log"
-  url=$(grep -o 'ws://[0-9.:]*[0-9]' "$home/control.log" | head -1)
+  url=$(grep -o 'wss\?://[0-9.:]*[0-9]' "$home/control.log" | head -1)
   admin_token=$home/control/admin.token user_token=$home/control/user.token
   ok "the control plane listens on $url"
 fi
 
 mkdir "$mnt" "$user"
-start mount mount "$mnt" --control-url "$url" --token-file "$admin_token" --state-dir "$home/mount-state"
-start user mount "$user" --control-url "$url" --token-file "$user_token" --state-dir "$home/user-state"
+for who in mount user; do
+  dir=$mnt token=$admin_token
+  [ $who = mount ] || dir=$user token=$user_token
+  start $who mount "$dir" --control-url "$url" --token-file "$token" --state-dir "$home/$who-state" \
+    ${trust[@]+"${trust[@]}"}
+done
 await "the admin's mount" has Mounted "$home/mount.log"
 await "the user's mount" has Mounted "$home/user.log"
 ok "an admin and a user have mounted it"
@@ -92,6 +143,7 @@ ok "n1 paired by an invite"
 
 run_node n2 --pair-mode request
 await "the request of n2" has request_id "$mnt/control/pairing/pending.json"
+[ -z "$separate" ] || has '"address": ".*10.77.0.12"' "$mnt/control/pairing/pending.json" || fail "the address of n2"
 request=$(sed -n 's/.*"request_id": "\(.*\)".*/\1/p' "$mnt/control/pairing/pending.json" | head -1)
 echo "{\"request_id\": \"$request\"}" >"$mnt/control/pairing/approve.json"
 await "n2" online n2
@@ -130,11 +182,20 @@ has kept "$mnt/nodes/n1/services/greet/config.json" || fail "the config was not 
 call n1 greet '{"again": true}'
 ok "n1 was killed and returned: no remount, and its config was kept"
 
+if [ -n "$separate" ]; then
+  ip -n "$net-control" link set n1 down
+  await "descriptors of a node whose line is cut" has greet "$mnt/nodes/n1/services/greet/SERVICE.json"
+  ip -n "$net-control" link set n1 up
+  await "a call of n1 over its line" call n1 greet '{"line": "mended"}'
+  has mended "$mnt/nodes/n1/services/greet/result.json" || fail "the result over the mended line"
+  ok "the line to n1 was cut and mended: its descriptors could be read meanwhile, and calls go through again"
+fi
+
 if [ -n "$control" ]; then
   kill -9 "$control"
   wait "$control" 2>/dev/null || true
   ! call n1 greet '{}' 2>/dev/null || fail "invoked without a control plane"
-  start control control --port "${url##*:}" --state-dir "$home/control" --offline-grace-ms 100
+  run_control "${url##*:}"
   await "n1 to come back" online n1
   await "n2 to come back" online n2
   call n1 greet '{}' && call n2 greet '{}'
