@@ -39,8 +39,9 @@ const REQUESTS: readonly ((random: () => number) => JsonObject)[] = [
   () => ({ do: 'fork-and-hang' }),
 ];
 
+t.setTimeout(60_000 + CALLS * 1_000);
+
 t.test(`${CALLS} calls that end in every way leave no process, no descriptor and no memory`, async (t) => {
-  t.setTimeout(60_000 + CALLS * 1_000);
   const random = randomFrom(SEED);
   const manifests = Object.entries(RUNTIMES).map(([name, runtime]) =>
     shellManifest(name, '', { runtime: { args: [], ...runtime, ...LIMITS } }),

@@ -128,14 +128,14 @@ export class NodeProcess {
   }
 
   /** Runs it, with the invite where it is not paired yet. */
-  start(invite?: string): this {
+  start(invite?: string, args: readonly string[] = []): this {
     const inviteFile = join(this.dir, 'invite');
     if (invite !== undefined) writeFileSync(inviteFile, invite, { mode: 0o600 });
     this.program = new Program(this.#t, [
       ...['node', '--node-name', this.#name, '--state-dir', join(this.dir, 'state')],
       ...['--services-dir', join(this.dir, 'services'), '--control-url', this.#plane.url],
       ...(invite === undefined ? [] : ['--pair-mode', 'invite', '--invite-token-file', inviteFile]),
-      ...['--reconnect-backoff-ms', '20', '--reconnect-backoff-max-ms', '100'],
+      ...['--reconnect-backoff-ms', '20', '--reconnect-backoff-max-ms', '100', ...args],
     ]);
     return this;
   }

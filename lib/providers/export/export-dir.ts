@@ -34,6 +34,8 @@ import { readDir } from './read-dir.js';
 /** A directory of the host. */
 export class ExportDir extends ExportNode implements DirNode {
   readonly kind = 'dir';
+  /** Removed through this export. Who still has it open may look at it, as at any removed directory. */
+  #isRemoved = false;
 
   override get path(): string {
     return this === this.state.root ? '' : super.path;
@@ -41,7 +43,8 @@ export class ExportDir extends ExportNode implements DirNode {
 
   protected override hostStat(): HostStat {
     const { root, tree } = this.state;
-    return this === root ? tree.stat(tree.rootFd, '') : super.hostStat();
+    if (this === root) return tree.stat(tree.rootFd, '');
+    return this.#isRemoved ? { ...this.seen, nlink: 0 } : super.hostStat();
   }
 
   protected override withPath<Result>(work: (path: string) => Result): Result {
@@ -143,6 +146,8 @@ export class ExportDir extends ExportNode implements DirNode {
         const stat = tree.statIfThere(dirFd, name);
         if (stat === undefined) throw quietError('ENOENT', `There is no ${JSON.stringify(name)} here.`);
         remove(`${pathOfFd(dirFd)}/${name}`);
+        const node = this.state.nodes.get(this.state.inoOf(stat));
+        if (node instanceof ExportDir) node.#isRemoved = true;
         this.state.nameRemoved(this, name, stat);
       }),
     );

@@ -10,7 +10,7 @@ import {
 import { FsError } from '../../core/index.js';
 import type { AttrChange, Awaitable, FileHandle, Op, Stat } from '../../vfs/index.js';
 import type { ExportFile } from './export-file.js';
-import { applyChange } from './export-node.js';
+import { applyChange, checkedSize } from './export-node.js';
 import type { ExportState } from './export-state.js';
 import { hostErrorFrom } from './host-error.js';
 import { pathOfFd } from './host-tree.js';
@@ -58,7 +58,7 @@ export class ExportHandle implements FileHandle {
     const { tree } = this.#state;
     tree.run(op, () => {
       const { size, ...rest } = change;
-      if (size !== undefined && this.#writable) ftruncateSync(this.#fd, size);
+      if (size !== undefined && this.#writable) ftruncateSync(this.#fd, checkedSize(size));
       applyChange(this.#state, pathOfFd(this.#fd), this.#writable ? rest : change, () =>
         tree.stat(this.#fd, ''),
       );

@@ -186,6 +186,10 @@ export abstract class ExportNode {
   #changeAttribute(name: string, op: Op, work: (path: string) => void): void {
     this.state.checkWritable();
     if (this.state.tree.native === null) throw withoutAttributes();
+    if (!/^(user|system|security|trusted)\../.test(name))
+      throw new FsError('EOPNOTSUPP', `There are no attributes like ${JSON.stringify(name)}.`, {
+        hint: 'Attributes that programs may use are called user.NAME.',
+      });
     if (!/^(user\.|system\.posix_acl_)/.test(name)) {
       throw new FsError(
         'EPERM',
@@ -222,7 +226,7 @@ export function applyChange(
   current: () => HostStat,
 ): void {
   const { size, mode, uid, gid, atimeNs, mtimeNs } = change;
-  if (size !== undefined) truncateSync(path, size);
+  if (size !== undefined) truncateSync(path, checkedSize(size));
   if (uid !== undefined || gid !== undefined) chownSync(path, uid ?? -1, gid ?? -1);
   if (mode !== undefined) chmodSync(path, mode & 0o7777);
   if (atimeNs === undefined && mtimeNs === undefined) return;
@@ -237,6 +241,12 @@ export function applyChange(
   const seconds = (time: bigint | 'now' | undefined, else_: bigint): number =>
     time === 'now' ? nowS : Number(time ?? else_) / 1e9;
   utimesSync(path, seconds(atimeNs, known.atimeNs), seconds(mtimeNs, known.mtimeNs));
+}
+
+/** @throws FsError EFBIG for more bytes than can be counted exactly, which is more than a file can have */
+export function checkedSize(size: number): number {
+  if (Number.isSafeInteger(size)) return size;
+  throw new FsError('EFBIG', 'No file can be that large.');
 }
 
 export function lost(): FsError {

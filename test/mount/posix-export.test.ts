@@ -1,0 +1,71 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import t from 'tap';
+import { Up } from '../support/acheron.js';
+import { PlaneProcesses, inviteThrough, untilOnline } from '../support/plane-processes.js';
+import { temporaryDir } from '../support/test-node.js';
+
+t.setTimeout(120_000);
+
+const TABLE = join(import.meta.dirname, '../../../test/fixtures/posix/table.py');
+
+/** Where an export is not like the directory that it shows, and why. All else is the same, errno for errno. */
+const DIFFERENT: Readonly<Record<string, string>> = {
+  'large_and_sparse: data begins': 'holes are not told of: a file is data up to its end',
+  'large_and_sparse: the hole at the start': 'as above',
+  'links: to 2 characters': 'a link to what is no UTF-8 cannot be made',
+  'special_files: fifo': 'mounts are without special files',
+  'special_files: through a fifo': 'as above',
+  'special_files: socket': 'as above',
+  'special_files: file by mknod': 'as above',
+  'special_files: device': 'as above',
+  'special_files: a nameless file': 'O_TMPFILE is not offered; programs fall back to a name',
+};
+const DIFFERENT_FAR: Readonly<Record<string, string>> = {};
+
+type Rows = ReadonlyMap<string, unknown>;
+
+/** What test/fixtures/posix/table.py finds in `dir`. */
+async function tableOf(dir: string): Promise<Rows> {
+  const { stdout } = await promisify(execFile)('python3', [TABLE, dir], { maxBuffer: 16 * 1024 * 1024 });
+  return new Map(JSON.parse(stdout) as [string, unknown][]);
+}
+
+/** The rows of `found` that are not as in `plain`. */
+function differences(found: Rows, plain: Rows): Record<string, { found: unknown; plain: unknown }> {
+  const names = new Set([...plain.keys(), ...found.keys()]);
+  const all = [...names].map((name) => [name, { found: found.get(name), plain: plain.get(name) }] as const);
+  return Object.fromEntries(all.filter(([, row]) => JSON.stringify(row.found) !== JSON.stringify(row.plain)));
+}
+
+/** Two directories of one filesystem: one to look at as it is, the other to export. */
+function places(t: { teardown(callback: () => unknown): void }): { plain: string; exported: string } {
+  const dir = temporaryDir(t);
+  const made = { plain: join(dir, 'plain'), exported: join(dir, 'exported') };
+  for (const path of Object.values(made)) mkdirSync(path);
+  return made;
+}
+
+t.test('an export in the mount does what the directory itself does, errno for errno', async (t) => {
+  const { plain, exported } = places(t);
+  const up = await Up.start(t, { binding: 'kernel', bundled: false, args: ['--export', `x=${exported}:rw`] });
+  const found = differences(await tableOf(join(up.dir, 'nodes/local/fs/x')), await tableOf(plain));
+  for (const name of Object.keys(found).filter((name) => name in DIFFERENT))
+    t.comment(`${name}: ${DIFFERENT[name]}`);
+  t.strictSame(Object.fromEntries(Object.entries(found).filter(([name]) => !(name in DIFFERENT))), {});
+});
+
+t.test('so does an export of another machine, through the tunnel', async (t) => {
+  const { plain, exported } = places(t);
+  const plane = await PlaneProcesses.start(t);
+  const mount = await plane.mount();
+  plane.node('far', []).start(await inviteThrough(mount), ['--export', `x=${exported}:rw`]);
+  await untilOnline(mount, 'far');
+  const found = differences(await tableOf(join(mount, 'nodes/far/fs/x')), await tableOf(plain));
+  const known = { ...DIFFERENT, ...DIFFERENT_FAR };
+  for (const name of Object.keys(found).filter((name) => name in DIFFERENT_FAR))
+    t.comment(`${name}: ${DIFFERENT_FAR[name]}`);
+  t.strictSame(Object.fromEntries(Object.entries(found).filter(([name]) => !(name in known))), {});
+});
