@@ -1,5 +1,5 @@
 import { FsError } from '../core/index.js';
-import type { FsRequest, WireAttributes } from '../protocol/index.js';
+import { MAX_NAME_BYTES, type FsRequest, type WireAttributes } from '../protocol/index.js';
 import {
   type Awaitable,
   type Created,
@@ -128,6 +128,9 @@ export class RemoteDir extends RemoteBase implements DirNode {
   #listing: { readonly entries: readonly DirEntry[]; readonly epoch: number } | undefined;
 
   lookup(name: string, op: Op): Awaitable<Node> {
+    // Every door looks a name up before it makes, moves or removes it.
+    if (Buffer.byteLength(name) > MAX_NAME_BYTES)
+      throw new FsError('ENAMETOOLONG', 'A name has at most 255 bytes.');
     this.view.notice(op.session);
     const child = this.#children.get(name);
     if (child !== undefined && child.epoch === this.view.epoch) {

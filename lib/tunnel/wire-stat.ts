@@ -1,3 +1,4 @@
+import { FsError } from '../core/index.js';
 import type { WireAttributes } from '../protocol/index.js';
 import type { AttrChange, Freshness, OpenFlags, Stat, StatFs } from '../vfs/index.js';
 import type { FsReply, FsRequest } from '../protocol/index.js';
@@ -61,8 +62,11 @@ export function changeFromWire(wire: FsRequest<'setattr'>): AttrChange {
   };
 }
 
+/** @throws FsError EFBIG for a size that no file can have and no JSON number can hold */
 export function wireFromChange(change: AttrChange): FsRequest<'setattr'> {
   const { mode, uid, gid, size, atimeNs, mtimeNs } = change;
+  if (size !== undefined && !Number.isSafeInteger(size))
+    throw new FsError('EFBIG', 'No file can be that large.');
   return {
     ...(mode === undefined ? {} : { perm: mode }),
     ...(uid === undefined ? {} : { uid }),
