@@ -194,6 +194,7 @@ t.test(
       (await run('sh', ['-c', script], { cwd: '/', uid, gid: uid, env: { D: dir, LC_ALL: 'C' } })).stdout;
     t.equal(await readFile(join(dir, 'told/doc'), 'utf8'), 'x\n', 'the owner, and the kernel keeps it');
     t.equal(await as(NAMED, 'cat $D/told/doc'), 'x\n');
+    t.equal((await stat(dir)).isDirectory() && (await stat(join(dir, 'told'))).isDirectory(), true);
     t.match(JSON.parse(await as(NAMED, 'cat $D/caller')), { uid: NAMED, gid: NAMED });
     for (const act of [
       'cat $D/told/doc',
@@ -202,6 +203,24 @@ t.test(
       'ls $D/told',
       'echo >$D/set',
       'stat $D/gone',
+      'stat $D',
+      'env -C $D true',
+      'env -C $D/told true',
+      'readlink -v $D/told',
+      'mkdir $D/told/x',
+      'rmdir $D/told',
+      'rm -f $D/told/doc',
+      'mv $D/told/doc $D/told/other',
+      'ln -s x $D/told/x',
+      'ln $D/told/doc $D/told/x',
+      'chmod 600 $D/gone',
+      'touch $D/gone',
+      'truncate -s 0 $D/gone',
+      'df $D',
+      'stat -f $D/told',
+      'getfattr -n user.x $D/gone',
+      'setfattr -n user.x -v 1 $D/gone',
+      'exec 3<>$D/gone',
     ])
       await t.rejects(as(OTHER, act), { message: /Permission denied/ }, act);
     t.equal(await as(NAMED, 'cat $D/told/doc'), 'x\n', 'and still does');

@@ -89,7 +89,7 @@ export class Serving {
    * before them: the kernel shall not keep it.
    */
   attrOut(ref: NodeRef, stat: Stat, since: number): AttrOut {
-    const keep = since === this.invalidation.epoch;
+    const keep = since === this.invalidation.epoch && !this.#isGate(ref);
     return {
       attr: attrFromStat(stat, this.options.owner),
       attrValidMs: keep ? VALID_MS[ref.node.freshness] : 0,
@@ -101,14 +101,18 @@ export class Serving {
     ref.lookups += 1;
     const keep = since === this.invalidation.epoch;
     const own = VALID_MS[ref.node.freshness];
-    // Where others are let in, each walk from the root is to ask, as who walks.
-    const gate = this.options.allowedUids !== null && parent === this.nodes.root ? 0 : Infinity;
+    const gate = this.#isGate(parent) ? 0 : Infinity;
     return {
       nodeid: ref.nodeid,
       entryValidMs: keep ? Math.min(own, VALID_MS[parent.node.freshness], gate) : 0,
       attr: attrFromStat(stat, this.options.owner),
       attrValidMs: keep ? own : 0,
     };
+  }
+
+  /** Where others are let in, the root and each walk from it are to be asked for, as who asks. */
+  #isGate(ref: NodeRef): boolean {
+    return this.options.allowedUids !== null && ref === this.nodes.root;
   }
 
   /** Gives `answer` once the kernel has taken in what changed on the way to it. */
