@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
-import { WsTransport, type Keepalive } from './ws-transport.js';
+import { CLOSE_TIMEOUT, WsTransport, type Keepalive } from './ws-transport.js';
 
 export interface WsAcceptorOptions {
   /** A message above this is not read: the connection is closed with 1009. */
@@ -21,6 +21,7 @@ export class WsAcceptor {
       perMessageDeflate: false,
       maxPayload: maxMessageBytes,
       clientTracking: false,
+      ...CLOSE_TIMEOUT,
     });
   }
 

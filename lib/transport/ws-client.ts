@@ -1,6 +1,6 @@
 import { WebSocket, type ClientOptions } from 'ws';
 import { FsError } from '../core/index.js';
-import { WsTransport, type Keepalive } from './ws-transport.js';
+import { CLOSE_TIMEOUT, WsTransport, type Keepalive } from './ws-transport.js';
 
 export interface WsClientOptions {
   /** The token for `Authorization: Bearer`. */
@@ -31,6 +31,7 @@ export function connectWs(url: string, options: WsClientOptions): Promise<WsTran
       maxPayload: maxMessageBytes,
       handshakeTimeout: timeoutMs,
       followRedirects: false,
+      ...CLOSE_TIMEOUT,
       ...(isUnseen(url) ? { generateMask: noMask } : {}),
       ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }),
       ...(ca === undefined ? {} : { ca }),

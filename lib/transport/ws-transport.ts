@@ -12,6 +12,9 @@ export interface Keepalive {
   readonly clock?: Clock;
 }
 
+/** A peer that does not answer a close in this time is cut (an option of ws that its types do not know yet). */
+export const CLOSE_TIMEOUT = { closeTimeout: 2_000 };
+
 export const DEFAULT_KEEPALIVE: Keepalive = { intervalMs: 10_000, timeoutMs: 10_000 };
 
 /** An open `WebSocket` of the `ws` package as a `Transport`. */

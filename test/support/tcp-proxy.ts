@@ -1,0 +1,100 @@
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+
+interface Pair {
+  readonly near: Socket;
+  readonly far: Socket;
+}
+
+/** A network between processes: passes bytes on to a port, and mistreats them when told to. */
+export class TcpProxy {
+  readonly #server: Server;
+  readonly #pairs = new Set<Pair>();
+  readonly #target: () => number;
+  #delayMs = 0;
+  #stalled = false;
+  #tearing = false;
+
+  private constructor(target: () => number) {
+    this.#target = target;
+    this.#server = createServer((near) => this.#join(near));
+  }
+
+  /** Listens on a free port; each connection goes to what `target` names at that moment. */
+  static async start(target: () => number): Promise<TcpProxy> {
+    const proxy = new TcpProxy(target);
+    await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve));
+    return proxy;
+  }
+
+  get url(): string {
+    return `ws://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** Cuts all connections at once. */
+  cut(): void {
+    for (const pair of this.#pairs) this.#end(pair);
+  }
+
+  /** Passes on one half of what comes next on each connection, then cuts it: in the middle of a frame. */
+  tear(): void {
+    this.#tearing = true;
+    setTimeout(() => (this.#tearing = false), 200);
+  }
+
+  /** Nothing moves, and nobody is told, for so long. */
+  stall(forMs: number): void {
+    this.#stalled = true;
+    for (const { near, far } of this.#pairs) for (const socket of [near, far]) socket.pause();
+    setTimeout(() => {
+      this.#stalled = false;
+      for (const { near, far } of this.#pairs) for (const socket of [near, far]) socket.resume();
+    }, forMs);
+  }
+
+  /** Everything arrives late, in order, for so long. */
+  slow(delayMs: number, forMs: number): void {
+    this.#delayMs = delayMs;
+    setTimeout(() => (this.#delayMs = 0), forMs);
+  }
+
+  async close(): Promise<void> {
+    this.cut();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  #join(near: Socket): void {
+    const far = connect(this.#target(), '127.0.0.1');
+    const pair = { near, far };
+    this.#pairs.add(pair);
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      let last = Promise.resolve();
+      from.on('data', (bytes: Buffer) => {
+        const delayMs = this.#delayMs;
+        const pass = (): void => this.#pass(pair, to, bytes);
+        if (delayMs > 0)
+          last = last.then(() => new Promise((resolve) => setTimeout(resolve, delayMs))).then(pass);
+        else last = last.then(pass);
+      });
+      from.on('error', () => this.#end(pair));
+      from.on('close', () => this.#end(pair));
+      if (this.#stalled) from.pause();
+    }
+  }
+
+  #pass(pair: Pair, to: Socket, bytes: Buffer): void {
+    if (!this.#tearing) {
+      to.write(bytes);
+      return;
+    }
+    to.end(bytes.subarray(0, bytes.length >> 1), () => this.#end(pair));
+  }
+
+  #end(pair: Pair): void {
+    this.#pairs.delete(pair);
+    pair.near.destroy();
+    pair.far.destroy();
+  }
+}
