@@ -4,6 +4,7 @@ import { exportOperations } from './export-operations.js';
 import { fileOperations } from './file-operations.js';
 import { footprint } from './footprint.js';
 import { invocation } from './invocation.js';
+import { manyNodes } from './many-nodes.js';
 import { manifestChange } from './manifest-change.js';
 import { remoteOperations } from './remote-operations.js';
 import { runtimes } from './runtimes.js';
@@ -19,4 +20,5 @@ export const cases: readonly BenchCase[] = [
   manifestChange,
   exportOperations,
   remoteOperations,
+  manyNodes,
 ];

@@ -1,0 +1,188 @@
+import { readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { ControlClient } from '../../lib/control/index.js';
+import { program } from '../acheron.js';
+import { CannotRun, type Bench, type BenchCase, type Row } from '../bench.js';
+import { freshDir } from '../doors.js';
+import { quantile } from '../interleave.js';
+import { serve, type Served } from '../served.js';
+import { plainEnvironment } from '../tools.js';
+
+const NODES = Number(process.env['ACHERON_BENCH_NODES'] ?? 1000);
+const SERVICES = 50;
+const WATCHERS = NODES;
+const CHANGES = 20;
+
+/** What is measured: a figure, its unit, and what it should be. */
+type Measure = (what: string, unit: string, figure: number, aim?: string) => void;
+
+export const manyNodes: BenchCase = {
+  name: 'many-nodes',
+  title: `${NODES} simulated nodes with ${SERVICES} services each at one control plane`,
+  async run(bench) {
+    const rows: Row[] = [];
+    const measure: Measure = (what, unit, figure, aim) => {
+      bench.say(`${what}: ${figure.toFixed(1)} ${unit}`);
+      rows.push({
+        what,
+        unit,
+        better: 'less',
+        values: { plane: figure },
+        ...(aim === undefined ? {} : { aim }),
+      });
+    };
+    const running: { stop(): Promise<void> }[] = [];
+    try {
+      const state = `${freshDir(bench)}-plane`;
+      let control = await startControl(state, '0');
+      running.push({ stop: () => control.stop() });
+      const tokenFile = join(state, 'admin.token');
+      bench.say(`${NODES} nodes join`);
+      const nodes = await simulateNodes(bench, control.url, tokenFile);
+      running.push(nodes);
+      measure('all connect and register, first time', 's', (await nodes.registered()) / 1000, '<= 10 s');
+      measure('resident', 'MiB', await residentMebibytes(control.pid), '<= 512 MiB');
+      const clients = new Clients(control.url, readFileSync(tokenFile, 'utf8').trim());
+      running.push(clients);
+      await readCatalog(clients, measure);
+      await fanOut(clients, measure);
+      measure('resident, with as many watchers', 'MiB', await residentMebibytes(control.pid), '<= 512 MiB');
+      await listMount(bench, control.url, tokenFile, measure);
+      await clients.stop();
+      process.kill(control.pid, 'SIGKILL');
+      const back = nodes.registered();
+      control = await startControl(state, new URL(control.url).port);
+      measure('all are back after kill -9', 's', (await back) / 1000, '<= 10 s');
+      measure('resident, then', 'MiB', await residentMebibytes(control.pid), '<= 512 MiB');
+      return rows;
+    } finally {
+      for (const each of running.reverse()) await each.stop();
+    }
+  },
+};
+
+async function startControl(state: string, port: string): Promise<Served & { url: string }> {
+  let url: string | undefined;
+  const args = [program, 'control', '--port', port, '--state-dir', state];
+  const served = await serve(
+    state,
+    process.execPath,
+    args,
+    (line) => (url ??= /ws:\/\/[\d.]+:\d+/.exec(line)?.[0]) !== undefined,
+    plainEnvironment(),
+  );
+  return { ...served, url: url! };
+}
+
+async function simulateNodes(
+  bench: Bench,
+  url: string,
+  tokenFile: string,
+): Promise<Served & { registered(): Promise<number> }> {
+  const waiting: ((ms: number) => void)[] = [];
+  const early: number[] = [];
+  const child = join(import.meta.dirname, '../simulate-nodes.js');
+  const args = [child, url, tokenFile, String(NODES), String(SERVICES)];
+  const served = await serve(freshDir(bench), process.execPath, args, (line) => {
+    const ms = /^registered (\d+)/.exec(line)?.[1];
+    if (ms === undefined) return line === 'joined';
+    const next = waiting.shift();
+    if (next === undefined) early.push(Number(ms));
+    else next(Number(ms));
+    return false;
+  });
+  const registered = (): Promise<number> =>
+    new Promise((resolve) => {
+      const ms = early.shift();
+      if (ms === undefined) waiting.push(resolve);
+      else resolve(ms);
+    });
+  return { ...served, registered };
+}
+
+/** Connections of this process, closed together. */
+class Clients {
+  readonly #url: string;
+  readonly #token: string;
+  readonly #all: ControlClient[] = [];
+
+  constructor(url: string, token: string) {
+    this.#url = url;
+    this.#token = token;
+  }
+
+  async admin(): Promise<ControlClient> {
+    const client = new ControlClient({ url: this.#url, token: this.#token }).start();
+    this.#all.push(client);
+    await client.ready();
+    return client;
+  }
+
+  async stop(): Promise<void> {
+    for (const client of this.#all.splice(0)) client.close();
+  }
+}
+
+async function readCatalog(clients: Clients, measure: Measure): Promise<void> {
+  const admin = await clients.admin();
+  const start = performance.now();
+  const { nodes } = await admin.request('node_list', {});
+  measure('catalog read: the list of nodes', 'ms', performance.now() - start);
+  const half = performance.now();
+  for (const { node_id } of nodes) await admin.request('node_service_get', { node_id });
+  measure('catalog read: every service, node by node', 'ms', performance.now() - half);
+}
+
+/** A change of one node reaches every watcher. */
+async function fanOut(clients: Clients, measure: Measure): Promise<void> {
+  const admin = await clients.admin();
+  const tookMs: number[] = [];
+  let startMs = 0;
+  let left = 0;
+  let all: () => void = () => undefined;
+  const onEvent = (): void => {
+    tookMs.push(performance.now() - startMs);
+    if (--left === 0) all();
+  };
+  for (let i = 0; i < WATCHERS; i++) {
+    const watcher = await clients.admin();
+    await new Promise<void>((resolve) => watcher.watch({ onEvent, onBegin: resolve }));
+  }
+  for (let change = 0; change < CHANGES; change++) {
+    const reached = new Promise<void>((resolve) => (all = resolve));
+    left = WATCHERS;
+    startMs = performance.now();
+    await admin.request('project_create', { project_id: `bench-${change}` });
+    await reached;
+  }
+  measure('one change to all watchers, p50', 'ms', quantile(tookMs, 0.5));
+  measure('one change to all watchers, p99', 'ms', quantile(tookMs, 0.99), '<= 100 ms');
+}
+
+async function listMount(bench: Bench, url: string, tokenFile: string, measure: Measure): Promise<void> {
+  const dir = freshDir(bench);
+  const args = [program, 'mount', dir, '--control-url', url, '--token-file', tokenFile];
+  args.push('--state-dir', `${dir}-state`);
+  const mount = await serve(dir, process.execPath, args, (line) => line.includes(dir), plainEnvironment());
+  try {
+    for (const what of ['mount: list all services of all nodes', 'the same again']) {
+      const start = performance.now();
+      const nodes = (await readdir(join(dir, 'nodes'))).filter((name) => name.startsWith('node-'));
+      let found = 0;
+      for (const node of nodes) {
+        const names = await readdir(join(dir, 'nodes', node, 'services'));
+        found += names.filter((name) => name.startsWith('service-')).length;
+      }
+      if (found !== NODES * SERVICES) throw new CannotRun(`the mount lists ${found} services`);
+      measure(what, 'ms', performance.now() - start);
+    }
+  } finally {
+    await mount.stop();
+  }
+}
+
+async function residentMebibytes(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1024;
+}

@@ -1,0 +1,93 @@
+// A child process of the bench: `simulate-nodes URL TOKEN_FILE NODES SERVICES` joins so many nodes to a control
+// plane, each with its connection, its services and its tunnel, as a node keeps them; nothing runs behind them.
+// Prints a line when all are registered, again after each time that all had to come back. Ends with SIGTERM.
+import { readFileSync } from 'node:fs';
+import { ControlClient } from '../lib/control/index.js';
+import { Emitter, type JsonObject } from '../lib/core/index.js';
+import { MAX_FS_FRAME_BYTES } from '../lib/protocol/index.js';
+import { connectWs } from '../lib/transport/index.js';
+import { sayHello, serveVfs } from '../lib/tunnel/index.js';
+import { Document, MapDir, type Change, type Node, type Vfs } from '../lib/vfs/index.js';
+
+const [url = '', tokenFile = '', nodes = '1000', services = '50'] = process.argv.slice(2);
+const serviceIds = Array.from({ length: Number(services) }, (_, i) => `service-${i}`);
+const registered = new Set<string>();
+
+const admin = new ControlClient({ url, token: readFileSync(tokenFile, 'utf8').trim() }).start();
+await admin.ready();
+const secrets = new Map<string, string>();
+for (let i = 0; i < Number(nodes); i++) {
+  const { invite_token } = await admin.request('node_invite_create', {});
+  const { node_id, node_secret } = await admin.request('node_join', { invite_token, node_name: `node-${i}` });
+  secrets.set(node_id!, node_secret!);
+}
+admin.close();
+process.stdout.write('joined\n');
+let startMs = performance.now();
+for (const [id, secret] of secrets) keep(id, secret);
+process.once('SIGTERM', () => process.exit(0));
+
+function keep(id: string, secret: string): void {
+  const client = new ControlClient({ url, connect: () => ({ node_id: id, node_secret: secret }) });
+  const vfs = treeOfServices();
+  client.states.on(({ state }) => {
+    if (state !== 'backing-off' || !registered.delete(id)) return;
+    if (registered.size === secrets.size - 1) startMs = performance.now();
+  });
+  client.connected.on(({ node }) => {
+    register(client, id, secret, node!.epoch, vfs).catch((thrown: unknown) => {
+      process.stderr.write(`${id}: ${String(thrown)}\n`);
+    });
+  });
+  client.start();
+}
+
+async function register(
+  client: ControlClient,
+  id: string,
+  secret: string,
+  epoch: number,
+  vfs: Vfs,
+): Promise<void> {
+  const identity = { id, secret, epoch };
+  const descriptors = serviceIds.map((service) => descriptorOf(id, service));
+  const transport = await connectWs(`${url}/v2/fs`, { maxMessageBytes: MAX_FS_FRAME_BYTES });
+  serveVfs(vfs, await sayHello(transport, { node: identity }), { relayed: { maxRole: 'admin' } });
+  await client.request('node_service_upsert', {
+    node_id: id,
+    node_secret: secret,
+    epoch,
+    services: descriptors,
+  });
+  registered.add(id);
+  if (registered.size === secrets.size)
+    process.stdout.write(`registered ${Math.round(performance.now() - startMs)}\n`);
+}
+
+function descriptorOf(nodeId: string, serviceId: string): JsonObject {
+  const base = `/nodes/${nodeId}/${serviceId}`;
+  return {
+    service_id: serviceId,
+    kind: 'bench',
+    version: '1',
+    state: 'online',
+    endpoints: [base],
+    capabilities: { invoke: true },
+    mounts: [{ mount_id: serviceId, mount_path: base, state: 'ready' }],
+    ops: { model: 'namespace', invoke: 'control/invoke.json' },
+    runtime: { type: 'native_proc', abi: 'namespace-driver-v1' },
+    permissions: { allow_roles: ['admin', 'user'] },
+    schema: { input: { type: 'object', properties: { text: { type: 'string' } } } },
+    help_md: `# ${serviceId}\n\nIt stands for a service of ordinary size.\n`,
+  };
+}
+
+function treeOfServices(): Vfs {
+  const readme = new Document(() => ({ bytes: Buffer.from('# service\n'), mtimeNs: 0n }));
+  const each = serviceIds.map((id): [string, Node] => [id, new MapDir(new Map([['README.md', readme]]))]);
+  return {
+    root: new MapDir(new Map<string, Node>([['services', new MapDir(new Map(each))]])),
+    changes: new Emitter<Change>(),
+    close: async () => undefined,
+  };
+}
