@@ -159,6 +159,7 @@ export class LocalNode implements NodeSource {
       const builtins = await openBuiltins({ ...options, forbidden: forbiddenPaths(options) }, context, {
         mayRead: (session) => may(session, 'read'),
         mayWrite: (session) => may(session, 'write'),
+        denied: (session) => running.node?.host.dir('fs')?.service.authorize(session, 'write'),
       });
       running.node = new LocalNode({ options, lock, ledger, context, builtins });
       await running.node.#start();

@@ -23,6 +23,8 @@ import {
 export interface ExportRights {
   mayRead(session: Session): boolean;
   mayWrite(session: Session): boolean;
+  /** Somebody tried to write who may not. */
+  denied?(session: Session): void;
 }
 
 /**
@@ -90,7 +92,9 @@ class Guard {
 
   change(op: Op): void {
     this.look(op);
-    if (!this.rights.mayWrite(op.session)) throw forbidden();
+    if (this.rights.mayWrite(op.session)) return;
+    this.rights.denied?.(op.session);
+    throw forbidden();
   }
 
   /** Without write bits for who may not write. */
@@ -149,8 +153,8 @@ abstract class GuardedNode<Inner extends Node> {
     return this.inner.setattr(change, op);
   }
   access(mask: number, op: Op): Awaitable<void> {
-    if ((mask & W_OK) === 0) this.guard.look(op);
-    else this.guard.change(op);
+    this.guard.look(op);
+    if ((mask & W_OK) !== 0 && !this.guard.rights.mayWrite(op.session)) throw forbidden();
     return this.inner.access(mask, op);
   }
   getxattr(name: string, op: Op): Awaitable<Uint8Array> {

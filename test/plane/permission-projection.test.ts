@@ -364,5 +364,15 @@ t.test('a token attaches to its own projects alone; another is not found', async
   for (const id of ['theirs', 'none'])
     await t.rejects(client.request('session_attach', { project_id: id }), { code: 'ENOENT' }, id);
   t.match(await client.request('session_status', {}), { project_id: 'ours' });
+  const { records } = await under.admin.request('audit_tail', { limit: 2 });
+  t.match(
+    records,
+    ['theirs', 'none'].map((id) => ({
+      act: 'session_attach',
+      outcome: 'denied',
+      target: { project_id: id },
+    })),
+    'and each try is on record',
+  );
   t.match(await client.request('project_list', {}), { projects: [{ project_id: 'ours' }] });
 });

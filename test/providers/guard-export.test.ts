@@ -16,12 +16,17 @@ async function guarded(t: Test) {
   fs.mkdirSync(join(path, 'd'));
   fs.symlinkSync('f', join(path, 'l'));
   const rights = { read: true, write: true };
-  const guard = { mayRead: () => rights.read, mayWrite: () => rights.write };
-  return { vfs, path, rights, guard, root: guardExport(vfs, guard).root };
+  const denials: string[] = [];
+  const guard = {
+    mayRead: () => rights.read,
+    mayWrite: () => rights.write,
+    denied: ({ role }: { role: string }) => void denials.push(role),
+  };
+  return { vfs, path, rights, denials, guard, root: guardExport(vfs, guard).root };
 }
 
 t.test('who may read and not write sees no write bits, and changes nothing', async (t) => {
-  const { root, path, rights } = await guarded(t);
+  const { root, path, rights, denials } = await guarded(t);
   const file = (await root.lookup('f', op)) as FileNode;
   t.equal((await file.stat(op)).mode, 0o666);
   rights.write = false;
@@ -45,6 +50,7 @@ t.test('who may read and not write sees no write bits, and changes nothing', asy
     symlink: () => root.symlink('n', 'f', op),
   }))
     t.equal(await errno(work), 'EACCES', what);
+  t.equal(denials.length, 13, 'each is a denial but access, which only asks');
   t.same(fs.readdirSync(path).sort(), ['d', 'f', 'l']);
   const handle = await file.open(RO, op);
   t.equal(Buffer.from(await handle.read(0, 100, op)).toString(), 'content');

@@ -75,7 +75,17 @@ export const sessionHandlers: Handlers<Names> = {
 
   session_attach(connection, { project_id, project_token }) {
     const { plane, session } = connection;
-    plane.store.sessions.attach(session.id, project_id, project_token ?? null);
+    try {
+      plane.store.sessions.attach(session.id, project_id, project_token ?? null);
+    } catch (thrown) {
+      plane.store.audit.record({
+        act: 'session_attach',
+        outcome: 'denied',
+        ...connection.who(),
+        target: { project_id },
+      });
+      throw thrown;
+    }
     return wireSessionStatus(plane, session.id);
   },
 
