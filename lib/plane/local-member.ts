@@ -46,6 +46,8 @@ export function joinLocally(control: ControlPlane, member: LocalMember, log: Log
   });
   const stopListening = member.onCatalogChange(() => {
     try {
+      // What led to the change is told before it.
+      sender.wake();
       upsert();
     } catch (thrown) {
       log.warn('The catalog was not updated.', { node: node.nodeId, error: FsError.from(thrown).message });

@@ -15,7 +15,7 @@ interface Flags extends ControlFlags {
 export function watchCommand(): Command {
   const command = new Command('watch')
     .description(
-      'Print what changes: nodes that come and go, services added, updated, removed. Each event once and in\norder, also when the connection is lost in between; until Ctrl-C.',
+      'Print what happens: nodes that come and go, services added, updated, removed, how they fare, and how\ninvocations end. Each event once and in order, also when the connection is lost in between; until Ctrl-C.',
     )
     .option('--node <id>', 'of one node alone', idArgument)
     .option('--since <revision>', 'begin after this revision; default: now', integer(0))

@@ -119,6 +119,8 @@ export class NodeLink {
   /** The registry has changed: the catalog is told, as soon as may be. */
   changed(): void {
     this.#dirty = true;
+    // What led to the change is told before it.
+    this.#audit?.wake();
     this.#upsert();
   }
 
