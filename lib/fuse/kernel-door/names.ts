@@ -70,28 +70,12 @@ export function entryOf(
   call: Call,
   since: number,
 ): Awaitable<EntryOut> {
-  if (isConversation(node)) {
-    const turn = s.passages.enter(node.ino, call.pid);
-    if (turn !== undefined) return turn.then(() => statedEntry(s, parent, name, node, op, call, since));
-  }
-  return statedEntry(s, parent, name, node, op, call, since);
-}
-
-function statedEntry(
-  s: Serving,
-  parent: NodeRef,
-  name: string,
-  node: Node,
-  op: Op,
-  call: Call,
-  since: number,
-): Awaitable<EntryOut> {
-  const stat = glimpseOf(s, node) ?? node.stat(op);
-  if (stat instanceof Promise)
-    return stat.then((known) =>
-      s.entryOut(parent, refOf(s, parent, name, node, known, op, call), known, since),
-    );
-  return s.entryOut(parent, refOf(s, parent, name, node, stat, op, call), stat, since);
+  const turn = isConversation(node) ? s.passages.enter(node.ino, call.pid) : undefined;
+  return chain(turn, () =>
+    chain(glimpseOf(s, node) ?? node.stat(op), (stat) =>
+      s.entryOut(parent, refOf(s, parent, name, node, stat, op, call), stat, since),
+    ),
+  );
 }
 
 /**

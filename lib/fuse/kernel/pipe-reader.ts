@@ -51,20 +51,28 @@ export function pipeReader(fd: number): Reader {
     bufferBytes: READ_BUFFER_BYTES,
     start(onRequest, onEnd) {
       /** Takes what waits and what comes at once, as long as each is answered at once: promises want their turn. */
-      const drain = (calls: SystemCalls): void => {
-        const start = performance.now();
-        patience.wakes(start);
-        for (let last = start; ;) {
+      const drain = (calls: SystemCalls, start: number): void => {
+        for (let now = start; now - start <= TURN_MS;) {
           const length = calls.read(fd, buffer);
-          const now = performance.now();
           if (length > 0) {
-            if (!onRequest(buffer, length) || reading.destroyed || now - start > TURN_MS) return;
-            last = now;
-          } else if (now - last >= patience.windowMs) return patience.sleeps(now);
+            if (!onRequest(buffer, length) || reading.destroyed) return;
+            patience.answered((now = performance.now()));
+          } else {
+            if (!patience.goesOn((now = performance.now()))) return;
+            calls.yieldProcessor();
+          }
         }
       };
       const callback = (length: number): boolean => {
-        if (onRequest(buffer, length) && known !== undefined && !reading.destroyed) drain(known);
+        if (known === undefined) {
+          onRequest(buffer, length);
+          return true;
+        }
+        patience.wakes(performance.now());
+        if (!onRequest(buffer, length) || reading.destroyed) return true;
+        const now = performance.now();
+        patience.answered(now);
+        drain(known, now);
         return true;
       };
       const close = handle.close.bind(handle);

@@ -1,7 +1,7 @@
 import koffi from 'koffi';
 
 /**
- * read(2) and write(2) as they are. `node:fs` makes an exception of EAGAIN, which costs ten times the call,
+ * read(2), write(2) and sched_yield(2) as they are. `node:fs` makes an exception of EAGAIN, which costs ten times the call,
  * and is slower on the way as well.
  */
 const libc = koffi.load('libc.so.6');
@@ -16,14 +16,19 @@ const write = libc.func('long write(int fd, void *from, size_t count)') as (
   count: number,
 ) => number;
 
+const schedYield = libc.func('int sched_yield()') as () => number;
+
 export interface SystemCalls {
   /** @returns how many bytes came; 0 at the end; -1 where it failed, or nothing waits (EAGAIN). */
   read(fd: number, into: Buffer): number;
   /** Sends the first `count` bytes of `from`. @returns 0, or the errno. */
   write(fd: number, from: Buffer, count: number): number;
+  /** Lets others run first that wait for this processor (sched_yield(2)): the caller that is looked for may be one. */
+  yieldProcessor(): void;
 }
 
 export const systemCalls: SystemCalls = {
   read: (fd, into) => read(fd, into, into.byteLength),
   write: (fd, from, count) => (write(fd, from, count) < 0 ? koffi.errno() : 0),
+  yieldProcessor: () => void schedYield(),
 };
