@@ -157,8 +157,6 @@ async function readId(link: Link, name: string): Promise<number> {
 
 /** Answers undefined where the operation failed as a lost connection may make it fail. */
 async function orLost<T>(work: Promise<T>): Promise<T | undefined> {
-  // A frame that was dropped is noticed with the next one; where none comes, the keepalive of a real
-  // socket would cut. Here the cut comes after a while without an answer.
   try {
     return await work;
   } catch (thrown) {
@@ -186,9 +184,9 @@ async function runSeed(seed: number): Promise<{ acknowledged: number; lost: numb
     delay: random() * 0.2,
     cut: random() * 0.02,
   };
-  await link.connect();
   let answered = 0;
   let watched = -1;
+  // A frame that was dropped is noticed with the next one; where none comes, a socket's keepalive cuts.
   const keepalive = setInterval(() => {
     if (answered === watched) link.cut();
     watched = answered;
@@ -196,6 +194,7 @@ async function runSeed(seed: number): Promise<{ acknowledged: number; lost: numb
   const acknowledged: number[] = [];
   let lost = 0;
   try {
+    await link.connect();
     for (let id = 1; id <= OPERATIONS; id++) {
       const known = acknowledged.at(-1) ?? 0;
       if (random() < 0.5) {
