@@ -355,6 +355,12 @@ for (const joined of ['here', 'through a tunnel'] satisfies Joined[]) {
   );
 }
 
+t.test('the node in the process of the control plane cannot be deleted while it runs', async (t) => {
+  const under = await PlaneWithNode.start(t, 'here', MANIFESTS);
+  await t.rejects(under.admin.request('node_delete', { node_id: 'n1' }), { code: 'EBUSY' });
+  t.match(await under.admin.request('node_get', { node_id: 'n1' }), { state: 'online' });
+});
+
 t.test('a token attaches to its own projects alone; another is not found', async (t) => {
   const under = await PlaneWithNode.start(t, 'here', MANIFESTS);
   for (const id of ['ours', 'theirs']) await under.admin.request('project_create', { project_id: id });

@@ -53,7 +53,13 @@ export const nodeHandlers: Handlers<Names> = {
     wireNode(connection.plane, requireSeen(connection, node_id), connection.session.current),
 
   node_delete: audited('node_delete', ({ plane }, { node_id }) => {
-    plane.store.nodes.delete(node_id);
+    const { nodes } = plane.store;
+    const { online, leaseExpiresAtMs } = nodes.require(node_id);
+    if (online && leaseExpiresAtMs === null)
+      throw new FsError('EBUSY', `Node "${node_id}" runs in the process of the control plane itself.`, {
+        hint: 'It goes when that process ends; then it can be deleted.',
+      });
+    nodes.delete(node_id);
     return { node_id, deleted: true };
   }),
 
