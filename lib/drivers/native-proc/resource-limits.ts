@@ -11,7 +11,7 @@ import { resolveExecutable } from './executable.js';
 export function limitPrefix(limits: RuntimeLimits, path: string): readonly string[] {
   const options = [
     ...(limits.memoryBytes === null ? [] : [`--data=${limits.memoryBytes}`]),
-    ...(limits.cpuSeconds === null ? [] : [`--cpu=${Math.max(1, Math.ceil(limits.cpuSeconds))}`]),
+    ...(limits.cpuSeconds === null ? [] : [cpuOption(limits.cpuSeconds)]),
     ...(limits.openFiles === null ? [] : [`--nofile=${limits.openFiles}`]),
   ];
   if (options.length === 0) return [];
@@ -23,4 +23,10 @@ export function limitPrefix(limits: RuntimeLimits, path: string): readonly strin
       hint: 'Install util-linux, or take memory_bytes, cpu_seconds and open_files out of the manifest.',
     });
   }
+}
+
+/** SIGXCPU at the limit, which says what happened; SIGKILL a second later for who does not heed it. */
+function cpuOption(limit: number): string {
+  const seconds = Math.max(1, Math.ceil(limit));
+  return `--cpu=${seconds}:${seconds + 1}`;
 }
