@@ -16,16 +16,24 @@ const registered = new Set<string>();
 const admin = new ControlClient({ url, token: readFileSync(tokenFile, 'utf8').trim() }).start();
 await admin.ready();
 const secrets = new Map<string, string>();
-for (let i = 0; i < Number(nodes); i++) {
-  const { invite_token } = await admin.request('node_invite_create', {});
-  const { node_id, node_secret } = await admin.request('node_join', { invite_token, node_name: `node-${i}` });
-  secrets.set(node_id!, node_secret!);
-}
+const numbers = Array.from({ length: Number(nodes) }, (_, i) => i).values();
+await Promise.all(Array.from({ length: 32 }, joinSome));
 admin.close();
 process.stdout.write('joined\n');
 let startMs = performance.now();
 for (const [id, secret] of secrets) keep(id, secret);
 process.once('SIGTERM', () => process.exit(0));
+
+async function joinSome(): Promise<void> {
+  for (const i of numbers) {
+    const { invite_token } = await admin.request('node_invite_create', {});
+    const { node_id, node_secret } = await admin.request('node_join', {
+      invite_token,
+      node_name: `node-${i}`,
+    });
+    secrets.set(node_id!, node_secret!);
+  }
+}
 
 function keep(id: string, secret: string): void {
   const client = new ControlClient({ url, connect: () => ({ node_id: id, node_secret: secret }) });
@@ -34,11 +42,16 @@ function keep(id: string, secret: string): void {
     if (state !== 'backing-off' || !registered.delete(id)) return;
     if (registered.size === secrets.size - 1) startMs = performance.now();
   });
-  client.connected.on(({ node }) => {
-    register(client, id, secret, node!.epoch, vfs).catch((thrown: unknown) => {
+  // As a node does: what fails in the crowd is tried again, until the connection is another one.
+  const attempt = async (epoch: number): Promise<void> => {
+    try {
+      await register(client, id, secret, epoch, vfs);
+    } catch (thrown) {
       process.stderr.write(`${id}: ${String(thrown)}\n`);
-    });
-  });
+      if (client.welcome?.node?.epoch === epoch) setTimeout(() => void attempt(epoch), 200);
+    }
+  };
+  client.connected.on(({ node }) => void attempt(node!.epoch));
   client.start();
 }
 

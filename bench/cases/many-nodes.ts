@@ -1,7 +1,7 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readFileSync } from 'node:fs';
-import { ControlClient } from '../../lib/control/index.js';
+import { ControlClient, type CatalogEvent } from '../../lib/control/index.js';
 import { program } from '../acheron.js';
 import { CannotRun, type Bench, type BenchCase, type Row } from '../bench.js';
 import { freshDir } from '../doors.js';
@@ -119,6 +119,26 @@ class Clients {
     return client;
   }
 
+  /** A connection as a node of its own, which can change its services. */
+  async node(name: string): Promise<(version: number) => Promise<void>> {
+    const admin = await this.admin();
+    const { invite_token } = await admin.request('node_invite_create', {});
+    const { node_id, node_secret } = await admin.request('node_join', { invite_token, node_name: name });
+    const proof = { node_id: node_id!, node_secret: node_secret! };
+    const client = new ControlClient({ url: this.#url, connect: () => proof }).start();
+    this.#all.push(client);
+    const { node } = await client.ready();
+    return async (version) => {
+      const service = { service_id: 'changing', kind: 'bench', version: String(version) };
+      const services = [{ ...service, permissions: { allow_roles: ['admin'] } }];
+      await client.request('node_service_upsert', {
+        ...proof,
+        epoch: node!.epoch,
+        services: services,
+      });
+    };
+  }
+
   async stop(): Promise<void> {
     for (const client of this.#all.splice(0)) client.close();
   }
@@ -136,12 +156,13 @@ async function readCatalog(clients: Clients, measure: Measure): Promise<void> {
 
 /** A change of one node reaches every watcher. */
 async function fanOut(clients: Clients, measure: Measure): Promise<void> {
-  const admin = await clients.admin();
+  const change = await clients.node('changing');
   const tookMs: number[] = [];
   let startMs = 0;
   let left = 0;
   let all: () => void = () => undefined;
-  const onEvent = (): void => {
+  const onEvent = ({ kind }: CatalogEvent): void => {
+    if (kind !== 'services') return;
     tookMs.push(performance.now() - startMs);
     if (--left === 0) all();
   };
@@ -149,11 +170,11 @@ async function fanOut(clients: Clients, measure: Measure): Promise<void> {
     const watcher = await clients.admin();
     await new Promise<void>((resolve) => watcher.watch({ onEvent, onBegin: resolve }));
   }
-  for (let change = 0; change < CHANGES; change++) {
+  for (let version = 1; version <= CHANGES; version++) {
     const reached = new Promise<void>((resolve) => (all = resolve));
     left = WATCHERS;
     startMs = performance.now();
-    await admin.request('project_create', { project_id: `bench-${change}` });
+    await change(version);
     await reached;
   }
   measure('one change to all watchers, p50', 'ms', quantile(tookMs, 0.5));
