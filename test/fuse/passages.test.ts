@@ -5,45 +5,66 @@ import { Document, MapDir } from '../../lib/vfs/index.js';
 
 const INO = 7n;
 
-t.test('callers pass one after the other, each when the one before has come back', async (t) => {
-  const passages = new Passages(() => 0);
-  const order: number[] = [];
-  t.equal(passages.enter(INO, 1), undefined, 'the first goes on at once');
-  const others = [2, 3].map((pid) => passages.enter(INO, pid)!.then(() => order.push(pid)));
-  passages.leave(INO, 1);
-  await others[0];
-  t.same(order, [2]);
-  passages.leave(INO, 2);
-  await others[1];
-  t.same(order, [2, 3]);
+/** `pid` asks so often that it must be going in circles. */
+function askOften(passages: Passages, pid: number): void {
+  for (let i = 0; i < 10; i++) passages.enter(INO, pid);
+}
+
+t.test('callers that drive nobody in circles do not wait', async (t) => {
+  const passages = new Passages();
+  for (const pid of [1, 2, 3]) t.equal(passages.enter(INO, pid), undefined);
 });
 
-t.test('a caller that asks again on its way does not wait, and keeps what it was given', async (t) => {
-  const passages = new Passages(() => 0);
+t.test('those who drive each other in circles go one after the other', async (t) => {
+  const passages = new Passages();
+  const order: number[] = [];
+  askOften(passages, 1);
+  t.equal(passages.enter(INO, 2), undefined, 'the first whose turn it is goes on at once');
+  const others = [3, 4].map((pid) => passages.enter(INO, pid)!.then(() => order.push(pid)));
+  t.equal(passages.enter(INO, 1), undefined, 'and so does who asks again');
+  passages.leave(INO, 2);
+  await others[0];
+  t.same(order, [3]);
+  passages.leave(INO, 3);
+  await others[1];
+  t.same(order, [3, 4]);
+});
+
+t.test('what a caller was given stays its own until it comes back', async (t) => {
+  const passages = new Passages();
   const document = new Document(() => ({ bytes: Buffer.from('x'), mtimeNs: 0n }), { freshness: 'live' });
   const table = new NodeTable(new MapDir(new Map()));
   const ref = table.refer(table.root, 'talk', document);
   passages.enter(INO, 1);
   passages.give(INO, 1, ref);
-  const second = passages.enter(INO, 2);
-  t.equal(passages.enter(INO, 1), undefined);
+  passages.enter(INO, 1);
   t.equal(passages.given(INO, 1), ref);
   t.ok(passages.isGiven(INO, ref));
   passages.leave(INO, 1);
-  await second;
   t.equal(passages.given(INO, 1), undefined);
   t.notOk(passages.isGiven(INO, ref));
 });
 
-t.test('one that does not come back holds the others up for a moment only', async (t) => {
-  const passages = new Passages(() => 0);
-  passages.enter(INO, 1);
-  await Promise.all([2, 3, 4].map(async (pid) => passages.enter(INO, pid)));
-  t.pass('all went on');
+t.test('one that does not come back holds the others up for a moment only, and nobody after', async (t) => {
+  const passages = new Passages();
+  askOften(passages, 1);
+  passages.enter(INO, 2);
+  await Promise.all([3, 4, 5].map(async (pid) => passages.enter(INO, pid)));
+  t.equal(passages.enter(INO, 6), undefined);
+});
+
+t.test('a caller that was lost long ago is forgotten', async (t) => {
+  let nowMs = 0;
+  const passages = new Passages(() => nowMs);
+  askOften(passages, 1);
+  passages.enter(INO, 2);
+  nowMs = 60_000;
+  t.equal(passages.enter(INO, 3), undefined);
 });
 
 t.test('callers that cannot be told apart never wait', async (t) => {
-  const passages = new Passages(() => 0);
-  passages.enter(INO, 1);
+  const passages = new Passages();
+  askOften(passages, 1);
+  passages.enter(INO, 2);
   t.equal(passages.enter(INO, 0), undefined);
 });

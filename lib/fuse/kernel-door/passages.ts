@@ -1,14 +1,17 @@
 import type { NodeRef } from './node-table.js';
 
+/** Who asks more often than this for a name on one way to it is driven in circles by others. */
+const MAX_ASKED = 6;
 /** How long the next caller waits for the one before to come back to what it found. */
-const TURN_MS = 2;
-/** After this time a caller that did not come back is forgotten: it asked for attributes alone, or died. */
-const PASSAGE_MS = 100;
+const TURN_MS = 5;
+/** After this time a caller that did not come back is forgotten: it died, or wanted no more than the name. */
+const PASSAGE_MS = 10_000;
 
 /** A caller that looks for a conversation, and what it was given. */
 interface Passage {
   readonly pid: number;
   readonly sinceMs: number;
+  asked: number;
   ref: NodeRef | undefined;
 }
 
@@ -16,6 +19,10 @@ interface Passage {
 interface Crossing {
   /** In the order in which they came. */
   readonly passing: Map<number, Passage>;
+  /** What they were given. */
+  readonly given: Set<NodeRef>;
+  /** Whether they go one after the other. */
+  inTurn: boolean;
   readonly waiting: { readonly pid: number; readonly go: () => void }[];
   /** Whose turn it is. */
   turn: Passage | undefined;
@@ -23,13 +30,15 @@ interface Crossing {
 }
 
 /**
- * Lets callers find a conversation one after the other.
+ * How callers find a conversation.
  *
  * Each is to get a nodeid of its own, and each new nodeid voids the name for all who walk over it at that
- * moment: many at once would drive each other in circles, asking for the name again and again. So a
- * caller that comes anew waits until the one before has come back to what it found, or does not come. One
- * that asks again on its way, as the kernel does where a name turned out void, never waits: others may be
- * waiting for it in the kernel.
+ * moment: many at once drive each other in circles, asking for the name again and again. Where that is
+ * seen, they go in turn: a caller that comes anew waits until the one before has come back to what it
+ * found. One that asks again on its way never waits, since others may be waiting for it in the kernel.
+ *
+ * Callers that open with O_CREAT hold the directory's lock while they ask, so that they drive nobody in
+ * circles, and would wait for one that waits for that lock: when nobody comes back in time, all go.
  */
 export class Passages {
   readonly #crossings = new Map<bigint, Crossing>();
@@ -42,21 +51,20 @@ export class Passages {
   /** @returns undefined where `pid` may look for `ino` now; else it may once the promise settles. */
   enter(ino: bigint, pid: number): Promise<void> | undefined {
     if (pid === 0) return undefined; // somebody outside of our pid namespace: who it is cannot be told
-    const nowMs = this.#nowMs();
-    let crossing = this.#crossings.get(ino);
-    if (crossing === undefined) {
-      crossing = { passing: new Map(), waiting: [], turn: undefined, timer: undefined };
-      this.#crossings.set(ino, crossing);
-    }
-    this.#forgetLost(crossing, nowMs);
-    if (crossing.passing.has(pid)) return undefined;
-    if (crossing.waiting.length === 0 && !isHeld(crossing.turn, nowMs)) {
-      this.#begin(crossing, pid, nowMs);
+    const crossing = this.#crossingOf(ino);
+    this.#forgetLost(crossing);
+    const passage = crossing.passing.get(pid);
+    if (passage !== undefined) {
+      passage.asked += 1;
+      if (passage.asked > MAX_ASKED) crossing.inTurn = true;
       return undefined;
     }
-    const held = crossing;
-    held.timer ??= setTimeout(() => this.#next(ino, held), TURN_MS);
-    return new Promise((go) => held.waiting.push({ pid, go }));
+    if (!crossing.inTurn || crossing.turn === undefined) {
+      this.#begin(crossing, pid);
+      return undefined;
+    }
+    crossing.timer ??= setTimeout(() => this.#allGo(crossing), TURN_MS);
+    return new Promise((go) => crossing.waiting.push({ pid, go }));
   }
 
   /** What `pid` was given on its way to `ino`. */
@@ -65,15 +73,17 @@ export class Passages {
   }
 
   give(ino: bigint, pid: number, ref: NodeRef): void {
-    const passage = this.#crossings.get(ino)?.passing.get(pid);
-    if (passage !== undefined) passage.ref = ref;
+    const crossing = this.#crossings.get(ino);
+    const passage = crossing?.passing.get(pid);
+    if (crossing === undefined || passage === undefined) return;
+    if (passage.ref !== undefined) crossing.given.delete(passage.ref);
+    passage.ref = ref;
+    crossing.given.add(ref);
   }
 
   /** Whether `ref` was given to somebody who may be about to open it. */
   isGiven(ino: bigint, ref: NodeRef): boolean {
-    for (const passage of this.#crossings.get(ino)?.passing.values() ?? [])
-      if (passage.ref === ref) return true;
-    return false;
+    return this.#crossings.get(ino)?.given.has(ref) === true;
   }
 
   /** `pid` came back to what it found. */
@@ -81,35 +91,65 @@ export class Passages {
     const crossing = this.#crossings.get(ino);
     const passage = crossing?.passing.get(pid);
     if (crossing === undefined || passage === undefined) return;
-    crossing.passing.delete(pid);
-    if (crossing.turn === passage) this.#next(ino, crossing);
+    forget(crossing, passage);
+    if (crossing.turn === passage) this.#next(crossing);
+    if (crossing.passing.size === 0 && crossing.waiting.length === 0) this.#crossings.delete(ino);
   }
 
-  #begin(crossing: Crossing, pid: number, nowMs: number): void {
-    crossing.turn = { pid, sinceMs: nowMs, ref: undefined };
-    crossing.passing.set(pid, crossing.turn);
+  #crossingOf(ino: bigint): Crossing {
+    let crossing = this.#crossings.get(ino);
+    if (crossing === undefined) {
+      crossing = {
+        passing: new Map(),
+        given: new Set(),
+        inTurn: false,
+        waiting: [],
+        turn: undefined,
+        timer: undefined,
+      };
+      this.#crossings.set(ino, crossing);
+    }
+    return crossing;
   }
 
-  #next(ino: bigint, crossing: Crossing): void {
+  #begin(crossing: Crossing, pid: number): void {
+    const passage = { pid, sinceMs: this.#nowMs(), asked: 1, ref: undefined };
+    crossing.passing.set(pid, passage);
+    if (crossing.inTurn) crossing.turn = passage;
+  }
+
+  #next(crossing: Crossing): void {
     clearTimeout(crossing.timer);
     crossing.timer = undefined;
     crossing.turn = undefined;
     const next = crossing.waiting.shift();
-    if (next !== undefined) {
-      this.#begin(crossing, next.pid, this.#nowMs());
-      if (crossing.waiting.length > 0) crossing.timer = setTimeout(() => this.#next(ino, crossing), TURN_MS);
-      next.go();
-    } else if (crossing.passing.size === 0) this.#crossings.delete(ino);
+    if (next === undefined) return;
+    this.#begin(crossing, next.pid);
+    if (crossing.waiting.length > 0) crossing.timer = setTimeout(() => this.#allGo(crossing), TURN_MS);
+    next.go();
   }
 
-  #forgetLost(crossing: Crossing, nowMs: number): void {
+  #allGo(crossing: Crossing): void {
+    crossing.inTurn = false;
+    crossing.turn = undefined;
+    crossing.timer = undefined;
+    for (const { pid, go } of crossing.waiting.splice(0)) {
+      this.#begin(crossing, pid);
+      go();
+    }
+  }
+
+  #forgetLost(crossing: Crossing): void {
+    const lostMs = this.#nowMs() - PASSAGE_MS;
     for (const passage of crossing.passing.values()) {
-      if (nowMs - passage.sinceMs < PASSAGE_MS) return;
-      crossing.passing.delete(passage.pid);
+      if (passage.sinceMs > lostMs) return;
+      forget(crossing, passage);
+      if (crossing.turn === passage) this.#next(crossing);
     }
   }
 }
 
-function isHeld(turn: Passage | undefined, nowMs: number): boolean {
-  return turn !== undefined && nowMs - turn.sinceMs < TURN_MS;
+function forget(crossing: Crossing, passage: Passage): void {
+  crossing.passing.delete(passage.pid);
+  if (passage.ref !== undefined) crossing.given.delete(passage.ref);
 }
