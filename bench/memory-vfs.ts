@@ -21,21 +21,29 @@ const zeros = Buffer.alloc(1024 * 1024);
 
 /** The same files as bench/c/yardstick.c: each request costs the tree as little as possible. */
 export function memoryVfs(freshness: Freshness): Vfs {
-  const many = new Map<string, Node>();
-  for (let i = 0; i < 1000; i++) many.set(`f${i}`, new Zeros(0, freshness));
+  const thousand = (): FixedDir =>
+    new FixedDir(
+      numbered('f', 1000, () => new Zeros(0, freshness)),
+      freshness,
+    );
   const root = new Map<string, Node>([
     ['doc', new Zeros(1024, 'announced')],
     ['live', new Zeros(1024, 'live')],
     ['talk', new Talk(1024, 'live')],
     ['big', new Zeros(64 * 1024 * 1024, 'announced')],
     ['bigdirect', new Zeros(64 * 1024 * 1024, 'live')],
-    ['many', new FixedDir(many, freshness)],
+    ['many', thousand()],
+    ['tree', new FixedDir(numbered('d', 50, thousand), freshness)],
   ]);
   return {
     root: new FixedDir(root, 'announced'),
     changes: new Emitter<Change>(),
     close: async () => undefined,
   };
+}
+
+function numbered(letter: string, count: number, make: () => Node): Map<string, Node> {
+  return new Map(Array.from({ length: count }, (_, i) => [`${letter}${i}`, make()]));
 }
 
 class FixedDir extends ReadOnlyDir {

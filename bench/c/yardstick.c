@@ -10,6 +10,7 @@
 //   /big       64 MiB of zeros, through the page cache
 //   /bigdirect the same, direct I/O
 //   /many      a directory of 1,000 empty files
+//   /tree      50 directories of 1,000 empty files each
 #define FUSE_USE_VERSION 312
 #include <errno.h>
 #include <fuse_lowlevel.h>
@@ -19,9 +20,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { ROOT = FUSE_ROOT_ID, DOC, LIVE, TALK, BIG, BIG_DIRECT, MANY, FIRST, COUNT = 1000 };
+enum { ROOT = FUSE_ROOT_ID, DOC, LIVE, TALK, BIG, BIG_DIRECT, MANY, TREE, FIRST, COUNT = 1000 };
+// The directories of /tree have the numbers after the files of /many, and their files those after them.
+enum { DIRS = 50, DIR_AT = FIRST + COUNT, FILE_AT = DIR_AT + DIRS, END = FILE_AT + DIRS * COUNT };
 
-static const char *const NAMES[] = {[DOC] = "doc", [LIVE] = "live", [TALK] = "talk", [BIG] = "big", [BIG_DIRECT] = "bigdirect", [MANY] = "many"};
+static const char *const NAMES[] = {[DOC] = "doc", [LIVE] = "live", [TALK] = "talk", [BIG] = "big", [BIG_DIRECT] = "bigdirect", [MANY] = "many", [TREE] = "tree"};
 static const size_t BIG_SIZE = 64u << 20;
 static double timeout_seconds = 0;
 static char zeros[1 << 20];
@@ -29,12 +32,12 @@ static char zeros[1 << 20];
 static bool attributes(fuse_ino_t ino, struct stat *s) {
   memset(s, 0, sizeof *s);
   s->st_ino = ino;
-  if (ino == ROOT || ino == MANY) {
+  if (ino == ROOT || ino == MANY || ino == TREE || (ino >= DIR_AT && ino < FILE_AT)) {
     s->st_mode = S_IFDIR | 0755;
     s->st_nlink = 2;
     return true;
   }
-  if (ino > MANY && ino >= FIRST + COUNT) return false;
+  if (ino >= END) return false;
   s->st_mode = S_IFREG | 0666;
   s->st_nlink = 1;
   s->st_size = ino == DOC || ino == LIVE || ino == TALK ? 1024 : ino == BIG || ino == BIG_DIRECT ? (off_t)BIG_SIZE : 0;
@@ -42,15 +45,29 @@ static bool attributes(fuse_ino_t ino, struct stat *s) {
   return true;
 }
 
+// How many entries a directory has.
+static unsigned size_of(fuse_ino_t dir) {
+  if (dir == ROOT) return TREE - DOC + 1;
+  if (dir == TREE) return DIRS;
+  return dir == MANY || (dir >= DIR_AT && dir < FILE_AT) ? COUNT : 0;
+}
+
+// The number of its first entry; the others follow.
+static fuse_ino_t first_of(fuse_ino_t dir) {
+  if (dir == ROOT) return DOC;
+  if (dir == TREE) return DIR_AT;
+  return dir == MANY ? (fuse_ino_t)FIRST : FILE_AT + (dir - DIR_AT) * COUNT;
+}
+
 static fuse_ino_t find(fuse_ino_t parent, const char *name) {
   if (parent == ROOT) {
-    for (fuse_ino_t ino = DOC; ino <= MANY; ino++)
+    for (fuse_ino_t ino = DOC; ino <= TREE; ino++)
       if (strcmp(name, NAMES[ino]) == 0) return ino;
     return 0;
   }
   unsigned number;
-  if (parent != MANY || sscanf(name, "f%u", &number) != 1 || number >= COUNT) return 0;
-  return FIRST + number;
+  if (sscanf(name, parent == TREE ? "d%u" : "f%u", &number) != 1 || number >= size_of(parent)) return 0;
+  return first_of(parent) + number;
 }
 
 static bool entry_of(fuse_ino_t ino, struct fuse_entry_param *entry) {
@@ -99,15 +116,15 @@ static void ys_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t si
 }
 
 static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t at, bool plus) {
-  off_t last = ino == ROOT ? MANY - DOC + 1 : ino == MANY ? COUNT : 0;
+  off_t last = size_of(ino);
   char *buffer = malloc(size);
   size_t used = 0;
   for (off_t i = at; i < last; i++) {
     char name[32];
     struct fuse_entry_param entry;
-    fuse_ino_t child = ino == ROOT ? DOC + (fuse_ino_t)i : FIRST + (fuse_ino_t)i;
+    fuse_ino_t child = first_of(ino) + (fuse_ino_t)i;
     if (ino == ROOT) snprintf(name, sizeof name, "%s", NAMES[child]);
-    else snprintf(name, sizeof name, "f%u", (unsigned)i);
+    else snprintf(name, sizeof name, ino == TREE ? "d%u" : "f%u", (unsigned)i);
     entry_of(child, &entry);
     size_t need = plus ? fuse_add_direntry_plus(req, buffer + used, size - used, name, &entry, i + 1)
                        : fuse_add_direntry(req, buffer + used, size - used, name, &entry.attr, i + 1);

@@ -7,12 +7,14 @@ import { invocation } from './invocation.js';
 import { manyNodes } from './many-nodes.js';
 import { manifestChange } from './manifest-change.js';
 import { remoteOperations } from './remote-operations.js';
+import { recursiveListing } from './recursive-listing.js';
 import { runtimes } from './runtimes.js';
 import { startUp } from './start-up.js';
 
 export const cases: readonly BenchCase[] = [
   fileOperations,
   cachedOperations,
+  recursiveListing,
   invocation,
   runtimes,
   startUp,
