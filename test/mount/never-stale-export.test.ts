@@ -35,6 +35,7 @@ for (const { binding, holds, steps } of [
       };
       const is = (): Seen => look({ paths: [real], openFirst: false })[real]!;
       const story: string[] = [];
+      let most = 0;
 
       for (let step = 0; step < steps; step++) {
         const change = someAct(random, step);
@@ -59,12 +60,13 @@ for (const { binding, holds, steps } of [
         const hold = holds && random.below(3) === 0 ? random.of(PLACES) : undefined;
         for (const reader of readers) {
           const seen = await see(reader, hold);
+          most = Math.max(most, Object.keys(seen).length);
           if (same(seen, is())) continue;
           t.same(seen, is(), `step ${step}, seed ${random.seed}\n${story.slice(-12).join('\n')}`);
           return;
         }
       }
-      t.ok(Object.keys(is()).length > 0, 'nothing stale, and there was something to see');
+      t.ok(most > 0, 'nothing stale, and there was something to see');
     },
   );
 

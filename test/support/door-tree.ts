@@ -42,12 +42,12 @@ type Act = (text: string, op: Op) => number | Promise<number> | void;
 class Control extends BaseFile {
   readonly ino = newIno();
   override readonly freshness = 'live';
-  override readonly conversation = true;
   flushes = 0;
   constructor(
     readonly act: Act,
     readonly content: (op: Op) => string | Promise<string> = () => '',
     readonly answersAtOnce = false,
+    override readonly conversation = true,
   ) {
     super();
   }
@@ -95,7 +95,7 @@ class Told {
 /**
  * A tree for what only a door can do wrong. `barrier` takes `N` and answers when N writers wait; `wait`
  * answers when its writer gives up, or 800 ms after `N` was written; `gone` counts those that gave up;
- * `blocked` is read when something is written to `open`; `taken` takes writes at once, and `flushes` counts its flushes; `busy` keeps the thread busy for as many ms as
+ * `blocked`, which is no conversation, is read when something is written to `open`; `taken` takes writes at once, and `flushes` counts its flushes; `busy` keeps the thread busy for as many ms as
  * are written; `memory` shows the server's. `set` takes `NAME TEXT`, `remove NAME`, `all`: `told/NAME`.
  */
 export function createDoorTree(): Vfs {
@@ -152,6 +152,8 @@ export function createDoorTree(): Vfs {
     blocked: new Control(
       () => 0,
       () => (opened ? 'open\n' : new Promise((resolve) => readers.push(() => resolve('open\n')))),
+      false,
+      false,
     ),
     open: new Control(
       () => {
