@@ -198,6 +198,10 @@ class GuardedFile extends GuardedNode<FileNode> implements FileNode {
   }
 }
 
+function withoutTmpfile(): FsError {
+  return new FsError('EOPNOTSUPP', 'A file must have a name here.');
+}
+
 class GuardedDir extends GuardedNode<DirNode> implements DirNode {
   readonly kind = 'dir';
 
@@ -217,10 +221,12 @@ class GuardedDir extends GuardedNode<DirNode> implements DirNode {
   }
   create(name: string, flags: OpenFlags, mode: number, op: Op): Awaitable<Created> {
     this.guard.change(op);
-    return whenKnown(this.inner.create(name, flags, mode, op), ({ node, handle }) => ({
-      node: this.guard.file(node),
-      handle: this.guard.handle(handle),
-    }));
+    return whenKnown(this.inner.create(name, flags, mode, op), (created) => this.#created(created));
+  }
+  tmpfile(flags: OpenFlags, mode: number, op: Op): Awaitable<Created> {
+    this.guard.change(op);
+    if (this.inner.tmpfile === undefined) throw withoutTmpfile();
+    return whenKnown(this.inner.tmpfile(flags, mode, op), (created) => this.#created(created));
   }
   mkdir(name: string, mode: number, op: Op): Awaitable<DirNode> {
     this.guard.change(op);
@@ -249,6 +255,10 @@ class GuardedDir extends GuardedNode<DirNode> implements DirNode {
   fsync(op: Op): Awaitable<void> {
     this.guard.look(op);
     return this.inner.fsync(op);
+  }
+
+  #created({ node, handle }: Created): Created {
+    return { node: this.guard.file(node), handle: this.guard.handle(handle) };
   }
 
   #own<Other extends Node>(node: Other): GuardedNode<Other> {

@@ -56,6 +56,7 @@ const HARMLESS = new Set<FsMessageName>([
   'statfs',
   'flush',
   'fsync',
+  'seek',
   'getxattr',
   'listxattr',
 ]);
@@ -68,6 +69,8 @@ const HARMLESS = new Set<FsMessageName>([
 export class FsClient {
   readonly maxReadBytes: number;
   readonly maxWriteBytes: number;
+  /** The peer answers `t_fs_seek`. */
+  readonly canSeek: boolean;
   readonly #port: FramePort;
   readonly #pending = new Map<number, Pending>();
   readonly #onEvent: (frame: AcheronEnvelope) => void;
@@ -87,6 +90,7 @@ export class FsClient {
     };
     this.maxReadBytes = limit('max_read_bytes', MAX_READ_BYTES);
     this.maxWriteBytes = limit('max_write_bytes', MAX_DATA_BYTES);
+    this.canSeek = capabilities['seek'] === true;
     const { transport } = this.#port;
     transport.onClose(() => {
       const lost = lostError();

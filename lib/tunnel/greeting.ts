@@ -52,10 +52,11 @@ export interface GreetingOptions {
 /** This process, as the far side tells it from others. */
 export const OWN_INSTANCE = randomUUID();
 
-const ours = (binary: boolean): { binary: boolean; sequence: boolean; sync: boolean } => ({
+const ours = (binary: boolean): Agreement & { readonly seek: boolean } => ({
   binary,
   sequence: true,
   sync: true,
+  seek: true,
 });
 
 /**

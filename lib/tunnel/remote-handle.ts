@@ -68,6 +68,7 @@ export class RemoteSnapshot extends ReadOnlyHandle {
 export class RemoteHandle implements FileHandle {
   readonly direct: boolean;
   readonly fixed: boolean;
+  readonly seek?: (from: number, what: 'data' | 'hole', op: Op) => Promise<number>;
   readonly #file: RemoteFile;
   readonly #flags: OpenFlags;
   #number: number;
@@ -92,6 +93,9 @@ export class RemoteHandle implements FileHandle {
     this.direct = opened.direct ?? true;
     this.fixed = opened.fixed ?? false;
     this.#dataVersion = file.dataVersion;
+    if (file.view.canSeek)
+      this.seek = async (from, what, op) =>
+        (await this.#ask('seek', { offset: from, what }, op)).payload.offset;
     this.#stat = opened.attr === undefined ? undefined : statFromAttributes(opened.attr, file.ino);
     if (data !== undefined)
       this.#inline = { data, eof: opened.eof ?? false, untilMs: performance.now() + INLINE_MS };
@@ -199,7 +203,7 @@ export class RemoteHandle implements FileHandle {
     return { data: data ?? EMPTY, eof: payload.eof };
   }
 
-  async #ask<Name extends 'read' | 'write' | 'getattr' | 'setattr' | 'flush' | 'fsync' | 'allocate'>(
+  async #ask<Name extends 'read' | 'write' | 'getattr' | 'setattr' | 'flush' | 'fsync' | 'seek' | 'allocate'>(
     name: Name,
     payload: FsRequest<Name>,
     op: RequestOp,

@@ -73,6 +73,9 @@ export class RemoteView {
   get generation(): number {
     return this.host.generation;
   }
+  get canSeek(): boolean {
+    return this.host.client?.canSeek ?? false;
+  }
   get maxReadBytes(): number {
     return this.host.client?.maxReadBytes ?? MAX_READ_BYTES;
   }

@@ -8,6 +8,7 @@ export class GuardedHandle implements FileHandle {
   readonly direct: boolean;
   readonly readInto?: (at: number, into: Uint8Array, op: Op) => Awaitable<number>;
   readonly fixed?: boolean;
+  readonly seek?: (from: number, what: 'data' | 'hole', op: Op) => Awaitable<number>;
   readonly flush?: (op: Op) => Awaitable<void>;
   readonly #inner: FileHandle;
   readonly #check: (op: Op, writes: boolean) => void;
@@ -20,6 +21,12 @@ export class GuardedHandle implements FileHandle {
       this.readInto = (at, into, op) => {
         check(op, false);
         return inner.readInto!(at, into, op);
+      };
+    }
+    if (inner.seek !== undefined) {
+      this.seek = (from, what, op) => {
+        check(op, false);
+        return inner.seek!(from, what, op);
       };
     }
     if (inner.fixed !== undefined) this.fixed = inner.fixed;

@@ -71,6 +71,11 @@ export interface DirNode extends NodeBase {
   /** All entries but `.` and `..`, as of now, in a stable order. */
   list(op: Op): Awaitable<readonly DirEntry[]>;
   create(name: string, flags: OpenFlags, mode: number, op: Op): Awaitable<Created>;
+  /**
+   * A file without a name, as O_TMPFILE of open(2); `link` may give it one, unless `flags.exclusive`. Absent:
+   * not offered.
+   */
+  tmpfile?(flags: OpenFlags, mode: number, op: Op): Awaitable<Created>;
   mkdir(name: string, mode: number, op: Op): Awaitable<DirNode>;
   unlink(name: string, op: Op): Awaitable<void>;
   rmdir(name: string, op: Op): Awaitable<void>;
@@ -122,7 +127,7 @@ export interface OpenFlags {
   readonly write: boolean;
   readonly append: boolean;
   readonly truncate: boolean;
-  /** O_EXCL, with create. */
+  /** O_EXCL, with create and tmpfile. */
   readonly exclusive: boolean;
 }
 
@@ -153,6 +158,12 @@ export interface FileHandle {
   /** A duplicate of the descriptor was closed; others may live on. Absent: nothing is to be done then. */
   flush?(op: Op): Awaitable<void>;
   fsync(dataOnly: boolean, op: Op): Awaitable<void>;
+  /**
+   * Where the next data, or the next hole, begins: `from` or later, as lseek(2) with SEEK_DATA and SEEK_HOLE.
+   * Absent: all is data, up to the end.
+   * @throws FsError ENXIO where `from` is not before the end, or no data follows
+   */
+  seek?(from: number, what: 'data' | 'hole', op: Op): Awaitable<number>;
   allocate(mode: number, at: number, length: number, op: Op): Awaitable<void>;
   /** The last duplicate was closed. Nobody hears what it throws. */
   release(): Awaitable<void>;

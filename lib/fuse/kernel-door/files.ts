@@ -1,8 +1,10 @@
 import { FsError } from '../../core/index.js';
 import {
   chain,
+  seekIn,
   type AttrChange,
   type Awaitable,
+  type Created,
   type FileHandle,
   type Op,
   type Stat,
@@ -26,10 +28,22 @@ import { openFlagsFrom } from './translate.js';
 
 type FileHandlers = Pick<
   Filesystem,
-  'getattr' | 'setattr' | 'open' | 'create' | 'read' | 'write' | 'flush' | 'release' | 'fsync' | 'fallocate'
+  | 'getattr'
+  | 'setattr'
+  | 'open'
+  | 'create'
+  | 'read'
+  | 'write'
+  | 'flush'
+  | 'release'
+  | 'fsync'
+  | 'fallocate'
+  | 'lseek'
+  | 'tmpfile'
 >;
 
 const ESTALE = Errno.of(116);
+const SEEK_HOLE = 4;
 /** Callers that were sent to look again; more than these are forgotten. */
 const MAX_SENT_BACK = 1024;
 /** A file that others change may change again within the same tick of its clock. */
@@ -82,14 +96,16 @@ export function fileHandlers(s: Serving): FileHandlers {
 
     create(parent, name, flags, mode, call) {
       const op = s.op(call);
-      const created = s.dir(parent).create(name, openFlagsFrom(flags), mode & 0o7777, op);
-      return chain(created, ({ node, handle }) => {
-        const entry = entryOf(s, s.ref(parent), name, node, op, call, s.invalidation.epoch);
-        return chain(entry, (known): CreateOut => {
-          const ref = s.ref(known.nodeid);
-          return { entry: known, open: keep(ref, handle, openMode(ref, handle, undefined)) };
-        });
-      });
+      const made = s.dir(parent).create(name, openFlagsFrom(flags), mode & 0o7777, op);
+      return chain(made, (file) => created(parent, name, file, op, call));
+    },
+
+    tmpfile(parent, name, flags, mode, call) {
+      const op = s.op(call);
+      const dir = s.dir(parent);
+      if (dir.tmpfile === undefined) throw new FsError('EOPNOTSUPP', 'A file must have a name here.');
+      const made = dir.tmpfile(openFlagsFrom(flags), mode & 0o7777, op);
+      return chain(made, (file) => created(parent, name, file, op, call));
     },
 
     read(_nodeid, fh, offset, size, call) {
@@ -123,6 +139,9 @@ export function fileHandlers(s: Serving): FileHandlers {
       const { handle } = s.file(fh);
       return s.noticed(handle.allocate(mode, offset, length, s.op(call)));
     },
+
+    lseek: (_nodeid, fh, offset, whence, call) =>
+      seekIn(s.file(fh).handle, offset, whence === SEEK_HOLE ? 'hole' : 'data', s.op(call)),
   };
 
   /**
@@ -137,6 +156,20 @@ export function fileHandlers(s: Serving): FileHandlers {
     if (sentBack.size >= MAX_SENT_BACK) sentBack.clear();
     sentBack.add(call.pid);
     return true;
+  }
+
+  function created(
+    parent: number,
+    name: string,
+    { node, handle }: Created,
+    op: Op,
+    call: Call,
+  ): Awaitable<CreateOut> {
+    const entry = entryOf(s, s.ref(parent), name, node, op, call, s.invalidation.epoch);
+    return chain(entry, (known): CreateOut => {
+      const ref = s.ref(known.nodeid);
+      return { entry: known, open: keep(ref, handle, openMode(ref, handle, undefined)) };
+    });
   }
 
   function opened(

@@ -104,6 +104,8 @@ export interface Filesystem {
   /** `flags` of open(2), with O_TRUNC. */
   open?(nodeid: number, flags: number, call: Call): Answer<OpenOut>;
   create?(parent: number, name: string, flags: number, mode: number, call: Call): Answer<CreateOut>;
+  /** As `create`, of a file without a name (O_TMPFILE); its `nlink` is 0. `name` is the kernel's own for it. */
+  tmpfile?(parent: number, name: string, flags: number, mode: number, call: Call): Answer<CreateOut>;
   /** At most `size` bytes; the kernel zero-fills a short answer unless the descriptor has direct I/O. */
   read?(nodeid: number, fh: number, offset: number, size: number, call: Call): Answer<Uint8Array>;
   write?(nodeid: number, fh: number, offset: number, data: Buffer, call: Call): Answer<number>;
@@ -134,5 +136,6 @@ export interface Filesystem {
     length: number,
     call: Call,
   ): Answer<void>;
+  /** `whence` is SEEK_DATA (3) or SEEK_HOLE (4): the kernel does all others. */
   lseek?(nodeid: number, fh: number, offset: number, whence: number, call: Call): Answer<number>;
 }

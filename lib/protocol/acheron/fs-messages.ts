@@ -61,6 +61,8 @@ export const wireCapabilities = z.object({
   sequence: z.boolean().optional(),
   /** Answers an `e_fs_inval` that has `sync` with `e_fs_synced`. */
   sync: z.boolean().optional(),
+  /** Answers `t_fs_seek`. */
+  seek: z.boolean().optional(),
 });
 
 export const wireEntry = wireAttributes.partial().extend({
@@ -175,6 +177,12 @@ export const FS_MESSAGES = {
     'returns when what was written is safe',
     z.object({ data_only: z.boolean().optional() }),
     nothing,
+  ),
+  seek: message(
+    ['h'],
+    'where the next `data` or `hole` begins, as lseek(2)',
+    z.object({ offset: wireNumber, what: z.enum(['data', 'hole']) }),
+    z.object({ offset: wireNumber }),
   ),
   allocate: message(
     ['h'],

@@ -31,6 +31,9 @@ import type { HostStat } from './host-stat.js';
 import { checkName, O_PATH, pathOfFd } from './host-tree.js';
 import { readDir } from './read-dir.js';
 
+/** open(2), Linux. Not in `node:fs`. */
+const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;
+
 /** A directory of the host. */
 export class ExportDir extends ExportNode implements DirNode {
   readonly kind = 'dir';
@@ -99,6 +102,22 @@ export class ExportDir extends ExportNode implements DirNode {
     );
     this.state.entryChanged(this, name);
     return created;
+  }
+
+  tmpfile(flags: OpenFlags, mode: number, op: Op): Awaitable<Created> {
+    this.state.checkWritable();
+    const { tree } = this.state;
+    // Only a file that can be given a name later is worth having: that takes linkat.
+    if (tree.native === null) throw new FsError('EOPNOTSUPP', 'A file must have a name here.');
+    const bits = openBits(flags) | O_TMPFILE | (flags.exclusive ? constants.O_EXCL : 0);
+    return tree.run(op, () =>
+      tree.withDir(this.path, (dirFd) => {
+        const fd = tree.open(dirFd, '.', bits, mode & 0o7777);
+        const stat = this.#withFullMode(tree.stat(fd, ''), mode, (whole) => fchmodSync(fd, whole));
+        const node = this.state.namelessFile(stat);
+        return { node, handle: node.opened(fd, flags) };
+      }),
+    );
   }
 
   mkdir(name: string, mode: number, op: Op): Awaitable<DirNode> {

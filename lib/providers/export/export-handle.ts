@@ -24,6 +24,7 @@ const MAX_SYNC_WRITE_BYTES = 1024 * 1024;
 /** An open file of the host. What the page cache holds is read at once; what would wait, on the thread pool. */
 export class ExportHandle implements FileHandle {
   readonly direct = false;
+  readonly seek?: (from: number, what: 'data' | 'hole', op: Op) => Awaitable<number>;
   readonly #state: ExportState;
   readonly #file: ExportFile;
   readonly #fd: number;
@@ -38,7 +39,15 @@ export class ExportHandle implements FileHandle {
     this.#file = file;
     this.#fd = fd;
     this.#writable = writable;
-    this.#readsCached = state.tree.native !== null;
+    const { tree } = state;
+    const { native } = tree;
+    this.#readsCached = native !== null;
+    if (native !== null) {
+      this.seek = (from, what, op) => {
+        this.#checkOpen();
+        return tree.run(op, () => native.seek(fd, from, what));
+      };
+    }
     file.openFds.add(fd);
     if (writable) file.openForWriting += 1;
     state.openHandles.add(this);

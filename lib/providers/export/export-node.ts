@@ -125,6 +125,8 @@ export abstract class ExportNode {
   /** Gives the file one more name. */
   linkTo(path: string, link: (from: string, to: string) => void): void {
     const { tree } = this.state;
+    if (!this.hasPlace && tree.native !== null)
+      for (const fd of this.openFds) return tree.native.linkFd(fd, path);
     this.atPlace((dirFd, name) => {
       if (!this.is(tree.stat(dirFd, name))) return undefined;
       link(`${pathOfFd(dirFd)}/${name}`, path);

@@ -75,6 +75,13 @@ export class ExportState {
     return node;
   }
 
+  /** The node of a new file that has no name. */
+  namelessFile(stat: HostStat): ExportFile {
+    const node = new ExportFile(this, this.inoOf(stat), stat);
+    this.nodes.add(node);
+    return node;
+  }
+
   /** A name of `stat`'s file is gone, by our own hand. */
   nameRemoved(dir: ExportDir, name: string, stat: HostStat): void {
     const ino = this.inoOf(stat);

@@ -20,6 +20,10 @@ export interface Native {
   /** `path` is followed: give `/proc/self/fd/N`. A time that is undefined stays. */
   setTimes(path: string, atimeNs: bigint | 'now' | undefined, mtimeNs: bigint | 'now' | undefined): void;
   allocate(fd: number, mode: number, at: number, length: number): void;
+  /** lseek(2) with SEEK_DATA or SEEK_HOLE. Moves the descriptor's own offset, which nothing here uses. */
+  seek(fd: number, from: number, what: 'data' | 'hole'): number;
+  /** Gives what `fd` has open the name `toPath`, even if it has none. */
+  linkFd(fd: number, toPath: string): void;
   /** Permission by the credentials in force, not by the real user. */
   access(dirFd: number, name: string, mask: number): void;
   getxattr(path: string, name: string): Uint8Array;
@@ -44,6 +48,10 @@ const NUMBERS = new Map([
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_EACCESS = 0x200;
 const AT_EMPTY_PATH = 0x1000;
+const AT_SYMLINK_FOLLOW = 0x400;
+const AT_FDCWD = -100;
+const SEEK_DATA = 3;
+const SEEK_HOLE = 4;
 const STATX_BASIC_AND_BTIME = 0xfff;
 const O_PATH = 0o10000000;
 const O_CLOEXEC = 0o2000000;
@@ -96,6 +104,8 @@ function bindNative(
   const setgroups = libc.func('long syscall(long number, long count, void *list)');
   const utimensat = libc.func('int utimensat(int dir, const char *path, void *times, int flags)');
   const fallocate = libc.func('int fallocate(int fd, int mode, int64_t at, int64_t length)');
+  const lseek = libc.func('int64_t lseek(int fd, int64_t from, int whence)');
+  const linkat = libc.func('int linkat(int from, const char *path, int to, const char *toPath, int flags)');
   const getxattr = libc.func('long getxattr(const char *path, const char *name, void *value, size_t size)');
   const setxattr = libc.func(
     'int setxattr(const char *path, const char *name, void *value, size_t size, int flags)',
@@ -168,9 +178,12 @@ function bindNative(
       void check(renameat2(numbers.renameat2, fromFd, from, toFd, to, flags)),
     setTimes: (path, atimeNs, mtimeNs) => {
       const times = Buffer.from(BigInt64Array.from([...timespec(atimeNs), ...timespec(mtimeNs)]).buffer);
-      check(utimensat(-100, path, times, 0));
+      check(utimensat(AT_FDCWD, path, times, 0));
     },
     allocate: (fd, mode, at, length) => void check(fallocate(fd, mode, at, length)),
+    seek: (fd, from, what) => check(lseek(fd, from, what === 'data' ? SEEK_DATA : SEEK_HOLE)),
+    linkFd: (fd, toPath) =>
+      void check(linkat(AT_FDCWD, `/proc/self/fd/${fd}`, AT_FDCWD, toPath, AT_SYMLINK_FOLLOW)),
     access: (dirFd, name, mask) =>
       void check(
         faccessat2(

@@ -1,6 +1,6 @@
 import { FsError } from '../../core/index.js';
 import { MAX_READ_BYTES, type FsReply } from '../../protocol/index.js';
-import { chain, type Awaitable, type FileHandle, type OpenFlags } from '../../vfs/index.js';
+import { chain, seekIn, type Awaitable, type FileHandle, type OpenFlags } from '../../vfs/index.js';
 import { ServedHandle } from '../served-handle.js';
 import { MAX_HANDLES, type ServedView } from '../served-view.js';
 import { attributesFromStat, modeOfOpenFlags, openFlagsFromWire } from '../wire-stat.js';
@@ -98,6 +98,13 @@ export const contentHandlers = {
       await served.inOrder(() => served.handle.fsync(payload.data_only ?? false, op));
     }
     return { payload: {} };
+  },
+
+  seek({ view, frame, payload, op }) {
+    const served = handleOf(view, frame);
+    const { offset, what } = payload;
+    const found = served.inOrder(() => seekIn(served.handle, offset, what, op));
+    return chain(found, (at) => ({ payload: { offset: at } }));
   },
 
   async allocate({ view, frame, payload, op }) {

@@ -56,6 +56,7 @@ function recorder(): { fs: Filesystem; asked: unknown[][]; calls: Call[] } {
     link: note('link', ENTRY),
     open: note('open', open),
     create: note('create', { entry: ENTRY, open }),
+    tmpfile: note('tmpfile', { entry: ENTRY, open }),
     read: note('read', Buffer.from('bytes')),
     write: note('write', 4),
     statfs: note('statfs', {
@@ -158,6 +159,12 @@ const REQUESTS: [keyof typeof OPCODES, Buffer, unknown[], number][] = [
     'FUSE_CREATE',
     body(pack(s.fuse_create_in, { flags: 0o102, mode: 0o600 }), text('c')),
     ['create', 9, 'c', 0o102, 0o600],
+    144,
+  ],
+  [
+    'FUSE_TMPFILE',
+    body(pack(s.fuse_create_in, { flags: 0o20200002, mode: 0o600 }), text('#12')),
+    ['tmpfile', 9, '#12', 0o20200002, 0o600],
     144,
   ],
   ['FUSE_READ', pack(s.fuse_read_in, READ), ['read', 9, 5, 0x1_0000_0000, 4096], 5],

@@ -1,5 +1,6 @@
 import { putEntryOut, putOpenOut } from '../encode.js';
-import type { CreateOut, OpenOut } from '../filesystem.js';
+import type { Call } from '../call.js';
+import type { CreateOut, Filesystem, OpenOut } from '../filesystem.js';
 import { writeU64 } from '../layout.js';
 import * as s from '../structs.js';
 import { NOSYS, isDataOnly, on, opened, unheard } from './operation.js';
@@ -9,6 +10,15 @@ const written = {
     out.setUint32(start + s.fuse_write_out.at.size, size, true);
     out.setUint32(start + s.fuse_write_out.at.padding, 0, true);
     return start + s.fuse_write_out.byteLength;
+  },
+};
+
+const created = {
+  put: (out: DataView, result: CreateOut, start: number) =>
+    putOpenOut(out, result.open, putEntryOut(out, result.entry, start)),
+  undo(fs: Filesystem, result: CreateOut, call: Call) {
+    unheard(fs.release?.(result.entry.nodeid, result.open.fh, call));
+    fs.forget?.(result.entry.nodeid, 1);
   },
 };
 
@@ -28,11 +38,17 @@ export const fileOperations = [
       const at = s.fuse_create_in.at;
       return fs.create(r.nodeid, r.text(s.fuse_create_in.byteLength), r.u32(at.flags), r.u32(at.mode), call);
     },
-    put: (out, result, start) => putOpenOut(out, result.open, putEntryOut(out, result.entry, start)),
-    undo(fs, result, call) {
-      unheard(fs.release?.(result.entry.nodeid, result.open.fh, call));
-      fs.forget?.(result.entry.nodeid, 1);
+    ...created,
+  }),
+
+  on<CreateOut>('FUSE_TMPFILE', {
+    minBytes: s.fuse_create_in.byteLength + 1,
+    run(fs, r, call) {
+      if (fs.tmpfile === undefined) return NOSYS;
+      const at = s.fuse_create_in.at;
+      return fs.tmpfile(r.nodeid, r.text(s.fuse_create_in.byteLength), r.u32(at.flags), r.u32(at.mode), call);
     },
+    ...created,
   }),
 
   on<Uint8Array>('FUSE_READ', {
