@@ -13,12 +13,13 @@ const MAX_CACHED_BYTES = 8 * 1024 * 1024;
 interface KnownNode {
   readonly remote: RemoteVfs;
   readonly offline: OfflineNodeDir;
+  /** What it offered when it was last told of. */
+  services: NodeRecord['services'] | undefined;
 }
 
 /** The nodes of a control plane: the far end of a tunnel where there is one, else what the catalog knows. */
 export class PlaneNodes implements NodeSource {
   readonly changes = new Emitter<Change>();
-  /** Nodes that came, went, or are shown by another directory from now on. */
   readonly appearances = new Emitter<string>();
   readonly #store: ControlStore;
   readonly #log: Log;
@@ -32,10 +33,13 @@ export class PlaneNodes implements NodeSource {
     this.#local = local;
     const stopLocal = local?.changes.on((change) => this.changes.emit(change));
     const stopStore = store.nodes.changed.on((nodeId) => {
-      const isKnown = this.#nodes.has(nodeId);
-      if (store.nodes.get(nodeId) === undefined) this.#forget(nodeId);
-      else if (!isKnown) this.#known(nodeId);
-      else return;
+      const services = store.nodes.get(nodeId)?.services;
+      if (services === undefined) this.#forget(nodeId);
+      else {
+        const known = this.#known(nodeId);
+        if (known.services === services) return; // a lease was renewed
+        known.services = services; // from which follows who sees the node
+      }
       this.appearances.emit(nodeId);
     });
     this.#stopListening = () => {
@@ -112,7 +116,7 @@ export class PlaneNodes implements NodeSource {
       const remote = new RemoteVfs({ relayed: true, maxCachedBytes: MAX_CACHED_BYTES, log: this.#log });
       remote.changes.on((change) => this.changes.emit(change));
       remote.states.on(() => this.appearances.emit(nodeId));
-      known = { remote, offline: new OfflineNodeDir(this.#store, nodeId) };
+      known = { remote, offline: new OfflineNodeDir(this.#store, nodeId), services: undefined };
       this.#nodes.set(nodeId, known);
     }
     return known;

@@ -31,14 +31,13 @@ export interface NodeSource {
   visible(op: Op): readonly NodeEntry[];
   /** One of them, where it can be told without looking at all. */
   find?(nodeId: string, op: Op): NodeEntry | undefined;
-  /** The ids of nodes that came, went, or are shown by another directory from now on. */
+  /** The ids of nodes that some session may see anew, or no longer, or that another directory shows from now on. */
   readonly appearances?: Emitter<string>;
 }
 
 /** `/nodes/`. */
 export class NodesDir extends ReadOnlyDir {
   readonly ino = newIno();
-  override readonly freshness = 'live';
   readonly #source: () => NodeSource;
   readonly #index: Document;
   readonly #startedAtMs: number;

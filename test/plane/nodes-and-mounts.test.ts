@@ -138,6 +138,24 @@ t.test('a user sees no more than it may: services, control files, jobs of others
   t.strictSame(await readJson(service(user, 'later', 'result.json')), { state: 'idle' });
 });
 
+t.test(
+  '[P] a listing of nodes that was read before shows a node as soon as it may be seen, and no longer',
+  async (t) => {
+    const user = await plane.mount('user');
+    const third = plane.node('n3', [shellManifest('theirs', 'echo {}', ADMINS)]);
+    third.start(await inviteThrough(mount));
+    await untilOnline(mount, 'n3');
+    const isListed = async (): Promise<boolean> => (await readdir(`${user}/nodes`)).includes('n3');
+    const isFound = (): boolean => existsSync(`${user}/nodes/n3`);
+    t.notOk((await isListed()) || isFound());
+    third.write(shellManifest('theirs', 'echo {}', { version: '2' }));
+    await until(async () => (await isListed()) && isFound(), 'the node');
+    third.write(shellManifest('theirs', 'echo {}', { version: '3', ...ADMINS }));
+    await until(async () => !(await isListed()) && !isFound(), 'the node to be hidden');
+    await third.program.end('SIGTERM');
+  },
+);
+
 t.test('[P] a token that is revoked is of no use to descriptors that are open', async (t) => {
   const user = await plane.mount('user');
   const file = await open(service(user, 'echo', 'status.json'));
