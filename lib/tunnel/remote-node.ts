@@ -1,4 +1,4 @@
-import { FsError } from '../core/index.js';
+import { byteLengthOfText, FsError } from '../core/index.js';
 import { MAX_NAME_BYTES, type FsRequest, type WireAttributes } from '../protocol/index.js';
 import {
   type Awaitable,
@@ -129,7 +129,7 @@ export class RemoteDir extends RemoteBase implements DirNode {
 
   lookup(name: string, op: Op): Awaitable<Node> {
     // Every door looks a name up before it makes, moves or removes it.
-    if (Buffer.byteLength(name) > MAX_NAME_BYTES)
+    if (byteLengthOfText(name) > MAX_NAME_BYTES)
       throw new FsError('ENAMETOOLONG', 'A name has at most 255 bytes.');
     this.view.notice(op.session);
     const child = this.#children.get(name);

@@ -13,7 +13,6 @@ const TABLE = join(import.meta.dirname, '../../../test/fixtures/posix/table.py')
 
 /** Where an export is not like the directory that it shows, and why. All else is the same, errno for errno. */
 const DIFFERENT: Readonly<Record<string, string>> = {
-  'links: to 2 characters': 'a link to what is no UTF-8 cannot be made',
   'special_files: fifo': 'mounts are without special files',
   'special_files: through a fifo': 'as above',
   'special_files: socket': 'as above',

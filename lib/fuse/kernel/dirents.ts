@@ -1,3 +1,4 @@
+import { byteLengthOfText, bytesFromText, isRawText } from './byte-text.js';
 import { putEntryOut } from './encode.js';
 import type { EntryOut } from './filesystem.js';
 import { recordAlign, viewOf, writeU64 } from './layout.js';
@@ -53,7 +54,7 @@ export class DirentList {
   #add(name: string, ino: bigint, type: number, offset: number, at: number): boolean {
     const nameAt = at + fuse_dirent.byteLength;
     if (recordAlign(nameAt + name.length * UTF8_PER_UNIT) > this.#size) {
-      if (recordAlign(nameAt + Buffer.byteLength(name)) > this.#size) return false;
+      if (recordAlign(nameAt + byteLengthOfText(name)) > this.#size) return false;
     }
     const namelen = this.#putName(name, nameAt);
     this.#view.setBigUint64(at + fuse_dirent.at.ino, ino, true);
@@ -68,12 +69,16 @@ export class DirentList {
 
   /** @returns its length in bytes. Short plain names are written here: a call into Node costs more than they do. */
   #putName(name: string, at: number): number {
-    if (name.length > SHORT_NAME) return this.#bytes.write(name, at);
+    if (name.length > SHORT_NAME) return this.#putLongName(name, at);
     for (let i = 0; i < name.length; i++) {
       const code = name.charCodeAt(i);
-      if (code > ASCII) return this.#bytes.write(name, at);
+      if (code > ASCII) return this.#putLongName(name, at);
       this.#bytes[at + i] = code;
     }
     return name.length;
+  }
+
+  #putLongName(name: string, at: number): number {
+    return isRawText(name) ? bytesFromText(name).copy(this.#bytes, at) : this.#bytes.write(name, at);
   }
 }

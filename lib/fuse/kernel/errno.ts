@@ -33,5 +33,4 @@ export const EINVAL = 22;
 export const ERANGE = 34;
 export const ENOSYS = 38;
 export const EPROTO = 71;
-export const EILSEQ = 84;
 export const ECANCELED = 125;

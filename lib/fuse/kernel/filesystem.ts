@@ -73,7 +73,8 @@ export interface StatfsOut {
 /**
  * What a filesystem answers, one method for each request of the protocol; those that are absent answer
  * ENOSYS, which the kernel remembers for most. `call` names the caller and aborts when it gives up.
- * Buffers passed in belong to the method; names are decoded UTF-8 (others are refused with EILSEQ).
+ * Buffers passed in belong to the method; names are text, in which a byte that is not UTF-8 is a lone
+ * surrogate (byte-text.ts), both ways.
  */
 export interface Filesystem {
   /** The first thing that is called: what kernel and server agreed on. */

@@ -1,3 +1,4 @@
+import { bytesFromText } from './byte-text.js';
 import { FUSE_EXPIRE_ONLY, NOTIFY } from './constants.js';
 import { putOutHeader } from './encode.js';
 import { viewOf, writeU64 } from './layout.js';
@@ -37,26 +38,28 @@ export function invalInode(nodeid: number, what: 'attr' | 'data'): Buffer {
  */
 export function invalEntry(parent: number, name: string, expireOnly: boolean): Buffer {
   const at = fuse_notify_inval_entry_out.at;
-  const namelen = Buffer.byteLength(name);
+  const nameBytes = bytesFromText(name);
+  const namelen = nameBytes.byteLength;
   const fixed = fuse_notify_inval_entry_out.byteLength;
   const bytes = message(NOTIFY.FUSE_NOTIFY_INVAL_ENTRY, fixed + namelen + 1);
   writeU64(viewOf(bytes), parent, BODY + at.parent);
   bytes.writeUInt32LE(namelen, BODY + at.namelen);
   bytes.writeUInt32LE(expireOnly ? FUSE_EXPIRE_ONLY : 0, BODY + at.flags);
-  bytes.write(name, BODY + fixed);
+  nameBytes.copy(bytes, BODY + fixed);
   return bytes;
 }
 
 /** The name went: as `invalEntry`, and those who watch `child` (inotify) hear of it. */
 export function deleteEntry(parent: number, child: number, name: string): Buffer {
   const at = fuse_notify_delete_out.at;
-  const namelen = Buffer.byteLength(name);
+  const nameBytes = bytesFromText(name);
+  const namelen = nameBytes.byteLength;
   const fixed = fuse_notify_delete_out.byteLength;
   const bytes = message(NOTIFY.FUSE_NOTIFY_DELETE, fixed + namelen + 1);
   writeU64(viewOf(bytes), parent, BODY + at.parent);
   writeU64(viewOf(bytes), child, BODY + at.child);
   bytes.writeUInt32LE(namelen, BODY + at.namelen);
-  bytes.write(name, BODY + fixed);
+  nameBytes.copy(bytes, BODY + fixed);
   return bytes;
 }
 

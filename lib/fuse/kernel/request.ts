@@ -1,4 +1,5 @@
-import { EILSEQ, EINVAL, Errno } from './errno.js';
+import { textFromBytes } from './byte-text.js';
+import { EINVAL, Errno } from './errno.js';
 import { readU64, viewOf } from './layout.js';
 import { fuse_in_header } from './structs.js';
 
@@ -52,9 +53,9 @@ export class Request {
     return this.#view.getBigInt64(this.start + offset, true);
   }
 
-  /** The NUL-terminated string at `offset`. @throws Errno EINVAL without an end, EILSEQ if it is not UTF-8. */
+  /** The NUL-terminated string at `offset`. @throws Errno EINVAL without an end. */
   text(offset: number): string {
-    return this.#decode(this.start + offset, this.#nul(offset));
+    return textFromBytes(this.bytes, this.start + offset, this.#nul(offset));
   }
 
   /** Where the string after the one at `offset` starts. */
@@ -75,12 +76,5 @@ export class Request {
     const at = this.bytes.indexOf(0, this.start + offset);
     if (at === -1 || at >= this.end) throw Errno.of(EINVAL);
     return at;
-  }
-
-  #decode(from: number, to: number): string {
-    const text = this.bytes.toString('utf8', from, to);
-    if (text.includes('\ufffd') && Buffer.compare(Buffer.from(text), this.bytes.subarray(from, to)) !== 0)
-      throw Errno.of(EILSEQ);
-    return text;
   }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { byteLengthOfText } from '../../core/index.js';
 import { MAX_NAME_BYTES, MAX_PATH_BYTES } from '../limits.js';
 
 /** A count, offset, size or number of ours: an integer that JSON can hold. */
@@ -16,13 +17,11 @@ export const wireTimeNs = z
   .max(21)
   .regex(/^-?(0|[1-9][0-9]*)$/);
 
-const bytesOf = (text: string): number => Buffer.byteLength(text);
-
 /** The name of a directory entry. */
 export const wireName = z
   .string()
   .min(1)
-  .refine((name) => bytesOf(name) <= MAX_NAME_BYTES, 'a name has at most 255 bytes')
+  .refine((name) => byteLengthOfText(name) <= MAX_NAME_BYTES, 'a name has at most 255 bytes')
   .refine(
     (name) => name !== '.' && name !== '..' && !name.includes('/') && !name.includes('\0'),
     'a name is not "." or "..", and has no slash and no NUL',
@@ -31,7 +30,7 @@ export const wireName = z
 /** A slash-separated path or a symlink's target. */
 export const wirePath = z
   .string()
-  .refine((path) => bytesOf(path) <= MAX_PATH_BYTES, 'a path has at most 4096 bytes')
+  .refine((path) => byteLengthOfText(path) <= MAX_PATH_BYTES, 'a path has at most 4096 bytes')
   .refine((path) => !path.includes('\0'), 'a path has no NUL');
 
 /** File content in base64 (RFC 4648, padded). */

@@ -1,5 +1,5 @@
 import { watch, type FSWatcher } from 'node:fs';
-import { FsError } from '../../core/index.js';
+import { FsError, textFromBytes } from '../../core/index.js';
 import type { ExportDir } from './export-dir.js';
 import type { ExportState } from './export-state.js';
 import { hostErrorFrom } from './host-error.js';
@@ -91,9 +91,12 @@ export class DirWatch {
     if (this.#watched.size >= this.#max) this.#unwatch(this.#watched.keys().next().value!);
     const { tree } = this.#state;
     try {
-      const watcher = tree.withDir(dir.path, (fd) => watch(pathOfFd(fd), { persistent: false }));
+      const watcher = tree.withDir(dir.path, (fd) =>
+        watch(pathOfFd(fd), { persistent: false, encoding: 'buffer' }),
+      );
       watcher.on('change', (type, name) => {
-        if (typeof name === 'string') this.#heard(dir, name, type === 'rename' ? 'entry' : 'content');
+        if (name !== null)
+          this.#heard(dir, textFromBytes(name as Buffer), type === 'rename' ? 'entry' : 'content');
       });
       watcher.on('error', () => this.#unwatch(dir));
       this.#watched.set(dir, watcher);

@@ -4,7 +4,6 @@ import {
   fchmodSync,
   chmodSync,
   fsyncSync,
-  linkSync,
   mkdirSync,
   openSync,
   renameSync,
@@ -12,7 +11,7 @@ import {
   symlinkSync,
   unlinkSync,
 } from 'node:fs';
-import { FsError } from '../../core/index.js';
+import { bytesFromText, FsError } from '../../core/index.js';
 import type {
   Awaitable,
   Created,
@@ -28,7 +27,7 @@ import { checkRegular, openBits } from './export-file.js';
 import { ExportNode, lost } from './export-node.js';
 import { quietError } from './host-error.js';
 import type { HostStat } from './host-stat.js';
-import { checkName, O_PATH, pathOfFd } from './host-tree.js';
+import { checkName, O_PATH, pathIn, pathOfFd } from './host-tree.js';
 import { readDir } from './read-dir.js';
 
 /** open(2), Linux. Not in `node:fs`. */
@@ -126,7 +125,7 @@ export class ExportDir extends ExportNode implements DirNode {
     const { tree } = this.state;
     const node = tree.run(op, () =>
       tree.withDir(this.path, (dirFd) => {
-        mkdirSync(`${pathOfFd(dirFd)}/${name}`, mode & 0o7777);
+        mkdirSync(pathIn(dirFd, name), mode & 0o7777);
         const fd = tree.open(dirFd, name, O_PATH | constants.O_DIRECTORY);
         try {
           const stat = this.#withFullMode(tree.stat(fd, ''), mode, (whole) => chmodSync(pathOfFd(fd), whole));
@@ -156,7 +155,7 @@ export class ExportDir extends ExportNode implements DirNode {
     this.#remove(name, op, rmdirSync);
   }
 
-  #remove(name: string, op: Op, remove: (path: string) => void): void {
+  #remove(name: string, op: Op, remove: (path: string | Buffer) => void): void {
     checkName(name);
     this.state.checkWritable();
     const { tree } = this.state;
@@ -164,7 +163,7 @@ export class ExportDir extends ExportNode implements DirNode {
       tree.withDir(this.path, (dirFd) => {
         const stat = tree.statIfThere(dirFd, name);
         if (stat === undefined) throw quietError('ENOENT', `There is no ${JSON.stringify(name)} here.`);
-        remove(`${pathOfFd(dirFd)}/${name}`);
+        remove(pathIn(dirFd, name));
         const node = this.state.nodes.get(this.state.inoOf(stat));
         if (node instanceof ExportDir) node.#isRemoved = true;
         this.state.nameRemoved(this, name, stat);
@@ -184,7 +183,7 @@ export class ExportDir extends ExportNode implements DirNode {
         tree.withDir(to.path, (toFd) => {
           const before = tree.statIfThere(toFd, toName);
           if (tree.native !== null) tree.native.rename(fromFd, name, toFd, toName, flags);
-          else if (flags === 0) renameSync(`${pathOfFd(fromFd)}/${name}`, `${pathOfFd(toFd)}/${toName}`);
+          else if (flags === 0) renameSync(pathIn(fromFd, name), pathIn(toFd, toName));
           else throw new FsError('EINVAL', 'This kind of rename needs the koffi package, which is missing.');
           this.#renamed(name, fromFd, to, toName, toFd, before);
         }),
@@ -225,7 +224,7 @@ export class ExportDir extends ExportNode implements DirNode {
     const { tree } = this.state;
     const stat = tree.run(op, () =>
       tree.withDir(this.path, (dirFd) => {
-        target.linkTo(`${pathOfFd(dirFd)}/${name}`, linkSync);
+        target.linkTo(dirFd, name);
         return tree.stat(dirFd, name);
       }),
     );
@@ -240,7 +239,7 @@ export class ExportDir extends ExportNode implements DirNode {
     const { tree } = this.state;
     const stat = tree.run(op, () =>
       tree.withDir(this.path, (dirFd) => {
-        symlinkSync(target, `${pathOfFd(dirFd)}/${name}`);
+        symlinkSync(bytesFromText(target), pathIn(dirFd, name));
         return tree.stat(dirFd, name);
       }),
     );

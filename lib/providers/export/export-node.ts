@@ -1,11 +1,11 @@
-import { chmodSync, chownSync, closeSync, statfsSync, truncateSync, utimesSync } from 'node:fs';
+import { chmodSync, chownSync, closeSync, linkSync, statfsSync, truncateSync, utimesSync } from 'node:fs';
 import { FsError } from '../../core/index.js';
 import type { AttrChange, Awaitable, Freshness, NodeKind, Op, Stat, StatFs } from '../../vfs/index.js';
 import type { ExportDir } from './export-dir.js';
 import type { ExportState } from './export-state.js';
 import { hostErrorFrom, quietError } from './host-error.js';
 import { kindOf, type HostStat } from './host-stat.js';
-import { O_PATH, pathOfFd } from './host-tree.js';
+import { O_PATH, pathIn, pathOfFd } from './host-tree.js';
 import { mayAccess } from './may-access.js';
 
 /** A name under which a node was seen. */
@@ -122,14 +122,14 @@ export abstract class ExportNode {
     }).result;
   }
 
-  /** Gives the file one more name. */
-  linkTo(path: string, link: (from: string, to: string) => void): void {
+  /** Gives the file one more name, `newName` in the open directory `newDirFd`. */
+  linkTo(newDirFd: number, newName: string): void {
     const { tree } = this.state;
     if (!this.hasPlace && tree.native !== null)
-      for (const fd of this.openFds) return tree.native.linkFd(fd, path);
+      for (const fd of this.openFds) return tree.native.linkFd(fd, newDirFd, newName);
     this.atPlace((dirFd, name) => {
       if (!this.is(tree.stat(dirFd, name))) return undefined;
-      link(`${pathOfFd(dirFd)}/${name}`, path);
+      linkSync(pathIn(dirFd, name), pathIn(newDirFd, newName));
       return true;
     });
   }

@@ -28,7 +28,6 @@ export class ExportState {
   readonly log: Log;
   readonly root: ExportDir;
   readonly #readOnly: boolean;
-  #toldOfNames = false;
 
   constructor(path: string, options: ExportOptions) {
     this.#readOnly = options.readOnly;
@@ -49,13 +48,6 @@ export class ExportState {
   /** The number that a file is shown with. */
   inoOf(stat: Pick<HostStat, 'dev' | 'ino'>): bigint {
     return exportIno(stat.dev, stat.ino);
-  }
-
-  /** A name was left out of a listing. Told once: a directory of such names would fill the log. */
-  unreadableName(): void {
-    if (this.#toldOfNames) return;
-    this.#toldOfNames = true;
-    this.log.warn('An exported directory has names that are no UTF-8; they are not shown.');
   }
 
   /** The node of what was found as `name` in `dir`: the one that is known, or a new one. */

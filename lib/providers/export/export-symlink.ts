@@ -1,7 +1,8 @@
 import { readlinkSync } from 'node:fs';
+import { textFromBytes } from '../../core/index.js';
 import type { Awaitable, Op, SymlinkNode } from '../../vfs/index.js';
 import { ExportNode } from './export-node.js';
-import { pathOfFd } from './host-tree.js';
+import { pathIn } from './host-tree.js';
 
 /** A symlink of the host, shown as it is. It is never followed on this side. */
 export class ExportSymlink extends ExportNode implements SymlinkNode {
@@ -9,7 +10,7 @@ export class ExportSymlink extends ExportNode implements SymlinkNode {
 
   readlink(op: Op): Awaitable<string> {
     return this.state.tree.run(op, () =>
-      this.atPlace((dirFd, name) => readlinkSync(`${pathOfFd(dirFd)}/${name}`)),
+      this.atPlace((dirFd, name) => textFromBytes(readlinkSync(pathIn(dirFd, name), 'buffer'))),
     );
   }
 }

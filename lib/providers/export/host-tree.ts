@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync } from 'node:fs';
-import { FsError } from '../../core/index.js';
+import { bytesFromText, FsError, isRawText } from '../../core/index.js';
 import type { Caller, Op } from '../../vfs/index.js';
 import { groupsOfProcess } from './caller-groups.js';
 import { hostErrorFrom } from './host-error.js';
@@ -17,6 +17,12 @@ const MAX_STEP_BYTES = 4000;
 /** The path by which Node's functions reach what an open descriptor names: not a walk, so nothing can be swapped in. */
 export function pathOfFd(fd: number): string {
   return `/proc/self/fd/${fd}`;
+}
+
+/** The path of `name` in the open directory `dirFd`, as Node's functions take it. */
+export function pathIn(dirFd: number, name: string): string | Buffer {
+  const path = `${pathOfFd(dirFd)}/${name}`;
+  return isRawText(name) ? bytesFromText(path) : path;
 }
 
 /**
@@ -126,24 +132,24 @@ export class HostTree {
   stat(dirFd: number, name: string): HostStat {
     if (this.native !== null) return this.native.stat(dirFd, name);
     if (name === '') return hostStatFromNode(fstatSync(dirFd, { bigint: true }));
-    return hostStatFromNode(lstatSync(`${pathOfFd(dirFd)}/${name}`, { bigint: true }));
+    return hostStatFromNode(lstatSync(pathIn(dirFd, name), { bigint: true }));
   }
 
   /** As `stat`; undefined where there is no such name. */
   statIfThere(dirFd: number, name: string): HostStat | undefined {
     if (this.native !== null) return this.native.statIfThere(dirFd, name);
-    const found = lstatSync(`${pathOfFd(dirFd)}/${name}`, { bigint: true, throwIfNoEntry: false });
+    const found = lstatSync(pathIn(dirFd, name), { bigint: true, throwIfNoEntry: false });
     // Node says "not there" for a path through something that is no directory as well, which `dirFd` rules out.
     return found === undefined ? undefined : hostStatFromNode(found);
   }
 
   open(dirFd: number, name: string, flags: number, mode = 0): number {
-    return openSync(`${pathOfFd(dirFd)}/${name}`, flags | O_SAFE, mode);
+    return openSync(pathIn(dirFd, name), flags | O_SAFE, mode);
   }
 }
 
 function openDirIn(dirFd: number, name: string): number {
-  return openSync(`${pathOfFd(dirFd)}/${name}`, O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  return openSync(pathIn(dirFd, name), O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW);
 }
 
 /** Cuts a long path into pieces that the kernel takes. */

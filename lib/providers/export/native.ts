@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { createRequire } from 'node:module';
 import { endianness } from 'node:os';
-import { errnoCodeFromNumber } from '../../core/index.js';
+import { bytesFromText, errnoCodeFromNumber, isRawText, textFromBytes } from '../../core/index.js';
 import { hostErrorFromErrno, quietError } from './host-error.js';
 import { StatxBuffer, type HostStat } from './host-stat.js';
 
@@ -22,8 +22,8 @@ export interface Native {
   allocate(fd: number, mode: number, at: number, length: number): void;
   /** lseek(2) with SEEK_DATA or SEEK_HOLE. Moves the descriptor's own offset, which nothing here uses. */
   seek(fd: number, from: number, what: 'data' | 'hole'): number;
-  /** Gives what `fd` has open the name `toPath`, even if it has none. */
-  linkFd(fd: number, toPath: string): void;
+  /** Gives what `fd` has open the name `name` in `dirFd`, even if it has none yet. */
+  linkFd(fd: number, dirFd: number, name: string): void;
   /** Permission by the credentials in force, not by the real user. */
   access(dirFd: number, name: string, mask: number): void;
   getxattr(path: string, name: string): Uint8Array;
@@ -131,7 +131,7 @@ function bindNative(
   const statInto = (dirFd: number, name: string): number =>
     statx(
       dirFd,
-      name,
+      cText(name),
       name === '' ? AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW : AT_SYMLINK_NOFOLLOW,
       STATX_BASIC_AND_BTIME,
       buffer.bytes,
@@ -162,7 +162,7 @@ function bindNative(
 
   return {
     openDirBeneath: hasOpenat2
-      ? (rootFd, path) => check(openat2(numbers.openat2, rootFd, path, how, 24))
+      ? (rootFd, path) => check(openat2(numbers.openat2, rootFd, cText(path), how, 24))
       : null,
     stat: (dirFd, name) => {
       check(statInto(dirFd, name));
@@ -175,35 +175,38 @@ function bindNative(
       throw hostErrorFromErrno(errno);
     },
     rename: (fromFd, from, toFd, to, flags) =>
-      void check(renameat2(numbers.renameat2, fromFd, from, toFd, to, flags)),
+      void check(renameat2(numbers.renameat2, fromFd, cText(from), toFd, cText(to), flags)),
     setTimes: (path, atimeNs, mtimeNs) => {
       const times = Buffer.from(BigInt64Array.from([...timespec(atimeNs), ...timespec(mtimeNs)]).buffer);
       check(utimensat(AT_FDCWD, path, times, 0));
     },
     allocate: (fd, mode, at, length) => void check(fallocate(fd, mode, at, length)),
     seek: (fd, from, what) => check(lseek(fd, from, what === 'data' ? SEEK_DATA : SEEK_HOLE)),
-    linkFd: (fd, toPath) =>
-      void check(linkat(AT_FDCWD, `/proc/self/fd/${fd}`, AT_FDCWD, toPath, AT_SYMLINK_FOLLOW)),
+    linkFd: (fd, dirFd, name) =>
+      void check(linkat(AT_FDCWD, `/proc/self/fd/${fd}`, dirFd, cText(name), AT_SYMLINK_FOLLOW)),
     access: (dirFd, name, mask) =>
       void check(
         faccessat2(
           numbers.faccessat2,
           dirFd,
-          name,
+          cText(name),
           mask,
           AT_EACCESS | AT_SYMLINK_NOFOLLOW | (name === '' ? AT_EMPTY_PATH : 0),
         ),
       ),
-    getxattr: (path, name) => readAll((into) => getxattr(path, name, into, into.length)) ?? attribute(name),
+    getxattr: (path, name) =>
+      readAll((into) => getxattr(path, cText(name), into, into.length)) ?? attribute(name),
     setxattr: (path, name, value, flags) =>
-      void check(setxattr(path, name, value.length === 0 ? Buffer.alloc(1) : value, value.length, flags)),
+      void check(
+        setxattr(path, cText(name), value.length === 0 ? Buffer.alloc(1) : value, value.length, flags),
+      ),
     listxattr: (path) => {
       const bytes = readAll((into) => listxattr(path, into, into.length));
       if (bytes === undefined) throw hostErrorFromErrno(koffi.errno());
-      return bytes.toString().split('\0').slice(0, -1);
+      return textFromBytes(bytes).split('\0').slice(0, -1);
     },
     removexattr: (path, name) => {
-      if (removexattr(path, name) < 0) attribute(name);
+      if (removexattr(path, cText(name)) < 0) attribute(name);
     },
     getdents: (fd, into) => check(getdents64(numbers.getdents64, fd, into, into.length)),
     readCached: (fd, into, at) => {
@@ -222,6 +225,11 @@ function bindNative(
       setGroups(own.groups);
     },
   };
+}
+
+/** A name or path as a C function takes it. */
+function cText(text: string): string | Buffer {
+  return isRawText(text) ? bytesFromText(`${text}\0`) : text;
 }
 
 function timespec(time: bigint | 'now' | undefined): [bigint, bigint] {

@@ -1,5 +1,6 @@
 import { closeSync, readdirSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
+import { textFromBytes } from '../../core/index.js';
 import type { Awaitable, DirEntry, NodeKind } from '../../vfs/index.js';
 import type { ExportState } from './export-state.js';
 import { kindOf } from './host-stat.js';
@@ -57,16 +58,8 @@ function readBatches(state: ExportState, native: Native, fd: number, entries: Di
     for (let at = 0; at < filled; at += buffer.readUInt16LE(at + 16)) {
       const nameAt = at + 19;
       const nameEnd = buffer.indexOf(0, nameAt);
-      const name = buffer.toString('utf8', nameAt, nameEnd);
+      const name = textFromBytes(buffer, nameAt, nameEnd);
       if (name === '.' || name === '..') continue;
-      // A name that is no UTF-8 could not be asked for again.
-      if (
-        name.includes('\ufffd') &&
-        buffer.compare(Buffer.from(name), undefined, undefined, nameAt, nameEnd) !== 0
-      ) {
-        state.unreadableName();
-        continue;
-      }
       const type = buffer[at + 18]!;
       const kind = type === DT_UNKNOWN ? kindByStat(state, fd, name) : kindByType(type);
       if (kind !== undefined)
@@ -87,10 +80,10 @@ function kindByStat(state: ExportState, fd: number, name: string): NodeKind | un
 
 function entriesByName(state: ExportState, fd: number): DirEntry[] {
   const entries: DirEntry[] = [];
-  for (const name of readdirSync(pathOfFd(fd))) {
+  for (const bytes of readdirSync(pathOfFd(fd), 'buffer')) {
+    const name = textFromBytes(bytes);
     const stat = state.tree.statIfThere(fd, name);
     if (stat !== undefined) entries.push({ name, ino: state.inoOf(stat), kind: kindOf(stat) });
-    else if (name.includes('\ufffd')) state.unreadableName();
   }
   return entries;
 }

@@ -372,12 +372,27 @@ t.test('no bytes, however malformed, take the session down or are answered twice
   );
 });
 
-t.test('a name that is not UTF-8 is EILSEQ, one that holds U+FFFD is a name', async (t) => {
+t.test('a byte of a name that is not UTF-8 is a lone surrogate, both ways', async (t) => {
   const { fs, asked } = recorder();
+  fs.readlink = () => 'ä\udcff';
+  fs.readdir = (_nodeid, _fh, _offset, list) => {
+    list.add('a\udc80', 1n, 8, 1);
+    list.add(`${'n'.repeat(30)}\udcff`, 1n, 8, 2);
+  };
   const { say } = conversation(fs);
-  t.equal(say(request('FUSE_LOOKUP', Buffer.from([0x61, 0xff, 0])))!.error, -84);
+  t.equal(say(request('FUSE_LOOKUP', Buffer.from([0x61, 0xff, 0])))!.error, 0);
   t.equal(say(request('FUSE_LOOKUP', text('a\ufffd')))!.error, 0);
-  t.same(asked, [['lookup', 1, 'a\ufffd']]);
+  t.same(asked, [
+    ['lookup', 1, 'a\udcff'],
+    ['lookup', 1, 'a\ufffd'],
+  ]);
+  t.same(say(request('FUSE_READLINK', body()))!.body, Buffer.from([0xc3, 0xa4, 0xff]));
+  const listed = say(request('FUSE_READDIR', pack(s.fuse_read_in, { size: 4096 })))!.body;
+  const at = s.fuse_dirent;
+  t.same(listed.subarray(at.byteLength, at.byteLength + 3), Buffer.from([0x61, 0x80, 0]));
+  const second = listed.subarray(32 + at.byteLength);
+  t.equal(listed.readUInt32LE(32 + at.at.namelen), 31);
+  t.equal(second[30], 0xff);
 });
 
 t.test('an answer that the kernel did not take is undone', async (t) => {

@@ -1,3 +1,4 @@
+import { bytesFromText } from '../byte-text.js';
 import {
   FATTR_ATIME,
   FATTR_ATIME_NOW,
@@ -39,7 +40,7 @@ export const attributeOperations = [
   on<string>('FUSE_READLINK', {
     minBytes: 0,
     run: (fs, r, call) => (fs.readlink === undefined ? NOSYS : fs.readlink(r.nodeid, call)),
-    payload: (target) => Buffer.from(target),
+    payload: bytesFromText,
   }),
 
   on<void>('FUSE_ACCESS', {

@@ -1,3 +1,4 @@
+import { bytesFromText } from '../byte-text.js';
 import { INIT_FLAGS } from '../constants.js';
 import { ERANGE, Errno } from '../errno.js';
 import type { Answer } from '../filesystem.js';
@@ -44,7 +45,7 @@ export const xattrOperations = [
     run(fs, r, call) {
       if (fs.listxattr === undefined) return NOSYS;
       const listed = (names: readonly string[]): Buffer =>
-        Buffer.from(names.map((name) => `${name}\0`).join(''));
+        bytesFromText(names.map((name) => `${name}\0`).join(''));
       return xattr(fs.listxattr(r.nodeid, call), r.u32(s.fuse_getxattr_in.at.size), listed);
     },
     ...xattrAnswer,
