@@ -42,6 +42,22 @@ for (const reader of ['pipe', 'thread'] as const) {
     t.equal(await ended(writers), 7);
   });
 
+  t.test(`1,000 writers of one control file find it soon, and overlap (reader: ${reader})`, async (t) => {
+    const dir = await mounted(t, reader);
+    const program = `
+      const fs = require('node:fs/promises');
+      Promise.all(Array.from({ length: 1000 }, () => fs.writeFile('barrier', '1000', { flag: 'r+' })))
+        .then(() => process.exit(7));`;
+    const writers = spawn(process.execPath, ['-e', program], {
+      cwd: dir,
+      stdio: 'ignore',
+      env: { ...cleanEnvironment(), UV_THREADPOOL_SIZE: '1000' },
+    });
+    t.equal(await ended(writers), 7);
+    const lookups = Number(await readFile(join(dir, 'lookups'), 'utf8'));
+    t.ok(lookups < 40_000, `${lookups} lookups; driven in circles they ask more than 100 times each`);
+  });
+
   t.test(
     `1,000 blocked readers leave a mount usable, and all are answered (reader: ${reader})`,
     async (t) => {

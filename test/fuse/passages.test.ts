@@ -19,15 +19,14 @@ t.test('those who drive each other in circles go one after the other', async (t)
   const passages = new Passages();
   const order: number[] = [];
   askOften(passages, 1);
-  t.equal(passages.enter(INO, 2), undefined, 'the first whose turn it is goes on at once');
-  const others = [3, 4].map((pid) => passages.enter(INO, pid)!.then(() => order.push(pid)));
-  t.equal(passages.enter(INO, 1), undefined, 'and so does who asks again');
-  passages.leave(INO, 2);
+  t.equal(passages.enter(INO, 1), undefined, 'the first to be seen in circles goes on');
+  const others = [2, 3].map((pid) => passages.enter(INO, pid)!.then(() => order.push(pid)));
+  passages.leave(INO, 1);
   await others[0];
-  t.same(order, [3]);
-  passages.leave(INO, 3);
+  t.same(order, [2]);
+  passages.leave(INO, 2);
   await others[1];
-  t.same(order, [3, 4]);
+  t.same(order, [2, 3]);
 });
 
 t.test('what a caller was given stays its own until it comes back', async (t) => {
@@ -45,13 +44,28 @@ t.test('what a caller was given stays its own until it comes back', async (t) =>
   t.notOk(passages.isGiven(INO, ref));
 });
 
-t.test('one that does not come back holds the others up for a moment only, and nobody after', async (t) => {
+t.test('who asks again waits as well, as long as it is not its turn', async (t) => {
   const passages = new Passages();
+  t.equal(passages.enter(INO, 2), undefined);
   askOften(passages, 1);
-  passages.enter(INO, 2);
-  await Promise.all([3, 4, 5].map(async (pid) => passages.enter(INO, pid)));
-  t.equal(passages.enter(INO, 6), undefined);
+  const again = passages.enter(INO, 2);
+  t.ok(again !== undefined);
+  passages.leave(INO, 1);
+  await again;
+  t.equal(passages.enter(INO, 2), undefined, 'and no longer once it is');
 });
+
+t.test(
+  'where nobody comes back in time the last to ask goes first, then more, and at last nobody waits',
+  async (t) => {
+    const passages = new Passages();
+    const order: number[] = [];
+    askOften(passages, 1);
+    await Promise.all([2, 3, 4, 5].map((pid) => passages.enter(INO, pid)!.then(() => order.push(pid))));
+    t.same(order, [5, 3, 4, 2]);
+    t.equal(passages.enter(INO, 6), undefined);
+  },
+);
 
 t.test('a caller that was lost long ago is forgotten', async (t) => {
   let nowMs = 0;

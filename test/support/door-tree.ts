@@ -22,11 +22,13 @@ const EMPTY = { bytes: new Uint8Array(0), mtimeNs: 1_700_000_000_000_000_000n };
 class Dir extends ReadOnlyDir {
   readonly ino = newIno();
   readonly nodes = new Map<string, Node>();
+  lookups = 0;
 
   stat(): Stat {
     return { ...documentStat(this.ino, 0o755, EMPTY), kind: 'dir', nlink: 2 };
   }
   lookup(name: string): Node {
+    this.lookups += 1;
     const node = this.nodes.get(name);
     if (node === undefined) throw new FsError('ENOENT', 'There is no such name.');
     return node;
@@ -95,8 +97,9 @@ class Told {
 /**
  * A tree for what only a door can do wrong. `barrier` takes `N` and answers when N writers wait; `wait`
  * answers when its writer gives up, or 800 ms after `N` was written; `gone` counts those that gave up;
- * `blocked`, which is no conversation, is read when something is written to `open`; `taken` takes writes at once, and `flushes` counts its flushes; `busy` keeps the thread busy for as many ms as
- * are written; `memory` shows the server's. `set` takes `NAME TEXT`, `remove NAME`, `all`: `told/NAME`.
+ * `blocked`, which is no conversation, is read when something is written to `open`; `taken` takes writes at
+ * once, and `flushes` counts its flushes; `busy` keeps the thread busy for as many ms as are written;
+ * `lookups` counts those of names here; `memory` shows the server's. `set` takes `NAME TEXT`, `remove NAME`, `all`: `told/NAME`.
  */
 export function createDoorTree(): Vfs {
   const changes = new Emitter<Change>();
@@ -165,6 +168,10 @@ export function createDoorTree(): Vfs {
     busy: new Control((text) => {
       for (const end = Date.now() + Number(text); Date.now() < end;);
     }),
+    lookups: new Control(
+      () => 0,
+      () => `${root.lookups}\n`,
+    ),
     memory: new Control(
       () => 0,
       () => `${heapBytes()}\n`,

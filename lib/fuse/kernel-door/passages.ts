@@ -2,8 +2,8 @@ import type { NodeRef } from './node-table.js';
 
 /** Who asks more often than this for a name on one way to it is driven in circles by others. */
 const MAX_ASKED = 6;
-/** How long the next caller waits for the one before to come back to what it found. */
-const TURN_MS = 5;
+/** How long the others wait for the one whose turn it is, where nobody at all asks meanwhile. */
+const TURN_MS = 2;
 /** After this time a caller that did not come back is forgotten: it died, or wanted no more than the name. */
 const PASSAGE_MS = 10_000;
 
@@ -15,6 +15,12 @@ interface Passage {
   ref: NodeRef | undefined;
 }
 
+/** A caller whose question is held back. */
+interface Held {
+  readonly passage: Passage;
+  readonly go: () => void;
+}
+
 /** Those who look for one conversation. */
 interface Crossing {
   /** In the order in which they came. */
@@ -23,9 +29,14 @@ interface Crossing {
   readonly given: Set<NodeRef>;
   /** Whether they go one after the other. */
   inTurn: boolean;
-  readonly waiting: { readonly pid: number; readonly go: () => void }[];
   /** Whose turn it is. */
   turn: Passage | undefined;
+  /** Who waits for a turn, in the order in which they asked. */
+  readonly held: Held[];
+  /** Counts questions: while they come in, whoever is waited for may be behind them. */
+  asked: number;
+  /** How many were let go at once, out of turn, for the sake of the one whose turn it is. */
+  letGo: number;
   timer: NodeJS.Timeout | undefined;
 }
 
@@ -34,11 +45,12 @@ interface Crossing {
  *
  * Each is to get a nodeid of its own, and each new nodeid voids the name for all who walk over it at that
  * moment: many at once drive each other in circles, asking for the name again and again. Where that is
- * seen, they go in turn: a caller that comes anew waits until the one before has come back to what it
- * found. One that asks again on its way never waits, since others may be waiting for it in the kernel.
+ * seen, they go in turn: whoever asks is held until the one before has come back to what it found.
  *
- * Callers that open with O_CREAT hold the directory's lock while they ask, so that they drive nobody in
- * circles, and would wait for one that waits for that lock: when nobody comes back in time, all go.
+ * One that is held may hold what the one whose turn it is waits for in the kernel: the directory's lock
+ * (O_CREAT), or the name itself, which only one caller asks for where it is not known. That one has asked
+ * last, mostly; so where nobody comes back in time, the last goes on, then two more, four, eight. Once all
+ * have gone, nobody waits until somebody is driven in circles again.
  */
 export class Passages {
   readonly #crossings = new Map<bigint, Crossing>();
@@ -53,18 +65,23 @@ export class Passages {
     if (pid === 0) return undefined; // somebody outside of our pid namespace: who it is cannot be told
     const crossing = this.#crossingOf(ino);
     this.#forgetLost(crossing);
-    const passage = crossing.passing.get(pid);
-    if (passage !== undefined) {
-      passage.asked += 1;
-      if (passage.asked > MAX_ASKED) crossing.inTurn = true;
+    let passage = crossing.passing.get(pid);
+    if (passage === undefined) {
+      passage = { pid, sinceMs: this.#nowMs(), asked: 0, ref: undefined };
+      crossing.passing.set(pid, passage);
+    }
+    passage.asked += 1;
+    crossing.asked += 1;
+    if (passage.asked > MAX_ASKED) crossing.inTurn = true;
+    if (!crossing.inTurn || crossing.turn === passage) return undefined;
+    if (crossing.turn === undefined) {
+      crossing.turn = passage;
       return undefined;
     }
-    if (!crossing.inTurn || crossing.turn === undefined) {
-      this.#begin(crossing, pid);
-      return undefined;
-    }
-    crossing.timer ??= setTimeout(() => this.#allGo(crossing), TURN_MS);
-    return new Promise((go) => crossing.waiting.push({ pid, go }));
+    return new Promise((go) => {
+      crossing.held.push({ passage, go });
+      this.#watch(crossing);
+    });
   }
 
   /** What `pid` was given on its way to `ino`. */
@@ -93,7 +110,7 @@ export class Passages {
     if (crossing === undefined || passage === undefined) return;
     forget(crossing, passage);
     if (crossing.turn === passage) this.#next(crossing);
-    if (crossing.passing.size === 0 && crossing.waiting.length === 0) this.#crossings.delete(ino);
+    if (crossing.passing.size === 0) this.#crossings.delete(ino);
   }
 
   #crossingOf(ino: bigint): Crossing {
@@ -103,8 +120,10 @@ export class Passages {
         passing: new Map(),
         given: new Set(),
         inTurn: false,
-        waiting: [],
         turn: undefined,
+        held: [],
+        asked: 0,
+        letGo: 0,
         timer: undefined,
       };
       this.#crossings.set(ino, crossing);
@@ -112,31 +131,37 @@ export class Passages {
     return crossing;
   }
 
-  #begin(crossing: Crossing, pid: number): void {
-    const passage = { pid, sinceMs: this.#nowMs(), asked: 1, ref: undefined };
-    crossing.passing.set(pid, passage);
-    if (crossing.inTurn) crossing.turn = passage;
-  }
-
   #next(crossing: Crossing): void {
     clearTimeout(crossing.timer);
     crossing.timer = undefined;
-    crossing.turn = undefined;
-    const next = crossing.waiting.shift();
-    if (next === undefined) return;
-    this.#begin(crossing, next.pid);
-    if (crossing.waiting.length > 0) crossing.timer = setTimeout(() => this.#allGo(crossing), TURN_MS);
-    next.go();
+    crossing.letGo = 0;
+    const next = crossing.held.shift();
+    crossing.turn = next?.passage;
+    this.#watch(crossing);
+    next?.go();
   }
 
-  #allGo(crossing: Crossing): void {
-    crossing.inTurn = false;
-    crossing.turn = undefined;
-    crossing.timer = undefined;
-    for (const { pid, go } of crossing.waiting.splice(0)) {
-      this.#begin(crossing, pid);
-      go();
+  /** Lets the others go on where the one whose turn it is does not come back in time. */
+  #watch(crossing: Crossing): void {
+    if (crossing.held.length === 0 || crossing.timer !== undefined) return;
+    const { asked } = crossing;
+    crossing.timer = setTimeout(() => {
+      crossing.timer = undefined;
+      if (crossing.asked === asked) this.#letGo(crossing);
+      this.#watch(crossing);
+    }, TURN_MS);
+  }
+
+  #letGo(crossing: Crossing): void {
+    crossing.letGo = Math.max(1, crossing.letGo * 2);
+    const going = crossing.held.splice(-crossing.letGo);
+    if (crossing.held.length === 0) {
+      crossing.inTurn = false;
+      crossing.turn = undefined;
+      crossing.letGo = 0;
+      for (const passage of crossing.passing.values()) passage.asked = 1;
     }
+    for (const { go } of going) go();
   }
 
   #forgetLost(crossing: Crossing): void {
