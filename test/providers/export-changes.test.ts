@@ -5,7 +5,7 @@ import { runInNewContext } from 'node:vm';
 import { setImmediate } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import type { Export } from '../../lib/providers/index.js';
-import type { Change } from '../../lib/vfs/index.js';
+import type { Change, DirNode } from '../../lib/vfs/index.js';
 import { at, errno, exported, op, RO, RW } from './support/exported.js';
 
 /** The changes that come, and a way to wait for one. */
@@ -126,3 +126,23 @@ t.test('a million lookups leave nothing', async (t) => {
   t.equal(vfs.usage.openHandles, 0);
   t.ok(process.memoryUsage().heapUsed - memory < 2 * 2 ** 20);
 });
+
+t.test(
+  'directories that were moved about, so that remembered names lead in a circle, are looked up anew',
+  async (t) => {
+    const [vfs, path] = await exported(t);
+    const real = (...names: string[]): string => join(path, ...names);
+    fs.mkdirSync(real('b', 'a'), { recursive: true });
+    const b = await at<DirNode>(vfs, 'b');
+    const a = await at<DirNode>(vfs, 'b/a');
+    // Another b with another a gets what was b.
+    fs.mkdirSync(real('other', 'a'), { recursive: true });
+    fs.renameSync(real('b'), real('other', 'a', 'b'));
+    fs.renameSync(real('other'), real('b'));
+    t.equal((await a.lookup('b', op)).ino, b.ino, 'a is looked for by its name of before');
+    t.equal(await errno(() => a.stat(op)), 'ESTALE');
+    t.equal(await errno(() => b.list(op)), 'ESTALE');
+    t.equal((await at(vfs, 'b/a/b')).ino, b.ino);
+    t.equal((await b.stat(op)).kind, 'dir', 'who walks the path finds it');
+  },
+);

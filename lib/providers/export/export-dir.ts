@@ -39,10 +39,6 @@ export class ExportDir extends ExportNode implements DirNode {
   /** Removed through this export. Who still has it open may look at it, as at any removed directory. */
   #isRemoved = false;
 
-  override get path(): string {
-    return this === this.state.root ? '' : super.path;
-  }
-
   protected override hostStat(): HostStat {
     const { root, tree } = this.state;
     if (this === root) return tree.stat(tree.rootFd, '');

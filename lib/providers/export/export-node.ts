@@ -16,6 +16,8 @@ interface Place {
 
 /** A file may have many names; as many as this are remembered. */
 const MAX_PLACES = 8;
+/** A path is at most PATH_MAX bytes long, and no name is empty. */
+const MAX_DEPTH = 2048;
 /** What leads to a place may be gone, or may be something else by now. */
 const LOST = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ESTALE']);
 const W_OK = 2;
@@ -77,12 +79,20 @@ export abstract class ExportNode {
     return this.#places.length > 0;
   }
 
-  /** The path below the export's root, by the name that was seen last. @throws FsError ESTALE when it has none */
+  /**
+   * The path below the export's root, by the names that were seen last.
+   * @throws FsError ESTALE when there is none: names of before a move may lead in a circle.
+   */
   get path(): string {
-    const place = this.#places[0];
-    if (place === undefined) throw lost();
-    const parent = place.dir.path;
-    return parent === '' ? place.name : `${parent}/${place.name}`;
+    const names: string[] = [];
+    let node: ExportNode = this; // eslint-disable-line @typescript-eslint/no-this-alias -- the walk starts here
+    while (node !== this.state.root) {
+      const place: Place | undefined = node.#places[0];
+      if (place === undefined || names.length === MAX_DEPTH) throw lost();
+      names.push(place.name);
+      node = place.dir;
+    }
+    return names.reverse().join('/');
   }
 
   /** Runs `work` at each known place until one answers something else than undefined. */
