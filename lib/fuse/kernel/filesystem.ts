@@ -109,6 +109,7 @@ export interface Filesystem {
   tmpfile?(parent: number, name: string, flags: number, mode: number, call: Call): Answer<CreateOut>;
   /** At most `size` bytes; the kernel zero-fills a short answer unless the descriptor has direct I/O. */
   read?(nodeid: number, fh: number, offset: number, size: number, call: Call): Answer<Uint8Array>;
+  /** Takes set-user-id and set-group-id away where the caller may not keep them, as do `setattr` and O_TRUNC. */
   write?(nodeid: number, fh: number, offset: number, data: Buffer, call: Call): Answer<number>;
   statfs?(nodeid: number, call: Call): Answer<StatfsOut>;
   /** Comes once for each close of a duplicate of the descriptor. */

@@ -90,7 +90,7 @@ export class ExportDir extends ExportNode implements DirNode {
         const fd = tree.open(dirFd, name, bits, mode & 0o7777);
         let stat = tree.stat(fd, '');
         checkRegular(fd, stat);
-        if (!wasThere) stat = this.#withFullMode(stat, mode, (whole) => fchmodSync(fd, whole));
+        if (!wasThere) stat = this.#withFullMode(dirFd, stat, mode, (whole) => fchmodSync(fd, whole));
         const node = this.state.nodeOf(this, name, stat) as ExportFile;
         return { node, handle: node.opened(fd, flags) };
       }),
@@ -108,7 +108,7 @@ export class ExportDir extends ExportNode implements DirNode {
     return tree.run(op, () =>
       tree.withDir(this.path, (dirFd) => {
         const fd = tree.open(dirFd, '.', bits, mode & 0o7777);
-        const stat = this.#withFullMode(tree.stat(fd, ''), mode, (whole) => fchmodSync(fd, whole));
+        const stat = this.#withFullMode(dirFd, tree.stat(fd, ''), mode, (whole) => fchmodSync(fd, whole));
         const node = this.state.namelessFile(stat);
         return { node, handle: node.opened(fd, flags) };
       }),
@@ -124,7 +124,7 @@ export class ExportDir extends ExportNode implements DirNode {
         mkdirSync(pathIn(dirFd, name), mode & 0o7777);
         const fd = tree.open(dirFd, name, O_PATH | constants.O_DIRECTORY);
         try {
-          const stat = this.#withFullMode(tree.stat(fd, ''), mode, (whole) => chmodSync(pathOfFd(fd), whole));
+          const stat = this.#withFullMode(dirFd, tree.stat(fd, ''), mode, (whole) => chmodSync(pathOfFd(fd), whole));
           return this.state.nodeOf(this, name, stat) as ExportDir;
         } finally {
           closeSync(fd);
@@ -135,12 +135,20 @@ export class ExportDir extends ExportNode implements DirNode {
     return node;
   }
 
-  /** `mode` is what is left after the caller's umask; this process's own must not take more away. */
-  #withFullMode(stat: HostStat, mode: number, chmod: (whole: number) => void): HostStat {
+  /**
+   * `mode` is what is left after the caller's umask; this process's own must not take more away. What the
+   * directory's default ACL takes away stays so.
+   */
+  #withFullMode(dirFd: number, stat: HostStat, mode: number, chmod: (whole: number) => void): HostStat {
     const missing = mode & 0o777 & ~stat.mode;
-    if (missing === 0) return stat;
+    if (missing === 0 || this.#hasDefaultAcl(dirFd)) return stat;
     chmod(stat.mode | missing);
     return { ...stat, mode: stat.mode | missing };
+  }
+
+  #hasDefaultAcl(dirFd: number): boolean {
+    const names = this.state.tree.native?.listxattr(pathOfFd(dirFd));
+    return names?.includes('system.posix_acl_default') ?? false;
   }
 
   unlink(name: string, op: Op): Awaitable<void> {

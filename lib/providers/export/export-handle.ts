@@ -1,5 +1,6 @@
 import {
   closeSync,
+  fchmodSync,
   fdatasync,
   fsync,
   ftruncateSync,
@@ -20,6 +21,10 @@ import { pathOfFd } from './host-tree.js';
  * request of the kernel's is larger.
  */
 const MAX_SYNC_WRITE_BYTES = 1024 * 1024;
+
+const S_ISUID = 0o4000;
+const S_ISGID = 0o2000;
+const S_IXGRP = 0o010;
 
 /** An open file of the host. What the page cache holds is read at once; what would wait, on the thread pool. */
 export class ExportHandle implements FileHandle {
@@ -108,9 +113,10 @@ export class ExportHandle implements FileHandle {
     return done;
   }
 
-  write(at: number, data: Uint8Array, _op: Op): Awaitable<number> {
+  write(at: number, data: Uint8Array, op: Op): Awaitable<number> {
     this.#checkOpen();
     if (!this.#writable) throw new FsError('EBADF', 'The file is not open for writing.');
+    if (this.#state.tree.actsFor(op)) this.#dropPrivileges();
     this.#wrote = true;
     if (data.length > MAX_SYNC_WRITE_BYTES) return this.#writeLater(at, data);
     try {
@@ -120,6 +126,13 @@ export class ExportHandle implements FileHandle {
       throw hostErrorFrom(thrown);
     }
     return data.length;
+  }
+
+  /** What the system does where others than root write to a file that gives its owner's rights. */
+  #dropPrivileges(): void {
+    const { mode } = this.#state.tree.stat(this.#fd, '');
+    const dropped = mode & ~(S_ISUID | ((mode & S_IXGRP) === 0 ? 0 : S_ISGID));
+    if (dropped !== mode) fchmodSync(this.#fd, dropped);
   }
 
   async #writeLater(at: number, data: Uint8Array): Promise<number> {

@@ -56,6 +56,11 @@ export class HostTree {
     closeSync(this.rootFd);
   }
 
+  /** Whether this process is root and works for somebody who is not known to be. */
+  actsFor({ caller }: Op): boolean {
+    return this.#mayBecome && caller?.uid !== 0;
+  }
+
   /**
    * Runs `work` with the rights of the process that called, where this process is root and can take them
    * on; everything it throws becomes an `FsError`. `work` must not await.
