@@ -26,6 +26,23 @@ export async function openDoors(
   return doors;
 }
 
+/** Measures a live tree in memory through libfuse3 in C, multi- and single-threaded, and through each binding. */
+export async function besideC<T>(bench: Bench, measure: (doors: Doors) => Promise<T>): Promise<T> {
+  const doors = await openDoors(
+    bench,
+    new Map([
+      ['C', () => startYardstick(bench)],
+      ['C -s', () => startYardstick(bench, '-s')],
+      ...bindingStarts(bench, 'live'),
+    ]),
+  );
+  try {
+    return await measure(doors);
+  } finally {
+    await closeDoors(doors);
+  }
+}
+
 export async function closeDoors(doors: Doors): Promise<void> {
   for (const door of doors.values()) await door.stop();
 }

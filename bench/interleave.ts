@@ -17,6 +17,27 @@ export async function interleave(
   return figures;
 }
 
+/**
+ * The same by single actions, one of each in turn for `seconds` each, so that all of them find the machine in
+ * the same state: a processor that sleeps between two messages takes longer than all that is measured.
+ * Answers how long each action took, us.
+ */
+export async function alternate(
+  actions: ReadonlyMap<string, () => unknown>,
+  seconds: number,
+): Promise<Map<string, number[]>> {
+  const figures = new Map([...actions.keys()].map((name) => [name, [] as number[]]));
+  const endMs = performance.now() + seconds * 1000 * actions.size;
+  while (performance.now() < endMs) {
+    for (const [name, action] of actions) {
+      const startMs = performance.now();
+      await action();
+      figures.get(name)!.push((performance.now() - startMs) * 1000);
+    }
+  }
+  return figures;
+}
+
 export function median(figures: readonly number[]): number {
   return quantile(figures, 0.5);
 }

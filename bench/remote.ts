@@ -1,12 +1,28 @@
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { WebSocket } from 'ws';
 import { MAX_FS_FRAME_BYTES } from '../lib/protocol/index.js';
 import { connectWs } from '../lib/transport/index.js';
 import { sayHello, type Greeting } from '../lib/tunnel/index.js';
+import type { Bench } from './bench.js';
+import { freshDir } from './doors.js';
+import { serve, type Served } from './served.js';
 
 /** A greeted file connection to what `serve-tunnel` serves. */
 export async function dialFiles(url: string): Promise<Greeting> {
   return sayHello(await connectWs(`${url}/files`, { maxMessageBytes: MAX_FS_FRAME_BYTES }));
+}
+
+/** A process that serves the filesystem in memory and raw messages; `beyond` another, it passes those on to it. */
+export async function startFar(bench: Bench, beyond?: string): Promise<Served & { url: string }> {
+  let url = '';
+  const program = join(import.meta.dirname, 'serve-tunnel.js');
+  const args = [program, ...(beyond === undefined ? [] : [beyond])];
+  const served = await serve(freshDir(bench), process.execPath, args, (line) => {
+    url = line;
+    return true;
+  });
+  return { ...served, url };
 }
 
 /** What the socket itself can do, with nothing of ours on it: the yardstick of the tunnel. */

@@ -1,8 +1,9 @@
 // A child process of the bench: serves the filesystem in memory over "unified-v2-fs" at /files, and raw
-// WebSocket messages at /echo, on a free port of 127.0.0.1 that it prints. Ends with SIGTERM.
+// WebSocket messages at /echo, on a free port of 127.0.0.1 that it prints. Given the URL of another, it passes
+// the raw messages on to that one, as a control plane does. Ends with SIGTERM.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { WebSocketServer, type WebSocket } from 'ws';
+import { WebSocket, WebSocketServer } from 'ws';
 import { localSession } from '../lib/policy/index.js';
 import { MAX_FS_FRAME_BYTES } from '../lib/protocol/index.js';
 import { WsAcceptor } from '../lib/transport/index.js';
@@ -19,9 +20,11 @@ const raw = new WebSocketServer({
   maxPayload: MAX_FS_FRAME_BYTES,
 });
 
+const [far] = process.argv.slice(2);
 const server = createServer();
 server.on('upgrade', (request, socket, head) => {
-  if (request.url === '/echo') raw.handleUpgrade(request, socket, head, answerRaw);
+  if (request.url === '/echo')
+    raw.handleUpgrade(request, socket, head, far === undefined ? answerRaw : passOn);
   else
     files.accept(request, socket, head, (transport) => {
       greetAndServe(vfs, transport, { sessionOf: () => session }).catch(() => transport.destroy());
@@ -48,6 +51,18 @@ function answerRaw(socket: WebSocket): void {
     if (asked.reply !== undefined) socket.send(zeros.subarray(0, asked.reply), { binary: true });
     else stream(socket, asked.send ?? 0, asked.pieces ?? 0);
   });
+}
+
+/** Messages go to the far side and back as they are. */
+function passOn(socket: WebSocket): void {
+  const there = new WebSocket(`${far}/echo`, { perMessageDeflate: false });
+  const opened = new Promise((resolve) => there.once('open', resolve));
+  there.on('message', (data: Buffer, binary) => socket.send(data, { binary }));
+  socket.on('message', (data: Buffer, binary) => {
+    if (there.readyState === there.OPEN) there.send(data, { binary });
+    else void opened.then(() => there.send(data, { binary }));
+  });
+  socket.on('close', () => there.close());
 }
 
 function stream(socket: WebSocket, size: number, pieces: number): void {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Bench, BenchCase, Row } from '../bench.js';
-import { bindingStarts, closeDoors, openDoors, startYardstick, type Doors } from '../doors.js';
+import { besideC, type Doors } from '../doors.js';
 import { interleave, medians } from '../interleave.js';
 import { runLoad } from '../tools.js';
 
@@ -38,25 +38,14 @@ const OPERATIONS: readonly Operation[] = [
 export const fileOperations: BenchCase = {
   name: 'file-operations',
   title: 'a live tree in memory, nothing cached, by each binding and by libfuse3 in C',
-  async run(bench) {
-    const doors = await openDoors(
-      bench,
-      new Map([
-        ['C', () => startYardstick(bench)],
-        ['C -s', () => startYardstick(bench, '-s')],
-        ...bindingStarts(bench, 'live'),
-      ]),
-    );
-    try {
+  run: (bench) =>
+    besideC(bench, async (doors) => {
       const rows: Row[] = [];
       for (const clients of [1, 16])
         for (const operation of OPERATIONS)
           rows.push(await measureOperation(bench, doors, operation, clients));
       return rows;
-    } finally {
-      await closeDoors(doors);
-    }
-  },
+    }),
 };
 
 async function measureOperation(

@@ -10,6 +10,7 @@ import { remoteOperations } from './remote-operations.js';
 import { recursiveListing } from './recursive-listing.js';
 import { runtimes } from './runtimes.js';
 import { startUp } from './start-up.js';
+import { throughPlane } from './through-plane.js';
 
 export const cases: readonly BenchCase[] = [
   fileOperations,
@@ -22,5 +23,6 @@ export const cases: readonly BenchCase[] = [
   manifestChange,
   exportOperations,
   remoteOperations,
+  throughPlane,
   manyNodes,
 ];

@@ -2,12 +2,11 @@ import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readFileSync } from 'node:fs';
 import { ControlClient, type CatalogEvent } from '../../lib/control/index.js';
-import { program } from '../acheron.js';
 import { CannotRun, type Bench, type BenchCase, type Row } from '../bench.js';
 import { freshDir } from '../doors.js';
 import { quantile } from '../interleave.js';
+import { adminTokenFile, mountPlane, startControl } from '../plane.js';
 import { serve, type Served } from '../served.js';
-import { plainEnvironment } from '../tools.js';
 
 const NODES = Number(process.env['ACHERON_BENCH_NODES'] ?? 1000);
 const SERVICES = 50;
@@ -35,9 +34,9 @@ export const manyNodes: BenchCase = {
     const running: { stop(): Promise<void> }[] = [];
     try {
       const state = `${freshDir(bench)}-plane`;
-      let control = await startControl(state, '0');
+      let control = await startControl(state);
       running.push({ stop: () => control.stop() });
-      const tokenFile = join(state, 'admin.token');
+      const tokenFile = adminTokenFile(state);
       bench.say(`${NODES} nodes join`);
       const nodes = await simulateNodes(bench, control.url, tokenFile);
       running.push(nodes);
@@ -61,19 +60,6 @@ export const manyNodes: BenchCase = {
     }
   },
 };
-
-async function startControl(state: string, port: string): Promise<Served & { url: string }> {
-  let url: string | undefined;
-  const args = [program, 'control', '--port', port, '--state-dir', state];
-  const served = await serve(
-    state,
-    process.execPath,
-    args,
-    (line) => (url ??= /ws:\/\/[\d.]+:\d+/.exec(line)?.[0]) !== undefined,
-    plainEnvironment(),
-  );
-  return { ...served, url: url! };
-}
 
 async function simulateNodes(
   bench: Bench,
@@ -182,10 +168,8 @@ async function fanOut(clients: Clients, measure: Measure): Promise<void> {
 }
 
 async function listMount(bench: Bench, url: string, tokenFile: string, measure: Measure): Promise<void> {
-  const dir = freshDir(bench);
-  const args = [program, 'mount', dir, '--control-url', url, '--token-file', tokenFile];
-  args.push('--state-dir', `${dir}-state`);
-  const mount = await serve(dir, process.execPath, args, (line) => line.includes(dir), plainEnvironment());
+  const mount = await mountPlane(bench, url, tokenFile);
+  const { dir } = mount;
   try {
     for (const what of ['mount: list all services of all nodes', 'the same again']) {
       const start = performance.now();

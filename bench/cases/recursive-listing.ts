@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { BenchCase } from '../bench.js';
-import { bindingStarts, closeDoors, openDoors, startYardstick } from '../doors.js';
+import { besideC } from '../doors.js';
 import { interleave, medians } from '../interleave.js';
 import { plainEnvironment } from '../tools.js';
 
@@ -12,16 +12,8 @@ const ENTRIES = 50_000;
 export const recursiveListing: BenchCase = {
   name: 'recursive-listing',
   title: 'ls -lR of 50,000 files in 50 directories, nothing cached, by each binding and by libfuse3 in C',
-  async run(bench) {
-    const doors = await openDoors(
-      bench,
-      new Map([
-        ['C', () => startYardstick(bench)],
-        ['C -s', () => startYardstick(bench, '-s')],
-        ...bindingStarts(bench, 'live'),
-      ]),
-    );
-    try {
+  run: (bench) =>
+    besideC(bench, async (doors) => {
       bench.say('ls -lR');
       const turns = [...doors].map(([name, { dir }]): [string, () => Promise<number>] => [
         name,
@@ -37,10 +29,7 @@ export const recursiveListing: BenchCase = {
           aim: '>= 1x',
         },
       ];
-    } finally {
-      await closeDoors(doors);
-    }
-  },
+    }),
 };
 
 async function entriesPerSecond(dir: string): Promise<number> {

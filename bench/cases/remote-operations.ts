@@ -1,26 +1,24 @@
+import { closeSync, constants, openSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { localSession } from '../../lib/policy/index.js';
 import { RemoteVfs } from '../../lib/tunnel/index.js';
-import { walk, type FileNode, type Op, type OpenFlags } from '../../lib/vfs/index.js';
 import type { Bench, BenchCase, Row } from '../bench.js';
 import { freshDir } from '../doors.js';
-import { interleave, median, medians } from '../interleave.js';
-import { dialFiles, RawSocket } from '../remote.js';
+import { alternate, interleave, medians } from '../interleave.js';
+import { BenchOp, fileAt, READ, readMounted, readSmall, WRITE } from '../remote-files.js';
+import { dialFiles, RawSocket, startFar } from '../remote.js';
 import { serve, type Served } from '../served.js';
 import { runLoad } from '../tools.js';
 
 const PIECE = 128 * 1024;
 const STREAM_BYTES = 64 * 1024 * 1024;
 const MESSAGE_BYTES = 256 * 1024;
-const READ: OpenFlags = { read: true, write: false, append: false, truncate: false, exclusive: false };
-const WRITE: OpenFlags = { ...READ, read: false, write: true };
 const SMALL = Buffer.alloc(200, 'x');
 
 const SMALL_FILES = [
-  { what: 'open+read 1 K+close, live', load: 'read', file: 'live', remote: readSmall, aim: '<= 1.5x' },
-  { what: 'open+read 1 K+close, descriptor', load: 'read', file: 'doc', remote: readSmall, aim: '<= 1.5x' },
-  { what: 'stat, live', load: 'stat', file: 'live', remote: statOnce },
-  { what: 'open+write 200 B+close, live', load: 'write', file: 'live', remote: writeSmall },
+  { what: 'open+read 1 K+close, live', file: 'live', remote: readSmall, local: readMounted, aim: '<= 1.5x' },
+  { what: 'the same, descriptor', file: 'doc', remote: readSmall, local: readMounted, aim: '<= 1.5x' },
+  { what: 'stat, live', file: 'live', remote: statOnce, local: statSync },
+  { what: 'open+write 200 B+close, live', file: 'live', remote: writeSmall, local: writeMounted },
 ] as const;
 
 const STREAMS = [
@@ -42,17 +40,15 @@ export const remoteOperations: BenchCase = {
       const [remoteMount, localMount] = near as [Served, Served];
       const tools = await bench.tools();
       const rows: Row[] = [];
-      for (const { what, load, file, remote, ...more } of SMALL_FILES) {
+      for (const { what, file, remote, local, ...more } of SMALL_FILES) {
         bench.say(what);
-        const mounted = (dir: string) => async (): Promise<number> =>
-          (await runLoad(tools, load, join(dir, file), 1, bench.seconds)).p50_us;
-        const turns = new Map([
-          ['ws', () => medianOf(bench, () => raw.roundTrip(1024))],
-          ['tunnel', () => medianOf(bench, () => remote(vfs, file))],
-          ['mounted tunnel', mounted(remoteMount.dir)],
-          ['local mount', mounted(localMount.dir)],
+        const actions = new Map<string, () => unknown>([
+          ['ws', () => raw.roundTrip(1024)],
+          ['tunnel', () => remote(vfs, file)],
+          ['mounted tunnel', () => local(join(remoteMount.dir, file))],
+          ['local mount', () => local(join(localMount.dir, file))],
         ]);
-        const values = medians(await interleave(turns, bench.rounds));
+        const values = medians(await alternate(actions, bench.seconds * bench.rounds));
         rows.push({ what, unit: 'us', better: 'less', values, baseline: 'ws', ...more });
       }
       for (const { what, load, file, remote, raw: direction } of STREAMS) {
@@ -78,16 +74,6 @@ export const remoteOperations: BenchCase = {
   },
 };
 
-async function startFar(bench: Bench): Promise<Served & { url: string }> {
-  let url = '';
-  const program = join(import.meta.dirname, '../serve-tunnel.js');
-  const served = await serve(freshDir(bench), process.execPath, [program], (line) => {
-    url = line;
-    return true;
-  });
-  return { ...served, url };
-}
-
 function mountFar(bench: Bench, url: string): Promise<Served> {
   const dir = freshDir(bench);
   return serve(dir, process.execPath, [join(import.meta.dirname, '../mount-tunnel.js'), url, dir]);
@@ -97,25 +83,6 @@ function mountLocal(bench: Bench): Promise<Served> {
   const dir = freshDir(bench);
   const program = join(import.meta.dirname, '../serve-memory.js');
   return serve(dir, process.execPath, [program, 'kernel', 'live', dir]);
-}
-
-/** As a door makes one: for one request, its signal at hand if somebody asks. */
-class BenchOp implements Op {
-  static readonly #session = localSession('admin');
-  readonly session = BenchOp.#session;
-  get signal(): AbortSignal {
-    return new AbortController().signal;
-  }
-}
-
-async function fileAt(vfs: RemoteVfs, name: string, op: Op): Promise<FileNode> {
-  return (await walk(vfs.root, name, op)) as FileNode;
-}
-
-async function readSmall(vfs: RemoteVfs, name: string): Promise<void> {
-  const handle = await (await fileAt(vfs, name, new BenchOp())).open(READ, new BenchOp());
-  await handle.read(0, 4096, new BenchOp());
-  await handle.release();
 }
 
 async function statOnce(vfs: RemoteVfs, name: string): Promise<void> {
@@ -143,17 +110,10 @@ async function writeAll(vfs: RemoteVfs, name: string): Promise<void> {
   await handle.release();
 }
 
-/** The median time of an action done over and over, us. */
-async function medianOf(bench: Bench, action: () => Promise<unknown>): Promise<number> {
-  const figures: number[] = [];
-  const endMs = performance.now() + bench.seconds * 1000;
-  for (let start = performance.now(); start < endMs;) {
-    await action();
-    const now = performance.now();
-    figures.push((now - start) * 1000);
-    start = now;
-  }
-  return median(figures);
+function writeMounted(path: string): void {
+  const file = openSync(path, constants.O_WRONLY);
+  writeSync(file, SMALL);
+  closeSync(file);
 }
 
 async function rateOf(action: () => Promise<void>): Promise<number> {

@@ -33,7 +33,7 @@ export class WsAcceptor {
     onTransport: (transport: WsTransport) => void,
   ): void {
     this.#server.handleUpgrade(request, socket, head, (webSocket) =>
-      onTransport(new WsTransport(webSocket, this.#keepalive)),
+      onTransport(new WsTransport(webSocket, socket, this.#keepalive)),
     );
   }
 }

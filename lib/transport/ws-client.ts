@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { WebSocket, type ClientOptions } from 'ws';
 import { FsError } from '../core/index.js';
 import { CLOSE_TIMEOUT, WsTransport, type Keepalive } from './ws-transport.js';
@@ -32,7 +34,6 @@ export function connectWs(url: string, options: WsClientOptions): Promise<WsTran
       handshakeTimeout: timeoutMs,
       followRedirects: false,
       ...CLOSE_TIMEOUT,
-      ...(isUnseen(url) ? { generateMask: noMask } : {}),
       ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }),
       ...(ca === undefined ? {} : { ca }),
     };
@@ -61,27 +62,29 @@ export function connectWs(url: string, options: WsClientOptions): Promise<WsTran
     const onError = (thrown: Error): void => fail(errorFromConnect(thrown, url));
     const onRefused = (_request: unknown, response: { statusCode?: number }): void =>
       fail(errorFromStatus(response.statusCode ?? 0, url));
+    let wire: Duplex | undefined;
+    const onUpgrade = (response: IncomingMessage): void => {
+      wire = response.socket;
+    };
     const onOpen = (): void => {
       settle();
-      resolve(new WsTransport(socket, keepalive));
+      resolve(new WsTransport(socket, wire!, keepalive));
     };
     const settle = (): void => {
       signal?.removeEventListener('abort', abandon);
-      socket.off('error', onError).off('open', onOpen).off('unexpected-response', onRefused);
+      socket
+        .off('error', onError)
+        .off('upgrade', onUpgrade)
+        .off('open', onOpen)
+        .off('unexpected-response', onRefused);
     };
     signal?.addEventListener('abort', abandon, { once: true });
-    socket.on('error', onError).on('open', onOpen).on('unexpected-response', onRefused);
+    socket
+      .on('error', onError)
+      .on('upgrade', onUpgrade)
+      .on('open', onOpen)
+      .on('unexpected-response', onRefused);
   });
-}
-
-/** RFC 6455 has clients mask what they send to protect proxies on the way: here there are none, or none that can look. */
-function isUnseen(url: string): boolean {
-  return /^(wss:|ws:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])[:/])/.test(url);
-}
-
-/** A mask of zeros, which changes nothing and costs nothing on either side. */
-function noMask(mask: Buffer): void {
-  mask.fill(0);
 }
 
 function errorFromStatus(status: number, url: string): FsError {

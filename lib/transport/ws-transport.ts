@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 import { systemClock, type Clock } from '../core/index.js';
 import { BaseTransport } from './base-transport.js';
@@ -17,16 +18,23 @@ export const CLOSE_TIMEOUT = { closeTimeout: 2_000 };
 
 export const DEFAULT_KEEPALIVE: Keepalive = { intervalMs: 10_000, timeoutMs: 10_000 };
 
-/** An open `WebSocket` of the `ws` package as a `Transport`. */
+/**
+ * An open `WebSocket` of the `ws` package as a `Transport`. What is sent within one turn of the event loop
+ * leaves together: handing bytes to the kernel costs more than all else about a small message.
+ */
 export class WsTransport extends BaseTransport {
   readonly #socket: WebSocket;
+  readonly #wire: Duplex;
+  #gathering = false;
   #stopKeepalive: (() => void) | undefined;
   #alive = true;
   readonly #onSent = (): void => this.left();
 
-  constructor(socket: WebSocket, keepalive: Keepalive = DEFAULT_KEEPALIVE) {
+  /** `wire`: the connection that `socket` runs on. */
+  constructor(socket: WebSocket, wire: Duplex, keepalive: Keepalive = DEFAULT_KEEPALIVE) {
     super();
     this.#socket = socket;
+    this.#wire = wire;
     socket.binaryType = 'fragments';
     socket.on('message', (data: RawData, isBinary: boolean) => {
       this.#alive = true;
@@ -60,6 +68,7 @@ export class WsTransport extends BaseTransport {
 
   send(message: Message): void {
     if (!this.open) return;
+    this.#gather();
     if (typeof message === 'string' || !isInParts(message)) {
       this.#socket.send(message, { binary: typeof message !== 'string', compress: false }, this.#onSent);
       return;
@@ -97,6 +106,16 @@ export class WsTransport extends BaseTransport {
     // While we do not read, silence is ours, not the peer's.
     super.pause();
     this.#alive = true;
+  }
+
+  #gather(): void {
+    if (this.#gathering) return;
+    this.#gathering = true;
+    this.#wire.cork();
+    process.nextTick(() => {
+      this.#gathering = false;
+      this.#wire.uncork();
+    });
   }
 
   #watch({ intervalMs, timeoutMs, clock = systemClock }: Keepalive): void {

@@ -16,8 +16,8 @@ import type { RequestOp } from './remote-view.js';
 import { statFromAttributes, wireFromChange } from './wire-stat.js';
 
 const EMPTY = new Uint8Array(0);
-/** First bytes that came with the open are good for this long. */
-const INLINE_MS = 1000;
+/** What came with the open, first bytes and attributes, is good for this long. */
+const OPENED_MS = 1000;
 
 /**
  * A descriptor over bytes that are here: a document's snapshot. When rights may have changed, or the peer
@@ -74,9 +74,15 @@ export class RemoteHandle implements FileHandle {
   #number: number;
   #generation: number;
   #stat: Stat | undefined;
-  #inline: (Fetched & { readonly untilMs: number }) | undefined;
+  readonly #openedEpoch: number;
+  readonly #openedUntilMs: number;
+  #inline: Fetched | undefined;
+  /** Of a descriptor that nobody else changes: the attributes that came with the open. */
+  #openedStat: Stat | undefined;
   #ahead: ReadAhead | undefined;
   #dataVersion: number;
+  /** What the far side said with its last answer: whether a flush would do anything. */
+  #needsFlush: boolean;
   #released = false;
 
   constructor(
@@ -93,20 +99,29 @@ export class RemoteHandle implements FileHandle {
     this.direct = opened.direct ?? true;
     this.fixed = opened.fixed ?? false;
     this.#dataVersion = file.dataVersion;
+    this.#needsFlush = opened.flush ?? flags.write;
     if (file.view.canSeek)
       this.seek = async (from, what, op) =>
         (await this.#ask('seek', { offset: from, what }, op)).payload.offset;
     this.#stat = opened.attr === undefined ? undefined : statFromAttributes(opened.attr, file.ino);
-    if (data !== undefined)
-      this.#inline = { data, eof: opened.eof ?? false, untilMs: performance.now() + INLINE_MS };
+    this.#openedEpoch = file.view.epoch;
+    this.#openedUntilMs = performance.now() + OPENED_MS;
+    if (file.conversation) this.#openedStat = this.#stat;
+    if (data !== undefined) this.#inline = { data, eof: opened.eof ?? false };
   }
 
-  async stat(op: Op): Promise<Stat> {
+  stat(op: Op): Awaitable<Stat> {
+    if (this.#openedStat !== undefined && this.#isJustOpened(op)) return this.#openedStat;
+    return this.#askStat(op);
+  }
+
+  async #askStat(op: Op): Promise<Stat> {
     const { payload } = await this.#ask('getattr', {}, op);
     return (this.#stat = statFromAttributes(payload, this.#file.ino));
   }
 
   async setattr(change: AttrChange, op: Op): Promise<Stat> {
+    this.#openedStat = undefined;
     this.#file.touched();
     const { payload } = await this.#ask('setattr', wireFromChange(change), op);
     this.#file.touched();
@@ -115,7 +130,7 @@ export class RemoteHandle implements FileHandle {
 
   async read(at: number, size: number, op: Op): Promise<Uint8Array> {
     if (size <= 0) return EMPTY;
-    const inline = this.#fromInline(at, size);
+    const inline = this.#fromInline(at, size, op);
     if (inline !== undefined) return inline;
     if (this.direct && !this.fixed) return this.#readDirect(at, size, op);
     if (this.#dataVersion !== this.#file.dataVersion) {
@@ -130,12 +145,15 @@ export class RemoteHandle implements FileHandle {
 
   async write(at: number, data: Uint8Array, op: Op): Promise<number> {
     this.#inline = undefined;
+    this.#openedStat = undefined;
     this.#file.touched();
     const most = this.#file.view.maxWriteBytes;
     try {
       for (let done = 0; done === 0 || done < data.byteLength;) {
         const part = data.subarray(done, done + most);
+        this.#needsFlush = true;
         const { payload } = await this.#ask('write', { offset: at + done }, op, part);
+        this.#needsFlush = payload.flush ?? true;
         if (payload.count !== part.byteLength)
           throw new FsError('EIO', 'The far side took only a part of what was written.');
         done += part.byteLength;
@@ -147,10 +165,14 @@ export class RemoteHandle implements FileHandle {
     return data.byteLength;
   }
 
-  async flush(op: Op): Promise<void> {
-    if (this.#isLostReader()) return;
-    if (!this.#flags.write) return;
-    await this.#ask('flush', {}, op);
+  /** While the connection is another one, to find that out is what a flush is for. */
+  get needsFlush(): boolean {
+    const isLost = this.#generation !== this.#file.view.generation || !this.#file.view.connected;
+    return this.#flags.write && (this.#needsFlush || isLost);
+  }
+
+  flush(op: Op): Awaitable<void> {
+    if (this.needsFlush) return this.#ask('flush', {}, op).then(() => undefined);
   }
 
   async fsync(dataOnly: boolean, op: Op): Promise<void> {
@@ -170,16 +192,27 @@ export class RemoteHandle implements FileHandle {
   }
 
   /** First bytes that came with the open, while they are as good as new. */
-  #fromInline(at: number, size: number): Uint8Array | undefined {
+  #fromInline(at: number, size: number, op: Op): Uint8Array | undefined {
     const inline = this.#inline;
     if (inline === undefined) return undefined;
-    const { data, eof, untilMs } = inline;
-    const stale = performance.now() > untilMs || this.#dataVersion !== this.#file.dataVersion;
-    if (stale || at >= data.byteLength) {
+    const { data, eof } = inline;
+    const isStale = this.#dataVersion !== this.#file.dataVersion || !this.#isJustOpened(op);
+    if (isStale || at >= data.byteLength) {
       this.#inline = undefined;
       return undefined;
     }
     return at + size <= data.byteLength || eof ? data.subarray(at, at + size) : undefined;
+  }
+
+  /** A moment ago, on this connection, and since then the session's rights have not changed. */
+  #isJustOpened(op: Op): boolean {
+    const { view } = this.#file;
+    view.notice(op.session);
+    return (
+      this.#openedEpoch === view.epoch &&
+      this.#generation === view.generation &&
+      performance.now() <= this.#openedUntilMs
+    );
   }
 
   /** Live content: asked for anew each time, in as few requests as the peer's limit allows. */

@@ -111,6 +111,7 @@ interface Child {
   readonly freshness: Freshness;
   /** Absent for live files: each lookup gives a node of its own. */
   readonly node: RemoteNode | undefined;
+  readonly conversation: boolean;
   /** Known as of this epoch and generation; older only helps to keep the node's identity. */
   epoch: number;
   /** Of a live file: the attributes that were seen last. */
@@ -246,17 +247,21 @@ export class RemoteDir extends RemoteBase implements DirNode {
       node.numbered(found.node);
       view.register(found.node, ino, kept);
     }
+    const conversation =
+      found.mode === undefined
+        ? same && before.conversation
+        : found.kind === 'file' && freshness === 'live' && found.mode.includes('w');
+    if (node.kind === 'file') node.conversation = conversation;
     this.#children.set(name, {
       number: found.node,
       ino,
       kind: found.kind,
       freshness,
       node: kept,
+      conversation,
       epoch: view.isFresh(sequence, this) ? view.epoch : -1,
       glimpse: same ? before.glimpse : undefined,
     });
-    if (found.mode !== undefined && node.kind === 'file' && freshness === 'live')
-      node.conversation = found.mode.includes('w');
     if (found.size !== undefined && found.mode !== undefined)
       node.remember(statFromAttributes(found as WireAttributes, ino), sequence, op);
     return node;
@@ -289,6 +294,7 @@ export class RemoteDir extends RemoteBase implements DirNode {
   #nodeOfChild(name: string, child: Child): RemoteNode {
     if (child.node !== undefined) return child.node;
     const node = this.#newNode(name, child.kind, child.ino, child.freshness);
+    if (node.kind === 'file') node.conversation = child.conversation;
     node.numbered(child.number);
     return node;
   }

@@ -33,6 +33,10 @@ export class GuardedHandle implements FileHandle {
     if (inner.flush !== undefined) this.flush = (op) => inner.flush!(op);
   }
 
+  get needsFlush(): boolean {
+    return needsFlush(this.#inner);
+  }
+
   stat(op: Op): Awaitable<Stat> {
     this.#check(op, false);
     return this.#inner.stat(op);
@@ -60,4 +64,9 @@ export class GuardedHandle implements FileHandle {
   release(): Awaitable<void> {
     return this.#inner.release();
   }
+}
+
+/** Whether closing a duplicate of the descriptor would do or report anything now. */
+export function needsFlush(handle: FileHandle): boolean {
+  return handle.flush !== undefined && (handle.needsFlush ?? true);
 }

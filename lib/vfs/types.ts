@@ -157,6 +157,8 @@ export interface FileHandle {
   write(at: number, data: Uint8Array, op: Op): Awaitable<number>;
   /** A duplicate of the descriptor was closed; others may live on. Absent: nothing is to be done then. */
   flush?(op: Op): Awaitable<void>;
+  /** Whether `flush` would do or report anything, as of now. Absent: it may. */
+  readonly needsFlush?: boolean;
   fsync(dataOnly: boolean, op: Op): Awaitable<void>;
   /**
    * Where the next data, or the next hole, begins: `from` or later, as lseek(2) with SEEK_DATA and SEEK_HOLE.

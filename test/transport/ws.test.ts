@@ -1,11 +1,24 @@
-import { createServer } from 'node:http';
+import { createHash } from 'node:crypto';
+import { createServer, type IncomingMessage } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import t from 'tap';
 import type { CloseReason, Transport } from '../../lib/transport/index.js';
 import { connectWs } from '../../lib/transport/index.js';
 import { listenWs } from '../support/ws-pair.js';
 
 const options = { maxMessageBytes: 1024 };
+/** A masked frame with five bytes in it. */
+const FRAME_BYTES = 2 + 4 + 5;
+/** By hand: what comes after it is for the test to look at. */
+function answerUpgrade(request: IncomingMessage, socket: Duplex): void {
+  const accept = createHash('sha1')
+    .update(`${String(request.headers['sec-websocket-key'])}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+    .digest('base64');
+  socket.write(
+    `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+  );
+}
 const ended = (transport: Transport): Promise<CloseReason> =>
   new Promise((resolve) => transport.onClose(resolve));
 
@@ -30,14 +43,7 @@ t.test('a peer that falls silent is given up', async (t) => {
   const keepalive = { intervalMs: 20, timeoutMs: 40 };
   const silent = createServer();
   silent.on('upgrade', (request, socket) => {
-    void import('node:crypto').then(({ createHash }) => {
-      const accept = createHash('sha1')
-        .update(`${String(request.headers['sec-websocket-key'])}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
-        .digest('base64');
-      socket.write(
-        `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
-      );
-    });
+    answerUpgrade(request, socket);
   });
   await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
   t.teardown(() => {
@@ -94,4 +100,32 @@ t.test('bytes that are no WebSocket frames end that connection alone', async (t)
   valid.send('still here');
   t.equal(await echo, 'still here');
   valid.destroy();
+});
+
+t.test('what a client sends is masked, each frame with a key of its own', async (t) => {
+  const keys = new Set<number>();
+  const server = createServer();
+  const received = new Promise<void>((resolve) => {
+    server.on('upgrade', (request, socket) => {
+      answerUpgrade(request, socket);
+      let bytes = Buffer.alloc(0);
+      socket.on('data', (chunk: Buffer) => {
+        bytes = Buffer.concat([bytes, chunk]);
+        if (bytes.length < 4 * FRAME_BYTES) return;
+        for (let at = 0; at < bytes.length; at += FRAME_BYTES) {
+          t.equal(bytes[at + 1], 0x80 | 5, 'the mask bit is set');
+          keys.add(bytes.readUInt32BE(at + 2));
+        }
+        socket.destroy();
+        resolve();
+      });
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => server.close());
+  const client = await connectWs(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`, options);
+  for (let i = 0; i < 4; i++) client.send('hello');
+  await received;
+  t.equal(keys.size, 4);
+  client.destroy();
 });

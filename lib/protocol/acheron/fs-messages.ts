@@ -41,6 +41,7 @@ const opened = z.object({
   data_b64: wireBase64.optional(),
   eof: z.boolean().optional(),
   closed: z.boolean().optional(),
+  flush: z.boolean().optional(),
 });
 const timeChange = z.union([z.literal('now'), wireTimeNs]);
 
@@ -162,9 +163,9 @@ export const FS_MESSAGES = {
   ),
   write: message(
     ['h'],
-    'takes all the bytes or fails',
+    'takes all the bytes or fails; `flush` false, here as in the answer to an open: a flush would do nothing now',
     z.object({ offset: wireNumber, data_b64: wireBase64.optional() }),
-    z.object({ count: wireNumber }),
+    z.object({ count: wireNumber, flush: z.boolean().optional() }),
   ),
   flush: message(
     ['h'],

@@ -91,8 +91,13 @@ export class ObjectHandle implements FileHandle {
     return this.#queue(this.#tail.then(() => this.#writeInTurn(at, copy, op)));
   }
 
+  /** True in the midst of an object. */
+  get needsFlush(): boolean {
+    return this.#scanner.pendingBytes > 0 && this.#rejection === null;
+  }
+
   flush(op: Op): void {
-    if (this.#scanner.pendingBytes === 0 || this.#rejection !== null) return;
+    if (!this.needsFlush) return;
     const error = this.#scanner.incomplete();
     this.#sink.incomplete(error, op.session);
     throw error;
@@ -107,7 +112,7 @@ export class ObjectHandle implements FileHandle {
   }
 
   release(): void {
-    if (this.#scanner.pendingBytes === 0 || this.#rejection !== null) return;
+    if (!this.needsFlush) return;
     this.#sink.rejected(this.#scanner.pending(), this.#scanner.incomplete(), this.#session);
   }
 

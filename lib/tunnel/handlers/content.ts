@@ -1,6 +1,13 @@
 import { FsError } from '../../core/index.js';
 import { MAX_READ_BYTES, type FsReply } from '../../protocol/index.js';
-import { chain, seekIn, type Awaitable, type FileHandle, type OpenFlags } from '../../vfs/index.js';
+import {
+  chain,
+  needsFlush,
+  seekIn,
+  type Awaitable,
+  type FileHandle,
+  type OpenFlags,
+} from '../../vfs/index.js';
 import { ServedHandle } from '../served-handle.js';
 import { MAX_HANDLES, type ServedView } from '../served-view.js';
 import { attributesFromStat, modeOfOpenFlags, openFlagsFromWire } from '../wire-stat.js';
@@ -33,6 +40,7 @@ export const contentHandlers = {
             direct: handle.direct,
             fixed,
             attr: attributesFromStat(stat, node.freshness),
+            ...(flags.write ? { flush: needsFlush(handle) } : {}),
           };
           if (inline === 0) return { payload: reply };
           return chain(handle.read(0, inline, op), (data) => {
@@ -67,6 +75,7 @@ export const contentHandlers = {
         direct: created.handle.direct,
         fixed: false,
         attr,
+        flush: needsFlush(created.handle),
       },
     };
   },
@@ -83,7 +92,9 @@ export const contentHandlers = {
     const served = handleOf(view, frame);
     if (!served.writable) throw new FsError('EBADF', 'The handle is not open for writing.');
     if (data === undefined) required('data_b64');
-    return chain(served.write(payload.offset, data, op), (count) => ({ payload: { count } }));
+    return chain(served.write(payload.offset, data, op), (count) => ({
+      payload: { count, flush: needsFlush(served.handle) },
+    }));
   },
 
   flush({ view, frame, op }) {
