@@ -1,6 +1,7 @@
 import { accessSync, constants } from 'node:fs';
 import { FsError, isErrnoCode } from '../core/index.js';
 import type { Vfs } from '../vfs/index.js';
+import { abortAtExit } from './abort-connection.js';
 import type { CloseReason, FuseBinding, Mount, MountOptions } from './binding.js';
 import { MountError, type ReaderKind, serve, type Served } from './kernel/index.js';
 import { doorTo } from './kernel-door/door.js';
@@ -100,8 +101,10 @@ class KernelMount implements Mount {
     this.dir = served.dir;
     this.#served = served;
     this.#entry = mountEntryAt(served.dir);
+    const ended = this.#entry === undefined ? undefined : abortAtExit(this.#entry);
     options.log.debug('Mounted.', { dir: served.dir, reader: served.reader, minor: served.agreed.minor });
     this.closed = served.closed.then((error): CloseReason => {
+      ended?.();
       if (error !== undefined) return { how: 'failed', error: FsError.from(error) };
       return { how: this.#unmounting === undefined ? 'outside' : 'unmounted' };
     });

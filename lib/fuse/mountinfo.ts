@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 
 /** One line of /proc/self/mountinfo (proc(5)). */
 export interface MountEntry {
@@ -59,4 +59,18 @@ export function readMountEntries(): MountEntry[] {
 /** What is mounted on `mountPoint`, the topmost where mounts are stacked. */
 export function mountEntryAt(mountPoint: string, entries = readMountEntries()): MountEntry | undefined {
   return entries.findLast((entry) => entry.mountPoint === mountPoint);
+}
+
+/**
+ * That very mount as the table has it now; undefined once it is gone. Whoever renames a directory above a
+ * mount moves it along. The kernel gives ids and devices that are free again to the next mount, wherever
+ * that is: it is the same one where the old directory is no longer there.
+ */
+export function findMount(entry: MountEntry, entries = readMountEntries()): MountEntry | undefined {
+  const same = entries.filter(
+    ({ device, id, fsType, source }) =>
+      device === entry.device && id === entry.id && fsType === entry.fsType && source === entry.source,
+  );
+  const inPlace = same.find(({ mountPoint }) => mountPoint === entry.mountPoint);
+  return inPlace ?? (existsSync(entry.mountPoint) ? undefined : same[0]);
 }

@@ -2,8 +2,8 @@ import { lstat, mkdir, readdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { FsError } from '../core/index.js';
 import { ACHERON_FS_TYPE, mountEntryAt, type MountEntry } from './mountinfo.js';
+import { probeMount } from './probe-mount.js';
 import { resolveMountDir } from './resolve-mount-dir.js';
-import { runTool } from './run-tool.js';
 import { detach } from './unmount.js';
 
 /** What is at a directory that somebody wants to mount on. */
@@ -17,18 +17,14 @@ export type MountpointState =
   | { readonly state: 'silent'; readonly dir: string; readonly entry: MountEntry }
   | { readonly state: 'foreign'; readonly dir: string; readonly entry: MountEntry };
 
-const PROBE_MS = 3000;
-
 /** Says what is mounted on `dir`, without ever waiting long on a dead mount. */
-export async function inspectMountpoint(dir: string, probeMs = PROBE_MS): Promise<MountpointState> {
+export async function inspectMountpoint(dir: string, probeMs?: number): Promise<MountpointState> {
   const path = await resolveMountDir(dir);
   const entry = mountEntryAt(path);
   if (entry === undefined) return { state: 'free', dir: path };
   if (entry.fsType !== ACHERON_FS_TYPE) return { state: 'foreign', dir: path, entry };
-  // statfs is never answered from a cache. It is another process that asks, because this one may serve the mount.
-  const probe = await runTool('stat', ['-f', '-c', '%T', '--', path], probeMs);
-  if (probe.timedOut) return { state: 'silent', dir: path, entry };
-  return { state: /not connected/i.test(probe.stderr) ? 'dead' : 'mounted', dir: path, entry };
+  const pulse = await probeMount(path, probeMs);
+  return { state: pulse === 'answers' ? 'mounted' : pulse, dir: path, entry };
 }
 
 /**
@@ -39,7 +35,7 @@ export async function inspectMountpoint(dir: string, probeMs = PROBE_MS): Promis
  */
 export async function prepareMountpoint(
   dir: string,
-  probeMs = PROBE_MS,
+  probeMs?: number,
 ): Promise<MountpointState & { state: 'free' | 'mounted' }> {
   for (;;) {
     const found = await inspectMountpoint(dir, probeMs);

@@ -1,6 +1,8 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { FsError } from '../core/index.js';
-import { ACHERON_FS_TYPE, mountEntryAt, readMountEntries, type MountEntry } from './mountinfo.js';
+import { abortConnection } from './abort-connection.js';
+import { ACHERON_FS_TYPE, findMount, mountEntryAt, type MountEntry } from './mountinfo.js';
+import { probeMount } from './probe-mount.js';
 import { resolveMountDir } from './resolve-mount-dir.js';
 import { runTool } from './run-tool.js';
 
@@ -8,7 +10,8 @@ export type UnmountOutcome = 'unmounted' | 'lazily' | 'not-mounted';
 
 /**
  * Takes the mount of ours off `dir`: plainly, or where it is in use, lazily (it is gone from the tree at
- * once, and ends when its last user does). Safe on a dead mount.
+ * once, and ends when its last user does). Safe on a dead mount. Where the server does not answer, its users
+ * are sent away: they would wait for ever.
  * @throws FsError EINVAL where something that is not ours is mounted there; EPERM where the system refuses.
  */
 export async function unmountDir(dir: string): Promise<UnmountOutcome> {
@@ -26,12 +29,14 @@ export async function unmountDir(dir: string): Promise<UnmountOutcome> {
     );
   }
   if (await detach(path, 'plainly', entry)) return 'unmounted';
-  await detach(path, 'lazily', entry);
+  if ((await probeMount(path)) === 'silent') await abortMount(entry);
+  else await detach(path, 'lazily', entry);
   return 'lazily';
 }
 
 /**
- * Unmounts `path`, a path from the mount table, with whichever tool may. Answers whether it is gone.
+ * Unmounts what was mounted on `path`, a path from the mount table, with whichever tool may, wherever it
+ * has been moved meanwhile. Answers whether it is gone.
  * @throws FsError EPERM when a lazy unmount did not work either.
  */
 export async function detach(
@@ -39,6 +44,7 @@ export async function detach(
   way: 'plainly' | 'lazily',
   entry: MountEntry | undefined = mountEntryAt(path),
 ): Promise<boolean> {
+  if (entry !== undefined) path = findMount(entry)?.mountPoint ?? path;
   const lazily = way === 'lazily';
   const tools: [string, string[]][] = [
     ['fusermount3', [lazily ? '-uz' : '-u', '--', path]],
@@ -63,14 +69,9 @@ export async function detach(
   );
 }
 
-/**
- * Whether that very mount, not a later one on the same directory, is still in the table. The kernel gives
- * ids and devices that are free again to the next mount, wherever that is.
- */
-export function isMounted({ device, id, mountPoint }: MountEntry): boolean {
-  return readMountEntries().some(
-    (other) => other.device === device && other.id === id && other.mountPoint === mountPoint,
-  );
+/** Whether that very mount, not a later one on the same directory, is still in the table. */
+export function isMounted(entry: MountEntry): boolean {
+  return findMount(entry) !== undefined;
 }
 
 /**
@@ -78,13 +79,7 @@ export function isMounted({ device, id, mountPoint }: MountEntry): boolean {
  * root; the way out where a process hangs on a mount that nobody serves any more.
  */
 export async function abortMount(entry: MountEntry): Promise<void> {
-  const minor = entry.device.slice(entry.device.indexOf(':') + 1);
-  try {
-    writeFileSync(`/sys/fs/fuse/connections/${minor}/abort`, '1');
-  } catch {
-    // Without fusectl, a forced unmount aborts the connection as well.
-    await runTool('umount', ['-f', '--no-canonicalize', entry.mountPoint]);
-  }
+  abortConnection(entry);
   if (isMounted(entry)) await detach(entry.mountPoint, 'lazily', entry);
 }
 

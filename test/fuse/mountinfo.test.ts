@@ -1,6 +1,6 @@
 import t from 'tap';
 import { isMounted } from '../../lib/fuse/unmount.js';
-import { mountEntriesFrom, mountEntryAt } from '../../lib/fuse/index.js';
+import { findMount, mountEntriesFrom, mountEntryAt } from '../../lib/fuse/index.js';
 
 const TEXT = [
   '22 27 0:21 / /proc rw,relatime - proc proc rw',
@@ -27,8 +27,13 @@ t.test('where mounts are stacked, the topmost counts', async (t) => {
   t.equal(mountEntryAt('/tmp/elsewhere', mountEntriesFrom(TEXT)), undefined);
 });
 
-t.test('a mount elsewhere that got the id and the device of one that is gone is told apart', async (t) => {
-  const entry = mountEntryAt('/proc')!;
-  t.ok(isMounted(entry));
-  t.notOk(isMounted({ ...entry, mountPoint: '/elsewhere' }));
-});
+t.test(
+  'a mount that was moved with its directory is found, and told from one that got its id later',
+  async (t) => {
+    const entry = mountEntryAt('/proc')!;
+    t.ok(isMounted(entry));
+    t.equal(findMount({ ...entry, mountPoint: '/not/there/any/more' })?.mountPoint, '/proc');
+    t.equal(findMount({ ...entry, mountPoint: '/etc' }), undefined);
+    t.equal(findMount({ ...entry, source: 'another' }), undefined);
+  },
+);

@@ -38,6 +38,18 @@ class Dir extends ReadOnlyDir {
   }
 }
 
+/** A file that nobody gets open. */
+class Gate extends BaseFile {
+  readonly ino = newIno();
+  override readonly freshness = 'live';
+  stat(): Stat {
+    return documentStat(this.ino, 0o666, EMPTY);
+  }
+  open(): Promise<FileHandle> {
+    return new Promise(() => undefined);
+  }
+}
+
 type Act = (text: string, op: Op) => number | Promise<number> | void;
 
 /** A live file: each write is an act; reads give `content`. */
@@ -99,6 +111,7 @@ class Told {
  * answers when its writer gives up, or 800 ms after `N` was written; `gone` counts those that gave up;
  * `blocked`, which is no conversation, is read when something is written to `open`; `taken` takes writes at
  * once, and `flushes` counts its flushes; `busy` keeps the thread busy for as many ms as are written;
+ * `gate` stays closed to whoever opens it; `crash` ends the process;
  * `lookups` counts those of names here; `memory` shows the server's. `set` takes `NAME TEXT`, `remove NAME`, `all`: `told/NAME`.
  */
 export function createDoorTree(): Vfs {
@@ -168,6 +181,11 @@ export function createDoorTree(): Vfs {
     busy: new Control((text) => {
       for (const end = Date.now() + Number(text); Date.now() < end;);
     }),
+    crash: new Control(() => {
+      setImmediate(() => {
+        throw new Error('A crash, as asked for.');
+      });
+    }),
     lookups: new Control(
       () => 0,
       () => `${root.lookups}\n`,
@@ -198,6 +216,7 @@ export function createDoorTree(): Vfs {
     }),
   };
   for (const [name, file] of Object.entries(files)) root.nodes.set(name, file);
+  root.nodes.set('gate', new Gate());
   root.nodes.set('told', told);
   return { root, changes, close: async () => undefined };
 }

@@ -1,0 +1,41 @@
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { findMount, type MountEntry } from './mountinfo.js';
+
+/**
+ * Cuts a mount off its server: whoever waits for an answer gets ECONNABORTED, whoever asks later ENOTCONN.
+ * Does nothing where this process may not.
+ */
+export function abortConnection(entry: MountEntry): void {
+  const found = findMount(entry);
+  if (found === undefined) return;
+  const { device, mountPoint } = found;
+  const minor = device.slice(device.indexOf(':') + 1);
+  try {
+    writeFileSync(`/sys/fs/fuse/connections/${minor}/abort`, '1');
+  } catch {
+    // Without fusectl, a forced unmount aborts the connection as well.
+    spawnSync('umount', ['-f', '--no-canonicalize', mountPoint], { stdio: 'ignore', timeout: 5000 });
+  }
+}
+
+const atExit = new Set<MountEntry>();
+
+/**
+ * Aborts the connection when this process exits and has not been told otherwise, by the function that is
+ * answered. A process that ends goes through the kernel thread by thread, and one of its threads may be
+ * telling the kernel of a change to a directory whose lock is held by somebody who waits for this very process:
+ * it would never end, and neither would they.
+ */
+export function abortAtExit(entry: MountEntry): () => void {
+  if (atExit.size === 0) process.on('exit', abortAll);
+  atExit.add(entry);
+  return () => {
+    atExit.delete(entry);
+    if (atExit.size === 0) process.off('exit', abortAll);
+  };
+}
+
+function abortAll(): void {
+  for (const entry of atExit) abortConnection(entry);
+}
