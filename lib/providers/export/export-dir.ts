@@ -124,7 +124,9 @@ export class ExportDir extends ExportNode implements DirNode {
         mkdirSync(pathIn(dirFd, name), mode & 0o7777);
         const fd = tree.open(dirFd, name, O_PATH | constants.O_DIRECTORY);
         try {
-          const stat = this.#withFullMode(dirFd, tree.stat(fd, ''), mode, (whole) => chmodSync(pathOfFd(fd), whole));
+          const stat = this.#withFullMode(dirFd, tree.stat(fd, ''), mode, (whole) =>
+            chmodSync(pathOfFd(fd), whole),
+          );
           return this.state.nodeOf(this, name, stat) as ExportDir;
         } finally {
           closeSync(fd);
