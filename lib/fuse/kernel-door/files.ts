@@ -71,12 +71,10 @@ export function fileHandlers(s: Serving): FileHandlers {
       const file = change.fh === undefined ? undefined : s.files.get(change.fh);
       const target = file?.handle ?? ref.node;
       const changed = target.setattr(attrChangeFrom(change), op);
-      const done = chain(changed, (stat): AttrOut => {
+      return chain(changed, (stat): AttrOut => {
         ref.cached = undefined;
         return s.attrOut(ref, stat, s.invalidation.epoch);
       });
-      // The caller holds the node's lock, which is that of a directory's entries.
-      return ref.node.kind === 'dir' ? done : s.noticed(done);
     },
 
     open(nodeid, flags, call) {
@@ -133,11 +131,10 @@ export function fileHandlers(s: Serving): FileHandlers {
       return file.handle.release();
     },
 
-    fsync: (_nodeid, fh, dataOnly, call) => s.noticed(s.file(fh).handle.fsync(dataOnly, s.op(call))),
+    fsync: (_nodeid, fh, dataOnly, call) => s.file(fh).handle.fsync(dataOnly, s.op(call)),
 
     fallocate(_nodeid, fh, mode, offset, length, call) {
-      const { handle } = s.file(fh);
-      return s.noticed(handle.allocate(mode, offset, length, s.op(call)));
+      return s.file(fh).handle.allocate(mode, offset, length, s.op(call));
     },
 
     lseek: (_nodeid, fh, offset, whence, call) =>

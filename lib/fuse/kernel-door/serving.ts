@@ -115,7 +115,11 @@ export class Serving {
     return this.options.allowedUids !== null && ref === this.nodes.root;
   }
 
-  /** Gives `answer` once the kernel has taken in what changed on the way to it. */
+  /**
+   * Gives `answer` once the kernel has taken in what changed on the way to it. Not for a caller that holds the
+   * lock of a file that can be removed (setattr, fsync, fallocate): who removes it waits for that lock and
+   * holds the directory's, for which the kernel waits to take in a name.
+   */
   noticed<T>(answer: Awaitable<T>): Awaitable<T> {
     if (answer instanceof Promise) {
       return answer.then(
