@@ -8,6 +8,7 @@ export class GuardedHandle implements FileHandle {
   readonly direct: boolean;
   readonly readInto?: (at: number, into: Uint8Array, op: Op) => Awaitable<number>;
   readonly fixed?: boolean;
+  readonly writesAtOnce?: boolean;
   readonly seek?: (from: number, what: 'data' | 'hole', op: Op) => Awaitable<number>;
   readonly flush?: (op: Op) => Awaitable<void>;
   readonly #inner: FileHandle;
@@ -30,6 +31,7 @@ export class GuardedHandle implements FileHandle {
       };
     }
     if (inner.fixed !== undefined) this.fixed = inner.fixed;
+    if (inner.writesAtOnce !== undefined) this.writesAtOnce = inner.writesAtOnce;
     if (inner.flush !== undefined) this.flush = (op) => inner.flush!(op);
   }
 

@@ -14,6 +14,8 @@ export interface Op {
   readonly signal: AbortSignal;
   /** The process that calls, where the door can tell. */
   readonly caller?: Caller;
+  /** The door that the call came through, where it learns from the answer what its own calls changed. */
+  readonly door?: object;
 }
 
 export interface Caller {
@@ -153,6 +155,8 @@ export interface FileHandle {
    * Answers how many bytes it put there; `into` must not be touched until then.
    */
   readInto?(at: number, into: Uint8Array, op: Op): Awaitable<number>;
+  /** True: `write` answers at once, always, and keeps nothing of its `data`. */
+  readonly writesAtOnce?: boolean;
   /** Takes all of `data`, or throws. Callers may reuse `data` once it has answered. */
   write(at: number, data: Uint8Array, op: Op): Awaitable<number>;
   /** A duplicate of the descriptor was closed; others may live on. Absent: nothing is to be done then. */
@@ -199,10 +203,11 @@ export interface StatFs {
  * - `attr`: attributes alone.
  * - `entry`: the name `name` in the directory `ino` appeared, went, or means another node.
  * - `all`: everything (the session's rights changed, a peer was lost).
+ * `by` is the door (`Op.door`) whose call did it, and to which it is no news.
  */
 export type Change =
-  | { readonly what: 'data' | 'attr'; readonly ino: bigint }
-  | { readonly what: 'entry'; readonly ino: bigint; readonly name: string }
+  | { readonly what: 'data' | 'attr'; readonly ino: bigint; readonly by?: object | undefined }
+  | { readonly what: 'entry'; readonly ino: bigint; readonly name: string; readonly by?: object | undefined }
   | { readonly what: 'all' };
 
 /** A tree of files with somebody behind it. Trees compose: a node of one may be the root of another. */

@@ -12,8 +12,11 @@ import { Serving, type ServingOptions } from './serving.js';
  */
 export function doorTo(vfs: Vfs, notifier: Notifier, options: ServingOptions): Filesystem {
   const serving = new Serving(vfs, notifier, options);
-  const unsubscribe = vfs.changes.on((change) => serving.invalidation.apply(change));
+  const unsubscribe = vfs.changes.on((change) => {
+    if (change.what === 'all' || change.by !== serving) serving.invalidation.apply(change);
+  });
   return {
+    killsPrivileges: true,
     ...nameHandlers(serving),
     ...fileHandlers(serving),
     ...directoryHandlers(serving),

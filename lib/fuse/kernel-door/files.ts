@@ -114,7 +114,8 @@ export function fileHandlers(s: Serving): FileHandlers {
 
     write(_nodeid, fh, offset, data, call) {
       const { handle, ref } = s.file(fh);
-      const written = handle.write(offset, data, s.op(call));
+      const kept = handle.writesAtOnce === true ? data : Buffer.from(data);
+      const written = handle.write(offset, kept, s.op(call));
       if (!handle.direct) {
         ref.cached = undefined;
         return written; // its pages are locked, and a notification about them waits for the answer

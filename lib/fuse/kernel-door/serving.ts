@@ -46,7 +46,7 @@ export class Serving {
     const { allowedUids, sessionOf } = this.options;
     if (allowedUids !== null && !allowedUids.has(call.uid))
       throw new FsError('EACCES', `User ${call.uid} is not let in.`, { hint: 'Add --allow-uid.' });
-    return new CallOp(sessionOf(call), call);
+    return new CallOp(sessionOf(call), call, this);
   }
 
   ref(nodeid: number): NodeRef {
@@ -140,10 +140,12 @@ export class Serving {
 
 class CallOp implements Op {
   readonly session: Session;
+  readonly door: Serving;
   readonly #call: Call;
 
-  constructor(session: Session, call: Call) {
+  constructor(session: Session, call: Call, door: Serving) {
     this.session = session;
+    this.door = door;
     this.#call = call;
   }
 

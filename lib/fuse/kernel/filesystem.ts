@@ -73,10 +73,16 @@ export interface StatfsOut {
 /**
  * What a filesystem answers, one method for each request of the protocol; those that are absent answer
  * ENOSYS, which the kernel remembers for most. `call` names the caller and aborts when it gives up.
- * Buffers passed in belong to the method; names are text, in which a byte that is not UTF-8 is a lone
+ * Buffers passed in belong to the method, unless said otherwise; names are text, in which a byte that is not UTF-8 is a lone
  * surrogate (byte-text.ts), both ways.
  */
 export interface Filesystem {
+  /**
+   * True: set-user-id and set-group-id bits, and capabilities, go with a write, a truncation or a chown by a
+   * caller for whom they should, without the kernel's doing. It then need not ask for capabilities
+   * (GETXATTR) before each write (FUSE_HANDLE_KILLPRIV_V2).
+   */
+  readonly killsPrivileges?: boolean;
   /** The first thing that is called: what kernel and server agreed on. */
   init?(agreed: Agreement): void;
   /** The kernel took leave (unmounted). */
@@ -109,7 +115,7 @@ export interface Filesystem {
   tmpfile?(parent: number, name: string, flags: number, mode: number, call: Call): Answer<CreateOut>;
   /** At most `size` bytes; the kernel zero-fills a short answer unless the descriptor has direct I/O. */
   read?(nodeid: number, fh: number, offset: number, size: number, call: Call): Answer<Uint8Array>;
-  /** Takes set-user-id and set-group-id away where the caller may not keep them, as do `setattr` and O_TRUNC. */
+  /** `data` is lent until the method returns: one that answers later copies what it still needs. */
   write?(nodeid: number, fh: number, offset: number, data: Buffer, call: Call): Answer<number>;
   statfs?(nodeid: number, call: Call): Answer<StatfsOut>;
   /** Comes once for each close of a duplicate of the descriptor. */

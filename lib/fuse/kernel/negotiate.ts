@@ -30,6 +30,8 @@ export interface Abilities {
   /** The bytes that one read of the device can take. */
   readonly bufferBytes: number;
   readonly readdirplus: boolean;
+  /** As `Filesystem.killsPrivileges`. */
+  readonly killsPrivileges: boolean;
 }
 
 const F = INIT_FLAGS;
@@ -78,10 +80,12 @@ export function decodeInitIn(bytes: Buffer, start: number, end: number): InitIn 
  * The agreement with a kernel that says `offer`; 'again' where it must first come down to our major.
  * @throws Errno EPROTO where it is older than 7.31.
  */
-export function negotiate(offer: InitIn, { bufferBytes, readdirplus }: Abilities): Agreement | 'again' {
+export function negotiate(offer: InitIn, { bufferBytes, ...can }: Abilities): Agreement | 'again' {
   if (offer.major > FUSE_KERNEL_VERSION) return 'again';
   if (offer.major < FUSE_KERNEL_VERSION || offer.minor < FUSE_OLDEST_MINOR_VERSION) throw Errno.of(EPROTO);
-  const flags = offer.flags & (readdirplus ? WANTED | READDIRPLUS : WANTED);
+  const wanted =
+    WANTED | (can.readdirplus ? READDIRPLUS : 0n) | (can.killsPrivileges ? F.FUSE_HANDLE_KILLPRIV_V2 : 0n);
+  const flags = offer.flags & wanted;
   const pages = (flags & F.FUSE_MAX_PAGES) === 0n ? DEFAULT_PAGES : MAX_PAGES;
   const room = Math.floor((bufferBytes - HEADER_ROOM) / PAGE);
   return {

@@ -65,11 +65,14 @@ export class Request {
 
   /** A copy of `length` bytes at `offset`, the handler's own. @throws Errno EINVAL when fewer came. */
   copy(offset: number, length: number): Buffer {
+    return Buffer.from(this.lend(offset, length));
+  }
+
+  /** `length` bytes at `offset`, for as long as the dispatch lasts. @throws Errno EINVAL when fewer came. */
+  lend(offset: number, length: number): Buffer {
     const from = this.start + offset;
     if (from + length > this.end) throw Errno.of(EINVAL);
-    const own = Buffer.allocUnsafe(length);
-    this.bytes.copy(own, 0, from, from + length);
-    return own;
+    return this.bytes.subarray(from, from + length);
   }
 
   #nul(offset: number): number {

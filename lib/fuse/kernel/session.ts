@@ -204,6 +204,7 @@ export class Session {
       const agreed = negotiate(offer, {
         bufferBytes: this.#options.bufferBytes,
         readdirplus: this.#fs.readdirplus !== undefined,
+        killsPrivileges: this.#fs.killsPrivileges === true,
       });
       const end = putInitOut(this.#outView, agreed, HEADER);
       if (agreed !== 'again') {

@@ -95,8 +95,9 @@ class RealDirectory implements Export {
     return { openHandles: openHandles.size, nodes: nodes.size, watches: watch.size };
   }
 
-  close(): Promise<void> {
-    return this.#state.close();
+  async close(): Promise<void> {
+    this.#state.close();
+    return Promise.resolve();
   }
 }
 

@@ -92,10 +92,10 @@ export class ExportDir extends ExportNode implements DirNode {
         checkRegular(fd, stat);
         if (!wasThere) stat = this.#withFullMode(dirFd, stat, mode, (whole) => fchmodSync(fd, whole));
         const node = this.state.nodeOf(this, name, stat) as ExportFile;
-        return { node, handle: node.opened(fd, flags) };
+        return { node, handle: node.opened(fd, flags, op) };
       }),
     );
-    this.state.entryChanged(this, name);
+    this.state.entryChanged(this, name, op);
     return created;
   }
 
@@ -110,7 +110,7 @@ export class ExportDir extends ExportNode implements DirNode {
         const fd = tree.open(dirFd, '.', bits, mode & 0o7777);
         const stat = this.#withFullMode(dirFd, tree.stat(fd, ''), mode, (whole) => fchmodSync(fd, whole));
         const node = this.state.namelessFile(stat);
-        return { node, handle: node.opened(fd, flags) };
+        return { node, handle: node.opened(fd, flags, op) };
       }),
     );
   }
@@ -133,7 +133,7 @@ export class ExportDir extends ExportNode implements DirNode {
         }
       }),
     );
-    this.state.entryChanged(this, name);
+    this.state.entryChanged(this, name, op);
     return node;
   }
 
@@ -175,7 +175,7 @@ export class ExportDir extends ExportNode implements DirNode {
         this.state.nameRemoved(this, name, stat);
       }),
     );
-    this.state.entryChanged(this, name);
+    this.state.entryChanged(this, name, op);
   }
 
   rename(name: string, toDir: DirNode, toName: string, flags: number, op: Op): Awaitable<void> {
@@ -195,8 +195,8 @@ export class ExportDir extends ExportNode implements DirNode {
         }),
       ),
     );
-    this.state.entryChanged(this, name);
-    this.state.entryChanged(to, toName);
+    this.state.entryChanged(this, name, op);
+    this.state.entryChanged(to, toName, op);
   }
 
   /** Nodes learn their new names. What two names of one file do to each other (nothing) is seen by looking. */
@@ -235,7 +235,7 @@ export class ExportDir extends ExportNode implements DirNode {
       }),
     );
     const node = this.state.nodeOf(this, name, stat);
-    this.state.entryChanged(this, name);
+    this.state.entryChanged(this, name, op);
     return node;
   }
 
@@ -250,7 +250,7 @@ export class ExportDir extends ExportNode implements DirNode {
       }),
     );
     const node = this.state.nodeOf(this, name, stat) as SymlinkNode;
-    this.state.entryChanged(this, name);
+    this.state.entryChanged(this, name, op);
     return node;
   }
 

@@ -13,18 +13,18 @@ export class ExportFile extends ExportNode implements FileNode {
   open(flags: OpenFlags, op: Op): Awaitable<FileHandle> {
     if (flags.write || flags.truncate) this.state.checkWritable();
     if (!isRegular(this.seen)) throw special();
-    return this.state.tree.run(op, () => this.opened(this.#openHost(flags), flags));
+    return this.state.tree.run(op, () => this.opened(this.#openHost(flags), flags, op));
   }
 
   /** A handle over `fd`, which is of this file. */
-  opened(fd: number, flags: OpenFlags): ExportHandle {
+  opened(fd: number, flags: OpenFlags, { door }: Op): ExportHandle {
     try {
       if (flags.truncate && flags.write) ftruncateSync(fd, 0);
     } catch (thrown) {
       closeSync(fd);
       throw thrown;
     }
-    return new ExportHandle(this.state, this, fd, flags.write);
+    return new ExportHandle(this.state, this, fd, { writable: flags.write, door });
   }
 
   #openHost(flags: OpenFlags): number {

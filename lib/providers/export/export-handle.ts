@@ -1,49 +1,38 @@
-import {
-  closeSync,
-  fchmodSync,
-  fdatasync,
-  fsync,
-  ftruncateSync,
-  read as readAsync,
-  write as writeAsync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, fdatasync, fsync, ftruncateSync, read as readAsync, writeSync } from 'node:fs';
 import { FsError } from '../../core/index.js';
 import type { AttrChange, Awaitable, FileHandle, Op, Stat } from '../../vfs/index.js';
 import type { ExportFile } from './export-file.js';
-import { applyChange, checkedSize } from './export-node.js';
+import { applyChange, checkedSize, dropSetId } from './export-node.js';
 import type { ExportState } from './export-state.js';
 import { hostErrorFrom } from './host-error.js';
 import { pathOfFd } from './host-tree.js';
 
-/**
- * Writes up to this size go to the page cache at once: a trip through the thread pool would cost more. No
- * request of the kernel's is larger.
- */
-const MAX_SYNC_WRITE_BYTES = 1024 * 1024;
-
-const S_ISUID = 0o4000;
-const S_ISGID = 0o2000;
-const S_IXGRP = 0o010;
-
 /** An open file of the host. What the page cache holds is read at once; what would wait, on the thread pool. */
 export class ExportHandle implements FileHandle {
   readonly direct = false;
+  readonly writesAtOnce = true;
   readonly seek?: (from: number, what: 'data' | 'hole', op: Op) => Awaitable<number>;
   readonly #state: ExportState;
   readonly #file: ExportFile;
   readonly #fd: number;
   readonly #writable: boolean;
+  readonly #door: object | undefined;
   #wrote = false;
   #readsCached: boolean;
   #waiting = 0;
   #released = false;
 
-  constructor(state: ExportState, file: ExportFile, fd: number, writable: boolean) {
+  constructor(
+    state: ExportState,
+    file: ExportFile,
+    fd: number,
+    { writable, door }: { readonly writable: boolean; readonly door: object | undefined },
+  ) {
     this.#state = state;
     this.#file = file;
     this.#fd = fd;
     this.#writable = writable;
+    this.#door = door;
     const { tree } = state;
     const { native } = tree;
     this.#readsCached = native !== null;
@@ -72,10 +61,12 @@ export class ExportHandle implements FileHandle {
     const { tree } = this.#state;
     tree.run(op, () => {
       const { size, ...rest } = change;
-      if (size !== undefined && this.#writable) ftruncateSync(this.#fd, checkedSize(size));
-      applyChange(this.#state, pathOfFd(this.#fd), this.#writable ? rest : change, () =>
-        tree.stat(this.#fd, ''),
-      );
+      const path = pathOfFd(this.#fd);
+      if (size !== undefined && this.#writable) {
+        if (tree.actsForUnknown(op)) dropSetId(path, tree.stat(this.#fd, ''));
+        ftruncateSync(this.#fd, checkedSize(size));
+      }
+      applyChange(this.#state, path, this.#writable ? rest : change, op, () => tree.stat(this.#fd, ''));
     });
     this.#wrote = true;
     return this.stat(op);
@@ -113,33 +104,19 @@ export class ExportHandle implements FileHandle {
     return done;
   }
 
-  write(at: number, data: Uint8Array, op: Op): Awaitable<number> {
+  /** Into the page cache, which is quicker than a trip through the thread pool. */
+  write(at: number, data: Uint8Array, op: Op): number {
     this.#checkOpen();
     if (!this.#writable) throw new FsError('EBADF', 'The file is not open for writing.');
     if (this.#state.tree.actsFor(op)) this.#dropPrivileges();
     this.#wrote = true;
-    if (data.length > MAX_SYNC_WRITE_BYTES) return this.#writeLater(at, data);
+    const { tree } = this.#state;
+    if (tree.exceeds(op)) dropSetId(pathOfFd(this.#fd), tree.stat(this.#fd, ''));
     try {
       for (let done = 0; done < data.length;)
         done += writeSync(this.#fd, data, done, data.length - done, at + done);
     } catch (thrown) {
       throw hostErrorFrom(thrown);
-    }
-    return data.length;
-  }
-
-  /** What the system does where others than root write to a file that gives its owner's rights. */
-  #dropPrivileges(): void {
-    const { mode } = this.#state.tree.stat(this.#fd, '');
-    const dropped = mode & ~(S_ISUID | ((mode & S_IXGRP) === 0 ? 0 : S_ISGID));
-    if (dropped !== mode) fchmodSync(this.#fd, dropped);
-  }
-
-  async #writeLater(at: number, data: Uint8Array): Promise<number> {
-    for (let done = 0; done < data.length;) {
-      done += await this.#later<number>((callback) =>
-        writeAsync(this.#fd, data, done, data.length - done, at + done, callback),
-      );
     }
     return data.length;
   }
@@ -159,7 +136,7 @@ export class ExportHandle implements FileHandle {
     tree.run(op, () => native.allocate(this.#fd, mode, at, length));
   }
 
-  async release(): Promise<void> {
+  release(): void {
     if (this.#released) return;
     this.#released = true;
     this.#file.openFds.delete(this.#fd);
@@ -167,7 +144,8 @@ export class ExportHandle implements FileHandle {
     this.#state.openHandles.delete(this);
     if (this.#wrote) {
       this.#file.seen = this.#state.tree.stat(this.#fd, '');
-      if (this.#state.changes.size > 0) this.#state.changes.emit({ what: 'data', ino: this.#file.ino });
+      if (this.#state.changes.size > 0)
+        this.#state.changes.emit({ what: 'data', ino: this.#file.ino, by: this.#door });
     }
     if (this.#waiting === 0) closeSync(this.#fd);
   }

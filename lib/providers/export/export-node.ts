@@ -21,6 +21,9 @@ const MAX_DEPTH = 2048;
 /** What leads to a place may be gone, or may be something else by now. */
 const LOST = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ESTALE']);
 const W_OK = 2;
+const S_ISUID = 0o4000;
+const S_ISGID = 0o2000;
+const S_IXGRP = 0o010;
 
 /**
  * A file, directory or symlink of the host. It holds no descriptor but knows its names, and finds itself
@@ -151,7 +154,7 @@ export abstract class ExportNode {
   setattr(change: AttrChange, op: Op): Awaitable<Stat> {
     this.state.checkWritable();
     return this.state.tree.run(op, () => {
-      this.withPath((path) => applyChange(this.state, path, change, () => this.hostStat()));
+      this.withPath((path) => applyChange(this.state, path, change, op, () => this.hostStat()));
       return this.state.statOf(this.hostStat(), this.ino);
     });
   }
@@ -235,10 +238,14 @@ export function applyChange(
   state: ExportState,
   path: string,
   change: AttrChange,
+  op: Op,
   current: () => HostStat,
 ): void {
   const { size, mode, uid, gid, atimeNs, mtimeNs } = change;
-  if (size !== undefined) truncateSync(path, checkedSize(size));
+  if (size !== undefined) {
+    if (state.tree.actsForUnknown(op)) dropSetId(path, current());
+    truncateSync(path, checkedSize(size));
+  }
   if (uid !== undefined || gid !== undefined) chownSync(path, uid ?? -1, gid ?? -1);
   if (mode !== undefined) chmodSync(path, mode & 0o7777);
   if (atimeNs === undefined && mtimeNs === undefined) return;
@@ -253,6 +260,15 @@ export function applyChange(
   const seconds = (time: bigint | 'now' | undefined, else_: bigint): number =>
     time === 'now' ? nowS : Number(time ?? else_) / 1e9;
   utimesSync(path, seconds(atimeNs, known.atimeNs), seconds(mtimeNs, known.mtimeNs));
+}
+
+/**
+ * Takes the set-id bits that a change of content by an unprivileged process would take, and one by root
+ * leaves (chmod(2), inode(7)). Capabilities go with any change.
+ */
+export function dropSetId(path: string, { mode }: HostStat): void {
+  const drop = (mode & S_ISUID) | ((mode & S_IXGRP) === 0 ? 0 : mode & S_ISGID);
+  if (drop !== 0) chmodSync(path, mode & ~drop);
 }
 
 /** @throws FsError EFBIG for more bytes than can be counted exactly, which is more than a file can have */

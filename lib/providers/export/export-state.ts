@@ -1,5 +1,5 @@
 import { Emitter, FsError, type Log } from '../../core/index.js';
-import type { Change, Node, Stat } from '../../vfs/index.js';
+import type { Change, Node, Op, Stat } from '../../vfs/index.js';
 import { ExportDir } from './export-dir.js';
 import { ExportFile } from './export-file.js';
 import type { ExportHandle } from './export-handle.js';
@@ -98,14 +98,14 @@ export class ExportState {
   }
 
   /** Tells that `name` in `dir` is not what it was, by our own hand. */
-  entryChanged(dir: ExportDir, name: string): void {
+  entryChanged(dir: ExportDir, name: string, { door }: Op): void {
     this.watch.ignoreOwn(dir, name);
-    if (this.changes.size > 0) this.changes.emit({ what: 'entry', ino: dir.ino, name });
+    if (this.changes.size > 0) this.changes.emit({ what: 'entry', ino: dir.ino, name, by: door });
   }
 
-  async close(): Promise<void> {
+  close(): void {
     this.watch.close();
-    await Promise.all([...this.openHandles].map((handle) => handle.release()));
+    for (const handle of [...this.openHandles]) handle.release();
     this.tree.close();
   }
 }

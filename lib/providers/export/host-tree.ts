@@ -102,6 +102,16 @@ export class HostTree {
     }
   }
 
+  /** Whether this process is root and the caller is not, or not known to be: outside `run` it may do more. */
+  exceeds({ caller }: Op): boolean {
+    return this.#mayBecome && caller?.uid !== 0;
+  }
+
+  /** The same within `run`, where a caller that is known has taken this process's place. */
+  actsForUnknown(op: Op): boolean {
+    return op.caller === undefined && this.exceeds(op);
+  }
+
   /** Runs `work` with a descriptor of the directory `path` (names with `/` between; empty for the root). */
   withDir<Result>(path: string, work: (dirFd: number) => Result): Result {
     if (path === '') return work(this.rootFd);

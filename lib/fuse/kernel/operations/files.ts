@@ -66,7 +66,7 @@ export const fileOperations = [
     run(fs, r, call) {
       if (fs.write === undefined) return NOSYS;
       const at = s.fuse_write_in.at;
-      const data = r.copy(s.fuse_write_in.byteLength, r.u32(at.size));
+      const data = r.lend(s.fuse_write_in.byteLength, r.u32(at.size));
       return fs.write(r.nodeid, r.u64(at.fh), r.u64(at.offset), data, call);
     },
     ...written,
