@@ -2,9 +2,10 @@ import { closeSync, fdatasync, fsync, ftruncateSync, read as readAsync, writeSyn
 import { FsError } from '../../core/index.js';
 import type { AttrChange, Awaitable, FileHandle, Op, Stat } from '../../vfs/index.js';
 import type { ExportFile } from './export-file.js';
-import { applyChange, checkedSize, dropSetId } from './export-node.js';
+import { applyChange, changesNothing, checkedSize, dropSetId } from './export-node.js';
 import type { ExportState } from './export-state.js';
 import { hostErrorFrom } from './host-error.js';
+import type { HostStat } from './host-stat.js';
 import { pathOfFd } from './host-tree.js';
 
 /** An open file of the host. What the page cache holds is read at once; what would wait, on the thread pool. */
@@ -60,13 +61,16 @@ export class ExportHandle implements FileHandle {
     this.#state.checkWritable();
     const { tree } = this.#state;
     tree.run(op, () => {
-      const { size, ...rest } = change;
       const path = pathOfFd(this.#fd);
-      if (size !== undefined && this.#writable) {
-        if (tree.actsForUnknown(op)) dropSetId(path, tree.stat(this.#fd, ''));
-        ftruncateSync(this.#fd, checkedSize(size));
+      const current = (): HostStat => tree.stat(this.#fd, '');
+      const { size, ...rest } = change;
+      if (size === undefined || !this.#writable) {
+        applyChange(this.#state, path, change, op, current);
+        return;
       }
-      applyChange(this.#state, path, this.#writable ? rest : change, op, () => tree.stat(this.#fd, ''));
+      if (tree.actsForUnknown(op)) dropSetId(path, current());
+      ftruncateSync(this.#fd, checkedSize(size));
+      if (!changesNothing(rest)) applyChange(this.#state, path, rest, op, current);
     });
     this.#wrote = true;
     return this.stat(op);
@@ -110,8 +114,9 @@ export class ExportHandle implements FileHandle {
     if (!this.#writable) throw new FsError('EBADF', 'The file is not open for writing.');
     if (this.#state.tree.actsFor(op)) this.#dropPrivileges();
     this.#wrote = true;
-    const { tree } = this.#state;
-    if (tree.exceeds(op)) dropSetId(pathOfFd(this.#fd), tree.stat(this.#fd, ''));
+    const { tree, changes } = this.#state;
+    if (tree.exceeds(op) && dropSetId(pathOfFd(this.#fd), tree.stat(this.#fd, '')))
+      changes.emit({ what: 'attr', ino: this.#file.ino }); // the door that writes does not know
     try {
       for (let done = 0; done < data.length;)
         done += writeSync(this.#fd, data, done, data.length - done, at + done);

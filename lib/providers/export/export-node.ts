@@ -21,9 +21,7 @@ const MAX_DEPTH = 2048;
 /** What leads to a place may be gone, or may be something else by now. */
 const LOST = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ESTALE']);
 const W_OK = 2;
-const S_ISUID = 0o4000;
-const S_ISGID = 0o2000;
-const S_IXGRP = 0o010;
+const SET_ID_BITS = 0o6000;
 
 /**
  * A file, directory or symlink of the host. It holds no descriptor but knows its names, and finds itself
@@ -247,6 +245,7 @@ export function applyChange(
     truncateSync(path, checkedSize(size));
   }
   if (uid !== undefined || gid !== undefined) chownSync(path, uid ?? -1, gid ?? -1);
+  if (changesNothing(change)) chownToSame(path);
   if (mode !== undefined) chmodSync(path, mode & 0o7777);
   if (atimeNs === undefined && mtimeNs === undefined) return;
   const { native } = state.tree;
@@ -263,12 +262,29 @@ export function applyChange(
 }
 
 /**
- * Takes the set-id bits that a change of content by an unprivileged process would take, and one by root
- * leaves (chmod(2), inode(7)). Capabilities go with any change.
+ * A change of nothing is chown(2) to -1, -1, for which the host drops set-id bits; or the kernel's start of a write
+ * by somebody for whom they should go: it is the write that takes them then.
  */
-export function dropSetId(path: string, { mode }: HostStat): void {
-  const drop = (mode & S_ISUID) | ((mode & S_IXGRP) === 0 ? 0 : mode & S_ISGID);
-  if (drop !== 0) chmodSync(path, mode & ~drop);
+function chownToSame(path: string): void {
+  try {
+    chownSync(path, -1, -1);
+  } catch (thrown) {
+    if (hostErrorFrom(thrown).code !== 'EPERM') throw thrown;
+  }
+}
+
+export function changesNothing(change: AttrChange): boolean {
+  return Object.values(change).every((value) => value === undefined);
+}
+
+/**
+ * Takes the set-id bits that a change of content by an unprivileged process would take, and one by root
+ * leaves (chmod(2), inode(7)). Capabilities go with any change. Answers whether there were any.
+ */
+export function dropSetId(path: string, { mode }: HostStat): boolean {
+  if ((mode & SET_ID_BITS) === 0) return false;
+  chmodSync(path, mode & ~SET_ID_BITS);
+  return true;
 }
 
 /** @throws FsError EFBIG for more bytes than can be counted exactly, which is more than a file can have */
