@@ -73,8 +73,8 @@ export interface StatfsOut {
 /**
  * What a filesystem answers, one method for each request of the protocol; those that are absent answer
  * ENOSYS, which the kernel remembers for most. `call` names the caller and aborts when it gives up.
- * Buffers passed in belong to the method, unless said otherwise; names are text, in which a byte that is not UTF-8 is a lone
- * surrogate (byte-text.ts), both ways.
+ * Buffers passed in belong to the method, unless said otherwise; names are text, in which a byte that is
+ * not UTF-8 is a lone surrogate (byte-text.ts), both ways.
  */
 export interface Filesystem {
   /**

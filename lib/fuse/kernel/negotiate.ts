@@ -44,13 +44,15 @@ const WANTED =
   F.FUSE_AUTO_INVAL_DATA |
   F.FUSE_ASYNC_DIO |
   F.FUSE_PARALLEL_DIROPS |
-  F.FUSE_HANDLE_KILLPRIV |
   F.FUSE_MAX_PAGES |
   F.FUSE_INIT_EXT |
   F.FUSE_HAS_EXPIRE_ONLY;
 
 /** A kernel that was promised READDIRPLUS does not fall back to READDIR. */
 const READDIRPLUS = F.FUSE_DO_READDIRPLUS | F.FUSE_READDIRPLUS_AUTO;
+
+/** The second (7.33) spares the question for capabilities, the first the taking of set-id bits alone. */
+const KILLPRIV = F.FUSE_HANDLE_KILLPRIV | F.FUSE_HANDLE_KILLPRIV_V2;
 
 const PAGE = 4096;
 /** Linux' FUSE_MAX_MAX_PAGES, the ceiling of `max_pages` unless raised by sysctl. */
@@ -83,8 +85,7 @@ export function decodeInitIn(bytes: Buffer, start: number, end: number): InitIn 
 export function negotiate(offer: InitIn, { bufferBytes, ...can }: Abilities): Agreement | 'again' {
   if (offer.major > FUSE_KERNEL_VERSION) return 'again';
   if (offer.major < FUSE_KERNEL_VERSION || offer.minor < FUSE_OLDEST_MINOR_VERSION) throw Errno.of(EPROTO);
-  const wanted =
-    WANTED | (can.readdirplus ? READDIRPLUS : 0n) | (can.killsPrivileges ? F.FUSE_HANDLE_KILLPRIV_V2 : 0n);
+  const wanted = WANTED | (can.readdirplus ? READDIRPLUS : 0n) | (can.killsPrivileges ? KILLPRIV : 0n);
   const flags = offer.flags & wanted;
   const pages = (flags & F.FUSE_MAX_PAGES) === 0n ? DEFAULT_PAGES : MAX_PAGES;
   const room = Math.floor((bufferBytes - HEADER_ROOM) / PAGE);

@@ -112,10 +112,9 @@ export class ExportHandle implements FileHandle {
   write(at: number, data: Uint8Array, op: Op): number {
     this.#checkOpen();
     if (!this.#writable) throw new FsError('EBADF', 'The file is not open for writing.');
-    if (this.#state.tree.actsFor(op)) this.#dropPrivileges();
     this.#wrote = true;
     const { tree, changes } = this.#state;
-    if (tree.exceeds(op) && dropSetId(pathOfFd(this.#fd), tree.stat(this.#fd, '')))
+    if (tree.actsFor(op) && dropSetId(pathOfFd(this.#fd), tree.stat(this.#fd, '')))
       changes.emit({ what: 'attr', ino: this.#file.ino }); // the door that writes does not know
     try {
       for (let done = 0; done < data.length;)

@@ -61,6 +61,11 @@ export class HostTree {
     return this.#mayBecome && caller?.uid !== 0;
   }
 
+  /** The same within `run`, where a caller that is known has taken this process's place. */
+  actsForUnknown(op: Op): boolean {
+    return op.caller === undefined && this.actsFor(op);
+  }
+
   /**
    * Runs `work` with the rights of the process that called, where this process is root and can take them
    * on; everything it throws becomes an `FsError`. `work` must not await.
@@ -100,16 +105,6 @@ export class HostTree {
       if (groups.length === 0) throw thrown;
       return attempt(groups);
     }
-  }
-
-  /** Whether this process is root and the caller is not, or not known to be: outside `run` it may do more. */
-  exceeds({ caller }: Op): boolean {
-    return this.#mayBecome && caller?.uid !== 0;
-  }
-
-  /** The same within `run`, where a caller that is known has taken this process's place. */
-  actsForUnknown(op: Op): boolean {
-    return op.caller === undefined && this.exceeds(op);
   }
 
   /** Runs `work` with a descriptor of the directory `path` (names with `/` between; empty for the root). */
