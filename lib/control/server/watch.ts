@@ -1,23 +1,15 @@
-import { FsError, type Clock, type JsonObject } from '../../core/index.js';
+import { FsError, type Clock } from '../../core/index.js';
 import type { Session } from '../../policy/index.js';
-import { ProtocolFault, type ControlPush } from '../../protocol/index.js';
+import { ProtocolFault } from '../../protocol/index.js';
 import { LOW_WATER_BYTES, type Transport } from '../../transport/index.js';
 import { deltaEntry, isEmptyDelta } from '../store/service-delta.js';
 import type { ControlStore } from '../store/store.js';
 import type { Cursors, WatchPosition } from './cursors.js';
+import { frameOfEvent, type Told } from './event-text.js';
 
 const BATCH = 64;
 /** A watcher that stays behind for this long is cut off. */
 export const LAG_TIMEOUT_MS = 5_000;
-
-/** A watched event before it is counted for a watch. */
-interface Told {
-  readonly revision: number;
-  readonly timestampMs: number;
-  readonly kind: string;
-  readonly nodeId: string | null;
-  readonly payload: JsonObject;
-}
 
 export interface WatchOptions {
   readonly id: string;
@@ -26,7 +18,8 @@ export interface WatchOptions {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly nodeId: string | null;
-  readonly push: (event: ControlPush<'node_service_event'>) => void;
+  /** Sends one frame, which is text already. */
+  readonly push: (frame: string) => void;
   /** It was cut off; it may go on from the cursor. */
   readonly onLagged: (cursor: string) => void;
 }
@@ -142,26 +135,8 @@ export class Watch {
       seq: this.#position.seq + (concerns ? 1 : 0),
     };
     if (!concerns) return;
-    const isDelta = event.kind === 'services';
-    this.#options.push({
-      watch_id: this.id,
-      revision: event.revision,
-      seq: this.#position.seq,
-      cursor: this.cursor,
-      timestamp_ms: event.timestampMs,
-      kind: event.kind,
-      node_id: event.nodeId,
-      ...(isDelta
-        ? {
-            service_delta: {
-              changed: true,
-              revision: event.revision,
-              timestamp_ms: event.timestampMs,
-              ...(event.payload as never as Lists),
-            },
-          }
-        : { details: event.payload }),
-    });
+    const { seq } = this.#position;
+    this.#options.push(frameOfEvent(event, { watch_id: this.id, seq, cursor: this.cursor }));
   }
 
   #cutOff(): void {
@@ -180,12 +155,6 @@ export class Watch {
       this.pump();
     });
   }
-}
-
-interface Lists {
-  added: never[];
-  updated: never[];
-  removed: never[];
 }
 
 const removal = (service_id: string): ReturnType<typeof deltaEntry> => ({

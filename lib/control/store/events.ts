@@ -51,6 +51,8 @@ export class EventLog {
   readonly #clock: Clock;
   readonly #retention: Retention;
   #head = 0;
+  /** Undefined where it has to be looked up: a thousand watchers ask for it at each event. */
+  #oldest: number | undefined;
   /** The newest events, so that a thousand watchers do not each ask the database. */
   #recent: ControlEvent[] = [];
   #sinceCompaction = 0;
@@ -74,8 +76,9 @@ export class EventLog {
 
   /** The oldest revision kept. */
   get oldest(): number {
-    const row = this.#db.get('SELECT MIN(revision) AS oldest FROM events');
-    return (row?.['oldest'] ?? this.#head + 1) as number;
+    this.#oldest ??= (this.#db.get('SELECT MIN(revision) AS oldest FROM events')?.['oldest'] ??
+      this.#head + 1) as number;
+    return this.#oldest;
   }
 
   append(kind: EventKind, nodeId: string | null, payload: JsonObject): ControlEvent {
@@ -159,10 +162,12 @@ export class EventLog {
     const until = Math.min(revision, this.#head);
     const gone = this.#db.get('SELECT SUM(LENGTH(payload)) AS bytes FROM events WHERE revision < ?', until);
     this.#db.run('DELETE FROM events WHERE revision < ?', until);
+    this.#oldest = undefined;
     this.#bytes -= (gone?.['bytes'] ?? 0) as number;
   }
 
   #load(): void {
+    this.#oldest = undefined;
     this.#head = (this.#db.get('SELECT COALESCE(MAX(revision), 0) AS head FROM events')?.['head'] ??
       0) as number;
     this.#bytes = (this.#db.get('SELECT SUM(LENGTH(payload)) AS bytes FROM events')?.['bytes'] ??

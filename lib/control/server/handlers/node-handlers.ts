@@ -116,9 +116,9 @@ export const nodeHandlers: Handlers<Names> = {
         transport: connection.transport,
         clock: plane.clock,
         nodeId: payload.node_id ?? null,
-        push: (event) => {
+        push: (frame) => {
           plane.metrics.pushes.inc();
-          connection.push('node_service_event', event);
+          connection.transport.send(frame);
         },
         onLagged: (cursor) => {
           plane.metrics.lagged.inc();
