@@ -6,8 +6,6 @@ export const FUSE_KERNEL_MINOR_VERSION = 45;
 /** The oldest minor that is taken (Linux 5.4). */
 export const FUSE_OLDEST_MINOR_VERSION = 31;
 export const FUSE_ROOT_ID = 1;
-/** A read of /dev/fuse with a smaller buffer is refused by the kernel. */
-export const FUSE_MIN_READ_BUFFER = 8192;
 
 export const OPCODES = {
   FUSE_LOOKUP: 1,
@@ -79,7 +77,6 @@ export const INIT_FLAGS = {
   FUSE_ASYNC_READ: 1n << 0n,
   FUSE_ATOMIC_O_TRUNC: 1n << 3n,
   FUSE_BIG_WRITES: 1n << 5n,
-  FUSE_DONT_MASK: 1n << 6n,
   FUSE_AUTO_INVAL_DATA: 1n << 12n,
   FUSE_DO_READDIRPLUS: 1n << 13n,
   FUSE_READDIRPLUS_AUTO: 1n << 14n,
@@ -87,9 +84,7 @@ export const INIT_FLAGS = {
   FUSE_PARALLEL_DIROPS: 1n << 18n,
   FUSE_HANDLE_KILLPRIV: 1n << 19n,
   FUSE_MAX_PAGES: 1n << 22n,
-  FUSE_CACHE_SYMLINKS: 1n << 23n,
   FUSE_HANDLE_KILLPRIV_V2: 1n << 28n,
-  FUSE_SETXATTR_EXT: 1n << 29n,
   FUSE_INIT_EXT: 1n << 30n,
   FUSE_HAS_EXPIRE_ONLY: 1n << 35n,
 } as const;

@@ -118,7 +118,7 @@ export class Session {
     const call = new Call(opcode, request.unique, request.nodeid, request.uid, request.gid, request.pid);
     let result;
     try {
-      result = operation.run(this.#fs, request, call, this.#agreed);
+      result = operation.run(this.#fs, request, call);
     } catch (thrown) {
       return this.#refuse(this.#errnoOf(thrown, call), call.unique);
     }

@@ -50,8 +50,6 @@ export const fuse_kstatfs = struct('fuse_kstatfs', {
   spare: ['u32', 6],
 });
 
-export const fuse_file_lock = struct('fuse_file_lock', { start: 'u64', end: 'u64', type: 'u32', pid: 'u32' });
-
 export const fuse_entry_out = struct('fuse_entry_out', {
   nodeid: 'u64',
   generation: 'u64',
@@ -151,7 +149,7 @@ export const fuse_write_out = struct('fuse_write_out', { size: 'u32', padding: '
 export const fuse_statfs_out = struct('fuse_statfs_out', { st: fuse_kstatfs });
 export const fuse_fsync_in = struct('fuse_fsync_in', { fh: 'u64', fsync_flags: 'u32', padding: 'u32' });
 
-/** Only its first 8 bytes (FUSE_COMPAT_SETXATTR_IN_SIZE) travel unless FUSE_SETXATTR_EXT was agreed. */
+/** Only its first 8 bytes (FUSE_COMPAT_SETXATTR_IN_SIZE) travel: FUSE_SETXATTR_EXT is not asked for. */
 export const fuse_setxattr_in = struct('fuse_setxattr_in', {
   size: 'u32',
   flags: 'u32',
@@ -162,14 +160,6 @@ export const FUSE_COMPAT_SETXATTR_IN_SIZE = 8;
 
 export const fuse_getxattr_in = struct('fuse_getxattr_in', { size: 'u32', padding: 'u32' });
 export const fuse_getxattr_out = struct('fuse_getxattr_out', { size: 'u32', padding: 'u32' });
-export const fuse_lk_in = struct('fuse_lk_in', {
-  fh: 'u64',
-  owner: 'u64',
-  lk: fuse_file_lock,
-  lk_flags: 'u32',
-  padding: 'u32',
-});
-export const fuse_lk_out = struct('fuse_lk_out', { lk: fuse_file_lock });
 export const fuse_access_in = struct('fuse_access_in', { mask: 'u32', padding: 'u32' });
 
 /** The first four fields before 7.36; the rest came with FUSE_INIT_EXT. */
@@ -214,15 +204,6 @@ export const fuse_lseek_in = struct('fuse_lseek_in', {
   padding: 'u32',
 });
 export const fuse_lseek_out = struct('fuse_lseek_out', { offset: 'u64' });
-export const fuse_copy_file_range_in = struct('fuse_copy_file_range_in', {
-  fh_in: 'u64',
-  off_in: 'u64',
-  nodeid_out: 'u64',
-  fh_out: 'u64',
-  off_out: 'u64',
-  len: 'u64',
-  flags: 'u64',
-});
 
 /** The fixed part; `namelen` bytes of name follow at its end (FUSE_NAME_OFFSET). */
 export const fuse_dirent = struct('fuse_dirent', { ino: 'u64', off: 'u64', namelen: 'u32', type: 'u32' });

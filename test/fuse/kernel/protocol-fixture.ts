@@ -70,8 +70,7 @@ export function initBody(minor: number, flags: bigint, major = 7): Buffer {
   return minor < 36 ? body.subarray(0, structs.fuse_init_in.at.flags2) : body;
 }
 
-export const ALL_FLAGS =
-  Object.values(INIT_FLAGS).reduce((set, flag) => set | flag, 0n) & ~INIT_FLAGS.FUSE_SETXATTR_EXT;
+export const ALL_FLAGS = Object.values(INIT_FLAGS).reduce((set, flag) => set | flag, 0n);
 
 /** A session that talks to an array. `refusals`: how many sends shall fail as the kernel's ENOENT does. */
 export function conversation(fs: Filesystem, options: { init?: boolean; givesUp?: () => boolean } = {}) {

@@ -3,7 +3,6 @@ import { FUSE_FSYNC_FDATASYNC, OPCODES, type OpcodeName } from '../constants.js'
 import { putEntryOut, putOpenOut } from '../encode.js';
 import { ENOSYS, Errno } from '../errno.js';
 import type { Answer, EntryOut, Filesystem, OpenOut } from '../filesystem.js';
-import type { Agreement } from '../negotiate.js';
 import type { Request } from '../request.js';
 import { fuse_fsync_in } from '../structs.js';
 
@@ -12,7 +11,7 @@ export interface Operation<Result> {
   /** The size of the fixed part of the body: anything shorter is malformed. */
   readonly minBytes: number;
   /** Decodes `request` and calls `fs`. Everything that it keeps is its own. */
-  run(fs: Filesystem, request: Request, call: Call, agreed: Agreement): Answer<Result>;
+  run(fs: Filesystem, request: Request, call: Call): Answer<Result>;
   /** Writes the fixed answer at `start` of `out`, and gives its end. */
   put?(out: DataView, result: Result, start: number): number;
   /** The bytes that follow the header instead. */

@@ -1,5 +1,4 @@
 import { bytesFromText } from '../byte-text.js';
-import { INIT_FLAGS } from '../constants.js';
 import { ERANGE, Errno } from '../errno.js';
 import type { Answer } from '../filesystem.js';
 import * as s from '../structs.js';
@@ -20,11 +19,10 @@ const xattrAnswer = {
 export const xattrOperations = [
   on<void>('FUSE_SETXATTR', {
     minBytes: s.FUSE_COMPAT_SETXATTR_IN_SIZE + 1,
-    run(fs, r, call, agreed) {
+    run(fs, r, call) {
       if (fs.setxattr === undefined) return NOSYS;
       const at = s.fuse_setxattr_in.at;
-      const extended = (agreed.flags & INIT_FLAGS.FUSE_SETXATTR_EXT) !== 0n;
-      const nameAt = extended ? s.fuse_setxattr_in.byteLength : s.FUSE_COMPAT_SETXATTR_IN_SIZE;
+      const nameAt = s.FUSE_COMPAT_SETXATTR_IN_SIZE;
       const value = r.copy(r.after(nameAt), r.u32(at.size));
       return fs.setxattr(r.nodeid, r.text(nameAt), value, r.u32(at.flags), call);
     },
