@@ -39,3 +39,22 @@ t.test('locks on files of a writable directory hold between processes', async (t
     t.same(JSON.parse(stdout), ['EAGAIN', 'locked'], how);
   }
 });
+
+t.test(
+  'locks on live files and on directories hold, those on control files are of each caller alone',
+  async (t) => {
+    const fixture = {
+      module: new URL('../support/door-tree.js', import.meta.url).href,
+      name: 'createDoorTree',
+    };
+    const { dir } = await mountChild(t, { fixture, binding: 'kernel' });
+    for (const how of ['flock', 'fcntl']) {
+      const heard = async (file: string): Promise<unknown> =>
+        JSON.parse((await run('python3', ['-c', LOCKS, file, how], { cwd: dir, timeout: 10_000 })).stdout);
+      t.same(await heard('blocked'), ['EAGAIN', 'locked'], `${how} of a live file`);
+      t.same(await heard('taken'), ['locked', 'locked'], `${how} of a control file`);
+    }
+    const script = 'flock . sh -c "flock -n . echo both || echo one at a time"';
+    t.equal((await run('sh', ['-c', script], { cwd: dir, timeout: 10_000 })).stdout, 'one at a time\n');
+  },
+);
