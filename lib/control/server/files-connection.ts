@@ -21,7 +21,9 @@ import type { Unsubscribe } from '../../core/index.js';
 import type { LiveSession } from '../store/sessions.js';
 import { answerAcheron } from './acheron-stub.js';
 import type { Credential } from './control-connection.js';
+import { nodeRefusal } from './node-authority.js';
 import type { Plane } from './plane.js';
+import type { Refusal } from './refusals.js';
 
 /**
  * A session's file connection, proved and handed over. Its `acheron.t_fs_hello` is the first message that
@@ -73,6 +75,7 @@ export function greetFiles(plane: Plane, transport: Transport, options: FilesOpt
       const refuse = (): void => answer(refusalFrame(fault, reference));
       if (fault.code === 'provider_auth_failed') {
         refused = true;
+        plane.refusals.note(refusalOf(plane, options.address, frame));
         const end = (): void => {
           refuse();
           transport.close(1008, 'Not authenticated.');
@@ -145,6 +148,13 @@ function refusalFrame(fault: ProtocolFault, request: RequestReference): Envelope
   if (request.type?.startsWith('acheron.t_fs_') !== true) return refusal;
   const errno = ERRNO[ERRNO_OF_CODE.get(fault.code) ?? 'EINVAL'];
   return { ...refusal, type: 'acheron.err_fs', error: { ...refusal.error, errno } };
+}
+
+/** Who failed to prove what: a node its secret, anybody else a token. */
+function refusalOf(plane: Plane, address: string, frame: Envelope | undefined): Refusal {
+  const nodeId = frame?.payload === undefined ? undefined : ownValue(frame.payload as JsonObject, 'node_id');
+  if (typeof nodeId !== 'string') return { act: 'login', address, reason: 'bad_token' };
+  return nodeRefusal(plane, address, nodeId);
 }
 
 function notAuthenticated(): ProtocolFault {

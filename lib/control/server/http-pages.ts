@@ -64,7 +64,13 @@ function isReady(plane: Plane): boolean {
 
 function isAdmin(plane: Plane, request: IncomingMessage): boolean {
   const token = bearerOf(request);
-  return typeof token === 'string' && plane.store.tokens.verify(token)?.record.role === 'admin';
+  if (token === undefined) return false;
+  const found = token === null ? undefined : plane.store.tokens.verify(token);
+  if (found === undefined) {
+    const address = request.socket.remoteAddress ?? 'unknown';
+    plane.refusals.note({ act: 'login', address, reason: 'bad_token' });
+  }
+  return found?.record.role === 'admin';
 }
 
 export function respond(

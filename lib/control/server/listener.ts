@@ -144,6 +144,7 @@ export class Listener {
       typeof token === 'string' ? this.#plane.store.tokens.verify(token) : undefined;
     if (token !== undefined && credential === undefined) {
       upgrades.inc({ outcome: 'unauthorized' });
+      this.#plane.refusals.note({ act: 'login', address, reason: 'bad_token' });
       const answer = (): void => refuse(socket, 401, 'The token is not valid.');
       this.#plane.throttle.failed(address, answer, () => refuse(socket, 429, 'Too many failed logins.'));
       return;

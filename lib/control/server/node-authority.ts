@@ -1,6 +1,8 @@
 import { ProtocolFault } from '../../protocol/index.js';
 import type { NodeHolder } from '../store/nodes.js';
 import type { ControlConnection } from './control-connection.js';
+import type { Plane } from './plane.js';
+import type { Refusal } from './refusals.js';
 import { delayFailure } from './handlers/pairing-handlers.js';
 
 /** What a message brings to prove that it comes from the node, and from the connection that counts. */
@@ -19,7 +21,7 @@ export interface NodeProof {
 export async function proveNode(connection: ControlConnection, proof: NodeProof): Promise<number> {
   const { nodeId } = proof;
   if (!isProved(connection, proof)) {
-    await delayFailure(connection);
+    await refused(connection, nodeId);
     throw new ProtocolFault('provider_auth_failed', 'The node secret is not right.');
   }
   const { nodes } = connection.plane.store;
@@ -43,7 +45,7 @@ export function connectNode(
 ): NodeWelcome | Promise<never> {
   const { nodeId, instanceId = `connection-${connection.id}`, lastEpoch } = proof;
   if (!isProved(connection, proof)) {
-    return delayFailure(connection).then(() => {
+    return refused(connection, nodeId).then(() => {
       throw new ProtocolFault('provider_auth_failed', 'The node secret is not right.');
     });
   }
@@ -62,6 +64,18 @@ export interface NodeWelcome {
   readonly node_id: string;
   readonly epoch: number;
   readonly lease_expires_at_ms: number | null;
+}
+
+/** Somebody who is not the node `nodeId` said that he is: recorded, and made to wait. */
+function refused(connection: ControlConnection, nodeId: string): Promise<void> {
+  connection.plane.refusals.note(nodeRefusal(connection.plane, connection.address, nodeId));
+  return delayFailure(connection);
+}
+
+/** The node is named where there is one; any other text is the peer's own and stays out of the log. */
+export function nodeRefusal(plane: Plane, address: string, nodeId: string): Refusal {
+  const isKnown = plane.store.nodes.get(nodeId) !== undefined;
+  return { act: 'node_login', address, reason: 'bad_node_secret', ...(isKnown ? { nodeId } : {}) };
 }
 
 function isProved({ plane }: ControlConnection, { nodeId, secret, leaseToken }: NodeProof): boolean {

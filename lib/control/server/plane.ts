@@ -6,6 +6,7 @@ import { Cursors } from './cursors.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import { LoginThrottle } from './login-throttle.js';
 import type { ControlMetrics } from './metrics.js';
+import { Refusals } from './refusals.js';
 import { Tunnels } from './tunnels.js';
 
 export interface PlaneOptions {
@@ -42,6 +43,7 @@ export class Plane {
   readonly limits: PlaneLimits;
   readonly cursors: Cursors;
   readonly throttle: LoginThrottle;
+  readonly refusals: Refusals;
   readonly tunnels: Tunnels;
   readonly leases: LeaseKeeper;
   readonly accessChanges: AccessChanges;
@@ -55,6 +57,7 @@ export class Plane {
     this.limits = limits;
     this.cursors = new Cursors(store.keys.cursor);
     this.throttle = new LoginThrottle(clock);
+    this.refusals = new Refusals(store.audit, clock, log);
     this.tunnels = new Tunnels(store.nodes, log);
     this.leases = new LeaseKeeper(store.nodes, clock, log);
     this.accessChanges = new AccessChanges(store, log);
@@ -88,6 +91,7 @@ export class Plane {
 
   close(): void {
     this.leases.close();
+    this.refusals.close();
     this.tunnels.close();
     for (const connection of [...this.connections]) connection.close(1001, 'The control plane stops.');
   }

@@ -26,7 +26,12 @@ export const pairingHandlers: Handlers<Names> = {
     try {
       return join(connection, payload);
     } catch (thrown) {
-      if (FsError.is(thrown) && thrown.code === 'EACCES') await delayFailure(connection);
+      if (FsError.is(thrown) && thrown.code === 'EACCES') {
+        const { plane, address } = connection;
+        const reason = payload.invite_token === undefined ? 'bad_request_secret' : 'bad_invite';
+        plane.refusals.note({ act: 'node_join', address, reason });
+        await delayFailure(connection);
+      }
       throw thrown;
     }
   },
@@ -39,8 +44,10 @@ export const pairingHandlers: Handlers<Names> = {
       );
       return { ...wireJoinRequest(request), request_secret: requestSecret };
     } catch (thrown) {
-      if (FsError.is(thrown) && thrown.code === 'EBUSY')
+      if (FsError.is(thrown) && thrown.code === 'EBUSY') {
+        plane.refusals.note({ act: 'node_join_request', address, reason: 'rate_limited' });
         throw new ProtocolFault('rate_limited', thrown.sentence);
+      }
       throw thrown;
     }
   },
