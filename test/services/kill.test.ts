@@ -4,16 +4,22 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import type { KillRequest } from '../support/kill-child-program.js';
+import type { JsonObject } from '../../lib/core/index.js';
+import type { KillRequest, NodeRequest } from '../support/kill-child-program.js';
 import { shellManifest, temporaryDir } from '../support/test-node.js';
 
 const PROGRAM = join(import.meta.dirname, '..', 'support', 'kill-child-program.js');
-const LANES = 3;
+const LANES = 2;
+/** As many nodes, each with a state of its own, live in one process and are killed with it. */
+const NODES_PER_LANE = 4;
+/** Of nodes. */
 const KILLS = 200;
-/** How long a start or the load may go on before the kill. */
-const LOAD_MS = 120;
+/** How long the load may go on before the kill. */
+const LOAD_MS = 300;
 
 interface Line {
+  /** Which node of the process says it. */
+  readonly at: number;
   readonly type: 'found' | 'begin' | 'done';
   readonly what: string;
   readonly n: number;
@@ -129,6 +135,54 @@ class Promised {
   }
 }
 
+/** A node that is killed again and again. */
+class Victim {
+  readonly dir: string;
+  readonly #promised = new Promised();
+  readonly #manifests: readonly JsonObject[];
+  readonly #runs: string;
+
+  constructor(t: Test) {
+    const dir = join(temporaryDir(t), 'state');
+    const runtime = { env: { KILL_TEST: dir } };
+    this.dir = dir;
+    this.#runs = join(dir, 'runs');
+    this.#manifests = [
+      shellManifest('ok', `echo "$ACHERON_CALL_INVOCATION_ID" >> ${this.#runs}; cat`, { runtime }),
+      shellManifest('bad', 'cat >/dev/null; echo broken >&2; exit 3', { runtime }),
+      shellManifest('switched', 'cat', { runtime }),
+      shellManifest('long', 'cat >/dev/null; sleep 600 & wait', {
+        runtime: { ...runtime, timeout_ms: 600_000 },
+      }),
+    ];
+  }
+
+  get request(): NodeRequest {
+    const { kept } = this.#promised;
+    return { dir: this.dir, manifests: this.#manifests, again: [...kept.slice(-2), ...kept.slice(0, 1)] };
+  }
+
+  /** All that is wrong with what its start found. */
+  faults(found: Found): string[] {
+    const faults = this.#promised.faults(found);
+    const left = processesOf(this.dir);
+    if (left.length > 0) faults.push(`left behind: ${left.join(' ')}`);
+    return faults;
+  }
+
+  killed(lines: readonly Line[]): void {
+    this.#promised.add(lines);
+    const file = join(this.dir, 'node.json.runtime-services.json');
+    if (existsSync(file)) JSON.parse(readFileSync(file, 'utf8'));
+  }
+
+  end(t: Test): void {
+    const ids = readFileSync(this.#runs, 'utf8').trim().split('\n');
+    t.equal(new Set(ids).size, ids.length, `${ids.length} calls, none of them run twice`);
+    for (const pid of processesOf(this.dir)) process.kill(pid, 'SIGKILL');
+  }
+}
+
 t.setTimeout(300_000);
 
 t.test(
@@ -136,60 +190,36 @@ t.test(
   { timeout: 300_000 },
   async (t) => {
     let kills = 0;
-    const again = (): boolean => kills++ < KILLS;
+    const again = (): boolean => (kills += NODES_PER_LANE) <= KILLS;
     await Promise.all(Array.from({ length: LANES }, () => lane(t, again)));
     t.ok(kills >= KILLS, `${KILLS} kills`);
   },
 );
 
 async function lane(t: Test, again: () => boolean): Promise<void> {
-  const dir = join(temporaryDir(t), 'state');
-  const runs = join(dir, 'runs');
-  const runtime = { env: { KILL_TEST: dir } };
-  const manifests = [
-    shellManifest('ok', `echo "$ACHERON_CALL_INVOCATION_ID" >> ${runs}; cat`, { runtime }),
-    shellManifest('bad', 'cat >/dev/null; echo broken >&2; exit 3', { runtime }),
-    shellManifest('switched', 'cat', { runtime }),
-    shellManifest('long', 'cat >/dev/null; sleep 600 & wait', {
-      runtime: { ...runtime, timeout_ms: 600_000 },
-    }),
-  ];
-  const promised = new Promised();
-  for (let round = 1; again(); round++) {
-    const kept = promised.kept;
-    const asked = [...kept.slice(-2), ...kept.slice(0, 1)];
-    const request: KillRequest = { dir, round, manifests, again: asked };
-    // Each fifth dies while it starts, as a rule.
-    const startMs = round % 5 === 0 ? 100 + Math.random() * 400 : null;
-    const { lines, stderr } = await runAndKill(t, request, startMs, (found) => {
-      const faults = promised.faults(found);
-      const left = processesOf(dir);
-      if (left.length > 0) faults.push(`left behind: ${left.join(' ')}`);
-      if (faults.length > 0) t.fail(`round ${round}`, { faults });
-    });
-    if (stderr !== '') t.fail(`round ${round} said`, { stderr });
-    promised.add(lines);
-    const file = join(dir, 'node.json.runtime-services.json');
-    if (existsSync(file)) JSON.parse(readFileSync(file, 'utf8'));
-  }
-  const { stderr } = await runAndKill(
-    t,
-    { dir, round: 0, manifests, again: promised.kept.slice(-2) },
-    null,
-    (found) => t.same(promised.faults(found), []),
-    0,
-  );
-  t.equal(stderr, '');
-  const ids = readFileSync(runs, 'utf8').trim().split('\n');
-  t.equal(new Set(ids).size, ids.length, `${ids.length} calls, none of them run twice`);
-  for (const pid of processesOf(dir)) process.kill(pid, 'SIGKILL');
+  const victims = Array.from({ length: NODES_PER_LANE }, () => new Victim(t));
+  const round = async (number: number, startMs: number | null, loadMs?: number): Promise<void> => {
+    const request = { round: number, nodes: victims.map((victim) => victim.request) };
+    const check = (found: readonly Found[]): void => {
+      const faults = victims.flatMap((victim, at) => victim.faults(found[at]!));
+      if (faults.length > 0) t.fail(`round ${number}`, { faults });
+    };
+    const { lines, stderr } = await runAndKill(t, request, startMs, check, loadMs);
+    if (stderr !== '') t.fail(`round ${number} said`, { stderr });
+    victims.forEach((victim, at) => victim.killed(lines.filter((line) => line.at === at)));
+  };
+  // Each fifth dies while it starts, as a rule.
+  for (let number = 1; again(); number++)
+    await round(number, number % 5 === 0 ? 100 + Math.random() * 400 : null);
+  await round(0, null, 0);
+  for (const victim of victims) victim.end(t);
 }
 
 async function runAndKill(
   t: Test,
   request: KillRequest,
   startMs: number | null,
-  onFound: (found: Found) => void,
+  onFound: (found: readonly Found[]) => void,
   loadMs = Math.random() * LOAD_MS,
 ): Promise<{ lines: Line[]; stderr: string }> {
   const child = spawn(process.execPath, [PROGRAM, JSON.stringify(request)], {
@@ -209,7 +239,7 @@ async function runAndKill(
       if (end === -1) return;
       if (seen) return resolve();
       seen = true;
-      onFound(JSON.parse(stdout.slice(0, end)) as Found);
+      onFound((JSON.parse(stdout.slice(0, end)) as { nodes: Found[] }).nodes);
       child.stdin.write('go\n');
     });
   });

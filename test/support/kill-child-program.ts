@@ -1,7 +1,7 @@
 /**
- * A node's services under load, to be killed: says on stdout what it found at its start (`found`), waits for
- * a line on stdin, then works, and says what it begins and what was acknowledged. One JSON line each,
- * written at once.
+ * The services of some nodes under load, to be killed together: says on stdout what each found at its start
+ * (`found`), waits for a line on stdin, then works, and says what each begins and what was acknowledged. One
+ * JSON line each, written at once.
  */
 import { once } from 'node:events';
 import { mkdirSync, writeSync } from 'node:fs';
@@ -14,8 +14,12 @@ import { DEFAULT_JOB_LIMITS, NodeDir, ServiceHost } from '../../lib/services/ind
 import { walk, type FileHandle, type OpenFlags } from '../../lib/vfs/index.js';
 
 export interface KillRequest {
-  readonly dir: string;
   readonly round: number;
+  readonly nodes: readonly NodeRequest[];
+}
+
+export interface NodeRequest {
+  readonly dir: string;
   readonly manifests: readonly JsonObject[];
   /** Requests that were answered before: asked again, they must be answered the same. */
   readonly again: readonly { readonly key: string; readonly n: number }[];
@@ -25,21 +29,33 @@ const NODE_ID = 'n1' as NodeId;
 const READ: OpenFlags = { read: true, write: false, append: false, truncate: false, exclusive: false };
 const READ_WRITE: OpenFlags = { ...READ, write: true };
 
-const request = JSON.parse(process.argv[2]!) as KillRequest;
 const op = { session: localSession('admin'), signal: new AbortController().signal };
-const tree = await startServices(request.dir, request.manifests);
+const request = JSON.parse(process.argv[2]!) as KillRequest;
+/** Its place in the request, and its tree. */
+interface KilledNode {
+  readonly at: number;
+  readonly tree: NodeDir;
+}
 
-say({ type: 'found', ...(await findings()) });
+const nodes = await Promise.all(
+  request.nodes.map(async ({ dir, manifests }, at) => ({ at, tree: await startServices(dir, manifests) })),
+);
+const found = nodes.map((node) => findings(node, request.nodes[node.at]!.again));
+say({ type: 'found', nodes: await Promise.all(found) });
 await once(process.stdin, 'data');
 let n = 0;
-await Promise.all([
-  invoking('a'),
-  invoking('b'),
-  failing(),
-  configuring(),
-  switching(),
-  repeat(1, () => submitLong()),
-]);
+// Another one is the first to work in each round.
+const first = request.round % nodes.length;
+await Promise.all(
+  [...nodes.slice(first), ...nodes.slice(0, first)].flatMap((node) => [
+    invoking(node, 'a'),
+    invoking(node, 'b'),
+    failing(node),
+    configuring(node),
+    switching(node),
+    repeat(1, () => submitLong(node)),
+  ]),
+);
 
 async function startServices(dir: string, manifests: readonly JsonObject[]): Promise<NodeDir> {
   const stateFile = join(dir, 'node.json');
@@ -83,69 +99,69 @@ async function startServices(dir: string, manifests: readonly JsonObject[]): Pro
   return node;
 }
 
-async function findings(): Promise<object> {
-  const before = await json('ok', 'metrics.json');
+async function findings(node: KilledNode, asked: NodeRequest['again']): Promise<object> {
+  const before = await json(node, 'ok', 'metrics.json');
   const again = [];
-  for (const { key, n } of request.again) {
-    const reply = await invoke('ok', { _key: key, n }).catch((thrown: unknown) => String(thrown));
+  for (const { key, n } of asked) {
+    const reply = await invoke(node, 'ok', { _key: key, n }).catch((thrown: unknown) => String(thrown));
     again.push({ key, n, reply });
   }
-  const after = await json('ok', 'metrics.json');
+  const after = await json(node, 'ok', 'metrics.json');
   const services: Record<string, object> = {};
   for (const id of ['ok', 'bad', 'switched', 'long'])
     services[id] = {
-      config: await json(id, 'config.json'),
-      metrics: await json(id, 'metrics.json'),
-      health: await json(id, 'health.json'),
-      status: await json(id, 'status.json'),
-      result: await json(id, 'result.json'),
-      error: await read(id, 'last_error.txt'),
+      config: await json(node, id, 'config.json'),
+      metrics: await json(node, id, 'metrics.json'),
+      health: await json(node, id, 'health.json'),
+      status: await json(node, id, 'status.json'),
+      result: await json(node, id, 'result.json'),
+      error: await read(node, id, 'last_error.txt'),
     };
   return { services, again, ranAgain: Number(after.invokes_total) - Number(before.invokes_total) };
 }
 
-async function invoking(worker: string): Promise<void> {
+async function invoking(node: KilledNode, worker: string): Promise<void> {
   await repeat(Infinity, async () => {
     const number = request.round * 10_000 + ++n;
     const key = `${worker}-${number}`;
-    say({ type: 'begin', what: 'ok', n: number });
-    const reply = await invoke('ok', { _key: key, n: number });
-    say({ type: 'done', what: 'ok', key, n: number, reply });
+    say({ at: node.at, type: 'begin', what: 'ok', n: number });
+    const reply = await invoke(node, 'ok', { _key: key, n: number });
+    say({ at: node.at, type: 'done', what: 'ok', key, n: number, reply });
   });
 }
 
-async function failing(): Promise<void> {
+async function failing(node: KilledNode): Promise<void> {
   await repeat(Infinity, async () => {
-    say({ type: 'begin', what: 'bad' });
-    await invoke('bad', {}).catch(() => undefined);
-    say({ type: 'done', what: 'bad' });
+    say({ at: node.at, type: 'begin', what: 'bad' });
+    await invoke(node, 'bad', {}).catch(() => undefined);
+    say({ at: node.at, type: 'done', what: 'bad' });
   });
 }
 
-async function configuring(): Promise<void> {
+async function configuring(node: KilledNode): Promise<void> {
   await repeat(Infinity, async (turn) => {
     const v = request.round * 10_000 + turn;
-    say({ type: 'begin', what: 'config', n: v });
-    await write('ok', 'config.json', JSON.stringify({ v }));
-    say({ type: 'done', what: 'config', n: v });
+    say({ at: node.at, type: 'begin', what: 'config', n: v });
+    await write(node, 'ok', 'config.json', JSON.stringify({ v }));
+    say({ at: node.at, type: 'done', what: 'config', n: v });
   });
 }
 
-async function switching(): Promise<void> {
+async function switching(node: KilledNode): Promise<void> {
   await repeat(Infinity, async (turn) => {
     const control = turn % 2 === 0 ? 'enable' : 'disable';
-    say({ type: 'begin', what: 'switch', control });
-    await write('switched', `control/${control}`, '1');
-    say({ type: 'done', what: 'switch', control });
+    say({ at: node.at, type: 'begin', what: 'switch', control });
+    await write(node, 'switched', `control/${control}`, '1');
+    say({ at: node.at, type: 'done', what: 'switch', control });
   });
 }
 
-async function submitLong(): Promise<void> {
-  const handle = await open('long', 'control/submit.json');
+async function submitLong(node: KilledNode): Promise<void> {
+  const handle = await open(node, 'long', 'control/submit.json');
   await handle.write(0, Buffer.from('{}'), op);
   const { invocation_id: id } = JSON.parse(await readAll(handle, 2)) as { invocation_id: string };
   await handle.release();
-  say({ type: 'done', what: 'long', id });
+  say({ at: node.at, type: 'done', what: 'long', id });
 }
 
 async function repeat(times: number, act: (turn: number) => Promise<void>): Promise<void> {
@@ -155,9 +171,9 @@ async function repeat(times: number, act: (turn: number) => Promise<void>): Prom
   }
 }
 
-async function invoke(id: string, payload: object): Promise<string> {
+async function invoke(node: KilledNode, id: string, payload: object): Promise<string> {
   const bytes = Buffer.from(JSON.stringify(payload));
-  const handle = await open(id, 'control/invoke.json');
+  const handle = await open(node, id, 'control/invoke.json');
   try {
     await handle.write(0, bytes, op);
     return await readAll(handle, bytes.length);
@@ -166,28 +182,28 @@ async function invoke(id: string, payload: object): Promise<string> {
   }
 }
 
-async function write(id: string, file: string, text: string): Promise<void> {
-  const handle = await open(id, file);
+async function write(node: KilledNode, id: string, file: string, text: string): Promise<void> {
+  const handle = await open(node, id, file);
   await handle.write(0, Buffer.from(text), op);
   await handle.flush?.(op);
   await handle.release();
 }
 
-async function open(id: string, file: string, flags = READ_WRITE): Promise<FileHandle> {
-  const node = await walk(tree, `/services/${id}/${file}`, op);
-  if (node.kind !== 'file') throw new TypeError(`${file} is no file`);
-  return node.open(flags, op);
+async function open({ tree }: KilledNode, id: string, file: string, flags = READ_WRITE): Promise<FileHandle> {
+  const found = await walk(tree, `/services/${id}/${file}`, op);
+  if (found.kind !== 'file') throw new TypeError(`${file} is no file`);
+  return found.open(flags, op);
 }
 
-async function read(id: string, file: string): Promise<string> {
-  const handle = await open(id, file, READ);
+async function read(node: KilledNode, id: string, file: string): Promise<string> {
+  const handle = await open(node, id, file, READ);
   const text = await readAll(handle, 0);
   await handle.release();
   return text;
 }
 
-async function json(id: string, file: string): Promise<Record<string, unknown>> {
-  return JSON.parse(await read(id, file)) as Record<string, unknown>;
+async function json(node: KilledNode, id: string, file: string): Promise<Record<string, unknown>> {
+  return JSON.parse(await read(node, id, file)) as Record<string, unknown>;
 }
 
 async function readAll(handle: FileHandle, from: number): Promise<string> {
