@@ -20,7 +20,6 @@ const DIFFERENT: Readonly<Record<string, string>> = {
   'special_files: fifo': 'mounts are without special files',
   'special_files: through a fifo': 'as above',
   'special_files: socket': 'as above',
-  'special_files: file by mknod': 'as above',
   'special_files: device': 'as above',
   'allocate: cut a range out': 'FUSE lets no such fallocate through',
   'allocate: put a range in': 'as above',

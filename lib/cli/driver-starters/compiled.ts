@@ -110,8 +110,11 @@ int main(void) {
     ],
   ]),
   build: ['clang --target=wasm32-wasi -Os -Wall -Wextra -o driver.wasm driver.c'],
-  tryIt: `echo '{"name": "world"}' | wasmtime driver.wasm`,
-  notes: `On Debian the compiler is \`apt-get install clang lld wasi-libc libclang-rt-14-dev-wasm32\` (with the number of your clang). Any
+  tryIt: `echo '{"name": "world"}' | node --no-warnings -e "
+      const program = new (require('wasi').WASI)({ version: 'preview1' });
+      WebAssembly.instantiate(require('fs').readFileSync('driver.wasm'), program.getImportObject())
+        .then(({ instance }) => program.start(instance))"`,
+  notes: `(Or, where it is installed, \`wasmtime driver.wasm\`.) On Debian the compiler is \`apt-get install clang lld wasi-libc libclang-rt-14-dev-wasm32\` (with the number of your clang). Any
 language that builds for WASI preview 1 will do. The program runs in a sandbox: no files, no network, no more memory
 than \`max_memory_bytes\`; its config is in the variable \`ACHERON_CALL_CONFIG\`.`,
 };

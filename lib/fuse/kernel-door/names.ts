@@ -1,14 +1,17 @@
 import { FsError } from '../../core/index.js';
-import { chain, type Awaitable, type Node, type Op, type Stat } from '../../vfs/index.js';
+import { chain, type Awaitable, type Node, type OpenFlags, type Op, type Stat } from '../../vfs/index.js';
 import type { Call, EntryOut, Filesystem } from '../kernel/index.js';
 import { isConversation, type NodeRef, sameStamp } from './node-table.js';
 import type { Serving } from './serving.js';
 
 const RENAME_EXCHANGE = 2;
+const S_IFMT = 0o170000;
+const S_IFREG = 0o100000;
+const NEW_FILE: OpenFlags = { read: false, write: true, append: false, truncate: false, exclusive: true };
 
 type NameHandlers = Pick<
   Filesystem,
-  'lookup' | 'forget' | 'mkdir' | 'symlink' | 'link' | 'unlink' | 'rmdir' | 'rename' | 'readlink'
+  'lookup' | 'forget' | 'mkdir' | 'mknod' | 'symlink' | 'link' | 'unlink' | 'rmdir' | 'rename' | 'readlink'
 >;
 
 /** What finds, makes and removes names. */
@@ -28,6 +31,17 @@ export function nameHandlers(s: Serving): NameHandlers {
       const op = s.op(call);
       const made = s.dir(parent).mkdir(name, mode & 0o7777, op);
       return chain(made, (node) => fresh(parent, name, node, op, call));
+    },
+    mknod(parent, name, mode, _rdev, call) {
+      const op = s.op(call);
+      const type = mode & S_IFMT;
+      if (type !== S_IFREG && type !== 0)
+        throw new FsError('EPERM', 'Devices, pipes and sockets cannot be made in a mount.');
+      // `tar --xattrs` makes its files so.
+      const made = s.dir(parent).create(name, NEW_FILE, mode & 0o7777, op);
+      return chain(made, ({ node, handle }) =>
+        chain(handle.release(), () => fresh(parent, name, node, op, call)),
+      );
     },
     symlink(parent, name, target, call) {
       const op = s.op(call);
