@@ -37,6 +37,7 @@ export function memoryVfs(freshness: Freshness): Vfs {
   ]);
   return {
     root: new FixedDir(root, 'announced'),
+    extendedAttributes: false,
     changes: new Emitter<Change>(),
     close: async () => undefined,
   };

@@ -46,6 +46,7 @@ export async function runStandalone(
       nodes: node,
       events: node.events,
       now: () => Date.now(),
+      extendedAttributes: (flags.export ?? []).length > 0 || standalone.beside !== undefined,
       control: localControlDir({
         nodeId,
         audit: node.audit,

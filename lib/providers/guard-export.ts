@@ -99,8 +99,11 @@ class Guard {
 
   /** Without write bits for who may not write. */
   stat(stat: Awaitable<Stat>, op: Op): Awaitable<Stat> {
-    if (this.rights.mayWrite(op.session)) return stat;
-    return whenKnown(stat, (known) => ({ ...known, mode: known.mode & ~WRITE_BITS }));
+    return whenKnown(stat, (known) => this.shown(known, op));
+  }
+
+  shown(stat: Stat, op: Op): Stat {
+    return this.rights.mayWrite(op.session) ? stat : { ...stat, mode: stat.mode & ~WRITE_BITS };
   }
 
   handle(inner: FileHandle): FileHandle {
@@ -144,6 +147,10 @@ abstract class GuardedNode<Inner extends Node> {
     this.freshness = inner.freshness;
   }
 
+  found(op: Op): Stat | undefined {
+    const stat = this.inner.found?.(op);
+    return stat === undefined ? undefined : this.guard.shown(stat, op);
+  }
   stat(op: Op): Awaitable<Stat> {
     this.guard.look(op);
     return this.guard.stat(this.inner.stat(op), op);
@@ -208,6 +215,11 @@ class GuardedDir extends GuardedNode<DirNode> implements DirNode {
   lookup(name: string, op: Op): Awaitable<Node> {
     this.guard.look(op);
     return whenKnown(this.inner.lookup(name, op), (node) => this.guard.node(node));
+  }
+  peek(name: string, op: Op): Node | undefined {
+    this.guard.look(op);
+    const node = this.inner.peek?.(name, op);
+    return node === undefined ? undefined : this.guard.node(node);
   }
   list(op: Op): Awaitable<readonly DirEntry[]> {
     this.guard.look(op);

@@ -55,6 +55,8 @@ export interface NodeBase {
   /** Stable while the thing exists, and the same at each path that shows it. */
   readonly ino: bigint;
   readonly freshness: Freshness;
+  /** The attributes with which a lookup, a peek or its making found it, for who asks in the same breath: spares looking twice. */
+  found?(op: Op): Stat | undefined;
   stat(op: Op): Awaitable<Stat>;
   setattr(change: AttrChange, op: Op): Awaitable<Stat>;
   /** @throws FsError EACCES unless the session may do what `mask` (R_OK 4, W_OK 2, X_OK 1) asks. */
@@ -70,6 +72,8 @@ export interface DirNode extends NodeBase {
   readonly kind: 'dir';
   /** @throws FsError ENOENT when there is no such entry, or none that the session may know of. */
   lookup(name: string, op: Op): Awaitable<Node>;
+  /** What `lookup` would find, where that can be told at once; spares the lookups of who looks at all that is listed. */
+  peek?(name: string, op: Op): Node | undefined;
   /** All entries but `.` and `..`, as of now, in a stable order. */
   list(op: Op): Awaitable<readonly DirEntry[]>;
   create(name: string, flags: OpenFlags, mode: number, op: Op): Awaitable<Created>;
@@ -213,6 +217,8 @@ export type Change =
 /** A tree of files with somebody behind it. Trees compose: a node of one may be the root of another. */
 export interface Vfs {
   readonly root: DirNode;
+  /** False: no node has extended attributes, nor will have; a door need not ask for any. */
+  readonly extendedAttributes?: boolean;
   readonly changes: Emitter<Change>;
   close(): Promise<void>;
 }

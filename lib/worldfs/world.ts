@@ -26,6 +26,8 @@ export interface WorldOptions {
   readonly now: () => number;
   /** `/projects`; absent where there is no control plane. */
   readonly projects?: DirNode;
+  /** False where no node has exports, nor will have. */
+  readonly extendedAttributes?: boolean;
   /** `/control`, shown to admin sessions alone. */
   readonly control?: DirNode;
 }
@@ -33,6 +35,7 @@ export interface WorldOptions {
 /** The tree that a mount shows at `/`: one session's view of all nodes. */
 export class World implements Vfs {
   readonly root: DirNode;
+  readonly extendedAttributes: boolean;
   readonly changes = new Emitter<Change>();
   readonly #nodes: NodesDir;
   #shown: WorldOptions;
@@ -40,6 +43,7 @@ export class World implements Vfs {
 
   constructor(options: WorldOptions) {
     this.#shown = options;
+    this.extendedAttributes = options.extendedAttributes ?? true;
     this.#nodes = new NodesDir(() => this.#shown.nodes, options.now);
     this.root = new WorldRoot(() => this.#shown, this.#nodes);
     this.#listen();

@@ -54,7 +54,7 @@ for (const reader of ['pipe', 'thread'] as const) {
       env: { ...cleanEnvironment(), UV_THREADPOOL_SIZE: '1000' },
     });
     t.equal(await ended(writers), 7);
-    const lookups = Number(await readFile(join(dir, 'lookups'), 'utf8'));
+    const lookups = parseInt(await readFile(join(dir, 'lookups'), 'utf8'), 10);
     t.ok(lookups < 40_000, `${lookups} lookups; driven in circles they ask more than 100 times each`);
   });
 
@@ -291,6 +291,13 @@ t.test('what is announced is asked for once, and again when it changed', async (
   await writeFile(join(dir, 'set'), 'remove doc');
   await t.rejects(stat(join(dir, 'told/doc')), { code: 'ENOENT' });
   t.same(await readdir(join(dir, 'told')), []);
+});
+
+t.test('ls -l looks up no name in a directory whose nodes can be told at once', async (t) => {
+  const dir = await mounted(t);
+  const { stdout } = await run('ls', ['-l', 'peeked'], { cwd: dir });
+  t.equal(stdout.trim().split('\n').length, 101);
+  t.match(await readFile(join(dir, 'lookups'), 'utf8'), / 0\n$/);
 });
 
 t.test('random changes are seen at once by readers in several processes, cached or not', async (t) => {

@@ -38,6 +38,16 @@ class Dir extends ReadOnlyDir {
   }
 }
 
+/** Its entries come by name alone, and its nodes by a peek. */
+class PeekedDir extends Dir {
+  override list(): readonly DirEntry[] {
+    return super.list().map(({ name, ino, kind }) => ({ name, ino, kind }));
+  }
+  peek(name: string): Node | undefined {
+    return this.nodes.get(name);
+  }
+}
+
 /** A file that nobody gets open. */
 class Gate extends BaseFile {
   readonly ino = newIno();
@@ -112,12 +122,14 @@ class Told {
  * `blocked`, which is no conversation, is read when something is written to `open`; `taken` takes writes at
  * once, and `flushes` counts its flushes; `busy` keeps the thread busy for as many ms as are written;
  * `gate` stays closed to whoever opens it; `crash` ends the process;
- * `lookups` counts those of names here; `memory` shows the server's. `set` takes `NAME TEXT`, `remove NAME`, `all`: `told/NAME`.
+ * `lookups` counts those of names here and in `peeked`, where 100 documents are; `memory` shows the server's. `set` takes `NAME TEXT`, `remove NAME`, `all`: `told/NAME`.
  */
 export function createDoorTree(): Vfs {
   const changes = new Emitter<Change>();
   const root = new Dir();
   const told = new Dir();
+  const peeked = new PeekedDir();
+  for (let i = 0; i < 100; i++) peeked.nodes.set(`n${i}`, new Told().node);
   const documents = new Map<string, Told>();
   const waiting: (() => void)[] = [];
   const readers: (() => void)[] = [];
@@ -188,7 +200,7 @@ export function createDoorTree(): Vfs {
     }),
     lookups: new Control(
       () => 0,
-      () => `${root.lookups}\n`,
+      () => `${root.lookups} ${peeked.lookups}\n`,
     ),
     memory: new Control(
       () => 0,
@@ -218,5 +230,6 @@ export function createDoorTree(): Vfs {
   for (const [name, file] of Object.entries(files)) root.nodes.set(name, file);
   root.nodes.set('gate', new Gate());
   root.nodes.set('told', told);
+  root.nodes.set('peeked', peeked);
   return { root, changes, close: async () => undefined };
 }

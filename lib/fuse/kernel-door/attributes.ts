@@ -3,15 +3,20 @@ import type { Filesystem } from '../kernel/index.js';
 import type { Serving } from './serving.js';
 import { statfsFrom } from './translate.js';
 
-type AttributeHandlers = Pick<
-  Filesystem,
-  'access' | 'statfs' | 'getxattr' | 'setxattr' | 'listxattr' | 'removexattr'
->;
+type AttributeHandlers = Pick<Filesystem, 'access' | 'statfs'>;
+type ExtendedHandlers = Pick<Filesystem, 'getxattr' | 'setxattr' | 'listxattr' | 'removexattr'>;
 
 export function attributeHandlers(s: Serving): AttributeHandlers {
   return {
     access: (nodeid, mask, call) => s.reached(nodeid, call).node.access(mask & 7, s.op(call)),
     statfs: (nodeid, call) => chain(s.node(nodeid).statfs(s.op(call)), statfsFrom),
+  };
+}
+
+/** None where there are no such attributes: the kernel then asks once, and not for each file that `ls -l` shows. */
+export function extendedAttributeHandlers(s: Serving): Partial<ExtendedHandlers> {
+  if (s.vfs.extendedAttributes === false) return {};
+  return {
     getxattr: (nodeid, name, call) => s.node(nodeid).getxattr(name, s.op(call)),
     setxattr: (nodeid, name, value, flags, call) => s.node(nodeid).setxattr(name, value, flags, s.op(call)),
     listxattr: (nodeid, call) => s.node(nodeid).listxattr(s.op(call)),

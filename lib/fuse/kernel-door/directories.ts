@@ -1,4 +1,4 @@
-import { chain, type Awaitable, type DirEntry } from '../../vfs/index.js';
+import { chain, type Awaitable, type DirEntry, type Op } from '../../vfs/index.js';
 import {
   type Call,
   type DirentList,
@@ -44,8 +44,9 @@ export function directoryHandlers(s: Serving): DirectoryHandlers {
       const dir = s.openDir(fh);
       return chain(listingOf(dir, offset, call), (entries) => {
         if (!addDots(dir.ref, offset, list, true)) return;
+        const op = s.op(call);
         for (let i = Math.max(0, offset - DOTS); i < entries.length; i++) {
-          if (!addPlus(dir.ref, entries[i]!, i + DOTS + 1, list, call)) return;
+          if (!addPlus(dir.ref, entries[i]!, i + DOTS + 1, list, op)) return;
         }
       });
     },
@@ -82,14 +83,14 @@ export function directoryHandlers(s: Serving): DirectoryHandlers {
   }
 
   /** Tells the kernel of the node too, where it is at hand and may be kept. */
-  function addPlus(dir: NodeRef, entry: DirEntry, next: number, list: DirentList, call: Call): boolean {
-    const { name, ino, kind, node } = entry;
+  function addPlus(dir: NodeRef, entry: DirEntry, next: number, list: DirentList, op: Op): boolean {
+    const { name, ino, kind } = entry;
     const type = entryType(kind);
-    if (node === undefined || node.freshness === 'live') return list.addPlus(name, ino, type, next, null);
-    const op = s.op(call);
-    let stat;
+    let node, stat;
     try {
-      stat = node.stat(op);
+      node = entry.node ?? s.dir(dir.nodeid).peek?.(name, op);
+      if (node === undefined || node.freshness === 'live') return list.addPlus(name, ino, type, next, null);
+      stat = (entry.node === undefined ? node.found?.(op) : undefined) ?? node.stat(op);
     } catch {
       return list.addPlus(name, ino, type, next, null); // who looks it up is told why
     }

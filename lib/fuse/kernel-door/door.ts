@@ -1,6 +1,6 @@
 import type { Vfs } from '../../vfs/index.js';
 import type { Filesystem, Notifier } from '../kernel/index.js';
-import { attributeHandlers } from './attributes.js';
+import { attributeHandlers, extendedAttributeHandlers } from './attributes.js';
 import { directoryHandlers } from './directories.js';
 import { fileHandlers } from './files.js';
 import { nameHandlers } from './names.js';
@@ -21,6 +21,7 @@ export function doorTo(vfs: Vfs, notifier: Notifier, options: ServingOptions): F
     ...fileHandlers(serving),
     ...directoryHandlers(serving),
     ...attributeHandlers(serving),
+    ...extendedAttributeHandlers(serving),
     init: (agreed) => serving.invalidation.begin(agreed),
     destroy() {
       unsubscribe();

@@ -86,7 +86,7 @@ export function entryOf(
 ): Awaitable<EntryOut> {
   const turn = isConversation(node) ? s.passages.enter(node.ino, call.pid) : undefined;
   return chain(turn, () =>
-    chain(glimpseOf(s, node) ?? node.stat(op), (stat) =>
+    chain(glimpseOf(s, node) ?? node.found?.(op) ?? node.stat(op), (stat) =>
       s.entryOut(parent, refOf(s, parent, name, node, stat, op, call), stat, since),
     ),
   );

@@ -61,13 +61,18 @@ export class ExportDir extends ExportNode implements DirNode {
     return this === this.state.root || super.hasPlace;
   }
 
-  lookup(name: string, op: Op): Awaitable<Node> {
+  lookup(name: string, op: Op): Node {
+    this.state.watch.touch(this);
+    const node = this.peek(name, op);
+    if (node === undefined) throw quietError('ENOENT', `There is no ${JSON.stringify(name)} here.`);
+    return node;
+  }
+
+  peek(name: string, op: Op): Node | undefined {
     checkName(name);
     const { tree } = this.state;
-    this.state.watch.touch(this);
     const stat = tree.run(op, () => tree.withDir(this.path, (dirFd) => tree.statIfThere(dirFd, name)));
-    if (stat === undefined) throw quietError('ENOENT', `There is no ${JSON.stringify(name)} here.`);
-    return this.state.nodeOf(this, name, stat);
+    return stat === undefined ? undefined : this.state.nodeOf(this, name, stat);
   }
 
   list(op: Op): Awaitable<readonly DirEntry[]> {

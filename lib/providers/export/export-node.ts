@@ -145,6 +145,10 @@ export abstract class ExportNode {
     });
   }
 
+  found(): Stat {
+    return this.state.statOf(this.seen, this.ino);
+  }
+
   stat(op: Op): Awaitable<Stat> {
     return this.state.tree.run(op, () => this.state.statOf(this.hostStat(), this.ino));
   }
