@@ -99,6 +99,11 @@ export class FsClient {
       this.#watch.end();
       listeners.onClose();
     });
+  }
+
+  /** Takes what comes from now on, and what has come already: it may be told of changes before this returns. */
+  listen(): void {
+    const { transport } = this.#port;
     this.#port.receive({
       frame: (frame, data) => this.#frame(frame, data),
       fault: (fault) => {

@@ -93,6 +93,7 @@ export class RemoteVfs implements Vfs, ViewHost {
     before?.close();
     if (this.#closed) client.close();
     for (const view of this.#views.values()) view.reconnected();
+    client.listen();
     if (this.#nodeProjects !== undefined) this.setNodeProjects(this.#nodeProjects);
     this.states.emit('attached');
     this.changes.emit({ what: 'all' });

@@ -17,12 +17,14 @@ import {
   type Stat,
   type Vfs,
 } from '../../lib/vfs/index.js';
+import { greetAndServe, RemoteVfs, sayHello } from '../../lib/tunnel/index.js';
 import { codeOf, readText } from '../support/access.js';
 import { directAccess } from '../support/direct-access.js';
 import { createMemoryVfs, type MemoryDir } from '../support/memory-vfs.js';
 import { createReferenceTree } from '../support/reference-tree.js';
 import { tunnelled } from '../support/tunnelled.js';
 import { until } from '../support/until.js';
+import { wsPair } from '../support/ws-pair.js';
 
 const READ: OpenFlags = { read: true, write: false, append: false, truncate: false, exclusive: false };
 const WRITE: OpenFlags = { ...READ, read: false, write: true };
@@ -171,6 +173,25 @@ t.test(
     await again.release();
   },
 );
+
+t.test('a far side that tells of changes right after hello is listened to, and goes on', async (t) => {
+  const vfs = createMemoryVfs(true);
+  vfs.root.put('docs', new MapDir(new Map()));
+  const pair = await wsPair();
+  t.teardown(() => pair.close());
+  const serving = greetAndServe(vfs, pair.server, { sessionOf: () => localSession('admin') });
+  // In the same turn as the answer to hello, so that both come in one piece.
+  const told = serving.then((served) => served.sessionChanged());
+  const greeting = await sayHello(pair.client);
+  const remote = new RemoteVfs();
+  const heard: Change[] = [];
+  remote.changes.on((change) => heard.push(change));
+  remote.attach(greeting);
+  await told;
+  t.equal((await walk(remote.root, 'docs', op())).kind, 'dir');
+  t.ok(heard.some(({ what }) => what === 'all'));
+  await remote.close();
+});
 
 t.test('what is kept is shown for ten minutes without a connection, and no longer', async (t) => {
   let now = 0;
