@@ -1,15 +1,9 @@
-import { FsError, type InvocationId, type JsonObject, type JsonValue, type Log } from '../../core/index.js';
-import {
-  acceptHeader,
-  blobsFromWhole,
-  endFromHeader,
-  finishHeader,
-  jobFromHeader,
-  metricsOfHeader,
-  wholeHeader,
-} from './job-records.js';
+import { FsError, type InvocationId, type JsonObject, type Log } from '../../core/index.js';
+import { evacuate } from './evacuate.js';
+import { acceptHeader, finishHeader } from './job-records.js';
 import { Job, type Holder, type JobEnd, type JobOwner } from './job.js';
-import { SegmentLog, type Extent, type Segment } from './segment-log.js';
+import { replayJobs } from './replay-jobs.js';
+import { SegmentLog } from './segment-log.js';
 
 export interface JobLimits {
   /** Finished jobs kept for each principal, and rejected ones apart. */
@@ -299,30 +293,11 @@ export class JobStore {
   #tidy(): void {
     try {
       const segment = this.#log.worthEvacuating();
-      if (segment !== null) this.#evacuate(segment);
+      if (segment !== null) evacuate(this.#log, this.#jobs.values(), segment);
       this.#log.sweep();
     } catch (thrown) {
       // Nothing is lost: what could not be moved stays where it is, and the next job tries again.
       this.#options.log.warn('Old jobs could not be cleared away.', { error: FsError.from(thrown).message });
-    }
-  }
-
-  #evacuate(segment: Segment): void {
-    for (const job of this.#jobs.values()) {
-      if (!job.blobs.some((blob) => blob.isIn(segment))) continue;
-      if (job.end === null) this.#evacuateLive(job);
-      else {
-        const header = wholeHeader(job);
-        blobsFromWhole(job, header, this.#log.append(header, ...job.blobs.map((blob) => blob.all())));
-      }
-    }
-  }
-
-  #evacuateLive(job: Job): void {
-    job.request.moveTo(this.#log.append(acceptHeader(job), job.request.all()));
-    for (const stream of ['stdout', 'stderr'] as const) {
-      if (job[stream].size > 0)
-        job[stream].moveTo(this.#log.append({ t: 'out', id: job.id, s: stream, at: 0 }, job[stream].all()));
     }
   }
 
@@ -342,13 +317,14 @@ export class JobStore {
 
   /** Rebuilds everything from the log: first what is there, then, in the order of finishing, what it means. */
   #replay(): void {
-    const unlisted = new Set<string>();
-    this.#log.replay((header, body) => this.#replayRecord(header, body, unlisted));
-    const jobs = [...this.#jobs.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
-    this.#jobs.clear();
+    const told = replayJobs(this.#log, this.#options.log);
+    this.#sequence = told.sequence;
+    this.#metrics = told.metrics;
+    for (const [principal, upTo] of told.resets) this.#resets.set(principal, upTo);
+    const jobs = [...told.jobs.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
     for (const job of jobs) {
       this.#adopt(job);
-      if (unlisted.has(job.id)) job.holders.delete('listed');
+      if (told.unlisted.has(job.id)) job.holders.delete('listed');
     }
     const finished = jobs
       .filter((job) => job.end !== null)
@@ -366,56 +342,6 @@ export class JobStore {
         this.#replace(principal.outcomes, 'lastSuccess', 'result', null);
       this.#evict(principal);
     }
-  }
-
-  #replayRecord(header: JsonObject, body: Extent, unlisted: Set<string>): void {
-    const id = typeof header.id === 'string' ? header.id : '';
-    const job = this.#jobs.get(id);
-    switch (header.t) {
-      case 'segment':
-        this.#sequence = Math.max(this.#sequence, Number(header.n));
-        this.#metrics = metricsOfHeader(header) ?? this.#metrics;
-        for (const reset of (header.resets ?? []) as [string | null, number][])
-          this.#resets.set(reset[0], reset[1]);
-        break;
-      case 'accept': {
-        const accepted = jobFromHeader(this.#log, header);
-        accepted.request.add(body);
-        this.#replaceReplayed(accepted);
-        break;
-      }
-      case 'job': {
-        const whole = jobFromHeader(this.#log, header);
-        endFromHeader(whole, header);
-        blobsFromWhole(whole, header, body);
-        if (!(header.held as readonly JsonValue[]).includes('listed')) unlisted.add(id);
-        this.#replaceReplayed(whole);
-        break;
-      }
-      case 'out':
-        job?.[header.s === 'stdout' ? 'stdout' : 'stderr'].add(body);
-        break;
-      case 'finish':
-        if (job !== undefined) {
-          endFromHeader(job, header);
-          job.result.add(body);
-        }
-        this.#metrics = metricsOfHeader(header) ?? this.#metrics;
-        break;
-      case 'forget':
-        unlisted.add(id);
-        break;
-      case 'reset':
-        this.#resets.set(typeof header.principal === 'string' ? header.principal : null, Number(header.n));
-        break;
-      default:
-        this.#options.log.warn('A job record of an unknown kind was left alone.', { kind: header.t });
-    }
-  }
-
-  #replaceReplayed(job: Job): void {
-    for (const blob of this.#jobs.get(job.id)?.blobs ?? []) blob.release();
-    this.#jobs.set(job.id, job);
   }
 }
 
