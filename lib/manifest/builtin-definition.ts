@@ -48,7 +48,7 @@ export function builtinDefinition(
   return finishDefinition({
     manifest: written,
     nodeId,
-    source: `built-in ${name}`,
+    source: `built-in ${serviceId}`,
     serviceId,
     state,
     mounts,

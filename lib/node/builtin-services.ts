@@ -32,12 +32,17 @@ export interface BuiltinRequest {
   readonly forbidden: readonly string[];
 }
 
-/** @throws FsError what opening an export throws. */
+/** @throws FsError what opening an export throws; EEXIST where two terminals have one id. */
 export async function openBuiltins(
   request: BuiltinRequest,
   context: DriverContext,
   rights: ExportRights,
 ): Promise<BuiltinService[]> {
+  const twice = request.terminals.find((id, at) => request.terminals.indexOf(id) !== at);
+  if (twice !== undefined)
+    throw new FsError('EEXIST', `Two terminals are called ${JSON.stringify(twice)}.`, {
+      hint: 'Give each --terminal-id an id of its own.',
+    });
   const services = request.terminals.map((id) => terminalService(id, context));
   if (request.exports.length > 0) services.push(await fsService(request, context, rights));
   return services;
@@ -45,10 +50,8 @@ export async function openBuiltins(
 
 function terminalService(id: string, context: DriverContext): BuiltinService {
   const definition = terminalServiceDefinition(context.nodeId, id);
-  const driver = new TerminalDriver(
-    { serviceId: definition.serviceId, limits: definition.runtime.limits, cwd: process.env.HOME ?? '/' },
-    context,
-  );
+  const { serviceId, runtime } = definition;
+  const driver = new TerminalDriver({ serviceId, limits: runtime.limits }, context);
   return { definition, driver, provider: null };
 }
 

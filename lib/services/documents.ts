@@ -84,7 +84,10 @@ const LIMITS: readonly (readonly [string, (runtime: RuntimeDefinition) => number
   ['max_concurrency', ({ limits }) => limits.maxConcurrency],
   ['max_queue', ({ limits }) => limits.maxQueue],
   ['kill_grace_ms', ({ limits }) => limits.killGraceMs],
-  ['memory_bytes', ({ limits }) => limits.memoryBytes],
+  [
+    'memory_bytes',
+    (runtime) => (runtime.type === 'wasm' ? runtime.maxMemoryBytes : null) ?? runtime.limits.memoryBytes,
+  ],
   ['cpu_seconds', ({ limits }) => limits.cpuSeconds],
   ['open_files', ({ limits }) => limits.openFiles],
 ];

@@ -49,4 +49,6 @@ t.test('the terminal service says what it takes, with a template that passes', a
   ])
     t.not(validate(input), null, JSON.stringify(input));
   t.throws(() => terminalServiceDefinition('n1', '../x'), { code: 'EINVAL' });
+  const sources = ['one', 'two'].map((id) => terminalServiceDefinition('n1', id).source);
+  t.equal(new Set(sources).size, 2, 'a node tells its terminals apart');
 });

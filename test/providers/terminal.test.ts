@@ -1,5 +1,5 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { JsonObject } from '../../lib/core/index.js';
@@ -146,6 +146,27 @@ t.test(
     });
   },
 );
+
+t.test('without a directory of its own it is at home, or at the root where there is none', async (t) => {
+  const { context } = terminal(t);
+  const { serviceId } = terminalServiceDefinition('n1', 'main');
+  const pwdOf = async (driverUser: DriverContext['driverUser']): Promise<unknown> => {
+    const driver = new TerminalDriver({ serviceId, limits: limits() }, { ...context, driverUser });
+    t.teardown(() => driver.close());
+    return resultOf(await driver.invoke(callOf({ argv: ['pwd'] })))['stdout'];
+  };
+  t.equal(await pwdOf(null), `${homedir()}\n`);
+  if (process.getuid!() === 0) t.equal(await pwdOf({ uid: 12_345, gid: 12_345 }), '/\n');
+});
+
+t.test('what is no text stays as it is in the output of the job', async (t) => {
+  const { driver } = terminal(t);
+  const chunks: Uint8Array[] = [];
+  const call = callOf({ argv: ['printf', '\\377\\000\\303\\244'] });
+  const outcome = await driver.invoke({ ...call, onOutput: (_stream, chunk) => chunks.push(chunk) });
+  t.equal(resultOf(outcome)['stdout'], '\ufffd\0ä');
+  t.same(Buffer.concat(chunks), Buffer.from([0xff, 0, 0xc3, 0xa4]));
+});
 
 t.test('no descriptor is left', async (t) => {
   const { run } = terminal(t);

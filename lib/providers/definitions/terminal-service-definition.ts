@@ -36,7 +36,7 @@ export function terminalServiceDefinition(
             cwd: {
               ...TEXT,
               minLength: 1,
-              description: 'Where to run it; relative to the terminal’s own directory.',
+              description: 'Where to run it; relative to the home directory.',
             },
             max_output_bytes: {
               type: 'integer',
@@ -65,7 +65,7 @@ export function terminalServiceDefinition(
 
 The result has \`ok\`, \`exit_code\`, \`stdout\` and \`stderr\`. A command that fails is still a result, with \`ok\`
 false; only one that was stopped (time, output, cancelled) is an error. While it runs, its output grows in
-the \`stdout\` and \`stderr\` of its job.
+the \`stdout\` and \`stderr\` of its job, byte for byte; in the result, bytes that are not UTF-8 are U+FFFD.
 `,
     },
     { nodeId, name: 'terminal', limits },

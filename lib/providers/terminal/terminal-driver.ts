@@ -24,8 +24,8 @@ import { terminalRequestFrom, type TerminalRequest } from './terminal-request.js
 export interface TerminalOptions {
   readonly serviceId: ServiceId;
   readonly limits: RuntimeLimits;
-  /** Where commands run that name no `cwd`. */
-  readonly cwd: string;
+  /** Where commands run that name no `cwd`. Absent: at home, of the user whom they run as. */
+  readonly cwd?: string;
 }
 
 /** What a shell answers for a program that is not there, or may not be run. */
@@ -76,7 +76,7 @@ export class TerminalDriver implements Driver {
       ...callEnvironment(call),
     };
     const [file, ...args] = [...limitPrefix(limits, env['PATH'] ?? ''), ...request.argv];
-    const cwd = this.#directory(request.cwd);
+    const cwd = directoryFrom(this.#options.cwd ?? homeOf(env), request.cwd);
     const stderr = new Collected(limits.maxOutputBytes);
     const options: RunOptions = {
       stdin: Buffer.alloc(0),
@@ -92,16 +92,25 @@ export class TerminalDriver implements Driver {
     const end = await new CallProcess({ file: file!, args, cwd, env, ids }, this.#context).run(options);
     return outcomeOf(end, options, stderr.text, request);
   }
+}
 
-  /** @throws FsError EINVAL unless it is a directory: a start that fails for it could not be told from others */
-  #directory(cwd: string | undefined): string {
-    const path = resolve(this.#options.cwd, cwd ?? '.');
-    if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return path;
-    throw new FsError('EINVAL', `${path} is not a directory.`, {
-      path,
-      hint: 'Give "cwd" the name of an existing directory of the node.',
-    });
-  }
+function homeOf(env: NodeJS.ProcessEnv): string {
+  const home = env['HOME'];
+  return home !== undefined && isDirectory(home) ? home : '/';
+}
+
+/** @throws FsError EINVAL unless it is a directory: a start that fails for it could not be told from others */
+function directoryFrom(base: string, cwd: string | undefined): string {
+  const path = resolve(base, cwd ?? '.');
+  if (isDirectory(path)) return path;
+  throw new FsError('EINVAL', `${path} is not a directory.`, {
+    path,
+    hint: 'Give "cwd" the name of an existing directory of the node.',
+  });
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 function outcomeOf(end: RunEnd, options: RunOptions, stderr: string, { argv }: TerminalRequest): Outcome {
