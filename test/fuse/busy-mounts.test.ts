@@ -8,6 +8,7 @@ import { abortMount, findMount, mountEntryAt, type MountEntry } from '../../lib/
 import { BINDINGS } from '../support/bindings.js';
 import { cleanEnvironment, mountChild, referenceFixture, type MountedChild } from '../support/mount-child.js';
 import { until } from '../support/until.js';
+import { waitsInFuse } from '../support/waits-in-fuse.js';
 
 const run = promisify(execFile);
 const fixture = { module: new URL('../support/door-tree.js', import.meta.url).href, name: 'createDoorTree' };
@@ -35,13 +36,8 @@ async function callers(t: Test, { dir }: MountedChild): Promise<Waiting[]> {
     const ended = once(child, 'close').then(() => [child.exitCode ?? child.signalCode, said] as const);
     return { what, pid: child.pid!, ended };
   });
-  for (const { what, pid } of all) await until(() => waits(pid), `the caller of ${what} to wait`);
+  for (const { what, pid } of all) await until(() => waitsInFuse(pid), `the caller of ${what} to wait`);
   return all;
-}
-
-/** Whether the process waits for an answer. */
-async function waits(pid: number): Promise<boolean> {
-  return (await readFile(`/proc/${pid}/wchan`, 'utf8').catch(() => '')) === 'request_wait_answer';
 }
 
 async function sentAway(t: Test, all: readonly Waiting[]): Promise<void> {
@@ -59,7 +55,7 @@ t.test('a plain unmount of a mount in use is refused, and harms nobody', async (
     message: /busy/,
   });
   t.equal(await readFile(join(child.dir, 'gone'), 'utf8'), '0\n', 'it is healthy');
-  for (const { pid, what } of all) t.ok(await waits(pid), `${what} still waits`);
+  for (const { pid, what } of all) t.ok(await waitsInFuse(pid), `${what} still waits`);
 });
 
 t.test('after umount -l its users go on, and the server ends with the last of them', async (t) => {
@@ -67,7 +63,7 @@ t.test('after umount -l its users go on, and the server ends with the last of th
   const all = await callers(t, child);
   await run('umount', ['-l', child.dir]);
   t.equal(mountEntryAt(child.dir), undefined);
-  for (const { pid, what } of all) t.ok(await waits(pid), `${what} still waits`);
+  for (const { pid, what } of all) t.ok(await waitsInFuse(pid), `${what} still waits`);
   for (const { pid } of all) process.kill(pid, 'SIGKILL');
   await Promise.all(all.map(({ ended }) => ended));
   t.equal(await child.closed, 'outside');
