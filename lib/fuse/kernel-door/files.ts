@@ -53,6 +53,8 @@ const RACY_NS = 2_000_000_000n;
 export function fileHandlers(s: Serving): FileHandlers {
   /** Callers that were sent to walk their path again. */
   const sentBack = new Set<number>();
+  /** Memory of the last read. */
+  let spare: Buffer | undefined;
 
   return {
     getattr(nodeid, fh, call) {
@@ -108,6 +110,7 @@ export function fileHandlers(s: Serving): FileHandlers {
 
     read(_nodeid, fh, offset, size, call) {
       const { handle } = s.file(fh);
+      if (handle.readInto !== undefined) return readWith(handle, offset, size, s.op(call));
       const bytes = handle.read(offset, size, s.op(call));
       return bytes instanceof Promise ? bytes.then((known) => atMost(known, size)) : atMost(bytes, size);
     },
@@ -141,6 +144,16 @@ export function fileHandlers(s: Serving): FileHandlers {
     lseek: (_nodeid, fh, offset, whence, call) =>
       seekIn(s.file(fh).handle, offset, whence === SEEK_HOLE ? 'hole' : 'data', s.op(call)),
   };
+
+  /** Into memory that serves again where the answer comes at once: it is sent before the next request is taken. */
+  function readWith(handle: FileHandle, offset: number, size: number, op: Op): Awaitable<Uint8Array> {
+    const into = spare?.byteLength === size ? spare : Buffer.allocUnsafeSlow(size);
+    spare = undefined;
+    const count = handle.readInto!(offset, into, op);
+    if (count instanceof Promise) return count.then((known) => into.subarray(0, known));
+    spare = into;
+    return into.subarray(0, count);
+  }
 
   /**
    * A node that must not be shared is in use: ESTALE makes the kernel walk the path again, and lookup
