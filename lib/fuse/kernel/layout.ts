@@ -1,4 +1,4 @@
-/** A C type of the header, or a struct inside a struct. Everything is little-endian, as on the machines Node runs on. */
+/** A C type of the header, or a struct inside a struct. All is little-endian, as on the machines Node runs on. */
 export type FieldType = 'u16' | 'u32' | 'i32' | 'u64' | 'i64' | Struct<Record<string, FieldType>> | Repeated;
 type Repeated = readonly ['u16' | 'u32', count: number];
 

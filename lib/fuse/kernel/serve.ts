@@ -105,7 +105,8 @@ async function serveWith(
   );
   const end = async (): Promise<void> => {
     session.abandonAll();
-    const timer = setTimeout(() => reader.stop(), LEAVE_MS);
+    // A notification may wait for a lock that a caller holds: as long as it does, callers are answered.
+    const timer = setTimeout(() => void notifier.close().then(() => reader.stop()), LEAVE_MS);
     await closed;
     clearTimeout(timer);
   };

@@ -8,7 +8,13 @@ import { readU64, viewOf } from './layout.js';
 import { type Agreement, decodeInitIn, negotiate, putInitOut } from './negotiate.js';
 import { operationOf } from './operations.js';
 import { Request } from './request.js';
-import { fuse_batch_forget_in, fuse_forget_in, fuse_forget_one, fuse_out_header } from './structs.js';
+import {
+  fuse_batch_forget_in,
+  fuse_forget_in,
+  fuse_forget_one,
+  fuse_interrupt_in,
+  fuse_out_header,
+} from './structs.js';
 
 /** Where answers and notifications go: /dev/fuse, or a test. */
 export interface Outlet {
@@ -79,11 +85,6 @@ export class Session {
   /** Requests whose handlers have not answered yet. */
   get pending(): number {
     return this.#pending.size;
-  }
-
-  /** Sends a message made by `invalInode` and its like. @returns false when it is about nothing known. */
-  notify(message: Buffer): boolean {
-    return this.#outlet.send(message, message.byteLength);
   }
 
   /**
@@ -237,8 +238,8 @@ export class Session {
 
   /** Is not answered. What it names has been answered already, or is pending: requests come in order. */
   #interrupt(r: Request): void {
-    if (r.end - r.start < 8) return;
-    const call = this.#pending.get(r.u64(0));
+    if (r.end - r.start < fuse_interrupt_in.byteLength) return;
+    const call = this.#pending.get(r.u64(fuse_interrupt_in.at.unique));
     if (call !== undefined) this.#interrupts.add(call);
   }
 }

@@ -146,7 +146,6 @@ export const fuse_write_in = struct('fuse_write_in', {
 });
 
 export const fuse_write_out = struct('fuse_write_out', { size: 'u32', padding: 'u32' });
-export const fuse_statfs_out = struct('fuse_statfs_out', { st: fuse_kstatfs });
 export const fuse_fsync_in = struct('fuse_fsync_in', { fh: 'u64', fsync_flags: 'u32', padding: 'u32' });
 
 /** Only its first 8 bytes (FUSE_COMPAT_SETXATTR_IN_SIZE) travel: FUSE_SETXATTR_EXT is not asked for. */

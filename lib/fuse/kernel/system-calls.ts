@@ -1,8 +1,8 @@
 import koffi from 'koffi';
 
 /**
- * read(2), write(2) and sched_yield(2) as they are. `node:fs` makes an exception of EAGAIN, which costs ten times the call,
- * and is slower on the way as well.
+ * read(2), write(2) and sched_yield(2) as they are. `node:fs` makes an exception of EAGAIN, which costs ten
+ * times the call, and is slower on the way as well.
  */
 const libc = koffi.load('libc.so.6');
 const read = libc.func('long read(int fd, void *into, size_t count)') as (
@@ -23,7 +23,7 @@ export interface SystemCalls {
   read(fd: number, into: Buffer): number;
   /** Sends the first `count` bytes of `from`. @returns 0, or the errno. */
   write(fd: number, from: Buffer, count: number): number;
-  /** Lets others run first that wait for this processor (sched_yield(2)): the caller that is looked for may be one. */
+  /** Lets others run first that wait for this processor: the caller that is looked for may be one. */
   yieldProcessor(): void;
 }
 

@@ -4,7 +4,7 @@ import { FUSE_ROOT_ID } from './constants.js';
 import { retrieve } from './notify.js';
 import { READ_BUFFER_BYTES, type Reader } from './reader.js';
 
-/** What the worker is given, and what it sends: `slots` buffers in `data`, and in `taken` a word for each and one that says to stop. */
+/** What the worker is given: `slots` buffers in `data`, and in `taken` a word for each and one that says to stop. */
 export interface ThreadReaderData {
   readonly fd: number;
   readonly data: SharedArrayBuffer;
@@ -12,6 +12,7 @@ export interface ThreadReaderData {
   readonly slots: number;
   readonly slotBytes: number;
 }
+/** What it sends: that a request lies in a slot, or that there are no more, and why. */
 export type ThreadReaderMessage =
   { readonly slot: number; readonly length: number } | { readonly end: string | null };
 
