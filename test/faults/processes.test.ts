@@ -22,8 +22,6 @@ import { until } from '../support/until.js';
 const SECONDS = Number(process.env['ACHERON_FAULT_SECONDS'] ?? 12);
 const SEED = Number(process.env['ACHERON_FAULT_SEED'] ?? Date.now() % 1_000_000);
 const CONVERGE_MS = 3_000;
-/** On a machine that is busy with other things: as long as so many calls take there. */
-const CONVERGE_CALLS = 30;
 
 t.setTimeout((SECONDS + 120) * 1000);
 t.comment(`ACHERON_FAULT_SEED=${SEED}`);
@@ -62,7 +60,8 @@ const runs = join(temporaryDir(t), 'runs');
 node.write(
   shellManifest(
     'ledger',
-    `p=$(cat); printf '%s %s\\n' "$ACHERON_CALL_INVOCATION_ID" "$p" >> ${runs}; echo "$p"`,
+    // Whoever is killed while it hands over a payload leaves its driver with a part of it, or with none.
+    `p=$(cat); case $p in '{'*'}') ;; *) exit 65 ;; esac; printf '%s %s\\n' "$ACHERON_CALL_INVOCATION_ID" "$p" >> ${runs}; echo "$p"`,
   ),
 );
 node.start(await inviteThrough(mounts[0].dir));
@@ -165,21 +164,9 @@ async function hasConverged(): Promise<boolean> {
   return all.every(Boolean);
 }
 
-/** How long a call takes while nothing is wrong, in the middle. */
-async function timeOfCall(): Promise<number> {
-  const tookMs: number[] = [];
-  for (let n = 0; n < 5; n++) {
-    const start = performance.now();
-    await invoke(mounts[0], `quiet-${n}`);
-    tookMs.push(performance.now() - start);
-  }
-  return tookMs.sort((a, b) => a - b)[2]!;
-}
-
 t.test(
   'kill -9, cuts and stalls lose no acknowledged change and no event, run nothing twice, and wedge no mount',
   async (t) => {
-    const callMs = await timeOfCall();
     const load = [
       ...mounts.flatMap((mount, i) => [callAll(mount, `a${i}`), callAll(mount, `b${i}`)]),
       configure(mounts[0]),
@@ -205,8 +192,7 @@ t.test(
       `${acknowledged.length} calls acknowledged, ${failed.length} not; ${projects.length} projects; config ${config.acknowledged} of ${config.tried}; converged in ${Math.round(convergedMs)} ms`,
     );
     t.comment(`failures: ${JSON.stringify([...reasons])}`);
-    const limitMs = Math.max(CONVERGE_MS, CONVERGE_CALLS * callMs);
-    t.ok(convergedMs < limitMs, `converged ${Math.round(convergedMs)} ms after the last fault`);
+    t.ok(convergedMs < CONVERGE_MS, `converged ${Math.round(convergedMs)} ms after the last fault`);
     t.ok(acknowledged.length >= done.length, `${acknowledged.length} calls were acknowledged`);
 
     const lines = linesOf(runs).map((line) => {
@@ -253,9 +239,13 @@ t.test(
     );
 
     // As people look at a mount: whatever hangs is cut off by timeout(1), with status 124.
-    for (const { dir } of mounts) {
-      const { status, stderr } = await shell(`timeout 30 grep -r --exclude-dir=jobs 'no such text' ${dir}`);
+    const readAll = async (what: string): Promise<void> => {
+      const { status, stderr } = await shell(`timeout 30 grep -r ${what}`);
       t.equal(status, 1, `the mount can be read: ${stderr.slice(0, 300)}`);
-    }
+    };
+    await Promise.all([
+      readAll(`'no such text' ${mounts[0].dir}`),
+      readAll(`--exclude-dir=jobs 'no such text' ${mounts[1].dir}`),
+    ]);
   },
 );
