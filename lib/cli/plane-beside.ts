@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { FsError, type Log } from '../core/index.js';
 import type { LocalNode } from '../node/index.js';
@@ -23,8 +25,9 @@ interface Beside {
 }
 
 /**
- * Runs a control plane in this process, with the node as its first. It is loaded only once the mount is ready
- * and had a moment for whoever waited for it, because loading keeps this thread busy for a while. Where there cannot be one, the mount goes on as it is, and the log says why.
+ * Runs a control plane in this process, with the node as its first. It is loaded only once the mount is
+ * ready and had a moment for whoever waited for it, because loading keeps this thread busy for a while. Where
+ * there cannot be one, the mount goes on as it is, and the log says why.
  */
 export async function planeBeside(
   flags: BesideFlags,
@@ -62,6 +65,28 @@ export async function planeBeside(
     });
     return async () => undefined;
   }
+}
+
+/**
+ * A port that was asked for by number must be free: looked at before anything is mounted, so that nobody
+ * believes in a control plane that is not there.
+ * @throws FsError EBUSY
+ */
+export async function checkPortIsFree(port: number | undefined): Promise<void> {
+  if (port === undefined || port === 0) return;
+  const probe = createServer();
+  probe.listen(port, '127.0.0.1');
+  try {
+    await once(probe, 'listening');
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw FsError.from(thrown);
+    throw new FsError('EBUSY', `Port ${port} on 127.0.0.1 is taken.`, {
+      hint: 'Stop what listens there, give another --port (0 picks one), or run without a control plane (--no-control).',
+      cause: thrown,
+    });
+  }
+  probe.close();
+  await once(probe, 'close');
 }
 
 /** The state may be in use too: then another port is of no use. */

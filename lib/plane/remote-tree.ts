@@ -30,7 +30,7 @@ export class RemoteTree {
     this.#address = address;
     this.#log = address.log ?? silentLog;
     this.vfs = new RemoteVfs({ log: this.#log });
-    const { minDelayMs = 50, maxDelayMs = 2000 } = address;
+    const { minDelayMs = 50, maxDelayMs = 1000 } = address;
     this.#reconnector = new Reconnector({
       connect: (signal) => this.#connect(signal),
       minDelayMs,

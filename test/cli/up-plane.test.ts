@@ -1,7 +1,9 @@
 import { readFile, readdir, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { Up, acheron } from '../support/acheron.js';
+import { mountDirFor } from '../support/mount-child.js';
 import { shellManifest } from '../support/test-node.js';
 import { until } from '../support/until.js';
 
@@ -45,6 +47,23 @@ t.test('it is a control plane too: mounts by token and other nodes join, in one 
   );
   t.strictSame(await readdir(join(up.dir, 'projects/p1/services')), ['cat@local']);
   t.equal(await up.stop(), 0);
+});
+
+t.test('a port that was asked for and is taken ends it before it mounts, and says what to do', async (t) => {
+  const holder = createServer();
+  await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => holder.close());
+  const { port } = holder.address() as AddressInfo;
+  const dir = mountDirFor(t);
+  const state = join(dir, '..', 'state');
+  for (const background of [[], ['--background']]) {
+    const args = ['up', dir, '--state-dir', state, '--port', String(port), '--no-bundled', ...background];
+    const { status, stderr } = await acheron(args);
+    t.equal(status, 1);
+    t.match(stderr, `Port ${port} on 127.0.0.1 is taken.`);
+    t.match(stderr, /another --port/);
+  }
+  t.strictSame(await readdir(dir).catch(() => []), [], 'nothing is mounted');
 });
 
 t.test(

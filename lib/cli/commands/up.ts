@@ -5,7 +5,7 @@ import { inBackgroundOrHere, tellReady } from '../background.js';
 import { addMountOptions, type MountFlags } from '../mount-options.js';
 import { addNodeOptions, type NodeFlags } from '../node-options.js';
 import { integer, logLevelOption, option, stateDirOption } from '../options.js';
-import { planeBeside, type BesideFlags } from '../plane-beside.js';
+import { checkPortIsFree, planeBeside, type BesideFlags } from '../plane-beside.js';
 import { runStandalone } from '../standalone.js';
 import { textLog, type LogLevel } from '../text-log.js';
 import { PACKAGE_DIR } from '../version.js';
@@ -25,7 +25,7 @@ export function upCommand(): Command {
     .addOption(
       option(
         '--port <port>',
-        'where the control plane listens; 0 picks one (default: 18790, or another where that is taken)',
+        'where the control plane listens, and must be free; 0 picks one (default: 18790, or another where that is taken)',
       ).argParser(integer(0)),
     )
     .option(
@@ -46,18 +46,20 @@ async function up(dir: string, flags: UpFlags): Promise<void> {
     return;
   }
   const log = textLog(flags.logLevel);
-  await inBackgroundOrHere(flags, () =>
-    runStandalone(flags, {
+  const hasPlane = flags.control && flags.role === 'admin';
+  await inBackgroundOrHere(flags, async () => {
+    if (hasPlane) await checkPortIsFree(flags.port);
+    await runStandalone(flags, {
       nodeId,
       servicesDirs: flags.bundled ? [join(PACKAGE_DIR, 'manifests', 'services')] : [],
       dir,
       log,
-      ...(flags.control && flags.role === 'admin'
+      ...(hasPlane
         ? { beside: (node, world, stopping) => planeBeside(flags, { node, world, stopping, log }) }
         : {}),
       ready: (mounted) => [`Mounted on ${mounted}.`, ...whatToType(mounted ?? dir, nodeId)],
-    }),
-  );
+    });
+  });
 }
 
 /** Four lines to paste: list, invoke, read, watch a failure. */
