@@ -16,7 +16,8 @@ export class FlapDamper {
   readonly #tell: (judgement: Judgement, from: HealthState) => void;
   #published: Judgement;
   #changes: number[] = [];
-  #callOff: (() => void) | undefined;
+  /** An improvement that has to last before it is believed. */
+  #awaited: { judgement: Judgement; readonly callOff: () => void } | undefined;
 
   constructor(first: Judgement, clock: Clock, tell: (judgement: Judgement, from: HealthState) => void) {
     this.#published = first;
@@ -29,7 +30,11 @@ export class FlapDamper {
   }
 
   offer(judgement: Judgement): void {
-    this.#callOff?.();
+    if (judgement.state === this.#awaited?.judgement.state) {
+      this.#awaited.judgement = judgement;
+      return;
+    }
+    this.#forget();
     if (judgement.state === this.#published.state) {
       this.#published = judgement;
       return;
@@ -38,17 +43,26 @@ export class FlapDamper {
     this.#changes = this.#changes.filter((at) => now - at < WINDOW_MS);
     const isFlapping = this.#changes.length >= MANY;
     if (isFlapping && isWorse(this.#published.state, judgement.state))
-      this.#callOff = this.#clock.after(STABLE_MS, () => this.#publish(judgement));
+      this.#awaited = {
+        judgement,
+        callOff: this.#clock.after(STABLE_MS, () => this.#publish(this.#awaited!.judgement)),
+      };
     else this.#publish(judgement);
   }
 
   /** What comes next was asked for: it is told at once. */
   reset(): void {
-    this.#callOff?.();
+    this.#forget();
     this.#changes = [];
   }
 
+  #forget(): void {
+    this.#awaited?.callOff();
+    this.#awaited = undefined;
+  }
+
   #publish(judgement: Judgement): void {
+    this.#forget();
     const from = this.#published.state;
     this.#published = judgement;
     this.#changes.push(this.#clock.now());

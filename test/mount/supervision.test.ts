@@ -35,6 +35,7 @@ t.test('what happens to a driver is told alike by health.json, the catalog and t
       shellManifest('lives', '', { runtime: many }),
       shellManifest('probed', 'cat', { runtime: { probe } }),
       shellManifest('moves', '', { runtime: { executable_path: program, args: [] } }),
+      shellManifest('breaks', 'grep -q well'),
     ],
   });
   const json = (path: string): JsonObject => JSON.parse(readFileSync(path, 'utf8')) as JsonObject;
@@ -65,7 +66,7 @@ t.test('what happens to a driver is told alike by health.json, the catalog and t
       .filter((event) => event.kind === 'service_health' && event.details?.service_id === id)
       .map((event) => event.details!.to as string);
 
-  const told: Record<string, string[]> = { lives: [], probed: [], moves: [] };
+  const told: Record<string, string[]> = { lives: [], probed: [], moves: [], breaks: [] };
   const lagsMs: number[] = [];
   const turns = async (id: string, state: string, cause: string): Promise<void> => {
     told[id]!.push(state);
@@ -97,8 +98,63 @@ t.test('what happens to a driver is told alike by health.json, the catalog and t
   await turns('lives', 'online', 'it was started again');
   t.equal(await errnoOf(() => invoke('lives', '{"do":"echo"}')), null);
 
-  const [, , median] = lagsMs.toSorted((a, b) => a - b);
+  const supervision = { max_consecutive_failures: 2, cooldown_ms: 600_000 };
+  writeFileSync(up.service('breaks', 'config.json'), JSON.stringify({ supervision }));
+  for (const control of ['restart', 'enable']) {
+    t.equal(await errnoOf(() => invoke('breaks', '{}')), 'EIO');
+    t.equal(await errnoOf(() => invoke('breaks', '{}')), 'EIO');
+    await turns('breaks', 'degraded', 'two calls failed');
+    t.equal(await errnoOf(() => invoke('breaks', '{"is":"well"}')), 'EBUSY', 'it rests');
+    t.match(readFileSync(up.service('breaks', 'last_error.txt'), 'utf8'), /Try again in \d+ ms/);
+    t.ok((json(up.service('breaks', 'health.json')).cooldown_remaining_ms as number) > 0);
+    writeFileSync(up.service('breaks', `control/${control}`), '1');
+    await turns('breaks', 'online', `control/${control}`);
+    t.equal(await errnoOf(() => invoke('breaks', '{"is":"well"}')), null);
+  }
+  t.match(json(up.service('breaks', 'health.json')), { restarts_total: 1, cooldown_remaining_ms: 0 });
+
+  const median = lagsMs.toSorted((a, b) => a - b)[Math.floor(lagsMs.length / 2)];
   t.ok(median! < AGREE_MS, `they agree within ${lagsMs.map(Math.round).join(', ')} ms`);
+});
+
+t.test('limits of the manifest hold in worker threads, and a trap says what it was', async (t) => {
+  const dir = temporaryDir(t);
+  const module = join(dir, 'limits.mjs');
+  writeFileSync(
+    module,
+    `export async function invoke({ do: what }) {
+      while (what === 'spin');
+      if (what === 'eat') for (const kept = []; ; ) kept.push(Array(100_000).fill(kept.length));
+      if (what === 'print') return 'x'.repeat(10_000);
+      if (what === 'throw') throw new Error('as it was told');
+      return {};
+    }`,
+  );
+  const wasm = fixture('many.wasm');
+  const limits = { timeout_ms: 700, memory_bytes: 64 * 1024 * 1024, max_output_bytes: 5_000 };
+  const up = await Up.start(t, {
+    manifests: [
+      shellManifest('module', '', { runtime: { type: 'module', module_path: module, ...limits } }),
+      shellManifest('wasm', '', { runtime: { type: 'wasm', module_path: wasm, ...limits } }),
+    ],
+  });
+  for (const [id, request, errno, says] of [
+    ['module', 'spin', 'ETIMEDOUT', /did not finish within/],
+    ['module', 'eat', 'EIO', /memory/],
+    ['module', 'print', 'EIO', /5000 bytes/],
+    ['module', 'throw', 'EIO', /as it was told/],
+    ['wasm', 'hang', 'ETIMEDOUT', /did not finish within/],
+    ['wasm', 'trap', 'EIO', /trapped: unreachable/],
+  ] as const) {
+    const invoke = (request: string): void =>
+      writeFileSync(up.service(id, 'control/invoke.json'), `{"do":"${request}"}`);
+    t.equal(await errnoOf(() => invoke(request)), errno, `${id} ${request}`);
+    t.match(readFileSync(up.service(id, 'last_error.txt'), 'utf8'), says);
+    t.equal(await errnoOf(() => invoke('echo')), null, 'the next call works');
+  }
+  writeFileSync(up.service('wasm', 'control/invoke.json'), '{"do":"hog"}');
+  const { pages } = JSON.parse(readFileSync(up.service('wasm', 'result.json'), 'utf8')) as { pages: number };
+  t.ok(pages > 512 && pages < 1024, `${pages} pages of 64 KiB fit into 64 MiB`);
 });
 
 t.test('limits of the manifest hold for a process, and the caller learns which', async (t) => {

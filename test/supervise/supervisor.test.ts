@@ -156,7 +156,10 @@ t.test('a service that flaps is told of as bad until it has been well for a whil
   }
   t.ok(events.length <= 6, `${events.length} events`);
   t.equal(supervisor.health.state, 'offline');
-  clock.advance(5_000);
+  for (let i = 0; i < 50; i++) {
+    driver.setFault(null); // what looks meanwhile, and finds it well, does not put it off
+    clock.advance(100);
+  }
   t.equal(supervisor.health.state, 'online');
   t.equal(events.at(-1)?.to, 'online');
 });
