@@ -35,33 +35,31 @@ async function waitsForAnswer(dir: string): Promise<void> {
   await until(async () => (await readFile(join(dir, 'waits'), 'utf8')) === '1\n', 'the writer to wait');
 }
 
-for (const reader of ['pipe', 'thread'] as const) {
-  t.test(`64 writers of one control file overlap (reader: ${reader})`, async (t) => {
+for (const reader of ['pipe', 'thread'] as const)
+  t.test(`a mount with many callers (reader: ${reader})`, async (t) => {
     const dir = await mounted(t, reader);
-    const writers = bash(dir, 'for i in $(seq 64); do (echo 64 > barrier || kill $$) & done; wait; exit 7');
-    t.equal(await ended(writers), 7);
-  });
 
-  t.test(`1,000 writers of one control file find it soon, and overlap (reader: ${reader})`, async (t) => {
-    const dir = await mounted(t, reader);
-    const program = `
+    t.test('64 writers of one control file overlap', async (t) => {
+      const writers = bash(dir, 'for i in $(seq 64); do (echo 64 > barrier || kill $$) & done; wait; exit 7');
+      t.equal(await ended(writers), 7);
+    });
+
+    t.test('1,000 writers of one control file find it soon, and overlap', async (t) => {
+      const program = `
       const fs = require('node:fs/promises');
       Promise.all(Array.from({ length: 1000 }, () => fs.writeFile('barrier', '1000', { flag: 'r+' })))
         .then(() => process.exit(7));`;
-    const writers = spawn(process.execPath, ['-e', program], {
-      cwd: dir,
-      stdio: 'ignore',
-      env: { ...cleanEnvironment(), UV_THREADPOOL_SIZE: '1000' },
+      const writers = spawn(process.execPath, ['-e', program], {
+        cwd: dir,
+        stdio: 'ignore',
+        env: { ...cleanEnvironment(), UV_THREADPOOL_SIZE: '1000' },
+      });
+      t.equal(await ended(writers), 7);
+      const lookups = parseInt(await readFile(join(dir, 'lookups'), 'utf8'), 10);
+      t.ok(lookups < 40_000, `${lookups} lookups; driven in circles they ask more than 100 times each`);
     });
-    t.equal(await ended(writers), 7);
-    const lookups = parseInt(await readFile(join(dir, 'lookups'), 'utf8'), 10);
-    t.ok(lookups < 40_000, `${lookups} lookups; driven in circles they ask more than 100 times each`);
-  });
 
-  t.test(
-    `1,000 blocked readers leave a mount usable, and all are answered (reader: ${reader})`,
-    async (t) => {
-      const dir = await mounted(t, reader);
+    t.test('1,000 blocked readers leave a mount usable, and all are answered', async (t) => {
       const program = `
       const fs = require('node:fs/promises');
       Promise.all(Array.from({ length: 1000 }, () => fs.readFile('blocked', 'utf8')))
@@ -76,23 +74,21 @@ for (const reader of ['pipe', 'thread'] as const) {
       t.equal(await readFile(join(dir, 'told/busy'), 'utf8'), 'here\n');
       await writeFile(join(dir, 'open'), 'now');
       t.equal(await ended(readers), 7);
-    },
-  );
-
-  t.test(`a busy loop of a second delays requests and loses none (reader: ${reader})`, async (t) => {
-    const dir = await mounted(t, reader);
-    const busy = writeFile(join(dir, 'busy'), '1000');
-    const others = Array.from({ length: 50 }, async (_, i) => {
-      await writeFile(join(dir, 'set'), `n${i} ${i}`);
-      return readFile(join(dir, `told/n${i}`), 'utf8');
     });
-    t.same(
-      await Promise.all(others),
-      Array.from({ length: 50 }, (_, i) => `${i}\n`),
-    );
-    await busy;
+
+    t.test('a busy loop of a second delays requests and loses none', async (t) => {
+      const busy = writeFile(join(dir, 'busy'), '1000');
+      const others = Array.from({ length: 50 }, async (_, i) => {
+        await writeFile(join(dir, 'set'), `n${i} ${i}`);
+        return readFile(join(dir, `told/n${i}`), 'utf8');
+      });
+      t.same(
+        await Promise.all(others),
+        Array.from({ length: 50 }, (_, i) => `${i}\n`),
+      );
+      await busy;
+    });
   });
-}
 
 /** Opens, writes and closes `file` from `writers` tasks: how many times a second. */
 async function writesPerSecond(dir: string, file: string, writers: number): Promise<number> {

@@ -120,9 +120,10 @@ class Told {
  * A tree for what only a door can do wrong. `barrier` takes `N` and answers when N writers wait; `wait`
  * answers when its writer gives up, or 800 ms after `N` was written; `gone` counts those that gave up;
  * `blocked`, which is no conversation, is read when something is written to `open`; `taken` takes writes at
- * once, and `flushes` counts its flushes; `busy` keeps the thread busy for as many ms as are written;
- * `gate` stays closed to whoever opens it; `crash` ends the process;
- * `lookups` counts those of names here and in `peeked`, where 100 documents are; `memory` shows the server's. `set` takes `NAME TEXT`, `remove NAME`, `all`: `told/NAME`.
+ * once, and `flushes` counts its flushes; `busy` keeps the thread busy for as many ms as are written; `gate`
+ * stays closed to whoever opens it; `crash` ends the process; `lookups` counts those of names here and in
+ * `peeked`, where 100 documents are; `memory` shows the server's. `set` takes `NAME TEXT`, `remove NAME`,
+ * `all`: `told/NAME`.
  */
 export function createDoorTree(): Vfs {
   const changes = new Emitter<Change>();
