@@ -99,7 +99,10 @@ function build() {
 }
 
 function hand(name) {
-  if (name === 'start') run(process.execPath, [acheron, 'up', './mnt', '--background', ...rest]);
+  if (name === 'start') {
+    run(process.execPath, [acheron, 'up', './mnt', '--background', ...rest]);
+    say('npm stop unmounts it.');
+  }
   if (name === 'stop') run(process.execPath, [acheron, 'unmount', './mnt']);
   if (name === 'test')
     run(process.execPath, [join(top, 'node_modules/@tapjs/run/dist/esm/index.js'), ...rest]);
