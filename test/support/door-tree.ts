@@ -118,7 +118,7 @@ class Told {
 
 /**
  * A tree for what only a door can do wrong. `barrier` takes `N` and answers when N writers wait; `wait`
- * answers when its writer gives up, or 800 ms after `N` was written; `gone` counts those that gave up;
+ * answers when its writer gives up, or, where `N` was written, after so many ms; `gone` counts those that gave up;
  * `blocked`, which is no conversation, is read when something is written to `open`; `taken` takes writes at
  * once, and `flushes` counts its flushes; `busy` keeps the thread busy for as many ms as are written; `gate`
  * stays closed to whoever opens it; `crash` ends the process; `lookups` counts those of names here and in

@@ -31,7 +31,7 @@ export class Interrupts {
   }
 
   add(call: Call): void {
-    if (this.#ended || this.#looksOver(call)) return;
+    if (this.#ended || this.#abandonsGivenUp(call)) return;
     this.#watched.set(call.unique, call);
     this.#timer ??= setInterval(() => this.#lookAgain(), LOOK_AGAIN_MS);
   }
@@ -54,11 +54,12 @@ export class Interrupts {
 
   #lookAgain(): void {
     for (const call of [...this.#watched.values()]) {
-      if (this.#looksOver(call)) this.forget(call.unique);
+      if (this.#abandonsGivenUp(call)) this.forget(call.unique);
     }
   }
 
-  #looksOver(call: Call): boolean {
+  /** @returns whether the caller gives up: its call is abandoned then. */
+  #abandonsGivenUp(call: Call): boolean {
     if (!this.#givesUp(call.pid)) return false;
     this.abandon(call);
     return true;
