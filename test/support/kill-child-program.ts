@@ -29,7 +29,13 @@ const NODE_ID = 'n1' as NodeId;
 const READ: OpenFlags = { read: true, write: false, append: false, truncate: false, exclusive: false };
 const READ_WRITE: OpenFlags = { ...READ, write: true };
 
-const op = { session: localSession('admin'), signal: new AbortController().signal };
+/** Each operation has a signal of its own: one for all would have a listener for each that is under way. */
+const op = {
+  session: localSession('admin'),
+  get signal(): AbortSignal {
+    return new AbortController().signal;
+  },
+};
 const request = JSON.parse(process.argv[2]!) as KillRequest;
 /** Its place in the request, and its tree. */
 interface KilledNode {
