@@ -47,6 +47,15 @@ export interface Invocation {
   readonly onOutput: (stream: 'stdout' | 'stderr', chunk: Uint8Array) => void;
 }
 
+/** How long (ms) a call may run from `nowMs` on: to its deadline, `limitMs` at the most, and 1 at the least. */
+export function timeLeftMs(
+  { deadlineMs }: Pick<Invocation, 'deadlineMs'>,
+  limitMs: number,
+  nowMs: number,
+): number {
+  return Math.min(limitMs, Math.max(1, deadlineMs - nowMs));
+}
+
 /** The request's exact characters. */
 export function payloadText({ payload }: Pick<Invocation, 'payload'>): string {
   return Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('utf8');

@@ -1,7 +1,7 @@
 import { FsError } from '../../core/index.js';
 import type { ServiceId } from '../../core/index.js';
 import type { ProcessRuntime } from '../../manifest/index.js';
-import type { Driver, Invocation, Outcome } from '../contract.js';
+import { timeLeftMs, type Driver, type Invocation, type Outcome } from '../contract.js';
 import type { DriverContext } from '../driver-context.js';
 import { driverClosed, errorFromAbort, failure } from '../outcome.js';
 import { argsFromPayload } from './args.js';
@@ -79,7 +79,7 @@ export class OneshotDriver implements Driver {
     const { limits } = this.program.runtime;
     return {
       stdin: call.payload,
-      timeoutMs: Math.min(limits.timeoutMs, Math.max(1, call.deadlineMs - this.context.clock.now())),
+      timeoutMs: timeLeftMs(call, limits.timeoutMs, this.context.clock.now()),
       killGraceMs: limits.killGraceMs,
       maxOutputBytes: limits.maxOutputBytes,
       signal,

@@ -1,7 +1,7 @@
 import { FsError, type ServiceId } from '../../core/index.js';
 import type { ProcessRuntime } from '../../manifest/index.js';
 import { backoffMs } from '../backoff.js';
-import type { Driver, Invocation, Outcome } from '../contract.js';
+import { timeLeftMs, type Driver, type Invocation, type Outcome } from '../contract.js';
 import type { DriverContext } from '../driver-context.js';
 import { FaultState } from '../fault-state.js';
 import { driverClosed, errorFromAbort, excerpt, failure, timedOut, tooMuchOutput } from '../outcome.js';
@@ -92,7 +92,7 @@ export class PersistentDriver implements Driver {
     return new Promise((resolve) => {
       const { limits } = this.#program.runtime;
       const { clock } = this.#context;
-      const timeoutMs = Math.min(limits.timeoutMs, Math.max(1, call.deadlineMs - clock.now()));
+      const timeoutMs = timeLeftMs(call, limits.timeoutMs, clock.now());
       const onAbort = (): void => this.#stopCall(pending, errorFromAbort(call.signal));
       const callOff = clock.after(timeoutMs, () => this.#stopCall(pending, timedOut(timeoutMs)));
       const pending: Pending = {

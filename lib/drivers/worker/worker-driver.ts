@@ -2,7 +2,7 @@ import type { Worker } from 'node:worker_threads';
 import { FsError, type ServiceId } from '../../core/index.js';
 import type { RuntimeLimits } from '../../manifest/index.js';
 import { CallSet } from '../call-set.js';
-import type { Driver, Invocation, Outcome } from '../contract.js';
+import { timeLeftMs, type Driver, type Invocation, type Outcome } from '../contract.js';
 import type { DriverContext } from '../driver-context.js';
 import { FaultState } from '../fault-state.js';
 import { fingerprint } from '../native-proc/executable.js';
@@ -84,7 +84,7 @@ export class WorkerDriver implements Driver {
   async #run(call: Invocation, stop: AbortController): Promise<Outcome> {
     const { limits } = this.#kind;
     const { clock } = this.#context;
-    const timeoutMs = Math.min(limits.timeoutMs, Math.max(1, call.deadlineMs - clock.now()));
+    const timeoutMs = timeLeftMs(call, limits.timeoutMs, clock.now());
     const callOff = clock.after(timeoutMs, () => stop.abort(timedOut(timeoutMs)));
     try {
       const slot = await this.#acquire();

@@ -11,6 +11,7 @@ import {
   failure,
   limitPrefix,
   outcomeFromRun,
+  timeLeftMs,
   type Driver,
   type DriverContext,
   type Invocation,
@@ -80,7 +81,7 @@ export class TerminalDriver implements Driver {
     const stderr = new Collected(limits.maxOutputBytes);
     const options: RunOptions = {
       stdin: Buffer.alloc(0),
-      timeoutMs: Math.min(limits.timeoutMs, Math.max(1, call.deadlineMs - clock.now())),
+      timeoutMs: timeLeftMs(call, limits.timeoutMs, clock.now()),
       killGraceMs: limits.killGraceMs,
       maxOutputBytes: Math.min(limits.maxOutputBytes, request.maxOutputBytes ?? Infinity),
       signal,
