@@ -21,7 +21,8 @@ function realDirectory(t: Test): string {
   return path;
 }
 
-const isRoot = process.getuid!() === 0;
+const self = { uid: process.getuid!(), gid: process.getgid!(), pid: process.pid };
+const isRoot = self.uid === 0;
 const skip = !isRoot
   ? 'only root serves others'
   : loadNative() === null
@@ -119,7 +120,7 @@ t.test('whatever is done to an export has the outcome that it has in a plain dir
         const [real, plain] = [mkdtempSync(join(top, 'real-')), mkdtempSync(join(top, 'plain-'))];
         const vfs = await createExport({ name: 'x', path: real, readOnly: false, forbidden: [], native });
         try {
-          const [ours, theirs] = [directAccess(vfs), kernelAccess(plain)];
+          const [ours, theirs] = [directAccess(vfs, localSession('admin'), self), kernelAccess(plain)];
           for (const { title, run } of steps) {
             const [our, their] = [await codeOf(run(ours)), await codeOf(run(theirs))];
             if (our !== their) throw new Error(`${title}: ${our}, in a plain directory ${their}`);
