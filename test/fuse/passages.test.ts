@@ -5,6 +5,13 @@ import { Document, MapDir } from '../../lib/vfs/index.js';
 
 const INO = 7n;
 
+/** A crowd is on its way: of fewer none would have to wait. */
+function amidCrowd(nowMs?: () => number): Passages {
+  const passages = new Passages(nowMs);
+  for (let pid = 1000; pid < 1024; pid++) passages.enter(INO, pid);
+  return passages;
+}
+
 /** `pid` asks so often that it must be going in circles. */
 function askOften(passages: Passages, pid: number): void {
   for (let i = 0; i < 10; i++) passages.enter(INO, pid);
@@ -15,8 +22,14 @@ t.test('callers that drive nobody in circles do not wait', async (t) => {
   for (const pid of [1, 2, 3]) t.equal(passages.enter(INO, pid), undefined);
 });
 
-t.test('those who drive each other in circles go one after the other', async (t) => {
+t.test('a few wait for nobody, however often they ask', async (t) => {
   const passages = new Passages();
+  askOften(passages, 1);
+  t.equal(passages.enter(INO, 2), undefined);
+});
+
+t.test('those who drive each other in circles go one after the other', async (t) => {
+  const passages = amidCrowd();
   const order: number[] = [];
   askOften(passages, 1);
   t.equal(passages.enter(INO, 1), undefined, 'the first to be seen in circles goes on');
@@ -45,7 +58,7 @@ t.test('what a caller was given stays its own until it comes back', async (t) =>
 });
 
 t.test('who asks again waits as well, as long as it is not its turn', async (t) => {
-  const passages = new Passages();
+  const passages = amidCrowd();
   t.equal(passages.enter(INO, 2), undefined);
   askOften(passages, 1);
   const again = passages.enter(INO, 2);
@@ -58,7 +71,7 @@ t.test('who asks again waits as well, as long as it is not its turn', async (t) 
 t.test(
   'where nobody comes back in time the last to ask goes first, then more, and at last nobody waits',
   async (t) => {
-    const passages = new Passages();
+    const passages = amidCrowd();
     const order: number[] = [];
     askOften(passages, 1);
     await Promise.all([2, 3, 4, 5].map((pid) => passages.enter(INO, pid)!.then(() => order.push(pid))));
@@ -69,7 +82,7 @@ t.test(
 
 t.test('a caller that was lost long ago is forgotten', async (t) => {
   let nowMs = 0;
-  const passages = new Passages(() => nowMs);
+  const passages = amidCrowd(() => nowMs);
   askOften(passages, 1);
   passages.enter(INO, 2);
   nowMs = 60_000;
@@ -77,7 +90,7 @@ t.test('a caller that was lost long ago is forgotten', async (t) => {
 });
 
 t.test('callers that cannot be told apart never wait', async (t) => {
-  const passages = new Passages();
+  const passages = amidCrowd();
   askOften(passages, 1);
   passages.enter(INO, 2);
   t.equal(passages.enter(INO, 0), undefined);

@@ -2,6 +2,8 @@ import type { NodeRef } from './node-table.js';
 
 /** Who asks more often than this for a name on one way to it is driven in circles by others. */
 const MAX_ASKED = 6;
+/** So many at least; fewer are through sooner where none waits. */
+const CROWD = 24;
 /** How long the others wait for the one whose turn it is, where nobody at all asks meanwhile. */
 const TURN_MS = 2;
 /** After this time a caller that did not come back is forgotten: it died, or wanted no more than the name. */
@@ -44,8 +46,8 @@ interface Crossing {
  * How callers find a conversation.
  *
  * Each is to get a nodeid of its own, and each new nodeid voids the name for all who walk over it at that
- * moment: many at once drive each other in circles, asking for the name again and again. Where that is
- * seen, they go in turn: whoever asks is held until the one before has come back to what it found.
+ * moment: many at once drive each other in circles, asking for the name again and again. Where a crowd is
+ * seen to, they go in turn: whoever asks is held until the one before has come back to what it found.
  *
  * One that is held may hold what the one whose turn it is waits for in the kernel: the directory's lock
  * (O_CREAT), or the name itself, which only one caller asks for where it is not known. That one has asked
@@ -72,7 +74,7 @@ export class Passages {
     }
     passage.asked += 1;
     crossing.asked += 1;
-    if (passage.asked > MAX_ASKED) crossing.inTurn = true;
+    if (passage.asked > MAX_ASKED && crossing.passing.size >= CROWD) crossing.inTurn = true;
     if (!crossing.inTurn || crossing.turn === passage) return undefined;
     if (crossing.turn === undefined) {
       crossing.turn = passage;
