@@ -57,6 +57,11 @@ export interface CatalogChange {
   readonly timestampMs: number;
 }
 
+/** One statement for all: a node has many services, and they come at once. */
+const WRITE_SERVICES = `
+  INSERT OR REPLACE INTO services (node_id, service_id, version, hash, descriptor)
+  SELECT ?, value->>0, value->>1, value->>2, value->>3 FROM json_each(?)`;
+
 /** Nodes, their leases, epochs and services. What is in memory is what is on disk. */
 export class Nodes {
   /** The id of a node of which anything changed, after it is on disk. */
@@ -244,17 +249,11 @@ export class Nodes {
     for (const { service_id } of delta.removed) {
       this.#db.run('DELETE FROM services WHERE node_id = ? AND service_id = ?', nodeId, service_id);
     }
-    for (const { service_id } of [...delta.added, ...delta.updated]) {
-      const service = after.get(service_id)!;
-      this.#db.run(
-        'INSERT OR REPLACE INTO services (node_id, service_id, version, hash, descriptor) VALUES (?,?,?,?,?)',
-        nodeId,
-        service_id,
-        service.version,
-        service.hash,
-        JSON.stringify(service.descriptor),
-      );
-    }
+    const rows = [...delta.added, ...delta.updated].map(({ service_id }) => {
+      const { version, hash, descriptor } = after.get(service_id)!;
+      return [service_id, version, hash, JSON.stringify(descriptor)];
+    });
+    this.#db.run(WRITE_SERVICES, nodeId, JSON.stringify(rows));
     const revision = this.#events.head + 1;
     this.#db.run('UPDATE nodes SET catalog_revision = ? WHERE node_id = ?', revision, nodeId);
     this.#reload(nodeId, after);
