@@ -69,6 +69,17 @@ for (const { title, options } of MODES) {
       t.equal(vfs.usage.openHandles, 0);
     });
 
+    t.test('what is created over a file that was there is found as long as it then is', async (t) => {
+      const [vfs, path] = await exported(t, options);
+      fs.writeFileSync(join(path, 'f'), 'old');
+      const kept = await vfs.root.create('f', RW, 0o666, op);
+      t.equal(kept.node.found?.(op)?.size, 3);
+      await kept.handle.release();
+      const emptied = await vfs.root.create('f', { ...RW, truncate: true }, 0o666, op);
+      t.equal(emptied.node.found?.(op)?.size, 0);
+      await emptied.handle.release();
+    });
+
     t.test('a file that was unlinked while open lives on for its descriptor', async (t) => {
       const [vfs, path] = await exported(t, options);
       fs.writeFileSync(join(path, 'f'), 'old');

@@ -19,7 +19,10 @@ export class ExportFile extends ExportNode implements FileNode {
   /** A handle over `fd`, which is of this file. */
   opened(fd: number, flags: OpenFlags, { door }: Op): ExportHandle {
     try {
-      if (flags.truncate && flags.write) ftruncateSync(fd, 0);
+      if (flags.truncate && flags.write) {
+        ftruncateSync(fd, 0);
+        this.seen = this.state.tree.stat(fd, '');
+      }
     } catch (thrown) {
       closeSync(fd);
       throw thrown;
