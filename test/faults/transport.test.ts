@@ -14,21 +14,18 @@ import {
   type Change,
   type FileHandle,
   type FileNode,
-  type OpenFlags,
   type Op,
   type Stat,
   type Vfs,
 } from '../../lib/vfs/index.js';
 import { FaultyTransport, seededRandom, type Faults } from '../support/faulty-transport.js';
+import { READ, WRITE } from '../support/ops.js';
 import { until } from '../support/until.js';
 
 /** How many runs, and from which seed: `ACHERON_FAULT_SEEDS=500 ACHERON_FAULT_SEED=7`. */
 const SEEDS = Number(process.env['ACHERON_FAULT_SEEDS'] ?? 6);
 const FIRST_SEED = Number(process.env['ACHERON_FAULT_SEED'] ?? Date.now() % 1_000_000);
 const OPERATIONS = 120;
-
-const READ: OpenFlags = { read: true, write: false, append: false, truncate: false, exclusive: false };
-const WRITE: OpenFlags = { ...READ, read: false, write: true };
 
 const session = localSession('admin');
 const op = (): Op => ({ session, signal: new AbortController().signal });

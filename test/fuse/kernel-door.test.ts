@@ -4,7 +4,12 @@ import { chmod, open, readdir, readFile, stat, writeFile } from 'node:fs/promise
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
-import type { Caller } from '../../lib/vfs/index.js';
+import { silentLog } from '../../lib/core/index.js';
+import type { Notifier } from '../../lib/fuse/kernel/index.js';
+import { doorTo } from '../../lib/fuse/kernel-door/door.js';
+import { localSession } from '../../lib/policy/index.js';
+import type { Caller, Vfs } from '../../lib/vfs/index.js';
+import { createDoorTree } from '../support/door-tree.js';
 import { cleanEnvironment, mountChild, mountDirFor } from '../support/mount-child.js';
 import { until } from '../support/until.js';
 
@@ -294,6 +299,27 @@ t.test('ls -l looks up no name in a directory whose nodes can be told at once', 
   const { stdout } = await run('ls', ['-l', 'peeked'], { cwd: dir });
   t.equal(stdout.trim().split('\n').length, 101);
   t.match(await readFile(join(dir, 'lookups'), 'utf8'), / 0\n$/);
+});
+
+t.test('a tree that has no extended attributes is asked for none', async (t) => {
+  const vfs = createDoorTree();
+  const options = {
+    sessionOf: () => localSession('admin'),
+    owner: { uid: 0, gid: 0 },
+    allowedUids: null,
+    log: silentLog,
+  };
+  const serves = (tree: Vfs): string[] => Object.keys(doorTo(tree, {} as unknown as Notifier, options));
+  const all = ['getxattr', 'setxattr', 'listxattr', 'removexattr'];
+  t.strictSame(
+    serves(vfs).filter((name) => name.endsWith('xattr')),
+    all,
+  );
+  t.strictSame(
+    serves({ ...vfs, extendedAttributes: false }).filter((name) => name.endsWith('xattr')),
+    [],
+    'the kernel asks once what is not served (unserved.test.ts)',
+  );
 });
 
 t.test('random changes are seen at once by readers in several processes, cached or not', async (t) => {

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { Emitter, FsError } from '../../lib/core/index.js';
-import { localSession, type Session } from '../../lib/policy/index.js';
+import { localSession } from '../../lib/policy/index.js';
 import {
   BaseFile,
   Document,
@@ -12,7 +12,6 @@ import {
   type Change,
   type FileHandle,
   type FileNode,
-  type OpenFlags,
   type Op,
   type Stat,
   type Vfs,
@@ -21,17 +20,11 @@ import { greetAndServe, RemoteVfs, sayHello } from '../../lib/tunnel/index.js';
 import { codeOf, readText } from '../support/access.js';
 import { directAccess } from '../support/direct-access.js';
 import { createMemoryVfs, type MemoryDir } from '../support/memory-vfs.js';
+import { op, READ, WRITE } from '../support/ops.js';
 import { createReferenceTree } from '../support/reference-tree.js';
 import { tunnelled } from '../support/tunnelled.js';
 import { until } from '../support/until.js';
 import { wsPair } from '../support/ws-pair.js';
-
-const READ: OpenFlags = { read: true, write: false, append: false, truncate: false, exclusive: false };
-const WRITE: OpenFlags = { ...READ, read: false, write: true };
-const op = (session: Session = localSession('admin')): Op => ({
-  session,
-  signal: new AbortController().signal,
-});
 
 /** A file whose writes run until they are told to end, as an invocation does. */
 class Slow extends BaseFile {

@@ -1,6 +1,5 @@
 import t, { type Test } from 'tap';
 import { Emitter, FsError } from '../../lib/core/index.js';
-import { localSession } from '../../lib/policy/index.js';
 import {
   BaseFile,
   Document,
@@ -13,18 +12,13 @@ import {
   type FileHandle,
   type FileNode,
   type Node,
-  type OpenFlags,
-  type Op,
   type Stat,
   type Vfs,
 } from '../../lib/vfs/index.js';
 import { codeOf } from '../support/access.js';
+import { op, READ, WRITE } from '../support/ops.js';
 import { tunnelled } from '../support/tunnelled.js';
 import { until } from '../support/until.js';
-
-const READ: OpenFlags = { read: true, write: false, append: false, truncate: false, exclusive: false };
-const WRITE: OpenFlags = { ...READ, read: false, write: true };
-const op = (): Op => ({ session: localSession('admin'), signal: new AbortController().signal });
 
 /** A control file that takes lines, and is in the midst of one where a write does not end it. */
 class Lines extends BaseFile {

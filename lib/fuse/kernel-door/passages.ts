@@ -46,8 +46,8 @@ interface Crossing {
  * How callers find a conversation.
  *
  * Each is to get a nodeid of its own, and each new nodeid voids the name for all who walk over it at that
- * moment: many at once drive each other in circles, asking for the name again and again. Where a crowd is
- * seen to, they go in turn: whoever asks is held until the one before has come back to what it found.
+ * moment: many at once drive each other in circles, asking for the name again and again. Where that is
+ * seen of a crowd, it goes in turn: whoever asks is held until the one before has come back to what it found.
  *
  * One that is held may hold what the one whose turn it is waits for in the kernel: the directory's lock
  * (O_CREAT), or the name itself, which only one caller asks for where it is not known. That one has asked

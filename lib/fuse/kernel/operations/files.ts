@@ -3,7 +3,7 @@ import type { Call } from '../call.js';
 import type { CreateOut, Filesystem, OpenOut } from '../filesystem.js';
 import { writeU64 } from '../layout.js';
 import * as s from '../structs.js';
-import { NOSYS, isDataOnly, on, opened, unheard } from './operation.js';
+import { NOSYS, isDataOnly, on, opened, unheard, type Operation } from './operation.js';
 
 const written = {
   put(out: DataView, size: number, start: number): number {
@@ -13,14 +13,20 @@ const written = {
   },
 };
 
-const created = {
+const creates = (method: 'create' | 'tmpfile'): Operation<CreateOut> => ({
+  minBytes: s.fuse_create_in.byteLength + 1,
+  run(fs, r, call) {
+    if (fs[method] === undefined) return NOSYS;
+    const at = s.fuse_create_in.at;
+    return fs[method](r.nodeid, r.text(s.fuse_create_in.byteLength), r.u32(at.flags), r.u32(at.mode), call);
+  },
   put: (out: DataView, result: CreateOut, start: number) =>
     putOpenOut(out, result.open, putEntryOut(out, result.entry, start)),
   undo(fs: Filesystem, result: CreateOut, call: Call) {
     unheard(fs.release?.(result.entry.nodeid, result.open.fh, call));
     fs.forget?.(result.entry.nodeid, 1);
   },
-};
+});
 
 export const fileOperations = [
   on<OpenOut>('FUSE_OPEN', {
@@ -31,25 +37,8 @@ export const fileOperations = [
     undo: (fs, result, call) => unheard(fs.release?.(call.nodeid, result.fh, call)),
   }),
 
-  on<CreateOut>('FUSE_CREATE', {
-    minBytes: s.fuse_create_in.byteLength + 1,
-    run(fs, r, call) {
-      if (fs.create === undefined) return NOSYS;
-      const at = s.fuse_create_in.at;
-      return fs.create(r.nodeid, r.text(s.fuse_create_in.byteLength), r.u32(at.flags), r.u32(at.mode), call);
-    },
-    ...created,
-  }),
-
-  on<CreateOut>('FUSE_TMPFILE', {
-    minBytes: s.fuse_create_in.byteLength + 1,
-    run(fs, r, call) {
-      if (fs.tmpfile === undefined) return NOSYS;
-      const at = s.fuse_create_in.at;
-      return fs.tmpfile(r.nodeid, r.text(s.fuse_create_in.byteLength), r.u32(at.flags), r.u32(at.mode), call);
-    },
-    ...created,
-  }),
+  on<CreateOut>('FUSE_CREATE', creates('create')),
+  on<CreateOut>('FUSE_TMPFILE', creates('tmpfile')),
 
   on<Uint8Array>('FUSE_READ', {
     minBytes: s.fuse_read_in.byteLength,

@@ -10,7 +10,7 @@ import { fuse_fsync_in } from '../structs.js';
 export interface Operation<Result> {
   /** The size of the fixed part of the body: anything shorter is malformed. */
   readonly minBytes: number;
-  /** Decodes `request` and calls `fs`. Everything that it keeps is its own. */
+  /** Decodes `request` and calls `fs`. What it passes on is a copy, but for the data of a write. */
   run(fs: Filesystem, request: Request, call: Call): Answer<Result>;
   /** Writes the fixed answer at `start` of `out`, and gives its end. */
   put?(out: DataView, result: Result, start: number): number;
