@@ -35,6 +35,8 @@ export interface Invocation {
     readonly role: Role;
     readonly agentId: string | null;
     readonly projectId: string | null;
+    /** Equal for calls of the same caller alone; by default what the three above say. */
+    readonly principal?: string;
   };
   /** ms since the epoch at which it times out. */
   readonly deadlineMs: number;

@@ -9,6 +9,11 @@ export type Role = 'admin' | 'user';
 export interface Session {
   readonly id: string;
   readonly role: Role;
+  /**
+   * The role that the token proved, where `role` was capped below it. Rights follow `role`; whose outcomes
+   * are whose follows this, so that an admin who may do only what users may is not one of them.
+   */
+  readonly provedRole?: Role;
   readonly agentId: string | null;
   readonly project: SessionProject | null;
   /** True once the token, role or session was withdrawn: everything is denied. */
@@ -27,14 +32,25 @@ export interface SessionProject {
 
 const principals = new WeakMap<Session, string>();
 
-/** A key for "the same caller": role, agent and project. Outcomes, jobs and `_key`s belong to it. */
+/** A key for "the same caller": proved role, agent and project. Outcomes, jobs and `_key`s belong to it. */
 export function principalOf(session: Session): string {
   let principal = principals.get(session);
   if (principal === undefined) {
-    principal = JSON.stringify([session.role, session.agentId, session.project?.id ?? null]);
+    principal = JSON.stringify([roleOfPrincipal(session), session.agentId, session.project?.id ?? null]);
     principals.set(session, principal);
   }
   return principal;
+}
+
+/** The role by which the session is known: in records, and as the owner of what it did. Never its rights. */
+export function roleOfPrincipal({ role, provedRole = role }: Session): Role {
+  return provedRole;
+}
+
+/** The same session with the rights of `maxRole` at most. */
+export function capRole(session: Session, maxRole: Role): Session {
+  if (maxRole === 'admin' || session.role === 'user') return session;
+  return { ...session, role: maxRole, provedRole: roleOfPrincipal(session) };
 }
 
 /** A session of the machine's own, as a local mount has it. */

@@ -165,7 +165,12 @@ export class Invoker {
       serviceId: this.#host.id,
       payload: request.bytes,
       input: request.input,
-      caller: { role: session.role, agentId: session.agentId, projectId: session.project?.id ?? null },
+      caller: {
+        role: session.role,
+        agentId: session.agentId,
+        projectId: session.project?.id ?? null,
+        principal: principalOf(session),
+      },
       deadlineMs: job.startedAtMs + engine.definition.runtime.limits.timeoutMs,
       configFile: config.file,
       config: config.value,

@@ -1,5 +1,5 @@
 import { canonicalJson, type JsonValue } from '../core/index.js';
-import type { Role, Session } from '../policy/index.js';
+import { capRole, type Role, type Session } from '../policy/index.js';
 import type { WireSession } from '../protocol/index.js';
 
 export function wireFromSession(session: Session): WireSession {
@@ -21,12 +21,12 @@ export function wireFromSession(session: Session): WireSession {
   };
 }
 
-/** The session, with no more than `maxRole`. */
+/** The session as the peer knows it, with the rights of `maxRole` at most. */
 export function sessionFromWire(wire: WireSession, maxRole: Role): Session {
   const { project } = wire;
-  return {
+  const session: Session = {
     id: wire.id,
-    role: maxRole === 'user' ? 'user' : wire.role,
+    role: wire.role,
     agentId: wire.agent_id,
     project:
       project === null
@@ -39,6 +39,7 @@ export function sessionFromWire(wire: WireSession, maxRole: Role): Session {
           },
     revoked: wire.revoked,
   };
+  return capRole(session, maxRole);
 }
 
 const TEXTS = new WeakMap<Session, string>();

@@ -3,6 +3,7 @@ import { ControlClient, NodeLink } from '../../lib/control/index.js';
 import { silentLog, type JsonObject } from '../../lib/core/index.js';
 import { runPlane, type RunningPlane } from '../../lib/plane/index.js';
 import { sayHello, serveVfs } from '../../lib/tunnel/index.js';
+import type { Role } from '../../lib/policy/index.js';
 import { RawClient } from './raw-client.js';
 import { TestNode, temporaryDir, type Teardown } from './test-node.js';
 import { until } from './until.js';
@@ -31,13 +32,18 @@ export class PlaneWithNode {
     this.admin = this.client({ token: this.token('admin') });
   }
 
-  static async start(t: Teardown, joined: Joined, manifests: readonly JsonObject[]): Promise<PlaneWithNode> {
+  static async start(
+    t: Teardown,
+    joined: Joined,
+    manifests: readonly JsonObject[],
+    maxRemoteRole: Role = 'admin',
+  ): Promise<PlaneWithNode> {
     const node = await TestNode.start(t, manifests);
     const stateDir = temporaryDir(t);
     const local = joined === 'here' ? { local: node.node } : {};
     const plane = await runPlane({ stateDir, port: 0, ...local });
     t.teardown(() => plane.close());
-    if (joined === 'through a tunnel') link(t, plane, node);
+    if (joined === 'through a tunnel') link(t, plane, node, maxRemoteRole);
     const { store } = plane.control;
     await until(() => store.nodes.get('n1')?.services.size === manifests.length, 'the catalog');
     const started = new PlaneWithNode(t, plane, node);
@@ -68,7 +74,7 @@ export class PlaneWithNode {
   }
 }
 
-function link(t: Teardown, plane: RunningPlane, { node, dir }: TestNode): void {
+function link(t: Teardown, plane: RunningPlane, { node, dir }: TestNode, maxRole: Role): void {
   const { token } = plane.control.store.pairing.createInvite(60_000);
   const link = new NodeLink({
     url: plane.url,
@@ -83,7 +89,7 @@ function link(t: Teardown, plane: RunningPlane, { node, dir }: TestNode): void {
       const greeting = await sayHello(transport, { node: identity });
       serveVfs({ root: node.dir, changes: node.changes, close: async () => undefined }, greeting, {
         relayed: {
-          maxRole: 'admin',
+          maxRole,
           onNodeFacts: ({ nodeProjects }) => node.setNodeProjects(nodeProjects),
         },
         log: silentLog,

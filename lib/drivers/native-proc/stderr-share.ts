@@ -40,5 +40,5 @@ export class StderrShare {
 }
 
 function principalOf({ caller }: Invocation): string {
-  return JSON.stringify([caller.role, caller.agentId, caller.projectId]);
+  return caller.principal ?? JSON.stringify([caller.role, caller.agentId, caller.projectId]);
 }

@@ -1,7 +1,7 @@
 import { newIno } from '../../vfs/index.js';
 import { timestamp, type ErrnoCode, type InvocationId } from '../../core/index.js';
 import type { Session } from '../../policy/index.js';
-import { principalOf } from '../../policy/index.js';
+import { principalOf, roleOfPrincipal } from '../../policy/index.js';
 import { Blob } from './blob.js';
 import type { SegmentLog } from './segment-log.js';
 
@@ -20,7 +20,7 @@ export function ownerOf(session: Session): JobOwner {
   return {
     principal: principalOf(session),
     sessionId: session.id,
-    role: session.role,
+    role: roleOfPrincipal(session),
     agentId: session.agentId,
     projectId: session.project?.id ?? null,
   };
