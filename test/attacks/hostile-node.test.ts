@@ -1,0 +1,29 @@
+import t from 'tap';
+import { PlaneWithNode } from '../support/plane-with-node.js';
+import { answersFrom, HostileNode } from './fixtures/hostile-node.js';
+
+t.test(
+  'a hostile node is let in by invite, is asked for its files, and answers whatever it likes',
+  async (t) => {
+    const under = await PlaneWithNode.start(t, 'here', []);
+    const hostile = await HostileNode.join(t, {
+      url: under.plane.url,
+      invite: under.plane.control.store.pairing.createInvite(60_000).token,
+      nodeName: 'n2',
+      answering: answersFrom({
+        1: { kind: 'dir', entries: { 'NODE.json': 2, gone: 3 } },
+        2: { kind: 'file', text: 'whatever\n' },
+      }),
+    });
+    const { files } = await under.session({ token: under.token('admin') });
+    const found = await files.ask('t_fs_lookup', { node: 1 }, { path: 'nodes/n2/NODE.json' });
+    t.match(found, { ok: true, payload: { kind: 'file', size: 9 } });
+    const opened = await files.ask('t_fs_open', { node: found.payload['node'] }, { mode: 'r' });
+    const h = opened.payload['handle'];
+    const read = await files.ask('t_fs_read', { h }, { offset: 0, count: 100 });
+    t.equal(Buffer.from(String(read.payload['data_b64']), 'base64').toString(), 'whatever\n');
+    const gone = await files.ask('t_fs_lookup', { node: 1 }, { path: 'nodes/n2/gone' });
+    t.equal(gone.ok, false);
+    t.ok(hostile.asked.some(({ what, s }) => what === 'lookup' && s !== undefined));
+  },
+);
