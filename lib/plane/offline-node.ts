@@ -43,7 +43,7 @@ export class OfflineNodeDir extends ReadOnlyDir {
   }
 
   stat(): Stat {
-    return dirStat(this.ino, nsFromMs(this.#record().joinedAtMs), 0o555, 3);
+    return nodeDirStat(this.ino, this.#record());
   }
 
   lookup(name: string, op: Op): Node {
@@ -162,6 +162,11 @@ class OfflineServicesDir extends ReadOnlyDir {
   #record(): NodeRecord {
     return this.#store.nodes.require(this.#nodeId);
   }
+}
+
+/** The attributes of `/nodes/<id>/`, whether the node is here or away. */
+export function nodeDirStat(ino: bigint, node: NodeRecord): Stat {
+  return dirStat(ino, nsFromMs(node.joinedAtMs), 0o555, 3);
 }
 
 function describeNode(node: NodeRecord): JsonObject {

@@ -5,7 +5,7 @@ import { RemoteVfs, greet } from '../tunnel/index.js';
 import type { Change, DirNode, Op } from '../vfs/index.js';
 import type { NodeEntry, NodeSource } from '../worldfs/index.js';
 import type { LocalMember } from './local-member.js';
-import { OfflineNodeDir } from './offline-node.js';
+import { nodeDirStat, OfflineNodeDir } from './offline-node.js';
 
 /** Content of documents that is kept for one node, for all sessions together. */
 const MAX_CACHED_BYTES = 8 * 1024 * 1024;
@@ -113,7 +113,12 @@ export class PlaneNodes implements NodeSource {
   #known(nodeId: string): KnownNode {
     let known = this.#nodes.get(nodeId);
     if (known === undefined) {
-      const remote = new RemoteVfs({ relayed: true, maxCachedBytes: MAX_CACHED_BYTES, log: this.#log });
+      const remote = new RemoteVfs({
+        relayed: true,
+        maxCachedBytes: MAX_CACHED_BYTES,
+        rootStat: (ino) => nodeDirStat(ino, this.#store.nodes.require(nodeId)),
+        log: this.#log,
+      });
       remote.changes.on((change) => this.changes.emit(change));
       remote.states.on(() => this.appearances.emit(nodeId));
       known = { remote, offline: new OfflineNodeDir(this.#store, nodeId), services: undefined };

@@ -22,6 +22,8 @@ export interface Transport {
   readonly open: boolean;
   /** Bytes that `send` took and that have not left yet. */
   readonly bufferedBytes: number;
+  /** Bytes that came in, those of messages that are not whole yet too; undefined where nobody counts. */
+  readonly receivedBytes?: number;
   /** Sends in order. Does nothing once closed. `message` must not be changed afterwards. */
   send(message: Message): void;
   /** Answers once `bufferedBytes` is below the low-water mark, or the transport is closed. Never rejects. */

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 import { systemClock, type Clock } from '../core/index.js';
@@ -64,6 +65,10 @@ export class WsTransport extends BaseTransport {
 
   get bufferedBytes(): number {
     return this.#socket.bufferedAmount;
+  }
+
+  get receivedBytes(): number {
+    return (this.#wire as Partial<Socket>).bytesRead ?? 0;
   }
 
   send(message: Message): void {

@@ -28,31 +28,52 @@ export async function exportsOfTree(root: DirNode, op: Op): Promise<ExportEntry[
       caps: ['read', 'write'],
     },
   ];
-  for (const [nodeId, node] of await directoriesOf(await entryOf(root, 'nodes', op), op)) {
-    for (const [id, service] of await directoriesOf(await entryOf(node, 'services', op), op)) {
-      const invocable = (await entryOf(service, 'control', op)) !== undefined;
-      found.push({
-        name: `${nodeId}/${id}`,
-        node: service,
-        ro: !invocable,
-        desc: `service ${id} of node ${nodeId}`,
-        sourceKind: 'service',
-        sourceId: `${nodeId}:${id}`,
-        caps: invocable ? ['read', 'invoke'] : ['read'],
-      });
-    }
-    for (const [name, folder] of await directoriesOf(await entryOf(node, 'fs', op), op)) {
-      const ro = ((await folder.stat(op)).mode & 0o200) === 0;
-      found.push({
-        name: `${nodeId}/fs/${name}`,
-        node: folder,
-        ro,
-        desc: `folder ${name} of node ${nodeId}`,
-        sourceKind: 'export',
-        sourceId: `${nodeId}:fs/${name}`,
-        caps: ro ? ['read'] : ['read', 'write'],
-      });
-    }
+  const nodes = await directoriesOf(await entryOf(root, 'nodes', op), op);
+  const ofNodes = await Promise.all(
+    nodes.map(([nodeId, node]) => within(NODE_MS, exportsOfNode(nodeId, node, op))),
+  );
+  return found.concat(...ofNodes);
+}
+
+/** A node that takes longer is left out. */
+const NODE_MS = 2000;
+
+/** What it finds, or nothing where that fails or takes too long. */
+async function within(ms: number, exports: Promise<ExportEntry[]>): Promise<ExportEntry[]> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<ExportEntry[]>((resolve) => (timer = setTimeout(() => resolve([]), ms)));
+  try {
+    return await Promise.race([exports.catch(() => []), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function exportsOfNode(nodeId: string, node: DirNode, op: Op): Promise<ExportEntry[]> {
+  const found: ExportEntry[] = [];
+  for (const [id, service] of await directoriesOf(await entryOf(node, 'services', op), op)) {
+    const invocable = (await entryOf(service, 'control', op)) !== undefined;
+    found.push({
+      name: `${nodeId}/${id}`,
+      node: service,
+      ro: !invocable,
+      desc: `service ${id} of node ${nodeId}`,
+      sourceKind: 'service',
+      sourceId: `${nodeId}:${id}`,
+      caps: invocable ? ['read', 'invoke'] : ['read'],
+    });
+  }
+  for (const [name, folder] of await directoriesOf(await entryOf(node, 'fs', op), op)) {
+    const ro = ((await folder.stat(op)).mode & 0o200) === 0;
+    found.push({
+      name: `${nodeId}/fs/${name}`,
+      node: folder,
+      ro,
+      desc: `folder ${name} of node ${nodeId}`,
+      sourceKind: 'export',
+      sourceId: `${nodeId}:fs/${name}`,
+      caps: ro ? ['read'] : ['read', 'write'],
+    });
   }
   return found;
 }

@@ -1,5 +1,6 @@
 import { FsError } from '../core/index.js';
 import {
+  ACHERON_VERSION,
   FS_MESSAGES,
   fsErrorFromFrame,
   MAX_DATA_BYTES,
@@ -8,19 +9,16 @@ import {
   type AcheronEnvelope,
   type Envelope,
   type FsMessageName,
-  type FsReply,
   type FsRequest,
 } from '../protocol/index.js';
 import { CLOSE_PROTOCOL_ERROR, HIGH_WATER_BYTES } from '../transport/index.js';
 import { dataOf, type FramePort } from './frame-port.js';
 import type { Greeting } from './greeting.js';
 import { LateWatch } from './late-watch.js';
-
-export interface FsAnswer<Name extends FsMessageName> {
-  readonly payload: FsReply<Name>;
-  /** Content that came with it. */
-  readonly data: Uint8Array | undefined;
-}
+import { kindOfRequest } from './patience.js';
+import { PeerWatch } from './peer-watch.js';
+import { PendingRequests, type FsAnswer, type Pending } from './pending-requests.js';
+import { lostError } from './tunnel-errors.js';
 
 /** What a request is about: a node or a handle, and whose it is on a relayed connection. */
 export interface RequestTarget {
@@ -35,36 +33,14 @@ export interface Waiting {
   readonly signal?: AbortSignal;
 }
 
-interface Pending {
-  readonly name: FsMessageName;
-  readonly resolve: (answer: FsAnswer<FsMessageName>) => void;
-  readonly reject: (error: FsError) => void;
-}
-
 /** Content above this waits for the transport to have room. */
 const BULK_BYTES = 64 * 1024;
-
-/** Requests that begin nothing: one whose caller has given up already does no harm. */
-const HARMLESS = new Set<FsMessageName>([
-  'lookup',
-  'getattr',
-  'readdirp',
-  'open',
-  'read',
-  'readlink',
-  'access',
-  'statfs',
-  'flush',
-  'fsync',
-  'seek',
-  'getxattr',
-  'listxattr',
-]);
 
 /**
  * Asks the files of one connection. Requests go out in order and are answered in any. Each is sent at most
  * once; when the connection is lost, those that have no answer fail with EHOSTDOWN at once, whether the
- * peer has carried them out or not.
+ * peer has carried them out or not. Where the peer falls silent, those that only read fail at once and others
+ * a little later; a request that is given up here is answered here.
  */
 export class FsClient {
   readonly maxReadBytes: number;
@@ -72,14 +48,21 @@ export class FsClient {
   /** The peer answers `t_fs_seek`. */
   readonly canSeek: boolean;
   readonly #port: FramePort;
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending: PendingRequests;
+  readonly #peer: PeerWatch;
   readonly #onEvent: (frame: AcheronEnvelope) => void;
   readonly #watch = new LateWatch((tag, s) => this.#cancel(tag, s));
   #nextTag = 2;
 
   constructor(
     greeting: Greeting,
-    listeners: { onEvent: (frame: AcheronEnvelope) => void; onClose: () => void },
+    listeners: {
+      onEvent: (frame: AcheronEnvelope) => void;
+      onClose: () => void;
+      /** The peer fell silent, or is heard again. */
+      onSilence?: (isSilent: boolean) => void;
+    },
+    lookMs?: number,
   ) {
     this.#port = greeting.port;
     this.#onEvent = listeners.onEvent;
@@ -92,10 +75,20 @@ export class FsClient {
     this.maxWriteBytes = limit('max_write_bytes', MAX_DATA_BYTES);
     this.canSeek = capabilities['seek'] === true;
     const { transport } = this.#port;
+    this.#pending = new PendingRequests((tag) => this.#watch.delete(tag));
+    this.#peer = new PeerWatch(
+      transport,
+      {
+        pending: this.#pending,
+        probe: () => this.#probe(greeting.msize),
+        turned: (isSilent) => listeners.onSilence?.(isSilent),
+        gaveUp: () => transport.destroy(),
+      },
+      lookMs,
+    );
     transport.onClose(() => {
-      const lost = lostError();
-      for (const pending of this.#pending.values()) pending.reject(lost);
-      this.#pending.clear();
+      this.#peer.end();
+      this.#pending.failAll(lostError);
       this.#watch.end();
       listeners.onClose();
     });
@@ -118,11 +111,17 @@ export class FsClient {
     return this.#port.transport.open;
   }
 
+  /** Nothing is heard of the peer, or it answers nothing. */
+  get silent(): boolean {
+    return this.#peer.silent;
+  }
+
   /**
    * Sends one request and answers with its reply. When `waiting.signal` aborts, the peer is asked to
-   * cancel; the request is then still answered by the peer.
-   * @throws FsError what the peer answered; EHOSTDOWN when the connection is or gets lost; EPROTO when the
-   *   answer cannot be understood.
+   * cancel; what only reads fails at once then, anything else is answered by the peer, or after a while.
+   * `mayWait`: the peer may take as long as a driver, though it only reads.
+   * @throws FsError what the peer answered; EHOSTDOWN when the connection is or gets lost, or the peer does
+   *   not answer; EPROTO when the answer cannot be understood.
    */
   request<Name extends FsMessageName>(
     name: Name,
@@ -130,17 +129,25 @@ export class FsClient {
     payload: FsRequest<Name>,
     waiting?: Waiting,
     data?: Uint8Array,
+    mayWait = false,
   ): Promise<FsAnswer<Name>> {
     if (data !== undefined && data.byteLength > BULK_BYTES && !this.#hasRoom)
-      return this.#whenRoom().then(() => this.request(name, target, payload, waiting, data));
-    const isHarmless = HARMLESS.has(name);
-    if (waiting !== undefined && !isHarmless && waiting.signal?.aborted === true)
+      return this.#whenRoom().then(() => this.request(name, target, payload, waiting, data, mayWait));
+    const kind = mayWait && name === 'read' ? 'wait' : kindOfRequest(name);
+    if (waiting !== undefined && kind !== 'read' && kind !== 'wait' && waiting.signal?.aborted === true)
       return Promise.reject(FsError.from(waiting.signal.reason));
     if (!this.open) return Promise.reject(lostError());
     const tag = this.#nextTag++;
-    const answer = new Promise<FsAnswer<FsMessageName>>((resolve, reject) => {
-      this.#pending.set(tag, { name, resolve, reject });
+    const { looks, quietLooks } = this.#peer;
+    const answer = this.#pending.add(tag, {
+      name,
+      kind,
+      s: target.s,
+      looks,
+      quietLooks,
+      bytes: data?.byteLength ?? 0,
     });
+    this.#peer.begin();
     const type = `acheron.t_fs_${name}`;
     this.#port.send({ channel: 'acheron', type, tag, ...target, payload: payload }, data);
     if (waiting !== undefined) this.#watch.add(tag, waiting, target.s);
@@ -166,23 +173,35 @@ export class FsClient {
   }
 
   #cancel(oldtag: number, s: string | undefined): void {
-    if (!this.#pending.has(oldtag) || !this.open) return;
+    const pending = this.#pending.get(oldtag);
+    if (pending === undefined || !this.open) return;
     this.request('cancel', s === undefined ? {} : { s }, { oldtag }).catch(() => {
-      // The connection went: the request that was to be cancelled fails by itself.
+      // The request that was to be cancelled fails by itself.
     });
+    this.#pending.cancelled(oldtag, this.#peer.looks);
+  }
+
+  /** Whoever serves files answers this one at once. */
+  #probe(msize: number): void {
+    const tag = this.#nextTag++;
+    this.#port.send({ channel: 'acheron', type: 'acheron.t_version', tag, msize, version: ACHERON_VERSION });
   }
 
   #frame(frame: Envelope, data: Uint8Array | undefined): void {
+    this.#peer.heard();
     if (frame.channel !== 'acheron') return;
     const { tag } = frame;
     if (frame.type.startsWith('acheron.e_')) {
       this.#onEvent(frame);
       return;
     }
-    const pending = tag === undefined ? undefined : this.#pending.get(tag);
-    if (tag === undefined || pending === undefined) return;
-    this.#pending.delete(tag);
-    this.#watch.delete(tag);
+    if (tag === undefined) return;
+    const pending = this.#pending.take(tag);
+    if (pending === undefined) {
+      this.#late(tag, frame);
+      return;
+    }
+    this.#peer.answered();
     if (frame.type === 'acheron.err_fs' || frame.type === 'acheron.error') {
       pending.reject(fsErrorFromFrame(frame));
       return;
@@ -197,10 +216,23 @@ export class FsClient {
       );
     }
   }
+
+  /** An answer that nobody waits for any longer: what it opened is closed. */
+  #late(tag: number, frame: AcheronEnvelope): void {
+    const late = this.#pending.takeLate(tag);
+    if (late === undefined) return;
+    this.#peer.answered();
+    if (frame.type !== `acheron.r_fs_${late.name}` || (late.name !== 'open' && late.name !== 'create'))
+      return;
+    const { handle, closed } = frame.payload ?? {};
+    if (typeof handle !== 'number' || closed === true) return;
+    const target = late.s === undefined ? { h: handle } : { h: handle, s: late.s };
+    this.request('close', target, {}).catch(() => undefined);
+  }
 }
 
 function answerFromFrame(
-  name: FsMessageName,
+  name: Pending['name'],
   frame: AcheronEnvelope,
   data: Uint8Array | undefined,
 ): FsAnswer<FsMessageName> {
@@ -209,10 +241,4 @@ function answerFromFrame(
     payload: payloadOf(frame, FS_MESSAGES[name].reply),
     data: dataOf(frame, data),
   };
-}
-
-export function lostError(): FsError {
-  return new FsError('EHOSTDOWN', 'The far side is not connected.', {
-    hint: 'It is tried again by itself. What had begun there goes on; its outcome is found under jobs/.',
-  });
 }

@@ -1,36 +1,43 @@
-import type {
-  AttrChange,
-  Awaitable,
-  Created,
-  DirEntry,
-  DirNode,
-  Node,
-  OpenFlags,
-  Op,
-  Stat,
-  StatFs,
-  SymlinkNode,
+import {
+  checkAccess,
+  type AttrChange,
+  type Awaitable,
+  type Created,
+  type DirEntry,
+  type DirNode,
+  type Node,
+  type OpenFlags,
+  type Op,
+  type Stat,
+  type StatFs,
+  type SymlinkNode,
 } from '../vfs/index.js';
 
-/** The root of a relayed tree: each session sees its own through it. */
+/**
+ * The root of a relayed tree: each session sees its own through it. Where its attributes are known here,
+ * the far side is not asked for them.
+ */
 export class RelayRoot implements DirNode {
   readonly kind = 'dir';
   readonly freshness = 'announced';
   readonly ino: bigint;
   readonly #rootOf: (op: Op) => DirNode;
+  readonly #statOf: ((ino: bigint) => Stat) | undefined;
 
-  constructor(ino: bigint, rootOf: (op: Op) => DirNode) {
+  constructor(ino: bigint, rootOf: (op: Op) => DirNode, statOf?: (ino: bigint) => Stat) {
     this.ino = ino;
     this.#rootOf = rootOf;
+    this.#statOf = statOf;
   }
 
   stat(op: Op): Awaitable<Stat> {
-    return this.#rootOf(op).stat(op);
+    return this.#statOf?.(this.ino) ?? this.#rootOf(op).stat(op);
   }
   setattr(change: AttrChange, op: Op): Awaitable<Stat> {
     return this.#rootOf(op).setattr(change, op);
   }
   access(mask: number, op: Op): Awaitable<void> {
+    if (this.#statOf !== undefined) return checkAccess(this.#statOf(this.ino), mask);
     return this.#rootOf(op).access(mask, op);
   }
   getxattr(name: string, op: Op): Awaitable<Uint8Array> {

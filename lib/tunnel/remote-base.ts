@@ -9,9 +9,10 @@ import {
   type Stat,
   type StatFs,
 } from '../vfs/index.js';
-import { lostError, type FsAnswer } from './fs-client.js';
+import type { FsAnswer } from './pending-requests.js';
 import type { RemoteDir, RemoteNode } from './remote-node.js';
 import type { RemoteView, RequestOp } from './remote-view.js';
+import { lostError } from './tunnel-errors.js';
 import { statFromAttributes, statFsFromWire, wireFromChange } from './wire-stat.js';
 
 interface KnownAttributes {

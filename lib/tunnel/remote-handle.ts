@@ -9,10 +9,11 @@ import {
   type Op,
   type Stat,
 } from '../vfs/index.js';
-import { lostError, type FsAnswer } from './fs-client.js';
+import type { FsAnswer } from './pending-requests.js';
 import { ReadAhead, type Fetched } from './read-ahead.js';
 import type { RemoteFile } from './remote-node.js';
 import type { RequestOp } from './remote-view.js';
+import { lostError } from './tunnel-errors.js';
 import { statFromAttributes, wireFromChange } from './wire-stat.js';
 
 const EMPTY = new Uint8Array(0);
@@ -84,6 +85,8 @@ export class RemoteHandle implements FileHandle {
   /** What the far side said with its last answer: whether a flush would do anything. */
   #needsFlush: boolean;
   #released = false;
+  /** What was asked last has no known outcome: nothing more is done through this descriptor. */
+  #broken: FsError | undefined;
 
   constructor(
     file: RemoteFile,
@@ -243,8 +246,16 @@ export class RemoteHandle implements FileHandle {
     data?: Uint8Array,
   ): Promise<FsAnswer<Name>> {
     const { view } = this.#file;
+    if (this.#broken !== undefined) throw this.#broken;
     if (this.#generation !== view.generation) await this.#reopen(op);
-    return view.request(name, { h: this.#number }, payload, op, data);
+    if (!this.#flags.write) return view.request(name, { h: this.#number }, payload, op, data);
+    try {
+      return await view.request(name, { h: this.#number }, payload, op, data, true);
+    } catch (thrown) {
+      const error = FsError.from(thrown);
+      if (name === 'write' && error.code === 'EHOSTDOWN') this.#broken = error;
+      throw error;
+    }
   }
 
   /** After the connection was lost, a descriptor that only reads is opened again; any other is gone. */

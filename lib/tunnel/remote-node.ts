@@ -14,7 +14,7 @@ import {
   type Stat,
   type SymlinkNode,
 } from '../vfs/index.js';
-import type { FsAnswer } from './fs-client.js';
+import type { FsAnswer } from './pending-requests.js';
 import { RemoteBase } from './remote-base.js';
 import { RemoteHandle, RemoteSnapshot } from './remote-handle.js';
 import type { RequestOp } from './remote-view.js';

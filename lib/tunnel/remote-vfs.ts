@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto';
 import { Emitter, silentLog, systemClock, type Clock, type Log } from '../core/index.js';
 import type { Session } from '../policy/index.js';
 import { payloadOf, FS_EVENTS, ProtocolFault, type AcheronEnvelope } from '../protocol/index.js';
-import { newIno, type Change, type DirNode, type Vfs } from '../vfs/index.js';
+import { newIno, type Change, type DirNode, type Stat, type Vfs } from '../vfs/index.js';
 import { ContentCache } from './content-cache.js';
-import { FsClient, lostError } from './fs-client.js';
+import { FsClient } from './fs-client.js';
 import type { Greeting } from './greeting.js';
 import { RelayRoot } from './relay-root.js';
 import { RemoteView, type ViewHost } from './remote-view.js';
+import { lostError } from './tunnel-errors.js';
 import { textOfSession, wireFromSession } from './wire-session.js';
 
 export interface RemoteVfsOptions {
@@ -16,10 +17,14 @@ export interface RemoteVfsOptions {
    * and what is kept is kept for each apart. False: the connection is one session, whatever an `Op` says.
    */
   readonly relayed?: boolean;
+  /** Relayed: the attributes of the root, where they are known without asking. */
+  readonly rootStat?: (ino: bigint) => Stat;
   /** How long attributes of `shared` files are taken for true. Default 1000. */
   readonly sharedMs?: number;
   /** How long what is kept may be shown while the far side is away. Default 10 minutes. */
   readonly offlineMs?: number;
+  /** How often a peer that owes answers is looked after; what it may take is reckoned in looks. Default 250. */
+  readonly lookMs?: number;
   /** How much content of documents is kept. Default 32 MiB. */
   readonly maxCachedBytes?: number;
   readonly clock?: Clock;
@@ -43,6 +48,7 @@ export class RemoteVfs implements Vfs, ViewHost {
   readonly contents: ContentCache;
   generation = 0;
   readonly #offlineMs: number;
+  readonly #lookMs: number | undefined;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #rootIno = newIno();
@@ -60,15 +66,23 @@ export class RemoteVfs implements Vfs, ViewHost {
     this.relayed = options.relayed ?? false;
     this.sharedMs = options.sharedMs ?? 1000;
     this.#offlineMs = options.offlineMs ?? 600_000;
+    this.#lookMs = options.lookMs;
     this.contents = new ContentCache(options.maxCachedBytes ?? 32 * 1024 * 1024);
     this.#clock = options.clock ?? systemClock;
     this.#log = options.log ?? silentLog;
     this.root = this.relayed
-      ? new RelayRoot(this.#rootIno, (op) => this.#viewOf(op.session.id).root)
+      ? new RelayRoot(this.#rootIno, (op) => this.#viewOf(op.session.id).root, options.rootStat)
       : this.#viewOf('').root;
   }
 
+  /** The connection, while the far side can be asked. */
   get client(): FsClient | undefined {
+    const { link } = this;
+    return link?.silent === true ? undefined : link;
+  }
+
+  /** The connection, though the far side may be silent: what it is told then, it learns in order. */
+  get link(): FsClient | undefined {
     return this.#client?.open === true ? this.#client : undefined;
   }
 
@@ -85,10 +99,15 @@ export class RemoteVfs implements Vfs, ViewHost {
     }
     this.generation++;
     this.#told.clear();
-    const client: FsClient = new FsClient(greeting, {
-      onEvent: (frame) => this.#event(client, frame),
-      onClose: () => this.#lost(client),
-    });
+    const client: FsClient = new FsClient(
+      greeting,
+      {
+        onEvent: (frame) => this.#event(client, frame),
+        onClose: () => this.#lost(client),
+        onSilence: (isSilent) => this.#turned(client, isSilent),
+      },
+      this.#lookMs,
+    );
     this.#client = client;
     before?.close();
     if (this.#closed) client.close();
@@ -101,21 +120,21 @@ export class RemoteVfs implements Vfs, ViewHost {
 
   /** Relayed: the session is as `session` says from now on, for what it has open too. */
   setSession(session: Session): void {
-    const { client } = this;
-    if (client !== undefined && this.#told.has(session.id)) this.tellSession(client, session);
+    const { link } = this;
+    if (link !== undefined && this.#told.has(session.id)) this.tellSession(link, session);
   }
 
   /** Relayed: the session is over; what it has open at the far side is closed. */
   endSession(id: string): void {
     this.#views.delete(id);
-    if (this.#told.delete(id)) this.client?.notify('acheron.e_session_end', { id });
+    if (this.#told.delete(id)) this.link?.notify('acheron.e_session_end', { id });
   }
 
   /** Relayed: tells the node which projects name it; nothing older is shown from now on. */
   setNodeProjects(projects: readonly string[]): void {
     this.#nodeProjects = projects;
     for (const view of this.#views.values()) view.dropAll();
-    this.client?.notify('acheron.e_node_facts', { node_projects: [...projects] });
+    this.link?.notify('acheron.e_node_facts', { node_projects: [...projects] });
   }
 
   async close(): Promise<void> {
@@ -170,6 +189,21 @@ export class RemoteVfs implements Vfs, ViewHost {
   #lost(client: FsClient): void {
     if (this.#client !== client) return;
     this.#client = undefined;
+    if (!client.silent) this.#away();
+  }
+
+  #turned(client: FsClient, isSilent: boolean): void {
+    if (this.#client !== client || !client.open) return;
+    if (isSilent) {
+      this.#log.warn('The far side is silent.', {});
+      this.#away();
+      return;
+    }
+    this.states.emit('attached');
+    this.changes.emit({ what: 'all' });
+  }
+
+  #away(): void {
     this.#detachedMs = this.#clock.now();
     this.states.emit('detached');
     this.changes.emit({ what: 'all' });

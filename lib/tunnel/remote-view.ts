@@ -12,8 +12,10 @@ import {
 } from '../protocol/index.js';
 import type { Change } from '../vfs/index.js';
 import type { ContentCache } from './content-cache.js';
-import { lostError, type FsAnswer, type FsClient, type RequestTarget } from './fs-client.js';
+import type { FsClient, RequestTarget } from './fs-client.js';
+import type { FsAnswer } from './pending-requests.js';
 import { RemoteDir, type RemoteNode } from './remote-node.js';
+import { lostError } from './tunnel-errors.js';
 import { textOfSession } from './wire-session.js';
 
 /** On whose behalf a request is made; without a signal it cannot be cancelled. */
@@ -25,6 +27,8 @@ export interface RequestOp {
 /** What a view needs of the `RemoteVfs` that it belongs to. */
 export interface ViewHost {
   readonly client: FsClient | undefined;
+  /** The connection, though the far side may be silent. */
+  readonly link: FsClient | undefined;
   readonly generation: number;
   readonly contents: ContentCache;
   /** How long attributes of `shared` files are taken for true. */
@@ -108,6 +112,7 @@ export class RemoteView {
     payload: FsRequest<Name>,
     op: RequestOp,
     data?: Uint8Array,
+    mayWait = false,
   ): Promise<FsAnswer<Name>> {
     const { client } = this.host;
     if (client === undefined) return Promise.reject(lostError());
@@ -121,7 +126,7 @@ export class RemoteView {
       this.host.tellSession(client, op.session);
       whose = { ...target, s: op.session.id };
     }
-    return client.request(name, whose, payload, op, data);
+    return client.request(name, whose, payload, op, data, mayWait);
   }
 
   /**
@@ -129,10 +134,10 @@ export class RemoteView {
    * next comes after it. A lost connection has closed it.
    */
   closeHandle(h: number, generation: number): void {
-    const { client } = this.host;
-    if (client === undefined || generation !== this.generation) return;
+    const { link } = this.host;
+    if (link === undefined || generation !== this.generation) return;
     const target = this.sessionId === undefined ? { h } : { h, s: this.sessionId };
-    client.request('close', target, {}).catch(() => undefined);
+    link.request('close', target, {}).catch(() => undefined);
   }
 
   /** Remembers under which number the far side speaks of a node. */
@@ -203,6 +208,6 @@ export class RemoteView {
     this.#forgotten = [];
     const target = this.sessionId === undefined ? {} : { s: this.sessionId };
     // A connection that is lost meanwhile has forgotten them all.
-    this.host.client?.request('forget', target, { nodes }).catch(() => undefined);
+    this.host.link?.request('forget', target, { nodes }).catch(() => undefined);
   }
 }

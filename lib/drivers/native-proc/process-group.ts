@@ -1,9 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import type { Log } from '../../core/index.js';
-import { privilegePrefix, sealDescriptors } from './containment.js';
-import { TAG_VARIABLE, newTag, type ProcessLedger } from './process-ledger.js';
+import { TAG_VARIABLE, type ProcessLedger } from './process-ledger.js';
 import { groupEmptied, signalGroup } from './signal-group.js';
-import { strays } from './strays.js';
 
 /** A program to start: no shell sees any of it. */
 export interface Command {
@@ -27,8 +25,7 @@ const KILL_PATIENCE_MS = 10_000;
 /**
  * A process that leads a group of its own, with stdin, stdout and stderr as pipes, recorded while it
  * runs. It is over when the leader has exited and no process of its group is alive: whoever is left when
- * the leader exits is killed, at once, or after the grace of a `terminate` that is under way; then also
- * what has left the group.
+ * the leader exits is killed, at once, or after the grace of a `terminate` that is under way.
  */
 export class ProcessGroup {
   readonly child: ChildProcess;
@@ -43,12 +40,10 @@ export class ProcessGroup {
   /** @throws what `spawn` throws at once (E2BIG); other failures are an `error` event of `child`. */
   constructor(command: Command, ledger: ProcessLedger | null, log: Log) {
     this.#log = log;
-    const tag = ledger?.newTag() ?? newTag();
-    const [file, ...args] = [...privilegePrefix(), command.file, ...command.args];
-    sealDescriptors();
-    this.child = spawn(file!, args, {
+    const tag = ledger?.newTag();
+    this.child = spawn(command.file, command.args, {
       cwd: command.cwd,
-      env: { ...command.env, [TAG_VARIABLE]: tag },
+      env: tag === undefined ? command.env : { ...command.env, [TAG_VARIABLE]: tag },
       detached: true,
       stdio:
         command.extraFd === undefined ? ['pipe', 'pipe', 'pipe'] : ['pipe', 'pipe', 'pipe', command.extraFd],
@@ -59,25 +54,17 @@ export class ProcessGroup {
       this.ended = Promise.resolve();
       return;
     }
-    const forget = ledger?.record(pid, tag);
-    strays.started(tag, pid);
+    const forget = tag === undefined ? undefined : ledger?.record(pid, tag);
     this.ended = new Promise((resolve) => {
       this.child.once('exit', (code, signal) => {
         this.exit = { code, signal };
-        const endStrays = (): void => {
-          strays.ended(tag);
-          const left = strays.find();
-          if (left.length === 0) over();
-          else void strays.end(left).then(over);
-        };
         const over = (): void => {
           clearTimeout(this.#killTimer);
           forget?.();
           resolve();
         };
-        strays.reap();
-        if (signalGroup(pid, 0)) void this.#endRest(pid).then(endStrays);
-        else endStrays();
+        if (signalGroup(pid, 0)) void this.#endRest(pid).then(over);
+        else over();
       });
     });
   }

@@ -1,0 +1,114 @@
+import t, { type Test } from 'tap';
+import type { RawClient, RawFrame } from '../support/raw-client.js';
+import { PlaneWithNode } from '../support/plane-with-node.js';
+import { until } from '../support/until.js';
+import { answersFrom, HostileNode, type Answering } from './fixtures/hostile-node.js';
+
+const ECHO = {
+  service_id: 'tool',
+  kind: 'tool',
+  runtime: { type: 'native_proc', executable_path: '/bin/cat' },
+};
+/** The longest that a read may be stuck. */
+const STUCK_MS = 3000;
+const HONEST = answersFrom({
+  1: { kind: 'dir', entries: { fs: 2 } },
+  2: { kind: 'dir', entries: { f: 3 } },
+  3: { kind: 'file', text: 'here\n', more: { freshness: 'live' } },
+});
+const SILENT: Answering = () => 'no answer';
+
+async function planeWith(
+  t: Test,
+  answering: Answering,
+): Promise<{ hostile: HostileNode; under: PlaneWithNode }> {
+  const under = await PlaneWithNode.start(t, 'here', []);
+  const hostile = await HostileNode.join(t, {
+    url: under.plane.url,
+    invite: under.plane.control.store.pairing.createInvite(60_000).token,
+    nodeName: 'n2',
+    services: [ECHO],
+    answering,
+  });
+  await until(() => hostile.asked.length > 0 || hostile.tunnel.closed === undefined, 'the tunnel');
+  return { hostile, under };
+}
+
+async function timed(asking: Promise<RawFrame>): Promise<{ frame: RawFrame; ms: number }> {
+  const before = performance.now();
+  const frame = await asking;
+  return { frame, ms: performance.now() - before };
+}
+
+const lookup = (files: RawClient, path: string): Promise<RawFrame> =>
+  files.ask('t_fs_lookup', { node: 1 }, { path });
+
+t.test('a node that answers pings alone holds up nobody who looks at the nodes', async (t) => {
+  const { under } = await planeWith(t, SILENT);
+  const { files } = await under.session({ token: under.token('admin') });
+  const nodes = (await lookup(files, 'nodes')).payload['node'];
+  const listed = await timed(files.ask('t_fs_readdirp', { node: nodes }, { plus: true }));
+  t.match(listed.frame.payload['entries'], [{ name: 'n1' }, { name: 'n2' }, { name: 'NODES.json' }]);
+  t.ok(listed.ms < 1000, `a listing of the nodes took ${listed.ms} ms`);
+  const index = await timed(lookup(files, 'nodes/NODES.json'));
+  t.match(index.frame, { ok: true });
+  const exports = await timed(files.ask('t_fs_exports'));
+  t.match(exports.frame, { ok: true });
+  t.ok(exports.ms < STUCK_MS, `the exports took ${exports.ms} ms`);
+  await until(async () => {
+    const found = await timed(lookup(files, 'nodes/n2/services/tool/SCHEMA.json'));
+    if (found.ms > STUCK_MS) throw new Error(`a lookup took ${found.ms} ms`);
+    return found.frame.ok === true;
+  }, 'the catalog in place of the node');
+});
+
+t.test(
+  'reads of a node that falls silent fail in time, and it is asked again once it is heard',
+  async (t) => {
+    const { hostile, under } = await planeWith(t, HONEST);
+    const { files } = await under.session({ token: under.token('admin') });
+    const file = (await lookup(files, 'nodes/n2/fs/f')).payload['node'];
+    hostile.answering = SILENT;
+    const stuck = await timed(files.ask('t_fs_open', { node: file }, { mode: 'r' }));
+    t.match(stuck.frame, { error: { errno: 112 } });
+    t.ok(stuck.ms < STUCK_MS, `it took ${stuck.ms} ms`);
+    const next = await timed(files.ask('t_fs_open', { node: file }, { mode: 'r' }));
+    t.match(next.frame, { error: { errno: 112 } });
+    t.ok(next.ms < 500, 'whoever comes next does not wait');
+    hostile.answering = HONEST;
+    hostile.push('e_fs_inval', { node: 1, what: 'attr' });
+    await until(async () => (await lookup(files, 'nodes/n2/fs/f')).ok === true, 'the node, heard again');
+  },
+);
+
+t.test(
+  'a call whose node falls silent says within 5 s that its outcome is unknown, and where it is',
+  async (t) => {
+    const { hostile, under } = await planeWith(t, HONEST);
+    const { files } = await under.session({ token: under.token('admin') });
+    const file = (await lookup(files, 'nodes/n2/fs/f')).payload['node'];
+    const { handle: h } = (await files.ask('t_fs_open', { node: file }, { mode: 'rw' })).payload;
+    hostile.answering = SILENT;
+    const call = await timed(files.ask('t_fs_write', { h }, { offset: 0, data_b64: 'e30K' }));
+    t.match(call.frame, { error: { errno: 112, message: /not known/, hint: /jobs\/by-key/ } });
+    t.ok(call.ms < 5300, `it took ${call.ms} ms`);
+    const again = await files.ask('t_fs_write', { h }, { offset: 0, data_b64: 'e30K' });
+    t.match(again, { error: { errno: 112 } }, 'and nothing is sent a second time');
+    t.equal(hostile.asked.filter(({ what }) => what === 'write').length, 1);
+  },
+);
+
+t.test('a request that is cancelled is answered though its node says nothing', async (t) => {
+  const { hostile, under } = await planeWith(t, HONEST);
+  const { files } = await under.session({ token: under.token('admin') });
+  const file = (await lookup(files, 'nodes/n2/fs/f')).payload['node'];
+  hostile.answering = SILENT;
+  files.send({ channel: 'acheron', type: 'acheron.t_fs_open', tag: 7, node: file, payload: { mode: 'r' } });
+  await until(() => hostile.asked.at(-1)?.what === 'open', 'the request at the node');
+  const cancelled = await timed(
+    files.ask('t_fs_cancel', {}, { oldtag: 7 }).then(() => files.next(({ tag }) => tag === 7)),
+  );
+  t.match(cancelled.frame, { error: { errno: 125 } });
+  t.ok(cancelled.ms < 1000, `it took ${cancelled.ms} ms`);
+  await until(() => hostile.asked.some(({ what }) => what === 'cancel'), 'the node, asked to cancel');
+});
