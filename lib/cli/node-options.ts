@@ -18,6 +18,7 @@ export interface NodeFlags {
   readonly trustWritable?: boolean;
   readonly fsync?: boolean;
   readonly driverUser?: string;
+  readonly allowNewPrivileges?: boolean;
   readonly export?: readonly ExportRequest[];
   readonly fsService: boolean;
   readonly terminalId?: readonly string[];
@@ -58,6 +59,12 @@ export function addNodeOptions(command: Command): Command {
       option('--fsync', 'flush each result to the disk before the caller is told (survives power loss)'),
     )
     .addOption(option('--driver-user <user>', 'run drivers as this user (only as root)'))
+    .addOption(
+      option(
+        '--allow-new-privileges',
+        'let drivers and terminals gain privileges by set-id programs such as sudo',
+      ),
+    )
     .addOption(
       option(
         '--export <name=path[:ro|rw]>',

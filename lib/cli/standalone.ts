@@ -1,4 +1,6 @@
 import type { Log } from '../core/index.js';
+import { keepSetIdTools } from '../fuse/index.js';
+import type { NewPrivileges } from '../drivers/index.js';
 import { LocalNode, localControlDir, serveLocally } from '../node/index.js';
 import { World } from '../worldfs/index.js';
 import { tellReady } from './background.js';
@@ -38,6 +40,7 @@ export async function runStandalone(
   const node = await LocalNode.start({
     ...localNodeOptions(flags, { nodeId, servicesDirs, mountDir: standalone.dir, log }),
     stateIsLocked: tie !== null,
+    newPrivileges: newPrivilegesFor(flags, standalone.dir),
   });
   try {
     await tie?.attach(node);
@@ -69,4 +72,13 @@ export async function runStandalone(
   } finally {
     await node.close();
   }
+}
+
+/** Who is not root mounts and unmounts by the set-id fusermount3, also while drivers run. */
+function newPrivilegesFor(flags: NodeFlags & MountFlags, dir: string | null): NewPrivileges {
+  if (flags.allowNewPrivileges === true) return 'allowed';
+  if (dir === null || process.getuid?.() === 0) return 'process';
+  if (flags.fuseBinding === 'fuse-native') return 'wrapper';
+  keepSetIdTools();
+  return 'process';
 }

@@ -9,6 +9,7 @@ export { createDriver } from './create-driver.js';
 export type { DriverContext } from './driver-context.js';
 export { AdmissionQueue, type QueueLimits, type Release } from './queue.js';
 export { CallProcess, type RunEnd, type RunOptions } from './native-proc/call-process.js';
+export { containDrivers, type NewPrivileges } from './native-proc/containment.js';
 export { baseEnvironment, callEnvironment } from './native-proc/environment.js';
 export { endLeftovers } from './native-proc/end-leftovers.js';
 export { outcomeFromRun } from './native-proc/outcome-from-run.js';

@@ -5,6 +5,7 @@
  */
 export * from './binding.js';
 export * from './choose-binding.js';
+export { keepSetIdTools } from './kernel/index.js';
 export { kernelBinding } from './kernel-binding.js';
 export * from './mountinfo.js';
 export * from './mountpoint.js';

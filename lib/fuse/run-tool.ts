@@ -1,43 +1,16 @@
-import { spawn } from 'node:child_process';
+import { runTool as run, type ToolResult as Result } from './kernel/index.js';
 
-export interface ToolResult {
-  /** Null where the tool was ended by a signal, ran out of time or is not there. */
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly timedOut: boolean;
+export interface ToolResult extends Result {
   readonly missing: boolean;
 }
 
-/**
- * Runs a small system program, without a shell. Never rejects, and never waits longer than `timeoutMs`: a
- * program that is stuck in the kernel (a dead mount) is left to itself.
- */
-export function runTool(command: string, args: readonly string[], timeoutMs = 10_000): Promise<ToolResult> {
-  return new Promise((resolve) => {
-    const child = spawn(command, args, {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: {
-        LC_ALL: 'C',
-        PATH: [process.env.PATH ?? '', '/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/bin', '/bin'].join(':'),
-      },
-    });
-    let stdout = '';
-    let stderr = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-    const finish = (status: number | null, timedOut: boolean, missing: boolean): void => {
-      clearTimeout(timer);
-      resolve({ status, stdout, stderr: stderr.trim(), timedOut, missing });
-    };
-    const timer = setTimeout(() => {
-      child.kill('SIGKILL');
-      child.unref();
-      child.stdout.destroy();
-      child.stderr.destroy();
-      finish(null, true, false);
-    }, timeoutMs);
-    child.once('error', (error: NodeJS.ErrnoException) => finish(null, false, error.code === 'ENOENT'));
-    child.once('close', (status) => finish(status, false, false));
-  });
+/** Runs a small system program of PATH or of where those of the system are. Never rejects. */
+export async function runTool(
+  command: string,
+  args: readonly string[],
+  timeoutMs = 10_000,
+): Promise<ToolResult> {
+  const folders = [process.env.PATH ?? '', '/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/bin', '/bin'];
+  const result = await run(command, args, { env: { PATH: folders.join(':') }, timeoutMs });
+  return { ...result, missing: result.failure === 'ENOENT' };
 }

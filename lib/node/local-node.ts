@@ -12,7 +12,15 @@ import {
 } from '../core/index.js';
 import type { LocalNodeFacts } from '../control/index.js';
 import { FileLock } from '../control/store/file-lock.js';
-import { FileLedger, createDriver, endLeftovers, type Driver, type DriverContext } from '../drivers/index.js';
+import {
+  FileLedger,
+  containDrivers,
+  createDriver,
+  endLeftovers,
+  type Driver,
+  type DriverContext,
+  type NewPrivileges,
+} from '../drivers/index.js';
 import { inputValidatorOf, type InputFault, type ServiceDefinition } from '../manifest/index.js';
 import { decide, principalOf, type Session } from '../policy/index.js';
 import { Registry } from '../registry/index.js';
@@ -46,6 +54,11 @@ export interface LocalNodeOptions {
   readonly jobLimits?: JobLimits;
   /** Whom drivers run as; null: the user of the node. */
   readonly driverUser: { readonly uid: number; readonly gid: number } | null;
+  /**
+   * How drivers and terminals are kept from gaining privileges by set-id programs. By default the process of
+   * the node itself gives that up, for good: it starts none either from then on.
+   */
+  readonly newPrivileges?: NewPrivileges;
   /** Directories to show as the service `fs`. */
   readonly exports: readonly ExportRequest[];
   /** Ids of terminals to offer. */
@@ -148,6 +161,8 @@ export class LocalNode implements NodeSource {
       });
     }
     try {
+      containDrivers(options.newPrivileges ?? 'process', options.log);
+      tellOfRoot(options);
       const ledgerFile = `${options.stateFile}.processes`;
       await endLeftovers(ledgerFile);
       const ledger = new FileLedger(ledgerFile);
@@ -332,6 +347,11 @@ function providersOf(builtins: readonly BuiltinService[]): Map<string, Provider>
       providers.set(provider.name, { serviceId: definition.serviceId, root: provider.tree.root });
   }
   return providers;
+}
+
+function tellOfRoot({ driverUser, log }: LocalNodeOptions): void {
+  if (process.getuid?.() !== 0 || driverUser !== null) return;
+  log.warn('Drivers and terminals run as root: name a user for them with --driver-user.');
 }
 
 /** What no export may show: the state and its secrets, manifests and drivers, the mount itself. */

@@ -21,7 +21,7 @@ const NAMESPACE = `
 
 for (const reader of ['pipe', 'thread'] as const)
   t.test(
-    `who is not root mounts through fusermount3, uses and unmounts (reader: ${reader})`,
+    `who is not root mounts through fusermount3, uses and unmounts while what it starts cannot gain privileges (reader: ${reader})`,
     { skip: process.getuid!() === 0 ? false : 'only root can make a device node and become somebody else' },
     async (t) => {
       const top = mkdtempSync(join(tmpdir(), 'acheron-test-'));
@@ -55,6 +55,7 @@ for (const reader of ['pipe', 'thread'] as const)
         after: 'and after\n',
         closed: 'unmounted',
         left: false,
+        noNewPrivileges: '1',
       });
     },
   );

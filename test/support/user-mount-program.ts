@@ -1,12 +1,14 @@
+import { execFileSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { silentLog } from '../../lib/core/index.js';
-import { mountEntryAt } from '../../lib/fuse/index.js';
+import { containDrivers } from '../../lib/drivers/index.js';
+import { keepSetIdTools, mountEntryAt } from '../../lib/fuse/index.js';
 import { kernelBindingWith } from '../../lib/fuse/kernel-binding.js';
 import { localSession } from '../../lib/policy/index.js';
 import { createDoorTree } from './door-tree.js';
 
-// `user-mount-program DIR READER`: mounts as whoever runs it, uses the mount, unmounts, and tells what it saw.
+// `user-mount-program DIR READER`: gives up new privileges as `up` does, mounts as whoever runs it, uses the mount, unmounts, and tells what it saw.
 
 export interface UserMountReport {
   readonly uid: number;
@@ -15,10 +17,13 @@ export interface UserMountReport {
   readonly after: string;
   readonly closed: string;
   readonly left: boolean;
+  readonly noNewPrivileges: string;
 }
 
 const [dir = '', reader = ''] = process.argv.slice(2);
 const session = localSession('admin');
+keepSetIdTools();
+containDrivers('process', silentLog);
 const mount = await kernelBindingWith(reader as 'pipe' | 'thread').mount(createDoorTree(), {
   dir,
   sessionOf: () => session,
@@ -40,5 +45,12 @@ const seen = {
 };
 await mount.unmount();
 const { how } = await mount.closed;
-const report: UserMountReport = { ...seen, closed: how, left: mountEntryAt(dir) !== undefined };
+const report: UserMountReport = {
+  ...seen,
+  closed: how,
+  left: mountEntryAt(dir) !== undefined,
+  noNewPrivileges: execFileSync('sed', ['-n', 's/^NoNewPrivs:\\t//p', '/proc/self/status'], {
+    encoding: 'utf8',
+  }).trim(),
+};
 process.stdout.write(JSON.stringify(report));

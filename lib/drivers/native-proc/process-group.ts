@@ -1,7 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import type { Log } from '../../core/index.js';
-import { TAG_VARIABLE, type ProcessLedger } from './process-ledger.js';
+import { privilegePrefix, sealDescriptors } from './containment.js';
+import { TAG_VARIABLE, newTag, type ProcessLedger } from './process-ledger.js';
 import { groupEmptied, signalGroup } from './signal-group.js';
+import { strays } from './strays.js';
 
 /** A program to start: no shell sees any of it. */
 export interface Command {
@@ -25,7 +27,8 @@ const KILL_PATIENCE_MS = 10_000;
 /**
  * A process that leads a group of its own, with stdin, stdout and stderr as pipes, recorded while it
  * runs. It is over when the leader has exited and no process of its group is alive: whoever is left when
- * the leader exits is killed, at once, or after the grace of a `terminate` that is under way.
+ * the leader exits is killed, at once, or after the grace of a `terminate` that is under way; then also
+ * what has left the group.
  */
 export class ProcessGroup {
   readonly child: ChildProcess;
@@ -40,10 +43,12 @@ export class ProcessGroup {
   /** @throws what `spawn` throws at once (E2BIG); other failures are an `error` event of `child`. */
   constructor(command: Command, ledger: ProcessLedger | null, log: Log) {
     this.#log = log;
-    const tag = ledger?.newTag();
-    this.child = spawn(command.file, command.args, {
+    const tag = ledger?.newTag() ?? newTag();
+    const [file, ...args] = [...privilegePrefix(), command.file, ...command.args];
+    sealDescriptors();
+    this.child = spawn(file!, args, {
       cwd: command.cwd,
-      env: tag === undefined ? command.env : { ...command.env, [TAG_VARIABLE]: tag },
+      env: { ...command.env, [TAG_VARIABLE]: tag },
       detached: true,
       stdio:
         command.extraFd === undefined ? ['pipe', 'pipe', 'pipe'] : ['pipe', 'pipe', 'pipe', command.extraFd],
@@ -54,17 +59,25 @@ export class ProcessGroup {
       this.ended = Promise.resolve();
       return;
     }
-    const forget = tag === undefined ? undefined : ledger?.record(pid, tag);
+    const forget = ledger?.record(pid, tag);
+    strays.started(tag, pid);
     this.ended = new Promise((resolve) => {
       this.child.once('exit', (code, signal) => {
         this.exit = { code, signal };
+        const endStrays = (): void => {
+          strays.ended(tag);
+          const left = strays.find();
+          if (left.length === 0) over();
+          else void strays.end(left).then(over);
+        };
         const over = (): void => {
           clearTimeout(this.#killTimer);
           forget?.();
           resolve();
         };
-        if (signalGroup(pid, 0)) void this.#endRest(pid).then(over);
-        else over();
+        strays.reap();
+        if (signalGroup(pid, 0)) void this.#endRest(pid).then(endStrays);
+        else endStrays();
       });
     });
   }

@@ -58,6 +58,14 @@ export class FileLedger implements ProcessLedger {
   }
 }
 
+const RUN = randomBytes(8).toString('hex');
+let tags = 0;
+
+/** A tag where no ledger is kept. */
+export function newTag(): string {
+  return `${RUN}-${(tags++).toString(36)}`;
+}
+
 /** Identifies this boot of the machine; empty where the system does not say. */
 export function bootId(): string {
   try {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { allProcesses } from './proc-table.js';
+import { strays } from './strays.js';
 
 /** Sends `signal` to every process of a group; false when the group is empty. */
 export function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean {
@@ -18,11 +19,17 @@ export function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean 
  */
 export async function groupEmptied(group: number, patienceMs: number): Promise<boolean> {
   const start = performance.now();
-  for (let delay = 1; signalGroup(group, 0); delay = Math.min(delay * 2, 32)) {
+  for (let delay = 1; hasMembers(group); delay = Math.min(delay * 2, 32)) {
     const waited = performance.now() - start;
     if (waited > 15 && !allProcesses().some((one) => one.group === group && !one.isZombie)) return true;
     if (waited >= patienceMs) return false;
     await sleep(Math.min(delay, patienceMs - waited + 1));
   }
   return true;
+}
+
+/** An ended member that has become a child of this process is taken out of the group first. */
+function hasMembers(group: number): boolean {
+  strays.reap();
+  return signalGroup(group, 0);
 }

@@ -14,6 +14,7 @@ export { negotiate, type Agreement, type InitIn } from './negotiate.js';
 export type { Notifier } from './notifier.js';
 export { deleteEntry, incEpoch, invalEntry, invalInode } from './notify.js';
 export type { ReaderKind } from './reader.js';
+export { keepSetIdTools, runTool, type ToolResult } from './run-tool.js';
 export { serve, type FilesystemSource, type Served, type ServeOptions } from './serve.js';
 export { Session, type Outlet, type SessionOptions } from './session.js';
 export * as structs from './structs.js';

@@ -1,5 +1,5 @@
-import { spawn, type StdioOptions } from 'node:child_process';
 import { closeSync, constants, openSync } from 'node:fs';
+import { runTool } from './run-tool.js';
 
 /** Why a mount could not be made or undone. `code` is an errno name, for programs. */
 export class MountError extends Error {
@@ -102,23 +102,18 @@ interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
 }
 
-async function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<void> {
-  const stdio: StdioOptions = ['ignore', 'ignore', 'pipe'];
-  if (options.descriptor !== undefined) stdio.push(options.descriptor);
-  const child = spawn(program, args, { stdio, env: { ...(options.env ?? process.env), LC_ALL: 'C' } });
-  let said = '';
-  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
-    said = (said + text).slice(-2000);
+async function run(
+  program: string,
+  args: readonly string[],
+  { env = process.env, descriptor }: RunOptions = {},
+): Promise<void> {
+  const { status, stderr, failure } = await runTool(program, args, {
+    env,
+    ...(descriptor === undefined ? {} : { descriptor }),
   });
-  const failed = await new Promise<MountError | undefined>((resolve) => {
-    child.on('error', (error: NodeJS.ErrnoException) => {
-      resolve(new MountError(error.code ?? 'EIO', `${program} cannot be run.`, { cause: error }));
-    });
-    child.on('close', (status) => {
-      resolve(status === 0 ? undefined : new MountError(codeOf(said), said.trim() || `${program} failed.`));
-    });
-  });
-  if (failed !== undefined) throw failed;
+  if (failure !== null) throw new MountError(failure, `${program} cannot be run (${failure}).`);
+  const said = stderr.slice(-2000);
+  if (status !== 0) throw new MountError(codeOf(said), said || `${program} failed.`);
 }
 
 /** mount(8) and fusermount3 tell errors in words. */

@@ -1,0 +1,66 @@
+import { createRequire } from 'node:module';
+
+/** What the rules for drivers need of the system beyond Node's own calls. */
+export interface Libc {
+  /** Sets a yes-or-no attribute of the thread or process; false where the kernel refuses. */
+  prctl(option: number): boolean;
+  /** Marks every descriptor from `first` on as close-on-exec; false where the system has no such call. */
+  sealFrom(first: number): boolean;
+  setCloseOnExec(fd: number): boolean;
+  /** A file in memory without a name, close-on-exec, that can be sealed; -1 where there is none to be had. */
+  memfd(name: string): number;
+  /** No byte of the file can be changed from now on, by anyone. */
+  sealFile(fd: number): void;
+  /** Takes the exit of a child that has ended; true when it had. Never waits. */
+  reap(pid: number): boolean;
+}
+
+const F_SETFD = 2;
+const F_ADD_SEALS = 1033;
+const FD_CLOEXEC = 1;
+const CLOSE_RANGE_CLOEXEC = 4;
+const MFD_CLOEXEC = 1;
+const MFD_ALLOW_SEALING = 2;
+/** Seal, shrink, grow, write. */
+const ALL_SEALS = 1 | 2 | 4 | 8;
+const WNOHANG = 1;
+const EVERY_FD = 0xffff_ffff;
+
+let loaded: Libc | null | undefined;
+
+/** Null where it cannot be had: another system, or no koffi for this platform. */
+export function loadLibc(): Libc | null {
+  if (loaded === undefined) loaded = process.platform === 'linux' ? tryLoad() : null;
+  return loaded;
+}
+
+type Func = (...args: unknown[]) => number;
+
+function tryLoad(): Libc | null {
+  try {
+    const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+    const library = koffi.load(null);
+    const func = (declaration: string): Func | undefined => {
+      try {
+        return library.func(declaration) as Func;
+      } catch {
+        return undefined; // an older C library
+      }
+    };
+    const prctl = func('int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)'); // prettier-ignore
+    const closeRange = func('int close_range(unsigned int first, unsigned int last, unsigned int flags)');
+    const fcntl = func('int fcntl(int fd, int command, int argument)');
+    const memfdCreate = func('int memfd_create(const char *name, unsigned int flags)');
+    const waitpid = func('int waitpid(int pid, void *status, int options)');
+    return {
+      prctl: (option) => prctl?.(option, 1, 0, 0, 0) === 0,
+      sealFrom: (first) => closeRange?.(first, EVERY_FD, CLOSE_RANGE_CLOEXEC) === 0,
+      setCloseOnExec: (fd) => fcntl?.(fd, F_SETFD, FD_CLOEXEC) === 0,
+      memfd: (name) => memfdCreate?.(name, MFD_CLOEXEC | MFD_ALLOW_SEALING) ?? -1,
+      sealFile: (fd) => void fcntl?.(fd, F_ADD_SEALS, ALL_SEALS),
+      reap: (pid) => waitpid?.(pid, null, WNOHANG) === pid,
+    };
+  } catch {
+    return null;
+  }
+}
