@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { idFrom, type Log, type NodeId } from '../core/index.js';
 import { driverUserFrom, type ExportRequest, type LocalNodeOptions } from '../node/index.js';
+import { DEFAULT_JOB_LIMITS } from '../services/index.js';
 import { collect, collectLabels, idArgument, integer, option } from './options.js';
 import { VERSION } from './version.js';
 
@@ -24,6 +25,8 @@ export interface NodeFlags {
   readonly terminalId?: readonly string[];
   readonly jobsKeep: number;
   readonly jobsKeepBytes: number;
+  readonly keysKeep: number;
+  readonly keysKeepBytes: number;
 }
 
 export function addNodeOptions(command: Command): Command {
@@ -86,6 +89,16 @@ export function addNodeOptions(command: Command): Command {
       option('--jobs-keep-bytes <bytes>', 'bytes of finished jobs kept for each service and caller')
         .argParser(integer(0))
         .default(64 * 1024 * 1024),
+    )
+    .addOption(
+      option('--keys-keep <count>', 'keys ("_key") kept for each service and caller, 24 hours each')
+        .argParser(integer(1))
+        .default(1_000_000),
+    )
+    .addOption(
+      option('--keys-keep-bytes <bytes>', 'bytes of keys with their outcomes for each service and caller')
+        .argParser(integer(1))
+        .default(4 * 1024 * 1024 * 1024),
     );
 }
 
@@ -112,7 +125,13 @@ export function localNodeOptions(
     reloadIntervalMs: flags.manifestReloadIntervalMs,
     trustWritable: flags.trustWritable === true,
     fsync: flags.fsync === true,
-    jobLimits: { keep: flags.jobsKeep, keepBytes: flags.jobsKeepBytes, keyMs: 24 * 60 * 60 * 1000 },
+    jobLimits: {
+      keep: flags.jobsKeep,
+      keepBytes: flags.jobsKeepBytes,
+      keyMs: DEFAULT_JOB_LIMITS.keyMs,
+      maxKeys: flags.keysKeep,
+      maxKeyBytes: flags.keysKeepBytes,
+    },
     driverUser: flags.driverUser === undefined ? null : driverUserFrom(flags.driverUser),
     exports: flags.fsService ? (flags.export ?? []) : [],
     terminals: flags.terminalId ?? [],

@@ -66,7 +66,7 @@ export class Invoker {
    * @throws FsError EPERM, EBUSY, EEXIST when it is refused (the refusal is a job too).
    */
   submit(request: Request, session: Session): Call {
-    const earlier = request.key === null ? undefined : this.jobs.byKey(principalOf(session), request.key.key);
+    const earlier = this.#earlier(request, session);
     if (earlier !== undefined && earlier.keyDigest === request.key!.digest) return this.#callOf(earlier);
     if (earlier !== undefined) throw this.reject(request.bytes, keyReused(request.key!.key), session);
     const tellEnd = this.#admit(request, session);
@@ -107,6 +107,19 @@ export class Invoker {
 
   get #nowMs(): number {
     return this.#host.env.clock.now();
+  }
+
+  /** The job that the key of a request names. @throws FsError EIO where it is damaged, EBUSY where no new one is taken. */
+  #earlier(request: Request, session: Session): Job | undefined {
+    if (request.key === null) return undefined;
+    try {
+      const earlier = this.jobs.byKey(principalOf(session), request.key.key);
+      const full = earlier === undefined ? this.jobs.keyRefusal(principalOf(session)) : null;
+      if (full !== null) throw full;
+      return earlier;
+    } catch (thrown) {
+      throw this.reject(request.bytes, FsError.from(thrown), session);
+    }
   }
 
   #admit(request: Request, session: Session): EndCall {

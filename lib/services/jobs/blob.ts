@@ -1,12 +1,12 @@
-import type { Extent, Segment, SegmentLog } from './segment-log.js';
+import type { ByteStore, Extent, Segment } from './segment.js';
 
 /** Bytes of a job that lie in the log, in as many runs as they came; only grows at its end. */
 export class Blob {
-  readonly #log: SegmentLog;
+  readonly #log: ByteStore;
   #extents: Extent[] = [];
   #size = 0;
 
-  constructor(log: SegmentLog) {
+  constructor(log: ByteStore) {
     this.#log = log;
   }
 
@@ -15,10 +15,9 @@ export class Blob {
   }
 
   add(extent: Extent): void {
-    if (extent.length === 0) return;
     this.#extents.push(extent);
     this.#size += extent.length;
-    extent.segment.live += extent.length;
+    extent.segment.live += liveBytes(extent);
   }
 
   read(at: number, size: number): Buffer {
@@ -45,7 +44,7 @@ export class Blob {
 
   /** Lets go of the bytes: they may be deleted. The blob is empty afterwards. */
   release(): void {
-    for (const extent of this.#extents) extent.segment.live -= extent.length;
+    for (const extent of this.#extents) extent.segment.live -= liveBytes(extent);
     this.#extents = [];
     this.#size = 0;
   }
@@ -56,3 +55,6 @@ export class Blob {
     this.add(extent);
   }
 }
+
+/** An empty body is needed too, for the sake of its record: each counts with the newline at its end. */
+const liveBytes = (extent: Extent): number => extent.length + 1;

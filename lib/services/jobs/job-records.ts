@@ -5,7 +5,7 @@ import {
   type JsonObject,
   type JsonValue,
 } from '../../core/index.js';
-import type { Extent, SegmentLog } from './segment-log.js';
+import type { ByteStore, Extent } from './segment.js';
 import { Job, type JobEnd, type JobState } from './job.js';
 
 /** The headers of the records that make up a job, to and from JSON. */
@@ -18,19 +18,23 @@ export function finishHeader(job: Job, metrics: JsonValue): JsonObject {
   return { t: 'finish', id: job.id, metrics, ...endOf(job) };
 }
 
+/** What is kept of a key: whose it is, and how its job ended; the body is the result. */
+export function keyEndHeader(job: Job): JsonObject {
+  return { t: 'end', ...factsOf(job), ...endOf(job) };
+}
+
 /** A whole finished job in one record; the body is its four blobs, one after the other. */
 export function wholeHeader(job: Job): JsonObject {
   return {
     t: 'job',
     ...factsOf(job),
     ...endOf(job),
-    started: job.startedAtMs,
     sizes: job.blobs.map((blob) => blob.size),
     held: [...job.holders],
   };
 }
 
-export function jobFromHeader(log: SegmentLog, header: JsonObject): Job {
+export function jobFromHeader(log: ByteStore, header: JsonObject): Job {
   const by = (header.by ?? {}) as JsonObject;
   return new Job(log, {
     id: text(header.id) as InvocationId,

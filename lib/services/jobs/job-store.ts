@@ -1,7 +1,11 @@
+import { join } from 'node:path';
 import { FsError, type InvocationId, type JsonObject, type Log } from '../../core/index.js';
 import { evacuate } from './evacuate.js';
 import { acceptHeader, finishHeader } from './job-records.js';
 import { Job, type Holder, type JobEnd, type JobOwner } from './job.js';
+import { keepFormat1 } from './keep-format1.js';
+import { KeyJournal } from './keys/key-journal.js';
+import { reconcileKeys } from './keys/reconcile-keys.js';
 import { replayJobs } from './replay-jobs.js';
 import { SegmentLog } from './segment-log.js';
 
@@ -11,12 +15,17 @@ export interface JobLimits {
   readonly keepBytes: number;
   /** How long a `_key` is remembered. */
   readonly keyMs: number;
+  /** How many keys of one principal are kept, and how many bytes with their results. */
+  readonly maxKeys: number;
+  readonly maxKeyBytes: number;
 }
 
 export const DEFAULT_JOB_LIMITS: JobLimits = {
   keep: 64,
   keepBytes: 64 * 1024 * 1024,
   keyMs: 24 * 60 * 60 * 1000,
+  maxKeys: 1_000_000,
+  maxKeyBytes: 4 * 1024 * 1024 * 1024,
 };
 
 export interface JobStoreOptions {
@@ -43,15 +52,17 @@ interface Principal {
 }
 
 /**
- * The jobs of one service, durable: what was acknowledged is in the log before anyone is told. Keeps
- * the newest of each principal, what a `_key` promises, and the last outcomes.
+ * The jobs of one service, durable: what was acknowledged is in the log before anyone is told. Keeps the
+ * newest of each principal and the last outcomes; what a `_key` promises is in the journal of keys.
  */
 export class JobStore {
   readonly #options: JobStoreOptions;
   readonly #log: SegmentLog;
   readonly #jobs = new Map<string, Job>();
   readonly #principals = new Map<string, Principal>();
+  /** Those of the jobs that have one. */
   readonly #keys = new Map<string, Job>();
+  readonly #journal: KeyJournal;
   readonly #live = new Set<Job>();
   /** Up to which finish the outcomes of a principal (null: of all) were reset. */
   readonly #resets = new Map<string | null, number>();
@@ -63,11 +74,15 @@ export class JobStore {
     this.#log = new SegmentLog(options.dir, {
       fsync: options.fsync,
       preface: () => ({ n: this.#sequence, metrics: this.#metrics, resets: [...this.#resets] }),
+      log: options.log,
     });
+    const { dir, limits, fsync, now, log } = options;
+    this.#journal = new KeyJournal({ ...limits, dir: join(dir, 'keys'), fsync, now, log });
   }
 
   /** Opens the store; what was running when the node died is handed to `interrupted`, to be ended. */
   static open(options: JobStoreOptions): { store: JobStore; interrupted: readonly Job[] } {
+    keepFormat1(options.dir);
     const store = new JobStore(options);
     store.#replay();
     return { store, interrupted: [...store.#live] };
@@ -104,6 +119,7 @@ export class JobStore {
       keyDigest: key?.digest ?? null,
     });
     job.request.add(this.#log.append(acceptHeader(job), request));
+    if (key !== null) this.#acceptKey(job);
     this.#adopt(job);
     return job;
   }
@@ -126,6 +142,7 @@ export class JobStore {
     try {
       job.result.add(this.#log.append(finishHeader(job, metrics), result));
       this.#metrics = metrics;
+      if (this.#keys.get(keyNameOf(job)) === job) this.#journal.end(job, result);
     } catch (thrown) {
       const { code, message, hint } = FsError.from(thrown);
       job.end = { ...end, state: 'error', errno: code, error: message, hint: hint ?? null };
@@ -154,14 +171,27 @@ export class JobStore {
     return [...this.#live].filter((job) => principal === null || job.owner.principal === principal);
   }
 
+  /**
+   * The job of a key: in `jobs/`, or as what is kept of it.
+   * @throws FsError EIO when what is kept of the key is damaged.
+   */
   byKey(principal: string, key: string): Job | undefined {
-    return this.#keys.get(keyName(principal, key));
+    return this.#keys.get(keyName(principal, key)) ?? this.#journal.find(principal, key);
   }
 
-  keys(principal: string): { key: string; job: Job }[] {
-    return [...this.#keys.values()]
-      .filter((job) => job.owner.principal === principal)
-      .map((job) => ({ key: job.key!, job }));
+  /** The newest jobs with a key, oldest first. */
+  keyed(principal: string, max: number): Job[] {
+    return this.#journal.newest(principal, max).map((job) => this.#keys.get(keyNameOf(job)) ?? job);
+  }
+
+  /** When the newest key of a principal was accepted. */
+  newestKeyMs(principal: string): number | null {
+    return this.#journal.newestMs(principal);
+  }
+
+  /** Why a principal can have no new key now; null when it can. */
+  keyRefusal(principal: string): FsError | null {
+    return this.#journal.refusal(principal);
   }
 
   outcomes(principal: string): Outcomes | undefined {
@@ -185,25 +215,30 @@ export class JobStore {
 
   sync(): void {
     this.#log.sync();
+    this.#journal.sync();
   }
 
   close(): void {
     this.#log.close();
+    this.#journal.close();
   }
 
   #adopt(job: Job): void {
     this.#jobs.set(job.id, job);
     this.#live.add(job);
     job.holders.add('listed');
-    if (job.key !== null && !job.rejected)
-      this.#hold(job, 'key', this.#keys, keyName(job.owner.principal, job.key));
+    if (job.key !== null) this.#keys.set(keyNameOf(job), job);
   }
 
-  #hold(job: Job, holder: Holder, map: Map<string, Job>, name: string): void {
-    const before = map.get(name);
-    if (before !== undefined && before !== job) this.#letGo(before, holder);
-    map.set(name, job);
-    job.holders.add(holder);
+  /** A job whose key cannot be kept must not run: it is taken back. */
+  #acceptKey(job: Job): void {
+    try {
+      this.#journal.accept(job);
+    } catch (thrown) {
+      job.request.release();
+      this.#log.undo();
+      throw thrown;
+    }
   }
 
   /** Places a finished job where its principal sees it. */
@@ -252,18 +287,7 @@ export class JobStore {
       if (principal.rejected.size <= limits.keep) break;
       this.#unlist(job);
     }
-    this.#expireKeys();
     this.#tidy();
-  }
-
-  /** Keys are in the order of their making, so the old ones come first. */
-  #expireKeys(): void {
-    const oldest = this.#options.now() - this.#options.limits.keyMs;
-    for (const [name, job] of this.#keys) {
-      if (job.end === null || job.acceptedAtMs > oldest) break;
-      this.#keys.delete(name);
-      this.#letGo(job, 'key');
-    }
   }
 
   #unlist(job: Job): void {
@@ -278,15 +302,16 @@ export class JobStore {
     if (job.end !== null) this.#shrink(job);
   }
 
-  /** Frees what nobody can reach: all of a job without holders, all but the result of an unlisted one. */
+  /** Frees what nobody can reach: all of a job without holders, the output of an unlisted one. */
   #shrink(job: Job): void {
     if (job.holders.has('listed')) return;
-    job.request.release();
     job.stdout.release();
     job.stderr.release();
     if (job.holders.size > 0) return;
+    job.request.release();
     job.result.release();
     this.#jobs.delete(job.id);
+    if (this.#keys.get(keyNameOf(job)) === job) this.#keys.delete(keyNameOf(job));
   }
 
   /** Frees the front of the log when too much of it is dead. */
@@ -326,6 +351,8 @@ export class JobStore {
       this.#adopt(job);
       if (told.unlisted.has(job.id)) job.holders.delete('listed');
     }
+    const { now, limits } = this.#options;
+    reconcileKeys(this.#keys.values(), this.#log, this.#journal, now() - limits.keyMs);
     const finished = jobs
       .filter((job) => job.end !== null)
       .sort((a, b) => a.finishSequence - b.finishSequence);
@@ -347,4 +374,9 @@ export class JobStore {
 
 function keyName(principal: string, key: string): string {
   return `${principal}\n${key}`;
+}
+
+/** Of a job without a key: a name that none has. */
+function keyNameOf({ owner, key }: Job): string {
+  return keyName(owner.principal, key ?? '');
 }

@@ -3,7 +3,7 @@ import { timestamp, type ErrnoCode, type InvocationId } from '../../core/index.j
 import type { Session } from '../../policy/index.js';
 import { principalOf, roleOfPrincipal } from '../../policy/index.js';
 import { Blob } from './blob.js';
-import type { SegmentLog } from './segment-log.js';
+import type { ByteStore } from './segment.js';
 
 export type JobState = 'queued' | 'running' | 'ok' | 'error' | 'timeout' | 'cancelled';
 
@@ -38,7 +38,7 @@ export interface JobEnd {
 }
 
 /** What keeps a finished job's result from being forgotten. */
-export type Holder = 'listed' | 'key' | 'last' | 'result';
+export type Holder = 'listed' | 'last' | 'result';
 
 /** One invocation, from its acceptance on. Its bytes lie in the log; what is here is small. */
 export class Job {
@@ -69,7 +69,7 @@ export class Job {
   readonly #inos = new Map<string, bigint>();
 
   constructor(
-    log: SegmentLog,
+    log: ByteStore,
     facts: Pick<Job, 'id' | 'owner' | 'acceptedAtMs' | 'rejected' | 'key' | 'keyDigest'>,
   ) {
     this.id = facts.id;

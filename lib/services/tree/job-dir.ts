@@ -158,7 +158,8 @@ export class JobDir extends ReadOnlyDir {
   }
 }
 
-class JobDocument extends Document {
+/** A document of a job: who may no longer see the job cannot read it on. */
+export class JobDocument extends Document {
   readonly #check: (op: Op) => void;
 
   constructor(render: (op: Op) => Snapshot, ino: bigint, check: (op: Op) => void) {
@@ -177,6 +178,6 @@ function requestText(job: Job): Buffer {
   return bytes.at(-1) === 10 ? bytes : Buffer.concat([bytes, Buffer.from('\n')]);
 }
 
-function resultText(job: Job): Buffer {
+export function resultText(job: Job): Buffer {
   return job.end?.state === 'ok' ? job.result.all() : documentFromJson({ state: statusOfJob(job).state });
 }

@@ -17,6 +17,7 @@ import {
 import type { Job } from '../jobs/job.js';
 import type { Service } from '../service.js';
 import { JobDir, maySeeJob } from './job-dir.js';
+import { KeysDir } from './keys-dir.js';
 
 /** `jobs/`: the invocations that the session may see, by id; ids sort by time. */
 export class JobsDir extends ReadOnlyDir {
@@ -84,52 +85,5 @@ export class JobsDir extends ReadOnlyDir {
     let dir = this.#dirs.get(job);
     if (dir === undefined) this.#dirs.set(job, (dir = new JobDir(this.#service, job)));
     return dir;
-  }
-}
-
-/** `jobs/by-key/`: a link for each `_key` of the principal to the job that has it. */
-class KeysDir extends ReadOnlyDir {
-  readonly ino = newIno();
-  override readonly freshness: Freshness = 'live';
-  readonly #service: Service;
-  readonly #links = new WeakMap<Job, LiveSymlink>();
-
-  constructor(service: Service) {
-    super();
-    this.#service = service;
-  }
-
-  stat(op: Op): Stat {
-    const newest = this.#keys(op).at(-1);
-    return dirStat(this.ino, nsFromMs(newest?.job.acceptedAtMs ?? this.#service.definedAtMs));
-  }
-
-  lookup(name: string, op: Op): Node {
-    this.#service.gate.require(op.session, 'observe');
-    const job = this.#service.jobs.byKey(principalOf(op.session), name);
-    if (job === undefined) throw noSuchEntry(name);
-    return this.#linkTo(job);
-  }
-
-  list(op: Op): readonly DirEntry[] {
-    return this.#keys(op).map(({ key, job }) => entryOf(key, this.#linkTo(job)));
-  }
-
-  #keys(op: Op): { key: string; job: Job }[] {
-    this.#service.gate.require(op.session, 'observe');
-    return this.#service.jobs.keys(principalOf(op.session));
-  }
-
-  #linkTo(job: Job): LiveSymlink {
-    let link = this.#links.get(job);
-    if (link === undefined) {
-      link = new LiveSymlink((op) => {
-        this.#service.gate.require(op.session, 'observe');
-        if (!maySeeJob(op.session, job)) throw noSuchEntry(job.key!);
-        return { target: `../${job.id}`, timeNs: nsFromMs(job.acceptedAtMs) };
-      });
-      this.#links.set(job, link);
-    }
-    return link;
   }
 }

@@ -1,0 +1,7 @@
+/**
+ * Files of state: replaced as a whole, and kept aside when they are damaged. What is written here is either
+ * the old or the new after a kill, and on the disk when the call returns.
+ */
+export { replaceFile } from './replace-file.js';
+export { keepAside } from './keep-aside.js';
+export { readOrMakeSecret } from './secret-file.js';

@@ -1,0 +1,34 @@
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { FsError } from '../core/index.js';
+
+/**
+ * Replaces a file atomically: a reader, or a start after a kill, finds the old or the new, never a part. On
+ * the disk when it returns. @throws FsError; the old file is as it was then.
+ */
+export function replaceFile(path: string, content: string | Uint8Array, mode = 0o600): void {
+  const draft = `${path}.${process.pid}.tmp`;
+  try {
+    const fd = openSync(draft, 'w', mode);
+    try {
+      writeFileSync(fd, content);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(draft, path);
+  } catch (thrown) {
+    rmSync(draft, { force: true });
+    throw FsError.from(thrown);
+  }
+  syncDirectory(dirname(path));
+}
+
+function syncDirectory(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,48 @@
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
+import { basename, join } from 'node:path';
+import { recordAt } from './log-record.js';
+import { pathOfSegment, segmentNumbers } from './replay-segments.js';
+
+/**
+ * Keeps a job log of format 1 as it is, in `format1.bak` beside its segments, before this release adds to it.
+ * Its segments change no more, so that links to them do.
+ */
+export function keepFormat1(dir: string): void {
+  const backup = join(dir, 'format1.bak');
+  const segments = segmentNumbers(dir).map((number) => pathOfSegment(dir, number));
+  if (segments.length === 0 || existsSync(join(dir, 'log.json')) || existsSync(backup)) return;
+  if (formatOf(segments[0]!) !== 1) return;
+  const draft = `${backup}.new`;
+  rmSync(draft, { recursive: true, force: true });
+  mkdirSync(draft, { mode: 0o700 });
+  for (const path of segments) linkOrCopy(path, join(draft, basename(path)));
+  renameSync(draft, backup);
+}
+
+function linkOrCopy(path: string, to: string): void {
+  try {
+    linkSync(path, to);
+  } catch {
+    copyFileSync(path, to);
+  }
+}
+
+function formatOf(path: string): unknown {
+  const bytes = Buffer.alloc(64 * 1024);
+  const fd = openSync(path, 'r');
+  try {
+    return recordAt(bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0)), 0, 0)?.header.format;
+  } finally {
+    closeSync(fd);
+  }
+}
