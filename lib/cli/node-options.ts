@@ -70,8 +70,8 @@ export function addNodeOptions(command: Command): Command {
     )
     .addOption(
       option(
-        '--export <name=path[:ro|rw]>',
-        'show a directory at fs/<name> (repeatable; read-only unless :rw)',
+        '--export <name=path[:ro|rw][:as=USER][:xdev]>',
+        'show a directory at fs/<name> (repeatable). Read-only unless :rw. Where the node is root, remote callers act as USER: a name or uid[:gid]; default: --driver-user, else nobody. It ends at mount points unless :xdev',
       ).argParser(collect(exportFrom)),
     )
     .addOption(new Option('--no-fs-service', 'leave out the service fs, whatever is exported'))
@@ -102,12 +102,22 @@ export function addNodeOptions(command: Command): Command {
     );
 }
 
-/** `name=path[:ro|rw]`; read-only unless it says otherwise. */
+/** `name=path[:ro|rw][:as=USER][:xdev]`, the words in any order; read-only unless it says otherwise. */
 function exportFrom(text: string): ExportRequest {
-  const parts = /^([^=]+)=(.+?)(?::(ro|rw))?$/.exec(text);
+  const parts = /^([^=]+)=(.+?)((?::(?:ro|rw|xdev|as=\d+:\d+|as=[^:]+))*)$/.exec(text);
   if (parts === null)
-    throw new InvalidArgumentError('It must look like name=path, name=path:ro or name=path:rw.');
-  return { name: idArgument(parts[1]!), path: resolve(parts[2]!), readOnly: parts[3] !== 'rw' };
+    throw new InvalidArgumentError('It must look like name=path, name=path:rw or name=path:rw:as=USER.');
+  const words = parts[3]!.match(/:(?:as=\d+:\d+|[^:]+)/g)?.map((word) => word.slice(1)) ?? [];
+  const kinds = words.map((word) => (word === 'ro' || word === 'rw' ? 'mode' : word.split('=')[0]));
+  if (new Set(kinds).size !== kinds.length)
+    throw new InvalidArgumentError('Each of :ro or :rw, :as=USER and :xdev can be given once.');
+  return {
+    name: idArgument(parts[1]!),
+    path: resolve(parts[2]!),
+    readOnly: !words.includes('rw'),
+    as: words.find((word) => word.startsWith('as='))?.slice('as='.length) ?? null,
+    crossMounts: words.includes('xdev'),
+  };
 }
 
 export function localNodeOptions(

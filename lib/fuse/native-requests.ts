@@ -7,6 +7,9 @@ import type { NativeReply } from './native-library.js';
 /** After this long an operation that should be quick is answered ETIMEDOUT, so that nobody hangs on it. */
 const QUICK_MS = 30_000;
 
+/** Who calls, as far as it can be told: the kernel lets nobody else into this mount. */
+const SELF = { uid: process.geteuid!(), gid: process.getegid!(), pid: process.pid };
+
 /**
  * The one place where requests are answered. Whatever a tree does (throws, rejects, answers twice or never),
  * the kernel gets exactly one answer: fuse-native would end the process, or hang the caller, otherwise.
@@ -65,7 +68,7 @@ export class NativeRequests {
   }
 
   #op(): Op {
-    return { session: this.#options.sessionOf(undefined), signal: this.#ending.signal };
+    return { session: this.#options.sessionOf(undefined), signal: this.#ending.signal, caller: SELF };
   }
 
   #send(name: string, reply: NativeReply, errno: number, value?: unknown): void {

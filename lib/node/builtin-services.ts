@@ -10,12 +10,17 @@ import {
   type ExportRights,
 } from '../providers/index.js';
 import type { Vfs } from '../vfs/index.js';
+import { squashUserFor } from './squash-user.js';
 
-/** A directory to show, as `--export name=path[:ro|rw]` says it. */
+/** A directory to show, as `--export name=path[:ro|rw][:as=USER][:xdev]` says it. */
 export interface ExportRequest {
   readonly name: string;
   readonly path: string;
   readonly readOnly: boolean;
+  /** Whom remote callers act as, where the node is root: a name, `uid` or `uid:gid`. Null: the driver user, or nobody. */
+  readonly as?: string | null;
+  /** What is mounted below is shown too. */
+  readonly crossMounts?: boolean;
 }
 
 /** A service that the program brings itself: its definition, what runs it, what it shows at its root. */
@@ -62,7 +67,10 @@ async function fsService(
 ): Promise<BuiltinService> {
   const opened = [];
   try {
-    for (const one of exports) opened.push(await createExport({ ...one, forbidden, log: context.log }));
+    for (const { as = null, ...one } of exports) {
+      const squash = squashUserFor(one.name, as, context.driverUser);
+      opened.push(await createExport({ ...one, squash, forbidden, log: context.log }));
+    }
   } catch (thrown) {
     await Promise.all(opened.map((one) => one.close()));
     throw FsError.from(thrown);

@@ -182,7 +182,9 @@ t.test(
     fs.symlinkSync(join(base, 'state'), join(base, 'alias'));
     const attempt = async (exportPath: string, ...forbidden: string[]): Promise<string> => {
       try {
-        await (await createExport({ name: 'x', path: exportPath, readOnly: true, forbidden })).close();
+        await (
+          await createExport({ name: 'x', path: exportPath, readOnly: true, forbidden, squash: null })
+        ).close();
         return 'accepted';
       } catch (error) {
         return (error as Error).message;
@@ -196,7 +198,9 @@ t.test(
     t.match(await attempt(base, join(base, 'state/not/there/yet')), /contains/);
     t.equal(await attempt(path, join(base, 'state'), join(base, 'database'), '/nowhere'), 'accepted');
     t.match(await attempt(join(base, 'missing')), /cannot be opened: No such file or directory/);
-    await t.rejects(createExport({ name: '../x', path, readOnly: true, forbidden: [] }), { code: 'EINVAL' });
+    await t.rejects(createExport({ name: '../x', path, readOnly: true, forbidden: [], squash: null }), {
+      code: 'EINVAL',
+    });
   },
 );
 

@@ -118,7 +118,14 @@ t.test('whatever is done to an export has the outcome that it has in a plain dir
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 25 }), async (steps) => {
         const [real, plain] = [mkdtempSync(join(top, 'real-')), mkdtempSync(join(top, 'plain-'))];
-        const vfs = await createExport({ name: 'x', path: real, readOnly: false, forbidden: [], native });
+        const vfs = await createExport({
+          name: 'x',
+          path: real,
+          readOnly: false,
+          forbidden: [],
+          squash: null,
+          native,
+        });
         try {
           const [ours, theirs] = [directAccess(vfs, localSession('admin'), self), kernelAccess(plain)];
           for (const { title, run } of steps) {

@@ -234,7 +234,7 @@ function failureNamed(name: string): unknown {
 
 /** The same with a real directory at `/work`. */
 export async function createReferenceTreeWithExport(path: string): Promise<Vfs> {
-  const work = await createExport({ name: 'work', path, readOnly: false, forbidden: [] });
+  const work = await createExport({ name: 'work', path, readOnly: false, forbidden: [], squash: null });
   const tree = createReferenceTree(work.root);
   const stop = work.changes.on((change) => tree.changes.emit(change));
   return {

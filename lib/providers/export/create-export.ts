@@ -4,6 +4,7 @@ import type { Change, DirNode, Vfs } from '../../vfs/index.js';
 import { checkOverlap } from './check-overlap.js';
 import { ExportState } from './export-state.js';
 import { hostErrorFrom } from './host-error.js';
+import type { Identity } from './identity.js';
 import { loadNative, type Native } from './native.js';
 
 /** As many directories of one export are watched for changes at a time. */
@@ -17,6 +18,13 @@ export interface CreateExportOptions {
   readonly readOnly: boolean;
   /** What it must not overlap: the mount point, the state directory, tokens, manifests, drivers. */
   readonly forbidden: readonly string[];
+  /**
+   * Whom remote callers act as, where this process is root; null: as this process itself, with all that it may. Local
+   * callers act as themselves.
+   */
+  readonly squash: Identity | null;
+  /** Whether what is mounted below is shown too. */
+  readonly crossMounts?: boolean;
   readonly log?: Log;
   /** Directories watched at a time; 0 watches nothing. */
   readonly maxWatches?: number;
@@ -44,12 +52,17 @@ export async function createExport(options: CreateExportOptions): Promise<Export
   const { name, path, readOnly } = options;
   idFrom(name, 'The export name');
   checkProc();
+  const native = options.native === undefined ? loadNative() : options.native;
+  const crossMounts = options.crossMounts === true;
+  checkNative(options, native);
   let state: ExportState;
   try {
     checkOverlap(name, path, options.forbidden);
     state = new ExportState(path, {
       readOnly,
-      native: options.native === undefined ? loadNative() : options.native,
+      native,
+      squash: options.squash,
+      crossMounts,
       maxWatches: options.maxWatches ?? MAX_WATCHES,
       log: options.log ?? silentLog,
     });
@@ -99,6 +112,25 @@ class RealDirectory implements Export {
     this.#state.close();
     return Promise.resolve();
   }
+}
+
+/** @throws FsError EOPNOTSUPP for what cannot be done without koffi */
+function checkNative({ name, squash, crossMounts }: CreateExportOptions, native: Native | null): void {
+  if (native !== null) return;
+  const needs =
+    crossMounts === true
+      ? ':xdev needs'
+      : squash !== null && process.geteuid?.() === 0
+        ? 'acting as another user needs'
+        : null;
+  if (needs === null) return;
+  throw new FsError(
+    'EOPNOTSUPP',
+    `The export ${JSON.stringify(name)} is refused: ${needs} the koffi package, which could not be loaded here.`,
+    {
+      hint: 'Install koffi, or run the node as the user that remote callers shall act as.',
+    },
+  );
 }
 
 /** Containment rests on `/proc/self/fd`. */

@@ -146,7 +146,7 @@ export class DirWatch {
     const { tree, nodes, changes } = this.#state;
     const found = tree.withDir(dir.path, (fd) => {
       if (!dir.is(tree.stat(fd, ''))) return undefined;
-      return [...names].map(([name, what]) => ({ name, what, stat: tree.statIfThere(fd, name) }));
+      return [...names].map(([name, what]) => ({ name, what, stat: tree.statAnywhere(fd, name) }));
     });
     if (found === undefined) return this.#unwatch(dir);
     for (const { name, what, stat } of found) {

@@ -23,10 +23,11 @@ import type {
   SymlinkNode,
 } from '../../vfs/index.js';
 import type { ExportFile } from './export-file.js';
-import { checkRegular, openBits } from './export-file.js';
+import { checkRegular, closingOnFault, openBits } from './export-file.js';
 import { ExportNode, lost } from './export-node.js';
 import { quietError } from './host-error.js';
 import type { HostStat } from './host-stat.js';
+import { modeFor } from './identity.js';
 import { checkName, O_PATH, pathIn, pathOfFd } from './host-tree.js';
 import { readDir } from './read-dir.js';
 
@@ -71,7 +72,7 @@ export class ExportDir extends ExportNode implements DirNode {
   peek(name: string, op: Op): Node | undefined {
     checkName(name);
     const { tree } = this.state;
-    const stat = tree.run(op, () => tree.withDir(this.path, (dirFd) => tree.statIfThere(dirFd, name)));
+    const stat = tree.run(op, () => tree.withDir(this.path, (dirFd) => tree.statAnywhere(dirFd, name)));
     return stat === undefined ? undefined : this.state.nodeOf(this, name, stat);
   }
 
@@ -92,8 +93,8 @@ export class ExportDir extends ExportNode implements DirNode {
     const created = tree.run(op, () =>
       tree.withDir(this.path, (dirFd) => {
         const wasThere = !flags.exclusive && tree.statIfThere(dirFd, name) !== undefined;
-        const fd = tree.open(dirFd, name, bits, mode & 0o7777);
-        let stat = tree.stat(fd, '');
+        const fd = tree.open(dirFd, name, bits, modeFor(mode, op));
+        let stat = closingOnFault(fd, () => tree.stat(fd, ''));
         checkRegular(fd, stat);
         if (!wasThere) stat = this.#withFullMode(dirFd, stat, mode, (whole) => fchmodSync(fd, whole));
         const node = this.state.nodeOf(this, name, stat) as ExportFile;
@@ -112,7 +113,7 @@ export class ExportDir extends ExportNode implements DirNode {
     const bits = openBits(flags) | O_TMPFILE | (flags.exclusive ? constants.O_EXCL : 0);
     return tree.run(op, () =>
       tree.withDir(this.path, (dirFd) => {
-        const fd = tree.open(dirFd, '.', bits, mode & 0o7777);
+        const fd = tree.open(dirFd, '.', bits, modeFor(mode, op));
         const stat = this.#withFullMode(dirFd, tree.stat(fd, ''), mode, (whole) => fchmodSync(fd, whole));
         const node = this.state.namelessFile(stat);
         return { node, handle: node.opened(fd, flags, op) };
@@ -126,7 +127,7 @@ export class ExportDir extends ExportNode implements DirNode {
     const { tree } = this.state;
     const node = tree.run(op, () =>
       tree.withDir(this.path, (dirFd) => {
-        mkdirSync(pathIn(dirFd, name), mode & 0o7777);
+        mkdirSync(pathIn(dirFd, name), modeFor(mode, op));
         const fd = tree.open(dirFd, name, O_PATH | constants.O_DIRECTORY);
         try {
           const stat = this.#withFullMode(dirFd, tree.stat(fd, ''), mode, (whole) =>

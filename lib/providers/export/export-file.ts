@@ -18,15 +18,11 @@ export class ExportFile extends ExportNode implements FileNode {
 
   /** A handle over `fd`, which is of this file. */
   opened(fd: number, flags: OpenFlags, { door }: Op): ExportHandle {
-    try {
-      if (flags.truncate && flags.write) {
+    if (flags.truncate && flags.write)
+      closingOnFault(fd, () => {
         ftruncateSync(fd, 0);
         this.seen = this.state.tree.stat(fd, '');
-      }
-    } catch (thrown) {
-      closeSync(fd);
-      throw thrown;
-    }
+      });
     return new ExportHandle(this.state, this, fd, { writable: flags.write, door });
   }
 
@@ -38,7 +34,7 @@ export class ExportFile extends ExportNode implements FileNode {
       for (const fd of this.openFds) return openSync(pathOfFd(fd), bits & ~constants.O_NOFOLLOW);
     return this.atPlace((dirFd, name) => {
       const fd = tree.open(dirFd, name, bits);
-      if (this.is(tree.stat(fd, ''))) return fd;
+      if (this.is(closingOnFault(fd, () => tree.stat(fd, '')))) return fd;
       closeSync(fd);
       return undefined;
     });
@@ -49,6 +45,16 @@ export class ExportFile extends ExportNode implements FileNode {
 export function openBits(flags: OpenFlags): number {
   const direction = !flags.write ? constants.O_RDONLY : flags.read ? constants.O_RDWR : constants.O_WRONLY;
   return direction | (flags.append ? constants.O_APPEND : 0) | O_SAFE;
+}
+
+/** Runs `work`; closes `fd` where it throws. */
+export function closingOnFault<Result>(fd: number, work: () => Result): Result {
+  try {
+    return work();
+  } catch (thrown) {
+    closeSync(fd);
+    throw thrown;
+  }
 }
 
 /** @throws FsError ENXIO, after closing `fd`, unless it is a regular file: others could block, or do things when read */

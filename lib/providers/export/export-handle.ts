@@ -7,6 +7,7 @@ import type { ExportState } from './export-state.js';
 import { hostErrorFrom } from './host-error.js';
 import type { HostStat } from './host-stat.js';
 import { pathOfFd } from './host-tree.js';
+import { checkRemoteChange } from './identity.js';
 
 /** An open file of the host. What the page cache holds is read at once; what would wait, on the thread pool. */
 export class ExportHandle implements FileHandle {
@@ -68,6 +69,7 @@ export class ExportHandle implements FileHandle {
         applyChange(this.#state, path, change, op, current);
         return;
       }
+      checkRemoteChange(rest, op, tree.remoteIsRoot, current);
       if (tree.actsForUnknown(op)) dropSetId(path, current());
       ftruncateSync(this.#fd, checkedSize(size));
       if (!changesNothing(rest)) applyChange(this.#state, path, rest, op, current);

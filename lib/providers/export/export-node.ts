@@ -5,6 +5,7 @@ import type { ExportDir } from './export-dir.js';
 import type { ExportState } from './export-state.js';
 import { hostErrorFrom, quietError } from './host-error.js';
 import { kindOf, type HostStat } from './host-stat.js';
+import { checkRemoteChange } from './identity.js';
 import { O_PATH, pathIn, pathOfFd } from './host-tree.js';
 import { mayAccess } from './may-access.js';
 
@@ -22,6 +23,8 @@ const MAX_DEPTH = 2048;
 const LOST = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ESTALE']);
 const W_OK = 2;
 const SET_ID_BITS = 0o6000;
+/** Attributes that only root sees: taking on another user does not take away what lets this process see them. */
+const TRUSTED = 'trusted.';
 
 /**
  * A file, directory or symlink of the host. It holds no descriptor but knows its names, and finds itself
@@ -182,6 +185,7 @@ export abstract class ExportNode {
     const { tree } = this.state;
     const { native } = tree;
     if (native === null) throw withoutAttributes();
+    if (name.startsWith(TRUSTED) && !tree.isRoot(op)) throw withoutAttribute(name);
     return tree.run(op, () => this.withPath((path) => native.getxattr(path, name)));
   }
 
@@ -193,7 +197,8 @@ export abstract class ExportNode {
     const { tree } = this.state;
     const { native } = tree;
     if (native === null) return [];
-    return tree.run(op, () => this.withPath((path) => native.listxattr(path)));
+    const names = tree.run(op, () => this.withPath((path) => native.listxattr(path)));
+    return tree.isRoot(op) ? names : names.filter((name) => !name.startsWith(TRUSTED));
   }
 
   removexattr(name: string, op: Op): Awaitable<void> {
@@ -244,6 +249,7 @@ export function applyChange(
   current: () => HostStat,
 ): void {
   const { size, mode, uid, gid, atimeNs, mtimeNs } = change;
+  checkRemoteChange(change, op, state.tree.remoteIsRoot, current);
   if (size !== undefined) {
     if (state.tree.actsForUnknown(op)) dropSetId(path, current());
     truncateSync(path, checkedSize(size));
@@ -299,6 +305,10 @@ export function checkedSize(size: number): number {
 
 export function lost(): FsError {
   return quietError('ESTALE', 'It was moved, replaced or removed meanwhile.');
+}
+
+function withoutAttribute(name: string): FsError {
+  return quietError('ENODATA', `There is no attribute ${JSON.stringify(name)}.`);
 }
 
 function withoutAttributes(): FsError {

@@ -6,14 +6,13 @@ import type { ExportHandle } from './export-handle.js';
 import { exportIno } from './export-ino.js';
 import { ExportSymlink } from './export-symlink.js';
 import { kindOf, type HostStat } from './host-stat.js';
-import { HostTree } from './host-tree.js';
-import type { Native } from './native.js';
+import { HostTree, type HostTreeOptions } from './host-tree.js';
+import { mountPoint } from './mount-point.js';
 import { NodeTable } from './node-table.js';
 import { DirWatch } from './dir-watch.js';
 
-export interface ExportOptions {
+export interface ExportOptions extends HostTreeOptions {
   readonly readOnly: boolean;
-  readonly native: Native | null;
   readonly maxWatches: number;
   readonly log: Log;
 }
@@ -32,7 +31,7 @@ export class ExportState {
   constructor(path: string, options: ExportOptions) {
     this.#readOnly = options.readOnly;
     this.log = options.log;
-    this.tree = new HostTree(path, options.native);
+    this.tree = new HostTree(path, options);
     this.watch = new DirWatch(this, options.maxWatches);
     const stat = this.tree.stat(this.tree.rootFd, '');
     this.root = new ExportDir(this, this.inoOf(stat), stat);
@@ -53,6 +52,7 @@ export class ExportState {
   /** The node of what was found as `name` in `dir`: the one that is known, or a new one. */
   nodeOf(dir: ExportDir, name: string, stat: HostStat): Node {
     const ino = this.inoOf(stat);
+    if (this.tree.isBeyond(stat)) return mountPoint(ino, stat);
     const known = this.nodes.get(ino);
     if (known?.is(stat)) {
       if (known !== this.root) known.addPlace(dir, name);

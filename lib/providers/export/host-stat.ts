@@ -20,8 +20,12 @@ export interface HostStat {
   readonly ctimeNs: bigint;
   /** When the inode was made; with it a number that is used again is told from the one before. 0 where unknown. */
   readonly birthNs: bigint;
+  /** The mount through which it was seen; 0 where the kernel does not tell. */
+  readonly mountId: number;
 }
 
+/** statx(2), since Linux 5.8. */
+export const STATX_MNT_ID = 0x1000;
 const S_IFMT = 0o170000;
 const S_IFDIR = 0o040000;
 const S_IFREG = 0o100000;
@@ -30,6 +34,10 @@ const S_IFLNK = 0o120000;
 /** Sockets, pipes and devices are shown as files that cannot be opened, so that they can be seen and removed. */
 export function kindOf(stat: HostStat): NodeKind {
   return stat.type === S_IFDIR ? 'dir' : stat.type === S_IFLNK ? 'symlink' : 'file';
+}
+
+export function isDirectory(stat: HostStat): boolean {
+  return stat.type === S_IFDIR;
 }
 
 export function isRegular(stat: HostStat): boolean {
@@ -52,6 +60,7 @@ export function hostStatFromNode(stats: BigIntStats): HostStat {
     mtimeNs: stats.mtimeNs,
     ctimeNs: stats.ctimeNs,
     birthNs: 0n,
+    mountId: 0,
   };
 }
 
@@ -78,6 +87,7 @@ export class StatxBuffer {
       ctimeNs: this.#time(12, 26),
       mtimeNs: this.#time(14, 30),
       birthNs: this.#time(10, 22),
+      mountId: (u32[0]! & STATX_MNT_ID) === 0 ? 0 : u32[36]!,
     };
   }
 

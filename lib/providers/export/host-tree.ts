@@ -3,6 +3,8 @@ import { bytesFromText, FsError, isRawText } from '../../core/index.js';
 import type { Caller, Op } from '../../vfs/index.js';
 import { groupsOfProcess } from './caller-groups.js';
 import { hostErrorFrom } from './host-error.js';
+import type { Identity } from './identity.js';
+import { MountBorder } from './mount-border.js';
 import { hostStatFromNode, type HostStat } from './host-stat.js';
 import type { Native } from './native.js';
 
@@ -25,6 +27,14 @@ export function pathIn(dirFd: number, name: string): string | Buffer {
   return isRawText(name) ? bytesFromText(path) : path;
 }
 
+export interface HostTreeOptions {
+  readonly native: Native | null;
+  /** Whom remote callers act as, where this process is root; null: as this process. */
+  readonly squash: Identity | null;
+  /** Whether what is mounted below is shown too. */
+  readonly crossMounts: boolean;
+}
+
 /**
  * One real directory, held open, and everything below it. All ways down start at that descriptor and
  * follow no symlink, so that no path, link or race leads out of it: a directory is reached anew for each
@@ -37,17 +47,23 @@ export class HostTree {
   readonly rootFd: number;
   readonly native: Native | null;
   #closed = false;
+  readonly #squash: Identity | null;
+  readonly #crossMounts: boolean;
+  readonly #border: MountBorder;
   readonly #mayBecome: boolean;
 
   /** @throws FsError ENOENT, ENOTDIR, EACCES as open(2) */
-  constructor(path: string, native: Native | null) {
+  constructor(path: string, { native, squash, crossMounts }: HostTreeOptions) {
     this.native = native;
+    this.#squash = squash;
+    this.#crossMounts = crossMounts;
     this.#mayBecome = process.geteuid?.() === 0;
     try {
       this.rootFd = openSync(path, O_PATH | constants.O_DIRECTORY);
     } catch (thrown) {
       throw hostErrorFrom(thrown);
     }
+    this.#border = new MountBorder(this.#lookAt(this.rootFd, ''), crossMounts);
   }
 
   close(): void {
@@ -61,49 +77,60 @@ export class HostTree {
     return this.#mayBecome && caller?.uid !== 0;
   }
 
-  /** The same within `run`, where a caller that is known has taken this process's place. */
+  /** The same within `run`, where nobody has taken this process's place. */
   actsForUnknown(op: Op): boolean {
-    return op.caller === undefined && this.actsFor(op);
+    return op.caller === undefined && this.#squash === null && this.#mayBecome;
+  }
+
+  /** Whether remote callers have all rights of root here, by the admin's own word. */
+  get remoteIsRoot(): boolean {
+    return this.#squash === null && this.#mayBecome;
+  }
+
+  /** Whether `op` may know of what only root may. */
+  isRoot({ caller }: Op): boolean {
+    return this.#mayBecome && caller?.uid === 0;
   }
 
   /**
-   * Runs `work` with the rights of the process that called, where this process is root and can take them
-   * on; everything it throws becomes an `FsError`. `work` must not await.
+   * Runs `work` with the rights of the process that called, or of the user that remote callers act as, where this
+   * process is root and can take them on; everything it throws becomes an `FsError`. `work` must not await.
    */
-  run<Result>(op: Op, work: () => Result): Result {
+  run<Result>({ caller }: Op, work: () => Result): Result {
     if (this.#closed) throw new FsError('ESTALE', 'This export has been withdrawn.');
-    const { caller } = op;
     try {
-      if (caller === undefined || caller.uid === 0 || !this.#mayBecome) return work();
-      return this.#runAs(caller, work);
+      if (!this.#mayBecome || caller?.uid === 0) return work();
+      if (caller !== undefined) return this.#runAsCaller(caller, work);
+      return this.#squash === null ? work() : this.#runAs(this.#squash, this.#squash.groups, work);
     } catch (thrown) {
       throw hostErrorFrom(thrown);
     }
   }
 
-  #runAs<Result>(caller: Caller, work: () => Result): Result {
+  #runAs<Result>(who: Pick<Identity, 'uid' | 'gid'>, groups: readonly number[], work: () => Result): Result {
     const { native } = this;
     if (native === null) {
       throw new FsError('EACCES', 'Only root may use this export.', {
         hint: 'Acting as another user needs the koffi package, which could not be loaded here.',
       });
     }
-    const attempt = (groups: readonly number[]): Result => {
-      native.become(caller.uid, caller.gid, groups);
-      try {
-        return work();
-      } finally {
-        native.becomeSelf();
-      }
-    };
     try {
-      return attempt([]);
+      native.become(who.uid, who.gid, groups);
+      return work();
+    } finally {
+      native.becomeSelf();
+    }
+  }
+
+  #runAsCaller<Result>(caller: Caller, work: () => Result): Result {
+    try {
+      return this.#runAs(caller, [], work);
     } catch (thrown) {
       // Supplementary groups are dear to learn, and rarely decide: they are asked for when something was refused.
       const { code } = hostErrorFrom(thrown);
       const groups = code === 'EACCES' || code === 'EPERM' ? groupsOfProcess(caller.pid) : [];
       if (groups.length === 0) throw thrown;
-      return attempt(groups);
+      return this.#runAs(caller, groups, work);
     }
   }
 
@@ -112,6 +139,8 @@ export class HostTree {
     if (path === '') return work(this.rootFd);
     const fd = this.#openDir(path);
     try {
+      // What may be crossed is not told by openat2: the descriptor itself is looked at.
+      if (this.#crossMounts) this.stat(fd, '');
       return work(fd);
     } finally {
       closeSync(fd);
@@ -120,9 +149,22 @@ export class HostTree {
 
   #openDir(path: string): number {
     const beneath = this.native?.openDirBeneath;
-    if (beneath == null) return this.#openDirBySteps(path.split('/'), openDirIn);
-    if (path.length * 3 <= MAX_STEP_BYTES) return beneath(this.rootFd, path);
-    return this.#openDirBySteps(stepsOf(path), beneath);
+    if (beneath == null)
+      return this.#openDirBySteps(path.split('/'), (fd, step) => this.#openDirIn(fd, step));
+    const crossMounts = this.#crossMounts;
+    if (path.length * 3 <= MAX_STEP_BYTES) return beneath(this.rootFd, path, crossMounts);
+    return this.#openDirBySteps(stepsOf(path), (fd, step) => beneath(fd, step, crossMounts));
+  }
+
+  #openDirIn(dirFd: number, name: string): number {
+    const fd = openSync(pathIn(dirFd, name), O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+    try {
+      this.stat(fd, '');
+      return fd;
+    } catch (thrown) {
+      closeSync(fd);
+      throw thrown;
+    }
   }
 
   #openDirBySteps(steps: readonly string[], openStep: (fd: number, step: string) => number): number {
@@ -138,28 +180,45 @@ export class HostTree {
     return fd;
   }
 
-  /** The attributes of `name` in a directory, of the directory itself for the empty name. */
+  /**
+   * The attributes of `name` in a directory, of the directory itself for the empty name.
+   * @throws FsError EXDEV where another filesystem is mounted there, which the export does not show
+   */
   stat(dirFd: number, name: string): HostStat {
-    if (this.native !== null) return this.native.stat(dirFd, name);
-    if (name === '') return hostStatFromNode(fstatSync(dirFd, { bigint: true }));
-    return hostStatFromNode(lstatSync(pathIn(dirFd, name), { bigint: true }));
+    const stat = this.#lookAt(dirFd, name);
+    this.#border.check(stat);
+    return stat;
   }
 
   /** As `stat`; undefined where there is no such name. */
   statIfThere(dirFd: number, name: string): HostStat | undefined {
+    const stat = this.statAnywhere(dirFd, name);
+    if (stat !== undefined) this.#border.check(stat);
+    return stat;
+  }
+
+  /** As `statIfThere`, also of what the export does not show. */
+  statAnywhere(dirFd: number, name: string): HostStat | undefined {
     if (this.native !== null) return this.native.statIfThere(dirFd, name);
     const found = lstatSync(pathIn(dirFd, name), { bigint: true, throwIfNoEntry: false });
     // Node says "not there" for a path through something that is no directory as well, which `dirFd` rules out.
     return found === undefined ? undefined : hostStatFromNode(found);
   }
 
+  /** Whether what was found is beyond a mount point that the export ends at. */
+  isBeyond(stat: HostStat): boolean {
+    return this.#border.isBeyond(stat);
+  }
+
+  #lookAt(dirFd: number, name: string): HostStat {
+    if (this.native !== null) return this.native.stat(dirFd, name);
+    if (name === '') return hostStatFromNode(fstatSync(dirFd, { bigint: true }));
+    return hostStatFromNode(lstatSync(pathIn(dirFd, name), { bigint: true }));
+  }
+
   open(dirFd: number, name: string, flags: number, mode = 0): number {
     return openSync(pathIn(dirFd, name), flags | O_SAFE, mode);
   }
-}
-
-function openDirIn(dirFd: number, name: string): number {
-  return openSync(pathIn(dirFd, name), O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW);
 }
 
 /** Cuts a long path into pieces that the kernel takes. */

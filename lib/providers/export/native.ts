@@ -3,15 +3,18 @@ import { createRequire } from 'node:module';
 import { endianness } from 'node:os';
 import { bytesFromText, errnoCodeFromNumber, isRawText, textFromBytes } from '../../core/index.js';
 import { hostErrorFromErrno, quietError } from './host-error.js';
-import { StatxBuffer, type HostStat } from './host-stat.js';
+import { STATX_MNT_ID, StatxBuffer, type HostStat } from './host-stat.js';
 
 /**
  * System calls that Node has no function for, or only a slow one. All throw `FsError`. Names are single
  * names in the directory `dirFd`; nothing here follows a symlink, but for `/proc/self/fd/N` paths.
  */
 export interface Native {
-  /** An O_PATH descriptor of the directory `path` below `rootFd`, by openat2(RESOLVE_BENEATH); null where the kernel has no openat2. */
-  readonly openDirBeneath: ((rootFd: number, path: string) => number) | null;
+  /**
+   * An O_PATH descriptor of the directory `path` below `rootFd`, by openat2(RESOLVE_BENEATH), on the same mount
+   * unless `crossMounts`; null where the kernel has no openat2.
+   */
+  readonly openDirBeneath: ((rootFd: number, path: string, crossMounts: boolean) => number) | null;
   /** statx(2) of `name`, or of `dirFd` itself for the empty name. */
   stat(dirFd: number, name: string): HostStat;
   /** Undefined where there is no such name. */
@@ -53,8 +56,10 @@ const AT_FDCWD = -100;
 const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
 const STATX_BASIC_AND_BTIME = 0xfff;
+const STATX_MASK = STATX_BASIC_AND_BTIME | STATX_MNT_ID;
 const O_PATH = 0o10000000;
 const O_CLOEXEC = 0o2000000;
+const RESOLVE_NO_XDEV = 0x01n;
 const RESOLVE_NO_MAGICLINKS_NO_SYMLINKS_BENEATH = 0x02n | 0x04n | 0x08n;
 const UTIME_NOW = 0x3fffffffn;
 const UTIME_OMIT = 0x3ffffffen;
@@ -121,9 +126,8 @@ function bindNative(
     throw hostErrorFromErrno(koffi.errno());
   };
   const buffer = new StatxBuffer();
-  const how = Buffer.alloc(24);
-  how.writeBigUInt64LE(BigInt(O_PATH | O_CLOEXEC | constants.O_DIRECTORY), 0);
-  how.writeBigUInt64LE(RESOLVE_NO_MAGICLINKS_NO_SYMLINKS_BENEATH, 16);
+  const crossing = openHow(RESOLVE_NO_MAGICLINKS_NO_SYMLINKS_BENEATH);
+  const how = openHow(RESOLVE_NO_MAGICLINKS_NO_SYMLINKS_BENEATH | RESOLVE_NO_XDEV);
   const vector = new BigUint64Array(2);
   const vectorBytes = Buffer.from(vector.buffer);
   const own = { uid: process.geteuid!(), gid: process.getegid!(), groups: process.getgroups!() };
@@ -133,7 +137,7 @@ function bindNative(
       dirFd,
       cText(name),
       name === '' ? AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW : AT_SYMLINK_NOFOLLOW,
-      STATX_BASIC_AND_BTIME,
+      STATX_MASK,
       buffer.bytes,
     );
   const attribute = (name: string): never => {
@@ -162,7 +166,8 @@ function bindNative(
 
   return {
     openDirBeneath: hasOpenat2
-      ? (rootFd, path) => check(openat2(numbers.openat2, rootFd, cText(path), how, 24))
+      ? (rootFd, path, crossMounts) =>
+          check(openat2(numbers.openat2, rootFd, cText(path), crossMounts ? crossing : how, 24))
       : null,
     stat: (dirFd, name) => {
       check(statInto(dirFd, name));
@@ -225,6 +230,14 @@ function bindNative(
       setGroups(own.groups);
     },
   };
+}
+
+/** `struct open_how` of openat2(2), for a descriptor that only names a directory. */
+function openHow(resolve: bigint): Buffer {
+  const how = Buffer.alloc(24);
+  how.writeBigUInt64LE(BigInt(O_PATH | O_CLOEXEC | constants.O_DIRECTORY), 0);
+  how.writeBigUInt64LE(resolve, 16);
+  return how;
 }
 
 /** A name or path as a C function takes it. */

@@ -74,7 +74,7 @@ function kindByType(type: number): NodeKind {
 }
 
 function kindByStat(state: ExportState, fd: number, name: string): NodeKind | undefined {
-  const stat = state.tree.statIfThere(fd, name);
+  const stat = state.tree.statAnywhere(fd, name);
   return stat === undefined ? undefined : kindOf(stat);
 }
 
@@ -82,7 +82,7 @@ function entriesByName(state: ExportState, fd: number): DirEntry[] {
   const entries: DirEntry[] = [];
   for (const bytes of readdirSync(pathOfFd(fd), 'buffer')) {
     const name = textFromBytes(bytes);
-    const stat = state.tree.statIfThere(fd, name);
+    const stat = state.tree.statAnywhere(fd, name);
     if (stat !== undefined) entries.push({ name, ino: state.inoOf(stat), kind: kindOf(stat) });
   }
   return entries;

@@ -24,7 +24,14 @@ export async function exported(
   const base = mkdtempSync(join(tmpdir(), 'acheron-export-'));
   const path = join(base, 'data');
   mkdirSync(path);
-  const vfs = await createExport({ name: 'data', path, readOnly: false, forbidden: [], ...options });
+  const vfs = await createExport({
+    name: 'data',
+    path,
+    readOnly: false,
+    forbidden: [],
+    squash: null,
+    ...options,
+  });
   t.teardown(async () => {
     await vfs.close();
     // Not rmSync, which cannot remove what is too deep for one path.

@@ -1,0 +1,71 @@
+import { readFileSync } from 'node:fs';
+import { FsError } from '../core/index.js';
+import { idsOfUser } from '../drivers/index.js';
+import type { Identity } from '../providers/index.js';
+
+type Ids = Pick<Identity, 'uid' | 'gid'>;
+
+/** The user that stands for nobody, where /etc/passwd names none. */
+const NOBODY: Ids = { uid: 65_534, gid: 65_534 };
+
+/**
+ * Whom remote callers of the export `name` act as: the user `as`, else `--driver-user`, else nobody. Null: as this
+ * process, which is not root, or which shall be root for them by `as`.
+ * @throws FsError EPERM where they would be root and nobody said so, or another user that this process cannot be;
+ * what `idsOfUser` throws
+ */
+export function squashUserFor(name: string, as: string | null, driverUser: Ids | null): Identity | null {
+  const own = process.geteuid!();
+  const ids = as === null ? null : idsOfUser(as);
+  if (own !== 0) {
+    if (ids === null || ids.uid === own) return null;
+    throw new FsError(
+      'EPERM',
+      `The export ${JSON.stringify(name)} cannot act as ${as!}: this node is not root.`,
+      {
+        hint: 'Leave out :as=, or start the node as root.',
+      },
+    );
+  }
+  if (ids?.uid === 0) return null;
+  const { uid, gid } = ids ?? driverUser ?? nobody();
+  if (uid !== 0) return { uid, gid, groups: groupsOf(uid, gid) };
+  throw new FsError(
+    'EPERM',
+    `Remote callers of the export ${JSON.stringify(name)} would act as root, as --driver-user is root.`,
+    { hint: `Give it a user (--export ${name}=PATH:as=USER), or say :as=root if that is meant.` },
+  );
+}
+
+function nobody(): Ids {
+  try {
+    return idsOfUser('nobody');
+  } catch {
+    // A small image may have no such entry.
+    return NOBODY;
+  }
+}
+
+/** The supplementary groups of a user by /etc/passwd and /etc/group, its own group included. */
+function groupsOf(uid: number, gid: number): number[] {
+  const names = new Set(
+    fieldsIn('/etc/passwd')
+      .filter((fields) => Number(fields[2]) === uid)
+      .map(([name]) => name!),
+  );
+  const member = (list: string | undefined): boolean =>
+    (list ?? '').split(',').some((name) => names.has(name));
+  const groups = fieldsIn('/etc/group').filter((fields) => fields.length >= 4 && member(fields[3]));
+  return [...new Set([gid, ...groups.map((fields) => Number(fields[2]))])];
+}
+
+function fieldsIn(path: string): string[][] {
+  try {
+    return readFileSync(path, 'utf8')
+      .split('\n')
+      .map((line) => line.split(':'));
+  } catch {
+    // No such file: no such groups.
+    return [];
+  }
+}
