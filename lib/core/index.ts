@@ -11,3 +11,4 @@ export * from './ids.js';
 export * from './indent-json.js';
 export * from './json.js';
 export * from './log.js';
+export * from './sip-hash.js';

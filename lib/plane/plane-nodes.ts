@@ -31,7 +31,7 @@ export class PlaneNodes implements NodeSource {
     this.#store = store;
     this.#log = log;
     this.#local = local;
-    const stopLocal = local?.changes.on((change) => this.changes.emit(change));
+    const stopLocal = local?.changes.on((change) => this.changes.emit(within(local.dir, change)));
     const stopStore = store.nodes.changed.on((nodeId) => {
       const services = store.nodes.get(nodeId)?.services;
       if (services === undefined) this.#forget(nodeId);
@@ -119,7 +119,7 @@ export class PlaneNodes implements NodeSource {
         rootStat: (ino) => nodeDirStat(ino, this.#store.nodes.require(nodeId)),
         log: this.#log,
       });
-      remote.changes.on((change) => this.changes.emit(change));
+      remote.changes.on((change) => this.changes.emit(within(remote.root, change)));
       remote.states.on(() => this.appearances.emit(nodeId));
       known = { remote, offline: new OfflineNodeDir(this.#store, nodeId), services: undefined };
       this.#nodes.set(nodeId, known);
@@ -133,6 +133,11 @@ export class PlaneNodes implements NodeSource {
     // It closes its connection and fails what is asked of it; there is nothing to wait for.
     void known?.remote.close();
   }
+}
+
+/** What one node says has changed is no news about any other. */
+function within({ ino }: DirNode, change: Change): Change {
+  return change.what === 'all' ? { what: 'tree', ino } : change;
 }
 
 /** A node's line in NODES.json. */

@@ -40,7 +40,8 @@ export class InvalidationPusher {
     for (const view of this.#views()) {
       for (const number of view.nodes.numbersOfIno(change.ino)) {
         const known = view.nodes.get(number);
-        if (change.what === 'entry') this.#pushEntry(view, known, change.name);
+        if (change.what === 'tree') this.#send(view, 'node', { node: number, what: 'all', tree: true });
+        else if (change.what === 'entry') this.#pushEntry(view, known, change.name);
         else if (change.what === 'data' && known.node.kind === 'dir')
           this.#send(view, 'dir', { dir: number });
         else this.#send(view, 'node', { node: number, what: change.what });

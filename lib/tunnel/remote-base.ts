@@ -140,6 +140,15 @@ export abstract class RemoteBase {
     this.#generation = this.view.generation;
   }
 
+  /** Whether rights to it may be others than at `sequence` of `epoch`: all was void since then, or all around it. */
+  isVoidSince(epoch: number, sequence: number): boolean {
+    if (epoch !== this.view.epoch) return true;
+    for (let dir = this.parent; dir !== undefined; dir = dir.parent) {
+      if (dir.treeSequence > sequence) return true;
+    }
+    return false;
+  }
+
   isNumbered(number: number): boolean {
     return this.#number === number && this.#generation === this.view.generation;
   }

@@ -31,6 +31,7 @@ export class RemoteSnapshot extends ReadOnlyHandle {
   readonly #bytes: Uint8Array;
   readonly #stat: Stat;
   #provenEpoch: number;
+  #provenSequence: number;
 
   constructor(file: RemoteFile, bytes: Uint8Array, stat: Stat, direct: boolean) {
     super();
@@ -39,6 +40,7 @@ export class RemoteSnapshot extends ReadOnlyHandle {
     this.#stat = stat;
     this.direct = direct;
     this.#provenEpoch = file.view.epoch;
+    this.#provenSequence = file.view.sequence;
   }
 
   stat(op: Op): Awaitable<Stat> {
@@ -57,10 +59,11 @@ export class RemoteSnapshot extends ReadOnlyHandle {
     const { view } = this.#file;
     view.notice(op.session);
     view.checkCacheUsable();
-    const { epoch } = view;
-    if (epoch === this.#provenEpoch) return undefined;
+    const { epoch, sequence } = view;
+    if (!this.#file.isVoidSince(this.#provenEpoch, this.#provenSequence)) return undefined;
     return this.#file.proveReadable(op).then(() => {
       this.#provenEpoch = epoch;
+      this.#provenSequence = sequence;
     });
   }
 }
@@ -76,6 +79,7 @@ export class RemoteHandle implements FileHandle {
   #generation: number;
   #stat: Stat | undefined;
   readonly #openedEpoch: number;
+  readonly #openedSequence: number;
   readonly #openedUntilMs: number;
   #inline: Fetched | undefined;
   /** Of a descriptor that nobody else changes: the attributes that came with the open. */
@@ -108,6 +112,7 @@ export class RemoteHandle implements FileHandle {
         (await this.#ask('seek', { offset: from, what }, op)).payload.offset;
     this.#stat = opened.attr === undefined ? undefined : statFromAttributes(opened.attr, file.ino);
     this.#openedEpoch = file.view.epoch;
+    this.#openedSequence = file.view.sequence;
     this.#openedUntilMs = performance.now() + OPENED_MS;
     if (file.conversation) this.#openedStat = this.#stat;
     if (data !== undefined) this.#inline = { data, eof: opened.eof ?? false };
@@ -212,7 +217,7 @@ export class RemoteHandle implements FileHandle {
     const { view } = this.#file;
     view.notice(op.session);
     return (
-      this.#openedEpoch === view.epoch &&
+      !this.#file.isVoidSince(this.#openedEpoch, this.#openedSequence) &&
       this.#generation === view.generation &&
       performance.now() <= this.#openedUntilMs
     );

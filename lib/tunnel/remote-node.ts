@@ -107,6 +107,9 @@ export class RemoteSymlink extends RemoteBase implements SymlinkNode {
 interface Child {
   readonly number: number;
   readonly ino: bigint;
+  /** The inode number as the far side said it on the connection of `generation`. */
+  readonly theirs: string | undefined;
+  readonly generation: number;
   readonly kind: 'dir' | 'file' | 'symlink';
   readonly freshness: Freshness;
   /** Absent for live files: each lookup gives a node of its own. */
@@ -125,6 +128,8 @@ type WireAttributesOfEntry = Partial<WireAttributes> & { readonly kind: WireAttr
 
 export class RemoteDir extends RemoteBase implements DirNode {
   readonly kind = 'dir';
+  /** The view's sequence when all below it was void for the last time. */
+  treeSequence = 0;
   readonly #children = new Map<string, Child>();
   #listing: { readonly entries: readonly DirEntry[]; readonly epoch: number } | undefined;
 
@@ -233,9 +238,11 @@ export class RemoteDir extends RemoteBase implements DirNode {
   /** The node that an answer to a request sent at `sequence` speaks of; one that is known already stays itself. */
   adopt(name: string, found: Found, sequence: number, op: RequestOp): RemoteNode {
     const { view } = this;
-    const ino = view.host.inoFrom(found.ino);
     const freshness = found.freshness ?? 'shared';
     const before = this.#children.get(name);
+    const isSaidBefore =
+      found.ino !== undefined && before?.theirs === found.ino && before.generation === view.generation;
+    const ino = isSaidBefore ? before.ino : view.host.inoFrom(found.ino);
     const same =
       before !== undefined &&
       before.ino === ino &&
@@ -255,6 +262,8 @@ export class RemoteDir extends RemoteBase implements DirNode {
     this.#children.set(name, {
       number: found.node,
       ino,
+      theirs: found.ino,
+      generation: view.generation,
       kind: found.kind,
       freshness,
       node: kept,

@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
 import { Emitter, silentLog, systemClock, type Clock, type Log } from '../core/index.js';
 import type { Session } from '../policy/index.js';
 import { payloadOf, FS_EVENTS, ProtocolFault, type AcheronEnvelope } from '../protocol/index.js';
-import { newIno, type Change, type DirNode, type Stat, type Vfs } from '../vfs/index.js';
+import { newIno, PeerInos, type Change, type DirNode, type Stat, type Vfs } from '../vfs/index.js';
 import { ContentCache } from './content-cache.js';
 import { FsClient } from './fs-client.js';
 import type { Greeting } from './greeting.js';
@@ -58,7 +57,7 @@ export class RemoteVfs implements Vfs, ViewHost {
   #nodeProjects: readonly string[] | undefined;
   #client: FsClient | undefined;
   #instance: string | undefined;
-  #inoSalt = 0n;
+  readonly #inos = new PeerInos();
   #detachedMs = -Infinity;
   #closed = false;
 
@@ -95,7 +94,7 @@ export class RemoteVfs implements Vfs, ViewHost {
     const before = this.#client;
     if (greeting.instance === undefined || greeting.instance !== this.#instance) {
       this.#instance = greeting.instance;
-      this.#inoSalt = saltFrom(greeting.instance ?? `${this.generation}`);
+      this.#inos.useInstance(greeting.instance ?? `${this.generation}`);
     }
     this.generation++;
     this.#told.clear();
@@ -147,9 +146,8 @@ export class RemoteVfs implements Vfs, ViewHost {
       throw lostError();
   }
 
-  /** The far side's numbers moved to a place of their own, so that those of two peers do not meet. */
   inoFrom(wire: string | undefined): bigint {
-    return wire === undefined ? newIno() : BigInt.asUintN(64, BigInt(wire) ^ this.#inoSalt);
+    return wire === undefined ? newIno() : this.#inos.inoOf(BigInt(wire));
   }
 
   tellSession(client: FsClient, session: Session): void {
@@ -208,10 +206,4 @@ export class RemoteVfs implements Vfs, ViewHost {
     this.states.emit('detached');
     this.changes.emit({ what: 'all' });
   }
-}
-
-/** Bit 61 is set, so that no number comes near those that this process gives out itself. */
-function saltFrom(instance: string): bigint {
-  const hash = createHash('sha256').update(instance).digest().readBigUInt64BE(0);
-  return BigInt.asUintN(61, hash) | (1n << 61n);
 }

@@ -35,7 +35,7 @@ export interface ViewHost {
   readonly sharedMs: number;
   /** @throws FsError EHOSTDOWN where the far side has been away for too long to show anything of it. */
   checkCacheUsable(): void;
-  /** Our inode number for the far side's. */
+  /** Our inode number for what the far side says is one: nothing that it says makes it that of another's. */
   inoFrom(wire: string | undefined): bigint;
   /** Makes sure that the far side knows `session` as it is now. */
   tellSession(client: FsClient, session: Session): void;
@@ -178,10 +178,11 @@ export class RemoteView {
       return this.#invalidate(dir, 'data', name);
     }
     const { node, what, tree } = payloadOf(frame, FS_EVENTS.e_fs_inval.payload);
-    if (tree === true || (node === ROOT_NODE && what === 'all')) {
+    if (node === ROOT_NODE && (tree === true || what === 'all')) {
       this.dropAll();
       return { what: 'all' };
     }
+    if (tree === true) return this.#invalidateTree(node);
     return this.#invalidate(node, what === 'attr' ? 'attr' : 'data', undefined);
   }
 
@@ -196,6 +197,23 @@ export class RemoteView {
     node?.invalidate(sequence, what, name);
     const ino = node?.ino ?? known!.ino;
     return name === undefined ? { what, ino } : { what: 'entry', ino, name };
+  }
+
+  /** Nothing that is kept of the directory and of what is below it is sure any longer. */
+  #invalidateTree(number: number): Change | undefined {
+    const sequence = ++this.sequence;
+    // An answer that is on its way may be about anything below.
+    this.#unknownSequence = sequence;
+    const top = this.#known.get(number)?.node?.deref();
+    if (top?.kind !== 'dir') return undefined;
+    top.treeSequence = sequence;
+    const isBelow = (node: RemoteNode | undefined): boolean =>
+      node !== undefined && (node === top || isBelow(node.parent));
+    for (const { node: reference } of this.#known.values()) {
+      const node = reference?.deref();
+      if (isBelow(node)) node!.invalidate(sequence, 'data', undefined);
+    }
+    return { what: 'tree', ino: top.ino };
   }
 
   /** Nodes that nobody holds any longer are given back, many at a time. */

@@ -206,12 +206,14 @@ export interface StatFs {
  * - `data`: a file's content and attributes, or a directory's listing.
  * - `attr`: attributes alone.
  * - `entry`: the name `name` in the directory `ino` appeared, went, or means another node.
+ * - `tree`: everything below the directory `ino`, and itself (a node came, went, or has other services).
  * - `all`: everything (the session's rights changed, a peer was lost).
  * `by` is the door (`Op.door`) whose call did it, and to which it is no news.
  */
 export type Change =
   | { readonly what: 'data' | 'attr'; readonly ino: bigint; readonly by?: object | undefined }
   | { readonly what: 'entry'; readonly ino: bigint; readonly name: string; readonly by?: object | undefined }
+  | { readonly what: 'tree'; readonly ino: bigint }
   | { readonly what: 'all' };
 
 /** A tree of files with somebody behind it. Trees compose: a node of one may be the root of another. */

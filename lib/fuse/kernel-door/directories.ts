@@ -1,4 +1,4 @@
-import { chain, type Awaitable, type DirEntry, type Op } from '../../vfs/index.js';
+import { chain, shownIno, type Awaitable, type DirEntry, type Op } from '../../vfs/index.js';
 import {
   type Call,
   type DirentList,
@@ -36,7 +36,7 @@ export function directoryHandlers(s: Serving): DirectoryHandlers {
         if (!addDots(dir.ref, offset, list, false)) return;
         for (let i = Math.max(0, offset - DOTS); i < entries.length; i++) {
           const { name, ino, kind } = entries[i]!;
-          if (!list.add(name, ino, entryType(kind), i + DOTS + 1)) return;
+          if (!list.add(name, shownIno(ino), entryType(kind), i + DOTS + 1)) return;
         }
       });
     },
@@ -76,15 +76,17 @@ export function directoryHandlers(s: Serving): DirectoryHandlers {
     ];
     return dots.slice(Math.min(offset, DOTS)).every(([name, { node }]) => {
       const next = name.length;
+      const ino = shownIno(node.ino);
       return plus
-        ? list.addPlus(name, node.ino, entryType('dir'), next, null)
-        : list.add(name, node.ino, entryType('dir'), next);
+        ? list.addPlus(name, ino, entryType('dir'), next, null)
+        : list.add(name, ino, entryType('dir'), next);
     });
   }
 
   /** Tells the kernel of the node too, where it is at hand and may be kept. */
   function addPlus(dir: NodeRef, entry: DirEntry, next: number, list: DirentList, op: Op): boolean {
-    const { name, ino, kind } = entry;
+    const { name, kind } = entry;
+    const ino = shownIno(entry.ino);
     const type = entryType(kind);
     let node, stat;
     try {

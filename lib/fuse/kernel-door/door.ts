@@ -13,7 +13,8 @@ import { Serving, type ServingOptions } from './serving.js';
 export function doorTo(vfs: Vfs, notifier: Notifier, options: ServingOptions): Filesystem {
   const serving = new Serving(vfs, notifier, options);
   const unsubscribe = vfs.changes.on((change) => {
-    if (change.what === 'all' || change.by !== serving) serving.invalidation.apply(change);
+    const isOwn = 'by' in change && change.by === serving;
+    if (!isOwn) serving.invalidation.apply(change);
   });
   return {
     killsPrivileges: true,

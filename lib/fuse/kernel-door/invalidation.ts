@@ -36,6 +36,7 @@ export class Invalidation {
   apply(change: Change): void {
     this.epoch += 1;
     if (change.what === 'all') return this.#all();
+    if (change.what === 'tree') return this.#tree(change.ino);
     for (const ref of this.#nodes.known(change.ino)) {
       if (change.what === 'entry') this.#entry(ref, change.name);
       if (change.what !== 'attr') this.#content(ref);
@@ -74,12 +75,19 @@ export class Invalidation {
   #all(): void {
     const epochs = this.#agreed !== undefined && this.#agreed.minor >= EPOCH_MINOR;
     if (epochs) this.#notifier.now(incEpoch());
-    for (const ref of this.#nodes.all()) {
-      this.#notifier.now(invalInode(ref.nodeid, 'attr'));
-      if (!epochs && ref.parent !== undefined) this.#places(ref);
-      if (ref.cached !== undefined || ref.inUse) this.#notifier.later(invalInode(ref.nodeid, 'data'));
-      ref.cached = undefined;
-    }
+    for (const ref of this.#nodes.all()) this.#anew(ref, !epochs);
+  }
+
+  #tree(ino: bigint): void {
+    for (const ref of this.#nodes.below(ino)) this.#anew(ref, true);
+  }
+
+  /** Nothing of it is sure any longer, nor, with `names`, which names lead to it. */
+  #anew(ref: NodeRef, names: boolean): void {
+    this.#notifier.now(invalInode(ref.nodeid, 'attr'));
+    if (names && ref.parent !== undefined) this.#places(ref);
+    if (ref.cached !== undefined || ref.inUse) this.#notifier.later(invalInode(ref.nodeid, 'data'));
+    ref.cached = undefined;
   }
 
   get #canExpire(): boolean {

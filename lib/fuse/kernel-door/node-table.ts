@@ -109,6 +109,19 @@ export class NodeTable {
     for (let dir = this.#dirs.get(ino); dir !== undefined; dir = dir.twin) yield dir;
   }
 
+  /** The refs of the directory with this inode number, and of all that was found below it. */
+  *below(ino: bigint): Generator<NodeRef> {
+    const isBelow = new Map<NodeRef, boolean>();
+    const look = (ref: NodeRef): boolean => {
+      let known = isBelow.get(ref);
+      if (known !== undefined) return known;
+      known = ref.node.ino === ino || (ref.parent !== undefined && look(ref.parent));
+      isBelow.set(ref, known);
+      return known;
+    };
+    for (const ref of this.all()) if (look(ref)) yield ref;
+  }
+
   /**
    * The ref to answer with where `node` was found as `name` in `parent`. The caller counts the lookup.
    * `fits` says whether a ref of the same node will do; else there is to be another.

@@ -1,5 +1,12 @@
 import { FsError } from '../../core/index.js';
-import type { Freshness, NodeKind, OpenFlags, Stat, StatFs } from '../../vfs/index.js';
+import {
+  shownIno,
+  type Freshness,
+  type NodeKind,
+  type OpenFlags,
+  type Stat,
+  type StatFs,
+} from '../../vfs/index.js';
 import type { Attr, StatfsOut } from '../kernel/index.js';
 
 const TYPE_BITS: Readonly<Record<NodeKind, number>> = { dir: 0o040000, file: 0o100000, symlink: 0o120000 };
@@ -13,7 +20,7 @@ export interface Owner {
 
 export function attrFromStat(stat: Stat, owner: Owner): Attr {
   return {
-    ino: stat.ino,
+    ino: shownIno(stat.ino),
     size: stat.size,
     blocks: stat.blocks ?? Math.ceil(stat.size / 512),
     atimeNs: stat.atimeNs,
