@@ -1,4 +1,17 @@
 #!/usr/bin/env node
-import { main } from '../lib/cli/index.js';
+import { endianness } from 'node:os';
 
-process.exitCode = await main(process.argv);
+/** The machines whose structs and system call numbers are known here: 64 bits, little-endian. */
+const MACHINES = new Set(['x64', 'arm64']);
+
+if (MACHINES.has(process.arch) && endianness() === 'LE') {
+  // Loaded only now: what it needs of native code exists for these machines alone.
+  const { main } = await import('../lib/cli/index.js');
+  process.exitCode = await main(process.argv);
+} else {
+  process.stderr.write(
+    `acheron: this machine is ${process.arch} (${endianness()}); Acheron runs on ${[...MACHINES].join(' and ')} alone. ` +
+      'Use a 64-bit, little-endian Node.js.\n',
+  );
+  process.exitCode = 1;
+}

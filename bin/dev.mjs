@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// What `npm start`, `npm test` and `npm run bench` do on a machine that has Node and this checkout and
+// What `npm start`, `npm test`, `npm pack` and `npm run bench` do on a machine that has Node and this checkout and
 // nothing else: install what is missing, build what is stale, then hand over. Plain JavaScript, because
 // it runs before anything is installed or compiled.
 import { spawnSync } from 'node:child_process';
@@ -11,6 +11,7 @@ const acheron = join(top, 'dist/bin/acheron.js');
 const wants = {
   start: { debian: { fusermount3: 'fuse3' } },
   stop: { debian: {} },
+  build: { debian: {} },
   test: {
     debian: {
       fusermount3: 'fuse3',

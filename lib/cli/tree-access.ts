@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { type Command } from 'commander';
-import { FsError, isId } from '../core/index.js';
+import { FsError } from '../core/index.js';
 import { localSession } from '../policy/index.js';
 import { RemoteVfs, sayHello } from '../tunnel/index.js';
 import { connectWs } from '../transport/index.js';
-import { walk, type DirNode, type Op } from '../vfs/index.js';
+import type { DirNode, Op } from '../vfs/index.js';
 import { stateDirOption } from './options.js';
 import { addPlaneOptions, treeAddressFrom, type PlaneFlags } from './plane-options.js';
 import { socketPath } from './socket-path.js';
@@ -62,35 +62,5 @@ function treeOf(vfs: RemoteVfs, close: () => Promise<void>): Tree {
 function notRunning(stateDir: string): FsError {
   return new FsError('EHOSTDOWN', `No node is running with the state directory ${stateDir}.`, {
     hint: 'Start one: acheron up ./mnt --background. Or name the right one with --state-dir.',
-  });
-}
-
-/**
- * The directory of a service that a user names: a path, `node/service`, or the service alone, which the
- * first node that has it then serves.
- * @throws FsError ENOENT
- */
-export async function findService(tree: Tree, name: string): Promise<string> {
-  const op = tree.op();
-  if (name.includes('/')) {
-    const [node, service, ...rest] = name.split('/');
-    const path =
-      rest.length === 0 && isId(node) && isId(service) ? `/nodes/${node}/services/${service}` : name;
-    await walk(tree.root, path, op);
-    return path;
-  }
-  const nodes = await walk(tree.root, '/nodes', op);
-  for (const entry of nodes.kind === 'dir' ? await nodes.list(op) : []) {
-    if (entry.kind !== 'dir') continue;
-    const path = `/nodes/${entry.name}/services/${name}`;
-    try {
-      await walk(tree.root, path, op);
-      return path;
-    } catch (thrown) {
-      if (FsError.from(thrown).code !== 'ENOENT') throw thrown;
-    }
-  }
-  throw new FsError('ENOENT', `There is no service ${JSON.stringify(name)}.`, {
-    hint: 'acheron ls /nodes/<node>/services shows those there are.',
   });
 }

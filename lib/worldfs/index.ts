@@ -3,5 +3,6 @@
  * as directories that somebody else serves, here or at the far end of a tunnel.
  */
 export * from './event-feed.js';
+export { findService } from './find-service.js';
 export * from './nodes-dir.js';
 export * from './world.js';

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 
@@ -17,7 +17,10 @@ export interface Mounted {
 
 /** Makes the folders of a home: `work` with `services` and `drivers`, and `bin`, which is on the PATH of `env`. */
 export async function makeHome(home: string): Promise<{ folder: string; env: NodeJS.ProcessEnv }> {
-  for (const name of ['work', 'work/services', 'work/drivers', 'bin']) await mkdir(join(home, name));
+  for (const name of ['work', 'work/services', 'work/drivers', 'work/node_modules', 'bin'])
+    await mkdir(join(home, name));
+  // As npm would have installed it, so that a program of the document can import it.
+  await symlink(top, join(home, 'work/node_modules/acheron'));
   return { folder: join(home, 'work'), env: environment(home) };
 }
 

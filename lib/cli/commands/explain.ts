@@ -16,7 +16,8 @@ import { addControlOptions, withControl, type ControlFlags } from '../control-ac
 import { jsonOption } from '../options.js';
 import { printJson, printLine } from '../print.js';
 import { readText } from '../read-file.js';
-import { findService, openTree } from '../tree-access.js';
+import { findService } from '../../worldfs/index.js';
+import { openTree } from '../tree-access.js';
 
 /** Who is asked about. */
 interface Asked {
@@ -157,7 +158,7 @@ async function localFacts(name: string, flags: Flags): Promise<Found> {
     });
   const tree = await openTree({ stateDir: flags.stateDir });
   try {
-    const path = await findService(tree, name);
+    const path = await findService(tree.root, name, tree.op());
     const permissions: unknown = JSON.parse(await readText(tree, `${path}/PERMISSIONS.json`));
     const [, , nodeId = '', , serviceId = name] = path.split('/');
     const known = isJsonObject(permissions) ? permissions : undefined;

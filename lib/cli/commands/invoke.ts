@@ -6,7 +6,8 @@ import { FsError, isJsonObject, type JsonObject } from '../../core/index.js';
 import { walk, type FileHandle } from '../../vfs/index.js';
 import { EXIT } from '../failure.js';
 import { READ, READ_WRITE, openFile, readFrom } from '../read-file.js';
-import { addAccessOptions, findService, openTree, type AccessFlags, type Tree } from '../tree-access.js';
+import { findService } from '../../worldfs/index.js';
+import { addAccessOptions, openTree, type AccessFlags, type Tree } from '../tree-access.js';
 import { writeOut } from '../write-out.js';
 
 type InvokeFlags = AccessFlags & { readonly key?: string; readonly quiet?: boolean };
@@ -37,7 +38,7 @@ async function invoke(service: string, payload: string | undefined, flags: Invok
   const request = payload === undefined || payload === '-' ? await text(process.stdin) : payload;
   const tree = await openTree(flags);
   try {
-    const path = await findService(tree, service);
+    const path = await findService(tree.root, service, tree.op());
     const key = flags.key ?? keyIn(request) ?? `acheron-invoke-${randomUUID()}`;
     const handle = await openFile(tree, `${path}/control/invoke.json`, READ_WRITE);
     await run(tree, handle, { path, key, request: withKey(request, key), quiet: flags.quiet === true });

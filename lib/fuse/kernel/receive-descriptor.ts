@@ -4,7 +4,7 @@ import koffi from 'koffi';
  * What Node does not offer: a socket pair, and a descriptor that comes through one (SCM_RIGHTS,
  * unix(7)). Linux, 64 bit.
  */
-const libc = koffi.load('libc.so.6');
+const libc = koffi.load(null);
 const socketpair = libc.func('int socketpair(int domain, int type, int protocol, _Out_ int *pair)');
 const recvmsg = libc.func('long recvmsg(int fd, void *message, int flags)');
 

@@ -4,7 +4,7 @@ import koffi from 'koffi';
  * read(2), write(2) and sched_yield(2) as they are. `node:fs` makes an exception of EAGAIN, which costs ten
  * times the call, and is slower on the way as well.
  */
-const libc = koffi.load('libc.so.6');
+const libc = koffi.load(null);
 const read = libc.func('long read(int fd, void *into, size_t count)') as (
   fd: number,
   into: Buffer,

@@ -1,0 +1,67 @@
+import { mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { idFrom, silentLog, type Log, type NodeId } from '../core/index.js';
+import { LocalNode, localControlDir, type ExportRequest } from '../node/index.js';
+import { localSession } from '../policy/index.js';
+import { World } from '../worldfs/index.js';
+import { Client } from './client.js';
+
+export interface NodeOptions {
+  /** The name under `/nodes`. */
+  readonly nodeId?: string;
+  /** Where the node keeps its state; made where it is not there. One process at a time. */
+  readonly stateDir: string;
+  /** Directories whose `*.json` are manifests; they are followed while the node runs. */
+  readonly servicesDirs?: readonly string[];
+  readonly manifestFiles?: readonly string[];
+  /** Directories to show at `fs/<name>`. */
+  readonly exports?: readonly ExportRequest[];
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Results survive power loss, not only kills. */
+  readonly fsync?: boolean;
+  readonly log?: Log;
+}
+
+export interface StartedNode {
+  /** The node as the files and services that an admin of this machine has. */
+  readonly client: Client;
+  /** For `startControlPlane({ node })`. */
+  readonly node: LocalNode;
+  /** Ends what runs, and the node. */
+  close(): Promise<void>;
+}
+
+/**
+ * Runs a node in this process.
+ * @throws FsError EBUSY where another process has the state, EINVAL for manifests that cannot start
+ */
+export async function startNode(options: NodeOptions): Promise<StartedNode> {
+  const { stateDir, log = silentLog } = options;
+  const nodeId = idFrom<NodeId>(options.nodeId ?? 'local', 'The node id');
+  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  const node = await LocalNode.start({
+    nodeId,
+    nodeName: nodeId,
+    labels: options.labels ?? {},
+    version: '',
+    stateFile: resolve(join(stateDir, 'node.json')),
+    manifestFiles: options.manifestFiles ?? [],
+    servicesDirs: options.servicesDirs ?? [],
+    reloadIntervalMs: 2000,
+    trustWritable: false,
+    fsync: options.fsync ?? false,
+    driverUser: null,
+    exports: options.exports ?? [],
+    terminals: [],
+    mountDir: null,
+    log,
+  });
+  const control = localControlDir({
+    nodeId,
+    audit: node.audit,
+    diagnostics: () => node.registry.diagnostics(),
+  });
+  const world = new World({ nodes: node, events: node.events, now: () => Date.now(), control });
+  const close = (): Promise<void> => node.close();
+  return { node, client: new Client(world, localSession('admin'), close), close };
+}
