@@ -3,7 +3,7 @@
 // nothing else: install what is missing, build what is stale, then hand over. Plain JavaScript, because
 // it runs before anything is installed or compiled.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const top = join(import.meta.dirname, '..');
@@ -12,6 +12,7 @@ const wants = {
   start: { debian: { fusermount3: 'fuse3' } },
   stop: { debian: {} },
   build: { debian: {} },
+  endurance: { debian: { fusermount3: 'fuse3' } },
   test: {
     debian: {
       fusermount3: 'fuse3',
@@ -107,7 +108,20 @@ function hand(name) {
   if (name === 'stop') run(process.execPath, [acheron, 'unmount', './mnt']);
   if (name === 'test')
     run(process.execPath, [join(top, 'node_modules/@tapjs/run/dist/esm/index.js'), ...rest]);
+  if (name === 'endurance')
+    run(process.execPath, [
+      join(top, 'node_modules/@tapjs/run/dist/esm/index.js'),
+      '--jobs=1',
+      '--timeout=7200',
+      ...(rest.length > 0 ? rest : filesIn('dist/test/endurance', '.test.js')),
+    ]);
   if (name === 'bench') run(process.execPath, [join(top, 'dist/bench/main.js'), ...rest]);
+}
+
+function filesIn(folder, ending) {
+  return readdirSync(join(top, folder))
+    .filter((name) => name.endsWith(ending))
+    .map((name) => join(folder, name));
 }
 
 function run(command, args, cwd = top) {
