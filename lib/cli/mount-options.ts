@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Command } from 'commander';
 import { chooseBinding, type BindingName, type Mount } from '../fuse/index.js';
 import { localSession, type Role, type Session } from '../policy/index.js';
@@ -45,13 +46,32 @@ export function sessionFromFlags(flags: MountFlags): Session {
   return localSession(flags.role, flags.agent ?? null);
 }
 
+/**
+ * The name that a mount bears in the table of mounts: its kind, and a hash of for whom it is (role, agent,
+ * token, state …). Two mounts of equal names show the same.
+ */
+export function mountNameFrom(kind: 'up' | 'node' | 'mount', identity: readonly unknown[]): string {
+  const hash = createHash('sha256')
+    .update(JSON.stringify(identity.map((one) => one ?? null)))
+    .digest('hex');
+  return `acheron:${kind}:${hash.slice(0, 16)}`;
+}
+
+/** The name of a mount that a node has of its own. */
+export function standaloneMountName(
+  kind: 'up' | 'node',
+  { role, agent, stateDir, stateFile }: MountFlags & { stateDir: string; stateFile?: string },
+): string {
+  return mountNameFrom(kind, [role, agent, stateDir, stateFile]);
+}
+
 /** @throws FsError ENODEV where nothing can be mounted, and what the binding throws. */
 export async function mountTree(
   vfs: Vfs,
   dir: string,
   flags: KernelFlags,
   sessionOf: () => Session,
-  log: Log,
+  { fsname, log }: { readonly fsname: string; readonly log: Log },
 ): Promise<Mount> {
   const binding = await chooseBinding(flags.fuseBinding);
   return binding.mount(vfs, {
@@ -61,6 +81,6 @@ export async function mountTree(
     allowUids: flags.allowUid ?? [],
     owner: { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
     log,
-    fsname: 'acheron',
+    fsname,
   });
 }

@@ -3,9 +3,9 @@ import { keepSetIdTools } from '../fuse/index.js';
 import type { NewPrivileges } from '../drivers/index.js';
 import { LocalNode, localControlDir, serveLocally } from '../node/index.js';
 import { World } from '../worldfs/index.js';
-import { tellReady } from './background.js';
-import { mountTree, sessionFromFlags, type MountFlags } from './mount-options.js';
+import { sessionFromFlags, type MountFlags } from './mount-options.js';
 import { localNodeOptions, type NodeFlags } from './node-options.js';
+import { serveMount } from './serve-mount.js';
 import { socketPath } from './socket-path.js';
 import { stopAsked } from './stop-asked.js';
 
@@ -14,6 +14,8 @@ export interface Standalone {
   readonly servicesDirs: readonly string[];
   /** Where to mount; null: nowhere. */
   readonly dir: string | null;
+  /** What the mount is called in the table of mounts. */
+  readonly mountName: string;
   readonly log: Log;
   /** What to say when it is ready; `dir` is the mount point as the kernel names it. */
   readonly ready: (dir: string | null, nodeId: string) => readonly string[];
@@ -57,18 +59,11 @@ export async function runStandalone(
       }),
     });
     const socket = await serveLocally(world, socketPath(flags.stateDir), () => session, log);
-    const mount =
-      standalone.dir === null ? null : await mountTree(world, standalone.dir, flags, () => session, log);
-    tellReady(standalone.ready(mount?.dir ?? null, nodeId));
-    const stopping = new AbortController();
-    const beside = standalone.beside?.(node, world, stopping.signal);
-    const reason = await (mount === null ? stop : Promise.race([stop, mount.closed]));
-    stopping.abort();
-    await mount?.unmount();
-    const endBeside = await beside;
-    await endBeside?.();
-    await socket.close();
-    if (typeof reason === 'object' && reason.how === 'failed') throw reason.error;
+    try {
+      await serveMount({ flags, standalone, stop, node, world, session });
+    } finally {
+      await socket.close();
+    }
   } finally {
     await node.close();
   }

@@ -103,6 +103,8 @@ async function mounts(): Promise<Finding[]> {
     const { state } = await inspectMountpoint(mountPoint);
     if (state === 'mounted')
       findings.push(finding('mount', 'fine', `${mountPoint} is mounted and answers.`, null));
+    else if (state === 'others')
+      findings.push(finding('mount', 'fine', `${mountPoint} is mounted by another user.`, null));
     else
       findings.push(
         finding(

@@ -6,7 +6,7 @@ import type { CloseReason, FuseBinding, Mount, MountOptions } from './binding.js
 import { MountError, type ReaderKind, serve, type Served } from './kernel/index.js';
 import { doorTo } from './kernel-door/door.js';
 import { errnoFromThrown } from './kernel-door/translate.js';
-import { ACHERON_FS_TYPE, mountEntryAt, type MountEntry } from './mountinfo.js';
+import { ACHERON_FS_TYPE, mountEntryAt, readMountEntries, type MountEntry } from './mountinfo.js';
 import { prepareMountpoint } from './mountpoint.js';
 import { detach, isMounted } from './unmount.js';
 
@@ -37,7 +37,9 @@ export function kernelBindingWith(reader?: ReaderKind): FuseBinding {
           hint: `To mount it anew: acheron unmount ${prepared.dir}`,
         });
       }
+      const before = new Set(readMountEntries().map(({ id }) => id));
       const served = await serveVfs(vfs, prepared.dir, options, reader);
+      await requireInPlace(served, before);
       return new KernelMount(served, options);
     },
   };
@@ -87,6 +89,24 @@ async function serveVfs(vfs: Vfs, dir: string, options: MountOptions, reader?: R
       },
     );
   }
+}
+
+/**
+ * Who may write above the directory can put a symbolic link in its place while it is mounted on: what has
+ * gone elsewhere is taken away again.
+ * @throws FsError EACCES
+ */
+async function requireInPlace(served: Served, before: ReadonlySet<number>): Promise<void> {
+  const made = readMountEntries().filter(({ id, fsType }) => fsType === ACHERON_FS_TYPE && !before.has(id));
+  if (made.some(({ mountPoint }) => mountPoint === served.dir)) return;
+  const strayed = made.find(({ source }) => source === served.fsname);
+  if (strayed === undefined) return; // it was unmounted at once
+  await detach(strayed.mountPoint, 'lazily', strayed);
+  await served.end();
+  throw new FsError('EACCES', `${served.dir} was replaced while it was mounted on.`, {
+    path: served.dir,
+    hint: 'Another user may change the directories above it. Choose one that is yours alone.',
+  });
 }
 
 class KernelMount implements Mount {

@@ -8,6 +8,8 @@ export interface MountEntry {
   readonly mountPoint: string;
   readonly fsType: string;
   readonly source: string;
+  /** Whose mount it is: `user_id` of a FUSE mount, which the kernel takes from nobody but root; else null. */
+  readonly ownerUid: number | null;
 }
 
 /** The file system type of our mounts, whichever binding made them. */
@@ -38,9 +40,15 @@ export function mountEntriesFrom(text: string): MountEntry[] {
       mountPoint: unescaped(fields[4]!),
       fsType: unescaped(fields[dash + 1]!),
       source: unescaped(fields[dash + 2]!),
+      ownerUid: ownerFrom(fields[dash + 3] ?? ''),
     });
   }
   return entries;
+}
+
+function ownerFrom(options: string): number | null {
+  const found = /(?:^|,)user_id=(\d+)(?:,|$)/.exec(options);
+  return found === null ? null : Number(found[1]);
 }
 
 /**

@@ -15,6 +15,8 @@ export type MountpointState =
   | { readonly state: 'dead'; readonly dir: string; readonly entry: MountEntry }
   /** A mount of ours that is there, but did not answer in time. */
   | { readonly state: 'silent'; readonly dir: string; readonly entry: MountEntry }
+  /** A mount of another local user, which is not asked anything: who serves it could say what he likes. */
+  | { readonly state: 'others'; readonly dir: string; readonly entry: MountEntry }
   | { readonly state: 'foreign'; readonly dir: string; readonly entry: MountEntry };
 
 /** Says what is mounted on `dir`, without ever waiting long on a dead mount. */
@@ -23,19 +25,21 @@ export async function inspectMountpoint(dir: string, probeMs?: number): Promise<
   const entry = mountEntryAt(path);
   if (entry === undefined) return { state: 'free', dir: path };
   if (entry.fsType !== ACHERON_FS_TYPE) return { state: 'foreign', dir: path, entry };
+  if (entry.ownerUid !== (process.getuid?.() ?? null)) return { state: 'others', dir: path, entry };
   const pulse = await probeMount(path, probeMs);
   return { state: pulse === 'answers' ? 'mounted' : pulse, dir: path, entry };
 }
 
 /**
  * Makes `dir` ready to be mounted on: clears a dead mount of ours, creates the directory where it is
- * missing. Answers `mounted` where a live mount of ours is there already.
- * @throws FsError EBUSY where something else is mounted, or a mount of ours does not answer; ENOTDIR;
- *   ENOTEMPTY; EACCES and the like from creating it.
+ * missing. Answers `mounted` where a live mount of ours is there already; with `fsname`, only where it
+ * bears that name.
+ * @throws FsError EBUSY where something else is mounted, or a mount of ours does not answer or is for
+ *   somebody else; ENOTDIR; ENOTEMPTY; EACCES and the like from creating it.
  */
 export async function prepareMountpoint(
   dir: string,
-  probeMs?: number,
+  { probeMs, fsname }: { readonly probeMs?: number; readonly fsname?: string } = {},
 ): Promise<MountpointState & { state: 'free' | 'mounted' }> {
   for (;;) {
     const found = await inspectMountpoint(dir, probeMs);
@@ -44,7 +48,20 @@ export async function prepareMountpoint(
         await requireEmptyDirectory(found.dir);
         return found;
       case 'mounted':
-        return found;
+        if (fsname === undefined || found.entry.source === fsname) return found;
+        throw new FsError('EBUSY', `${found.dir} is mounted already, and not as it is asked for now.`, {
+          path: found.dir,
+          hint: `It was mounted by another command, or for another role, agent, project, token or state directory. Choose another directory, or take that mount away first: acheron unmount ${found.dir}`,
+        });
+      case 'others':
+        throw new FsError(
+          'EBUSY',
+          `${found.dir} is mounted already, by another local user${found.entry.ownerUid === null ? '' : ` (uid ${found.entry.ownerUid})`}.`,
+          {
+            path: found.dir,
+            hint: 'What is in it is what that user wants you to see. Choose another directory.',
+          },
+        );
       case 'dead':
         await detach(found.dir, 'lazily');
         break;

@@ -74,7 +74,10 @@ for (const { binding } of BINDINGS) {
       await once(reader, 'exit');
       process.kill(child.pid, 'SIGSTOP');
       t.equal((await inspectMountpoint(child.dir, 300)).state, 'silent');
-      await t.rejects(prepareMountpoint(child.dir, 300), { code: 'EBUSY', hint: /acheron unmount/ });
+      await t.rejects(prepareMountpoint(child.dir, { probeMs: 300 }), {
+        code: 'EBUSY',
+        hint: /acheron unmount/,
+      });
       const waiting = spawn('cat', [join(child.dir, 'docs/hello.txt')], { stdio: 'ignore' });
       const ended = once(waiting, 'exit');
       const entry = mountEntryAt(child.dir)!;

@@ -18,8 +18,10 @@ t.test('mountinfo lines are read with their optional fields and escaped bytes', 
     mountPoint: '/tmp/with space\n\\ä',
     fsType: 'fuse.acheron',
     source: 'acheron',
+    ownerUid: 0,
   });
   t.equal(mountEntriesFrom(TEXT).length, 4);
+  t.equal(mountEntriesFrom(TEXT)[2]!.ownerUid, null, 'of what says none');
 });
 
 t.test('where mounts are stacked, the topmost counts', async (t) => {

@@ -1,11 +1,11 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { FsError } from '../../core/index.js';
+import { FsError, type Log } from '../../core/index.js';
 import { prepareMountpoint } from '../../fuse/index.js';
-import { RemoteTree } from '../../plane/index.js';
+import { RemoteTree, type TreeAddress } from '../../plane/index.js';
 import { localSession } from '../../policy/index.js';
 import { inBackgroundOrHere, tellReady } from '../background.js';
-import { addKernelOptions, mountTree, type KernelFlags } from '../mount-options.js';
+import { addKernelOptions, mountNameFrom, mountTree, type KernelFlags } from '../mount-options.js';
 import { integer, logLevelOption, option, stateDirOption } from '../options.js';
 import { addPlaneOptions, treeAddressFrom, type PlaneFlags } from '../plane-options.js';
 import { stopAsked } from '../stop-asked.js';
@@ -37,29 +37,40 @@ export function mountCommand(): Command {
 }
 
 async function mount(dir: string, flags: MountCommandFlags): Promise<void> {
-  const found = await prepareMountpoint(dir);
+  const fsname = nameFrom(flags);
+  const found = await prepareMountpoint(dir, { fsname });
   if (found.state === 'mounted') {
     tellReady([`${found.dir} is mounted already.`]);
     return;
   }
-  await inBackgroundOrHere(flags, () => serve(dir, flags));
+  await inBackgroundOrHere(flags, () => serve(dir, fsname, flags));
 }
 
-async function serve(dir: string, flags: MountCommandFlags): Promise<void> {
+function addressFrom(flags: MountCommandFlags, log?: Log): TreeAddress {
   const { controlUrl } = flags;
   if (controlUrl === undefined)
     throw new FsError('EINVAL', 'It is not said which control plane to mount.', {
       hint: 'Give --control-url and --token-file; or mount this machine alone with acheron up.',
     });
+  return treeAddressFrom({ ...flags, controlUrl }, log);
+}
+
+/** Equal for the same plane seen with the same tokens. */
+function nameFrom(flags: MountCommandFlags): string {
+  const { url, token, project } = addressFrom(flags);
+  return mountNameFrom('mount', [url, token, project?.id, project?.token]);
+}
+
+async function serve(dir: string, fsname: string, flags: MountCommandFlags): Promise<void> {
   const log = textLog(flags.logLevel);
   const stop = stopAsked();
-  const tree = new RemoteTree(treeAddressFrom({ ...flags, controlUrl }, log));
+  const tree = new RemoteTree(addressFrom(flags, log));
   try {
     const first = await Promise.race([stop, tree.start(flags.connectTimeoutMs)]);
     if (first !== undefined) return;
     // Who acts is known at the far side by the token, whatever is said here.
     const session = localSession('user', null, 'mount');
-    const mounted = await mountTree(tree.vfs, dir, flags, () => session, log);
+    const mounted = await mountTree(tree.vfs, dir, flags, () => session, { fsname, log });
     tellReady([`Mounted on ${mounted.dir}.`, `To stop: acheron unmount ${mounted.dir}`]);
     const reason = await Promise.race([stop, mounted.closed]);
     await mounted.unmount();

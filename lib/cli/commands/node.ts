@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { prepareMountpoint } from '../../fuse/index.js';
 import { inBackgroundOrHere } from '../background.js';
-import { addMountOptions, type MountFlags } from '../mount-options.js';
+import { addMountOptions, standaloneMountName, type MountFlags } from '../mount-options.js';
 import { addNodeOptions, defaultNodeId, type NodeFlags } from '../node-options.js';
 import { logLevelOption, option, stateDirOption } from '../options.js';
 import { addLinkOptions } from '../link-options.js';
@@ -34,6 +34,7 @@ async function runNode(flags: NodeCommandFlags): Promise<void> {
     nodeId,
     servicesDirs: [],
     dir: flags.mount ?? null,
+    mountName: standaloneMountName('node', flags),
     log: textLog(flags.logLevel),
     ready: (dir, id) => [dir === null ? `Node ${id} is running.` : `Node ${id} is mounted on ${dir}.`],
   };

@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { prepareMountpoint } from '../../fuse/index.js';
 import { inBackgroundOrHere, tellReady } from '../background.js';
-import { addMountOptions, type MountFlags } from '../mount-options.js';
+import { addMountOptions, standaloneMountName, type MountFlags } from '../mount-options.js';
 import { addNodeOptions, type NodeFlags } from '../node-options.js';
 import { integer, logLevelOption, option, stateDirOption } from '../options.js';
 import { checkPortIsFree, planeBeside, type BesideFlags } from '../plane-beside.js';
@@ -40,7 +40,8 @@ export function upCommand(): Command {
 
 async function up(dir: string, flags: UpFlags): Promise<void> {
   const nodeId = flags.nodeName ?? 'local';
-  const found = await prepareMountpoint(dir);
+  const fsname = standaloneMountName('up', flags);
+  const found = await prepareMountpoint(dir, { fsname });
   if (found.state === 'mounted') {
     tellReady([`${found.dir} is mounted already.`, ...whatToType(found.dir, nodeId)]);
     return;
@@ -53,6 +54,7 @@ async function up(dir: string, flags: UpFlags): Promise<void> {
       nodeId,
       servicesDirs: flags.bundled ? [join(PACKAGE_DIR, 'manifests', 'services')] : [],
       dir,
+      mountName: fsname,
       log,
       ...(hasPlane
         ? { beside: (node, world, stopping) => planeBeside(flags, { node, world, stopping, log }) }

@@ -28,6 +28,8 @@ export interface ServeOptions {
 /** A mounted filesystem. */
 export interface Served {
   readonly dir: string;
+  /** What mountinfo shows as the source. */
+  readonly fsname: string;
   readonly reader: ReaderKind;
   readonly agreed: Agreement;
   readonly notifier: Notifier;
@@ -132,6 +134,7 @@ async function serveWith(
   let leaving: Promise<void> | undefined;
   return {
     dir,
+    fsname: options.fsname ?? 'node',
     reader: reader.kind,
     agreed,
     notifier,
