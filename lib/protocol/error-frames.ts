@@ -59,12 +59,19 @@ export function fsErrorFromFrame(frame: AcheronEnvelope): FsError {
   const errno = ownValue(error, 'errno');
   const message = ownValue(error, 'message');
   const hint = ownValue(error, 'hint');
-  const text = typeof message === 'string' ? message : 'The peer refused without a reason.';
+  const text = typeof message === 'string' ? clipped(message) : 'The peer refused without a reason.';
   const code = typeof errno === 'number' ? errnoCodeFromNumber(errno) : undefined;
   return new FsError(code ?? (errno === undefined ? 'EPROTO' : 'EIO'), text, {
-    ...(typeof hint === 'string' ? { hint } : {}),
+    ...(typeof hint === 'string' ? { hint: clipped(hint) } : {}),
   });
 }
+
+/** Sentences are short; a peer that sends more fills no memory with it. */
+function clipped(text: string): string {
+  return text.length > MAX_SENTENCE_CHARS ? `${text.slice(0, MAX_SENTENCE_CHARS)}…` : text;
+}
+
+const MAX_SENTENCE_CHARS = 16_384;
 
 /** What a control error of the peer says, as a fault; a code that we do not know is kept. Total. */
 export function faultFromFrame(frame: Envelope): ProtocolFault {

@@ -10,6 +10,8 @@ interface Chunk {
   readonly fetched: Promise<Fetched>;
 }
 
+/** A peer that gives less than it is asked for is asked so many times for the remainder. */
+const MAX_TURNS = 64;
 export const CHUNK_BYTES = 256 * 1024;
 const MAX_WINDOW_BYTES = 4 * 1024 * 1024;
 /** What was fetched ahead and not used for so long is fetched again. */
@@ -85,7 +87,7 @@ export class ReadAhead {
   /** The peer gave less than it was asked for, and it was not the end: asks for the remainder. */
   async #rest(from: number, to: number, parts: Uint8Array[]): Promise<number> {
     let have = from;
-    while (have < to) {
+    for (let turns = 0; have < to && turns < MAX_TURNS; turns++) {
       const { data, eof } = await this.#fetch(have, to - have);
       parts.push(data);
       have += data.byteLength;

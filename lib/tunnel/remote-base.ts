@@ -1,5 +1,5 @@
 import { FsError } from '../core/index.js';
-import { ROOT_NODE, type FsMessageName, type FsRequest } from '../protocol/index.js';
+import { MAX_XATTR_BYTES, ROOT_NODE, type FsMessageName, type FsRequest } from '../protocol/index.js';
 import {
   checkAccess,
   type AttrChange,
@@ -12,7 +12,7 @@ import {
 import type { FsAnswer } from './pending-requests.js';
 import type { RemoteDir, RemoteNode } from './remote-node.js';
 import type { RemoteView, RequestOp } from './remote-view.js';
-import { lostError } from './tunnel-errors.js';
+import { lostError, moreThanAsked } from './tunnel-errors.js';
 import { statFromAttributes, statFsFromWire, wireFromChange } from './wire-stat.js';
 
 interface KnownAttributes {
@@ -31,6 +31,8 @@ export abstract class RemoteBase {
   /** Where it was found, to find it again on another connection. A rename moves it. */
   parent: RemoteDir | undefined;
   name: string;
+  /** How far below the root it was found. */
+  readonly depth: number;
   /** The view's sequence at the last invalidation of this node. */
   invalidSequence = 0;
   #number = ROOT_NODE;
@@ -48,6 +50,7 @@ export abstract class RemoteBase {
   ) {
     this.view = view;
     this.parent = parent;
+    this.depth = (parent?.depth ?? -1) + 1;
     this.name = name;
     this.ino = ino;
     this.freshness = freshness;
@@ -77,7 +80,9 @@ export abstract class RemoteBase {
     if (name === 'security.capability' && this.freshness === 'live')
       throw new FsError('ENODATA', `There is no attribute ${JSON.stringify(name)}.`);
     const { payload } = await this.ask('getxattr', { name }, op);
-    return Buffer.from(payload.value_b64, 'base64');
+    const value = Buffer.from(payload.value_b64, 'base64');
+    if (value.byteLength > MAX_XATTR_BYTES) throw moreThanAsked();
+    return value;
   }
 
   async setxattr(name: string, value: Uint8Array, flags: number, op: Op): Promise<void> {
@@ -86,7 +91,9 @@ export abstract class RemoteBase {
   }
 
   async listxattr(op: Op): Promise<readonly string[]> {
-    return (await this.ask('listxattr', {}, op)).payload.names;
+    const { names } = (await this.ask('listxattr', {}, op)).payload;
+    if (names.reduce((bytes, name) => bytes + name.length + 1, 0) > MAX_XATTR_BYTES) throw moreThanAsked();
+    return names;
   }
 
   async removexattr(name: string, op: Op): Promise<void> {

@@ -13,9 +13,11 @@ import type { FsAnswer } from './pending-requests.js';
 import { ReadAhead, type Fetched } from './read-ahead.js';
 import type { RemoteFile } from './remote-node.js';
 import type { RequestOp } from './remote-view.js';
-import { lostError } from './tunnel-errors.js';
+import { lostError, moreThanAsked } from './tunnel-errors.js';
 import { statFromAttributes, wireFromChange } from './wire-stat.js';
 
+/** A peer that gives less than it is asked for is asked so many times; the reader comes for the remainder. */
+const MAX_TURNS = 64;
 const EMPTY = new Uint8Array(0);
 /** What came with the open, first bytes and attributes, is good for this long. */
 const OPENED_MS = 1000;
@@ -230,7 +232,7 @@ export class RemoteHandle implements FileHandle {
     if (first.eof || first.data.byteLength === size) return first.data;
     const parts = [first.data];
     let have = first.data.byteLength;
-    while (have < size) {
+    for (let turns = 0; have < size && turns < MAX_TURNS; turns++) {
       const { data, eof } = await this.#fetch(at + have, Math.min(size - have, most), op);
       parts.push(data);
       have += data.byteLength;
@@ -241,6 +243,7 @@ export class RemoteHandle implements FileHandle {
 
   async #fetch(at: number, count: number, op: RequestOp): Promise<Fetched> {
     const { payload, data } = await this.#ask('read', { offset: at, count }, op);
+    if ((data?.byteLength ?? 0) > count) throw moreThanAsked();
     return { data: data ?? EMPTY, eof: payload.eof };
   }
 

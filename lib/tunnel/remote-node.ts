@@ -1,5 +1,5 @@
 import { byteLengthOfText, FsError } from '../core/index.js';
-import { MAX_NAME_BYTES, type FsRequest, type WireAttributes } from '../protocol/index.js';
+import { MAX_NAME_BYTES, MAX_PATH_BYTES, type FsRequest, type WireAttributes } from '../protocol/index.js';
 import {
   type Awaitable,
   type Created,
@@ -15,9 +15,11 @@ import {
   type SymlinkNode,
 } from '../vfs/index.js';
 import type { FsAnswer } from './pending-requests.js';
+import { KEPT_ENTRIES, LEARNED_ENTRIES } from './listing-budget.js';
 import { RemoteBase } from './remote-base.js';
 import { RemoteHandle, RemoteSnapshot } from './remote-handle.js';
 import type { RequestOp } from './remote-view.js';
+import { moreThanAsked } from './tunnel-errors.js';
 import { statFromAttributes, wireFromOpenFlags } from './wire-stat.js';
 
 export type RemoteNode = RemoteDir | RemoteFile | RemoteSymlink;
@@ -75,6 +77,7 @@ export class RemoteFile extends RemoteBase implements FileNode {
     const inline = flags.read && !flags.write ? INLINE_BYTES : 0;
     const { payload, data, generation } = await this.openRemote(flags, op, inline);
     if (flags.truncate) this.touched();
+    if ((data?.byteLength ?? 0) > inline) throw moreThanAsked();
     const { attr, fixed, closed, direct = true, handle } = payload;
     if (attr !== undefined) {
       const stat = statFromAttributes(attr, this.ino);
@@ -95,13 +98,18 @@ export class RemoteSymlink extends RemoteBase implements SymlinkNode {
   readonly kind = 'symlink';
 
   async readlink(op: Op): Promise<string> {
-    return (await this.ask('readlink', {}, op)).payload.target;
+    const { target } = (await this.ask('readlink', {}, op)).payload;
+    if (byteLengthOfText(target) <= MAX_PATH_BYTES) return target;
+    throw new FsError('EIO', 'The far side says that the link is longer than a path may be.');
   }
 
   protected override self(): RemoteNode {
     return this;
   }
 }
+
+/** A path through `/proc` or a call of Linux has no more parts. */
+const MAX_DEPTH = 2048;
 
 /** What is known of a name in a directory. */
 interface Child {
@@ -137,6 +145,8 @@ export class RemoteDir extends RemoteBase implements DirNode {
     // Every door looks a name up before it makes, moves or removes it.
     if (byteLengthOfText(name) > MAX_NAME_BYTES)
       throw new FsError('ENAMETOOLONG', 'A name has at most 255 bytes.');
+    if (this.depth >= MAX_DEPTH)
+      throw new FsError('ENAMETOOLONG', `Directories are nested more than ${MAX_DEPTH} deep.`);
     this.view.notice(op.session);
     const child = this.#children.get(name);
     if (child !== undefined && child.epoch === this.view.epoch) {
@@ -318,14 +328,23 @@ export class RemoteDir extends RemoteBase implements DirNode {
   async #list(op: Op): Promise<readonly DirEntry[]> {
     const { sequence, epoch } = this.view;
     const entries: DirEntry[] = [];
-    for (let cookie = 0, eof = false; !eof;) {
-      const { payload } = await this.ask('readdirp', { cookie, plus: true }, op);
-      this.#learn(payload.dir);
-      for (const entry of payload.entries) entries.push(this.#entryFrom(entry, sequence, op));
-      eof = payload.eof || payload.next <= cookie;
-      cookie = payload.next;
+    const count = this.view.host.listings.begin();
+    try {
+      for (let cookie = 0, eof = false; !eof;) {
+        const plus = count.entries < LEARNED_ENTRIES;
+        const { payload } = await this.ask('readdirp', { cookie, plus }, op);
+        count.add(payload.entries);
+        this.#learn(payload.dir);
+        for (const entry of payload.entries) entries.push(this.#entryFrom(entry, sequence, op));
+        eof = payload.eof || payload.next <= cookie;
+        cookie = payload.next;
+        if (!eof && op.signal.aborted) throw FsError.from(op.signal.reason);
+      }
+    } finally {
+      count.end();
     }
-    if (epoch === this.view.epoch && this.view.isFresh(sequence, this)) this.#listing = { entries, epoch };
+    const isKept = entries.length <= KEPT_ENTRIES && epoch === this.view.epoch;
+    if (isKept && this.view.isFresh(sequence, this)) this.#listing = { entries, epoch };
     return entries;
   }
 

@@ -5,6 +5,7 @@ import { newIno, PeerInos, type Change, type DirNode, type Stat, type Vfs } from
 import { ContentCache } from './content-cache.js';
 import { FsClient } from './fs-client.js';
 import type { Greeting } from './greeting.js';
+import { ListingBudget, type ListingLimits } from './listing-budget.js';
 import { RelayRoot } from './relay-root.js';
 import { RemoteView, type ViewHost } from './remote-view.js';
 import { lostError } from './tunnel-errors.js';
@@ -24,6 +25,7 @@ export interface RemoteVfsOptions {
   readonly offlineMs?: number;
   /** How often a peer that owes answers is looked after; what it may take is reckoned in looks. Default 250. */
   readonly lookMs?: number;
+  readonly listingLimits?: ListingLimits;
   /** How much content of documents is kept. Default 32 MiB. */
   readonly maxCachedBytes?: number;
   readonly clock?: Clock;
@@ -45,6 +47,7 @@ export class RemoteVfs implements Vfs, ViewHost {
   readonly relayed: boolean;
   readonly sharedMs: number;
   readonly contents: ContentCache;
+  readonly listings: ListingBudget;
   generation = 0;
   readonly #offlineMs: number;
   readonly #lookMs: number | undefined;
@@ -66,6 +69,7 @@ export class RemoteVfs implements Vfs, ViewHost {
     this.sharedMs = options.sharedMs ?? 1000;
     this.#offlineMs = options.offlineMs ?? 600_000;
     this.#lookMs = options.lookMs;
+    this.listings = new ListingBudget(options.listingLimits);
     this.contents = new ContentCache(options.maxCachedBytes ?? 32 * 1024 * 1024);
     this.#clock = options.clock ?? systemClock;
     this.#log = options.log ?? silentLog;

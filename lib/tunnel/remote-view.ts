@@ -12,6 +12,7 @@ import {
 } from '../protocol/index.js';
 import type { Change } from '../vfs/index.js';
 import type { ContentCache } from './content-cache.js';
+import type { ListingBudget } from './listing-budget.js';
 import type { FsClient, RequestTarget } from './fs-client.js';
 import type { FsAnswer } from './pending-requests.js';
 import { RemoteDir, type RemoteNode } from './remote-node.js';
@@ -31,6 +32,7 @@ export interface ViewHost {
   readonly link: FsClient | undefined;
   readonly generation: number;
   readonly contents: ContentCache;
+  readonly listings: ListingBudget;
   /** How long attributes of `shared` files are taken for true. */
   readonly sharedMs: number;
   /** @throws FsError EHOSTDOWN where the far side has been away for too long to show anything of it. */

@@ -30,6 +30,7 @@ import {
 } from './handlers/index.js';
 import { InvalidationPusher } from './invalidation-pusher.js';
 import { NodeNumbers } from './node-table.js';
+import { kindOfRequest } from './patience.js';
 import { ReadGate } from './read-gate.js';
 import { ServedOp } from './served-op.js';
 import { MAX_RUNNING, MAX_WRITING_BYTES, ServedView } from './served-view.js';
@@ -276,7 +277,7 @@ export class ServedConnection {
         throw new FsError('EBUSY', 'Too many requests of this session are running.', {
           hint: 'Wait for some of them to end.',
         });
-      const op = new ServedOp(view.sessionOf());
+      const op = new ServedOp(view.sessionOf(), kindOfRequest(name) === 'read');
       this.#run(name, { view, frame, payload, data: content, op, server: this.#server });
     } catch (thrown) {
       this.#port.send(errorFrameFrom(thrown, requestReferenceOf(frame)));

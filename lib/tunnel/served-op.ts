@@ -5,11 +5,14 @@ import type { Op } from '../vfs/index.js';
 /** The `Op` of one request that came over a transport; its signal is made when somebody looks at it. */
 export class ServedOp implements Op {
   readonly session: Session;
+  /** It begins nothing: without its caller it need not go on. */
+  readonly onlyReads: boolean;
   #controller: AbortController | undefined;
   #reason: FsError | undefined;
 
-  constructor(session: Session) {
+  constructor(session: Session, onlyReads = false) {
     this.session = session;
+    this.onlyReads = onlyReads;
   }
 
   get signal(): AbortSignal {

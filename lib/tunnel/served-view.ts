@@ -13,6 +13,9 @@ export const MAX_RUNNING = 2048;
 /** How many bytes of content its running writes may hold. */
 export const MAX_WRITING_BYTES = 64 * 1024 * 1024;
 
+/** How many entries the listings may have that are read page by page, but for the last. */
+const MAX_KEPT_ENTRIES = 200_000;
+
 /** One session's side of a connection: what it has looked up, opened and asked for. Nothing of it meets another's. */
 export class ServedView {
   /** The session's id on the wire; undefined where the connection is one session. */
@@ -50,11 +53,18 @@ export class ServedView {
   keepListing(number: number, entries: readonly DirEntry[]): void {
     this.listings.delete(number);
     this.listings.set(number, entries);
-    if (this.listings.size > 16) this.listings.delete(this.listings.keys().next().value!);
+    let kept = 0;
+    for (const { length } of this.listings.values()) kept += length;
+    for (const [oldest, { length }] of this.listings) {
+      if (oldest === number || (this.listings.size <= 16 && kept <= MAX_KEPT_ENTRIES)) break;
+      this.listings.delete(oldest);
+      kept -= length;
+    }
   }
 
-  /** Gives back everything. What runs goes on to its end. */
+  /** Gives back everything. What runs goes on to its end, unless it only reads. */
   async abandon(): Promise<void> {
+    for (const op of this.running.values()) if (op.onlyReads) op.cancel();
     const handles = [...this.handles.values()];
     this.handles.clear();
     this.listings.clear();

@@ -29,3 +29,7 @@ export function cancelledError(isKnown: boolean): FsError {
         hint: 'It was asked to cancel. The outcome of a call is found under jobs/ of its service.',
       });
 }
+
+export function moreThanAsked(): FsError {
+  return new FsError('EIO', 'The far side answered with more content than it was asked for.');
+}
