@@ -12,3 +12,5 @@ export * from './indent-json.js';
 export * from './json.js';
 export * from './log.js';
 export * from './sip-hash.js';
+export * from './network-of.js';
+export * from './token-buckets.js';

@@ -50,7 +50,10 @@ const approve =
 
 const deny =
   (store: ControlStore): Act =>
-  (request) => ({ request_id: store.pairing.deny(requestIdOf(request)).requestId, state: 'denied' });
+  (request): JsonObject => {
+    if (request['all'] === true) return { state: 'denied', denied: store.pairing.denyAll() };
+    return { request_id: store.pairing.deny(requestIdOf(request)).requestId, state: 'denied' };
+  };
 
 function requestIdOf({ request_id: id }: JsonObject): string {
   if (typeof id === 'string' && id !== '') return id;

@@ -2,6 +2,8 @@
  * How messages get from one peer to another: one interface, `Transport`, with an in-memory pair and
  * WebSockets behind it, and a `Reconnector` that keeps one alive. Nothing here looks into a message.
  */
+export * from './fair-transport.js';
+export * from './fair-turns.js';
 export * from './memory-transport.js';
 export * from './reconnector.js';
 export * from './transport.js';

@@ -102,6 +102,15 @@ export class WsTransport extends BaseTransport {
     this.ended({ code: CLOSE_LOST, reason: 'The connection was cut.' });
   }
 
+  /**
+   * Takes messages of up to `bytes` from now on: who has said who he is may send more than a stranger. The
+   * package `ws` has this limit per server alone; its receiver looks at it with each frame.
+   */
+  limitMessages(bytes: number): void {
+    const { _receiver: receiver } = this.#socket as unknown as { _receiver: { _maxPayload: number } };
+    receiver._maxPayload = bytes;
+  }
+
   protected setFlowing(flowing: boolean): void {
     if (flowing) this.#socket.resume();
     else this.#socket.pause();

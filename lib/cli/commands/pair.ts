@@ -7,6 +7,7 @@ import { jsonOption } from '../options.js';
 import { plainFacts, printJson, printLine, printTable } from '../print.js';
 
 type Flags = ControlFlags & { readonly json?: boolean };
+type DenyFlags = Flags & { readonly all?: boolean; readonly address?: string };
 type ApproveFlags = Flags & { readonly code?: string };
 type Waiting = ControlReply<'node_join_pending_list'>['pending'][number];
 
@@ -66,12 +67,22 @@ Examples:
     command
       .command('deny')
       .description('Forget a request.')
-      .argument('<request>', 'its id, or its verification code')
+      .argument('[request]', 'its id, or its verification code')
+      .option('--all', 'all that wait')
+      .option('--address <address>', 'all of this address')
       .addOption(jsonOption()),
   )
-    .addHelpText('after', '\nExample:\n  $ acheron pair deny r-5b2e9f00a1c3d4e5')
-    .action((which: string, flags: Flags, self: Command) =>
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ acheron pair deny r-5b2e9f00a1c3d4e5
+  $ acheron pair deny --address 192.0.2.7
+  $ acheron pair deny --all`,
+    )
+    .action((which: string | undefined, flags: DenyFlags, self: Command) =>
       withControl(self, flags, async ({ client }) => {
+        if (which === undefined) return denyMany(client, flags);
         const { request_id, node_name, address } = await findRequest(client, which);
         const reply = await client.request('node_join_deny', { request_id });
         await (flags.json === true
@@ -80,6 +91,20 @@ Examples:
       }),
     );
   return command;
+}
+
+async function denyMany(client: ControlClient, flags: DenyFlags): Promise<void> {
+  const { all, address } = flags;
+  if (all !== true && address === undefined)
+    throw new FsError('EINVAL', 'It is not said which request to deny.', {
+      hint: 'Name one, or give --all or --address: see `acheron pair list`.',
+    });
+  const which = address === undefined ? { all: true } : { address };
+  const reply = await client.request('node_join_deny', which);
+  const { denied = 0 } = reply;
+  await (flags.json === true
+    ? printJson(reply)
+    : printLine(denied === 1 ? 'One request is denied.' : `${denied} requests are denied.`));
 }
 
 const sameCode = (one: string, other: string): boolean =>

@@ -25,10 +25,20 @@ import type { TokenRecord } from '../store/tokens.js';
 import { answerAcheron } from './acheron-stub.js';
 import { handlerFor } from './handlers/index.js';
 import type { Plane } from './plane.js';
+import { MAX_STRANGER_FRAME_BYTES } from './strangers.js';
 import type { Watch } from './watch.js';
 
 /** What the upgrade proved. */
 export type Credential = { readonly record: TokenRecord; readonly hash: Buffer } | undefined;
+
+/** Who is at the far end of a connection, as far as the upgrade says. */
+export interface Arrival {
+  readonly id: string;
+  readonly address: string;
+  readonly credential: Credential;
+  /** To be called once it is known who that is: the party whose connection it is from then on. */
+  readonly known: (party: string) => void;
+}
 
 /** Frames that could not be read, before the peer is no longer listened to. */
 const MAX_BAD_FRAMES = 64;
@@ -53,22 +63,20 @@ export class ControlConnection {
   #session: LiveSession | undefined;
   #stopSession: (() => void) | undefined;
   #badFrames = 0;
-  readonly #stopHandshakeTimer: () => void;
+  readonly #known: (party: string) => void;
+  #stopTimer: () => void;
 
-  constructor(
-    plane: Plane,
-    transport: Transport,
-    options: { id: string; address: string; credential: Credential },
-  ) {
+  constructor(plane: Plane, transport: Transport, options: Arrival) {
     this.plane = plane;
     this.id = options.id;
     this.address = options.address;
     this.credential = options.credential;
     this.connectedAtMs = plane.clock.now();
     this.#transport = transport;
+    this.#known = options.known;
     plane.connections.add(this);
     plane.metrics.connections.inc();
-    this.#stopHandshakeTimer = plane.clock.after(plane.limits.handshakeTimeoutMs, () => {
+    this.#stopTimer = plane.clock.after(plane.limits.handshakeTimeoutMs, () => {
       if (this.#state === 'new' || this.#state === 'versioned') this.close(1008, 'No handshake in time.');
     });
     transport.onClose(() => this.#ended());
@@ -90,8 +98,26 @@ export class ControlConnection {
   }
 
   /** The handshake goes on. */
-  enter(state: State): void {
+  enter(state: 'versioned' | 'bootstrap'): void {
     this.#state = state;
+    if (state === 'bootstrap') this.stayAwhile();
+  }
+
+  /** Without a token it may stay for a moment, and for another as long as its request waits. */
+  stayAwhile(): void {
+    if (this.#state !== 'bootstrap') return;
+    const { clock, limits } = this.plane;
+    this.#stopTimer();
+    this.#stopTimer = clock.after(limits.strangerTimeoutMs, () =>
+      this.close(1008, 'Without a token, a connection ends when it has nothing more to say.'),
+    );
+  }
+
+  /** This is the connection of a node from now on. */
+  becomeNode(nodeId: string): void {
+    this.#stopTimer();
+    this.#state = 'node';
+    this.#known(`node ${nodeId}`);
   }
 
   /** Uses this session from now on, instead of the one before. */
@@ -100,6 +126,7 @@ export class ControlConnection {
     this.#leaveSession();
     this.#session = session;
     this.#state = 'session';
+    this.#known(`token ${session.tokenId}`);
     this.#stopSession = session.changes.on((now) => this.#sessionChanged(now));
     for (const watch of this.watches.values()) watch.moveTo(session.current);
     return session;
@@ -134,11 +161,13 @@ export class ControlConnection {
 
   #receive(message: Message): void {
     if (this.#state === 'closed') return;
+    const isStranger = this.credential === undefined && this.#state !== 'node';
+    if (isStranger) this.plane.strangers.slow(this.#transport, this.id, this.address);
     let frame: Envelope;
     try {
       if (typeof message !== 'string')
         throw new ProtocolFault('invalid_envelope', 'Control frames are text.');
-      frame = decodeEnvelope(message, MAX_CONTROL_FRAME_BYTES);
+      frame = decodeEnvelope(message, isStranger ? MAX_STRANGER_FRAME_BYTES : MAX_CONTROL_FRAME_BYTES);
     } catch (thrown) {
       this.#refuseFrame(ProtocolFault.from(thrown));
       return;
@@ -251,7 +280,7 @@ export class ControlConnection {
 
   #ended(): void {
     this.#state = 'closed';
-    this.#stopHandshakeTimer();
+    this.#stopTimer();
     for (const watch of this.watches.values()) watch.end();
     this.watches.clear();
     this.plane.connections.delete(this);

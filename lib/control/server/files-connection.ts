@@ -20,10 +20,11 @@ import type { CloseReason, Message, Transport } from '../../transport/index.js';
 import type { Unsubscribe } from '../../core/index.js';
 import type { LiveSession } from '../store/sessions.js';
 import { answerAcheron } from './acheron-stub.js';
-import type { Credential } from './control-connection.js';
+import type { Arrival } from './control-connection.js';
 import { nodeRefusal } from './node-authority.js';
 import type { Plane } from './plane.js';
 import type { Refusal } from './refusals.js';
+import { MAX_STRANGER_FRAME_BYTES } from './strangers.js';
 
 /**
  * A session's file connection, proved and handed over. Its `acheron.t_fs_hello` is the first message that
@@ -36,9 +37,7 @@ export interface FilesConnection {
   readonly address: string;
 }
 
-export interface FilesOptions {
-  readonly address: string;
-  readonly credential: Credential;
+export interface FilesOptions extends Arrival {
   readonly onFiles: ((files: FilesConnection) => void) | undefined;
 }
 
@@ -54,11 +53,13 @@ export function greetFiles(plane: Plane, transport: Transport, options: FilesOpt
   const answer = (frame: Envelope): void => transport.send(encodeEnvelope(frame));
   const onMessage = (message: Message): void => {
     if (refused) return;
+    const isStranger = options.credential === undefined;
+    if (isStranger) plane.strangers.slow(transport, options.id, options.address);
     let frame: Envelope | undefined;
     try {
       if (typeof message !== 'string')
         throw new ProtocolFault('handshake_required', 'Send acheron.t_fs_hello first.');
-      frame = decodeEnvelope(message, MAX_CONTROL_FRAME_BYTES);
+      frame = decodeEnvelope(message, isStranger ? MAX_STRANGER_FRAME_BYTES : MAX_CONTROL_FRAME_BYTES);
       if (frame.channel === 'acheron' && frame.type === 'acheron.t_version') {
         answer(answerAcheron(frame, true));
         return;
@@ -113,7 +114,10 @@ function authenticate(
         details: { node_id: nodeId, current_epoch: current, successor: holder },
       });
     }
-    return (transport) => plane.tunnels.open({ nodeId, epoch: current, transport });
+    return (transport) => {
+      options.known(`tunnel ${nodeId}`);
+      plane.tunnels.open({ nodeId, epoch: current, transport });
+    };
   }
   const token = text('auth_token');
   const credential =
@@ -128,6 +132,7 @@ function authenticate(
   if (record?.tokenId !== credential.record.tokenId || record.closedAtMs !== null)
     throw new ProtocolFault('not_found', `There is no session "${wanted ?? ''}".`);
   return (transport) => {
+    options.known(`token ${credential.record.tokenId}`);
     const session = sessions.use(record.sessionId);
     transport.onClose(() => sessions.release(session));
     onFiles({ transport, session, address });

@@ -2,14 +2,15 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { FsError } from '../../core/index.js';
+import { FsError, networkOf } from '../../core/index.js';
 import { MAX_CONTROL_FRAME_BYTES, MAX_FS_FRAME_BYTES } from '../../protocol/index.js';
-import { WsAcceptor } from '../../transport/index.js';
+import { FairTransport, WsAcceptor, type WsTransport } from '../../transport/index.js';
 import { ControlConnection, type Credential } from './control-connection.js';
 import { greetFiles, type FilesConnection } from './files-connection.js';
 import { answerPage, bearerOf, respond } from './http-pages.js';
 import type { Plane } from './plane.js';
 import { RequestGuard } from './request-guard.js';
+import { farEndOf, MAX_STRANGER_FRAME_BYTES } from './strangers.js';
 
 export interface TlsFiles {
   /** PEM. */
@@ -30,6 +31,8 @@ export interface ListenerOptions {
 
 /** Most connections at a time. */
 const MAX_CONNECTIONS = 20_000;
+/** Of these, with one token. */
+const MAX_CONNECTIONS_OF_A_TOKEN = 4096;
 const HEADER_TIMEOUT_MS = 10_000;
 const GOODBYE_MS = 250;
 
@@ -40,8 +43,8 @@ export class Listener {
   readonly #guard: RequestGuard;
   readonly #server: Server;
   // A little more than the limit, so that a frame just above it is answered and not cut off.
-  readonly #control = new WsAcceptor({ maxMessageBytes: 2 * MAX_CONTROL_FRAME_BYTES });
-  readonly #files = new WsAcceptor({ maxMessageBytes: MAX_FS_FRAME_BYTES });
+  readonly #acceptor = new WsAcceptor({ maxMessageBytes: 2 * MAX_STRANGER_FRAME_BYTES });
+  readonly #byToken = new Map<string, number>();
   readonly #sockets = new Set<Socket>();
   #connections = 0;
 
@@ -60,6 +63,7 @@ export class Listener {
       options.tls === undefined ? createServer(limits) : createTlsServer({ ...limits, ...options.tls });
     this.#server.maxConnections = MAX_CONNECTIONS;
     this.#server.on('connection', (socket) => {
+      plane.strangers.enter(socket);
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
     });
@@ -149,21 +153,44 @@ export class Listener {
       this.#plane.throttle.failed(address, answer, () => refuse(socket, 429, 'Too many failed logins.'));
       return;
     }
-    upgrades.inc({ outcome: 'ok' });
-    if (path === '/') {
-      this.#control.accept(request, socket, head, (transport) => {
-        new ControlConnection(this.#plane, transport, {
-          id: String(++this.#connections),
-          address,
-          credential,
-        });
-      });
-    } else {
-      const { onFiles } = this.#options;
-      this.#files.accept(request, socket, head, (transport) =>
-        greetFiles(this.#plane, transport, { address, credential, onFiles }),
-      );
+    const own = credential === undefined ? 0 : (this.#byToken.get(credential.record.tokenId) ?? 0);
+    if (own >= MAX_CONNECTIONS_OF_A_TOKEN) {
+      upgrades.inc({ outcome: 'too_many' });
+      refuse(socket, 429, 'Too many connections with this token.');
+      return;
     }
+    upgrades.inc({ outcome: 'ok' });
+    this.#acceptor.accept(request, socket, head, (transport) =>
+      this.#welcome(path, transport, { farEnd: farEndOf(request.socket), address, credential }),
+    );
+  }
+
+  #welcome(
+    path: '/' | '/v2/fs',
+    transport: WsTransport,
+    { farEnd, address, credential }: { farEnd: string; address: string; credential: Credential },
+  ): void {
+    const { strangers, turns } = this.#plane;
+    const most = path === '/' ? 2 * MAX_CONTROL_FRAME_BYTES : MAX_FS_FRAME_BYTES;
+    const fair = new FairTransport(transport, turns, `stranger ${networkOf(address)}`);
+    const known = (party: string): void => {
+      strangers.know(farEnd);
+      transport.limitMessages(most);
+      fair.belongTo(party);
+    };
+    if (credential !== undefined) {
+      const { tokenId } = credential.record;
+      known(`token ${tokenId}`);
+      this.#byToken.set(tokenId, (this.#byToken.get(tokenId) ?? 0) + 1);
+      transport.onClose(() => {
+        const left = this.#byToken.get(tokenId)! - 1;
+        if (left === 0) this.#byToken.delete(tokenId);
+        else this.#byToken.set(tokenId, left);
+      });
+    }
+    const id = String(++this.#connections);
+    if (path === '/') new ControlConnection(this.#plane, fair, { id, address, credential, known });
+    else greetFiles(this.#plane, fair, { id, address, credential, known, onFiles: this.#options.onFiles });
   }
 }
 

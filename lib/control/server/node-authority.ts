@@ -56,7 +56,7 @@ export function connectNode(
   if (isTwin && connection.plane.holderOf(nodeId) !== undefined) throw staleEpoch(connection, nodeId);
   const taken = claim(connection, nodeId, instanceId);
   nodes.refresh(nodeId);
-  connection.enter('node');
+  connection.becomeNode(nodeId);
   return { node_id: nodeId, epoch: taken, lease_expires_at_ms: nodes.require(nodeId).leaseExpiresAtMs };
 }
 

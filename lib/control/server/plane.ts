@@ -1,4 +1,5 @@
 import type { Clock, Log } from '../../core/index.js';
+import { FairTurns } from '../../transport/index.js';
 import type { ControlStore } from '../store/store.js';
 import type { ControlConnection } from './control-connection.js';
 import { AccessChanges } from './access-changes.js';
@@ -7,6 +8,7 @@ import { LeaseKeeper } from './lease-keeper.js';
 import { LoginThrottle } from './login-throttle.js';
 import type { ControlMetrics } from './metrics.js';
 import { Refusals } from './refusals.js';
+import { Strangers } from './strangers.js';
 import { Tunnels } from './tunnels.js';
 
 export interface PlaneOptions {
@@ -20,6 +22,8 @@ export interface PlaneOptions {
 export interface PlaneLimits {
   /** A connection that has not said who it is by then is closed. */
   readonly handshakeTimeoutMs: number;
+  /** A connection without a token is closed after this, unless its request to join waits. */
+  readonly strangerTimeoutMs: number;
   /** A node whose connection was lost is offline after this, unless it comes back. */
   readonly offlineGraceMs: number;
   /** The lease of a node that does not ask for one. */
@@ -29,6 +33,7 @@ export interface PlaneLimits {
 
 export const DEFAULT_LIMITS: PlaneLimits = {
   handshakeTimeoutMs: 10_000,
+  strangerTimeoutMs: 20_000,
   offlineGraceMs: 1_000,
   leaseTtlMs: 60_000,
   inviteTtlMs: 60 * 60 * 1000,
@@ -47,6 +52,8 @@ export class Plane {
   readonly tunnels: Tunnels;
   readonly leases: LeaseKeeper;
   readonly accessChanges: AccessChanges;
+  readonly strangers: Strangers;
+  readonly turns = new FairTurns();
   readonly connections = new Set<ControlConnection>();
 
   constructor({ store, clock, log, metrics, limits }: PlaneOptions) {
@@ -56,6 +63,7 @@ export class Plane {
     this.metrics = metrics;
     this.limits = limits;
     this.cursors = new Cursors(store.keys.cursor);
+    this.strangers = new Strangers(clock);
     this.throttle = new LoginThrottle(clock);
     this.refusals = new Refusals(store.audit, clock, log);
     this.tunnels = new Tunnels(store.nodes, log);

@@ -17,7 +17,7 @@ export class ControlDatabase {
   readonly #lock: FileLock;
   readonly #statements = new Map<string, Database.Statement>();
   readonly #beforeCommit: (() => void)[] = [];
-  readonly #onRollback: (() => void)[] = [];
+  #undos: (() => void)[] = [];
   #after: (() => void)[] | undefined;
   #poisoned = false;
 
@@ -82,11 +82,12 @@ export class ControlDatabase {
       this.#db.exec('COMMIT');
     } catch (thrown) {
       this.#after = undefined;
+      for (const undo of this.#undos.splice(0).reverse()) undo();
       this.#rollBack();
-      for (const hook of this.#onRollback) hook();
       throw thrown;
     }
     this.#after = undefined;
+    this.#undos = [];
     for (const callback of after) callback();
     return result;
   }
@@ -97,10 +98,18 @@ export class ControlDatabase {
     this.#after.push(callback);
   }
 
-  /** What each transaction does last, and what puts copies in memory right again when one is rolled back. */
-  hook(beforeCommit: () => void, onRollback: () => void): void {
-    this.#beforeCommit.push(beforeCommit);
-    this.#onRollback.push(onRollback);
+  /**
+   * Puts a copy in memory right again should the transaction under way be rolled back; what was changed last
+   * is undone first. A refusal so costs what it touched, however much the store holds.
+   */
+  onRollback(undo: () => void): void {
+    if (this.#after === undefined) throw new TypeError('onRollback() outside change()');
+    this.#undos.push(undo);
+  }
+
+  /** What each transaction does last. */
+  beforeCommit(hook: () => void): void {
+    this.#beforeCommit.push(hook);
   }
 
   /** A random value made once for this database. */

@@ -63,10 +63,6 @@ export class EventLog {
     this.#clock = clock;
     this.#retention = retention;
     this.#load();
-    db.hook(
-      () => undefined,
-      () => this.#load(),
-    );
   }
 
   /** The newest revision; 0 before the first. */
@@ -91,6 +87,7 @@ export class EventLog {
     };
     const text = JSON.stringify(payload);
     this.#db.change(() => {
+      this.#rememberForRollback();
       this.#db.run(
         'INSERT INTO events (revision, timestamp_ms, kind, node_id, payload) VALUES (?,?,?,?,?)',
         event.revision,
@@ -149,6 +146,7 @@ export class EventLog {
     this.#sinceCompaction = 0;
     const { maxEvents, maxAgeMs, maxBytes } = this.#retention;
     this.#db.change(() => {
+      this.#rememberForRollback();
       const young = this.#db.get(
         'SELECT revision FROM events WHERE timestamp_ms >= ? ORDER BY revision LIMIT 1',
         this.#clock.now() - maxAgeMs,
@@ -164,6 +162,16 @@ export class EventLog {
     this.#db.run('DELETE FROM events WHERE revision < ?', until);
     this.#oldest = undefined;
     this.#bytes -= (gone?.['bytes'] ?? 0) as number;
+  }
+
+  #rememberForRollback(): void {
+    const { head, bytes, since } = { head: this.#head, bytes: this.#bytes, since: this.#sinceCompaction };
+    this.#db.onRollback(() => {
+      this.#head = head;
+      this.#bytes = bytes;
+      this.#sinceCompaction = since;
+      this.#oldest = undefined;
+    });
   }
 
   #load(): void {

@@ -76,10 +76,6 @@ export class Nodes {
     this.#clock = clock;
     this.#events = events;
     this.#load();
-    db.hook(
-      () => undefined,
-      () => this.#load(),
-    );
   }
 
   get(nodeId: string): NodeRecord | undefined {
@@ -272,13 +268,18 @@ export class Nodes {
 
   /** Brings the copy in memory up to the row; `services` where they changed. */
   #reload(nodeId: string, services = this.#records.get(nodeId)?.services): void {
+    const before = this.#records.get(nodeId);
     const row = this.#db.get('SELECT * FROM nodes WHERE node_id = ?', nodeId);
-    if (row === undefined) this.#records.delete(nodeId);
-    else this.#records.set(nodeId, recordFromRow(row, services ?? new Map<string, CatalogService>()));
+    this.#db.onRollback(() => this.#put(nodeId, before));
+    this.#put(nodeId, row && recordFromRow(row, services ?? new Map<string, CatalogService>()));
+  }
+
+  #put(nodeId: string, record: NodeRecord | undefined): void {
+    if (record === undefined) this.#records.delete(nodeId);
+    else this.#records.set(nodeId, record);
   }
 
   #load(): void {
-    this.#records.clear();
     const services = new Map<string, Map<string, CatalogService>>();
     for (const row of this.#db.all('SELECT * FROM services ORDER BY node_id, service_id')) {
       const nodeId = row['node_id'] as string;

@@ -1,10 +1,20 @@
 import { randomInt } from 'node:crypto';
-import { FsError, idFrom, type Clock, type JsonObject, type JsonValue } from '../../core/index.js';
+import {
+  FsError,
+  idFrom,
+  networkOf,
+  TokenBuckets,
+  type Clock,
+  type JsonObject,
+  type JsonValue,
+} from '../../core/index.js';
 import type { ControlDatabase, Row } from './database.js';
 import type { NodeCredentials, NodeFacts, Nodes } from './nodes.js';
 import { hashFromSecret, newPublicId, newSecret, secretMatches } from './secrets.js';
 
 export const MAX_PENDING = 100;
+/** Of these, so many may be of one address (of one /64, for IPv6), so that nobody fills the queue alone. */
+export const MAX_PENDING_PER_ADDRESS = 25;
 export const PENDING_TTL_MS = 60 * 60 * 1000;
 const REQUESTS_PER_MINUTE = 10;
 
@@ -28,17 +38,29 @@ export interface Invite {
   readonly expiresAtMs: number;
 }
 
-/** How a machine becomes a node: by an invite, or by a request that an admin approves. */
+/** What happens in the same transaction as a node's joining. */
+type Also = (nodeId: string) => void;
+const nothingMore: Also = () => undefined;
+
+/**
+ * How a machine becomes a node: by an invite, or by a request that an admin approves. Who is refused has
+ * cost a look-up: no transaction is opened for him.
+ */
 export class Pairing {
   readonly #db: ControlDatabase;
   readonly #clock: Clock;
   readonly #nodes: Nodes;
-  readonly #recent = new Map<string, number[]>();
+  readonly #requests: TokenBuckets;
 
   constructor(db: ControlDatabase, clock: Clock, nodes: Nodes) {
     this.#db = db;
     this.#clock = clock;
     this.#nodes = nodes;
+    this.#requests = new TokenBuckets({
+      clock,
+      burst: REQUESTS_PER_MINUTE,
+      perSecond: REQUESTS_PER_MINUTE / 60,
+    });
   }
 
   createInvite(ttlMs: number): { invite: Invite; token: string } {
@@ -81,19 +103,20 @@ export class Pairing {
   }
 
   /** @throws FsError EACCES for a token that is unknown, used or expired. */
-  joinByInvite(token: string, facts: NodeFacts, ttlMs: number): NodeCredentials {
+  joinByInvite(token: string, facts: NodeFacts, ttlMs: number, also: Also = nothingMore): NodeCredentials {
     const inviteId = /^acheron_invite_([0-9a-f]{12})_/.exec(token)?.[1] ?? '';
     idFrom(facts.nodeName, 'The node name');
+    const row = this.#db.get('SELECT * FROM invites WHERE invite_id = ?', inviteId);
+    const matches = secretMatches(token, row?.['hash'] as Buffer | undefined);
+    if (!matches || row!['used_by'] !== null || (row!['expires_at_ms'] as number) <= this.#clock.now()) {
+      throw new FsError('EACCES', 'The invite token is unknown, used or expired.', {
+        hint: 'Ask an admin for a new one: `acheron invite`.',
+      });
+    }
     return this.#db.change(() => {
-      const row = this.#db.get('SELECT * FROM invites WHERE invite_id = ?', inviteId);
-      const matches = secretMatches(token, row?.['hash'] as Buffer | undefined);
-      if (!matches || row!['used_by'] !== null || (row!['expires_at_ms'] as number) <= this.#clock.now()) {
-        throw new FsError('EACCES', 'The invite token is unknown, used or expired.', {
-          hint: 'Ask an admin for a new one: `acheron invite`.',
-        });
-      }
       const credentials = this.#nodes.join(facts, ttlMs);
       this.#db.run('UPDATE invites SET used_by = ? WHERE invite_id = ?', credentials.nodeId, inviteId);
+      also(credentials.nodeId);
       return credentials;
     });
   }
@@ -101,21 +124,13 @@ export class Pairing {
   /** @throws FsError EBUSY when too many wait, or this address asks too often. */
   request(facts: NodeFacts, address: string): JoinRequest & { requestSecret: string } {
     idFrom(facts.nodeName, 'The node name');
-    this.#limitRate(address);
+    this.#checkRoom(address);
     const requestSecret = newSecret();
     const requestId = `r-${newPublicId(8)}`;
     const now = this.#clock.now();
     const code = `${letters(4)}-${letters(4)}`;
     this.#db.change(() => {
       this.#sweep();
-      const waiting = this.#db.get("SELECT COUNT(*) AS n FROM join_requests WHERE state = 'pending'")![
-        'n'
-      ] as number;
-      if (waiting >= MAX_PENDING) {
-        throw new FsError('EBUSY', `${MAX_PENDING} nodes wait for approval already.`, {
-          hint: 'An admin may approve or deny them; each lapses after an hour.',
-        });
-      }
       this.#db.run(
         `INSERT INTO join_requests (request_id, secret_hash, code, node_name, platform, labels, fs_url, address, state,
          created_at_ms, expires_at_ms) VALUES (?,?,?,?,?,?,?,?,'pending',?,?)`,
@@ -165,28 +180,44 @@ export class Pairing {
     return request;
   }
 
+  /** Forgets all that wait, or all of one address; answers how many. */
+  denyAll(address?: string): number {
+    const denied = this.pending().filter((request) => address === undefined || request.address === address);
+    this.#db.change(() => {
+      for (const { requestId } of denied)
+        this.#db.run('DELETE FROM join_requests WHERE request_id = ?', requestId);
+    });
+    return denied.length;
+  }
+
   /**
    * The credentials of an approved request, once; undefined while it waits.
    * @throws FsError EACCES when it was denied, lapsed, or the secret is another's.
    */
-  joinByRequest(requestId: string, secret: string, ttlMs: number): NodeCredentials | undefined {
+  joinByRequest(
+    requestId: string,
+    secret: string,
+    ttlMs: number,
+    also: Also = nothingMore,
+  ): NodeCredentials | undefined {
+    const row = this.#db.get('SELECT * FROM join_requests WHERE request_id = ?', requestId);
+    const matches = secretMatches(secret, row?.['secret_hash'] as Buffer | undefined);
+    if (row === undefined || !matches || (row['expires_at_ms'] as number) <= this.#clock.now()) {
+      throw new FsError('EACCES', 'The request was denied, has lapsed, or is not yours.', {
+        hint: 'Ask again: run the node with `--pair-mode request`.',
+      });
+    }
+    if (row['state'] !== 'approved') return undefined;
+    const facts: NodeFacts = {
+      nodeName: row['node_name'] as string,
+      platform: JSON.parse(row['platform'] as string) as JsonValue,
+      labels: JSON.parse(row['labels'] as string) as JsonObject,
+      fsUrl: row['fs_url'] as string | null,
+    };
     return this.#db.change(() => {
-      const row = this.#db.get('SELECT * FROM join_requests WHERE request_id = ?', requestId);
-      const matches = secretMatches(secret, row?.['secret_hash'] as Buffer | undefined);
-      if (!matches || (row!['expires_at_ms'] as number) <= this.#clock.now()) {
-        throw new FsError('EACCES', 'The request was denied, has lapsed, or is not yours.', {
-          hint: 'Ask again: run the node with `--pair-mode request`.',
-        });
-      }
-      if (row!['state'] !== 'approved') return undefined;
-      const facts: NodeFacts = {
-        nodeName: row!['node_name'] as string,
-        platform: JSON.parse(row!['platform'] as string) as JsonValue,
-        labels: JSON.parse(row!['labels'] as string) as JsonObject,
-        fsUrl: row!['fs_url'] as string | null,
-      };
-      const credentials = this.#nodes.join(facts, (row!['lease_ttl_ms'] as number | null) ?? ttlMs);
+      const credentials = this.#nodes.join(facts, (row['lease_ttl_ms'] as number | null) ?? ttlMs);
       this.#db.run('DELETE FROM join_requests WHERE request_id = ?', requestId);
+      also(credentials.nodeId);
       return credentials;
     });
   }
@@ -207,17 +238,26 @@ export class Pairing {
     this.#db.run('DELETE FROM invites WHERE expires_at_ms <= ?', now - PENDING_TTL_MS);
   }
 
-  #limitRate(address: string): void {
-    const now = this.#clock.now();
-    for (const [key, times] of this.#recent)
-      if (times.every((time) => time <= now - 60_000)) this.#recent.delete(key);
-    const times = (this.#recent.get(address) ?? []).filter((time) => time > now - 60_000);
-    if (times.length >= REQUESTS_PER_MINUTE) {
+  /** @throws FsError EBUSY; nothing is written for it. */
+  #checkRoom(address: string): void {
+    const network = networkOf(address);
+    if (!this.#requests.take(network)) {
       throw new FsError('EBUSY', 'Too many pairing requests from this address.', {
         hint: 'Try again in a minute.',
       });
     }
-    this.#recent.set(address, [...times, now]);
+    const waiting = this.pending();
+    if (waiting.length >= MAX_PENDING) {
+      throw new FsError('EBUSY', `${MAX_PENDING} nodes wait for approval already.`, {
+        hint: 'An admin may approve or deny them; each lapses after an hour.',
+      });
+    }
+    const own = waiting.filter((other) => networkOf(other.address) === network);
+    if (own.length >= MAX_PENDING_PER_ADDRESS) {
+      throw new FsError('EBUSY', `${own.length} nodes of this address wait for approval already.`, {
+        hint: 'An admin may approve or deny them; each lapses after an hour.',
+      });
+    }
   }
 }
 

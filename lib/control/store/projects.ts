@@ -37,10 +37,6 @@ export class Projects {
     this.#db = db;
     this.#clock = clock;
     this.#load();
-    db.hook(
-      () => undefined,
-      () => this.#load(),
-    );
   }
 
   get(projectId: string): ProjectRecord | undefined {
@@ -150,17 +146,22 @@ export class Projects {
   #change(projectId: string, work: () => void): void {
     this.#db.change(() => {
       work();
+      const before = this.#records.get(projectId);
       const row = this.#db.get('SELECT * FROM projects WHERE project_id = ?', projectId);
-      if (row === undefined) this.#records.delete(projectId);
-      else this.#records.set(projectId, recordFromRow(row));
-      this.#index();
+      this.#db.onRollback(() => this.#put(projectId, before));
+      this.#put(projectId, row && recordFromRow(row));
       this.changing.emit(projectId);
       this.#db.afterChange(() => this.changed.emit(projectId));
     });
   }
 
+  #put(projectId: string, record: ProjectRecord | undefined): void {
+    if (record === undefined) this.#records.delete(projectId);
+    else this.#records.set(projectId, record);
+    this.#index();
+  }
+
   #load(): void {
-    this.#records.clear();
     for (const row of this.#db.all('SELECT * FROM projects'))
       this.#records.set(row['project_id'] as string, recordFromRow(row));
     this.#index();

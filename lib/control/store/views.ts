@@ -72,20 +72,15 @@ export class Views {
     db.change(() => db.run('DELETE FROM views WHERE last_used_ms < ?', clock.now() - KEEP_UNUSED_MS));
     this.#load();
     this.#events.appending.on((event) => {
+      this.#forgetOnRollback();
       this.#pending.push(event);
       if (event.nodeId !== null && !OF_A_SERVICE.has(event.kind)) this.#dirty.add(event.nodeId);
     });
     this.#projects.changing.on(() => {
+      this.#forgetOnRollback();
       for (const { nodeId } of this.#nodes.list()) this.#dirty.add(nodeId);
     });
-    db.hook(
-      () => this.#settle(),
-      () => {
-        this.#pending = [];
-        this.#dirty = new Set();
-        this.#load();
-      },
-    );
+    db.beforeCommit(() => this.#settle());
   }
 
   /** The view of a user session, made on first use from the history that it may see now. */
@@ -98,6 +93,11 @@ export class Views {
       this.#db.change(() => {
         this.#db.run("INSERT INTO views (key, visible, last_used_ms) VALUES (?, '', ?)", key, now);
         view = this.#viewFromRow(this.#db.get('SELECT * FROM views WHERE key = ?', key)!);
+        const { id } = view;
+        this.#db.onRollback(() => {
+          this.#views.delete(key);
+          this.#heads.delete(id);
+        });
         this.#views.set(key, view);
         this.#seed(view);
       });
@@ -143,6 +143,13 @@ export class Views {
       .reverse();
   }
 
+  #forgetOnRollback(): void {
+    this.#db.onRollback(() => {
+      this.#pending = [];
+      this.#dirty = new Set();
+    });
+  }
+
   /** Within the transaction: tells every view what the changes in it mean to it. */
   #settle(): void {
     const { dirty, pending } = { dirty: this.#dirty, pending: this.#pending };
@@ -167,8 +174,8 @@ export class Views {
     const after = dirty ? this.#visibleAt(session, nodeId) : before;
     const own = pending.filter((event) => event.nodeId === nodeId);
     const delta = this.#deltaFor(nodeId, before, after, own);
-    if (after.size === 0) view.visible.delete(nodeId);
-    else view.visible.set(nodeId, after);
+    if (dirty) this.#db.onRollback(() => show(view, nodeId, before));
+    show(view, nodeId, after);
     if (!isEmptyDelta(delta)) this.#append(view, 'services', nodeId, { ...delta });
     if (before.size === 0 && after.size === 0) return;
     for (const event of own) this.#tell(view, event, nodeId, after);
@@ -223,6 +230,10 @@ export class Views {
   #append(view: View, kind: EventKind, nodeId: string, payload: JsonObject): void {
     const seq = ++view.head;
     this.#heads.set(view.id, seq);
+    this.#db.onRollback(() => {
+      view.head = seq - 1;
+      this.#heads.set(view.id, seq - 1);
+    });
     this.#db.run(
       'INSERT INTO view_events (view_id, seq, timestamp_ms, kind, node_id, payload) VALUES (?,?,?,?,?,?)',
       view.id,
@@ -314,10 +325,14 @@ export class Views {
   }
 
   #load(): void {
-    this.#views.clear();
     for (const row of this.#db.all('SELECT * FROM views'))
       this.#views.set(row['key'] as string, this.#viewFromRow(row));
   }
+}
+
+function show(view: View, nodeId: string, services: ReadonlySet<string>): void {
+  if (services.size === 0) view.visible.delete(nodeId);
+  else view.visible.set(nodeId, services);
 }
 
 const OF_A_SERVICE = new Set<EventKind>(['service_health', 'service_control', 'invocation_finished']);

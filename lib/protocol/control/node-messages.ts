@@ -7,6 +7,7 @@ import {
   wireJsonObject,
   wireLabels,
   wireMs,
+  wirePlatform,
   wireRevision,
   wireSecret,
   wireText,
@@ -112,7 +113,7 @@ export const NODE_MESSAGES = {
     ofNode.extend({
       node_secret: wireSecret,
       epoch,
-      platform: z.union([wireJsonObject, wireText]).optional(),
+      platform: wirePlatform.optional(),
       labels: wireLabels.optional(),
       services: z.array(wireJsonObject).max(MAX_SERVICES),
       reload: wireJsonObject.nullable().optional(),

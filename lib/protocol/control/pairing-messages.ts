@@ -3,9 +3,9 @@ import {
   message,
   nothing,
   wireId,
-  wireJsonObject,
   wireLabels,
   wireMs,
+  wirePlatform,
   wireSecret,
   wireText,
 } from './shapes.js';
@@ -13,7 +13,7 @@ import {
 /** What a machine says of itself when it asks to become a node. */
 export const nodeFacts = {
   node_name: wireId,
-  platform: z.union([wireJsonObject, wireText]).optional(),
+  platform: wirePlatform.optional(),
   labels: wireLabels.optional(),
   fs_url: wireText.nullable().optional(),
 };
@@ -90,9 +90,9 @@ export const PAIRING_MESSAGES = {
   ),
   node_join_pending_list: message(
     'admin',
-    'requests that wait',
-    nothing,
-    z.object({ pending: z.array(joinRequest) }),
+    'requests that wait; of a page, `next` is the `after` of the one that follows',
+    z.object({ limit: z.int().min(1).max(100).optional(), after: wireId.optional() }),
+    z.object({ pending: z.array(joinRequest), next: z.string().optional() }),
   ),
   node_join_approve: message(
     'admin',
@@ -102,8 +102,12 @@ export const PAIRING_MESSAGES = {
   ),
   node_join_deny: message(
     'admin',
-    'forgets a request',
-    requestId,
-    z.object({ request_id: z.string(), state: z.string() }),
+    'forgets a request; or, with `all` or `address`, all that wait, or those of one address',
+    z.object({
+      request_id: wireId.optional(),
+      all: z.boolean().optional(),
+      address: wireText.optional(),
+    }),
+    z.object({ request_id: z.string().optional(), state: z.string(), denied: z.int().optional() }),
   ),
 } as const;

@@ -9,7 +9,17 @@ export const wireText = z.string().max(1024);
 /** A token or secret: shown once, never logged. */
 export const wireSecret = z.string().min(1).max(1024);
 export const wireJsonObject = z.custom<JsonObject>(isJsonObject, 'not an object');
-export const wireLabels = z.record(z.string().min(1).max(128), z.string().max(1024));
+/** What a machine says of itself before anybody knows it is kept to a few KB. */
+const MAX_FACTS_BYTES = 4096;
+const MAX_LABELS = 64;
+const isSmall = (value: unknown): boolean => Buffer.byteLength(JSON.stringify(value)) <= MAX_FACTS_BYTES;
+const TOO_LARGE = `larger than ${MAX_FACTS_BYTES} bytes`;
+
+export const wireLabels = z
+  .record(z.string().min(1).max(128), z.string().max(1024))
+  .refine((labels) => Object.keys(labels).length <= MAX_LABELS, `more than ${MAX_LABELS} labels`)
+  .refine(isSmall, TOO_LARGE);
+export const wirePlatform = z.union([wireJsonObject, wireText]).refine(isSmall, TOO_LARGE);
 export const wireRole = z.enum(['admin', 'user']);
 export const wireRevision = z.int().min(0);
 export const nothing = z.object({});

@@ -52,40 +52,58 @@ export const pairingHandlers: Handlers<Names> = {
     }
   },
 
-  node_join_pending_list: ({ plane }) => ({ pending: plane.store.pairing.pending().map(wireJoinRequest) }),
+  node_join_pending_list({ plane }, { limit, after }) {
+    const all = plane.store.pairing.pending();
+    const from = after === undefined ? 0 : all.findIndex(({ requestId }) => requestId === after) + 1;
+    const page = all.slice(from, from + (limit ?? all.length));
+    const last = page.at(-1);
+    const hasMore = last !== undefined && last !== all.at(-1);
+    return { pending: page.map(wireJoinRequest), ...(hasMore ? { next: last.requestId } : {}) };
+  },
 
   node_join_approve: audited('node_join_approve', ({ plane }, { request_id, lease_ttl_ms }) =>
     wireJoinRequest(plane.store.pairing.approve(request_id, lease_ttl_ms ?? null)),
   ),
 
-  node_join_deny: audited('node_join_deny', ({ plane }, { request_id }) => {
-    plane.store.pairing.deny(request_id);
-    return { request_id, state: 'denied' };
+  node_join_deny: audited('node_join_deny', ({ plane }, { request_id, all, address }) => {
+    const { pairing } = plane.store;
+    if (request_id !== undefined) {
+      pairing.deny(request_id);
+      return { request_id, state: 'denied', denied: 1 };
+    }
+    if (all !== true && address === undefined)
+      throw new ProtocolFault('missing_field', 'The payload has none of request_id, all and address.');
+    return { state: 'denied', denied: pairing.denyAll(address) };
   }),
 };
 
-function join({ plane }: ControlConnection, payload: ControlRequest<'node_join'>): ControlReply<'node_join'> {
+function join(
+  connection: ControlConnection,
+  payload: ControlRequest<'node_join'>,
+): ControlReply<'node_join'> {
+  const { plane } = connection;
   const { pairing, audit } = plane.store;
   const ttlMs = payload.lease_ttl_ms ?? plane.limits.leaseTtlMs;
-  const credentials = plane.store.change((): NodeCredentials | undefined => {
-    const joined = ((): NodeCredentials | undefined => {
-      if (payload.invite_token !== undefined) {
-        if (payload.node_name === undefined)
-          throw new ProtocolFault('missing_field', 'The payload has no node_name.');
-        return pairing.joinByInvite(payload.invite_token, factsFrom(payload, payload.node_name), ttlMs);
-      }
-      if (payload.request_id === undefined || payload.request_secret === undefined)
-        throw new ProtocolFault(
-          'missing_field',
-          'The payload has neither invite_token nor request_id and request_secret.',
-        );
-      return pairing.joinByRequest(payload.request_id, payload.request_secret, ttlMs);
-    })();
-    if (joined !== undefined)
-      audit.record({ act: 'node_join', outcome: 'ok', target: { node_id: joined.nodeId } });
-    return joined;
-  });
-  if (credentials === undefined) return { state: 'pending' };
+  const record = (nodeId: string): void =>
+    audit.record({ act: 'node_join', outcome: 'ok', target: { node_id: nodeId } });
+  let credentials: NodeCredentials | undefined;
+  if (payload.invite_token !== undefined) {
+    if (payload.node_name === undefined)
+      throw new ProtocolFault('missing_field', 'The payload has no node_name.');
+    const facts = factsFrom(payload, payload.node_name);
+    credentials = pairing.joinByInvite(payload.invite_token, facts, ttlMs, record);
+  } else if (payload.request_id === undefined || payload.request_secret === undefined) {
+    throw new ProtocolFault(
+      'missing_field',
+      'The payload has neither invite_token nor request_id and request_secret.',
+    );
+  } else {
+    credentials = pairing.joinByRequest(payload.request_id, payload.request_secret, ttlMs, record);
+  }
+  if (credentials === undefined) {
+    connection.stayAwhile();
+    return { state: 'pending' };
+  }
   return {
     state: 'joined',
     node_id: credentials.nodeId,

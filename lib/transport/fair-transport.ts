@@ -1,0 +1,118 @@
+import type { Unsubscribe } from '../core/index.js';
+import type { FairTurns } from './fair-turns.js';
+import { bytesOfMessage, type CloseReason, type Message, type Transport } from './transport.js';
+
+/** What may wait for a turn before nothing more is taken from the peer. */
+const MAX_WAITING = 64;
+const MAX_WAITING_BYTES = 256 * 1024;
+
+/**
+ * A transport whose messages are delivered in the turns of the party that answers for it. What waits for a
+ * turn when it closes is not delivered.
+ */
+export class FairTransport implements Transport {
+  readonly #inner: Transport;
+  readonly #turns: FairTurns;
+  #party: string;
+  #receiver: ((message: Message) => void) | undefined;
+  readonly #waiting: Message[] = [];
+  #waitingBytes = 0;
+  /** Turns that were asked for and have not come. */
+  #asked = 0;
+  #isPaused = false;
+  #isFull = false;
+
+  constructor(inner: Transport, turns: FairTurns, party: string) {
+    this.#inner = inner;
+    this.#turns = turns;
+    this.#party = party;
+    inner.onClose(() => {
+      this.#waiting.length = 0;
+      this.#waitingBytes = 0;
+    });
+  }
+
+  /** From now on its messages count for another party. */
+  belongTo(party: string): void {
+    this.#party = party;
+  }
+
+  get open(): boolean {
+    return this.#inner.open;
+  }
+
+  get bufferedBytes(): number {
+    return this.#inner.bufferedBytes;
+  }
+
+  send(message: Message): void {
+    this.#inner.send(message);
+  }
+
+  drained(): Promise<void> {
+    return this.#inner.drained();
+  }
+
+  receive(receiver: (message: Message) => void): void {
+    const isFirst = this.#receiver === undefined;
+    this.#receiver = receiver;
+    if (isFirst) this.#inner.receive((message) => this.#came(message));
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+    this.#inner.pause();
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    while (this.#asked < this.#waiting.length) this.#ask();
+    if (this.#isFull) this.#flow();
+    else if (!this.#isPaused) this.#inner.resume();
+  }
+
+  onClose(listener: (reason: CloseReason) => void): Unsubscribe {
+    return this.#inner.onClose(listener);
+  }
+
+  close(code?: number, reason?: string): void {
+    this.#inner.close(code, reason);
+  }
+
+  destroy(): void {
+    this.#inner.destroy();
+  }
+
+  #came(message: Message): void {
+    this.#waiting.push(message);
+    this.#waitingBytes += bytesOfMessage(message);
+    if (!this.#isPaused) this.#ask();
+    if (this.#waiting.length <= MAX_WAITING && this.#waitingBytes <= MAX_WAITING_BYTES) return;
+    this.#isFull = true;
+    this.#inner.pause();
+  }
+
+  #ask(): void {
+    this.#asked++;
+    this.#turns.take(this.#party, () => {
+      this.#asked--;
+      this.#deliver();
+    });
+  }
+
+  #deliver(): void {
+    if (this.#isPaused) return;
+    const message = this.#waiting.shift();
+    if (message === undefined) return;
+    this.#waitingBytes -= bytesOfMessage(message);
+    this.#receiver!(message);
+    this.#flow();
+  }
+
+  #flow(): void {
+    if (!this.#isFull || this.#isPaused || this.#waiting.length > MAX_WAITING / 2) return;
+    if (this.#waitingBytes > MAX_WAITING_BYTES / 2) return;
+    this.#isFull = false;
+    this.#inner.resume();
+  }
+}
