@@ -21,6 +21,15 @@ export function applyConfigFile(command: Command): void {
   }
 }
 
+/** The config file and what it says; a path of null where there is none. */
+export function configFile(): {
+  readonly path: string | null;
+  readonly values: ReadonlyMap<string, JsonValue>;
+} {
+  const path = configPath(process.env);
+  return { path, values: path === null ? new Map() : readConfig(path) };
+}
+
 function configPath(env: NodeJS.ProcessEnv): string | null {
   if (env.ACHERON_CONFIG !== undefined) return env.ACHERON_CONFIG;
   const own = join(env.XDG_CONFIG_HOME ?? join(homedir(), '.config'), 'acheron', 'config.json');

@@ -1,9 +1,12 @@
+import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { idFrom, type Log, type NodeId } from '../core/index.js';
 import { driverUserFrom, type ExportRequest, type LocalNodeOptions } from '../node/index.js';
 import { DEFAULT_JOB_LIMITS } from '../services/index.js';
+import { configFile } from './config-file.js';
+import { defaultStateDir } from './state-dir.js';
 import { collect, collectLabels, idArgument, integer, option } from './options.js';
 import { VERSION } from './version.js';
 
@@ -146,8 +149,32 @@ export function localNodeOptions(
     exports: flags.fsService ? (flags.export ?? []) : [],
     terminals: flags.terminalId ?? [],
     mountDir: more.mountDir,
+    keptApart: keptApart(flags),
     log: more.log,
   };
+}
+
+/**
+ * Files of this machine that hold secrets or settings, as the options, the environment and the config file name them;
+ * and where a control plane of this user keeps its state.
+ */
+function keptApart(flags: NodeFlags): string[] {
+  const secret = /-file$|^tls-(?:cert|key)$/;
+  const named = Object.entries(flags).filter(([key]) => /File$|^tls(?:Cert|Key)$/.test(key));
+  const inEnvironment = Object.entries(process.env).filter(([key]) =>
+    /^ACHERON_(?:\w+_FILE|CONFIG)$/.test(key),
+  );
+  const config = configFile();
+  const texts = [...named, ...inEnvironment, ...[...config.values].filter(([key]) => secret.test(key))].map(
+    ([, value]) => value as unknown,
+  );
+  const plane = defaultStateDir();
+  return [
+    flags.stateDir,
+    ...(config.path === null ? [] : [config.path]),
+    ...(existsSync(plane) ? [plane] : []),
+    ...texts.filter((text) => typeof text === 'string' && text !== '').map((text) => resolve(text as string)),
+  ];
 }
 
 /** A node id from the host's name, where nobody gave one. */

@@ -10,18 +10,9 @@ import {
   type ExportRights,
 } from '../providers/index.js';
 import type { Vfs } from '../vfs/index.js';
+import { ownPrograms } from './export-bounds.js';
+import type { ExportRequest } from './export-request.js';
 import { squashUserFor } from './squash-user.js';
-
-/** A directory to show, as `--export name=path[:ro|rw][:as=USER][:xdev]` says it. */
-export interface ExportRequest {
-  readonly name: string;
-  readonly path: string;
-  readonly readOnly: boolean;
-  /** Whom remote callers act as, where the node is root: a name, `uid` or `uid:gid`. Null: the driver user, or nobody. */
-  readonly as?: string | null;
-  /** What is mounted below is shown too. */
-  readonly crossMounts?: boolean;
-}
 
 /** A service that the program brings itself: its definition, what runs it, what it shows at its root. */
 export interface BuiltinService {
@@ -69,7 +60,8 @@ async function fsService(
   try {
     for (const { as = null, ...one } of exports) {
       const squash = squashUserFor(one.name, as, context.driverUser);
-      opened.push(await createExport({ ...one, squash, forbidden, log: context.log }));
+      const kept = one.readOnly ? forbidden : [...forbidden, ...ownPrograms()];
+      opened.push(await createExport({ ...one, squash, forbidden: kept, log: context.log }));
     }
   } catch (thrown) {
     await Promise.all(opened.map((one) => one.close()));

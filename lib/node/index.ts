@@ -1,7 +1,9 @@
 /**
  * A composition root: registry, drivers, services and providers put together as one running node.
  */
-export type { BuiltinService, ExportRequest } from './builtin-services.js';
+export type { BuiltinService } from './builtin-services.js';
+export { exposedByExports } from './export-bounds.js';
+export type { ExportRequest } from './export-request.js';
 export type { AuditLog } from './audit-log.js';
 export { localControlDir } from './control-dir.js';
 export * from './local-node.js';

@@ -37,8 +37,10 @@ import {
 import type { Change } from '../vfs/index.js';
 import { EventFeed, type NodeEntry, type NodeSource } from '../worldfs/index.js';
 import { AuditLog } from './audit-log.js';
-import { openBuiltins, type BuiltinService, type ExportRequest } from './builtin-services.js';
+import { openBuiltins, type BuiltinService } from './builtin-services.js';
 import { ConfigFiles } from './config-files.js';
+import { exposedByExports, forbiddenPaths } from './export-bounds.js';
+import type { ExportRequest } from './export-request.js';
 
 export interface LocalNodeOptions {
   readonly nodeId: NodeId;
@@ -65,6 +67,8 @@ export interface LocalNodeOptions {
   readonly terminals: readonly string[];
   /** The mount point, if there is one: no export may contain it. */
   readonly mountDir: string | null;
+  /** Files and directories with secrets or settings that no export may overlap, beside those named here otherwise. */
+  readonly keptApart?: readonly string[];
   /** True where the caller holds the lock of the state file, because it keeps credentials in it. */
   readonly stateIsLocked?: boolean;
   readonly log: Log;
@@ -133,6 +137,7 @@ export class LocalNode implements NodeSource {
       servicesDirs: options.servicesDirs,
       builtins: this.#builtins.map(({ definition }) => definition),
       trustWritable: options.trustWritable,
+      exposed: exposedByExports(options),
       reloadIntervalMs: options.reloadIntervalMs,
       log,
     });
@@ -352,11 +357,6 @@ function providersOf(builtins: readonly BuiltinService[]): Map<string, Provider>
 function tellOfRoot({ driverUser, log }: LocalNodeOptions): void {
   if (process.getuid?.() !== 0 || driverUser !== null) return;
   log.warn('Drivers and terminals run as root: name a user for them with --driver-user.');
-}
-
-/** What no export may show: the state and its secrets, manifests and drivers, the mount itself. */
-function forbiddenPaths({ stateFile, manifestFiles, servicesDirs, mountDir }: LocalNodeOptions): string[] {
-  return [dirname(stateFile), ...manifestFiles, ...servicesDirs, ...(mountDir === null ? [] : [mountDir])];
 }
 
 function inputCheck(definition: ServiceDefinition): InputCheck {

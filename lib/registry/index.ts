@@ -3,6 +3,7 @@
  * what was added, updated and removed. Knows definitions alone; running a service is others' work.
  */
 export { checkManifests, type CheckedManifest } from './check-manifests.js';
+export type { ExposureCheck } from './exposed-files.js';
 export { findDriverFiles, findProgram, type DriverFile, type DriverFiles } from './driver-files.js';
 export { isManifestName } from './list-manifests.js';
 export { reconcile, type ReconcileAction } from './reconcile.js';

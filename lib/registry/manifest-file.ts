@@ -8,6 +8,7 @@ import {
   type ServiceDefinition,
 } from '../manifest/index.js';
 import { findDriverFiles } from './driver-files.js';
+import { exposedFiles, type ExposureCheck } from './exposed-files.js';
 import { changeTimeOf, readStable, signatureOf, type Signature } from './read-stable.js';
 import type { TrustCheck } from './trust.js';
 
@@ -25,6 +26,8 @@ export interface FileFacts {
   readonly starting: boolean;
   /** Null where everything is trusted. */
   readonly trust: TrustCheck | null;
+  /** Tells what others may write to through this very node. */
+  readonly exposed?: ExposureCheck | undefined;
   readonly searchPath: string;
 }
 
@@ -188,6 +191,15 @@ async function withDrivers(
           hint: distrust.hint,
         });
     }
+  if (facts.exposed !== undefined)
+    for (const file_ of exposedFiles(reading.definition, found, facts.searchPath, facts.exposed))
+      faults.push({
+        ...reading.place(file_.pointer),
+        file,
+        ...UNTRUSTED,
+        message: `The driver cannot be trusted: ${file_.message}.`,
+        hint: file_.hint,
+      });
   if (faults.length === 0 && warnings.length === 0) return reading;
   return {
     ...reading,

@@ -10,6 +10,7 @@ import {
   type ServiceId,
 } from '../core/index.js';
 import type { ServiceDefinition } from '../manifest/index.js';
+import type { ExposureCheck } from './exposed-files.js';
 import { ManifestSet } from './manifest-set.js';
 import { reconcile, type ReconcileAction } from './reconcile.js';
 import { reloadDocument } from './reload-document.js';
@@ -28,6 +29,8 @@ export interface RegistryOptions {
   readonly builtins?: readonly ServiceDefinition[];
   /** Takes manifests, folders and drivers that other users may write to. */
   readonly trustWritable?: boolean;
+  /** Tells what others may write to through this very node, which no service may run then, whatever is trusted. */
+  readonly exposed?: ExposureCheck;
   /** Every file is looked at again this often; 0: only when the watch tells. Default 2000. */
   readonly reloadIntervalMs?: number;
   /** Watch the files. Default true. */
@@ -225,6 +228,7 @@ export class Registry {
       clock: this.#clock,
       starting,
       trust: this.#options.trustWritable === true ? null : new TrustCheck(),
+      exposed: this.#options.exposed,
       searchPath: this.#options.searchPath ?? process.env['PATH'] ?? '',
     });
     this.#checkedAtMs = this.#clock.now();
