@@ -1,9 +1,10 @@
-import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, createWriteStream, fstatSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { FsError } from '../core/index.js';
+import { isStoppedEarly } from './stop-asked.js';
 
-const READY = 'ACHERON_TELL_READY';
+/** Holds the path of its log in a process that was started to run in the background. */
+const LOG_FILE = 'ACHERON_BACKGROUND_LOG';
 
 /** What the process in the background tells the one that started it. */
 interface Report {
@@ -11,83 +12,118 @@ interface Report {
   readonly failure?: { readonly message: string; readonly hint?: string; readonly code: string };
 }
 
+export interface BackgroundFlags {
+  readonly background?: boolean;
+  readonly stateDir: string;
+}
+
 /** True in a process that was started to run in the background, until it has told that it is ready. */
-function isInBackground(): boolean {
-  return process.env[READY] === '1' && process.send !== undefined && process.connected;
+function isAwaited(): boolean {
+  return process.env[LOG_FILE] !== undefined && process.send !== undefined && process.connected;
+}
+
+/** The file that the log of this process goes to, where that is kept small by this process itself. */
+export function ownLogFile(): string | null {
+  return process.env[LOG_FILE] ?? null;
 }
 
 /**
  * Runs this very command again, detached, without `--background`, and prints what it says once it is
- * ready. Its log goes to `background.log` in the state directory.
+ * ready. Its log is appended to `logs/<name>.log` in the state directory.
  * @throws FsError what the other process failed with.
  */
-async function goToBackground(stateDir: string): Promise<void> {
-  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-  const logFile = join(stateDir, 'background.log');
-  const log = openSync(logFile, 'w', 0o600);
-  const child = spawn(process.execPath, process.argv.slice(1), {
-    detached: true,
-    stdio: ['ignore', log, log, 'ipc'],
-    env: { ...process.env, [READY]: '1' },
-  });
-  closeSync(log);
-  const report = await new Promise<Report>((resolve, reject) => {
-    child.once('message', (message) => resolve(message as Report));
-    child.once('error', reject);
-    child.once('exit', () => {
-      const said = readFileSync(logFile, 'utf8').trim();
-      resolve({
-        failure: {
-          code: 'EIO',
-          message: 'It ended before it was ready.',
-          hint: said === '' ? `Its log is ${logFile}.` : said,
-        },
-      });
-    });
-  });
-  if (report.failure !== undefined) {
-    const { code, message, hint } = report.failure;
+async function goToBackground(stateDir: string, name: string): Promise<void> {
+  const dir = join(stateDir, 'logs');
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const logFile = join(dir, `${name}.log`);
+  const log = openSync(logFile, 'a+', 0o600);
+  try {
+    const { lines = [], failure } = await startApart(log, logFile);
+    if (failure === undefined) return say(lines);
+    const { code, message, hint } = failure;
     throw new FsError(FsError.from(Object.assign(new Error(message), { code })).code, message, { hint });
+  } finally {
+    closeSync(log);
   }
-  say(report.lines ?? []);
-  child.disconnect();
-  child.unref();
 }
 
-/** Runs `serve` in this process, or with `--background` in one of its own, and returns once that is ready. */
+async function startApart(log: number, logFile: string): Promise<Report> {
+  const { execa } = await import('execa');
+  const begun = fstatSync(log).size;
+  const file = createWriteStream(logFile, { fd: log, autoClose: false });
+  const child = execa(process.execPath, process.argv.slice(1), {
+    detached: true,
+    cleanup: false,
+    stdin: 'ignore',
+    stdout: file,
+    stderr: file,
+    ipc: true,
+    buffer: false,
+    reject: false,
+    env: { [LOG_FILE]: logFile },
+  });
+  // Whoever gives up waiting does not want it later either.
+  const passOn = (): void => void child.kill('SIGTERM');
+  process.on('SIGINT', passOn).on('SIGTERM', passOn);
+  try {
+    return (await child.getOneMessage({ reference: false })) as unknown as Report;
+  } catch {
+    await child;
+    const said = textFrom(log, begun).trim();
+    const hint = said === '' ? `Its log is ${logFile}.` : said;
+    return { failure: { code: 'EIO', message: 'It ended before it was ready.', hint } };
+  } finally {
+    process.off('SIGINT', passOn).off('SIGTERM', passOn);
+    if (child.connected) child.disconnect();
+    child.unref();
+  }
+}
+
+/** What the file got since it had `from` bytes. */
+function textFrom(file: number, from: number): string {
+  const bytes = Buffer.alloc(Math.min(Math.max(0, fstatSync(file).size - from), 64 * 1024));
+  return bytes.toString('utf8', 0, readSync(file, bytes, 0, bytes.length, from));
+}
+
+/**
+ * Runs `serve` in this process, or with `--background` in one of its own, and returns once that is ready.
+ * `name` tells the daemons of one state directory apart.
+ */
 export async function inBackgroundOrHere(
-  flags: { readonly background?: boolean; readonly stateDir: string },
+  flags: BackgroundFlags,
+  name: string,
   serve: () => Promise<void>,
 ): Promise<void> {
-  if (flags.background === true && !isInBackground()) return goToBackground(flags.stateDir);
+  if (flags.background === true && ownLogFile() === null) return goToBackground(flags.stateDir, name);
   try {
     await serve();
   } catch (thrown) {
-    if (!tellFailure(thrown)) throw thrown;
-    process.exitCode = 1;
+    if (tellFailure(thrown)) process.exitCode = 1;
+    else if (!isStoppedEarly(thrown)) throw thrown;
   }
 }
 
 /** Says that it is ready: to the terminal, or to the process that waits in the foreground; later, to the log. */
 export function tellReady(lines: readonly string[]): void {
-  if (isInBackground()) {
-    process.send!({ lines } satisfies Report);
-    process.disconnect();
-  } else say(lines);
+  if (isAwaited()) tell({ lines });
+  else say(lines);
 }
 
 /** Hands a failure to start to the process that waits; true when there is one. */
 function tellFailure(thrown: unknown): boolean {
-  if (!isInBackground()) return false;
+  if (!isAwaited()) return false;
   const { code, message, hint } = FsError.from(thrown);
-  process.send!({ failure: { code, message, hint } } satisfies Report);
+  tell({ failure: { code, message, hint } });
   return true;
 }
 
-/** A pipe that has heard enough (`| head -1`) is no reason to end: the mount is there all the same. */
-function say(lines: readonly string[]): void {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+/** The channel would keep this process alive, and is of no use after the one report. */
+function tell(report: Report): void {
+  process.send!(report, () => {
+    if (process.connected) process.disconnect();
   });
+}
+
+function say(lines: readonly string[]): void {
   process.stdout.write(lines.map((line) => `${line}\n`).join(''));
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Command } from 'commander';
-import { chooseBinding, type BindingName, type Mount } from '../fuse/index.js';
+import { chooseBinding, type BindingName, type CloseReason, type Mount } from '../fuse/index.js';
 import { localSession, type Role, type Session } from '../policy/index.js';
 import type { Log } from '../core/index.js';
 import type { Vfs } from '../vfs/index.js';
@@ -83,4 +83,9 @@ export async function mountTree(
     log,
     fsname,
   });
+}
+
+/** Whether that is why a mount is gone; a signal's name, for instance, is not. */
+export function isFailedClose(reason: unknown): reason is CloseReason & { how: 'failed' } {
+  return typeof reason === 'object' && (reason as CloseReason | null)?.how === 'failed';
 }

@@ -47,8 +47,13 @@ export async function planeBeside(
       if (flags.port !== undefined || !isPortTaken(thrown)) throw thrown;
       return start(0);
     });
-    world.show(plane.shown);
-    keepControlUrl(stateDir, plane.url);
+    try {
+      world.show(plane.shown);
+      keepControlUrl(stateDir, plane.url);
+    } catch (thrown) {
+      await plane.close();
+      throw thrown;
+    }
     const isElsewhere = flags.port === undefined && new URL(plane.url).port !== String(DEFAULT_PORT);
     tellReady([
       `${isElsewhere ? `Port ${DEFAULT_PORT} is taken: the` : 'The'} control plane listens on ${plane.url}.`,

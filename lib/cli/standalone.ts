@@ -1,13 +1,13 @@
-import type { Log } from '../core/index.js';
-import { keepSetIdTools } from '../fuse/index.js';
+import { UndoStack, type Log } from '../core/index.js';
 import type { NewPrivileges } from '../drivers/index.js';
+import { keepSetIdTools, type Mount } from '../fuse/index.js';
 import { LocalNode, localControlDir, serveLocally } from '../node/index.js';
 import { World } from '../worldfs/index.js';
-import { sessionFromFlags, type MountFlags } from './mount-options.js';
+import { tellReady } from './background.js';
+import { isFailedClose, mountTree, sessionFromFlags, type MountFlags } from './mount-options.js';
 import { localNodeOptions, type NodeFlags } from './node-options.js';
-import { serveMount } from './serve-mount.js';
 import { socketPath } from './socket-path.js';
-import { stopAsked } from './stop-asked.js';
+import { goOnUnlessStopped, stopAsked } from './stop-asked.js';
 
 export interface Standalone {
   readonly nodeId: string;
@@ -31,42 +31,77 @@ export interface Tie {
   attach(node: LocalNode): Promise<void>;
 }
 
-/** Runs a node with a mount of its own until it is stopped or unmounted; without a tie it knows no other. */
+/**
+ * Runs a node with a mount of its own until it is stopped or unmounted; without a tie it knows no other.
+ * Whatever fails or ends it, all that it began is undone when this returns.
+ */
 export async function runStandalone(
   flags: NodeFlags & MountFlags,
   standalone: Standalone,
   tie: Tie | null = null,
 ): Promise<void> {
-  const { nodeId, servicesDirs, log } = standalone;
+  const undo = new UndoStack();
   const stop = tie?.stop ?? stopAsked();
+  let reason: unknown;
+  try {
+    const mount = await start(flags, standalone, { tie, undo });
+    reason = await (mount === null ? stop : Promise.race([stop, mount.closed]));
+  } catch (thrown) {
+    await undo.undoAfterFailure((failure) =>
+      standalone.log.warn('What was begun was not undone cleanly.', { error: failure }),
+    );
+    throw thrown;
+  }
+  await undo.undo();
+  if (isFailedClose(reason)) throw reason.error;
+}
+
+interface Begun {
+  readonly tie: Tie | null;
+  readonly undo: UndoStack;
+}
+
+/** Each step adds to `undo` how it is undone. */
+async function start(
+  flags: NodeFlags & MountFlags,
+  standalone: Standalone,
+  { tie, undo }: Begun,
+): Promise<Mount | null> {
+  const { nodeId, servicesDirs, log } = standalone;
   const node = await LocalNode.start({
     ...localNodeOptions(flags, { nodeId, servicesDirs, mountDir: standalone.dir, log }),
     stateIsLocked: tie !== null,
     newPrivileges: newPrivilegesFor(flags, standalone.dir),
   });
-  try {
-    await tie?.attach(node);
-    const session = sessionFromFlags(flags);
-    const world = new World({
-      nodes: node,
-      events: node.events,
-      now: () => Date.now(),
-      extendedAttributes: (flags.export ?? []).length > 0 || standalone.beside !== undefined,
-      control: localControlDir({
-        nodeId,
-        audit: node.audit,
-        diagnostics: () => node.registry.diagnostics(),
-      }),
-    });
-    const socket = await serveLocally(world, socketPath(flags.stateDir), () => session, log);
-    try {
-      await serveMount({ flags, standalone, stop, node, world, session });
-    } finally {
-      await socket.close();
-    }
-  } finally {
-    await node.close();
-  }
+  undo.add(() => node.close());
+  goOnUnlessStopped();
+  await tie?.attach(node);
+  const session = sessionFromFlags(flags);
+  const world = new World({
+    nodes: node,
+    events: node.events,
+    now: () => Date.now(),
+    extendedAttributes: (flags.export ?? []).length > 0 || standalone.beside !== undefined,
+    control: localControlDir({
+      nodeId,
+      audit: node.audit,
+      diagnostics: () => node.registry.diagnostics(),
+    }),
+  });
+  const socket = await serveLocally(world, socketPath(flags.stateDir), () => session, log);
+  undo.add(() => socket.close());
+  const stopping = new AbortController();
+  let beside: Promise<() => Promise<void>> | undefined;
+  undo.add(async () => (await beside)?.());
+  goOnUnlessStopped();
+  const { dir, mountName: fsname } = standalone;
+  const mount = dir === null ? null : await mountTree(world, dir, flags, () => session, { fsname, log });
+  undo.add(() => mount?.unmount());
+  undo.add(() => stopping.abort());
+  goOnUnlessStopped();
+  tellReady(standalone.ready(mount?.dir ?? null, nodeId));
+  beside = standalone.beside?.(node, world, stopping.signal);
+  return mount;
 }
 
 /** Who is not root mounts and unmounts by the set-id fusermount3, also while drivers run. */

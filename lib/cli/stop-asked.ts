@@ -1,19 +1,42 @@
+import { constants } from 'node:os';
+import { FsError } from '../core/index.js';
+
 /** The signals that ask a server to end; a second one of them ends it at once. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** Who was asked to end and is still there after so long is ended by force. */
+const DEADLINE_MS = 30_000;
+
+let asked: Promise<NodeJS.Signals> | undefined;
+let isAsked = false;
 
 /**
  * Resolves when the process is asked to stop. Call it before anything that must be undone is done, so
  * that a signal that comes early is not lost.
  */
 export function stopAsked(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    let asked = false;
+  return (asked ??= new Promise((resolve) => {
     for (const signal of SIGNALS) {
       process.on(signal, () => {
-        if (asked) process.exit(130);
-        asked = true;
+        const status = 128 + constants.signals[signal];
+        if (isAsked) process.exit(status);
+        isAsked = true;
+        setTimeout(() => process.exit(status), DEADLINE_MS).unref();
         resolve(signal);
       });
     }
-  });
+  }));
+}
+
+/** For between two steps of a start. @throws FsError ECANCELED once the process was asked to stop */
+export function goOnUnlessStopped(): void {
+  if (isAsked)
+    throw new FsError('ECANCELED', 'It was asked to stop before it was ready.', {
+      hint: 'What it had begun was undone.',
+    });
+}
+
+/** Whether that is what `thrown` says. */
+export function isStoppedEarly(thrown: unknown): boolean {
+  return isAsked && FsError.is(thrown) && thrown.code === 'ECANCELED';
 }

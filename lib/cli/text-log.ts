@@ -1,17 +1,33 @@
 import type { Log, LogFacts } from '../core/index.js';
+import { ownLogFile } from './background.js';
+import { MAX_LOG_BYTES, rotateLog } from './log-rotation.js';
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** A log of one line per message on standard error: time, level, sentence, facts as `key=value`. */
-export function textLog(level: LogLevel): Log {
+/** How often the size of the log in the background is looked at. */
+const LOOK_BYTES = 16 * 1024;
+
+/**
+ * A log of one line per message on standard error: time, level, sentence, facts as `key=value`. In the
+ * background, standard error is a file, which is kept small.
+ */
+export function textLog(level: LogLevel, maxBytes = MAX_LOG_BYTES): Log {
+  const file = ownLogFile();
+  let written = LOOK_BYTES;
   const write = (of: LogLevel, message: string, facts: LogFacts = {}): void => {
     if (LOG_LEVELS.indexOf(of) < LOG_LEVELS.indexOf(level)) return;
     const shown = Object.entries(facts).map(
       ([key, value]) =>
         ` ${key}=${typeof value === 'string' && /^[\w./:@-]+$/.test(value) ? value : JSON.stringify(value)}`,
     );
-    process.stderr.write(`${new Date().toISOString()} ${of.padEnd(5)} ${message}${shown.join('')}\n`);
+    const line = `${new Date().toISOString()} ${of.padEnd(5)} ${message}${shown.join('')}\n`;
+    process.stderr.write(line);
+    written += line.length;
+    if (file !== null && written >= LOOK_BYTES) {
+      written = 0;
+      rotateLog(process.stderr.fd, file, maxBytes);
+    }
   };
   return {
     debug: (message, facts) => write('debug', message, facts),

@@ -1,12 +1,14 @@
-import { silentLog, systemClock, type Clock, type Log } from '../core/index.js';
+import { UndoStack, silentLog, systemClock, type Clock, type Log } from '../core/index.js';
 import { attachLocalNode, type LocalNode, type LocalNodeFacts } from './local-node.js';
 import type { AccessChanges } from './server/access-changes.js';
 import type { FilesConnection } from './server/files-connection.js';
-import { Listener, type TlsFiles } from './server/listener.js';
+import { Listener } from './server/listener.js';
+import type { TlsFiles } from './server/tls-files.js';
 import { ControlMetrics } from './server/metrics.js';
 import { DEFAULT_LIMITS, Plane, type PlaneLimits } from './server/plane.js';
 import type { NodeTunnel, Tunnels } from './server/tunnels.js';
 import type { Retention } from './store/events.js';
+import { stateFailure } from './store/state-failure.js';
 import { ControlStore } from './store/store.js';
 
 export interface ControlPlaneOptions {
@@ -55,13 +57,28 @@ export const DEFAULT_PORT = 18_790;
  * @throws FsError EBUSY (port or state in use), EACCES (not loopback and no TLS), EINVAL (newer state)
  */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const undo = new UndoStack();
+  try {
+    return await startWith(options, undo);
+  } catch (thrown) {
+    const { log = silentLog } = options;
+    await undo.undoAfterFailure((failure) =>
+      log.warn('a control plane that did not start was not undone cleanly', { error: failure }),
+    );
+    throw stateFailure(thrown, options.stateDir);
+  }
+}
+
+async function startWith(options: ControlPlaneOptions, undo: UndoStack): Promise<ControlPlane> {
   const { stateDir, clock = systemClock, log = silentLog, retention = {} } = options;
   const store = new ControlStore({ stateDir, clock, retention });
+  undo.add(() => store.close());
   for (const { nodeId, online, leaseExpiresAtMs } of store.nodes.list()) {
     if (online && leaseExpiresAtMs === null) store.nodes.setOffline(nodeId, 'restart');
   }
   const metrics = new ControlMetrics(store);
   const plane = new Plane({ store, clock, log, metrics, limits: { ...DEFAULT_LIMITS, ...options.limits } });
+  undo.add(() => plane.close());
   if (options.onNodeTunnel !== undefined) plane.tunnels.opened.on(options.onNodeTunnel);
   const listener = new Listener(plane, {
     host: options.host ?? '127.0.0.1',
@@ -72,14 +89,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     allowHosts: options.allowHosts ?? [],
     onFiles: options.onFiles,
   });
-  let where: { port: number; url: string };
-  try {
-    where = await listener.listen();
-  } catch (thrown) {
-    plane.close();
-    store.close();
-    throw thrown;
-  }
+  const where = await listener.listen();
   log.info('the control plane listens', { url: where.url });
   let closing: Promise<void> | undefined;
   return {

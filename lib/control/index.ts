@@ -18,7 +18,7 @@ export * from './control-plane.js';
 export * from './local-node.js';
 export type { AccessChange, AccessChanges } from './server/access-changes.js';
 export type { FilesConnection } from './server/files-connection.js';
-export type { TlsFiles } from './server/listener.js';
+export type { TlsFiles } from './server/tls-files.js';
 export type { PlaneLimits } from './server/plane.js';
 export type { NodeTunnel, Tunnels } from './server/tunnels.js';
 export { checkDescriptors } from './store/check-descriptors.js';

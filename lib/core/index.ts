@@ -14,3 +14,4 @@ export * from './log.js';
 export * from './sip-hash.js';
 export * from './network-of.js';
 export * from './token-buckets.js';
+export * from './undo-stack.js';

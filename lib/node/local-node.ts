@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import {
   Emitter,
   FsError,
+  UndoStack,
   systemClock,
   type JsonObject,
   type Log,
@@ -12,6 +13,7 @@ import {
 } from '../core/index.js';
 import type { LocalNodeFacts } from '../control/index.js';
 import { FileLock } from '../control/store/file-lock.js';
+import { stateFailure } from '../control/store/state-failure.js';
 import {
   FileLedger,
   containDrivers,
@@ -76,10 +78,12 @@ export interface LocalNodeOptions {
 
 interface Parts {
   readonly options: LocalNodeOptions;
-  readonly lock: FileLock | null;
-  readonly ledger: FileLedger;
   readonly context: DriverContext;
   readonly builtins: readonly BuiltinService[];
+  readonly audit: AuditLog;
+  readonly configs: ConfigFiles;
+  /** How all of it is closed. */
+  readonly undo: UndoStack;
 }
 
 /** A running node: registry, services and their state, as one entry of the world. */
@@ -91,28 +95,21 @@ export class LocalNode implements NodeSource {
   readonly dir: NodeDir;
   readonly audit: AuditLog;
   readonly #options: LocalNodeOptions;
-  readonly #lock: FileLock | null;
-  readonly #ledger: FileLedger;
-  readonly #configs: ConfigFiles;
+  readonly #undo: UndoStack;
   readonly #builtins: readonly BuiltinService[];
   readonly #context: DriverContext;
   readonly #startedAtMs = systemClock.now();
   #nodeProjects: readonly string[] = [];
   #closed: Promise<void> | null = null;
 
-  private constructor({ options, lock, ledger, context, builtins }: Parts) {
+  private constructor({ options, context, builtins, audit, configs, undo }: Parts) {
     this.#options = options;
-    this.#lock = lock;
-    this.#ledger = ledger;
     this.#builtins = builtins;
     this.#context = context;
-    const { stateFile, driverUser, log } = options;
+    this.#undo = undo;
+    this.audit = audit;
+    const { stateFile, log } = options;
     this.events = new EventFeed(this.#startedAtMs);
-    this.audit = new AuditLog(`${stateFile}.audit.ndjson`, () => systemClock.now(), log);
-    this.#configs = new ConfigFiles(
-      driverUser === null ? `${stateFile}.configs` : `/run/acheron/${options.nodeId}`,
-      driverUser,
-    );
     this.host = new ServiceHost({
       nodeId: options.nodeId,
       nodeName: options.nodeName,
@@ -126,7 +123,7 @@ export class LocalNode implements NodeSource {
       driverContext: context,
       createDriver: (definition) => this.#driverOf(definition),
       inputCheck,
-      writeConfigFile: (serviceId, config) => this.#configs.write(serviceId, config),
+      writeConfigFile: (serviceId, config) => configs.write(serviceId, config),
       audit: (record) => this.audit.record(record),
       auditedEnd: (invocationId, endedAtMs) => this.audit.hasEnd(invocationId, endedAtMs),
       nodeProjects: () => this.#nodeProjects,
@@ -157,37 +154,57 @@ export class LocalNode implements NodeSource {
    * @throws FsError EBUSY when another process uses the state; what the registry and the state file throw.
    */
   static async start(options: LocalNodeOptions): Promise<LocalNode> {
-    mkdirSync(dirname(options.stateFile), { recursive: true, mode: 0o700 });
-    const lock = options.stateIsLocked === true ? null : FileLock.tryAcquire(`${options.stateFile}.lock`);
-    if (lock === undefined) {
-      throw new FsError('EBUSY', `Another node is using the state file ${options.stateFile}.`, {
-        hint: 'Stop that one first, or give this one a --state-dir (or --state-file) of its own.',
-        path: options.stateFile,
-      });
-    }
+    const undo = new UndoStack();
     try {
-      containDrivers(options.newPrivileges ?? 'process', options.log);
-      tellOfRoot(options);
-      const ledgerFile = `${options.stateFile}.processes`;
-      await endLeftovers(ledgerFile);
-      const ledger = new FileLedger(ledgerFile);
-      const { nodeId, driverUser, log } = options;
-      const context = { nodeId, ledger, driverUser, log, clock: systemClock };
-      const running: { node: LocalNode | null } = { node: null };
-      const may = (session: Session, action: 'read' | 'write'): boolean =>
-        running.node?.host.dir('fs')?.service.gate.allows(session, action) === true;
-      const builtins = await openBuiltins({ ...options, forbidden: forbiddenPaths(options) }, context, {
-        mayRead: (session) => may(session, 'read'),
-        mayWrite: (session) => may(session, 'write'),
-        denied: (session) => running.node?.host.dir('fs')?.service.authorize(session, 'write'),
-      });
-      running.node = new LocalNode({ options, lock, ledger, context, builtins });
-      await running.node.#start();
-      return running.node;
+      return await LocalNode.#startWith(options, undo);
     } catch (thrown) {
-      lock?.release();
-      throw thrown;
+      await undo.undoAfterFailure((failure) =>
+        options.log.warn('A node that did not start was not undone cleanly.', { error: failure }),
+      );
+      throw stateFailure(thrown, dirname(options.stateFile));
     }
+  }
+
+  static async #startWith(options: LocalNodeOptions, undo: UndoStack): Promise<LocalNode> {
+    const { nodeId, stateFile, driverUser, log } = options;
+    mkdirSync(dirname(stateFile), { recursive: true, mode: 0o700 });
+    const lock = options.stateIsLocked === true ? null : FileLock.tryAcquire(`${stateFile}.lock`);
+    if (lock === undefined) {
+      throw new FsError('EBUSY', `Another node is using the state file ${stateFile}.`, {
+        hint: 'Stop that one first, or give this one a --state-dir (or --state-file) of its own.',
+        path: stateFile,
+      });
+    }
+    undo.add(() => lock?.release());
+    containDrivers(options.newPrivileges ?? 'process', log);
+    tellOfRoot(options);
+    const ledgerFile = `${stateFile}.processes`;
+    await endLeftovers(ledgerFile);
+    const ledger = new FileLedger(ledgerFile);
+    undo.add(() => ledger.close());
+    const context = { nodeId, ledger, driverUser, log, clock: systemClock };
+    const running: { node: LocalNode | null } = { node: null };
+    const may = (session: Session, action: 'read' | 'write'): boolean =>
+      running.node?.host.dir('fs')?.service.gate.allows(session, action) === true;
+    const builtins = await openBuiltins({ ...options, forbidden: forbiddenPaths(options) }, context, {
+      mayRead: (session) => may(session, 'read'),
+      mayWrite: (session) => may(session, 'write'),
+      denied: (session) => running.node?.host.dir('fs')?.service.authorize(session, 'write'),
+    });
+    for (const { provider } of builtins) undo.add(() => provider?.tree.close());
+    const audit = new AuditLog(`${stateFile}.audit.ndjson`, () => systemClock.now(), log);
+    undo.add(() => audit.close());
+    const configs = new ConfigFiles(
+      driverUser === null ? `${stateFile}.configs` : `/run/acheron/${nodeId}`,
+      driverUser,
+    );
+    undo.add(() => configs.remove());
+    const node = new LocalNode({ options, context, builtins, audit, configs, undo });
+    undo.add(() => node.host.close());
+    undo.add(() => node.registry.close());
+    running.node = node;
+    await node.#start();
+    return node;
   }
 
   /** The projects that name this node, as its control plane says: rights are judged by them from now on. */
@@ -238,7 +255,7 @@ export class LocalNode implements NodeSource {
   }
 
   close(): Promise<void> {
-    this.#closed ??= this.#close();
+    this.#closed ??= this.#undo.undo();
     return this.#closed;
   }
 
@@ -246,16 +263,6 @@ export class LocalNode implements NodeSource {
     await this.registry.start();
     this.dir.apply({ added: [...this.registry.services.values()], updated: [], removed: [] });
     this.registry.changes.on((change) => this.dir.apply(change));
-  }
-
-  async #close(): Promise<void> {
-    await this.registry.close();
-    await this.host.close();
-    this.#configs.remove();
-    this.audit.close();
-    for (const { provider } of this.#builtins) await provider?.tree.close();
-    this.#ledger.close();
-    this.#lock?.release();
   }
 
   #driverOf(definition: ServiceDefinition): Driver | null {

@@ -45,8 +45,13 @@ export class Spool {
     this.path = path;
     this.#rotateBytes = rotateBytes;
     this.#fd = openSync(path, 'a+', 0o600);
-    this.#size = wholeLines(this.#fd);
-    this.#sent = existsSync(this.#markPath) ? this.#find(readMark(this.#markPath)) : null;
+    try {
+      this.#size = wholeLines(this.#fd);
+      this.#sent = existsSync(this.#markPath) ? this.#find(readMark(this.#markPath)) : null;
+    } catch (thrown) {
+      closeSync(this.#fd);
+      throw thrown;
+    }
   }
 
   get size(): number {

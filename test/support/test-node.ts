@@ -157,7 +157,7 @@ function worldOf(node: LocalNode): World {
   return new World({ nodes: node, events: node.events, now: () => Date.now() });
 }
 
-function optionsFor(dir: string, options: Partial<LocalNodeOptions>): LocalNodeOptions {
+export function optionsFor(dir: string, options: Partial<LocalNodeOptions>): LocalNodeOptions {
   return {
     nodeId: 'n1' as NodeId,
     nodeName: 'n1',

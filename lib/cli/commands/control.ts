@@ -3,10 +3,11 @@ import { DEFAULT_PORT, type TlsFiles } from '../../control/index.js';
 import { FsError } from '../../core/index.js';
 import { runPlane } from '../../plane/index.js';
 import { inBackgroundOrHere, tellReady } from '../background.js';
+import { daemonName } from '../daemon-name.js';
 import { forgetControlUrl, keepControlUrl } from '../control-url.js';
 import { collect, integer, logLevelOption, option, stateDirOption } from '../options.js';
 import { textIn } from '../plane-options.js';
-import { stopAsked } from '../stop-asked.js';
+import { goOnUnlessStopped, stopAsked } from '../stop-asked.js';
 import { textLog, type LogLevel } from '../text-log.js';
 
 interface ControlFlags {
@@ -60,7 +61,7 @@ export function controlCommand(): Command {
     .addOption(logLevelOption())
     .addOption(option('--background', 'return when it listens, and go on in the background'))
     .addHelpText('after', EXAMPLES)
-    .action((flags: ControlFlags) => inBackgroundOrHere(flags, () => control(flags)));
+    .action((flags: ControlFlags) => inBackgroundOrHere(flags, daemonName('control'), () => control(flags)));
 }
 
 async function control(flags: ControlFlags): Promise<void> {
@@ -84,14 +85,18 @@ async function control(flags: ControlFlags): Promise<void> {
     },
     log: textLog(flags.logLevel),
   });
-  keepControlUrl(flags.stateDir, plane.url);
-  tellReady([
-    `The control plane listens on ${plane.url}.`,
-    `Tokens: ${flags.stateDir}/admin.token, ${flags.stateDir}/user.token.`,
-  ]);
-  await stop;
-  forgetControlUrl(flags.stateDir);
-  await plane.close();
+  try {
+    goOnUnlessStopped();
+    keepControlUrl(flags.stateDir, plane.url);
+    tellReady([
+      `The control plane listens on ${plane.url}.`,
+      `Tokens: ${flags.stateDir}/admin.token, ${flags.stateDir}/user.token.`,
+    ]);
+    await stop;
+    forgetControlUrl(flags.stateDir);
+  } finally {
+    await plane.close();
+  }
 }
 
 /** @throws FsError EINVAL for half of what TLS needs. */

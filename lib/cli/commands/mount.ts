@@ -5,10 +5,17 @@ import { prepareMountpoint } from '../../fuse/index.js';
 import { RemoteTree, type TreeAddress } from '../../plane/index.js';
 import { localSession } from '../../policy/index.js';
 import { inBackgroundOrHere, tellReady } from '../background.js';
-import { addKernelOptions, mountNameFrom, mountTree, type KernelFlags } from '../mount-options.js';
+import { daemonName } from '../daemon-name.js';
+import {
+  addKernelOptions,
+  isFailedClose,
+  mountNameFrom,
+  mountTree,
+  type KernelFlags,
+} from '../mount-options.js';
 import { integer, logLevelOption, option, stateDirOption } from '../options.js';
 import { addPlaneOptions, treeAddressFrom, type PlaneFlags } from '../plane-options.js';
-import { stopAsked } from '../stop-asked.js';
+import { goOnUnlessStopped, stopAsked } from '../stop-asked.js';
 import { textLog, type LogLevel } from '../text-log.js';
 
 type MountCommandFlags = KernelFlags &
@@ -43,7 +50,7 @@ async function mount(dir: string, flags: MountCommandFlags): Promise<void> {
     tellReady([`${found.dir} is mounted already.`]);
     return;
   }
-  await inBackgroundOrHere(flags, () => serve(dir, fsname, flags));
+  await inBackgroundOrHere(flags, daemonName('mount', found.dir), () => serve(dir, fsname, flags));
 }
 
 function addressFrom(flags: MountCommandFlags, log?: Log): TreeAddress {
@@ -67,14 +74,19 @@ async function serve(dir: string, fsname: string, flags: MountCommandFlags): Pro
   const tree = new RemoteTree(addressFrom(flags, log));
   try {
     const first = await Promise.race([stop, tree.start(flags.connectTimeoutMs)]);
-    if (first !== undefined) return;
+    if (first !== undefined) goOnUnlessStopped();
     // Who acts is known at the far side by the token, whatever is said here.
     const session = localSession('user', null, 'mount');
     const mounted = await mountTree(tree.vfs, dir, flags, () => session, { fsname, log });
-    tellReady([`Mounted on ${mounted.dir}.`, `To stop: acheron unmount ${mounted.dir}`]);
-    const reason = await Promise.race([stop, mounted.closed]);
-    await mounted.unmount();
-    if (typeof reason === 'object' && reason.how === 'failed') throw reason.error;
+    let reason: unknown = null;
+    try {
+      goOnUnlessStopped();
+      tellReady([`Mounted on ${mounted.dir}.`, `To stop: acheron unmount ${mounted.dir}`]);
+      reason = await Promise.race([stop, mounted.closed]);
+    } finally {
+      await mounted.unmount();
+    }
+    if (isFailedClose(reason)) throw reason.error;
   } finally {
     await tree.close();
   }

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { prepareMountpoint } from '../../fuse/index.js';
 import { inBackgroundOrHere } from '../background.js';
+import { daemonName } from '../daemon-name.js';
 import { addMountOptions, standaloneMountName, type MountFlags } from '../mount-options.js';
 import { addNodeOptions, defaultNodeId, type NodeFlags } from '../node-options.js';
 import { logLevelOption, option, stateDirOption } from '../options.js';
@@ -39,7 +40,7 @@ async function runNode(flags: NodeCommandFlags): Promise<void> {
     ready: (dir, id) => [dir === null ? `Node ${id} is running.` : `Node ${id} is mounted on ${dir}.`],
   };
   const { controlUrl } = flags;
-  await inBackgroundOrHere(flags, () =>
+  await inBackgroundOrHere(flags, daemonName('node', flags.stateFile), () =>
     controlUrl === undefined
       ? runStandalone(flags, standalone)
       : import('../run-linked-node.js').then(({ runLinkedNode }) =>

@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { prepareMountpoint } from '../../fuse/index.js';
 import { inBackgroundOrHere, tellReady } from '../background.js';
+import { daemonName } from '../daemon-name.js';
 import { addMountOptions, standaloneMountName, type MountFlags } from '../mount-options.js';
 import { addNodeOptions, type NodeFlags } from '../node-options.js';
 import { integer, logLevelOption, option, stateDirOption } from '../options.js';
@@ -48,7 +49,7 @@ async function up(dir: string, flags: UpFlags): Promise<void> {
   }
   const log = textLog(flags.logLevel);
   const hasPlane = flags.control && flags.role === 'admin';
-  await inBackgroundOrHere(flags, async () => {
+  await inBackgroundOrHere(flags, daemonName('up'), async () => {
     if (hasPlane) await checkPortIsFree(flags.port);
     await runStandalone(flags, {
       nodeId,

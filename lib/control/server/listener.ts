@@ -11,12 +11,7 @@ import { answerPage, bearerOf, respond } from './http-pages.js';
 import type { Plane } from './plane.js';
 import { RequestGuard } from './request-guard.js';
 import { farEndOf, MAX_STRANGER_FRAME_BYTES } from './strangers.js';
-
-export interface TlsFiles {
-  /** PEM. */
-  readonly cert: string;
-  readonly key: string;
-}
+import { usableTls, type TlsFiles } from './tls-files.js';
 
 export interface ListenerOptions {
   readonly host: string;
@@ -51,7 +46,8 @@ export class Listener {
   constructor(plane: Plane, options: ListenerOptions) {
     this.#plane = plane;
     this.#options = options;
-    this.#guard = new RequestGuard({ ...options, cert: options.tls?.cert });
+    const tls = options.tls === undefined ? undefined : usableTls(options.tls);
+    this.#guard = new RequestGuard({ ...options, cert: tls?.cert });
     const limits = {
       headersTimeout: HEADER_TIMEOUT_MS,
       requestTimeout: HEADER_TIMEOUT_MS,
@@ -59,8 +55,7 @@ export class Listener {
       connectionsCheckingInterval: 1_000,
       maxHeaderSize: 16 * 1024,
     };
-    this.#server =
-      options.tls === undefined ? createServer(limits) : createTlsServer({ ...limits, ...options.tls });
+    this.#server = tls === undefined ? createServer(limits) : createTlsServer({ ...limits, ...tls });
     this.#server.maxConnections = MAX_CONNECTIONS;
     this.#server.on('connection', (socket) => {
       plane.strangers.enter(socket);

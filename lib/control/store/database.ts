@@ -38,10 +38,15 @@ export class ControlDatabase {
       });
     }
     this.#lock = lock;
-    chmodSync(`${path}.lock`, 0o600);
-    if (found === undefined) closeSync(openSync(path, 'a', 0o600));
-    chmodSync(path, 0o600);
-    this.#db = new Database(path);
+    try {
+      chmodSync(`${path}.lock`, 0o600);
+      if (found === undefined) closeSync(openSync(path, 'a', 0o600));
+      chmodSync(path, 0o600);
+      this.#db = new Database(path);
+    } catch (thrown) {
+      lock.release();
+      throw thrown;
+    }
     try {
       this.#db.exec('PRAGMA foreign_keys=ON; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL');
       this.#migrate(path);

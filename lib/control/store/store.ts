@@ -44,26 +44,31 @@ export class ControlStore {
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
     const db = new ControlDatabase(join(stateDir, 'control.db'));
     this.#db = db;
-    this.stateDir = stateDir;
-    this.clock = clock;
-    const keep = { ...DEFAULT_RETENTION, ...retention };
-    this.tokens = new Tokens(db, clock);
-    this.projects = new Projects(db, clock);
-    this.events = new EventLog(db, clock, keep);
-    this.nodes = new Nodes(db, clock, this.events);
-    this.access = new Access(this.projects);
-    const rooms = { events: this.events, nodes: this.nodes, projects: this.projects, access: this.access };
-    this.views = new Views(db, clock, rooms, keep.maxEvents);
-    this.sessions = new Sessions(db, clock, this.tokens, this.projects);
-    this.pairing = new Pairing(db, clock, this.nodes);
-    this.audit = new AuditLog(db, clock);
-    this.keys = { cursor: db.secret('cursor_key'), audit: db.secret('audit_key') };
-    this.projects.changing.on((projectId) => {
-      const gone = this.projects.get(projectId) === undefined;
-      this.events.append(gone ? 'project_deleted' : 'project_changed', null, { project_id: projectId });
-    });
-    this.sessions.sweep(clock.now() - 7 * DAY_MS);
-    writeFirstTokens(db, this.tokens, stateDir);
+    try {
+      this.stateDir = stateDir;
+      this.clock = clock;
+      const keep = { ...DEFAULT_RETENTION, ...retention };
+      this.tokens = new Tokens(db, clock);
+      this.projects = new Projects(db, clock);
+      this.events = new EventLog(db, clock, keep);
+      this.nodes = new Nodes(db, clock, this.events);
+      this.access = new Access(this.projects);
+      const rooms = { events: this.events, nodes: this.nodes, projects: this.projects, access: this.access };
+      this.views = new Views(db, clock, rooms, keep.maxEvents);
+      this.sessions = new Sessions(db, clock, this.tokens, this.projects);
+      this.pairing = new Pairing(db, clock, this.nodes);
+      this.audit = new AuditLog(db, clock);
+      this.keys = { cursor: db.secret('cursor_key'), audit: db.secret('audit_key') };
+      this.projects.changing.on((projectId) => {
+        const gone = this.projects.get(projectId) === undefined;
+        this.events.append(gone ? 'project_deleted' : 'project_changed', null, { project_id: projectId });
+      });
+      this.sessions.sweep(clock.now() - 7 * DAY_MS);
+      writeFirstTokens(db, this.tokens, stateDir);
+    } catch (thrown) {
+      db.close();
+      throw thrown;
+    }
   }
 
   /** One transaction over several concerns: all of it is on disk on return, or none of it happened. */

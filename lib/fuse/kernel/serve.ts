@@ -85,18 +85,27 @@ async function serveWith(
     ...(options.allowOther === undefined ? {} : { allowOther: options.allowOther }),
     ...(options.device === undefined ? {} : { device: options.device }),
   });
+  const giveUp = async (): Promise<void> => {
+    closeSync(fd);
+    await unmountDevice(dir);
+  };
   let reader: Reader;
   try {
     reader = readerOf(fd);
   } catch {
-    closeSync(fd);
-    await unmountDevice(dir);
+    await giveUp();
     return undefined;
   }
   const device = new Device(fd);
   const notifier = new Notifier(device);
-  const filesystem = typeof fs === 'function' ? fs(notifier) : fs;
-  const session = new Session(filesystem, device, { ...options, bufferBytes: reader.bufferBytes });
+  let session: Session;
+  try {
+    const filesystem = typeof fs === 'function' ? fs(notifier) : fs;
+    session = new Session(filesystem, device, { ...options, bufferBytes: reader.bufferBytes });
+  } catch (thrown) {
+    await giveUp();
+    throw thrown;
+  }
   const closed = reader.start(
     (bytes, length) => session.dispatch(bytes, length),
     async () => {
