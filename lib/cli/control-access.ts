@@ -70,7 +70,15 @@ function tokenIn(path: string, isGuess = false): FoundToken {
     });
   }
   const token = text.split('\n')[0]!.trim();
-  if (token === '') throw new FsError('EACCES', `The token file ${path} is empty.`, { path });
+  if (!/^[\x21-\x7e]+$/.test(token))
+    throw new FsError(
+      'EACCES',
+      `The token file ${path} ${token === '' ? 'is empty' : 'is damaged: it holds no token'}.`,
+      {
+        hint: 'Restore it from a backup, or give another one with --token-file. An admin makes a new token with: acheron token create.',
+        path,
+      },
+    );
   return { token, source: path };
 }
 

@@ -17,10 +17,12 @@ export function textLog(level: LogLevel, maxBytes = MAX_LOG_BYTES): Log {
   let written = LOOK_BYTES;
   const write = (of: LogLevel, message: string, facts: LogFacts = {}): void => {
     if (LOG_LEVELS.indexOf(of) < LOG_LEVELS.indexOf(level)) return;
-    const shown = Object.entries(facts).map(
-      ([key, value]) =>
-        ` ${key}=${typeof value === 'string' && /^[\w./:@-]+$/.test(value) ? value : JSON.stringify(value)}`,
-    );
+    const shown = Object.entries(facts)
+      .filter(([, value]) => value !== undefined)
+      .map(
+        ([key, value]) =>
+          ` ${key}=${typeof value === 'string' && /^[\w./:@-]+$/.test(value) ? value : JSON.stringify(value)}`,
+      );
     const line = `${new Date().toISOString()} ${of.padEnd(5)} ${message}${shown.join('')}\n`;
     process.stderr.write(line);
     written += line.length;

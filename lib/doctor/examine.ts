@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ACHERON_FS_TYPE, chooseBinding, inspectMountpoint, readMountEntries } from '../fuse/index.js';
 
@@ -26,6 +26,7 @@ export async function examine({ stateDir, version }: Examination): Promise<Findi
     await bindingOf('fuse-native'),
     ...(await mounts()),
     stateFolder(stateDir),
+    damagedFiles(stateDir),
     driverUser(),
     clock(),
   ];
@@ -129,6 +130,24 @@ function stateFolder(stateDir: string): Finding {
     'broken',
     `Other users can look into the state directory ${stateDir}.`,
     `chmod 700 ${stateDir}`,
+  );
+}
+
+/** What was found damaged is kept aside until somebody has looked at it. */
+function damagedFiles(stateDir: string): Finding {
+  const kept = existsSync(stateDir)
+    ? readdirSync(stateDir, { recursive: true, encoding: 'utf8' }).filter((name) =>
+        /\.damaged-[^/]+$/.test(name),
+      )
+    : [];
+  if (kept.length === 0) return finding('damage', 'fine', 'No file of state was found damaged.', null);
+  const named = kept.slice(0, 5).map((name) => join(stateDir, name));
+  const more = kept.length > named.length ? ` and ${kept.length - named.length} more` : '';
+  return finding(
+    'damage',
+    'broken',
+    `Files of state were damaged, and are kept as they were found: ${named.join(', ')}${more}.`,
+    'Check the disk, read the log of that start for what is affected, and remove these copies.',
   );
 }
 

@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
 import type { AuditSource, SentRecord } from '../control/index.js';
+import { readOrMakeSecret } from '../disk/index.js';
 import { Emitter, FsError, timestamp, type Log } from '../core/index.js';
 import type { AuditRecord } from '../services/index.js';
 import { fileStat, newIno, nsFromMs, StreamFile, type Node } from '../vfs/index.js';
@@ -27,7 +27,7 @@ export class AuditLog implements AuditSource {
 
   /** @throws FsError when the log or its key cannot be opened. */
   constructor(path: string, now: () => number, log: Log) {
-    this.#key = readOrMakeKey(`${path}.key`);
+    this.#key = readOrMakeSecret(`${path}.key`, 32, 'of the hashes in the audit log');
     this.#spool = new Spool(path);
     this.#now = now;
     this.#log = log;
@@ -77,7 +77,7 @@ export class AuditLog implements AuditSource {
   hasEnd(invocationId: string, endedAtMs: number): boolean {
     const lines = this.#spool.tail();
     const last = lines.at(-1);
-    if (last === undefined || Date.parse((JSON.parse(last) as { at: string }).at) > endedAtMs) return true;
+    if (last === undefined || timeOfLine(last) > endedAtMs) return true;
     return lines.some((line) => line.includes(`"invocation_id":"${invocationId}","state":`));
   }
 
@@ -114,13 +114,11 @@ export class AuditLog implements AuditSource {
   }
 }
 
-function readOrMakeKey(path: string): Buffer {
+/** When a record was made; never, for a line that is none. */
+function timeOfLine(line: string): number {
   try {
-    return readFileSync(path);
-  } catch (thrown) {
-    if (FsError.from(thrown).code !== 'ENOENT') throw FsError.from(thrown);
+    return Date.parse((JSON.parse(line) as { at: string }).at);
+  } catch {
+    return 0;
   }
-  const key = randomBytes(32);
-  writeFileSync(path, key, { mode: 0o600, flag: 'wx' });
-  return key;
 }

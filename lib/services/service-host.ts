@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { Emitter, FsError, type JsonObject } from '../core/index.js';
 import type { ServiceDefinition } from '../manifest/index.js';
 import type { Change } from '../vfs/index.js';
@@ -36,7 +37,15 @@ export class ServiceHost {
       saveState: () => this.#save(),
       emit: (event) => this.events.emit(event),
     };
-    this.#file = new RuntimeStateFile(`${stateFile}.runtime-services.json`, options.nodeId);
+    const path = `${stateFile}.runtime-services.json`;
+    if (!existsSync(path) && existsSync(options.jobsDir))
+      options.log.warn(
+        'A file of state is missing: each service starts enabled and configured as its manifest says.',
+        {
+          file: path,
+        },
+      );
+    this.#file = new RuntimeStateFile(path, options.nodeId);
     this.#saved = new Map(this.#file.load());
   }
 

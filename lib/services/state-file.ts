@@ -1,8 +1,11 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { FsError, isJsonObject, type JsonObject } from '../core/index.js';
+import { crc32 } from 'node:zlib';
+import { FsError, isJsonObject, type JsonObject, type JsonValue } from '../core/index.js';
+import { replaceFile } from '../disk/index.js';
 
-const FORMAT = 1;
+/** Format 1 had no `check`. */
+const FORMAT = 2;
 
 /**
  * `<state-file>.runtime-services.json`: what is kept of each service. Replaced as a whole, so a reader
@@ -11,6 +14,7 @@ const FORMAT = 1;
 export class RuntimeStateFile {
   readonly #path: string;
   readonly #nodeId: string;
+  #backUpFirst = false;
 
   constructor(path: string, nodeId: string) {
     this.#path = path;
@@ -21,7 +25,7 @@ export class RuntimeStateFile {
   load(): ReadonlyMap<string, JsonObject> {
     const content = this.#read();
     if (content === null) return new Map();
-    const { format, services } = content;
+    const { format, services, check } = content;
     if (typeof format !== 'number' || format > FORMAT) {
       throw new FsError(
         'EPROTO',
@@ -32,6 +36,9 @@ export class RuntimeStateFile {
         },
       );
     }
+    this.#backUpFirst = format < FORMAT;
+    if (format >= 2 && check !== checkOf(services))
+      throw this.#damaged('its "check" is that of other content');
     return new Map(
       isJsonObject(services)
         ? Object.entries(services).filter((entry): entry is [string, JsonObject] => isJsonObject(entry[1]))
@@ -40,18 +47,13 @@ export class RuntimeStateFile {
   }
 
   save(services: ReadonlyMap<string, JsonObject>): void {
-    const text = `${JSON.stringify({ format: FORMAT, node_id: this.#nodeId, services: Object.fromEntries(services) }, null, 2)}\n`;
+    const kept = Object.fromEntries(services);
+    const content = { format: FORMAT, node_id: this.#nodeId, check: checkOf(kept), services: kept };
     mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
-    const draft = `${this.#path}.new`;
-    const fd = openSync(draft, 'w', 0o600);
-    try {
-      writeFileSync(fd, text);
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-    renameSync(draft, this.#path);
-    syncDirectory(dirname(this.#path));
+    if (this.#backUpFirst && !existsSync(`${this.#path}.format1.bak`))
+      copyFileSync(this.#path, `${this.#path}.format1.bak`);
+    this.#backUpFirst = false;
+    replaceFile(this.#path, `${JSON.stringify(content, null, 2)}\n`);
   }
 
   #read(): JsonObject | null {
@@ -68,18 +70,20 @@ export class RuntimeStateFile {
     } catch {
       // Falls through: what is not JSON is as damaged as what is not an object.
     }
-    throw new FsError('EIO', `${this.#path} is damaged: it is not a JSON object.`, {
+    throw this.#damaged('it is not a JSON object');
+  }
+
+  #damaged(what: string): FsError {
+    return new FsError('EIO', `${this.#path} is damaged: ${what}.`, {
       hint: 'Restore it from a backup, or move it away to start with each service as its manifest says.',
       path: this.#path,
     });
   }
 }
 
-function syncDirectory(path: string): void {
-  const fd = openSync(path, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
+/** A bit that flipped can leave JSON that is JSON. */
+function checkOf(services: JsonValue | undefined): string {
+  return crc32(JSON.stringify(services ?? null))
+    .toString(16)
+    .padStart(8, '0');
 }

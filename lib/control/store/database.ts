@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, closeSync, copyFileSync, existsSync, fsyncSync, openSync, readSync } from 'node:fs';
+import { chmodSync, closeSync, copyFileSync, fsyncSync, openSync } from 'node:fs';
 import Database from 'libsql';
 import { FsError } from '../../core/index.js';
+import { checkIntegrity, damaged, formatOfFile, refuseIfLost } from './check-database.js';
 import { FileLock } from './file-lock.js';
 import { FORMAT, MIGRATIONS, versionFromNumber, VERSION_NUMBER } from './migrations.js';
 
@@ -15,15 +16,20 @@ export type Row = Readonly<Record<string, SqlValue>>;
 export class ControlDatabase {
   readonly #db: Database.Database;
   readonly #lock: FileLock;
+  readonly #path: string;
   readonly #statements = new Map<string, Database.Statement>();
   readonly #beforeCommit: (() => void)[] = [];
   #undos: (() => void)[] = [];
   #after: (() => void)[] | undefined;
   #poisoned = false;
 
-  /** @throws FsError EBUSY when another process holds it, EINVAL when a newer release wrote it. */
+  /**
+   * @throws FsError EBUSY when another process holds it, EINVAL when a newer release wrote it, EIO when it is
+   * damaged, or gone while the tokens that it knows are there. The files are left as they are then.
+   */
   constructor(path: string) {
-    const found = existsSync(path) ? formatOfFile(path) : undefined;
+    const found = formatOfFile(path);
+    if (found === undefined) refuseIfLost(path);
     if (found !== undefined && found.format > FORMAT) {
       throw new FsError('EINVAL', `${path} has format ${found.format}; this release reads up to ${FORMAT}.`, {
         hint: `Use Acheron ${versionFromNumber(found.needs)} or later. The file was left as it is.`,
@@ -38,6 +44,7 @@ export class ControlDatabase {
       });
     }
     this.#lock = lock;
+    this.#path = path;
     try {
       chmodSync(`${path}.lock`, 0o600);
       if (found === undefined) closeSync(openSync(path, 'a', 0o600));
@@ -48,6 +55,7 @@ export class ControlDatabase {
       throw thrown;
     }
     try {
+      checkIntegrity(this.#db, path);
       this.#db.exec('PRAGMA foreign_keys=ON; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL');
       this.#migrate(path);
     } catch (thrown) {
@@ -120,7 +128,11 @@ export class ControlDatabase {
   /** A random value made once for this database. */
   secret(name: string): Buffer {
     const row = this.get('SELECT value FROM meta WHERE key = ?', name);
-    if (row !== undefined) return row['value'] as Buffer;
+    if (row !== undefined) {
+      const value = row['value'];
+      if (Buffer.isBuffer(value) && value.length === 32) return value;
+      throw damaged(this.#path, `its secret ${name} is none`);
+    }
     const value = randomBytes(32);
     this.change(() => this.run('INSERT INTO meta (key, value) VALUES (?,?)', name, value));
     return value;
@@ -182,16 +194,4 @@ function backUp(db: Database.Database, path: string, format: number): void {
   } finally {
     closeSync(fd);
   }
-}
-
-/** `user_version` and `application_id`, from the header (sqlite.org/fileformat.html), without opening a database. */
-function formatOfFile(path: string): { format: number; needs: number } | undefined {
-  const header = Buffer.alloc(100);
-  const fd = openSync(path, 'r');
-  try {
-    if (readSync(fd, header, 0, 100, 0) < 100) return undefined;
-  } finally {
-    closeSync(fd);
-  }
-  return { format: header.readUInt32BE(60), needs: header.readUInt32BE(68) };
 }

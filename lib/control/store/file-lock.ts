@@ -1,4 +1,5 @@
 import Database from 'libsql';
+import { FsError } from '../../core/index.js';
 
 /**
  * Holds a lock that no other process can take until it is released or this process ends, however it
@@ -13,13 +14,15 @@ export class FileLock {
 
   /** The lock, or undefined while somebody else holds it. `path` is made if absent, and stays. */
   static tryAcquire(path: string): FileLock | undefined {
-    const db = new Database(path);
+    const db = open(path);
     try {
       db.exec('BEGIN EXCLUSIVE');
       return new FileLock(db);
     } catch (thrown) {
       db.close();
-      if ((thrown as { code?: unknown }).code === 'SQLITE_BUSY') return undefined;
+      const { code } = thrown as { code?: unknown };
+      if (code === 'SQLITE_BUSY') return undefined;
+      if (code === 'SQLITE_NOTADB' || code === 'SQLITE_CORRUPT') throw notEmpty(path, thrown);
       throw thrown;
     }
   }
@@ -28,4 +31,24 @@ export class FileLock {
     this.#db.exec('ROLLBACK');
     this.#db.close();
   }
+}
+
+function open(path: string): Database.Database {
+  try {
+    return new Database(path);
+  } catch (thrown) {
+    throw new FsError('EIO', `The lock file ${path} cannot be opened: ${(thrown as Error).message}.`, {
+      hint: 'It is an empty file. Remove what is there while no other process uses it, and start again.',
+      path,
+      cause: thrown,
+    });
+  }
+}
+
+function notEmpty(path: string, cause: unknown): FsError {
+  return new FsError('EIO', `The lock file ${path} is damaged: it should be empty.`, {
+    hint: 'Remove it while no other process uses it, and start again.',
+    path,
+    cause,
+  });
 }

@@ -1,5 +1,5 @@
-import { closeSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
+import { replaceFile } from '../../disk/index.js';
 import type { Role } from '../../policy/index.js';
 import type { ControlDatabase } from './database.js';
 import type { Tokens } from './tokens.js';
@@ -21,19 +21,5 @@ export function writeFirstTokens(db: ControlDatabase, tokens: Tokens, stateDir: 
 
 /** Replaces a file of mode 0600 atomically, on disk when it returns. */
 export function writeSecretFile(path: string, text: string): void {
-  const temporary = `${path}.${process.pid}.tmp`;
-  const fd = openSync(temporary, 'w', 0o600);
-  try {
-    writeSync(fd, text);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-  renameSync(temporary, path);
-  const directory = openSync(dirname(path), 'r');
-  try {
-    fsyncSync(directory);
-  } finally {
-    closeSync(directory);
-  }
+  replaceFile(path, text);
 }

@@ -18,6 +18,9 @@ export interface JobLimits {
   /** How many keys of one principal are kept, and how many bytes with their results. */
   readonly maxKeys: number;
   readonly maxKeyBytes: number;
+  /** How much a segment of the job log, and of the log of keys, holds; for tests of their borders. */
+  readonly segmentBytes?: number;
+  readonly segmentKeys?: number;
 }
 
 export const DEFAULT_JOB_LIMITS: JobLimits = {
@@ -75,6 +78,7 @@ export class JobStore {
       fsync: options.fsync,
       preface: () => ({ n: this.#sequence, metrics: this.#metrics, resets: [...this.#resets] }),
       log: options.log,
+      segmentBytes: options.limits.segmentBytes,
     });
     const { dir, limits, fsync, now, log } = options;
     this.#journal = new KeyJournal({ ...limits, dir: join(dir, 'keys'), fsync, now, log });

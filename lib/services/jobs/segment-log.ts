@@ -9,7 +9,7 @@ import { readExtent, type ByteStore, type Extent, type Segment } from './segment
 export interface SegmentLogOptions {
   /** Also survive power loss: flush each record to the disk. */
   readonly fsync: boolean;
-  readonly segmentBytes?: number;
+  readonly segmentBytes?: number | undefined;
   /** What each new segment must repeat, because the segments that said it may be gone by then. */
   readonly preface: () => JsonObject;
   /** Hears of what is damaged. */

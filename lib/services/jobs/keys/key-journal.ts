@@ -19,11 +19,14 @@ export interface KeyJournalOptions {
   /** How many keys of one principal, and how many bytes of their records; all principals have four times that. */
   readonly maxKeys: number;
   readonly maxKeyBytes: number;
+  /** A segment is full when it holds so many. */
+  readonly segmentKeys?: number;
   readonly log: Log;
 }
 
 /** As many jobs of keys are kept in memory once they were asked for. */
 const CACHED = 1024;
+const SEGMENT_KEYS = 16_384;
 /** Four principals at their limits fill a service. */
 const SHARES = 4;
 
@@ -151,8 +154,8 @@ export class KeyJournal {
   }
 
   #writable(): KeySegment {
-    if (this.#active?.isFull === false) return this.#active;
-    const { dir, fsync } = this.#options;
+    const { dir, fsync, segmentKeys = SEGMENT_KEYS } = this.#options;
+    if (this.#active?.isFull(segmentKeys) === false) return this.#active;
     this.#active?.seal();
     this.#active = null;
     this.#expire();

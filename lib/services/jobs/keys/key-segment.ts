@@ -10,8 +10,7 @@ import { GrowingTable, SortedTable, hashOfKey, type Entry, type KeyTable, type P
 import { KeyTotals } from './key-totals.js';
 
 export const KEYS_FORMAT = 1;
-/** A segment is full when it holds so much. */
-const FULL_ENTRIES = 16_384;
+/** A segment is full when it holds so much, however few keys that are. */
 const FULL_BYTES = 16 * 1024 * 1024;
 /** As much is read at first of a record whose length is not known. */
 const FIRST_READ_BYTES = 2048;
@@ -62,8 +61,8 @@ export class KeySegment implements Segment, ByteStore {
     return segment;
   }
 
-  get isFull(): boolean {
-    return this.#table.size >= FULL_ENTRIES || this.size >= FULL_BYTES;
+  isFull(keys: number): boolean {
+    return this.#table.size >= keys || this.size >= FULL_BYTES;
   }
 
   /** From now on it takes records. `entriesSize`: of its file of entries, all of them whole. */
