@@ -4,6 +4,7 @@ import { chooseBinding, type BindingName, type CloseReason, type Mount } from '.
 import { localSession, type Role, type Session } from '../policy/index.js';
 import type { Log } from '../core/index.js';
 import type { Vfs } from '../vfs/index.js';
+import { linkRule } from '../worldfs/index.js';
 import { collect, idArgument, integer, option } from './options.js';
 
 /** Options of all commands that mount in their process. */
@@ -12,6 +13,7 @@ export interface KernelFlags {
   readonly allowOther?: boolean;
   readonly allowUid?: readonly number[];
   readonly background?: boolean;
+  readonly followOutsideLinks?: boolean;
 }
 
 /** The same, where who acts is said here and not by a token. */
@@ -37,6 +39,12 @@ export function addKernelOptions(command: Command): Command {
     .addOption(
       option('--allow-uid <uid>', 'a local user who may use the mount (repeatable)').argParser(
         collect(integer(0)),
+      ),
+    )
+    .addOption(
+      option(
+        '--follow-outside-links',
+        'let symlinks of exports lead out of them, with the rights of who follows',
       ),
     )
     .addOption(option('--background', 'return when the mount is ready, and go on in the background'));
@@ -80,6 +88,7 @@ export async function mountTree(
     allowOther: flags.allowOther === true,
     allowUids: flags.allowUid ?? [],
     owner: { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
+    linkRule: linkRule({ followOutside: flags.followOutsideLinks === true }),
     log,
     fsname,
   });

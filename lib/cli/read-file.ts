@@ -1,5 +1,6 @@
 import { FsError } from '../core/index.js';
-import { walk, type FileHandle, type Op, type OpenFlags } from '../vfs/index.js';
+import { namesOfPath, walk, type FileHandle, type Op, type OpenFlags } from '../vfs/index.js';
+import { linkRule } from '../worldfs/index.js';
 import type { Tree } from './tree-access.js';
 
 export const READ: OpenFlags = { read: true, write: false, append: false, truncate: false, exclusive: false };
@@ -7,11 +8,21 @@ export const READ_WRITE: OpenFlags = { ...READ, write: true };
 
 const CHUNK_BYTES = 256 * 1024;
 
-/** @throws FsError EISDIR for what is no file. */
+export const mayFollow = linkRule();
+
+/**
+ * A link is followed once, to read, and not out of its service directory or its export.
+ * @throws FsError EISDIR for what is no file, ELOOP for a link that would be written through.
+ */
 export async function openFile(tree: Tree, path: string, flags: OpenFlags): Promise<FileHandle> {
   const op = tree.op();
   let node = await walk(tree.root, path, op);
-  if (node.kind === 'symlink') node = await walk(tree.root, joined(path, await node.readlink(op)), op);
+  if (node.kind === 'symlink') {
+    if (flags.write) throw new FsError('ELOOP', `${path} is a link; nothing is written through it.`);
+    const target = await node.readlink(op);
+    mayFollow(namesOfPath(path), target);
+    node = await walk(tree.root, `${path}/../${target}`, op);
+  }
   if (node.kind !== 'file')
     throw new FsError('EISDIR', `${path} is a directory.`, { hint: `acheron ls ${path}` });
   return node.open(flags, op);
@@ -36,8 +47,4 @@ export async function readText(tree: Tree, path: string): Promise<string> {
   } finally {
     await handle.release();
   }
-}
-
-function joined(path: string, target: string): string {
-  return target.startsWith('/') ? target : `${path}/../${target}`;
 }

@@ -46,6 +46,11 @@ export interface MountOptions {
   readonly allowUids: readonly number[];
   /** Who owns nodes whose `Stat` names nobody. */
   readonly owner: { readonly uid: number; readonly gid: number };
+  /**
+   * Asked before it is told where a symlink points, with the link's path below the mount; throws what who
+   * would follow it is to see. Absent: all are told.
+   */
+  readonly linkRule?: ((names: readonly string[], target: string) => void) | undefined;
   readonly log: Log;
   /** What `df` and mountinfo show as the source. */
   readonly fsname: string;

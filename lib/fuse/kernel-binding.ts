@@ -62,6 +62,7 @@ async function serveVfs(vfs: Vfs, dir: string, options: MountOptions, reader?: R
     sessionOf: options.sessionOf,
     owner,
     allowedUids: allowOther ? new Set([owner.uid, ...allowUids]) : null,
+    linkRule: options.linkRule,
     log,
   };
   try {

@@ -38,11 +38,13 @@ export class NativeHandlers {
   readonly openFiles = new OpenFiles();
   readonly #vfs: Vfs;
   readonly #owner: MountOptions['owner'];
+  readonly #linkRule: MountOptions['linkRule'];
   readonly #hidden = new HiddenFiles();
 
-  constructor(vfs: Vfs, options: Pick<MountOptions, 'sessionOf' | 'log' | 'owner'>) {
+  constructor(vfs: Vfs, options: Pick<MountOptions, 'sessionOf' | 'log' | 'owner' | 'linkRule'>) {
     this.#vfs = vfs;
     this.#owner = options.owner;
+    this.#linkRule = options.linkRule;
     this.requests = new NativeRequests(options);
   }
 
@@ -257,7 +259,10 @@ export class NativeHandlers {
     this.requests.quick('readlink', reply, (op) =>
       chain(this.#resolve(path, op), (node) => {
         if (node.kind !== 'symlink') throw new FsError('EINVAL', `${path} is not a symbolic link.`);
-        return chain(node.readlink(op), checkedText);
+        return chain(node.readlink(op), (target) => {
+          this.#linkRule?.(namesOfPath(path), target);
+          return checkedText(target);
+        });
       }),
     );
   }

@@ -3,7 +3,7 @@ import { Emitter, FsError, type JsonObject, type Log } from '../core/index.js';
 import type { Session } from '../policy/index.js';
 import { RemoteVfs, greet } from '../tunnel/index.js';
 import type { Change, DirNode, Op } from '../vfs/index.js';
-import type { NodeEntry, NodeSource } from '../worldfs/index.js';
+import { nodeLinkRule, type NodeEntry, type NodeSource } from '../worldfs/index.js';
 import type { LocalMember } from './local-member.js';
 import { nodeDirStat, OfflineNodeDir } from './offline-node.js';
 
@@ -116,6 +116,7 @@ export class PlaneNodes implements NodeSource {
       const remote = new RemoteVfs({
         relayed: true,
         maxCachedBytes: MAX_CACHED_BYTES,
+        linkRule: nodeLinkRule(nodeId),
         rootStat: (ino) => nodeDirStat(ino, this.#store.nodes.require(nodeId)),
         log: this.#log,
       });

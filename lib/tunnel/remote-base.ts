@@ -147,6 +147,13 @@ export abstract class RemoteBase {
     this.#generation = this.view.generation;
   }
 
+  /** The names that lead to it from the root. */
+  get path(): string[] {
+    const names = this.parent === undefined ? [] : [this.name];
+    for (let dir = this.parent; dir?.parent !== undefined; dir = dir.parent) names.unshift(dir.name);
+    return names;
+  }
+
   /** Whether rights to it may be others than at `sequence` of `epoch`: all was void since then, or all around it. */
   isVoidSince(epoch: number, sequence: number): boolean {
     if (epoch !== this.view.epoch) return true;

@@ -99,8 +99,10 @@ export class RemoteSymlink extends RemoteBase implements SymlinkNode {
 
   async readlink(op: Op): Promise<string> {
     const { target } = (await this.ask('readlink', {}, op)).payload;
-    if (byteLengthOfText(target) <= MAX_PATH_BYTES) return target;
-    throw new FsError('EIO', 'The far side says that the link is longer than a path may be.');
+    if (byteLengthOfText(target) > MAX_PATH_BYTES)
+      throw new FsError('EIO', 'The far side says that the link is longer than a path may be.');
+    this.view.host.linkRule?.(this.path, target);
+    return target;
   }
 
   protected override self(): RemoteNode {

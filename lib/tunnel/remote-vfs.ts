@@ -19,6 +19,11 @@ export interface RemoteVfsOptions {
   readonly relayed?: boolean;
   /** Relayed: the attributes of the root, where they are known without asking. */
   readonly rootStat?: (ino: bigint) => Stat;
+  /**
+   * Asked before it is told where a symlink of the far side points, with the link's path below the root;
+   * throws what is to be seen instead. Absent: all are told.
+   */
+  readonly linkRule?: (names: readonly string[], target: string) => void;
   /** How long attributes of `shared` files are taken for true. Default 1000. */
   readonly sharedMs?: number;
   /** How long what is kept may be shown while the far side is away. Default 10 minutes. */
@@ -46,6 +51,7 @@ export class RemoteVfs implements Vfs, ViewHost {
   readonly states = new Emitter<RemoteState>();
   readonly relayed: boolean;
   readonly sharedMs: number;
+  readonly linkRule: RemoteVfsOptions['linkRule'];
   readonly contents: ContentCache;
   readonly listings: ListingBudget;
   generation = 0;
@@ -67,6 +73,7 @@ export class RemoteVfs implements Vfs, ViewHost {
   constructor(options: RemoteVfsOptions = {}) {
     this.relayed = options.relayed ?? false;
     this.sharedMs = options.sharedMs ?? 1000;
+    this.linkRule = options.linkRule;
     this.#offlineMs = options.offlineMs ?? 600_000;
     this.#lookMs = options.lookMs;
     this.listings = new ListingBudget(options.listingLimits);

@@ -35,6 +35,8 @@ export interface ViewHost {
   readonly listings: ListingBudget;
   /** How long attributes of `shared` files are taken for true. */
   readonly sharedMs: number;
+  /** Throws where it must not be told that the link with this path points to `target`. */
+  readonly linkRule?: ((names: readonly string[], target: string) => void) | undefined;
   /** @throws FsError EHOSTDOWN where the far side has been away for too long to show anything of it. */
   checkCacheUsable(): void;
   /** Our inode number for what the far side says is one: nothing that it says makes it that of another's. */

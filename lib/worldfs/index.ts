@@ -4,5 +4,6 @@
  */
 export * from './event-feed.js';
 export { findService } from './find-service.js';
+export * from './link-rule.js';
 export * from './nodes-dir.js';
 export * from './world.js';

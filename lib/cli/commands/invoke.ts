@@ -3,9 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
 import { FsError, isJsonObject, type JsonObject } from '../../core/index.js';
-import { walk, type FileHandle } from '../../vfs/index.js';
+import { namesOfPath, walk, type FileHandle } from '../../vfs/index.js';
 import { EXIT } from '../failure.js';
-import { READ, READ_WRITE, openFile, readFrom } from '../read-file.js';
+import { READ, READ_WRITE, mayFollow, openFile, readFrom } from '../read-file.js';
 import { findService } from '../../worldfs/index.js';
 import { addAccessOptions, openTree, type AccessFlags, type Tree } from '../tree-access.js';
 import { writeOut } from '../write-out.js';
@@ -110,7 +110,9 @@ async function openStderr(tree: Tree, job: string): Promise<FileHandle | null> {
   try {
     const link = await walk(tree.root, job, tree.op());
     if (link.kind !== 'symlink') return null;
-    return await openFile(tree, `${job}/../${await link.readlink(tree.op())}/stderr`, READ);
+    const target = await link.readlink(tree.op());
+    mayFollow(namesOfPath(job), target);
+    return await openFile(tree, `${job}/../${target}/stderr`, READ);
   } catch (thrown) {
     if (FsError.from(thrown).code === 'ENOENT') return null;
     throw thrown;

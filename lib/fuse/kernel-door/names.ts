@@ -53,7 +53,8 @@ export function nameHandlers(s: Serving): NameHandlers {
       const made = s.dir(newParent).link(s.node(nodeid), newName, op);
       return chain(made, (node) => fresh(newParent, newName, node, op, call));
     },
-    unlink: (parent, name, call) => s.dir(parent).unlink(name, s.op(call)),
+    unlink: (parent, name, call) =>
+      chain(s.dir(parent).unlink(name, s.op(call)), () => s.nodes.dropChild(s.ref(parent), name)),
     rmdir: (parent, name, call) =>
       chain(s.dir(parent).rmdir(name, s.op(call)), () => s.nodes.dropChild(s.ref(parent), name)),
     rename(parent, name, newParent, newName, flags, call) {
@@ -63,9 +64,15 @@ export function nameHandlers(s: Serving): NameHandlers {
       );
     },
     readlink(nodeid, call) {
-      const node = s.node(nodeid);
-      if (node.kind !== 'symlink') throw new FsError('EINVAL', 'It is not a symbolic link.');
-      return node.readlink(s.op(call));
+      const ref = s.ref(nodeid);
+      if (ref.node.kind !== 'symlink') throw new FsError('EINVAL', 'It is not a symbolic link.');
+      const told = ref.node.readlink(s.op(call));
+      const { linkRule } = s.options;
+      if (linkRule === undefined) return told;
+      return chain(told, (target) => {
+        linkRule(ref.path, target);
+        return target;
+      });
     },
   };
 

@@ -33,9 +33,9 @@ export class NodeRef {
   opening = 0;
   /** What the kernel's page cache, or its copy of a listing, shows; undefined where it must not be kept. */
   cached: Stamp | undefined;
-  /** Subdirectories, by name. */
+  /** Subdirectories and symlinks, by name. */
   children: Map<string, NodeRef> | undefined;
-  /** Another directory ref of the same inode number. */
+  /** Another such ref of the same inode number. */
   twin: NodeRef | undefined;
 
   constructor(nodeid: number, node: Node, parent: NodeRef | undefined, name: string) {
@@ -43,6 +43,13 @@ export class NodeRef {
     this.node = node;
     this.parent = parent;
     this.name = name;
+  }
+
+  /** The names that lead to it from the root, where it was found last. */
+  get path(): string[] {
+    const names = this.parent === undefined ? [] : [this.name];
+    for (let dir = this.parent; dir?.parent !== undefined; dir = dir.parent) names.unshift(dir.name);
+    return names;
   }
 
   get inUse(): boolean {
@@ -67,8 +74,9 @@ const ROOT_ID = 1;
 
 /**
  * Which nodeid stands for which node. Ids are never used twice.
- * - A directory has one at each path that shows it: the kernel allows a directory one place only.
- * - A file or symlink has one, whatever its paths, so that its pages are cached once.
+ * - A directory has one at each path that shows it: the kernel allows a directory one place only. So has a
+ *   symlink: where it leads depends on its place.
+ * - A file has one, whatever its paths, so that its pages are cached once.
  * - A live file has one for each snapshot that is open, since the kernel asks for attributes without naming
  *   the descriptor.
  * - A conversation has one for each that is open, for the same reason, and since the kernel locks an inode
@@ -77,7 +85,8 @@ const ROOT_ID = 1;
 export class NodeTable {
   readonly #byId = new Map<number, NodeRef>();
   readonly #files = new Map<bigint, NodeRef>();
-  readonly #dirs = new Map<bigint, NodeRef>();
+  /** Directories and symlinks. */
+  readonly #placed = new Map<bigint, NodeRef>();
   #nextId = ROOT_ID;
   readonly root: NodeRef;
 
@@ -106,7 +115,7 @@ export class NodeTable {
   *known(ino: bigint): Generator<NodeRef> {
     const file = this.#files.get(ino);
     if (file !== undefined) yield file;
-    for (let dir = this.#dirs.get(ino); dir !== undefined; dir = dir.twin) yield dir;
+    for (let dir = this.#placed.get(ino); dir !== undefined; dir = dir.twin) yield dir;
   }
 
   /** The refs of the directory with this inode number, and of all that was found below it. */
@@ -127,7 +136,7 @@ export class NodeTable {
    * `fits` says whether a ref of the same node will do; else there is to be another.
    */
   refer(parent: NodeRef, name: string, node: Node, fits: (ref: NodeRef) => boolean = () => true): NodeRef {
-    const found = node.kind === 'dir' ? parent.children?.get(name) : this.#files.get(node.ino);
+    const found = node.kind === 'file' ? this.#files.get(node.ino) : parent.children?.get(name);
     if (found === undefined || found.node.ino !== node.ino || found.node.kind !== node.kind)
       return this.#fresh(parent, name, node);
     if (!fits(found)) {
@@ -144,16 +153,16 @@ export class NodeTable {
 
   #fresh(parent: NodeRef, name: string, node: Node): NodeRef {
     const ref = this.#add(node, parent, name);
-    if (node.kind === 'dir') (parent.children ??= new Map()).set(name, ref);
+    if (node.kind !== 'file') (parent.children ??= new Map()).set(name, ref);
     return ref;
   }
 
   #add(node: Node, parent: NodeRef | undefined, name: string): NodeRef {
     const ref = new NodeRef(this.#nextId++, node, parent, name);
     this.#byId.set(ref.nodeid, ref);
-    if (node.kind === 'dir') {
-      ref.twin = this.#dirs.get(node.ino);
-      this.#dirs.set(node.ino, ref);
+    if (node.kind !== 'file') {
+      ref.twin = this.#placed.get(node.ino);
+      this.#placed.set(node.ino, ref);
     } else this.#files.set(node.ino, ref);
     return ref;
   }
@@ -175,16 +184,16 @@ export class NodeTable {
     if (ref === undefined || (ref.lookups -= lookups) > 0) return;
     this.#byId.delete(nodeid);
     this.retire(ref);
-    if (ref.node.kind !== 'dir') return;
+    if (ref.node.kind === 'file') return;
     this.#unlinkTwin(ref);
     if (ref.parent?.children?.get(ref.name) === ref) ref.parent.children.delete(ref.name);
   }
 
   #unlinkTwin(ref: NodeRef): void {
-    const head = this.#dirs.get(ref.node.ino);
+    const head = this.#placed.get(ref.node.ino);
     if (head === ref) {
-      if (ref.twin === undefined) this.#dirs.delete(ref.node.ino);
-      else this.#dirs.set(ref.node.ino, ref.twin);
+      if (ref.twin === undefined) this.#placed.delete(ref.node.ino);
+      else this.#placed.set(ref.node.ino, ref.twin);
       return;
     }
     for (let dir = head; dir !== undefined; dir = dir.twin) {

@@ -13,6 +13,7 @@ export interface ServingOptions {
   readonly owner: Owner;
   /** Null: the kernel lets nobody else in. Else only these uids are answered. */
   readonly allowedUids: ReadonlySet<number> | null;
+  readonly linkRule?: ((names: readonly string[], target: string) => void) | undefined;
   readonly log: Log;
 }
 
