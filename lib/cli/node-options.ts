@@ -3,7 +3,16 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { idFrom, type Log, type NodeId } from '../core/index.js';
-import { driverUserFrom, type ExportRequest, type LocalNodeOptions } from '../node/index.js';
+import {
+  DEFAULT_UID_RANGE,
+  DYNAMIC,
+  driverUserFrom,
+  mustBeRoot,
+  type ExportRequest,
+  type LocalNodeOptions,
+  type UidRange,
+  type UserOptions,
+} from '../node/index.js';
 import { DEFAULT_JOB_LIMITS } from '../services/index.js';
 import { configFile } from './config-file.js';
 import { defaultStateDir } from './state-dir.js';
@@ -22,6 +31,8 @@ export interface NodeFlags {
   readonly trustWritable?: boolean;
   readonly fsync?: boolean;
   readonly driverUser?: string;
+  readonly terminalUser?: string;
+  readonly driverUidRange: UidRange;
   readonly allowNewPrivileges?: boolean;
   readonly export?: readonly ExportRequest[];
   readonly fsService: boolean;
@@ -64,7 +75,23 @@ export function addNodeOptions(command: Command): Command {
     .addOption(
       option('--fsync', 'flush each result to the disk before the caller is told (survives power loss)'),
     )
-    .addOption(option('--driver-user <user>', 'run drivers as this user (only as root)'))
+    .addOption(
+      option(
+        '--driver-user <user>',
+        'run drivers as this user; "dynamic": each service as a user of its own (only as root)',
+      ),
+    )
+    .addOption(
+      option(
+        '--terminal-user <user>',
+        'run terminals as this user (only as root; default: where drivers have a user, a user of their own)',
+      ),
+    )
+    .addOption(
+      option('--driver-uid-range <first-last>', 'the numbers that users of their own are taken of')
+        .argParser(uidRangeFrom)
+        .default(DEFAULT_UID_RANGE, '61184-65519'),
+    )
     .addOption(
       option(
         '--allow-new-privileges',
@@ -123,6 +150,25 @@ function exportFrom(text: string): ExportRequest {
   };
 }
 
+function uidRangeFrom(text: string): UidRange {
+  const [first = NaN, last = NaN] = (/^(\d+)-(\d+)$/.exec(text) ?? []).slice(1).map(Number);
+  if (!(first >= 1000 && first <= last && last < 4_294_967_294))
+    throw new InvalidArgumentError('It must look like 61184-65519, from 1000 on.');
+  return { first, last };
+}
+
+function userOptions({ driverUser, terminalUser, driverUidRange }: NodeFlags): UserOptions {
+  if (driverUser === DYNAMIC || terminalUser === DYNAMIC) mustBeRoot('users of their own');
+  return {
+    driverUser: driverUser === undefined || driverUser === DYNAMIC ? null : driverUserFrom(driverUser),
+    dynamicDriverUsers: driverUser === DYNAMIC,
+    uidRange: driverUidRange,
+    ...(terminalUser === undefined
+      ? {}
+      : { terminalUser: terminalUser === DYNAMIC ? DYNAMIC : driverUserFrom(terminalUser) }),
+  };
+}
+
 export function localNodeOptions(
   flags: NodeFlags,
   more: { nodeId: string; servicesDirs: readonly string[]; mountDir: string | null; log: Log },
@@ -145,7 +191,7 @@ export function localNodeOptions(
       maxKeys: flags.keysKeep,
       maxKeyBytes: flags.keysKeepBytes,
     },
-    driverUser: flags.driverUser === undefined ? null : driverUserFrom(flags.driverUser),
+    ...userOptions(flags),
     exports: flags.fsService ? (flags.export ?? []) : [],
     terminals: flags.terminalId ?? [],
     mountDir: more.mountDir,

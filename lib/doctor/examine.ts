@@ -158,7 +158,7 @@ function driverUser(): Finding {
     'driver-user',
     'note',
     'A node started by root runs drivers as root unless told otherwise.',
-    'Name a user with --driver-user or ACHERON_DRIVER_USER.',
+    'Name a user with --driver-user or ACHERON_DRIVER_USER ("dynamic": one for each service).',
   );
 }
 

@@ -40,8 +40,7 @@ export interface Invocation {
   };
   /** ms since the epoch at which it times out. */
   readonly deadlineMs: number;
-  /** The service's config as a file, for `ACHERON_CALL_CONFIG_FILE`. */
-  readonly configFile: string | null;
+  /** The service's config. One that has changed is another object. */
   readonly config: Readonly<Record<string, unknown>>;
   /** Aborts to cancel; the reason is the `FsError` to answer with. */
   readonly signal: AbortSignal;

@@ -1,4 +1,5 @@
-import type { Clock, Log } from '../core/index.js';
+import type { Clock, Log, ServiceId } from '../core/index.js';
+import type { Ids } from './native-proc/ids.js';
 import type { ProcessLedger } from './native-proc/process-ledger.js';
 
 /** What a driver needs of the node that runs it. */
@@ -6,8 +7,11 @@ export interface DriverContext {
   readonly nodeId: string;
   /** Where running process groups are recorded, so that the next start can end what a killed node left; null keeps no record. */
   readonly ledger: ProcessLedger | null;
-  /** Whom processes run as when the node runs as root (`--driver-user`); null runs them as the node itself. */
-  readonly driverUser: { readonly uid: number; readonly gid: number } | null;
+  /**
+   * Whom processes run as when the node runs as root (`--driver-user`), which may depend on the service;
+   * null runs them as the node itself.
+   */
+  readonly driverUser: Ids | ((serviceId: ServiceId) => Ids) | null;
   readonly log: Log;
   readonly clock: Clock;
 }

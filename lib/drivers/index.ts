@@ -13,6 +13,7 @@ export { containDrivers, type NewPrivileges } from './native-proc/containment.js
 export { baseEnvironment, callEnvironment } from './native-proc/environment.js';
 export { endLeftovers } from './native-proc/end-leftovers.js';
 export { outcomeFromRun } from './native-proc/outcome-from-run.js';
+export { idsForService, type Ids } from './native-proc/ids.js';
 export { idsOfUser } from './native-proc/passwd.js';
 export type { Command } from './native-proc/process-group.js';
 export { limitPrefix } from './native-proc/resource-limits.js';

@@ -34,7 +34,7 @@ export function withStderrLimit(call: Invocation, max: number): Invocation {
   const limit = new StderrLimit(max, (chunk) => call.onOutput('stderr', chunk));
   const onOutput: Invocation['onOutput'] = (stream, chunk) =>
     stream === 'stderr' ? limit.take(chunk) : call.onOutput(stream, chunk);
-  const { id, nodeId, serviceId, payload, input, caller, deadlineMs, configFile, config, signal } = call;
+  const { id, nodeId, serviceId, payload, input, caller, deadlineMs, config, signal } = call;
   return {
     id,
     nodeId,
@@ -43,7 +43,6 @@ export function withStderrLimit(call: Invocation, max: number): Invocation {
     input,
     caller,
     deadlineMs,
-    configFile,
     config,
     signal,
     onOutput,

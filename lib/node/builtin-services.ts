@@ -32,6 +32,7 @@ export interface BuiltinRequest {
 export async function openBuiltins(
   request: BuiltinRequest,
   context: DriverContext,
+  terminalUser: DriverContext['driverUser'],
   rights: ExportRights,
 ): Promise<BuiltinService[]> {
   const twice = request.terminals.find((id, at) => request.terminals.indexOf(id) !== at);
@@ -39,7 +40,9 @@ export async function openBuiltins(
     throw new FsError('EEXIST', `Two terminals are called ${JSON.stringify(twice)}.`, {
       hint: 'Give each --terminal-id an id of its own.',
     });
-  const services = request.terminals.map((id) => terminalService(id, context));
+  const services = request.terminals.map((id) =>
+    terminalService(id, { ...context, driverUser: terminalUser }),
+  );
   if (request.exports.length > 0) services.push(await fsService(request, context, rights));
   return services;
 }
@@ -59,7 +62,9 @@ async function fsService(
   const opened = [];
   try {
     for (const { as = null, ...one } of exports) {
-      const squash = squashUserFor(one.name, as, context.driverUser);
+      // Files outlive a user who was made up, so none of those owns any.
+      const driverUser = typeof context.driverUser === 'function' ? null : context.driverUser;
+      const squash = squashUserFor(one.name, as, driverUser);
       const kept = one.readOnly ? forbidden : [...forbidden, ...ownPrograms()];
       opened.push(await createExport({ ...one, squash, forbidden: kept, log: context.log }));
     }

@@ -8,4 +8,5 @@ export type { AuditLog } from './audit-log.js';
 export { localControlDir } from './control-dir.js';
 export * from './local-node.js';
 export * from './driver-user.js';
+export { DEFAULT_UID_RANGE, type UidRange } from './dynamic-users.js';
 export { serveLocally, type LocalSocket } from './local-socket.js';

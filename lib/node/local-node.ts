@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { arch, platform } from 'node:os';
 import { dirname } from 'node:path';
 import {
@@ -40,11 +40,11 @@ import type { Change } from '../vfs/index.js';
 import { EventFeed, type NodeEntry, type NodeSource } from '../worldfs/index.js';
 import { AuditLog } from './audit-log.js';
 import { openBuiltins, type BuiltinService } from './builtin-services.js';
-import { ConfigFiles } from './config-files.js';
+import { tellOfRoot, usersFrom, type UserOptions } from './driver-user.js';
 import { exposedByExports, forbiddenPaths } from './export-bounds.js';
 import type { ExportRequest } from './export-request.js';
 
-export interface LocalNodeOptions {
+export interface LocalNodeOptions extends UserOptions {
   readonly nodeId: NodeId;
   readonly nodeName: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -56,8 +56,6 @@ export interface LocalNodeOptions {
   readonly trustWritable: boolean;
   readonly fsync: boolean;
   readonly jobLimits?: JobLimits;
-  /** Whom drivers run as; null: the user of the node. */
-  readonly driverUser: { readonly uid: number; readonly gid: number } | null;
   /**
    * How drivers and terminals are kept from gaining privileges by set-id programs. By default the process of
    * the node itself gives that up, for good: it starts none either from then on.
@@ -81,7 +79,6 @@ interface Parts {
   readonly context: DriverContext;
   readonly builtins: readonly BuiltinService[];
   readonly audit: AuditLog;
-  readonly configs: ConfigFiles;
   /** How all of it is closed. */
   readonly undo: UndoStack;
 }
@@ -102,7 +99,7 @@ export class LocalNode implements NodeSource {
   #nodeProjects: readonly string[] = [];
   #closed: Promise<void> | null = null;
 
-  private constructor({ options, context, builtins, audit, configs, undo }: Parts) {
+  private constructor({ options, context, builtins, audit, undo }: Parts) {
     this.#options = options;
     this.#builtins = builtins;
     this.#context = context;
@@ -123,7 +120,6 @@ export class LocalNode implements NodeSource {
       driverContext: context,
       createDriver: (definition) => this.#driverOf(definition),
       inputCheck,
-      writeConfigFile: (serviceId, config) => configs.write(serviceId, config),
       audit: (record) => this.audit.record(record),
       auditedEnd: (invocationId, endedAtMs) => this.audit.hasEnd(invocationId, endedAtMs),
       nodeProjects: () => this.#nodeProjects,
@@ -166,7 +162,7 @@ export class LocalNode implements NodeSource {
   }
 
   static async #startWith(options: LocalNodeOptions, undo: UndoStack): Promise<LocalNode> {
-    const { nodeId, stateFile, driverUser, log } = options;
+    const { nodeId, stateFile, log } = options;
     mkdirSync(dirname(stateFile), { recursive: true, mode: 0o700 });
     const lock = options.stateIsLocked === true ? null : FileLock.tryAcquire(`${stateFile}.lock`);
     if (lock === undefined) {
@@ -177,29 +173,31 @@ export class LocalNode implements NodeSource {
     }
     undo.add(() => lock?.release());
     containDrivers(options.newPrivileges ?? 'process', log);
-    tellOfRoot(options);
+    const { drivers, terminals } = usersFrom(options, `${stateFile}.uids.json`, nodeId);
+    tellOfRoot({ drivers, terminals }, options.terminals.length > 0, log);
+    rmSync(`${stateFile}.configs`, { recursive: true, force: true }); // of an earlier release
     const ledgerFile = `${stateFile}.processes`;
     await endLeftovers(ledgerFile);
     const ledger = new FileLedger(ledgerFile);
     undo.add(() => ledger.close());
-    const context = { nodeId, ledger, driverUser, log, clock: systemClock };
+    const context = { nodeId, ledger, driverUser: drivers, log, clock: systemClock };
     const running: { node: LocalNode | null } = { node: null };
     const may = (session: Session, action: 'read' | 'write'): boolean =>
       running.node?.host.dir('fs')?.service.gate.allows(session, action) === true;
-    const builtins = await openBuiltins({ ...options, forbidden: forbiddenPaths(options) }, context, {
-      mayRead: (session) => may(session, 'read'),
-      mayWrite: (session) => may(session, 'write'),
-      denied: (session) => running.node?.host.dir('fs')?.service.authorize(session, 'write'),
-    });
+    const builtins = await openBuiltins(
+      { ...options, forbidden: forbiddenPaths(options) },
+      context,
+      terminals,
+      {
+        mayRead: (session) => may(session, 'read'),
+        mayWrite: (session) => may(session, 'write'),
+        denied: (session) => running.node?.host.dir('fs')?.service.authorize(session, 'write'),
+      },
+    );
     for (const { provider } of builtins) undo.add(() => provider?.tree.close());
     const audit = new AuditLog(`${stateFile}.audit.ndjson`, () => systemClock.now(), log);
     undo.add(() => audit.close());
-    const configs = new ConfigFiles(
-      driverUser === null ? `${stateFile}.configs` : `/run/acheron/${nodeId}`,
-      driverUser,
-    );
-    undo.add(() => configs.remove());
-    const node = new LocalNode({ options, context, builtins, audit, configs, undo });
+    const node = new LocalNode({ options, context, builtins, audit, undo });
     undo.add(() => node.host.close());
     undo.add(() => node.registry.close());
     running.node = node;
@@ -359,11 +357,6 @@ function providersOf(builtins: readonly BuiltinService[]): Map<string, Provider>
       providers.set(provider.name, { serviceId: definition.serviceId, root: provider.tree.root });
   }
   return providers;
-}
-
-function tellOfRoot({ driverUser, log }: LocalNodeOptions): void {
-  if (process.getuid?.() !== 0 || driverUser !== null) return;
-  log.warn('Drivers and terminals run as root: name a user for them with --driver-user.');
 }
 
 function inputCheck(definition: ServiceDefinition): InputCheck {

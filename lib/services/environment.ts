@@ -21,8 +21,6 @@ export interface ServiceEnvironment {
   readonly driverContext: DriverContext;
   createDriver(definition: ServiceDefinition): Driver | null;
   inputCheck(definition: ServiceDefinition): InputCheck;
-  /** A file with the service's config that drivers may read; null when there is none. */
-  writeConfigFile(serviceId: string, config: JsonObject): string | null;
   /** Saves the per-service state, durable when it returns. */
   saveState(): void;
   /** Something happened that watchers may want to know. */

@@ -27,7 +27,7 @@ export interface InvokerHost {
   readonly env: ServiceEnvironment;
   /** What runs the next call. */
   engine(): Engine;
-  config(): { readonly value: JsonObject; readonly file: string | null };
+  config(): JsonObject;
   /** Lets a call in, and is told how it ended. @throws FsError EPERM, EBUSY, EHOSTDOWN when no call is taken now. */
   admit(): EndCall;
 }
@@ -185,8 +185,7 @@ export class Invoker {
         principal: principalOf(session),
       },
       deadlineMs: job.startedAtMs + engine.definition.runtime.limits.timeoutMs,
-      configFile: config.file,
-      config: config.value,
+      config,
       signal,
       onOutput: (stream, chunk) => this.#keepOutput(job, stream, chunk),
     });

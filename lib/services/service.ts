@@ -26,7 +26,6 @@ export class Service {
   #engine: Engine;
   readonly #supervisor: Supervisor;
   #config: JsonObject;
-  #configFile: string | null;
   #configChangedAtMs: number;
   #definedAtMs: number;
   #revision: number;
@@ -46,7 +45,6 @@ export class Service {
     this.#revision = saved === null ? 1 : unchanged ? saved.revision : saved.revision + 1;
     this.#config = saved?.config ?? {};
     this.#configChangedAtMs = this.#definedAtMs;
-    this.#configFile = env.writeConfigFile(this.id, this.#config);
     this.#supervisor = new Supervisor({
       serviceId: this.id,
       enabled: definition.enabled,
@@ -61,7 +59,7 @@ export class Service {
         id: this.id,
         env,
         engine: () => this.#engine,
-        config: () => ({ value: this.#config, file: this.#configFile }),
+        config: () => this.#config,
         admit: () => this.#admit(),
       },
       definition.runtime.limits,
@@ -235,7 +233,6 @@ export class Service {
       });
     });
     this.#configChangedAtMs = this.nowMs;
-    this.#configFile = this.#env.writeConfigFile(this.id, this.#config);
     this.#tell('config');
   }
 

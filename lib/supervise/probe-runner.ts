@@ -1,5 +1,11 @@
 import { FsError, newInvocationId, type ServiceId } from '../core/index.js';
-import { CallProcess, baseEnvironment, type Driver, type DriverContext } from '../drivers/index.js';
+import {
+  CallProcess,
+  baseEnvironment,
+  idsForService,
+  type Driver,
+  type DriverContext,
+} from '../drivers/index.js';
 import type { ProbeDefinition, RuntimeDefinition } from '../manifest/index.js';
 import type { ProbeResult, ProbeStatus } from './probe-report.js';
 
@@ -60,7 +66,7 @@ export class ProbeRunner {
   async #exec(): Promise<ProbeResult> {
     const [file = '', ...args] = this.#probe.command;
     const runtime = this.#runtime;
-    const ids = process.getuid?.() === 0 ? this.#context.driverUser : null;
+    const ids = idsForService(this.#serviceId, runtime.limits.user, this.#context);
     const set = 'env' in runtime ? runtime.env : {};
     const env = baseEnvironment(this.#context.nodeId, this.#serviceId, set, ids?.uid ?? null);
     const cwd = runtime.type === 'native_proc' ? runtime.cwd : '/';
@@ -92,7 +98,6 @@ export class ProbeRunner {
       input: this.#probe.payload,
       caller: { role: 'admin', agentId: null, projectId: null },
       deadlineMs: now + this.#probe.timeoutMs,
-      configFile: null,
       config: {},
       signal: this.#stopping.signal,
       onOutput: () => undefined,

@@ -169,15 +169,13 @@ t.test('a node of root that names no driver user says so once, and one that does
   if (!isRoot) return;
   const warned: string[] = [];
   const log = { ...silentLog, warn: (message: string) => void warned.push(message) };
+  const ofRoot = (): string[] => warned.filter((message) => /run as root/.test(message));
   await TestNode.start(t, [], { log });
-  t.same(
-    warned.filter((message) => /root/.test(message)),
-    ['Drivers and terminals run as root: name a user for them with --driver-user.'],
-  );
+  t.match(ofRoot(), [/^Drivers run as root: .*--driver-user/]);
+  t.equal(ofRoot().length, 1);
+  await TestNode.start(t, [], { log, terminals: ['t1'] });
+  t.match(ofRoot().slice(1), [/^Drivers/, /^Terminals run as root: .*--terminal-user/]);
   warned.length = 0;
-  await TestNode.start(t, [], { log, driverUser: NOBODY });
-  t.same(
-    warned.filter((message) => /root/.test(message)),
-    [],
-  );
+  await TestNode.start(t, [], { log, driverUser: NOBODY, terminals: ['t1'] });
+  t.same(ofRoot(), []);
 });

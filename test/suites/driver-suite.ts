@@ -173,7 +173,7 @@ export function driverSuite(t: Test, factory: DriverFactory, supports: Supports)
 
   t.test('the driver is told who calls, and for what', async (t) => {
     const driver = driverOf(t);
-    const call = callOf({ do: 'context' }, { configFile: '/tmp/config.json' });
+    const call = callOf({ do: 'context' });
     const told = resultOf(await driver.invoke(call));
     t.match(told, {
       node_id: 'n1',
@@ -183,7 +183,6 @@ export function driverSuite(t: Test, factory: DriverFactory, supports: Supports)
       role: 'user',
       agent_id: 'agent-7',
       project_id: 'project-7',
-      config_file: '/tmp/config.json',
     });
   });
 

@@ -98,7 +98,7 @@ export type TestCall = Invocation & {
 /** An invocation with `input` as its payload (or the exact `payload`). */
 export function callOf(
   input: JsonObject | Uint8Array,
-  changes: Partial<Pick<Invocation, 'caller' | 'deadlineMs' | 'config' | 'configFile'>> = {},
+  changes: Partial<Pick<Invocation, 'caller' | 'deadlineMs' | 'config'>> = {},
 ): TestCall {
   const controller = new AbortController();
   const heard = { stdout: '', stderr: '' };
@@ -113,7 +113,6 @@ export function callOf(
     input: JSON.parse(Buffer.from(payload).toString('utf8')) as JsonObject,
     caller: { role: 'user', agentId: 'agent-7', projectId: 'project-7' },
     deadlineMs: Date.now() + 60_000,
-    configFile: null,
     config: {},
     signal: controller.signal,
     onOutput: (stream, chunk) => {

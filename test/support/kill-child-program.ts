@@ -87,7 +87,6 @@ async function startServices(dir: string, manifests: readonly JsonObject[]): Pro
     driverContext,
     createDriver: (definition) => createDriver(definition, driverContext),
     inputCheck: () => () => null,
-    writeConfigFile: () => null,
     audit: () => undefined,
     auditedEnd: () => true,
     nodeProjects: () => [],

@@ -1,10 +1,12 @@
 import { Worker } from 'node:worker_threads';
 import { FsError, type ServiceId } from '../../core/index.js';
 import type { ModuleRuntime } from '../../manifest/index.js';
+import type { Invocation } from '../contract.js';
 import type { DriverContext } from '../driver-context.js';
 import { baseEnvironment } from '../native-proc/environment.js';
+import { HandedFile, configBytes } from '../native-proc/handed-file.js';
 import { failure, tooMuchOutput } from '../outcome.js';
-import { WorkerDriver } from '../worker/worker-driver.js';
+import { WorkerDriver, type HandedConfig } from '../worker/worker-driver.js';
 
 const SCRIPT = new URL('./module-worker.js', import.meta.url);
 
@@ -41,6 +43,7 @@ export function moduleDriver(
       file: modulePath,
       limits,
       canStopItself: true,
+      handConfig: handToThread,
       start,
       outcome: (message) => {
         if (message.type === 'failed')
@@ -53,4 +56,12 @@ export function moduleDriver(
     },
     context,
   );
+}
+
+/** By the name that it has for programs which the module starts, too. */
+function handToThread(config: Invocation['config']): HandedConfig {
+  const file = new HandedFile(null);
+  file.write(configBytes(config));
+  file.seal();
+  return { path: `/proc/${process.pid}/fd/${file.fd}`, close: () => file.close() };
 }

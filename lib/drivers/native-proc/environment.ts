@@ -33,19 +33,22 @@ export function baseEnvironment(
 }
 
 /** The variables that tell a process of its call (ABI "namespace-driver-v1"). Unknown is the empty string. */
-export function callEnvironment(call: Invocation): Environment {
+export function callEnvironment(call: Invocation, configFile: string | null): Environment {
   return {
     ACHERON_CALL_INVOCATION_ID: call.id,
     ACHERON_CALL_DEADLINE_MS: String(call.deadlineMs),
     ACHERON_CALL_ROLE: call.caller.role,
     ACHERON_CALL_AGENT_ID: call.caller.agentId ?? '',
     ACHERON_CALL_PROJECT_ID: call.caller.projectId ?? '',
-    ACHERON_CALL_CONFIG_FILE: call.configFile ?? '',
+    ACHERON_CALL_CONFIG_FILE: configFile ?? '',
   };
 }
 
 /** The same facts as an object, for drivers that outlive one call: frames, and `ACHERON_CALL_FILE`. */
-export function callFacts(call: Invocation): Record<string, string | number | null> {
+export function callFacts(
+  call: Invocation,
+  configFile: string | null,
+): Record<string, string | number | null> {
   return {
     node_id: call.nodeId,
     service_id: call.serviceId,
@@ -54,6 +57,6 @@ export function callFacts(call: Invocation): Record<string, string | number | nu
     role: call.caller.role,
     agent_id: call.caller.agentId,
     project_id: call.caller.projectId,
-    config_file: call.configFile,
+    config_file: configFile,
   };
 }

@@ -15,9 +15,9 @@ export type Frame =
 const EMPTY = Buffer.from('{}');
 
 /** `{"id","call","payload"}`; the payload is kept character for character but for its line breaks. */
-export function requestFrame(call: Invocation): string {
+export function requestFrame(call: Invocation, configFile: string): string {
   const id = JSON.stringify(call.id);
-  return `{"id":${id},"call":${JSON.stringify(callFacts(call))},"payload":${onOneLine(payloadText(call))}}`;
+  return `{"id":${id},"call":${JSON.stringify(callFacts(call, configFile))},"payload":${onOneLine(payloadText(call))}}`;
 }
 
 export function cancelFrame(id: string): string {

@@ -7,6 +7,7 @@ import { driverClosed, errorFromAbort, failure } from '../outcome.js';
 import { argsFromPayload } from './args.js';
 import { CallProcess, type RunOptions } from './call-process.js';
 import { callEnvironment } from './environment.js';
+import { CONFIG_FD, HandedFile, configBytes, pathOfDescriptor } from './handed-file.js';
 import { isLasting, startError } from './executable.js';
 import { outcomeFromRun } from './outcome-from-run.js';
 import { Program } from './program.js';
@@ -57,8 +58,18 @@ export class OneshotDriver implements Driver {
     } catch (thrown) {
       return failure(FsError.from(thrown));
     }
-    const command = this.program.command(args, { ...this.program.env, ...callEnvironment(call) });
-    return this.finish(new CallProcess(command, this.context), call, signal);
+    const config = new HandedFile(this.program.ids);
+    let process: CallProcess;
+    try {
+      config.write(configBytes(call.config));
+      config.seal();
+      const facts = callEnvironment(call, pathOfDescriptor(CONFIG_FD));
+      const command = this.program.command(args, { ...this.program.env, ...facts });
+      process = new CallProcess({ ...command, handed: [[CONFIG_FD, config.fd]] }, this.context);
+    } finally {
+      config.close();
+    }
+    return this.finish(process, call, signal);
   }
 
   /** Gives `process` the call and waits for its outcome. */

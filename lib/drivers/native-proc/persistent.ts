@@ -8,6 +8,7 @@ import { driverClosed, errorFromAbort, excerpt, failure, timedOut, tooMuchOutput
 import { startError } from './executable.js';
 import { FrameProcess } from './frame-process.js';
 import { cancelFrame, frameFromLine, requestFrame, type Frame } from './frames.js';
+import { ConfigSlots } from './handed-file.js';
 import { exitError } from './outcome-from-run.js';
 import type { ProcessExit } from './process-group.js';
 import { Program } from './program.js';
@@ -47,6 +48,7 @@ export class PersistentDriver implements Driver {
   readonly #pending = new Map<string, Pending>();
   readonly #stderr = new StderrShare();
   #process: FrameProcess | null = null;
+  #configs: ConfigSlots | null = null;
   /** Why the process is being ended by us; its end is then no failure of the driver. */
   #endingFor: string | null = null;
   #canCancel = false;
@@ -145,15 +147,20 @@ export class PersistentDriver implements Driver {
     this.#hasAnswered = false;
     this.#startedAt = this.#context.clock.now();
     this.#stderr.clear();
-    const { runtime, env } = this.#program;
+    const { runtime, env, ids } = this.#program;
+    const configs = new ConfigSlots(ids);
+    this.#configs = configs;
     const started: FrameProcess = new FrameProcess(
-      this.#program.command(runtime.args, env),
+      { ...this.#program.command(runtime.args, env), handed: configs.handed },
       runtime.limits.maxOutputBytes + 65_536,
       {
         onLine: (line) => this.#hear(line),
         onStderr: (chunk) => this.#stderr.take(chunk, this.#sentCalls()),
         onOverflow: () => this.#abandon(tooMuchOutput(runtime.limits.maxOutputBytes)),
-        onEnd: (exit, error) => this.#ended(exit, error),
+        onEnd: (exit, error) => {
+          configs.close();
+          this.#ended(exit, error);
+        },
       },
       this.#context,
     );
@@ -172,7 +179,7 @@ export class PersistentDriver implements Driver {
 
   #send(pending: Pending): void {
     pending.state = 'sent';
-    this.#process!.send(requestFrame(pending.call));
+    this.#process!.send(requestFrame(pending.call, this.#configs!.pathOf(pending.call.config)));
   }
 
   #sentCalls(): Invocation[] {

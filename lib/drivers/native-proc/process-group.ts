@@ -1,6 +1,8 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
 import type { Log } from '../../core/index.js';
 import { privilegePrefix, sealDescriptors } from './containment.js';
+import type { Handed } from './handed-file.js';
+import type { Ids } from './ids.js';
 import { TAG_VARIABLE, newTag, type ProcessLedger } from './process-ledger.js';
 import { groupEmptied, signalGroup } from './signal-group.js';
 import { strays } from './strays.js';
@@ -11,14 +13,24 @@ export interface Command {
   readonly args: readonly string[];
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
-  readonly ids: { readonly uid: number; readonly gid: number } | null;
-  /** A descriptor that the program gets as its number 3. */
-  readonly extraFd?: number;
+  readonly ids: Ids | null;
+  /** Descriptors that the program gets besides its input and output. */
+  readonly handed?: readonly Handed[];
 }
 
 export interface ProcessExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
+}
+
+/** A number that is not named stays closed: from 3 on that is what `ignore` means. */
+function stdioWith(handed: readonly Handed[]): StdioOptions {
+  const stdio: ('pipe' | 'ignore' | number)[] = ['pipe', 'pipe', 'pipe'];
+  for (const [number, fd] of handed) {
+    while (stdio.length < number) stdio.push('ignore');
+    stdio[number] = fd;
+  }
+  return stdio;
 }
 
 /** How long SIGKILL may take to show; only a process stuck in the kernel takes longer. */
@@ -50,8 +62,7 @@ export class ProcessGroup {
       cwd: command.cwd,
       env: { ...command.env, [TAG_VARIABLE]: tag },
       detached: true,
-      stdio:
-        command.extraFd === undefined ? ['pipe', 'pipe', 'pipe'] : ['pipe', 'pipe', 'pipe', command.extraFd],
+      stdio: stdioWith(command.handed ?? []),
       ...(command.ids ?? {}),
     });
     const { pid } = this.child;

@@ -4,7 +4,7 @@ import type { DriverContext } from '../driver-context.js';
 import { FaultState } from '../fault-state.js';
 import { baseEnvironment, type Environment } from './environment.js';
 import { checkWorkingDirectory, fingerprint, resolveExecutable } from './executable.js';
-import { idsOfUser } from './passwd.js';
+import { idsForService } from './ids.js';
 import type { Command } from './process-group.js';
 import { limitPrefix } from './resource-limits.js';
 
@@ -72,7 +72,7 @@ export class Program {
   /** Looks for the program and its user; sets or clears the fault. */
   check(): void {
     try {
-      this.#ids = idsFor(this.runtime.limits.user, this.#context.driverUser);
+      this.#ids = idsForService(this.#serviceId, this.runtime.limits.user, this.#context);
       const { nodeId } = this.#context;
       this.#env = baseEnvironment(nodeId, this.#serviceId, this.runtime.env, this.#ids?.uid ?? null);
       const path = this.#env['PATH'] ?? '';
@@ -100,19 +100,4 @@ export class Program {
       this.#watch();
     });
   }
-}
-
-/**
- * The manifest's `user`, else the node's `--driver-user`; null where the node's own user is meant.
- * @throws FsError when the user is unknown, or the node may not become it.
- */
-function idsFor(user: string | null, driverUser: DriverContext['driverUser']): Command['ids'] {
-  const isRoot = process.getuid?.() === 0;
-  if (user === null) return isRoot ? driverUser : null;
-  const ids = idsOfUser(user);
-  if (ids.uid === process.getuid?.() && !isRoot) return null;
-  if (isRoot) return ids;
-  throw new FsError('EIO', `The driver is to run as ${user}, which only a node that runs as root can do.`, {
-    hint: 'Run the node as root, or take "user" out of the manifest.',
-  });
 }

@@ -4,14 +4,18 @@ import type { ProcessRuntime } from '../../manifest/index.js';
 import type { Invocation, Outcome } from '../contract.js';
 import type { DriverContext } from '../driver-context.js';
 import { hasPlaceholders } from './args.js';
-import { CallFile } from './call-file.js';
 import { CallProcess } from './call-process.js';
+import { callFacts } from './environment.js';
 import { fingerprint } from './executable.js';
+import { CALL_FD, CONFIG_FD, HandedFile, configBytes, pathOfDescriptor } from './handed-file.js';
 import { OneshotDriver } from './oneshot.js';
 
 interface Waiting {
   readonly process: CallProcess;
-  readonly callFile: CallFile;
+  /** Empty until the request begins to arrive: then the facts of the call, one JSON object. */
+  readonly callFile: HandedFile;
+  /** Empty until then as well. */
+  readonly configFile: HandedFile;
   /** What the program's files looked like when it was started. */
   readonly seen: string;
 }
@@ -80,8 +84,7 @@ export class WarmDriver extends OneshotDriver {
     this.#fillWhenQuiet();
     try {
       if (ahead === undefined) return await super.run(call, signal);
-      ahead.callFile.write(call);
-      ahead.callFile.close();
+      handOver(ahead, call);
       return await this.finish(ahead.process, call, signal);
     } finally {
       if (this.#waiting.length <= this.#aheadCount / 2) setImmediate(() => this.#fill(1));
@@ -115,12 +118,23 @@ export class WarmDriver extends OneshotDriver {
 
   #startAhead(): Waiting {
     const seen = this.#look();
-    const callFile = new CallFile(this.program.ids);
+    const callFile = new HandedFile(this.program.ids);
+    const configFile = new HandedFile(this.program.ids);
     const command = this.program.command(this.program.runtime.args, {
       ...this.program.env,
-      ...CallFile.VARIABLE,
+      ACHERON_CALL_FILE: pathOfDescriptor(CALL_FD),
     });
-    return { process: new CallProcess({ ...command, extraFd: callFile.fd }, this.context), callFile, seen };
+    const process = new CallProcess(
+      {
+        ...command,
+        handed: [
+          [CALL_FD, callFile.fd],
+          [CONFIG_FD, configFile.fd],
+        ],
+      },
+      this.context,
+    );
+    return { process, callFile, configFile, seen };
   }
 
   /** One that ended before it got a call makes room, but is only replaced when a call comes: no loop. */
@@ -136,13 +150,24 @@ export class WarmDriver extends OneshotDriver {
     for (const one of all) this.#dismiss(one);
   }
 
-  #dismiss({ process, callFile }: Waiting): void {
+  #dismiss({ process, callFile, configFile }: Waiting): void {
     callFile.close();
+    configFile.close();
     const leaving = process.abandon().finally(() => this.#leaving.delete(leaving));
     this.#leaving.add(leaving);
   }
 
   #look(): string {
     return [this.program.file, ...this.#files].map(fingerprint).join(' ');
+  }
+}
+
+/** What a process that waits could not know at its start. */
+function handOver({ callFile, configFile }: Waiting, call: Invocation): void {
+  callFile.write(`${JSON.stringify(callFacts(call, pathOfDescriptor(CONFIG_FD)))}\n`);
+  configFile.write(configBytes(call.config));
+  for (const file of [callFile, configFile]) {
+    file.seal();
+    file.close();
   }
 }

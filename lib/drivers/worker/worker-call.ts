@@ -22,7 +22,7 @@ export class WorkerCall {
   }
 
   /** `stop` aborts with what to answer; the thread cannot be used again unless `isReusable`. */
-  run(stop: AbortSignal): Promise<{ outcome: Outcome; isReusable: boolean }> {
+  run(stop: AbortSignal, configFile: string | null): Promise<{ outcome: Outcome; isReusable: boolean }> {
     const worker = this.#worker;
     return new Promise((resolve) => {
       let timer: NodeJS.Timeout | undefined;
@@ -61,7 +61,12 @@ export class WorkerCall {
       worker.on('message', onMessage).on('error', onError).on('exit', onExit);
       stop.addEventListener('abort', onStop, { once: true });
       const { config } = this.#call;
-      post(worker, { type: 'call', payload: payloadText(this.#call), facts: callFacts(this.#call), config });
+      post(worker, {
+        type: 'call',
+        payload: payloadText(this.#call),
+        facts: callFacts(this.#call, configFile),
+        config,
+      });
     });
   }
 }

@@ -18,8 +18,15 @@ export interface WorkerKind {
   /** A thread that loads the driver and then posts `ready` or `fault`. @throws FsError when the file is no driver. */
   start(): Promise<Worker>;
   outcome(message: FromWorker): Outcome;
+  /** Gives the thread the config of a call as a file; null where it can open none. */
+  handConfig: ((config: Invocation['config']) => HandedConfig) | null;
   /** False where code can only be stopped by ending its thread. */
   readonly canStopItself: boolean;
+}
+
+export interface HandedConfig {
+  readonly path: string;
+  close(): void;
 }
 
 interface Slot {
@@ -85,6 +92,7 @@ export class WorkerDriver implements Driver {
     const { limits } = this.#kind;
     const { clock } = this.#context;
     const timeoutMs = timeLeftMs(call, limits.timeoutMs, clock.now());
+    const config = this.#kind.handConfig?.(call.config);
     const callOff = clock.after(timeoutMs, () => stop.abort(timedOut(timeoutMs)));
     try {
       const slot = await this.#acquire();
@@ -93,7 +101,7 @@ export class WorkerDriver implements Driver {
         return failure(errorFromAbort(stop.signal));
       }
       const running = new WorkerCall(slot.worker, withStderrLimit(call, limits.maxOutputBytes), this.#kind);
-      const { outcome, isReusable } = await running.run(stop.signal);
+      const { outcome, isReusable } = await running.run(stop.signal, config?.path ?? null);
       if (isReusable) this.#release(slot);
       else {
         this.#end(slot);
@@ -104,6 +112,7 @@ export class WorkerDriver implements Driver {
       return failure(FsError.from(thrown));
     } finally {
       callOff();
+      config?.close();
     }
   }
 

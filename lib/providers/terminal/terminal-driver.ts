@@ -9,6 +9,7 @@ import {
   driverClosed,
   errorFromAbort,
   failure,
+  idsForService,
   limitPrefix,
   outcomeFromRun,
   timeLeftMs,
@@ -70,11 +71,11 @@ export class TerminalDriver implements Driver {
 
   async #run(request: TerminalRequest, call: Invocation, signal: AbortSignal): Promise<Outcome> {
     const { limits, serviceId } = this.#options;
-    const { nodeId, driverUser, clock } = this.#context;
-    const ids = process.getuid?.() === 0 ? driverUser : null;
+    const { nodeId, clock } = this.#context;
+    const ids = idsForService(serviceId, limits.user, this.#context);
     const env = {
       ...baseEnvironment(nodeId, serviceId, { TERM: 'dumb' }, ids?.uid ?? null),
-      ...callEnvironment(call),
+      ...callEnvironment(call, null),
     };
     const [file, ...args] = [...limitPrefix(limits, env['PATH'] ?? ''), ...request.argv];
     const cwd = directoryFrom(this.#options.cwd ?? homeOf(env), request.cwd);
