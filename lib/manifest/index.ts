@@ -31,4 +31,5 @@ export {
   type ManifestReading,
   type Place,
 } from './read-manifest.js';
+export { requestCheckOf, requestDigest, type RequestCheck } from './request-check.js';
 export { templateFromSchema } from './template.js';

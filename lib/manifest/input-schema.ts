@@ -18,6 +18,16 @@ export interface InputFault {
 /** Checks a parsed request; null when it passes. Total and bounded in time. */
 export type InputValidator = (value: unknown) => InputFault | null;
 
+/** How requests are checked by a schema. */
+export interface CompiledInput {
+  /** The same check, which takes as long as it takes. */
+  readonly unbounded: InputValidator;
+  /** The check, stopped after `CHECK_MS`. */
+  readonly validate: InputValidator;
+  /** Whether its cost is a few steps for each part of a value. */
+  readonly isCheap: boolean;
+}
+
 export const MAX_SCHEMA_BYTES = 64 * 1024;
 const MAX_SCHEMA_DEPTH = 64;
 const COMPILE_MS = 5_000;
@@ -25,24 +35,30 @@ const CHECK_MS = 1_000;
 const CACHED_SCHEMAS = 256;
 
 /** Most recently used last. Schemas are values: equal text, equal validator. */
-const compiled = new Map<string, InputValidator>();
-const ofDefinition = new WeakMap<ServiceDefinition, InputValidator>();
+const compiled = new Map<string, CompiledInput>();
 
 /** The validator of a service's requests, from `schema.input`; one that accepts everything where there is none. */
 export function inputValidatorOf(definition: ServiceDefinition): InputValidator {
-  const known = ofDefinition.get(definition);
-  if (known !== undefined) return known;
-  const validator = compileInputSchema(ownValue(definition.schema, 'input'));
-  ofDefinition.set(definition, validator);
-  return validator;
+  return compileInputSchema(inputSchemaOf(definition));
 }
+
+export function inputSchemaOf(definition: ServiceDefinition): JsonValue | undefined {
+  return ownValue(definition.schema, 'input');
+}
+
+const ACCEPT: CompiledInput = { unbounded: () => null, validate: () => null, isCheap: true };
 
 /**
  * Compiles a JSON Schema, draft 2020-12 or draft-07 by its `$schema`. Nothing is fetched.
  * @throws FsError EINVAL when it is not a schema; `path` is the JSON Pointer into it.
  */
 export function compileInputSchema(schema: JsonValue | undefined): InputValidator {
-  if (schema === undefined || schema === true) return () => null;
+  return compiledInputFrom(schema).validate;
+}
+
+/** The same, with what is known of its cost. */
+export function compiledInputFrom(schema: JsonValue | undefined): CompiledInput {
+  if (schema === undefined || schema === true) return ACCEPT;
   const key = canonicalJson(schema);
   const known = compiled.get(key);
   if (known !== undefined) {
@@ -56,7 +72,7 @@ export function compileInputSchema(schema: JsonValue | undefined): InputValidato
   return validator;
 }
 
-function compile(schema: JsonValue, size: number): InputValidator {
+function compile(schema: JsonValue, size: number): CompiledInput {
   if (size > MAX_SCHEMA_BYTES)
     throw refusal(`The schema is larger than ${MAX_SCHEMA_BYTES} bytes.`, 'Simplify it.');
   const traits = traitsOf(schema);
@@ -95,20 +111,24 @@ function compile(schema: JsonValue, size: number): InputValidator {
   } finally {
     if (!named && isJsonObject(schema)) ajv.removeSchema(schema);
   }
-  return traits.risky ? bounded(validate) : (value) => faultFrom(validate, value);
+  const unbounded = (value: unknown): InputFault | null => faultFrom(validate, value);
+  return { unbounded, validate: bounded(unbounded), isCheap: !traits.risky };
 }
 
-/** For schemas whose cost can explode with the value (patterns, references, uniqueness). */
-function bounded(validate: ValidateFunction): InputValidator {
+function bounded(validate: InputValidator): InputValidator {
   return (value) => {
     try {
-      return runWithin(CHECK_MS, () => faultFrom(validate, value));
+      return runWithin(CHECK_MS, () => validate(value));
     } catch (thrown) {
-      if (thrown instanceof TookTooLongError)
-        return inputFault('', 'a value that can be checked in a second', 'one that takes longer');
+      if (thrown instanceof TookTooLongError) return tooCostly();
       throw thrown;
     }
   };
+}
+
+/** The fault of a value that cannot be checked in the time there is. */
+export function tooCostly(): InputFault {
+  return inputFault('', 'a value that can be checked in a second', 'one that takes longer');
 }
 
 function faultFrom(validate: ValidateFunction, value: unknown): InputFault | null {
@@ -192,6 +212,7 @@ function shareAjv(dialect: Dialect): Ajv {
   return ajv;
 }
 
+/** What can make the cost of a check explode with the value. */
 const RISKY = [
   'pattern',
   'patternProperties',
@@ -204,7 +225,7 @@ const RISKY = [
   'unevaluatedProperties',
   'unevaluatedItems',
 ];
-const MANY_NODES = 500;
+const MANY_NODES = 300;
 
 function traitsOf(schema: JsonValue): { keys: Set<string>; tooDeep: boolean; risky: boolean } {
   const keys = new Set<string>();

@@ -23,7 +23,7 @@ import {
   type DriverContext,
   type NewPrivileges,
 } from '../drivers/index.js';
-import { inputValidatorOf, type InputFault, type ServiceDefinition } from '../manifest/index.js';
+import { requestCheckOf, type InputFault, type ServiceDefinition } from '../manifest/index.js';
 import { decide, principalOf, type Session } from '../policy/index.js';
 import { Registry } from '../registry/index.js';
 import {
@@ -360,10 +360,11 @@ function providersOf(builtins: readonly BuiltinService[]): Map<string, Provider>
 }
 
 function inputCheck(definition: ServiceDefinition): InputCheck {
-  const validate = inputValidatorOf(definition);
-  return (input) => {
-    const fault = validate(input);
-    return fault === null ? null : schemaError(fault);
+  const check = requestCheckOf(definition);
+  const told = (fault: InputFault | null): FsError | null => (fault === null ? null : schemaError(fault));
+  return (input, bytes) => {
+    const fault = check(input, bytes);
+    return fault instanceof Promise ? fault.then(told) : told(fault);
   };
 }
 

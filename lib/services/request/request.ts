@@ -1,5 +1,6 @@
-import { createHash } from 'node:crypto';
-import { FsError, canonicalJson, isId, type JsonObject } from '../../core/index.js';
+import { FsError, isId, type JsonObject } from '../../core/index.js';
+import { requestDigest } from '../../manifest/index.js';
+import type { Awaitable } from '../../vfs/index.js';
 import type { ScannedObject } from './object-scanner.js';
 
 /** A request that may run: checked as a whole, its `_key` taken out. */
@@ -10,24 +11,31 @@ export interface Request {
   readonly key: { readonly key: string; readonly digest: string } | null;
 }
 
-/** Says what is wrong with a request's content, or null. */
-export type InputCheck = (input: JsonObject) => FsError | null;
+/** Says what is wrong with a request's content, which came as `bytes`, or null. */
+export type InputCheck = (input: JsonObject, bytes: Uint8Array) => Awaitable<FsError | null>;
 
-/** @throws FsError EINVAL when the object has a bad `_key` or fails the service's schema. */
-export function requestFrom(scanned: ScannedObject, check: InputCheck): Request {
+/**
+ * At once, unless it takes too long for that.
+ * @throws FsError EINVAL when the object has a bad `_key` or fails the service's schema.
+ */
+export function requestFrom(scanned: ScannedObject, check: InputCheck): Awaitable<Request> {
   const { bytes, key } =
     scanned.keyMember === null
       ? { bytes: scanned.bytes, key: null }
       : cutKey(scanned.bytes, scanned.keyMember);
   const input = JSON.parse(bytes.toString()) as JsonObject;
-  const fault = check(input);
-  if (fault !== null) throw fault;
-  return {
-    bytes,
-    input,
-    key:
-      key === null ? null : { key, digest: createHash('sha256').update(canonicalJson(input)).digest('hex') },
-  };
+  const fault = check(input, bytes);
+  if (fault instanceof Promise) return fault.then((later) => checked(later));
+  return checked(fault);
+
+  function checked(found: FsError | null): Awaitable<Request> {
+    if (found !== null) throw found;
+    if (key === null) return { bytes, input, key };
+    const digest = requestDigest(input, bytes);
+    return typeof digest === 'string'
+      ? { bytes, input, key: { key, digest } }
+      : digest.then((later) => ({ bytes, input, key: { key, digest: later } }));
+  }
 }
 
 function cutKey(whole: Buffer, member: { from: number; to: number }): { bytes: Buffer; key: string } {

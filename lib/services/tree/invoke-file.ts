@@ -6,6 +6,7 @@ import {
   fileStat,
   newIno,
   nsFromMs,
+  type Awaitable,
   type FileHandle,
   type Freshness,
   type OpenFlags,
@@ -66,7 +67,16 @@ export class InvokeFile extends BaseFile implements ObjectSink {
 
   take(objects: readonly ScannedObject[], op: Op): Taken | Promise<Taken> {
     this.#live.clearIncomplete(op.session);
-    const requests = objects.map((object) => this.#request(object, op.session));
+    const requests = this.#requests(objects, op.session);
+    if (!(requests instanceof Promise)) return this.#run(requests, op);
+    return requests.then((checked) => {
+      // The rights may have changed while it was checked.
+      this.#service.authorize(op.session, 'invoke');
+      return this.#run(checked, op);
+    });
+  }
+
+  #run(requests: readonly Request[], op: Op): Taken | Promise<Taken> {
     return this.#waits ? this.#invokeAll(requests, op) : this.#submitAll(requests, op);
   }
 
@@ -79,12 +89,38 @@ export class InvokeFile extends BaseFile implements ObjectSink {
     this.#live.noteIncomplete(session, `${error.code}: ${error.sentence}\n`);
   }
 
-  #request(object: ScannedObject, session: Session): Request {
-    try {
-      return requestFrom(object, this.#service.check);
-    } catch (thrown) {
-      throw this.#service.reject(object.bytes, FsError.from(thrown), session);
+  #requests(objects: readonly ScannedObject[], session: Session): Awaitable<Request[]> {
+    const made: Request[] = [];
+    for (const [index, object] of objects.entries()) {
+      const request = this.#request(object, session);
+      if (!(request instanceof Promise)) made.push(request);
+      else
+        return request.then(async (first) => {
+          made.push(first);
+          for (const other of objects.slice(index + 1)) made.push(await this.#request(other, session));
+          return made;
+        });
     }
+    return made;
+  }
+
+  #request(object: ScannedObject, session: Session): Awaitable<Request> {
+    const { check } = this.#service;
+    const refuse = (thrown: unknown): never => {
+      throw this.#service.reject(object.bytes, FsError.from(thrown), session);
+    };
+    let request: Awaitable<Request>;
+    try {
+      request = requestFrom(object, check);
+    } catch (thrown) {
+      return refuse(thrown);
+    }
+    if (!(request instanceof Promise)) return request;
+    return request.then(
+      // What runs is what was checked: another definition of the service may have come.
+      (made) => (check === this.#service.check ? made : this.#request(object, session)),
+      refuse,
+    );
   }
 
   #submitAll(requests: readonly Request[], op: Op): Taken {

@@ -1,0 +1,92 @@
+import t from 'tap';
+import type { JsonObject, JsonValue } from '../../lib/core/index.js';
+import { TestNode, shellManifest } from '../support/test-node.js';
+
+/** Beside it, a loaded machine makes a thread wait; what is looked for holds it for seconds. */
+const MAX_HELD_MS = 400;
+
+const numbers = (count: number): number[] => Array.from({ length: count }, (_, at) => at);
+const anyOf = numbers(1000).map((at): JsonValue => ({ const: `x${at}` }));
+const of = (a: JsonValue): JsonObject => ({ type: 'object', properties: { a } });
+
+const CASES: { title: string; schema: JsonObject; input: JsonObject; fits: boolean }[] = [
+  {
+    title: 'a pattern that backtracks',
+    schema: of({ pattern: '^(a+)+$' }),
+    input: { a: `${'a'.repeat(60)}!` },
+    fits: false,
+  },
+  {
+    title: 'patternProperties that backtrack',
+    schema: { patternProperties: { '^(a+)+$': {} } },
+    input: { [`${'a'.repeat(60)}!`]: 1 },
+    fits: false,
+  },
+  {
+    title: 'unique objects',
+    schema: of({ uniqueItems: true }),
+    input: { a: numbers(20_000).map((i) => ({ i })) },
+    fits: false,
+  },
+  {
+    title: 'many alternatives for many items',
+    schema: of({ items: { anyOf } }),
+    input: { a: numbers(120_000).map(() => 'x999') },
+    fits: false,
+  },
+  {
+    title: 'valid data that take a while',
+    schema: of({ items: { enum: [...numbers(100).map((k): JsonValue => ({ k })), 0] } }),
+    input: { a: numbers(30_000).map(() => 0) },
+    fits: true,
+  },
+  {
+    title: 'a long text that fits',
+    schema: of({ pattern: '^[a-z]*$' }),
+    input: { a: 'a'.repeat(900_000) },
+    fits: true,
+  },
+];
+
+t.test('no request holds the node while it is checked by a schema', async (t) => {
+  const manifests = CASES.map(({ schema }, at) =>
+    shellManifest(`s${at}`, 'cat >/dev/null', { schema: { input: schema } }),
+  );
+  const node = await TestNode.start(t, manifests);
+  for (const [at, { title, input, fits }] of CASES.entries()) {
+    const held = watchThread();
+    const call = node.write(node.path(`s${at}`, 'control/invoke.json'), JSON.stringify(input));
+    if (fits) await t.resolves(call, title);
+    else await t.rejects(call, { code: 'EINVAL', message: /checked in a second/ }, title);
+    t.ok(held() < MAX_HELD_MS, title);
+  }
+});
+
+t.test('a request with a key may be large', async (t) => {
+  const node = await TestNode.start(t, [shellManifest('cat', 'cat >/dev/null; echo ran >&2')]);
+  const invoke = node.path('cat', 'control/invoke.json');
+  const a = numbers(100_000).map(() => []);
+  const held = watchThread();
+  await node.write(invoke, JSON.stringify({ _key: 'k', a, b: 1 }));
+  await node.write(invoke, JSON.stringify({ b: 1, _key: 'k', a }));
+  t.ok(held() < 2 * MAX_HELD_MS);
+  await t.rejects(node.write(invoke, JSON.stringify({ _key: 'k', a, b: 2 })), {
+    code: 'EEXIST',
+  });
+});
+
+/** Answers, when it is asked, for how long this thread did nothing else at most. */
+function watchThread(): () => number {
+  let last = performance.now();
+  let longest = 0;
+  const look = (): void => {
+    longest = Math.max(longest, performance.now() - last);
+    last = performance.now();
+  };
+  const timer = setInterval(look, 1);
+  return () => {
+    clearInterval(timer);
+    look();
+    return longest;
+  };
+}
