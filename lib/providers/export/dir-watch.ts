@@ -10,6 +10,13 @@ import { pathOfFd } from './host-tree.js';
 const ARMED_AT_ONCE = 8;
 /** Events are gathered this long: one save of an editor is many. */
 const GATHER_MS = 10;
+/**
+ * As many events are heard between two turns of the event loop. The system hands them over for as long as there are
+ * any, so whoever renames without end would keep this process from everything else: the directories of further ones
+ * are let go of for a while.
+ */
+const MAX_EVENTS_AT_ONCE = 2_048;
+const QUIET_MS = 1_000;
 /** How long an event about a name is taken for the echo of our own change. */
 const ECHO_MS = 1_000;
 const MAX_ECHOES = 4_096;
@@ -27,6 +34,9 @@ export class DirWatch {
   readonly #watched = new Map<ExportDir, FSWatcher>();
   readonly #wanted = new Set<ExportDir>();
   readonly #events = new Map<ExportDir, Map<string, 'entry' | 'content'>>();
+  /** Directories in which too much happened, and until when they are not watched. */
+  readonly #loud = new WeakMap<ExportDir, number>();
+  #heardAtOnce = 0;
   readonly #own = new Map<string, number>();
   #last: ExportDir | undefined;
   #arming: NodeJS.Immediate | undefined;
@@ -47,6 +57,7 @@ export class DirWatch {
   /** Somebody looked into `dir`. */
   touch(dir: ExportDir): void {
     if (this.#off || dir === this.#last || this.#state.changes.size === 0) return;
+    if ((this.#loud.get(dir) ?? 0) > Date.now()) return;
     this.#last = dir;
     const watcher = this.#watched.get(dir);
     if (watcher !== undefined) {
@@ -121,14 +132,24 @@ export class DirWatch {
   }
 
   #heard(dir: ExportDir, name: string, what: 'entry' | 'content'): void {
+    if (++this.#heardAtOnce > MAX_EVENTS_AT_ONCE) this.#silence(dir);
     let names = this.#events.get(dir);
     if (names === undefined) this.#events.set(dir, (names = new Map<string, 'entry' | 'content'>()));
     if (what === 'entry' || !names.has(name)) names.set(name, what);
     this.#gathering ??= setTimeout(() => this.#tell(), GATHER_MS).unref();
   }
 
+  /** What it shows is right again when a cache's own time is up, as for a directory that is not watched. */
+  #silence(dir: ExportDir): void {
+    this.#unwatch(dir);
+    this.#loud.set(dir, Date.now() + QUIET_MS);
+    const { changes } = this.#state;
+    changes.emit({ what: 'data', ino: dir.ino });
+  }
+
   #tell(): void {
     this.#gathering = undefined;
+    this.#heardAtOnce = 0;
     const events = [...this.#events];
     this.#events.clear();
     for (const [dir, names] of events) {

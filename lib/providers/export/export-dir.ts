@@ -82,7 +82,7 @@ export class ExportDir extends ExportNode implements DirNode {
     const fd = tree.run(op, () =>
       tree.withDir(this.path, (dirFd) => tree.open(dirFd, '.', constants.O_RDONLY | constants.O_DIRECTORY)),
     );
-    return readDir(this.state, fd);
+    return readDir(this.state, fd, op);
   }
 
   create(name: string, flags: OpenFlags, mode: number, op: Op): Awaitable<Created> {

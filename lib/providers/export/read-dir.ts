@@ -1,7 +1,7 @@
 import { closeSync, readdirSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
-import { textFromBytes } from '../../core/index.js';
-import type { Awaitable, DirEntry, NodeKind } from '../../vfs/index.js';
+import { FsError, textFromBytes } from '../../core/index.js';
+import type { Awaitable, DirEntry, NodeKind, Op } from '../../vfs/index.js';
 import type { ExportState } from './export-state.js';
 import { kindOf } from './host-stat.js';
 import { pathOfFd } from './host-tree.js';
@@ -11,11 +11,13 @@ const DT_UNKNOWN = 0;
 const DT_DIR = 4;
 const DT_LNK = 10;
 /** As many records are read in one go; between two goes others get their turn. */
-const BATCHES_AT_ONCE = 16;
+const BATCHES_AT_ONCE = 4;
+/** No more entries are read: who renames in a directory while it is read can make it endless on some filesystems. */
+const MAX_ENTRIES = 1_000_000;
 const buffer = Buffer.alloc(64 * 1024);
 
 /** All entries of the open directory `fd`, which is closed when they are read. */
-export function readDir(state: ExportState, fd: number): Awaitable<readonly DirEntry[]> {
+export function readDir(state: ExportState, fd: number, op: Op): Awaitable<readonly DirEntry[]> {
   const { native } = state.tree;
   if (native === null) {
     try {
@@ -31,7 +33,7 @@ export function readDir(state: ExportState, fd: number): Awaitable<readonly DirE
   } finally {
     if (!more) closeSync(fd);
   }
-  return more ? readRest(state, native, fd, entries) : entries;
+  return more ? readRest(state, native, fd, entries, op) : entries;
 }
 
 async function readRest(
@@ -39,10 +41,14 @@ async function readRest(
   native: Native,
   fd: number,
   entries: DirEntry[],
+  { signal }: Op,
 ): Promise<readonly DirEntry[]> {
   try {
-    do await setImmediate();
-    while (!readBatches(state, native, fd, entries));
+    do {
+      await setImmediate();
+      signal.throwIfAborted();
+      if (entries.length > MAX_ENTRIES) throw tooMany();
+    } while (!readBatches(state, native, fd, entries));
   } finally {
     closeSync(fd);
   }
@@ -67,6 +73,12 @@ function readBatches(state: ExportState, native: Native, fd: number, entries: Di
     }
   }
   return false;
+}
+
+function tooMany(): FsError {
+  return new FsError('EOVERFLOW', `The directory has more than ${MAX_ENTRIES} entries.`, {
+    hint: 'Look names up one by one, or list it on the machine itself.',
+  });
 }
 
 function kindByType(type: number): NodeKind {
