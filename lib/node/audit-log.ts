@@ -1,5 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { AuditSource, SentRecord } from '../control/index.js';
+import { existsSync, statSync } from 'node:fs';
 import { readOrMakeSecret } from '../disk/index.js';
 import { Emitter, FsError, timestamp, type Log } from '../core/index.js';
 import type { AuditRecord } from '../services/index.js';
@@ -27,6 +28,13 @@ export class AuditLog implements AuditSource {
 
   /** @throws FsError when the log or its key cannot be opened. */
   constructor(path: string, now: () => number, log: Log) {
+    if (existsSync(`${path}.key`) && sizeOf(path) + sizeOf(`${path}.1`) === 0)
+      log.warn(
+        'The audit log is missing or empty, though there was one: what it held is lost, unless it was sent.',
+        {
+          file: path,
+        },
+      );
     this.#key = readOrMakeSecret(`${path}.key`, 32, 'of the hashes in the audit log');
     this.#spool = new Spool(path);
     this.#now = now;
@@ -121,4 +129,8 @@ function timeOfLine(line: string): number {
   } catch {
     return 0;
   }
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }
