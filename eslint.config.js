@@ -19,7 +19,7 @@ export const ROOMS = {
   control: ['core', 'disk', 'policy', 'protocol', 'transport', 'vfs'],
   tunnel: ['core', 'policy', 'protocol', 'transport', 'vfs'],
   worldfs: ['core', 'vfs', 'policy'],
-  doctor: ['core', 'fuse'],
+  doctor: ['core', 'vfs', 'policy', 'fuse'],
 };
 
 const rooms = Object.entries(ROOMS).map(([room, allowed]) => ({

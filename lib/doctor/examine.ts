@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { ACHERON_FS_TYPE, chooseBinding, inspectMountpoint, readMountEntries } from '../fuse/index.js';
+import { ACHERON_FS_TYPE, inspectMountpoint, readMountEntries, type BindingName } from '../fuse/index.js';
+import { tryMount } from './try-mount.js';
 
 export interface Finding {
   readonly check: string;
@@ -17,13 +18,14 @@ export interface Examination {
 }
 
 export async function examine({ stateDir, version }: Examination): Promise<Finding[]> {
+  const bindings = [await bindingOf('kernel'), await bindingOf('fuse-native')];
   return [
     versions(version),
     fuseDevice(),
     fusermount(),
     allowOther(),
-    await bindingOf('kernel'),
-    await bindingOf('fuse-native'),
+    ...bindings,
+    mounting(bindings),
     ...(await mounts()),
     stateFolder(stateDir),
     damagedFiles(stateDir),
@@ -58,7 +60,7 @@ function fuseDevice(): Finding {
     return finding(
       'device',
       'note',
-      '/dev/fuse cannot be opened by this user; fusermount3 opens it where it may.',
+      '/dev/fuse cannot be opened by this user, nor by fusermount3 for this user.',
       'As root: chmod 666 /dev/fuse.',
     );
   }
@@ -88,14 +90,29 @@ function allowOther(): Finding {
   );
 }
 
-async function bindingOf(name: 'kernel' | 'fuse-native'): Promise<Finding> {
-  try {
-    await chooseBinding(name);
-    return finding(`binding-${name}`, 'fine', `The ${name} binding can mount here.`, null);
-  } catch (thrown) {
-    const { message, hint } = thrown as Error & { hint?: string };
-    return finding(`binding-${name}`, 'note', `The ${name} binding cannot be used: ${message}`, hint ?? null);
-  }
+/** Tried for real: permissions, modules and containers refuse in more ways than can be looked up. */
+async function bindingOf(name: BindingName): Promise<Finding> {
+  const failure = await tryMount(name);
+  if (failure === null)
+    return finding(`binding-${name}`, 'fine', `The ${name} binding mounts here, as was tried.`, null);
+  return finding(
+    `binding-${name}`,
+    'note',
+    `The ${name} binding cannot be used: ${failure.message}`,
+    failure.hint,
+  );
+}
+
+/** One of them is enough. */
+function mounting(bindings: readonly Finding[]): Finding {
+  if (bindings.some(({ state }) => state === 'fine'))
+    return finding('mounting', 'fine', 'This user can mount.', null);
+  return finding(
+    'mounting',
+    'broken',
+    'This user cannot mount by any binding.',
+    'Mend what is said of the kernel binding. acheron invoke, ls and cat need no mount.',
+  );
 }
 
 async function mounts(): Promise<Finding[]> {

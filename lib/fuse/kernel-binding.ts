@@ -1,4 +1,3 @@
-import { accessSync, constants } from 'node:fs';
 import { FsError, isErrnoCode } from '../core/index.js';
 import type { Vfs } from '../vfs/index.js';
 import { abortAtExit } from './abort-connection.js';
@@ -6,6 +5,7 @@ import type { CloseReason, FuseBinding, Mount, MountOptions } from './binding.js
 import { MountError, type ReaderKind, serve, type Served } from './kernel/index.js';
 import { doorTo } from './kernel-door/door.js';
 import { errnoFromThrown } from './kernel-door/translate.js';
+import { fuseDeviceRefusal, isOnPath } from './fuse-device.js';
 import { ACHERON_FS_TYPE, mountEntryAt, readMountEntries, type MountEntry } from './mountinfo.js';
 import { prepareMountpoint } from './mountpoint.js';
 import { detach, isMounted } from './unmount.js';
@@ -47,13 +47,10 @@ export function kernelBindingWith(reader?: ReaderKind): FuseBinding {
 
 function unavailable(): string | null {
   if (process.platform !== 'linux') return 'This binding speaks to Linux alone; use fuse-native.';
-  if (process.getuid?.() !== 0) return null; // fusermount3 opens the device
-  try {
-    accessSync('/dev/fuse', constants.R_OK | constants.W_OK);
-    return null;
-  } catch {
-    return '/dev/fuse is missing. Load the kernel module (modprobe fuse); in a container, pass --device /dev/fuse.';
-  }
+  const refused = fuseDeviceRefusal();
+  if (refused !== null) return refused;
+  if (process.getuid?.() === 0 || isOnPath('fusermount3')) return null;
+  return 'fusermount3, by which ordinary users mount, is not on PATH. As root: apt-get install fuse3.';
 }
 
 async function serveVfs(vfs: Vfs, dir: string, options: MountOptions, reader?: ReaderKind): Promise<Served> {

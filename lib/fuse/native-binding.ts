@@ -1,8 +1,8 @@
-import { accessSync, constants } from 'node:fs';
 import { FsError } from '../core/index.js';
 import type { Vfs } from '../vfs/index.js';
 import type { CloseReason, FuseBinding, Mount, MountOptions } from './binding.js';
 import { closeFuseOnExec } from './close-on-exec.js';
+import { fuseDeviceRefusal } from './fuse-device.js';
 import { ACHERON_FS_TYPE, mountEntryAt, type MountEntry } from './mountinfo.js';
 import { prepareMountpoint } from './mountpoint.js';
 import { NativeHandlers } from './native-handlers.js';
@@ -26,15 +26,8 @@ export const nativeBinding: FuseBinding = {
   },
 
   async unavailable() {
-    if (process.platform === 'linux') {
-      try {
-        accessSync('/dev/fuse', constants.R_OK | constants.W_OK);
-      } catch (thrown) {
-        return (thrown as NodeJS.ErrnoException).code === 'ENOENT'
-          ? '/dev/fuse is missing. Load the kernel module (modprobe fuse); in a container, pass --device /dev/fuse.'
-          : '/dev/fuse may not be opened by this user. Run as root, or give it mode 0666 (Debian: install fuse3).';
-      }
-    }
+    const refused = process.platform === 'linux' ? fuseDeviceRefusal() : null;
+    if (refused !== null) return refused;
     try {
       loadFuseNative();
       return null;

@@ -1,0 +1,39 @@
+import { mkdtemp, rmdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { FsError } from '../core/index.js';
+import { unmountDir, type BindingName } from '../fuse/index.js';
+import type { TryMountReport } from './try-mount-program.js';
+
+const PATIENCE_MS = 20_000;
+
+/**
+ * Mounts by that binding as the user who asks, has a file of the mount read, and unmounts: all in a process
+ * of its own, which may hang or crash. Null where it works, else why it does not.
+ */
+export async function tryMount(binding: BindingName): Promise<TryMountReport['failure']> {
+  let dir: string;
+  try {
+    dir = await mkdtemp(join(tmpdir(), 'acheron-doctor-'));
+  } catch (thrown) {
+    return { message: `There is no room for a trial: ${FsError.from(thrown).message}`, hint: null };
+  }
+  const program = join(import.meta.dirname, 'try-mount-program.js');
+  try {
+    const { stdout, timedOut, stderr } = await execa(process.execPath, [program, binding, dir], {
+      reject: false,
+      timeout: PATIENCE_MS,
+      forceKillAfterDelay: 1000,
+    });
+    if (timedOut) return { message: 'The trial did not end.', hint: 'The kernel log (dmesg) may tell more.' };
+    try {
+      return (JSON.parse(stdout) as TryMountReport).failure;
+    } catch {
+      return { message: 'The trial ended without a result.', hint: stderr.split('\n')[0] || null };
+    }
+  } finally {
+    await unmountDir(dir).catch(() => undefined);
+    await rmdir(dir).catch(() => undefined);
+  }
+}
