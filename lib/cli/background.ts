@@ -1,6 +1,7 @@
 import { closeSync, createWriteStream, fstatSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { FsError } from '../core/index.js';
+import { goOnWithoutOutput } from './output.js';
 import { isStoppedEarly } from './stop-asked.js';
 
 /** Holds the path of its log in a process that was started to run in the background. */
@@ -94,6 +95,7 @@ export async function inBackgroundOrHere(
   name: string,
   serve: () => Promise<void>,
 ): Promise<void> {
+  goOnWithoutOutput();
   if (flags.background === true && ownLogFile() === null) return goToBackground(flags.stateDir, name);
   try {
     await serve();

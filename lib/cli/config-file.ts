@@ -1,63 +1,145 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import type { Command } from 'commander';
-import { FsError, isJsonObject, type JsonValue } from '../core/index.js';
+import { InvalidArgumentError, type Command } from 'commander';
+import { FsError, type JsonValue } from '../core/index.js';
+import { configFault, readConfigDocument, type ConfigEntry } from './config-document.js';
+import { isOn, isSwitch, optionNamed, valueFromJson } from './option-value.js';
+
+/** All commands with all their options: what a key may mean. Loading them takes a while. */
+export type AllCommands = () => Promise<Command>;
+
+let usedPath: string | null | undefined;
 
 /**
- * Options from a config file, for those that neither a flag nor the environment sets: a JSON object whose
- * keys are the long option names (`"state-dir"`). `ACHERON_CONFIG` names it; else the user's, else /etc's.
+ * Options from the environment and from a config file, for those that no flag sets; the environment wins. The
+ * file has long option names as keys, for all commands at its top, and for one in a section of its name (`node`,
+ * or `create` in `project`), which wins. `--config` names it; else the user's, else /etc's.
+ * @throws CommanderError with file, line and key, or with the variable
  */
-export function applyConfigFile(command: Command): void {
-  const path = configPath(process.env);
-  if (path === null) return;
-  const config = readConfig(path);
-  for (const option of command.options) {
-    const value = config.get(option.name());
-    const key = option.attributeName();
-    const source = command.getOptionValueSource(key);
-    if (value === undefined || (source !== undefined && source !== 'default')) continue;
-    command.setOptionValueWithSource(key, parsed(option.parseArg, value), 'config');
+export async function applySettings(command: Command, all: AllCommands): Promise<void> {
+  applySwitches(command);
+  try {
+    await applyConfigFile(command, all);
+  } catch (thrown) {
+    // It counts as what is wrong on the command line does.
+    if (FsError.is(thrown)) command.error(`error: ${thrown.sentence}`);
+    throw thrown;
   }
 }
 
-/** The config file and what it says; a path of null where there is none. */
+/** Commander takes any value of a variable for yes. */
+function applySwitches(command: Command): void {
+  for (const option of command.options) {
+    const { envVar } = option;
+    const text = envVar === undefined ? undefined : process.env[envVar];
+    const key = option.attributeName();
+    if (text === undefined || !isSwitch(option) || command.getOptionValueSource(key) === 'cli') continue;
+    try {
+      command.setOptionValueWithSource(key, isOn(text) !== option.negate, 'env');
+    } catch (thrown) {
+      if (!(thrown instanceof InvalidArgumentError)) throw thrown;
+      command.error(
+        `error: option '${option.flags}' value '${text}' from env '${envVar!}' is invalid. ${thrown.message}`,
+      );
+    }
+  }
+}
+
+async function applyConfigFile(command: Command, all: AllCommands): Promise<void> {
+  const path = configPath(command);
+  usedPath = path;
+  if (path === null) return;
+  const set = new Map<string, ConfigEntry>();
+  for (const { entry, scope } of entriesFor(command, readConfigDocument(path))) {
+    const found = optionNamed(command, entry.key);
+    if (found === undefined) {
+      await refuseUnknown(entry, { path, scope, all });
+      continue;
+    }
+    const { option, inverted } = found;
+    const key = option.attributeName();
+    const before = set.get(key);
+    if (before !== undefined && before.key !== entry.key)
+      throw configFault(path, entry.line, `${quoted(entry)} and ${quoted(before)} say the same.`);
+    set.set(key, entry);
+    const source = command.getOptionValueSource(key);
+    try {
+      const value = valueFromJson(option, entry.value, inverted);
+      if (source === undefined || source === 'default' || source === 'config')
+        command.setOptionValueWithSource(key, value, 'config');
+    } catch (thrown) {
+      if (!(thrown instanceof InvalidArgumentError)) throw thrown;
+      throw configFault(path, entry.line, `the value of ${quoted(entry)} is invalid. ${thrown.message}`);
+    }
+  }
+}
+
+interface Meant {
+  readonly entry: ConfigEntry;
+  /** Whose section it stands in: options of what is below may stand there too. */
+  readonly scope: Command;
+}
+
+/** The options that concern a command: those at the top first, which the sections override. */
+function entriesFor(command: Command, entries: readonly ConfigEntry[]): Meant[] {
+  const chain: Command[] = [];
+  for (let at: Command | null = command; at?.parent != null; at = at.parent) chain.unshift(at);
+  const program = command.parent === null ? command : chain[0]!.parent!;
+  const meant: Meant[] = [];
+  let level: readonly ConfigEntry[] | null = entries;
+  let owner = program;
+  for (const next of [...chain, null]) {
+    const names = new Set(owner.commands.map((sub) => sub.name()));
+    for (const entry of level ?? [])
+      if (entry.entries === null || !names.has(entry.key)) meant.push({ entry, scope: owner });
+    if (next === null) break;
+    level = level?.find(({ key, entries: inner }) => key === next.name() && inner !== null)?.entries ?? null;
+    owner = next;
+  }
+  return meant;
+}
+
+interface Where {
+  readonly path: string;
+  readonly scope: Command;
+  readonly all: AllCommands;
+}
+
+/** @throws FsError EINVAL unless it is an option of another command, in a place for both */
+async function refuseUnknown(entry: ConfigEntry, { path, scope, all }: Where): Promise<void> {
+  const isOption = (one: Command): boolean =>
+    optionNamed(one, entry.key) !== undefined || one.commands.some(isOption);
+  const isTop = scope.parent === null;
+  if (isOption(isTop ? await all() : scope)) return;
+  const what = isTop ? 'no option and no command' : `no option of acheron ${scope.name()}`;
+  throw configFault(path, entry.line, `${quoted(entry)} is ${what}.`);
+}
+
+const quoted = ({ key }: ConfigEntry): string => JSON.stringify(key);
+
+/** The config file in use and what it says, of all commands; a path of null where there is none. */
 export function configFile(): {
   readonly path: string | null;
-  readonly values: ReadonlyMap<string, JsonValue>;
+  readonly values: readonly (readonly [key: string, value: JsonValue])[];
 } {
-  const path = configPath(process.env);
-  return { path, values: path === null ? new Map() : readConfig(path) };
+  const path = usedPath === undefined ? defaultPath() : usedPath;
+  const flat = (entries: readonly ConfigEntry[]): [string, JsonValue][] =>
+    entries.flatMap(({ key, value, entries: inner }) => [
+      [key, value] as [string, JsonValue],
+      ...flat(inner ?? []),
+    ]);
+  return { path, values: path === null ? [] : flat(readConfigDocument(path)) };
 }
 
-function configPath(env: NodeJS.ProcessEnv): string | null {
-  if (env.ACHERON_CONFIG !== undefined) return env.ACHERON_CONFIG;
-  const own = join(env.XDG_CONFIG_HOME ?? join(homedir(), '.config'), 'acheron', 'config.json');
+function configPath(command: Command): string | null {
+  const { config } = command.opts<{ config?: string }>();
+  return config ?? defaultPath();
+}
+
+function defaultPath(): string | null {
+  const { ACHERON_CONFIG, XDG_CONFIG_HOME } = process.env;
+  if (ACHERON_CONFIG !== undefined && ACHERON_CONFIG !== '') return ACHERON_CONFIG;
+  const own = join(XDG_CONFIG_HOME ?? join(homedir(), '.config'), 'acheron', 'config.json');
   return [own, '/etc/acheron/config.json'].find((path) => existsSync(path)) ?? null;
-}
-
-function readConfig(path: string): Map<string, JsonValue> {
-  try {
-    const config: unknown = JSON.parse(readFileSync(path, 'utf8'));
-    if (isJsonObject(config)) return new Map(Object.entries(config));
-  } catch (thrown) {
-    throw new FsError('EINVAL', `The config file ${path} cannot be used: ${FsError.from(thrown).message}.`, {
-      hint: 'It must be a JSON object whose keys are long option names, for instance {"state-dir": "/srv/acheron"}.',
-      path,
-    });
-  }
-  throw new FsError('EINVAL', `The config file ${path} is not a JSON object.`, {
-    hint: 'Its keys are long option names.',
-    path,
-  });
-}
-
-/** A list gives a repeatable option each of its values. */
-function parsed(parse: ((text: string, before: never) => unknown) | undefined, value: JsonValue): unknown {
-  if (parse === undefined) return value;
-  const texts = Array.isArray(value) ? (value as readonly JsonValue[]) : [value];
-  let result: unknown;
-  for (const text of texts)
-    result = parse(typeof text === 'string' ? text : JSON.stringify(text), result as never);
-  return result;
 }

@@ -1,6 +1,8 @@
 import { Command, CommanderError } from 'commander';
-import { applyConfigFile } from './config-file.js';
+import { applySettings } from './config-file.js';
 import { EXIT, reportFailure } from './failure.js';
+import { configOption } from './options.js';
+import { watchOutput } from './output.js';
 import { VERSION } from './version.js';
 
 interface Lazy {
@@ -121,7 +123,8 @@ const COMMANDS: readonly Lazy[] = [
 
 /** Runs the command line; the answer is the exit status. */
 export async function main(argv: readonly string[]): Promise<number> {
-  ignoreClosedPipe();
+  forgetEmptyVariables();
+  watchOutput();
   const [wanted = '', ...words] = argv.slice(2).filter((word) => !word.startsWith('-'));
   const named = wanted === 'help' ? words[0] : wanted;
   try {
@@ -142,20 +145,24 @@ async function programWith(isWanted: (name: string) => boolean): Promise<Command
     .description('Services as files: write JSON to a file to run a driver, read the answer from a file.')
     .version(VERSION)
     .configureHelp({ showGlobalOptions: false })
-    .hook('preAction', (_program, command) => applyConfigFile(command))
+    .hook('preAction', (_program, command) => applySettings(command, () => programWith(() => true)))
     .addHelpText('after', EXAMPLES);
   for (const { name, summary, load } of COMMANDS) {
     if (isWanted(name)) program.addCommand(await load());
     else program.command(name).summary(summary).description(summary);
   }
-  throwFailures(program);
+  finish(program);
   return program;
 }
 
-/** What commander finds wrong is thrown to us, for subcommands too, and says where help is. */
-function throwFailures(command: Command): void {
+/**
+ * What all commands have, subcommands too: a config file; and what commander finds wrong is thrown to us, and
+ * says where help is.
+ */
+function finish(command: Command): void {
+  if (command.commands.length === 0) command.addOption(configOption());
   command.exitOverride().showHelpAfterError('--help says how it is called.');
-  for (const sub of command.commands) throwFailures(sub);
+  for (const sub of command.commands) finish(sub);
 }
 
 const EXAMPLES = `
@@ -165,9 +172,8 @@ Examples:
   $ acheron invoke echo '{"text":"hi"}'
 `;
 
-/** A reader that has seen enough (`acheron ls | head -1`) is no failure, and ends no mount. */
-function ignoreClosedPipe(): void {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
+/** A variable that is set to nothing sets nothing: `ACHERON_PORT= acheron up`. */
+function forgetEmptyVariables(): void {
+  for (const [name, value] of Object.entries(process.env))
+    if (name.startsWith('ACHERON_') && value?.trim() === '') delete process.env[name];
 }

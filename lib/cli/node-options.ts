@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 import { idFrom, type Log, type NodeId } from '../core/index.js';
 import {
   DEFAULT_UID_RANGE,
@@ -104,7 +104,7 @@ export function addNodeOptions(command: Command): Command {
         'show a directory at fs/<name> (repeatable). Read-only unless :rw. Where the node is root, remote callers act as USER: a name or uid[:gid]; default: --driver-user, else nobody. It ends at mount points unless :xdev',
       ).argParser(collect(exportFrom)),
     )
-    .addOption(new Option('--no-fs-service', 'leave out the service fs, whatever is exported'))
+    .addOption(option('--no-fs-service', 'leave out the service fs, whatever is exported'))
     .addOption(
       option('--terminal-id <id>', 'offer a terminal as the service terminal-<id> (repeatable)').argParser(
         collect(idArgument),

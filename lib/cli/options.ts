@@ -20,11 +20,16 @@ export const logLevelOption = (): Option =>
     .choices([...LOG_LEVELS])
     .default('warn');
 
+export const configOption = (): Option =>
+  option('--config <file>', 'a file with options, as docs/ADMIN.md describes it').argParser((file: string) =>
+    resolve(file),
+  );
+
 export const jsonOption = (): Option => option('--json', 'print JSON');
 
 export function integer(minimum: number): (text: string) => number {
   return (text) => {
-    const value = Number(text);
+    const value = text.trim() === '' ? NaN : Number(text);
     if (!Number.isSafeInteger(value) || value < minimum)
       throw new InvalidArgumentError(`It must be a whole number from ${minimum}.`);
     return value;
@@ -39,19 +44,31 @@ export function idArgument(text: string): string {
   return text;
 }
 
+const repeatable = new WeakSet<object>();
+
+/** Whether an option with this parser may be given more than once. */
+export function isRepeatable(parser: unknown): boolean {
+  return typeof parser === 'function' && repeatable.has(parser);
+}
+
+/** Marks the parser of an option that may be given more than once. */
+export function repeating<Parser extends object>(parser: Parser): Parser {
+  repeatable.add(parser);
+  return parser;
+}
+
 /** Collects a repeatable option. */
 export function collect<Value>(
   parse: (text: string) => Value,
 ): (text: string, before: readonly Value[] | undefined) => Value[] {
-  return (text, before) => [...(before ?? []), parse(text)];
+  return repeating((text, before) => [...(before ?? []), parse(text)]);
 }
 
 /** `key=value`, repeatable, as an object. */
-export function collectLabels(
-  text: string,
-  before: Readonly<Record<string, string>> | undefined,
-): Record<string, string> {
-  const at = text.indexOf('=');
-  if (at < 1) throw new InvalidArgumentError('It must look like key=value.');
-  return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
-}
+export const collectLabels = repeating(
+  (text: string, before: Readonly<Record<string, string>> | undefined): Readonly<Record<string, string>> => {
+    const at = text.indexOf('=');
+    if (at < 1) throw new InvalidArgumentError('It must look like key=value.');
+    return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+  },
+);

@@ -1,6 +1,4 @@
-import { once } from 'node:events';
-
-/** Writes to standard output, and waits while whoever reads it is slow. */
-export async function writeOut(bytes: Uint8Array | string): Promise<void> {
-  if (!process.stdout.write(bytes)) await once(process.stdout, 'drain');
+/** Writes to standard output, and waits while whoever reads it is slow. `watchOutput` sees to what fails. */
+export function writeOut(bytes: Uint8Array | string): Promise<void> {
+  return new Promise((resolve) => process.stdout.write(bytes, () => resolve()));
 }

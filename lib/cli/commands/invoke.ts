@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import { FsError, isJsonObject, type JsonObject } from '../../core/index.js';
 import { namesOfPath, walk, type FileHandle } from '../../vfs/index.js';
 import { EXIT } from '../failure.js';
+import { goOnWithoutOutput } from '../output.js';
 import { READ, READ_WRITE, mayFollow, openFile, readFrom } from '../read-file.js';
 import { findService } from '../../worldfs/index.js';
 import { addAccessOptions, openTree, type AccessFlags, type Tree } from '../tree-access.js';
@@ -35,6 +36,7 @@ export function invokeCommand(): Command {
 }
 
 async function invoke(service: string, payload: string | undefined, flags: InvokeFlags): Promise<void> {
+  goOnWithoutOutput();
   const request = payload === undefined || payload === '-' ? await text(process.stdin) : payload;
   const tree = await openTree(flags);
   try {

@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { FsError, isJsonObject, type JsonObject } from '../../core/index.js';
 import type { ControlReply, ControlRequest } from '../../protocol/index.js';
 import { addControlOptions, withControl, type ControlFlags } from '../control-access.js';
-import { collect, idArgument, jsonOption } from '../options.js';
+import { collect, idArgument, jsonOption, repeating } from '../options.js';
 import { plain, printJson, printLine, printTable, tell } from '../print.js';
 import { projectTokenCommand } from './project-token.js';
 
@@ -111,8 +111,9 @@ function changeOptions(command: Command): Command {
 
 const collectOne = collect(idArgument);
 /** `--no-node` leaves `false` as what was before. */
-const collectNodes = (text: string, before: string[] | boolean | undefined): string[] =>
-  collectOne(text, Array.isArray(before) ? before : undefined);
+const collectNodes = repeating((text: string, before: string[] | boolean | undefined): string[] =>
+  collectOne(text, Array.isArray(before) ? before : undefined),
+);
 
 function create(id: string, flags: ChangeFlags, self: Command): Promise<void> {
   const change = changeFrom(flags);

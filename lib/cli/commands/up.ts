@@ -29,11 +29,13 @@ export function upCommand(): Command {
         'where the control plane listens, and must be free; 0 picks one (default: 18790, or another where that is taken)',
       ).argParser(integer(0)),
     )
-    .option(
-      '--no-control',
-      'without a control plane: this machine and this mount alone; so it is with --role user',
+    .addOption(
+      option(
+        '--no-control',
+        'without a control plane: this machine and this mount alone; so it is with --role user',
+      ),
     )
-    .option('--no-bundled', 'leave out the bundled services');
+    .addOption(option('--no-bundled', 'leave out the bundled services'));
   return addMountOptions(addNodeOptions(command))
     .addHelpText('after', EXAMPLES)
     .action((dir: string, flags: UpFlags) => up(resolve(dir), flags));

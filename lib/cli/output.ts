@@ -1,0 +1,27 @@
+import { FsError } from '../core/index.js';
+
+/** As a shell has it of a program that a closed pipe ended. */
+const SIGPIPE_STATUS = 141;
+
+let goesOn = false;
+let isTold = false;
+
+/** For what is not done with when nobody reads: servers, and calls whose outcome is told by the status. */
+export function goOnWithoutOutput(): void {
+  goesOn = true;
+}
+
+/**
+ * A command whose output cannot be written ends at once: silently where the reader has seen enough
+ * (`acheron ls | head -1`), else with a sentence.
+ */
+export function watchOutput(): void {
+  process.stdout.on('error', (thrown) => {
+    const { code, message } = FsError.from(thrown);
+    if (code !== 'EPIPE' && !isTold)
+      process.stderr.write(`acheron: The output cannot be written: ${message} (${code})\n`);
+    isTold = true;
+    if (!goesOn) process.exit(code === 'EPIPE' ? SIGPIPE_STATUS : 1);
+  });
+  process.stderr.on('error', () => undefined);
+}
