@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { FsError } from '../core/index.js';
@@ -41,15 +42,34 @@ interface FoundToken {
 /**
  * The token of a command: `--token-file`, ACHERON_TOKEN, ACHERON_TOKEN_FILE or the config file, and at last
  * the admin's of a control plane with this state directory. Never an argument: those show in `ps`.
- * @throws FsError EACCES when there is none.
+ * @throws FsError EACCES when there is none, or `url` is not where the one that was found belongs.
  */
-export function findToken(command: Command, flags: ControlFlags): FoundToken {
+export function findToken(command: Command, flags: ControlFlags, url: string): FoundToken {
   const { ACHERON_TOKEN } = process.env;
   const named = flags.tokenFile;
   if (named !== undefined && command.getOptionValueSource('tokenFile') === 'cli') return tokenIn(named);
   if (ACHERON_TOKEN !== undefined && ACHERON_TOKEN.trim() !== '')
     return { token: ACHERON_TOKEN.trim(), source: 'ACHERON_TOKEN' };
-  return tokenIn(named ?? join(flags.stateDir, 'admin.token'), named === undefined);
+  if (named !== undefined) return tokenIn(named);
+  if (!staysHere(url, flags.stateDir))
+    throw new FsError('EACCES', `The admin's token of this machine is not sent to ${url}.`, {
+      hint: `It belongs to the control plane with the state directory ${flags.stateDir}. Give the token of that one with --token-file, or ACHERON_TOKEN.`,
+    });
+  return tokenIn(join(flags.stateDir, 'admin.token'), true);
+}
+
+/**
+ * Whether what is sent to `url` reaches nobody but this machine, or, over TLS, the control plane that has
+ * this state directory, where it said that it listens. A name may be anybody's: `localhost` alone is ours.
+ */
+function staysHere(url: string, stateDir: string): boolean {
+  const { protocol, hostname } = new URL(url);
+  const address = hostname.replace(/^\[(.*)\]$/, '$1');
+  if (address === 'localhost' || address === '0.0.0.0' || address === '::') return true;
+  if (/^127(\.\d{1,3}){3}$/.test(address)) return true;
+  const own = Object.values(networkInterfaces()).flatMap((interfaces) => interfaces ?? []);
+  if (address === '::1' || own.some((one) => one.address === address)) return true;
+  return protocol === 'wss:' && url === knownControlUrl(stateDir);
 }
 
 function tokenIn(path: string, isGuess = false): FoundToken {
@@ -101,8 +121,8 @@ export async function withControl<Result>(
   use: (access: ControlAccess) => Promise<Result>,
   { lasting = false }: { readonly lasting?: boolean } = {},
 ): Promise<Result> {
-  const { token, source: tokenSource } = findToken(command, flags);
   const url = flags.controlUrl ?? knownControlUrl(flags.stateDir);
+  const { token, source: tokenSource } = findToken(command, flags, url);
   let wasThere = false;
   const client = new ControlClient({
     url,

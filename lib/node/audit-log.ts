@@ -2,7 +2,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import type { AuditSource, SentRecord } from '../control/index.js';
 import { existsSync, statSync } from 'node:fs';
 import { readOrMakeSecret } from '../disk/index.js';
-import { Emitter, FsError, timestamp, type Log } from '../core/index.js';
+import { Emitter, FsError, Repeats, systemClock, timestamp, type Log } from '../core/index.js';
 import type { AuditRecord } from '../services/index.js';
 import { fileStat, newIno, nsFromMs, StreamFile, type Node } from '../vfs/index.js';
 import { Spool } from './spool.js';
@@ -22,6 +22,10 @@ export class AuditLog implements AuditSource {
   readonly #now: () => number;
   readonly #log: Log;
   readonly #run = randomBytes(8).toString('hex');
+  readonly #denials = new Repeats<AuditRecord>(systemClock, (record, repeats) => {
+    if (repeats === 0) this.#write(record);
+    else this.#writeRepeats(record, repeats);
+  });
   #count = 0;
   #closed = false;
   #ino = newIno();
@@ -41,8 +45,17 @@ export class AuditLog implements AuditSource {
     this.#log = log;
   }
 
-  /** @throws FsError EIO when it cannot be written: the act is to be refused then. */
-  record({ by, act, serviceId, outcome, payload, facts }: AuditRecord): void {
+  /**
+   * Records an act; a denial like one of the last ten seconds is counted, and told with `repeats` after them.
+   * @throws FsError EIO when it cannot be written: the act is to be refused then.
+   */
+  record(record: AuditRecord): void {
+    const { by, act, serviceId, outcome } = record;
+    if (outcome !== 'denied') this.#write(record);
+    else this.#denials.note(JSON.stringify([by?.principal ?? null, act, serviceId]), record);
+  }
+
+  #write({ by, act, serviceId, outcome, payload, facts }: AuditRecord): void {
     const line = JSON.stringify({
       at: timestamp(this.#now()),
       record_id: `${this.#run}-${++this.#count}`,
@@ -67,6 +80,15 @@ export class AuditLog implements AuditSource {
       });
     }
     this.appended.emit();
+  }
+
+  /** They were denied long ago: a log that cannot be written to changes nothing about that. */
+  #writeRepeats(record: AuditRecord, repeats: number): void {
+    try {
+      this.#write({ ...record, facts: { ...record.facts, repeats } });
+    } catch (thrown) {
+      this.#log.error('Denials could not be recorded.', { repeats, error: FsError.from(thrown).message });
+    }
   }
 
   /** What a control plane is to be sent next, oldest first; null when it has all. */
@@ -104,6 +126,7 @@ export class AuditLog implements AuditSource {
   }
 
   close(): void {
+    this.#denials.close();
     this.#closed = true;
     this.#spool.close();
   }

@@ -1,8 +1,6 @@
-import { isJsonObject, ownValue, type JsonObject, type JsonValue } from '../core/index.js';
+import { isId, isJsonObject, ownValue, type JsonObject, type JsonValue } from '../core/index.js';
+import { ACTIONS, isReadableEntry, type Action } from './policy-fault.js';
 import type { Session, SessionProject } from './session.js';
-
-export const ACTIONS = ['observe', 'read', 'write', 'invoke', 'control', 'mount', 'admin'] as const;
-export type Action = (typeof ACTIONS)[number];
 
 /** What a decision needs to know of a service. */
 export interface ServiceFacts {
@@ -166,7 +164,7 @@ function namedMode(
 ): JsonValue | undefined {
   const policy = project?.accessPolicy;
   if (policy === undefined || policy === null) return undefined;
-  if (!isJsonObject(policy)) return MALFORMED;
+  if (!isJsonObject(policy) || !isReadableEntry(policy)) return MALFORMED;
   const agents = ownValue(policy, 'agents');
   if (agents !== undefined && agentId !== null) {
     const entry = agentEntry(agents, agentId);
@@ -185,12 +183,17 @@ function namedMode(
 function agentEntry(agents: JsonValue, agentId: string): JsonObject | typeof MALFORMED | undefined {
   if (Array.isArray(agents)) {
     const list = agents as readonly JsonValue[];
-    if (!list.every(isJsonObject)) return MALFORMED;
-    return list.find((entry) => ownValue(entry, 'agent_id') === agentId);
+    if (!list.every((entry) => isJsonObject(entry) && isId(ownValue(entry, 'agent_id')))) return MALFORMED;
+    const own = (list as readonly JsonObject[]).filter((entry) => ownValue(entry, 'agent_id') === agentId);
+    return own.length > 1 || own[0]?.['agents'] !== undefined ? MALFORMED : readableOr(own[0]);
   }
   if (!isJsonObject(agents)) return MALFORMED;
-  const entry = ownValue(agents, agentId);
-  return entry === undefined || isJsonObject(entry) ? entry : MALFORMED;
+  return readableOr(ownValue(agents, agentId));
+}
+
+function readableOr(entry: JsonValue | undefined): JsonObject | typeof MALFORMED | undefined {
+  if (entry === undefined) return undefined;
+  return isJsonObject(entry) && isReadableEntry(entry) ? entry : MALFORMED;
 }
 
 /** `{"actions": {action: mode}}`, or flat `{action: mode}`. */

@@ -3,4 +3,5 @@
  * state; nothing else in the program decides about access.
  */
 export * from './decide.js';
+export * from './policy-fault.js';
 export * from './session.js';

@@ -23,6 +23,19 @@ t.test('projects are made, changed, shown and deleted; a token is printed where 
   t.notOk(rotated.stdout.includes(made.stdout.trim()));
   t.match(await plane.run(['project', 'token', 'revoke', 'web']), { status: 0 });
   t.match(await plane.json('project', 'get', 'web'), { has_token: false, nodes: [] });
+  await plane.run(['project', 'update', 'web', '--node', 'lab']);
+  t.match(await plane.run(['project', 'update', 'web', '--policy', '-'], {}, '{"invoke":"open"}'), {
+    status: 0,
+  });
+  t.match(
+    await plane.json('project', 'get', 'web'),
+    { nodes: ['lab'], access_policy: { invoke: 'open' } },
+    'what is not given stays',
+  );
+  t.match(await plane.run(['project', 'update', 'web', '--policy', '-'], {}, '{"invok":"deny"}'), {
+    status: 1,
+    stderr: /names "invok", which is no action/,
+  });
   t.match(await plane.run(['project', 'update', 'web', '--policy', '-'], {}, '[]'), {
     status: 1,
     stderr: /it is not a JSON object\. \(EINVAL\)/,

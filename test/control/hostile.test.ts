@@ -110,6 +110,9 @@ t.test('metrics name nodes and services for admin tokens alone', async (t) => {
     t.match(admin[1], /service-x/);
     const query = await pageStatus(under, `${path}?token=${under.token('admin')}`, {});
     t.notMatch(query[1], /service-x/);
+    const [status, body] = await pageStatus(under, path, { authorization: 'Bearer guess' });
+    t.equal(status, 401);
+    t.notMatch(body, /acheron_control/);
   }
 });
 

@@ -13,9 +13,9 @@ type Project = ControlReply<'project_get'>['project'];
 interface ChangeFlags extends Flags {
   readonly name?: string;
   readonly description?: string;
-  /** False: `--no-node`. */
-  readonly node?: string[] | false;
-  readonly policy?: string | false;
+  /** False: `--no-node`; true: neither was given. */
+  readonly node?: string[] | boolean;
+  readonly policy?: string | boolean;
   readonly withToken?: boolean;
 }
 
@@ -135,7 +135,8 @@ function changeFrom(flags: ChangeFlags): Omit<ControlRequest<'project_update'>, 
   return {
     ...(name === undefined ? {} : { name }),
     ...(description === undefined ? {} : { description }),
-    ...(node === undefined ? {} : { nodes: node === false ? [] : node }),
+    // `true` is what commander makes of an option that has a `--no-` and was not given.
+    ...(node === undefined || node === true ? {} : { nodes: node === false ? [] : node }),
     ...(typeof policy === 'string'
       ? { access_policy: readPolicy(policy) }
       : policy === false

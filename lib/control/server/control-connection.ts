@@ -225,7 +225,7 @@ export class ControlConnection {
     const { current } = this.session;
     if (current.revoked) throw new ProtocolFault('provider_auth_failed', 'This session was revoked.');
     if (sender !== 'admin' || current.role === 'admin') return;
-    this.plane.store.audit.record({ act: name, outcome: 'denied', ...this.who() });
+    this.plane.denials.note(this.session.tokenId, { act: name, ...this.who() });
     throw new ProtocolFault('forbidden', 'Only admins may send this.');
   }
 

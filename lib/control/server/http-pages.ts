@@ -28,19 +28,20 @@ export async function answerPage(
       respond(response, ready ? 200 : 503, 'text/plain', ready ? 'ok\n' : 'the database does not answer\n');
       return;
     }
-    case '/metrics': {
-      const { contentType, body } = await plane.metrics.text(isAdmin(plane, request));
+    case '/metrics':
+    case '/metrics.json': {
+      const isAdmin = await asksAdmin(plane, request, response);
+      if (isAdmin === undefined) return;
+      const { contentType, body } =
+        path === '/metrics'
+          ? await plane.metrics.text(isAdmin)
+          : {
+              contentType: 'application/json',
+              body: `${JSON.stringify(await plane.metrics.json(isAdmin), null, 2)}\n`,
+            };
       respond(response, 200, contentType, body);
       return;
     }
-    case '/metrics.json':
-      respond(
-        response,
-        200,
-        'application/json',
-        `${JSON.stringify(await plane.metrics.json(isAdmin(plane, request)), null, 2)}\n`,
-      );
-      return;
     case '/':
     case '/v2/fs':
       respond(response, 426, 'text/plain', 'This is a WebSocket.\n', {
@@ -62,15 +63,31 @@ function isReady(plane: Plane): boolean {
   }
 }
 
-function isAdmin(plane: Plane, request: IncomingMessage): boolean {
+/**
+ * Whether an admin asks; a user, or nobody in particular, may see what names nothing. Undefined for a token
+ * that is not good: that has been answered 401, each later than the one before.
+ */
+async function asksAdmin(
+  plane: Plane,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<boolean | undefined> {
   const token = bearerOf(request);
   if (token === undefined) return false;
   const found = token === null ? undefined : plane.store.tokens.verify(token);
-  if (found === undefined) {
-    const address = request.socket.remoteAddress ?? 'unknown';
-    plane.refusals.note({ act: 'login', address, reason: 'bad_token' });
-  }
-  return found?.record.role === 'admin';
+  if (found !== undefined) return found.record.role === 'admin';
+  const address = request.socket.remoteAddress ?? 'unknown';
+  plane.refusals.note({ act: 'login', address, reason: 'bad_token' });
+  const status = await new Promise<number>((resolve) => {
+    plane.throttle.failed(
+      address,
+      () => resolve(401),
+      () => resolve(429),
+    );
+  });
+  const text = status === 401 ? 'The token is not valid.\n' : 'Too many failed logins.\n';
+  respond(response, status, 'text/plain', text, status === 401 ? { 'www-authenticate': 'Bearer' } : {});
+  return undefined;
 }
 
 export function respond(

@@ -4,6 +4,7 @@ import type { ControlStore } from '../store/store.js';
 import type { ControlConnection } from './control-connection.js';
 import { AccessChanges } from './access-changes.js';
 import { Cursors } from './cursors.js';
+import { Denials } from './denials.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import { LoginThrottle } from './login-throttle.js';
 import type { ControlMetrics } from './metrics.js';
@@ -49,6 +50,7 @@ export class Plane {
   readonly cursors: Cursors;
   readonly throttle: LoginThrottle;
   readonly refusals: Refusals;
+  readonly denials: Denials;
   readonly tunnels: Tunnels;
   readonly leases: LeaseKeeper;
   readonly accessChanges: AccessChanges;
@@ -66,6 +68,7 @@ export class Plane {
     this.strangers = new Strangers(clock);
     this.throttle = new LoginThrottle(clock);
     this.refusals = new Refusals(store.audit, clock, log);
+    this.denials = new Denials(store.audit, clock, log);
     this.tunnels = new Tunnels(store.nodes, log);
     this.leases = new LeaseKeeper(store.nodes, clock, log);
     this.accessChanges = new AccessChanges(store, log);
@@ -100,6 +103,7 @@ export class Plane {
   close(): void {
     this.leases.close();
     this.refusals.close();
+    this.denials.close();
     this.tunnels.close();
     for (const connection of [...this.connections]) connection.close(1001, 'The control plane stops.');
   }

@@ -1,4 +1,13 @@
-import { Emitter, FsError, idFrom, isJsonObject, type Clock, type JsonObject } from '../../core/index.js';
+import {
+  Emitter,
+  FsError,
+  idFrom,
+  isJsonObject,
+  type Clock,
+  type JsonObject,
+  type JsonValue,
+} from '../../core/index.js';
+import { policyFault } from '../../policy/index.js';
 import type { ControlDatabase, Row } from './database.js';
 import { hashFromSecret, newSecret, secretMatches } from './secrets.js';
 
@@ -71,6 +80,7 @@ export class Projects {
     withToken: boolean,
   ): { record: ProjectRecord; token: string | null } {
     idFrom(projectId, 'The project id');
+    checkPolicy(change);
     if (this.#records.has(projectId))
       throw new FsError('EEXIST', `There is a project "${projectId}" already.`);
     const token = withToken ? `acheron_project_${newSecret()}` : null;
@@ -91,6 +101,7 @@ export class Projects {
 
   update(projectId: string, change: ProjectChange): ProjectRecord {
     this.require(projectId);
+    checkPolicy(change);
     this.#change(projectId, () => this.#write(projectId, change));
     return this.#records.get(projectId)!;
   }
@@ -176,14 +187,36 @@ export class Projects {
   }
 }
 
+/** @throws FsError EINVAL, naming what is wrong and where. */
+function checkPolicy({ accessPolicy }: ProjectChange): void {
+  const fault = accessPolicy == null ? undefined : policyFault(accessPolicy);
+  if (fault === undefined) return;
+  throw new FsError('EINVAL', `The policy is not valid: ${fault}.`, {
+    hint: 'It looks like {"actions":{"invoke":"token"},"agents":{"AGENT":{"invoke":"open"}}}.',
+  });
+}
+
+/** Stands for a policy that cannot be read: no mode is valid in it, so that it denies. */
+const UNREADABLE: JsonObject = { actions: 'unreadable' };
+
+function policyFromText(text: string | null): JsonObject | null {
+  if (text === null) return null;
+  try {
+    const policy = JSON.parse(text) as JsonValue;
+    return isJsonObject(policy) ? policy : UNREADABLE;
+  } catch (thrown) {
+    if (thrown instanceof SyntaxError) return UNREADABLE;
+    throw thrown;
+  }
+}
+
 function recordFromRow(row: Row): ProjectRecord {
-  const policy: unknown = row['access_policy'] === null ? null : JSON.parse(row['access_policy'] as string);
   return {
     projectId: row['project_id'] as string,
     name: row['name'] as string | null,
     description: row['description'] as string | null,
     nodes: JSON.parse(row['nodes'] as string) as string[],
-    accessPolicy: isJsonObject(policy) ? policy : null,
+    accessPolicy: policyFromText(row['access_policy'] as string | null),
     hasToken: row['token_hash'] !== null,
     createdAtMs: row['created_at_ms'] as number,
     updatedAtMs: row['updated_at_ms'] as number,

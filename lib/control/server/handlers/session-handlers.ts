@@ -78,9 +78,8 @@ export const sessionHandlers: Handlers<Names> = {
     try {
       plane.store.sessions.attach(session.id, project_id, project_token ?? null);
     } catch (thrown) {
-      plane.store.audit.record({
+      plane.denials.note(session.tokenId, {
         act: 'session_attach',
-        outcome: 'denied',
         ...connection.who(),
         target: { project_id },
       });
