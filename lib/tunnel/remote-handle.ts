@@ -29,8 +29,8 @@ const OPENED_MS = 1000;
 export class RemoteSnapshot extends ReadOnlyHandle {
   override readonly direct: boolean;
   readonly fixed = true;
+  readonly holds: Uint8Array;
   readonly #file: RemoteFile;
-  readonly #bytes: Uint8Array;
   readonly #stat: Stat;
   #provenEpoch: number;
   #provenSequence: number;
@@ -38,7 +38,7 @@ export class RemoteSnapshot extends ReadOnlyHandle {
   constructor(file: RemoteFile, bytes: Uint8Array, stat: Stat, direct: boolean) {
     super();
     this.#file = file;
-    this.#bytes = bytes;
+    this.holds = bytes;
     this.#stat = stat;
     this.direct = direct;
     this.#provenEpoch = file.view.epoch;
@@ -53,8 +53,8 @@ export class RemoteSnapshot extends ReadOnlyHandle {
   read(at: number, size: number, op: Op): Awaitable<Uint8Array> {
     const proof = this.#prove(op);
     return proof === undefined
-      ? this.#bytes.subarray(at, at + size)
-      : proof.then(() => this.#bytes.subarray(at, at + size));
+      ? this.holds.subarray(at, at + size)
+      : proof.then(() => this.holds.subarray(at, at + size));
   }
 
   #prove(op: Op): Promise<void> | undefined {
@@ -74,6 +74,7 @@ export class RemoteSnapshot extends ReadOnlyHandle {
 export class RemoteHandle implements FileHandle {
   readonly direct: boolean;
   readonly fixed: boolean;
+  readonly holds?: Uint8Array;
   readonly seek?: (from: number, what: 'data' | 'hole', op: Op) => Promise<number>;
   readonly #file: RemoteFile;
   readonly #flags: OpenFlags;
@@ -117,6 +118,7 @@ export class RemoteHandle implements FileHandle {
     this.#openedSequence = file.view.sequence;
     this.#openedUntilMs = performance.now() + OPENED_MS;
     if (file.conversation) this.#openedStat = this.#stat;
+    if (data !== undefined) this.holds = data;
     if (data !== undefined) this.#inline = { data, eof: opened.eof ?? false };
   }
 

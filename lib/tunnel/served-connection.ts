@@ -291,7 +291,7 @@ export class ServedConnection {
       request: ServedRequest<FsMessageName>,
     ) => Awaitable<ServedReply<FsReply<FsMessageName>>>;
     const tag = frame.tag!;
-    const reading = name === 'read' ? costOfRead(view, frame) : name === 'open' ? COST_OF_OPEN : 0;
+    const reading = name === 'read' ? costOfRead(view, frame) : name === 'open' ? costOfOpen(frame) : 0;
     const writing = data?.byteLength ?? 0;
     const end = (): void => {
       view.running.delete(tag);
@@ -339,6 +339,12 @@ export class ServedConnection {
 }
 
 const COST_OF_OPEN = 4096;
+
+/** What an open may hold in memory: the first bytes that are to come with it. */
+function costOfOpen(frame: AcheronEnvelope): number {
+  const inline = frame.payload?.['inline'];
+  return COST_OF_OPEN + (typeof inline === 'number' ? Math.min(inline, 1024 * 1024) : 0);
+}
 
 /** What a read may hold in memory; a descriptor that may wait for its reply holds next to nothing. */
 function costOfRead(view: ServedView, frame: AcheronEnvelope): number {

@@ -14,9 +14,16 @@ export class ServedHandle {
   #lastWrite: Promise<unknown> | undefined;
   #unflushed = false;
   #released = false;
+  readonly #giveBack: () => void;
 
-  constructor(handle: FileHandle, how: { readonly read: boolean; readonly write: boolean }) {
+  /** `giveBack` is called once it is released. */
+  constructor(
+    handle: FileHandle,
+    how: { readonly read: boolean; readonly write: boolean },
+    giveBack: () => void,
+  ) {
     this.handle = handle;
+    this.#giveBack = giveBack;
     this.readable = how.read;
     this.writable = how.write;
   }
@@ -69,6 +76,7 @@ export class ServedHandle {
     await this.#idle();
     if (this.#released) return;
     this.#released = true;
+    this.#giveBack();
     try {
       if (this.#unflushed) await this.handle.flush?.(op);
     } finally {
@@ -80,8 +88,15 @@ export class ServedHandle {
   async abandon(): Promise<void> {
     await this.#idle();
     if (this.#released) return;
+    await this.release();
+  }
+
+  /** Releases it though something may run on it. */
+  release(): Awaitable<void> {
+    if (this.#released) return;
     this.#released = true;
-    await this.handle.release();
+    this.#giveBack();
+    return this.handle.release();
   }
 
   #endOfWrite(mine: Promise<unknown>): void {

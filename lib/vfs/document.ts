@@ -61,12 +61,12 @@ export function documentStat(ino: bigint, mode: number, snapshot: Snapshot): Sta
 export class SnapshotHandle extends ReadOnlyHandle {
   override readonly direct: boolean;
   readonly fixed = true;
-  readonly #bytes: Uint8Array;
+  readonly holds: Uint8Array;
   readonly #stat: Stat;
 
   constructor(bytes: Uint8Array, stat: Stat, direct: boolean) {
     super();
-    this.#bytes = bytes;
+    this.holds = bytes;
     this.#stat = stat;
     this.direct = direct;
   }
@@ -76,7 +76,7 @@ export class SnapshotHandle extends ReadOnlyHandle {
   }
 
   read(at: number, size: number): Uint8Array {
-    return this.#bytes.subarray(at, at + size);
+    return this.holds.subarray(at, at + size);
   }
 }
 

@@ -8,6 +8,7 @@ export class GuardedHandle implements FileHandle {
   readonly direct: boolean;
   readonly readInto?: (at: number, into: Uint8Array, op: Op) => Awaitable<number>;
   readonly fixed?: boolean;
+  readonly holds?: Uint8Array;
   readonly writesAtOnce?: boolean;
   readonly seek?: (from: number, what: 'data' | 'hole', op: Op) => Awaitable<number>;
   readonly flush?: (op: Op) => Awaitable<void>;
@@ -31,6 +32,7 @@ export class GuardedHandle implements FileHandle {
       };
     }
     if (inner.fixed !== undefined) this.fixed = inner.fixed;
+    if (inner.holds !== undefined) this.holds = inner.holds;
     if (inner.writesAtOnce !== undefined) this.writesAtOnce = inner.writesAtOnce;
     if (inner.flush !== undefined) this.flush = (op) => inner.flush!(op);
   }

@@ -10,6 +10,7 @@ export * from './guarded-handle.js';
 export * from './ino.js';
 export * from './map-dir.js';
 export * from './seek.js';
+export * from './shared-bytes.js';
 export * from './stats.js';
 export * from './stream-file.js';
 export * from './symlink.js';

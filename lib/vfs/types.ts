@@ -149,6 +149,8 @@ export interface FileHandle {
    * node is `announced`. What wraps a handle passes it on.
    */
   readonly fixed?: boolean;
+  /** What it keeps in memory while it is open; others that show the same may share it. Absent: next to nothing. */
+  readonly holds?: Uint8Array;
   /** The attributes of what this descriptor shows: for a document those of its snapshot. */
   stat(op: Op): Awaitable<Stat>;
   setattr(change: AttrChange, op: Op): Awaitable<Stat>;

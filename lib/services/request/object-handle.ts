@@ -1,6 +1,7 @@
 import { FsError } from '../../core/index.js';
-import type { Session } from '../../policy/index.js';
+import { principalOf, type Session } from '../../policy/index.js';
 import type { AttrChange, Awaitable, FileHandle, Op, Snapshot, Stat } from '../../vfs/index.js';
+import { HeldBytes } from './held-bytes.js';
 import { ObjectScanner, type ScannedObject } from './object-scanner.js';
 
 /** What becomes of the objects written to a control file. */
@@ -49,6 +50,7 @@ export class ObjectHandle implements FileHandle {
   readonly direct = true;
   readonly #sink: ObjectSink;
   readonly #form: Snapshot;
+  readonly #held: HeldBytes;
   #scanner = new ObjectScanner();
   #tail: Promise<unknown> | null = null;
   #failure: FsError | null = null;
@@ -65,6 +67,7 @@ export class ObjectHandle implements FileHandle {
     this.#sink = sink;
     this.#session = op.session;
     this.#form = sink.form(op);
+    this.#held = new HeldBytes(principalOf(op.session));
   }
 
   stat(op: Op): Stat {
@@ -112,6 +115,7 @@ export class ObjectHandle implements FileHandle {
   }
 
   release(): void {
+    this.#held.set(0);
     if (!this.needsFlush) return;
     this.#sink.rejected(this.#scanner.pending(), this.#scanner.incomplete(), this.#session);
   }
@@ -119,10 +123,12 @@ export class ObjectHandle implements FileHandle {
   #writeInTurn(at: number, data: Uint8Array, op: Op): Awaitable<number> {
     if (this.#failure !== null) throw this.#failure;
     if (data.length === 0) return 0;
+    this.#held.require(data.length);
     this.#session = op.session;
     this.#checkRejection(at, data);
     if (this.#scanner.pendingBytes === 0) this.#objectStart = at;
     const objects = this.#scan(at, data, op);
+    this.#count();
     if (objects.length === 0) {
       this.#after(at, data);
       return data.length;
@@ -193,11 +199,17 @@ export class ObjectHandle implements FileHandle {
       `${JSON.stringify({ error: { errno: error.code, message: error.message, hint: error.hint ?? null } }, null, 2)}\n`,
     );
     this.#replyFrom(at);
+    this.#count();
     return error;
+  }
+
+  #count(): void {
+    this.#held.set(this.#scanner.pendingBytes + (this.#reply?.length ?? 0));
   }
 
   #taken(taken: Taken, at: number, data: Uint8Array): number {
     this.#reply = taken.reply;
+    this.#count();
     this.#after(at, data);
     if (taken.failure === null) return data.length;
     this.#failure = taken.failure;

@@ -32,6 +32,8 @@ export class InvokeFile extends BaseFile implements ObjectSink {
   readonly #service: Service;
   readonly #live: LiveDocuments;
   readonly #waits: boolean;
+  /** Rendered once, for all who open it. */
+  #form: { readonly of: object; readonly snapshot: Snapshot } | undefined;
 
   constructor(service: Service, live: LiveDocuments, kind: 'invoke' | 'submit') {
     super();
@@ -46,10 +48,16 @@ export class InvokeFile extends BaseFile implements ObjectSink {
 
   form(op: Op): Snapshot {
     this.#service.gate.require(op.session, 'observe');
-    return {
-      bytes: documentFromJson(this.#service.definition.invokeTemplate),
-      mtimeNs: nsFromMs(this.#service.definedAtMs),
-    };
+    const { definition, definedAtMs } = this.#service;
+    if (this.#form?.of !== definition)
+      this.#form = {
+        of: definition,
+        snapshot: {
+          bytes: documentFromJson(definition.invokeTemplate),
+          mtimeNs: nsFromMs(definedAtMs),
+        },
+      };
+    return this.#form.snapshot;
   }
 
   stat(op: Op, size = this.form(op).bytes.byteLength): Stat {

@@ -4,6 +4,7 @@ import {
   Document,
   GuardedHandle,
   ReadOnlyDir,
+  SharedBytes,
   StreamFile,
   dirStat,
   entryOf,
@@ -41,12 +42,14 @@ export class JobDir extends ReadOnlyDir {
     this.#service = service;
     this.#job = job;
     this.ino = job.ino;
+    const request = new SharedBytes();
+    const result = new SharedBytes();
     this.#files = new Map<string, Node>([
       [
         'request.json',
         this.#document(
           'request.json',
-          () => requestText(job),
+          () => request.of(`${job.request.size}`, () => requestText(job)),
           () => job.acceptedAtMs,
         ),
       ],
@@ -62,7 +65,7 @@ export class JobDir extends ReadOnlyDir {
         'result.json',
         this.#document(
           'result.json',
-          () => resultText(job),
+          () => result.of(`${job.end?.state ?? job.changedAtMs} ${job.result.size}`, () => resultText(job)),
           () => job.end?.finishedAtMs ?? job.acceptedAtMs,
         ),
       ],
@@ -119,7 +122,7 @@ export class JobDir extends ReadOnlyDir {
     if (!maySeeJob(op.session, this.#job)) throw new FsError('ENOENT', 'There is no such job.');
   }
 
-  #document(name: string, render: () => Buffer, changedAtMs: () => number): Document {
+  #document(name: string, render: () => Uint8Array, changedAtMs: () => number): Document {
     const snapshot = (op: Op): Snapshot => {
       this.#require(op);
       return { bytes: render(), mtimeNs: nsFromMs(changedAtMs()) };

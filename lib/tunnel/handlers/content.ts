@@ -1,4 +1,5 @@
 import { FsError } from '../../core/index.js';
+import { principalOf } from '../../policy/index.js';
 import { MAX_READ_BYTES, type FsReply } from '../../protocol/index.js';
 import {
   chain,
@@ -7,7 +8,9 @@ import {
   type Awaitable,
   type FileHandle,
   type OpenFlags,
+  type Op,
 } from '../../vfs/index.js';
+import { openBudget } from '../open-budget.js';
 import { ServedHandle } from '../served-handle.js';
 import { MAX_HANDLES, type ServedView } from '../served-view.js';
 import { attributesFromStat, modeOfOpenFlags, openFlagsFromWire } from '../wire-stat.js';
@@ -30,8 +33,8 @@ export const contentHandlers = {
     const flags = openFlagsFromWire(payload);
     const inline = flags.read && !flags.write ? Math.min(payload.inline ?? 0, server.limits.dataBytes) : 0;
     return chain(node.open(flags, op), (handle) => {
-      const number = keep(view, server, handle, flags);
-      return orGiveBack(view, number, handle, () =>
+      const number = keep(view, server, handle, flags, op);
+      return orGiveBack(view, number, () =>
         chain(handle.stat(op), (stat): Awaitable<ServedReply<FsReply<'open'>>> => {
           const fixed = !flags.write && (handle.fixed ?? node.freshness === 'announced');
           const reply: FsReply<'open'> = {
@@ -48,8 +51,7 @@ export const contentHandlers = {
             if (!fixed || data.byteLength !== stat.size) return { payload: reply, data };
             // A whole snapshot needs no descriptor here: that spares the peer a close.
             reply.closed = true;
-            view.handles.delete(number);
-            return chain(handle.release(), () => ({ payload: reply, data }));
+            return chain(giveBack(view, number), () => ({ payload: reply, data }));
           });
         }),
       );
@@ -64,7 +66,7 @@ export const contentHandlers = {
         : openFlagsFromWire(payload);
     const directory = asDir(node);
     const created = await directory.create(payload.name, flags, (payload.perm ?? 0o644) & 0o7777, op);
-    const handle = keep(view, server, created.handle, flags);
+    const handle = keep(view, server, created.handle, flags, op);
     const child = view.nodes.numberOf(created.node, number, payload.name);
     const attr = attributesFromStat(await created.handle.stat(op), created.node.freshness);
     return {
@@ -133,33 +135,38 @@ export const contentHandlers = {
   },
 } satisfies Partial<Handlers>;
 
-function keep(view: ServedView, server: Server, handle: FileHandle, flags: OpenFlags): number {
-  if (view.handles.size >= MAX_HANDLES) {
+function keep(view: ServedView, server: Server, handle: FileHandle, flags: OpenFlags, op: Op): number {
+  try {
+    if (view.handles.size >= MAX_HANDLES)
+      throw new FsError('EMFILE', 'This connection has too many files open.', {
+        hint: 'Close some (t_fs_close).',
+      });
+    const counted = openBudget.take(principalOf(op.session), handle.holds);
+    const number = server.newHandle();
+    view.handles.set(number, new ServedHandle(handle, flags, counted));
+    return number;
+  } catch (thrown) {
     void Promise.resolve(handle.release()).catch(() => undefined);
-    throw new FsError('EMFILE', 'This connection has too many files open.', {
-      hint: 'Close some (t_fs_close).',
-    });
+    throw thrown;
   }
-  const number = server.newHandle();
-  view.handles.set(number, new ServedHandle(handle, flags));
-  return number;
+}
+
+function giveBack(view: ServedView, number: number): Awaitable<void> {
+  const served = view.handles.get(number);
+  view.handles.delete(number);
+  return served?.release();
 }
 
 /** The handle of a request that fails is nobody's. */
-function orGiveBack<T>(
-  view: ServedView,
-  number: number,
-  handle: FileHandle,
-  work: () => Awaitable<T>,
-): Awaitable<T> {
-  const giveBack = async (thrown: unknown): Promise<never> => {
-    if (view.handles.delete(number)) await handle.release();
+function orGiveBack<T>(view: ServedView, number: number, work: () => Awaitable<T>): Awaitable<T> {
+  const failed = async (thrown: unknown): Promise<never> => {
+    await giveBack(view, number);
     throw thrown;
   };
   try {
     const answer = work();
-    return answer instanceof Promise ? answer.catch(giveBack) : answer;
+    return answer instanceof Promise ? answer.catch(failed) : answer;
   } catch (thrown) {
-    return giveBack(thrown);
+    return failed(thrown);
   }
 }
