@@ -139,6 +139,7 @@ class OfflineServicesDir extends ReadOnlyDir {
       descriptor: service.descriptor,
       seenAtMs: node.lastSeenMs,
       mayInvoke: access.decide(session, node, service, 'invoke').allow,
+      mayControl: access.decide(session, node, service, 'control').allow,
     };
   }
 

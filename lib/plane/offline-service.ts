@@ -16,6 +16,7 @@ import {
   type Op,
   type Stat,
 } from '../vfs/index.js';
+import { AwayDir, AwayFile, type FindAway } from './away.js';
 
 /** What is known of a service whose node is away, as one session may see it. */
 export interface KnownService {
@@ -24,6 +25,7 @@ export interface KnownService {
   readonly descriptor: JsonObject;
   readonly seenAtMs: number;
   readonly mayInvoke: boolean;
+  readonly mayControl: boolean;
 }
 
 /** @throws FsError ENOENT where the session may not know of the service. */
@@ -33,13 +35,16 @@ export type FindService = (session: Session) => KnownService;
 export function offlineServiceDir(find: FindService): MapDir {
   const entries = new Map<string, Node>();
   for (const [name, render] of DESCRIPTORS) entries.set(name, documentOf(find, render));
-  entries.set(
-    'control',
-    new MapDir(
-      new Map<string, Node>(['invoke.json', 'submit.json'].map((name) => [name, new OfflineControl(find)])),
-      { check: (op) => void find(op.session) },
-    ),
-  );
+  const away =
+    (modeOf: (service: KnownService) => number): FindAway =>
+    (op) => {
+      const service = find(op.session);
+      return { mode: modeOf(service), seenAtMs: service.seenAtMs, error: offlineError(service.nodeId) };
+    };
+  for (const name of ['result.json', 'metrics.json']) entries.set(name, new AwayFile(away(() => 0o444)));
+  entries.set('config.json', new AwayFile(away(({ mayControl }) => (mayControl ? 0o600 : 0))));
+  entries.set('jobs', new AwayDir(away(() => 0o555)));
+  entries.set('control', offlineControls(find, away));
   const alias = (name: string): [string, Node] => [name.toLowerCase(), entries.get(name)!];
   return new MapDir(entries, {
     check: (op) => void find(op.session),
@@ -47,9 +52,32 @@ export function offlineServiceDir(find: FindService): MapDir {
   });
 }
 
+/** `control/` of a service whose node is away: as it is listed while the node is here. */
+function offlineControls(
+  find: FindService,
+  away: (modeOf: (service: KnownService) => number) => FindAway,
+): MapDir {
+  const invoking = away(({ mayInvoke }) => (mayInvoke ? 0o644 : 0o444));
+  const controlling = away(({ mayControl }) => (mayControl ? 0o644 : 0o444));
+  return new MapDir(
+    new Map<string, Node>([
+      ['invoke.json', new OfflineControl(find)],
+      ['submit.json', new OfflineControl(find)],
+      ['reset', new AwayFile(invoking)],
+      ['enable', new AwayFile(controlling)],
+      ['disable', new AwayFile(controlling)],
+      ['restart', new AwayFile(controlling)],
+      ['cancel', new AwayFile(invoking)],
+    ]),
+    { check: (op) => void find(op.session) },
+  );
+}
+
 export function offlineError(nodeId: string): FsError {
   return new FsError('EHOSTDOWN', `Node ${nodeId} is not connected.`, {
-    hint: 'Its descriptors can still be read. It comes back by itself; nothing has to be mounted again.',
+    hint:
+      'Its descriptors can still be read. It comes back by itself; nothing has to be mounted again. The outcome ' +
+      'of a call that was running is found under jobs/ then (jobs/by-key/KEY where it had a _key).',
   });
 }
 

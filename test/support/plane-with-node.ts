@@ -24,9 +24,11 @@ export class PlaneWithNode {
   readonly node: TestNode;
   readonly admin: ControlClient;
   readonly #t: Teardown;
+  readonly #link: NodeLink | undefined;
 
-  private constructor(t: Teardown, plane: RunningPlane, node: TestNode) {
+  private constructor(t: Teardown, plane: RunningPlane, node: TestNode, link: NodeLink | undefined) {
     this.#t = t;
+    this.#link = link;
     this.plane = plane;
     this.node = node;
     this.admin = this.client({ token: this.token('admin') });
@@ -43,12 +45,17 @@ export class PlaneWithNode {
     const local = joined === 'here' ? { local: node.node } : {};
     const plane = await runPlane({ stateDir, port: 0, ...local });
     t.teardown(() => plane.close());
-    if (joined === 'through a tunnel') link(t, plane, node, maxRemoteRole);
+    const link = joined === 'through a tunnel' ? linked(t, plane, node, maxRemoteRole) : undefined;
     const { store } = plane.control;
     await until(() => store.nodes.get('n1')?.services.size === manifests.length, 'the catalog');
-    const started = new PlaneWithNode(t, plane, node);
+    const started = new PlaneWithNode(t, plane, node, link);
     await started.admin.ready();
     return started;
+  }
+
+  /** The node goes away. */
+  unlink(): void {
+    this.#link?.close();
   }
 
   token(role: 'admin' | 'user', agentId: string | null = null): string {
@@ -74,7 +81,7 @@ export class PlaneWithNode {
   }
 }
 
-function link(t: Teardown, plane: RunningPlane, { node, dir }: TestNode, maxRole: Role): void {
+function linked(t: Teardown, plane: RunningPlane, { node, dir }: TestNode, maxRole: Role): NodeLink {
   const { token } = plane.control.store.pairing.createInvite(60_000);
   const link = new NodeLink({
     url: plane.url,
@@ -99,4 +106,5 @@ function link(t: Teardown, plane: RunningPlane, { node, dir }: TestNode, maxRole
   t.teardown(() => link.close());
   node.onCatalogChange(() => link.changed());
   void link.start();
+  return link;
 }
