@@ -40,6 +40,33 @@ for (const as of [undefined, 'root', '54321:54322'])
     },
   );
 
+t.test('who opens a file to read and truncate needs the right to write', needsRoot, async (t) => {
+  const truncating = { flags: fs.constants.O_RDONLY | fs.constants.O_TRUNC };
+  const node = await ExportingNode.start(t);
+  for (const [name, mode] of [
+    ['open', 0o666],
+    ['shut', 0o644],
+  ] as const) {
+    fs.writeFileSync(join(node.path, name), 'text');
+    fs.chmodSync(join(node.path, name), mode);
+  }
+  t.equal(await node.ask('t_fs_open', 'open', truncating), 0);
+  t.equal(stat(node, 'open').size, 0);
+  t.equal(await node.ask('t_fs_open', 'shut', truncating), EACCES);
+  t.equal(stat(node, 'shut').size, 4);
+  t.equal(
+    await node.ask('t_fs_create', '', { name: 'new', perm: 0o444, ...truncating }),
+    0,
+    'a new one is empty anyway',
+  );
+
+  const trusting = await ExportingNode.start(t, { as: 'root' });
+  fs.writeFileSync(join(trusting.path, 'tool'), 'program');
+  fs.chmodSync(join(trusting.path, 'tool'), 0o6755);
+  t.equal(await trusting.ask('t_fs_open', 'tool', truncating), 0);
+  t.equal(stat(trusting, 'tool').mode & SET_ID, 0);
+});
+
 t.test('remote callers act as nobody, have no capability, and give nothing away', needsRoot, async (t) => {
   const node = await ExportingNode.start(t);
   const { path } = node;

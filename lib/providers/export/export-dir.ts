@@ -98,7 +98,8 @@ export class ExportDir extends ExportNode implements DirNode {
         checkRegular(fd, stat);
         if (!wasThere) stat = this.#withFullMode(dirFd, stat, mode, (whole) => fchmodSync(fd, whole));
         const node = this.state.nodeOf(this, name, stat) as ExportFile;
-        return { node, handle: node.opened(fd, flags, op) };
+        // A new file is empty, and may be one that its maker has no right to write to.
+        return { node, handle: node.opened(fd, { ...flags, truncate: flags.truncate && wasThere }, op) };
       }),
     );
     this.state.entryChanged(this, name, op);
@@ -116,7 +117,7 @@ export class ExportDir extends ExportNode implements DirNode {
         const fd = tree.open(dirFd, '.', bits, modeFor(mode, op));
         const stat = this.#withFullMode(dirFd, tree.stat(fd, ''), mode, (whole) => fchmodSync(fd, whole));
         const node = this.state.namelessFile(stat);
-        return { node, handle: node.opened(fd, flags, op) };
+        return { node, handle: node.opened(fd, { ...flags, truncate: false }, op) };
       }),
     );
   }

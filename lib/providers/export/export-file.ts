@@ -1,8 +1,8 @@
-import { closeSync, constants, ftruncateSync, openSync } from 'node:fs';
+import { closeSync, constants, ftruncateSync, openSync, truncateSync } from 'node:fs';
 import { FsError } from '../../core/index.js';
 import type { Awaitable, FileHandle, FileNode, OpenFlags, Op } from '../../vfs/index.js';
 import { ExportHandle } from './export-handle.js';
-import { ExportNode } from './export-node.js';
+import { dropSetId, ExportNode } from './export-node.js';
 import { isRegular, type HostStat } from './host-stat.js';
 import { O_SAFE, pathOfFd } from './host-tree.js';
 
@@ -17,13 +17,17 @@ export class ExportFile extends ExportNode implements FileNode {
   }
 
   /** A handle over `fd`, which is of this file. */
-  opened(fd: number, flags: OpenFlags, { door }: Op): ExportHandle {
-    if (flags.truncate && flags.write)
+  opened(fd: number, flags: OpenFlags, op: Op): ExportHandle {
+    const { tree } = this.state;
+    if (flags.truncate)
       closingOnFault(fd, () => {
-        ftruncateSync(fd, 0);
-        this.seen = this.state.tree.stat(fd, '');
+        if (tree.actsForUnknown(op)) dropSetId(pathOfFd(fd), tree.stat(fd, ''));
+        // What only reads truncates as well, with the right to write: open(2) leaves it open, Linux does it.
+        if (flags.write) ftruncateSync(fd, 0);
+        else truncateSync(pathOfFd(fd), 0);
+        this.seen = tree.stat(fd, '');
       });
-    return new ExportHandle(this.state, this, fd, { writable: flags.write, door });
+    return new ExportHandle(this.state, this, fd, { writable: flags.write, door: op.door });
   }
 
   #openHost(flags: OpenFlags): number {
