@@ -37,7 +37,7 @@ export class SegmentLog implements ByteStore {
   constructor(dir: string, options: SegmentLogOptions) {
     this.#dir = dir;
     this.#options = options;
-    this.#segmentBytes = options.segmentBytes ?? 8 * 1024 * 1024;
+    this.#segmentBytes = options.segmentBytes ?? 2 * 1024 * 1024;
     this.#facts = readLogFacts(dir, options.log);
   }
 
