@@ -12,6 +12,8 @@ export interface DriverContext {
    * null runs them as the node itself.
    */
   readonly driverUser: Ids | ((serviceId: ServiceId) => Ids) | null;
+  /** Refuses to run what other users could change (unless `--trust-writable`), looked at before each start. */
+  readonly refusesWritable?: boolean;
   readonly log: Log;
   readonly clock: Clock;
 }

@@ -180,7 +180,14 @@ export class LocalNode implements NodeSource {
     await endLeftovers(ledgerFile);
     const ledger = new FileLedger(ledgerFile);
     undo.add(() => ledger.close());
-    const context = { nodeId, ledger, driverUser: drivers, log, clock: systemClock };
+    const context = {
+      nodeId,
+      ledger,
+      driverUser: drivers,
+      refusesWritable: !options.trustWritable,
+      log,
+      clock: systemClock,
+    };
     const running: { node: LocalNode | null } = { node: null };
     const may = (session: Session, action: 'read' | 'write'): boolean =>
       running.node?.host.dir('fs')?.service.gate.allows(session, action) === true;

@@ -6,7 +6,7 @@ import type { FolderFault, ManifestSources } from './list-manifests.js';
 import { ManifestSet } from './manifest-set.js';
 import { resolveClaims } from './resolve-claims.js';
 import { faultFromRefusal } from './start-refusal.js';
-import { TrustCheck } from './trust.js';
+import { TrustCheck } from '../drivers/index.js';
 
 export interface CheckedManifest {
   readonly file: string;
@@ -63,7 +63,7 @@ async function distrustOf(
   const drivers = definition === undefined ? [] : (await findDriverFiles(definition)).found;
   const warnings: ManifestFault[] = [];
   for (const { pointer, path } of [{ pointer: '', path: file }, ...drivers]) {
-    const distrust = await trust.file(path);
+    const distrust = trust.file(path);
     if (distrust === null) continue;
     warnings.push({
       file,

@@ -1,7 +1,8 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
-import { basename, delimiter, join, resolve } from 'node:path';
+import { basename, delimiter, join } from 'node:path';
 import { FsError } from '../core/index.js';
+import { filesToRun } from '../drivers/index.js';
 import type { ServiceDefinition } from '../manifest/index.js';
 
 /** A file that a service runs, and the field of the manifest that names it. */
@@ -15,7 +16,15 @@ export interface DriverFiles {
   readonly missing: readonly { pointer: string; fault: FsError }[];
 }
 
-/** Finds what a service runs: its program (on PATH where it has no slash), script, module, and probe. */
+/** The PATH that a driver of this service gets: its own, or the node's. */
+export function searchPathOf({ runtime }: ServiceDefinition, ofNode: string): string {
+  return ('env' in runtime ? runtime.env['PATH'] : undefined) ?? ofNode;
+}
+
+/**
+ * Finds what a service runs: its program (on PATH where it has no slash), what that is interpreted by, files
+ * among its arguments, module, and probe.
+ */
 export async function findDriverFiles(
   definition: ServiceDefinition,
   searchPath: string = process.env['PATH'] ?? '',
@@ -30,16 +39,26 @@ export async function findDriverFiles(
       missing.push({ pointer, fault: FsError.from(thrown) });
     }
   };
+  const path = searchPathOf(definition, searchPath);
+  const addRun = (program: string, args: string, words: readonly string[], cwd: string): void => {
+    const file = found.find(({ pointer }) => pointer === program)?.path;
+    for (const { path: one, argument } of file === undefined ? [] : filesToRun(file, words, cwd, path))
+      if (one !== file)
+        found.push({ pointer: argument === null ? program : `${args}/${argument}`, path: one });
+  };
   if (runtime.type === 'native_proc') {
-    await look('/runtime/executable_path', () => findProgram(runtime.executablePath, searchPath));
-    const script = await scriptAmong(runtime.args, runtime.cwd);
-    if (script !== undefined) found.push(script);
+    await look('/runtime/executable_path', () => findProgram(runtime.executablePath, path));
+    addRun('/runtime/executable_path', '/runtime/args', runtime.args, runtime.cwd);
   } else if (runtime.type === 'module' || runtime.type === 'wasm') {
     await look('/runtime/module_path', () => findFile(runtime.modulePath));
   }
-  const program = runtime.probe?.command[0];
-  if (runtime.probe?.type === 'exec' && program !== undefined)
-    await look('/runtime/probe/command/0', () => findProgram(program, searchPath));
+  const command = runtime.probe?.type === 'exec' ? runtime.probe.command : [];
+  const [program] = command;
+  if (program !== undefined) {
+    await look('/runtime/probe/command/0', () => findProgram(program, path));
+    const cwd = runtime.type === 'native_proc' ? runtime.cwd : '/';
+    addRun('/runtime/probe/command/0', '/runtime/probe/command', ['', ...command.slice(1)], cwd);
+  }
   return { found, missing };
 }
 
@@ -50,7 +69,7 @@ export async function findDriverFiles(
 export async function findProgram(program: string, searchPath: string): Promise<string> {
   if (program.includes('/')) return findFile(program, constants.X_OK);
   for (const folder of searchPath.split(delimiter)) {
-    if (folder === '') continue;
+    if (!folder.startsWith('/')) continue;
     const path = join(folder, program);
     if (await isProgram(path)) return path;
   }
@@ -86,17 +105,4 @@ async function isProgram(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-/** An interpreter's first argument that is a file is the program in truth. */
-async function scriptAmong(args: readonly string[], cwd: string): Promise<DriverFile | undefined> {
-  const index = args.findIndex((arg) => !arg.startsWith('-'));
-  const arg = args[index];
-  if (arg === undefined || arg.includes('{payload')) return undefined;
-  const path = resolve(cwd, arg);
-  const isFile = await stat(path).then(
-    (stats) => stats.isFile(),
-    () => false,
-  );
-  return isFile ? { pointer: `/runtime/args/${index}`, path } : undefined;
 }

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 import type { ServiceDefinition } from '../manifest/index.js';
 import type { DriverFile } from './driver-files.js';
-import type { Distrust } from './trust.js';
+import type { Distrust } from '../drivers/index.js';
 
 /** Variables whose value names files or folders that decide what a program runs. */
 const PATH_VARIABLES = new Set([

@@ -11,4 +11,3 @@ export { Registry, type RegistryChange, type RegistryOptions } from './registry.
 export { changedFields } from './reload-document.js';
 export type { ReloadReport } from './reload-teller.js';
 export { resolveClaims, type Candidate, type Refusal, type Resolution } from './resolve-claims.js';
-export { TrustCheck, type Distrust } from './trust.js';

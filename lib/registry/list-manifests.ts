@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { FsError } from '../core/index.js';
-import type { Distrust, TrustCheck } from './trust.js';
+import type { Distrust, TrustCheck } from '../drivers/index.js';
 
 /** Where manifests come from. */
 export interface ManifestSources {
@@ -42,7 +42,7 @@ export async function listManifests(
   for (const folder of folders) {
     try {
       const names = await readdir(folder);
-      const distrust = trust === null ? null : await trust.folder(folder);
+      const distrust = trust === null ? null : trust.folder(folder);
       if (distrust !== null) {
         faults.push(folderFault(folder, distrust));
         continue;

@@ -7,10 +7,10 @@ import {
   type ManifestReading,
   type ServiceDefinition,
 } from '../manifest/index.js';
-import { findDriverFiles } from './driver-files.js';
+import { findDriverFiles, searchPathOf } from './driver-files.js';
 import { exposedFiles, type ExposureCheck } from './exposed-files.js';
 import { changeTimeOf, readStable, signatureOf, type Signature } from './read-stable.js';
-import type { TrustCheck } from './trust.js';
+import type { TrustCheck } from '../drivers/index.js';
 
 /** A change is believed once the file has been quiet for this long: half-written ones never are. */
 const SETTLE_MS = 20;
@@ -116,7 +116,7 @@ export class ManifestFile {
       const stable = await readStable(this.path, signature);
       if (stable === undefined) return undefined;
       if (stable.bytes === null) return refusedReading(this.path, NOT_A_FILE);
-      const distrust = facts.trust === null ? null : await facts.trust.file(this.path);
+      const distrust = facts.trust === null ? null : facts.trust.file(this.path);
       if (distrust !== null) {
         const words = { message: `${distrust.message}.`, hint: distrust.hint };
         return refusedReading(this.path, { ...UNTRUSTED, ...words });
@@ -181,7 +181,7 @@ async function withDrivers(
   const faults: ManifestFault[] = [];
   if (facts.trust !== null)
     for (const { pointer, path } of found) {
-      const distrust = await facts.trust.file(path);
+      const distrust = facts.trust.file(path);
       if (distrust !== null)
         faults.push({
           ...reading.place(pointer),
@@ -192,7 +192,12 @@ async function withDrivers(
         });
     }
   if (facts.exposed !== undefined)
-    for (const file_ of exposedFiles(reading.definition, found, facts.searchPath, facts.exposed))
+    for (const file_ of exposedFiles(
+      reading.definition,
+      found,
+      searchPathOf(reading.definition, facts.searchPath),
+      facts.exposed,
+    ))
       faults.push({
         ...reading.place(file_.pointer),
         file,

@@ -17,7 +17,7 @@ import { reloadDocument } from './reload-document.js';
 import { ReloadTeller, type ReloadReport } from './reload-teller.js';
 import { resolveClaims } from './resolve-claims.js';
 import { faultFromRefusal, refuseStart } from './start-refusal.js';
-import { TrustCheck } from './trust.js';
+import { TrustCheck } from '../drivers/index.js';
 import { watchManifests, type ManifestWatch } from './watch-manifests.js';
 
 export interface RegistryOptions {

@@ -2,7 +2,10 @@ import { FsError, newInvocationId, type ServiceId } from '../core/index.js';
 import {
   CallProcess,
   baseEnvironment,
+  filesToRun,
   idsForService,
+  mustBeTrusted,
+  resolveExecutable,
   type Driver,
   type DriverContext,
 } from '../drivers/index.js';
@@ -70,7 +73,10 @@ export class ProbeRunner {
     const set = 'env' in runtime ? runtime.env : {};
     const env = baseEnvironment(this.#context.nodeId, this.#serviceId, set, ids?.uid ?? null);
     const cwd = runtime.type === 'native_proc' ? runtime.cwd : '/';
-    const end = await new CallProcess({ file, args, cwd, env, ids }, this.#context).run({
+    const program = resolveExecutable(file, env['PATH'] ?? '');
+    if (this.#context.refusesWritable === true)
+      mustBeTrusted(filesToRun(program, args, cwd, env['PATH'] ?? '').map(({ path }) => path));
+    const end = await new CallProcess({ file: program, args, cwd, env, ids }, this.#context).run({
       stdin: Buffer.alloc(0),
       timeoutMs: this.#probe.timeoutMs,
       killGraceMs: runtime.limits.killGraceMs,

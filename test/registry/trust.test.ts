@@ -1,12 +1,12 @@
 import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import t from 'tap';
-import { TrustCheck } from '../../lib/registry/index.js';
+import { TrustCheck } from '../../lib/drivers/index.js';
 import { entryOf, folderOf, idsOf, manifest, started } from './support.js';
 
 /** Whether the place where the tests happen to be is itself safe from others. */
 async function placeIsSafe(folder: string): Promise<boolean> {
-  return (await new TrustCheck().folder(dirname(folder))) === null;
+  return new TrustCheck().folder(dirname(folder)) === null;
 }
 
 t.test(
@@ -71,21 +71,21 @@ t.test('who could swap a folder above, or owns the file, could change it too', a
   const inner = join(folder, 'sub');
   mkdirSync(inner);
   writeFileSync(join(inner, 'x.json'), '{}');
-  t.equal(await trust().file(join(inner, 'x.json')), null);
+  t.equal(trust().file(join(inner, 'x.json')), null);
   chmodSync(folder, 0o777);
-  t.match(await trust().file(join(inner, 'x.json')), { message: /manifests may be written by every user/ });
+  t.match(trust().file(join(inner, 'x.json')), { message: /manifests may be written by every user/ });
   chmodSync(folder, 0o1777);
-  t.equal(await trust().file(join(inner, 'x.json')), null, 'a sticky bit keeps others from renaming it');
+  t.equal(trust().file(join(inner, 'x.json')), null, 'a sticky bit keeps others from renaming it');
   chmodSync(folder, 0o755);
   symlinkSync(join(inner, 'x.json'), join(folder, 'link.json'));
   chmodSync(join(inner, 'x.json'), 0o666);
-  t.match(await trust().file(join(folder, 'link.json')), { message: /x\.json may be written/ });
+  t.match(trust().file(join(folder, 'link.json')), { message: /x\.json may be written/ });
   if (process.geteuid?.() !== 0) return;
   chmodSync(join(inner, 'x.json'), 0o644);
   chownSync(join(inner, 'x.json'), 12345, 12345);
-  t.match(await trust().file(join(inner, 'x.json')), { message: /belongs to user 12345/, hint: /chown 0 / });
+  t.match(trust().file(join(inner, 'x.json')), { message: /belongs to user 12345/, hint: /chown 0 / });
   const own = new TrustCheck({ uid: 12345, gid: 12345 });
   chmodSync(join(inner, 'x.json'), 0o664);
-  t.equal(await own.file(join(inner, 'x.json')), null, "a group that is the user's own is no other user");
-  t.match(await trust().file(join(inner, 'x.json')), { message: /belongs to user/ });
+  t.equal(own.file(join(inner, 'x.json')), null, "a group that is the user's own is no other user");
+  t.match(trust().file(join(inner, 'x.json')), { message: /belongs to user/ });
 });

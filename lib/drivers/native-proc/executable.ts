@@ -14,7 +14,8 @@ export function resolveExecutable(name: string, path: string): string {
     throw new FsError('EIO', `The driver ${name} ${problem.what}.`, { hint: problem.hint });
   }
   for (const folder of path.split(':')) {
-    const file = join(folder === '' ? '.' : folder, name);
+    if (!folder.startsWith('/')) continue;
+    const file = join(folder, name);
     if (problemOf(file) === null) return file;
   }
   throw new FsError('EIO', `The driver ${JSON.stringify(name)} is not on PATH (${path}).`, {

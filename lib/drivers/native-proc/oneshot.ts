@@ -52,6 +52,7 @@ export class OneshotDriver implements Driver {
 
   protected async run(call: Invocation, signal: AbortSignal): Promise<Outcome> {
     const { runtime } = this.program;
+    if (!this.program.isAsChecked()) return failure(this.fault!);
     let args: readonly string[];
     try {
       args = argsFromPayload(runtime.args, call.payload, runtime.allowDash);

@@ -139,7 +139,7 @@ export class PersistentDriver implements Driver {
   }
 
   #start(): void {
-    if (this.#isClosed || this.#process !== null || !this.#program.canStart) return;
+    if (this.#isClosed || this.#process !== null || !this.#program.isAsChecked()) return;
     this.#callOffStart?.();
     this.#nextStartAt = null;
     this.#endingFor = null;

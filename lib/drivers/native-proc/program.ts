@@ -1,6 +1,7 @@
 import { FsError, type ServiceId } from '../../core/index.js';
 import type { ProcessRuntime } from '../../manifest/index.js';
 import type { DriverContext } from '../driver-context.js';
+import { filesToRun, mustBeTrusted } from '../run-files.js';
 import { FaultState } from '../fault-state.js';
 import { baseEnvironment, type Environment } from './environment.js';
 import { checkWorkingDirectory, fingerprint, resolveExecutable } from './executable.js';
@@ -26,6 +27,9 @@ export class Program {
   #start: readonly string[] = [];
   /** A start that failed although the program looked right, and what it looked like. */
   #startFault: { readonly error: FsError; readonly seen: string } | null = null;
+  /** What runs, where it is to be looked at before each start, and what it looked like. */
+  #files: readonly string[] = [];
+  #seen = '';
   #callOff: (() => void) | undefined;
 
   constructor(serviceId: ServiceId, runtime: ProcessRuntime, context: DriverContext) {
@@ -62,6 +66,12 @@ export class Program {
     return this.faults.current === null || this.faults.current === this.#startFault?.error;
   }
 
+  /** What runs is still what was looked at, or may be trusted as it is now; else there is a fault. */
+  isAsChecked(): boolean {
+    if (this.#look() !== this.#seen) this.check();
+    return this.canStart;
+  }
+
   /** How a start went: an error is a fault until a start succeeds or the program changes. */
   started(error: FsError | null): void {
     if (error === null && this.#startFault === null) return;
@@ -77,16 +87,30 @@ export class Program {
       this.#env = baseEnvironment(nodeId, this.#serviceId, this.runtime.env, this.#ids?.uid ?? null);
       const path = this.#env['PATH'] ?? '';
       this.#start = [
-        ...limitPrefix(this.runtime.limits, path),
+        // Ours, whatever PATH the manifest sets.
+        ...limitPrefix(this.runtime.limits, process.env['PATH'] ?? '/usr/bin:/bin'),
         resolveExecutable(this.runtime.executablePath, path),
       ];
       checkWorkingDirectory(this.runtime.cwd);
+      this.#checkTrust(path);
       if (this.#startFault !== null && this.#startFault.seen !== fingerprint(this.file))
         this.#startFault = null;
       this.faults.set(this.#startFault?.error ?? null);
     } catch (thrown) {
       this.faults.set(FsError.from(thrown));
     }
+  }
+
+  #checkTrust(path: string): void {
+    if (this.#context.refusesWritable !== true) return;
+    const { args, cwd } = this.runtime;
+    this.#files = filesToRun(this.file, args, cwd, path).map((file) => file.path);
+    this.#seen = this.#look();
+    mustBeTrusted([...this.#start.slice(0, -1).filter((word) => word.startsWith('/')), ...this.#files]);
+  }
+
+  #look(): string {
+    return this.#files.map(fingerprint).join(' ');
   }
 
   close(): void {

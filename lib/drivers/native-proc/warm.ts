@@ -107,7 +107,7 @@ export class WarmDriver extends OneshotDriver {
   }
 
   #fill(atMost = Infinity): void {
-    if (this.calls.isClosed || !this.program.canStart || this.fault !== null) return;
+    if (this.calls.isClosed || this.fault !== null || !this.program.isAsChecked()) return;
     for (let count = 0; count < atMost && this.#waiting.length < this.#aheadCount; count++) {
       const waiting = this.#startAhead();
       if (!waiting.process.isAlive) return this.#dismiss(waiting);

@@ -7,6 +7,7 @@ import type { DriverContext } from '../driver-context.js';
 import { FaultState } from '../fault-state.js';
 import { fingerprint } from '../native-proc/executable.js';
 import { driverClosed, errorFromAbort, failure, timedOut } from '../outcome.js';
+import { mustBeTrusted } from '../run-files.js';
 import { withStderrLimit } from '../stderr-limit.js';
 import type { FromWorker } from './messages.js';
 import { WorkerCall } from './worker-call.js';
@@ -135,6 +136,7 @@ export class WorkerDriver implements Driver {
     if (this.fault !== null && this.#seenFaulty === seen) throw this.fault;
     try {
       if (seen === '') throw missing(this.#kind.file);
+      if (this.#context.refusesWritable === true) mustBeTrusted([this.#kind.file]);
       const worker = await this.#kind.start();
       const slot = { worker, seen };
       worker.unref();
