@@ -36,7 +36,7 @@ import {
   type Provider,
   type ServiceEvent,
 } from '../services/index.js';
-import type { Change } from '../vfs/index.js';
+import type { Change, Op } from '../vfs/index.js';
 import { EventFeed, type NodeEntry, type NodeSource } from '../worldfs/index.js';
 import { AuditLog } from './audit-log.js';
 import { openBuiltins, type BuiltinService } from './builtin-services.js';
@@ -248,7 +248,8 @@ export class LocalNode implements NodeSource {
     return { services, reload };
   }
 
-  visible(): readonly NodeEntry[] {
+  visible(op: Op): readonly NodeEntry[] {
+    if (!this.dir.isSeenBy(op)) return [];
     const { nodeId, nodeName, labels } = this.#options;
     return [
       {

@@ -2,7 +2,8 @@ import type { ControlStore, NodeRecord } from '../control/index.js';
 import { documentFromJson, timestamp, type JsonObject } from '../core/index.js';
 import type { Session } from '../policy/index.js';
 import {
-  Document,
+  CheckedDocument,
+  IndexDocument,
   ReadOnlyDir,
   RenderedText,
   dirStat,
@@ -42,17 +43,19 @@ export class OfflineNodeDir extends ReadOnlyDir {
     ]);
   }
 
-  stat(): Stat {
-    return nodeDirStat(this.ino, this.#record());
+  stat(op: Op): Stat {
+    return nodeDirStat(this.ino, this.#seen(op));
   }
 
   lookup(name: string, op: Op): Node {
+    this.#seen(op);
     const node = this.#files.get(name) ?? this.#roots(op).get(name);
     if (node === undefined) throw noSuchEntry(name);
     return node;
   }
 
   list(op: Op): readonly DirEntry[] {
+    this.#seen(op);
     return [...this.#files, ...this.#roots(op)].map(([name, node]) => entryOf(name, node));
   }
 
@@ -75,12 +78,25 @@ export class OfflineNodeDir extends ReadOnlyDir {
     return this.#store.nodes.require(this.#nodeId);
   }
 
-  #document(render: (node: NodeRecord) => Buffer): Document {
-    const text = new RenderedText();
-    return new Document(() => text.snapshot(render(this.#record()), this.#record().lastSeenMs), {
-      freshness: 'live',
-    });
+  #seen(op: Op): NodeRecord {
+    return requireSeen(this.#store, this.#nodeId, op);
   }
+
+  #document(render: (node: NodeRecord) => Buffer): Node {
+    const text = new RenderedText();
+    return new CheckedDocument(
+      () => text.snapshot(render(this.#record()), this.#record().lastSeenMs),
+      (op) => void this.#seen(op),
+      { freshness: 'live' },
+    );
+  }
+}
+
+/** @throws FsError ENOENT where the session may not know of the node, though it has it open. */
+export function requireSeen(store: ControlStore, nodeId: string, op: Op): NodeRecord {
+  const record = store.nodes.get(nodeId);
+  if (record === undefined || !store.access.seesNode(op.session, record)) throw noSuchEntry(nodeId);
+  return record;
 }
 
 class OfflineServicesDir extends ReadOnlyDir {
@@ -88,7 +104,7 @@ class OfflineServicesDir extends ReadOnlyDir {
   override readonly freshness: Freshness = 'live';
   readonly #store: ControlStore;
   readonly #nodeId: string;
-  readonly #index: Document;
+  readonly #index: Node;
   readonly #dirs = new Map<string, DirNode>();
 
   constructor(store: ControlStore, nodeId: string) {
@@ -96,24 +112,30 @@ class OfflineServicesDir extends ReadOnlyDir {
     this.#store = store;
     this.#nodeId = nodeId;
     const text = new RenderedText();
-    this.#index = new Document(
-      ({ session }) => text.snapshot(documentFromJson(this.#entries(session)), this.#record().lastSeenMs),
+    this.#index = new IndexDocument(
+      {
+        visible: (op) => this.#entries(requireSeen(store, nodeId, op), op.session),
+        idOf: ({ service_id: id }) => id as string,
+        render: (entries) => text.snapshot(documentFromJson([...entries]), this.#record().lastSeenMs),
+      },
       { freshness: 'live' },
     );
   }
 
-  stat(): Stat {
-    return dirStat(this.ino, nsFromMs(this.#record().joinedAtMs));
+  stat(op: Op): Stat {
+    return dirStat(this.ino, nsFromMs(requireSeen(this.#store, this.#nodeId, op).joinedAtMs));
   }
 
   lookup(name: string, op: Op): Node {
+    requireSeen(this.#store, this.#nodeId, op);
     if (name === 'SERVICES.json') return this.#index;
     this.#known(name, op.session);
     return this.serviceDir(name);
   }
 
   list(op: Op): readonly DirEntry[] {
-    const visible = this.#store.access.visibleServices(op.session, this.#record());
+    const record = requireSeen(this.#store, this.#nodeId, op);
+    const visible = this.#store.access.visibleServices(op.session, record);
     return [
       ...visible.map(({ serviceId }) => entryOf(serviceId, this.serviceDir(serviceId))),
       entryOf('SERVICES.json', this.#index),
@@ -143,8 +165,8 @@ class OfflineServicesDir extends ReadOnlyDir {
     };
   }
 
-  #entries(session: Session): JsonObject[] {
-    return this.#store.access.visibleServices(session, this.#record()).map(({ serviceId, descriptor }) => {
+  #entries(record: NodeRecord, session: Session): JsonObject[] {
+    return this.#store.access.visibleServices(session, record).map(({ serviceId, descriptor }) => {
       const path = `/nodes/${this.#nodeId}/services/${serviceId}`;
       return {
         node_id: this.#nodeId,

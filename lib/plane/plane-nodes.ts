@@ -5,7 +5,7 @@ import { RemoteVfs, greet } from '../tunnel/index.js';
 import type { Change, DirNode, Op } from '../vfs/index.js';
 import { nodeLinkRule, type NodeEntry, type NodeSource } from '../worldfs/index.js';
 import type { LocalMember } from './local-member.js';
-import { nodeDirStat, OfflineNodeDir } from './offline-node.js';
+import { nodeDirStat, OfflineNodeDir, requireSeen } from './offline-node.js';
 
 /** Content of documents that is kept for one node, for all sessions together. */
 const MAX_CACHED_BYTES = 8 * 1024 * 1024;
@@ -117,7 +117,7 @@ export class PlaneNodes implements NodeSource {
         relayed: true,
         maxCachedBytes: MAX_CACHED_BYTES,
         linkRule: nodeLinkRule(nodeId),
-        rootStat: (ino) => nodeDirStat(ino, this.#store.nodes.require(nodeId)),
+        rootStat: (ino, op) => nodeDirStat(ino, requireSeen(this.#store, nodeId, op)),
         log: this.#log,
       });
       remote.changes.on((change) => this.changes.emit(within(remote.root, change)));

@@ -58,6 +58,11 @@ export class ServiceHost {
     return [...this.#dirs.keys()].sort().map((id) => this.#dirs.get(id)!);
   }
 
+  someDir(test: (dir: ServiceDir) => boolean): boolean {
+    for (const dir of this.#dirs.values()) if (test(dir)) return true;
+    return false;
+  }
+
   dir(serviceId: string): ServiceDir | undefined {
     return this.#dirs.get(serviceId);
   }

@@ -22,22 +22,25 @@ export class RelayRoot implements DirNode {
   readonly freshness = 'announced';
   readonly ino: bigint;
   readonly #rootOf: (op: Op) => DirNode;
-  readonly #statOf: ((ino: bigint) => Stat) | undefined;
+  readonly #statOf: ((ino: bigint, op: Op) => Stat) | undefined;
 
-  constructor(ino: bigint, rootOf: (op: Op) => DirNode, statOf?: (ino: bigint) => Stat) {
+  constructor(ino: bigint, rootOf: (op: Op) => DirNode, statOf?: (ino: bigint, op: Op) => Stat) {
     this.ino = ino;
-    this.#rootOf = rootOf;
+    this.#rootOf = (op) => {
+      statOf?.(ino, op);
+      return rootOf(op);
+    };
     this.#statOf = statOf;
   }
 
   stat(op: Op): Awaitable<Stat> {
-    return this.#statOf?.(this.ino) ?? this.#rootOf(op).stat(op);
+    return this.#statOf?.(this.ino, op) ?? this.#rootOf(op).stat(op);
   }
   setattr(change: AttrChange, op: Op): Awaitable<Stat> {
     return this.#rootOf(op).setattr(change, op);
   }
   access(mask: number, op: Op): Awaitable<void> {
-    if (this.#statOf !== undefined) return checkAccess(this.#statOf(this.ino), mask);
+    if (this.#statOf !== undefined) return checkAccess(this.#statOf(this.ino, op), mask);
     return this.#rootOf(op).access(mask, op);
   }
   getxattr(name: string, op: Op): Awaitable<Uint8Array> {

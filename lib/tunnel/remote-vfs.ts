@@ -1,7 +1,7 @@
 import { Emitter, silentLog, systemClock, type Clock, type Log } from '../core/index.js';
 import type { Session } from '../policy/index.js';
 import { payloadOf, FS_EVENTS, ProtocolFault, type AcheronEnvelope } from '../protocol/index.js';
-import { newIno, PeerInos, type Change, type DirNode, type Stat, type Vfs } from '../vfs/index.js';
+import { newIno, PeerInos, type Change, type DirNode, type Op, type Stat, type Vfs } from '../vfs/index.js';
 import { ContentCache } from './content-cache.js';
 import { FsClient } from './fs-client.js';
 import type { Greeting } from './greeting.js';
@@ -17,8 +17,8 @@ export interface RemoteVfsOptions {
    * and what is kept is kept for each apart. False: the connection is one session, whatever an `Op` says.
    */
   readonly relayed?: boolean;
-  /** Relayed: the attributes of the root, where they are known without asking. */
-  readonly rootStat?: (ino: bigint) => Stat;
+  /** Relayed: the attributes of the root, where they are known without asking; throws where the session may not know of it. */
+  readonly rootStat?: (ino: bigint, op: Op) => Stat;
   /**
    * Asked before it is told where a symlink of the far side points, with the link's path below the root;
    * throws what is to be seen instead. Absent: all are told.

@@ -9,6 +9,7 @@ export class GuardedHandle implements FileHandle {
   readonly readInto?: (at: number, into: Uint8Array, op: Op) => Awaitable<number>;
   readonly fixed?: boolean;
   readonly holds?: Uint8Array;
+  readonly revocable?: boolean;
   readonly writesAtOnce?: boolean;
   readonly seek?: (from: number, what: 'data' | 'hole', op: Op) => Awaitable<number>;
   readonly flush?: (op: Op) => Awaitable<void>;
@@ -33,6 +34,7 @@ export class GuardedHandle implements FileHandle {
     }
     if (inner.fixed !== undefined) this.fixed = inner.fixed;
     if (inner.holds !== undefined) this.holds = inner.holds;
+    if (inner.revocable !== undefined) this.revocable = inner.revocable;
     if (inner.writesAtOnce !== undefined) this.writesAtOnce = inner.writesAtOnce;
     if (inner.flush !== undefined) this.flush = (op) => inner.flush!(op);
   }

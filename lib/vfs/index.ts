@@ -5,6 +5,7 @@
  */
 export * from './awaitable.js';
 export * from './bases.js';
+export * from './checked-document.js';
 export * from './document.js';
 export * from './guarded-handle.js';
 export * from './ino.js';

@@ -151,6 +151,8 @@ export interface FileHandle {
   readonly fixed?: boolean;
   /** What it keeps in memory while it is open; others that show the same may share it. Absent: next to nothing. */
   readonly holds?: Uint8Array;
+  /** True: what it shows may be withdrawn at any time, so that each look must ask; nobody keeps any of it. */
+  readonly revocable?: boolean;
   /** The attributes of what this descriptor shows: for a document those of its snapshot. */
   stat(op: Op): Awaitable<Stat>;
   setattr(change: AttrChange, op: Op): Awaitable<Stat>;

@@ -1,6 +1,6 @@
 import { documentFromJson, type Emitter, type JsonObject } from '../core/index.js';
 import {
-  Document,
+  IndexDocument,
   ReadOnlyDir,
   RenderedText,
   dirStat,
@@ -39,7 +39,7 @@ export interface NodeSource {
 export class NodesDir extends ReadOnlyDir {
   readonly ino = newIno();
   readonly #source: () => NodeSource;
-  readonly #index: Document;
+  readonly #index: Node;
   readonly #startedAtMs: number;
 
   constructor(source: () => NodeSource, now: () => number) {
@@ -47,16 +47,12 @@ export class NodesDir extends ReadOnlyDir {
     this.#source = source;
     this.#startedAtMs = now();
     const text = new RenderedText();
-    this.#index = new Document(
-      (op) =>
-        text.snapshot(
-          documentFromJson(
-            source()
-              .visible(op)
-              .map((node) => node.summary),
-          ),
-          now(),
-        ),
+    this.#index = new IndexDocument(
+      {
+        visible: (op) => source().visible(op),
+        idOf: ({ nodeId }) => nodeId,
+        render: (nodes) => text.snapshot(documentFromJson(nodes.map(({ summary }) => summary)), now()),
+      },
       { freshness: 'live' },
     );
   }

@@ -1,6 +1,6 @@
 import { documentFromJson } from '../../core/index.js';
 import {
-  Document,
+  CheckedDocument,
   ReadOnlyDir,
   RenderedText,
   dirStat,
@@ -16,7 +16,7 @@ import {
 } from '../../vfs/index.js';
 import type { DefinitionChanges, ServiceHost } from '../service-host.js';
 import { DerivedRoot } from './derived-roots.js';
-import { ServicesDir, serviceIndex } from './services-dir.js';
+import { ServicesDir, requireNode, seesNode, serviceIndex } from './services-dir.js';
 
 export interface NodeDirOptions {
   readonly labels: Readonly<Record<string, string>>;
@@ -65,7 +65,9 @@ export class NodeDir extends ReadOnlyDir {
     for (const name of names) this.#host.changes.emit({ what: 'entry', ino: this.#services.ino, name });
     if (names.length > 0) this.#services.touch();
     const moved = changes.updated.some(
-      ({ before, after }) => JSON.stringify(before.mounts) !== JSON.stringify(after.mounts),
+      ({ before, after }) =>
+        JSON.stringify([before.mounts, before.permissions]) !==
+        JSON.stringify([after.mounts, after.permissions]),
     );
     if (names.length > 0 || moved) {
       this.#roots = this.#placedRoots();
@@ -73,11 +75,18 @@ export class NodeDir extends ReadOnlyDir {
     }
   }
 
-  stat(): Stat {
+  /** Whether the session may know of this node. */
+  isSeenBy(op: Op): boolean {
+    return seesNode(this.#host, op);
+  }
+
+  stat(op: Op): Stat {
+    requireNode(this.#host, op);
     return dirStat(this.ino, nsFromMs(this.#startedAtMs), 0o555, 3);
   }
 
   lookup(name: string, op: Op): Node {
+    requireNode(this.#host, op);
     const node =
       this.#files.get(name) ?? this.#visibleProviders(op).get(name) ?? this.#roots.visibleChild(name, op);
     if (node === null) throw noSuchEntry(name);
@@ -85,6 +94,7 @@ export class NodeDir extends ReadOnlyDir {
   }
 
   list(op: Op): readonly DirEntry[] {
+    requireNode(this.#host, op);
     const providers = this.#visibleProviders(op);
     // A built-in service names its provider's place among its mounts: the provider is what is shown there.
     const roots = [...this.#roots.visibleChildren(op)].filter(([name]) => !providers.has(name));
@@ -119,14 +129,15 @@ export class NodeDir extends ReadOnlyDir {
     return ino;
   }
 
-  #document(render: (op: Op) => Buffer, freshness: 'announced' | 'live'): Document {
+  #document(render: (op: Op) => Buffer, freshness: 'announced' | 'live'): Node {
     const text = new RenderedText();
-    return new Document(
+    return new CheckedDocument(
       (op) =>
         text.snapshot(
           render(op),
           freshness === 'announced' ? this.#startedAtMs : this.#host.environment.clock.now(),
         ),
+      (op) => requireNode(this.#host, op),
       { freshness },
     );
   }

@@ -1,6 +1,6 @@
-import { documentFromJson, type JsonObject } from '../../core/index.js';
+import { FsError, documentFromJson, type JsonObject } from '../../core/index.js';
 import {
-  Document,
+  IndexDocument,
   ReadOnlyDir,
   RenderedText,
   dirStat,
@@ -22,7 +22,7 @@ import type { Service } from '../service.js';
 export class ServicesDir extends ReadOnlyDir {
   readonly ino = newIno();
   readonly #host: ServiceHost;
-  readonly #index: Document;
+  readonly #index: Node;
   #changedAtMs: number;
 
   constructor(host: ServiceHost) {
@@ -30,8 +30,15 @@ export class ServicesDir extends ReadOnlyDir {
     this.#host = host;
     this.#changedAtMs = host.environment.clock.now();
     const text = new RenderedText();
-    this.#index = new Document(
-      (op) => text.snapshot(documentFromJson(serviceIndex(host, op)), host.environment.clock.now()),
+    this.#index = new IndexDocument(
+      {
+        visible: (op) => {
+          requireNode(host, op);
+          return serviceIndex(host, op);
+        },
+        idOf: ({ service_id: id }) => id as string,
+        render: (services) => text.snapshot(documentFromJson([...services]), host.environment.clock.now()),
+      },
       { freshness: 'live' },
     );
   }
@@ -42,11 +49,13 @@ export class ServicesDir extends ReadOnlyDir {
     this.#host.changes.emit({ what: 'data', ino: this.ino });
   }
 
-  stat(): Stat {
+  stat(op: Op): Stat {
+    requireNode(this.#host, op);
     return dirStat(this.ino, nsFromMs(this.#changedAtMs));
   }
 
   lookup(name: string, op: Op): Node {
+    requireNode(this.#host, op);
     if (name === 'SERVICES.json') return this.#index;
     const dir = this.#host.dir(name);
     if (dir?.service.gate.allows(op.session, 'observe') !== true) throw noSuchEntry(name);
@@ -54,9 +63,21 @@ export class ServicesDir extends ReadOnlyDir {
   }
 
   list(op: Op): readonly DirEntry[] {
+    requireNode(this.#host, op);
     const visible = this.#host.dirs.filter(({ service }) => service.gate.allows(op.session, 'observe'));
     return [...visible.map((dir) => entryOf(dir.service.id, dir)), entryOf('SERVICES.json', this.#index)];
   }
+}
+
+/** Users know a node by what it shows them; admins know all. */
+export function seesNode(host: ServiceHost, { session }: Op): boolean {
+  if (session.role === 'admin') return !session.revoked;
+  return host.someDir(({ service }) => service.gate.allows(session, 'observe'));
+}
+
+/** @throws FsError ENOENT where the session may not know of the node, though it has it open. */
+export function requireNode(host: ServiceHost, op: Op): void {
+  if (!seesNode(host, op)) throw new FsError('ENOENT', 'There is no such node.');
 }
 
 /** SERVICES.json: what the session may see of the node's services. */

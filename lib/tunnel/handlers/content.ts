@@ -45,7 +45,7 @@ export const contentHandlers = {
             attr: attributesFromStat(stat, node.freshness),
             ...(flags.write ? { flush: needsFlush(handle) } : {}),
           };
-          if (inline === 0) return { payload: reply };
+          if (inline === 0 || handle.revocable === true) return { payload: reply };
           return chain(handle.read(0, inline, op), (data) => {
             reply.eof = data.byteLength < inline;
             if (!fixed || data.byteLength !== stat.size) return { payload: reply, data };
