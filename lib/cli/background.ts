@@ -1,5 +1,6 @@
-import { closeSync, createWriteStream, fstatSync, mkdirSync, openSync, readSync } from 'node:fs';
+import { closeSync, createWriteStream, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
+import { makePrivateDir } from '../disk/index.js';
 import { FsError } from '../core/index.js';
 import { goOnWithoutOutput } from './output.js';
 import { isStoppedEarly } from './stop-asked.js';
@@ -35,12 +36,16 @@ export function ownLogFile(): string | null {
  */
 async function goToBackground(stateDir: string, name: string): Promise<void> {
   const dir = join(stateDir, 'logs');
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  makePrivateDir(stateDir, (file) => file === 'logs');
+  makePrivateDir(dir);
   const logFile = join(dir, `${name}.log`);
   const log = openSync(logFile, 'a+', 0o600);
   try {
     const { lines = [], failure } = await startApart(log, logFile);
-    if (failure === undefined) return say(lines);
+    if (failure === undefined) {
+      say(lines);
+      return;
+    }
     const { code, message, hint } = failure;
     throw new FsError(FsError.from(Object.assign(new Error(message), { code })).code, message, { hint });
   } finally {

@@ -3,6 +3,7 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { FsError } from '../core/index.js';
+import { requirePrivateDir } from '../disk/index.js';
 import { ControlClient, faultOf } from '../control/index.js';
 import { DEFAULT_CONTROL_URL, controlUrlFrom, knownControlUrl } from './control-url.js';
 import { option, stateDirOption } from './options.js';
@@ -51,6 +52,7 @@ export function findToken(command: Command, flags: ControlFlags, url: string): F
   if (ACHERON_TOKEN !== undefined && ACHERON_TOKEN.trim() !== '')
     return { token: ACHERON_TOKEN.trim(), source: 'ACHERON_TOKEN' };
   if (named !== undefined) return tokenIn(named);
+  requirePrivateDir(flags.stateDir);
   if (!staysHere(url, flags.stateDir))
     throw new FsError('EACCES', `The admin's token of this machine is not sent to ${url}.`, {
       hint: `It belongs to the control plane with the state directory ${flags.stateDir}. Give the token of that one with --token-file, or ACHERON_TOKEN.`,

@@ -1,7 +1,7 @@
-import { mkdirSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { arch, platform } from 'node:os';
 import { NodeLink, type AuditSource, type PairMode } from '../control/index.js';
+import { makePrivateDir } from '../disk/index.js';
 import { Emitter, FsError } from '../core/index.js';
 import type { LocalNode } from '../node/index.js';
 import type { Role } from '../policy/index.js';
@@ -41,7 +41,8 @@ export async function runLinkedNode(
   const stop = stopAsked();
   const { log } = standalone;
   const stateFile = flags.stateFile ?? resolve(flags.stateDir, 'node.json');
-  mkdirSync(dirname(stateFile), { recursive: true, mode: 0o700 });
+  const own = basename(stateFile);
+  makePrivateDir(dirname(stateFile), (name) => name.startsWith(own));
   const audit: AuditSource = {
     appended: new Emitter<void>(),
     batch: () => running.node?.audit.batch() ?? null,

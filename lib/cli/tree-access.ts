@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { type Command } from 'commander';
 import { FsError } from '../core/index.js';
+import { requirePrivateDir } from '../disk/index.js';
 import { localSession } from '../policy/index.js';
 import { RemoteVfs, sayHello } from '../tunnel/index.js';
 import { connectWs } from '../transport/index.js';
@@ -42,6 +43,7 @@ async function openPlaneTree(flags: AccessFlags & { controlUrl: string }): Promi
 async function openLocalTree({ stateDir }: AccessFlags): Promise<Tree> {
   const path = socketPath(stateDir);
   if (!existsSync(path)) throw notRunning(stateDir);
+  requirePrivateDir(stateDir);
   const transport = await connectWs(`ws+unix:${path}:/v2/fs`, { maxMessageBytes: 16 * 1024 * 1024 }).catch(
     (thrown: unknown) => {
       if (FsError.from(thrown).code === 'EHOSTDOWN') throw notRunning(stateDir);

@@ -3,5 +3,6 @@
  * the old or the new after a kill, and on the disk when the call returns.
  */
 export { replaceFile } from './replace-file.js';
+export { makePrivateDir, requirePrivateDir } from './private-dir.js';
 export { keepAside } from './keep-aside.js';
 export { readOrMakeSecret } from './secret-file.js';

@@ -1,6 +1,6 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { arch, platform } from 'node:os';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import {
   Emitter,
   FsError,
@@ -12,6 +12,7 @@ import {
   type Unsubscribe,
 } from '../core/index.js';
 import type { LocalNodeFacts } from '../control/index.js';
+import { makePrivateDir } from '../disk/index.js';
 import { FileLock } from '../control/store/file-lock.js';
 import { stateFailure } from '../control/store/state-failure.js';
 import {
@@ -163,7 +164,8 @@ export class LocalNode implements NodeSource {
 
   static async #startWith(options: LocalNodeOptions, undo: UndoStack): Promise<LocalNode> {
     const { nodeId, stateFile, log } = options;
-    mkdirSync(dirname(stateFile), { recursive: true, mode: 0o700 });
+    const own = basename(stateFile);
+    makePrivateDir(dirname(stateFile), (name) => name.startsWith(own));
     const lock = options.stateIsLocked === true ? null : FileLock.tryAcquire(`${stateFile}.lock`);
     if (lock === undefined) {
       throw new FsError('EBUSY', `Another node is using the state file ${stateFile}.`, {

@@ -1,5 +1,5 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { makePrivateDir } from '../../disk/index.js';
 import { systemClock, type Clock } from '../../core/index.js';
 import { Access } from '../access.js';
 import { AuditLog } from './audit.js';
@@ -41,7 +41,7 @@ export class ControlStore {
 
   /** @throws FsError EBUSY (in use), EINVAL (written by a newer release) */
   constructor({ stateDir, clock = systemClock, retention = {} }: StoreOptions) {
-    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+    makePrivateDir(stateDir);
     const db = new ControlDatabase(join(stateDir, 'control.db'));
     this.#db = db;
     try {
