@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import type { JsonObject } from '../../lib/core/index.js';
 import { shellManifest, temporaryDir, TestNode } from '../support/test-node.js';
+import { isAlive } from '../support/drivers.js';
 import { until } from '../support/until.js';
 
 // A driver that looks for what belongs to another service of the same node, as whoever it runs as.
@@ -158,6 +159,55 @@ t.test("a manifest's own user is that of its probes, too", { skip }, async (t) =
   t.match(await invoke(node, 'named'), { uid: 12_345 });
   await until(() => readFileSync(told, 'utf8') !== '', 'the probe has run');
   t.equal(readFileSync(told, 'utf8'), '12345\n');
+});
+
+t.test('a module runs as the user of its service, in a process of its own', { skip }, async (t) => {
+  const dir = temporaryDir(t);
+  chmodSync(dir, 0o755);
+  const module = join(dir, 'module.mjs');
+  writeFileSync(
+    module,
+    `import { readFileSync } from 'node:fs';
+    let calls = 0;
+    export const invoke = async ({ act }, { config, configFile, signal }) => {
+      if (act === 'exit') process.exit(3);
+      if (act === 'hang') await new Promise((done) => signal.addEventListener('abort', done));
+      if (act === 'loop') for (;;);
+      console.error('said');
+      const status = readFileSync('/proc/self/status', 'utf8');
+      return {
+        uid: process.getuid(), pid: process.pid, calls: ++calls, config,
+        file: JSON.parse(readFileSync(configFile, 'utf8')),
+        home: process.env.HOME, privileges: /NoNewPrivs:\\s*(\\d)/.exec(status)[1],
+      };
+    };`,
+  );
+  const runtime = { type: 'module', module_path: module, timeout_ms: 2000, kill_grace_ms: 200 };
+  const permissions = { allow_roles: ['admin'] };
+  const node = await TestNode.start(
+    t,
+    [
+      { service_id: 'own', kind: 'test', runtime, permissions },
+      { service_id: 'named', kind: 'test', runtime: { ...runtime, user: '12345' }, permissions },
+    ],
+    { driverUser: NOBODY },
+  );
+  await node.write(node.path('own', 'config.json'), '{"level":1}');
+  const first = await invoke(node, 'own');
+  t.match(first, { uid: 65_534, config: { level: 1 }, file: { level: 1 }, privileges: '1', calls: 1 });
+  t.not(first['pid'], process.pid);
+  const { invocation_id } = await node.json(node.path('own', 'status.json'));
+  t.equal(await node.read(node.path('own', `jobs/${invocation_id as string}/stderr`)), 'said\n');
+  await node.write(node.path('own', 'config.json'), '{"level":2}');
+  t.match(await invoke(node, 'own'), { pid: first['pid'] as number, calls: 2, file: { level: 2 } });
+  t.match(await invoke(node, 'named'), { uid: 12_345 });
+  await t.rejects(invoke(node, 'own', { act: 'exit' }), { code: 'EIO' });
+  await t.rejects(invoke(node, 'own', { act: 'hang' }), { code: 'ETIMEDOUT' });
+  await t.rejects(invoke(node, 'own', { act: 'loop' }), { code: 'ETIMEDOUT' });
+  const last = await invoke(node, 'own');
+  t.match(last, { uid: 65_534, calls: 1 });
+  await node.node.close();
+  t.notOk(isAlive(last['pid'] as number), 'and ends with the node');
 });
 
 t.test('a service gets no user where no number is free, and says so', { skip }, async (t) => {

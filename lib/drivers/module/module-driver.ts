@@ -1,17 +1,22 @@
+import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { FsError, type ServiceId } from '../../core/index.js';
-import type { ModuleRuntime } from '../../manifest/index.js';
+import type { ModuleRuntime, RuntimeLimits } from '../../manifest/index.js';
 import type { Invocation } from '../contract.js';
 import type { DriverContext } from '../driver-context.js';
 import { baseEnvironment } from '../native-proc/environment.js';
 import { HandedFile, configBytes } from '../native-proc/handed-file.js';
+import { idsForService, type Ids } from '../native-proc/ids.js';
 import { failure, tooMuchOutput } from '../outcome.js';
+import type { DriverThread } from '../worker/messages.js';
 import { WorkerDriver, type HandedConfig } from '../worker/worker-driver.js';
+import { ModuleProcess } from './module-process.js';
 
 const SCRIPT = new URL('./module-worker.js', import.meta.url);
 
 /**
- * `module`: an ES module with `export async function invoke(payload, context)`, run in worker threads.
+ * `module`: an ES module with `export async function invoke(payload, context)`, run in worker threads, or in
+ * processes that serve as such where it has a user that is not the node's.
  * What it returns is the result (nothing means `{}`), what it throws is EIO. When `context.signal` aborts
  * it has `kill_grace_ms` to end; a thread that does not react is ended at once.
  */
@@ -21,21 +26,10 @@ export function moduleDriver(
   context: DriverContext,
 ): WorkerDriver {
   const { limits, modulePath } = runtime;
-  const start = async (): Promise<Worker> => {
-    const worker = new Worker(SCRIPT, {
-      workerData: { modulePath },
-      env: baseEnvironment(context.nodeId, serviceId, runtime.env, null),
-      execArgv: [],
-      stdout: true,
-      stderr: true,
-      ...(limits.memoryBytes === null
-        ? {}
-        : { resourceLimits: { maxOldGenerationSizeMb: Math.max(8, limits.memoryBytes / 1_048_576) } }),
-    });
-    // What bypasses the streams of a call (a warning of Node's own) must not fill up unread.
-    worker.stdout.resume();
-    worker.stderr.resume();
-    return worker;
+  const start = async (): Promise<DriverThread> => {
+    const ids = idsForService(serviceId, limits.user, context);
+    const env = baseEnvironment(context.nodeId, serviceId, runtime.env, ids?.uid ?? null);
+    return ids === null ? startThread(runtime, env) : startProcess(runtime, env, ids, context);
   };
   return new WorkerDriver(
     serviceId,
@@ -43,7 +37,7 @@ export function moduleDriver(
       file: modulePath,
       limits,
       canStopItself: true,
-      handConfig: handToThread,
+      handConfig,
       start,
       outcome: (message) => {
         if (message.type === 'failed')
@@ -56,6 +50,44 @@ export function moduleDriver(
     },
     context,
   );
+}
+
+function startThread(
+  { limits, modulePath }: ModuleRuntime,
+  env: Readonly<Record<string, string>>,
+): DriverThread {
+  const worker = new Worker(SCRIPT, {
+    workerData: { modulePath },
+    env,
+    execArgv: [],
+    stdout: true,
+    stderr: true,
+    ...(limits.memoryBytes === null ? {} : { resourceLimits: { maxOldGenerationSizeMb: heapMb(limits) } }),
+  });
+  // What bypasses the streams of a call (a warning of Node's own) must not fill up unread.
+  worker.stdout.resume();
+  worker.stderr.resume();
+  return worker;
+}
+
+function startProcess(
+  { limits, modulePath }: ModuleRuntime,
+  env: Readonly<Record<string, string>>,
+  ids: Ids,
+  context: DriverContext,
+): DriverThread {
+  const options = limits.memoryBytes === null ? [] : [`--max-old-space-size=${Math.ceil(heapMb(limits))}`];
+  const args = [...options, fileURLToPath(SCRIPT), modulePath];
+  return new ModuleProcess({ file: process.execPath, args, cwd: '/', env, ids }, context);
+}
+
+function heapMb({ memoryBytes }: RuntimeLimits): number {
+  return Math.max(8, (memoryBytes ?? 0) / 1_048_576);
+}
+
+function handConfig(config: Invocation['config'], thread: DriverThread): HandedConfig {
+  if (!(thread instanceof ModuleProcess)) return handToThread(config);
+  return { path: thread.pathOf(config), close: () => undefined };
 }
 
 /** By the name that it has for programs which the module starts, too. */

@@ -1,4 +1,4 @@
-// The thread of a `module` driver: loads the module once, then serves one call at a time.
+// The thread (or process, where it runs as another user) of a `module` driver: loads the module once, then serves one call at a time.
 import { pathToFileURL } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { FromWorker, ToWorker } from '../worker/messages.js';
@@ -20,8 +20,9 @@ export interface ModuleContext {
   readonly signal: AbortSignal;
 }
 
-const port = parentPort!;
-const { modulePath } = workerData as { modulePath: string };
+/** The node: at the other end of the thread's port, or of the channel of a process. */
+const port = threadPort() ?? processPort();
+const { modulePath } = (workerData ?? { modulePath: process.argv[2] }) as { modulePath: string };
 let current: AbortController | null = null;
 
 const post = (message: FromWorker): void => port.postMessage(message);
@@ -37,7 +38,7 @@ for (const stream of ['stdout', 'stderr'] as const)
 
 const invoke = await load();
 if (invoke !== null) {
-  port.on('message', (message: ToWorker) => {
+  port.onMessage((message) => {
     if (message.type === 'call') void serve(invoke, message);
     else if (current !== null) {
       post({ type: 'stopping' });
@@ -92,4 +93,27 @@ function messageOf(thrown: unknown): string {
   return thrown instanceof Error
     ? `${thrown.name === 'Error' ? '' : `${thrown.name}: `}${thrown.message}`
     : String(thrown);
+}
+
+interface Port {
+  onMessage(listener: (message: ToWorker) => void): void;
+  postMessage(message: FromWorker): void;
+}
+
+function threadPort(): Port | null {
+  if (parentPort === null) return null;
+  const thread = parentPort;
+  return {
+    onMessage: (listener) => void thread.on('message', listener),
+    postMessage: (message) => thread.postMessage(message),
+  };
+}
+
+function processPort(): Port {
+  // Without the node there is nobody to serve.
+  process.on('disconnect', () => process.exit());
+  return {
+    onMessage: (listener) => void process.on('message', listener),
+    postMessage: (message) => void process.send!(message),
+  };
 }

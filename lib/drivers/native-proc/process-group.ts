@@ -16,6 +16,8 @@ export interface Command {
   readonly ids: Ids | null;
   /** Descriptors that the program gets besides its input and output. */
   readonly handed?: readonly Handed[];
+  /** It is a Node program, with which messages can be exchanged. */
+  readonly hasMessages?: boolean;
 }
 
 export interface ProcessExit {
@@ -24,8 +26,9 @@ export interface ProcessExit {
 }
 
 /** A number that is not named stays closed: from 3 on that is what `ignore` means. */
-function stdioWith(handed: readonly Handed[]): StdioOptions {
-  const stdio: ('pipe' | 'ignore' | number)[] = ['pipe', 'pipe', 'pipe'];
+function stdioWith({ handed = [], hasMessages = false }: Command): StdioOptions {
+  const stdio: ('pipe' | 'ignore' | 'ipc' | number)[] = ['pipe', 'pipe', 'pipe'];
+  if (hasMessages) stdio.push('ipc');
   for (const [number, fd] of handed) {
     while (stdio.length < number) stdio.push('ignore');
     stdio[number] = fd;
@@ -62,7 +65,8 @@ export class ProcessGroup {
       cwd: command.cwd,
       env: { ...command.env, [TAG_VARIABLE]: tag },
       detached: true,
-      stdio: stdioWith(command.handed ?? []),
+      stdio: stdioWith(command),
+      ...(command.hasMessages === true ? { serialization: 'advanced' as const } : {}),
       ...(command.ids ?? {}),
     });
     const { pid } = this.child;

@@ -1,3 +1,13 @@
+import type { EventEmitter } from 'node:events';
+
+/** A worker thread, or what serves as one: it emits `message`, `error` and `exit` (with its status). */
+export interface DriverThread extends EventEmitter {
+  postMessage(message: ToWorker): void;
+  terminate(): Promise<unknown>;
+  /** Keeps this process alive no longer. */
+  unref(): void;
+}
+
 /** What passes between a driver and its worker threads: one call at a time in each worker. */
 export type ToWorker =
   | {

@@ -1,9 +1,8 @@
-import type { Worker } from 'node:worker_threads';
 import { FsError } from '../../core/index.js';
 import { payloadText, type Invocation, type Outcome } from '../contract.js';
 import { callFacts } from '../native-proc/environment.js';
 import { errorFromAbort, failure } from '../outcome.js';
-import type { FromWorker, ToWorker } from './messages.js';
+import type { DriverThread, FromWorker, ToWorker } from './messages.js';
 import type { WorkerKind } from './worker-driver.js';
 
 /** A thread that does not even hear that it should stop is stuck in a loop. */
@@ -11,11 +10,11 @@ const DEAF_MS = 50;
 
 /** One call in one worker thread. */
 export class WorkerCall {
-  readonly #worker: Worker;
+  readonly #worker: DriverThread;
   readonly #call: Invocation;
   readonly #kind: WorkerKind;
 
-  constructor(worker: Worker, call: Invocation, kind: WorkerKind) {
+  constructor(worker: DriverThread, call: Invocation, kind: WorkerKind) {
     this.#worker = worker;
     this.#call = call;
     this.#kind = kind;
@@ -71,7 +70,7 @@ export class WorkerCall {
   }
 }
 
-function post(worker: Worker, message: ToWorker): void {
+function post(worker: DriverThread, message: ToWorker): void {
   worker.postMessage(message);
 }
 

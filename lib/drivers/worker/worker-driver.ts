@@ -1,4 +1,3 @@
-import type { Worker } from 'node:worker_threads';
 import { FsError, type ServiceId } from '../../core/index.js';
 import type { RuntimeLimits } from '../../manifest/index.js';
 import { CallSet } from '../call-set.js';
@@ -9,7 +8,7 @@ import { fingerprint } from '../native-proc/executable.js';
 import { driverClosed, errorFromAbort, failure, timedOut } from '../outcome.js';
 import { mustBeTrusted } from '../run-files.js';
 import { withStderrLimit } from '../stderr-limit.js';
-import type { FromWorker } from './messages.js';
+import type { DriverThread, FromWorker } from './messages.js';
 import { WorkerCall } from './worker-call.js';
 
 /** What makes a runtime of worker threads: how to start one, and what its answer means. */
@@ -17,10 +16,10 @@ export interface WorkerKind {
   readonly file: string;
   readonly limits: RuntimeLimits;
   /** A thread that loads the driver and then posts `ready` or `fault`. @throws FsError when the file is no driver. */
-  start(): Promise<Worker>;
+  start(): Promise<DriverThread>;
   outcome(message: FromWorker): Outcome;
   /** Gives the thread the config of a call as a file; null where it can open none. */
-  handConfig: ((config: Invocation['config']) => HandedConfig) | null;
+  handConfig: ((config: Invocation['config'], thread: DriverThread) => HandedConfig) | null;
   /** False where code can only be stopped by ending its thread. */
   readonly canStopItself: boolean;
 }
@@ -31,7 +30,7 @@ export interface HandedConfig {
 }
 
 interface Slot {
-  readonly worker: Worker;
+  readonly worker: DriverThread;
   readonly seen: string;
 }
 
@@ -93,7 +92,7 @@ export class WorkerDriver implements Driver {
     const { limits } = this.#kind;
     const { clock } = this.#context;
     const timeoutMs = timeLeftMs(call, limits.timeoutMs, clock.now());
-    const config = this.#kind.handConfig?.(call.config);
+    let config: HandedConfig | undefined;
     const callOff = clock.after(timeoutMs, () => stop.abort(timedOut(timeoutMs)));
     try {
       const slot = await this.#acquire();
@@ -101,6 +100,7 @@ export class WorkerDriver implements Driver {
         this.#release(slot);
         return failure(errorFromAbort(stop.signal));
       }
+      config = this.#kind.handConfig?.(call.config, slot.worker);
       const running = new WorkerCall(slot.worker, withStderrLimit(call, limits.maxOutputBytes), this.#kind);
       const { outcome, isReusable } = await running.run(stop.signal, config?.path ?? null);
       if (isReusable) this.#release(slot);
@@ -194,7 +194,7 @@ function missing(file: string): FsError {
 }
 
 /** Resolves when the thread has loaded its driver. @throws FsError EIO with the reason when it cannot. */
-function loaded(worker: Worker, file: string): Promise<void> {
+function loaded(worker: DriverThread, file: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const done = (why: string | null): void => {
       worker.off('message', onMessage).off('error', onError).off('exit', onExit);

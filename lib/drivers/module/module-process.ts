@@ -1,0 +1,57 @@
+import { EventEmitter } from 'node:events';
+import type { Invocation } from '../contract.js';
+import type { DriverContext } from '../driver-context.js';
+import { ConfigSlots } from '../native-proc/handed-file.js';
+import { ProcessGroup, type Command } from '../native-proc/process-group.js';
+import type { ToWorker } from '../worker/messages.js';
+
+/** A process of its own that serves as a thread would: for a module that runs as another user. */
+export class ModuleProcess extends EventEmitter {
+  readonly #group: ProcessGroup;
+  readonly #configs: ConfigSlots;
+
+  /** @throws what `spawn` throws at once; other failures are an `error` event. */
+  constructor(command: Command, { ledger, log }: DriverContext) {
+    super();
+    this.#configs = new ConfigSlots(command.ids);
+    try {
+      const withMessages = { ...command, handed: this.#configs.handed, hasMessages: true };
+      this.#group = new ProcessGroup(withMessages, ledger, log);
+    } catch (thrown) {
+      this.#configs.close();
+      throw thrown;
+    }
+    const { child } = this.#group;
+    child.on('message', (message) => this.emit('message', message));
+    child.on('error', (error) => this.emit('error', error));
+    // What bypasses the streams of a call must not fill up unread.
+    for (const stream of [child.stdout, child.stderr]) stream?.resume();
+    child.stdin?.destroy();
+    void this.#group.ended.then(() => {
+      this.#configs.close();
+      if (this.#group.pid !== undefined) this.emit('exit', this.#group.exit?.code ?? 1);
+    });
+  }
+
+  /** Where it finds this config. It serves one call at a time. */
+  pathOf(config: Invocation['config']): string {
+    return this.#configs.pathOf(config);
+  }
+
+  postMessage(message: ToWorker): void {
+    // That it cannot be sent is told by the end of the process.
+    this.#group.child.send(message, () => undefined);
+  }
+
+  async terminate(): Promise<void> {
+    this.#group.child.ref();
+    this.#group.kill();
+    await this.#group.ended;
+    for (const stream of this.#group.child.stdio) stream?.destroy();
+  }
+
+  unref(): void {
+    this.#group.child.unref();
+    this.#group.child.channel?.unref();
+  }
+}
