@@ -2,11 +2,9 @@ import { closeSync, createWriteStream, fstatSync, openSync, readSync } from 'nod
 import { join } from 'node:path';
 import { makePrivateDir } from '../disk/index.js';
 import { FsError } from '../core/index.js';
+import { LOG_FILE, ownLogFile } from './background-log.js';
 import { goOnWithoutOutput } from './output.js';
 import { isStoppedEarly } from './stop-asked.js';
-
-/** Holds the path of its log in a process that was started to run in the background. */
-const LOG_FILE = 'ACHERON_BACKGROUND_LOG';
 
 /** What the process in the background tells the one that started it. */
 interface Report {
@@ -22,11 +20,6 @@ export interface BackgroundFlags {
 /** True in a process that was started to run in the background, until it has told that it is ready. */
 function isAwaited(): boolean {
   return process.env[LOG_FILE] !== undefined && process.send !== undefined && process.connected;
-}
-
-/** The file that the log of this process goes to, where that is kept small by this process itself. */
-export function ownLogFile(): string | null {
-  return process.env[LOG_FILE] ?? null;
 }
 
 /**

@@ -10,6 +10,7 @@ import { isOn, isSwitch, optionNamed, valueFromJson } from './option-value.js';
 export type AllCommands = () => Promise<Command>;
 
 let usedPath: string | null | undefined;
+let applied: { readonly command: Command; readonly all: AllCommands } | undefined;
 
 /**
  * Options from the environment and from a config file, for those that no flag sets; the environment wins. The
@@ -19,6 +20,7 @@ let usedPath: string | null | undefined;
  */
 export async function applySettings(command: Command, all: AllCommands): Promise<void> {
   applySwitches(command);
+  applied = { command, all };
   try {
     await applyConfigFile(command, all);
   } catch (thrown) {
@@ -26,6 +28,19 @@ export async function applySettings(command: Command, all: AllCommands): Promise
     if (FsError.is(thrown)) command.error(`error: ${thrown.sentence}`);
     throw thrown;
   }
+}
+
+/** The options of this command as they are once the config file was read anew. @throws FsError as at the start */
+export async function rereadConfigFile(): Promise<Readonly<Record<string, unknown>>> {
+  if (applied === undefined) return {};
+  const { command, all } = applied;
+  for (const option of command.options) {
+    const key = option.attributeName();
+    if (command.getOptionValueSource(key) === 'config')
+      command.setOptionValueWithSource(key, option.defaultValue, 'default');
+  }
+  await applyConfigFile(command, all);
+  return command.opts();
 }
 
 /** Commander takes any value of a variable for yes. */

@@ -39,6 +39,11 @@ const COMMANDS: readonly Lazy[] = [
     load: async () => (await import('./commands/unmount.js')).unmountCommand(),
   },
   {
+    name: 'stop',
+    summary: 'end what runs in the background',
+    load: async () => (await import('./commands/stop.js')).stopCommand(),
+  },
+  {
     name: 'ls',
     summary: 'list a directory of the tree, without a mount',
     load: async () => (await import('./commands/ls.js')).lsCommand(),

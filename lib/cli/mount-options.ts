@@ -1,6 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { Command } from 'commander';
-import { chooseBinding, type BindingName, type CloseReason, type Mount } from '../fuse/index.js';
+import {
+  chooseBinding,
+  sourceWithServer,
+  type BindingName,
+  type CloseReason,
+  type Mount,
+} from '../fuse/index.js';
 import { localSession, type Role, type Session } from '../policy/index.js';
 import type { Log } from '../core/index.js';
 import type { Vfs } from '../vfs/index.js';
@@ -90,7 +96,7 @@ export async function mountTree(
     owner: { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
     linkRule: linkRule({ followOutside: flags.followOutsideLinks === true }),
     log,
-    fsname,
+    fsname: sourceWithServer(fsname),
   });
 }
 

@@ -6,6 +6,7 @@ import { World } from '../worldfs/index.js';
 import { tellReady } from './background.js';
 import { isFailedClose, mountTree, sessionFromFlags, type MountFlags } from './mount-options.js';
 import { localNodeOptions, type NodeFlags } from './node-options.js';
+import { reloadOnHangUp } from './reload.js';
 import { socketPath } from './socket-path.js';
 import { goOnUnlessStopped, stopAsked } from './stop-asked.js';
 
@@ -42,6 +43,7 @@ export async function runStandalone(
 ): Promise<void> {
   const undo = new UndoStack();
   const stop = tie?.stop ?? stopAsked();
+  reloadOnHangUp(standalone.log);
   let reason: unknown;
   try {
     const mount = await start(flags, standalone, { tie, undo });

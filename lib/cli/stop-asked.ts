@@ -1,7 +1,8 @@
 import { constants } from 'node:os';
 import { FsError } from '../core/index.js';
+import { isReload, reload } from './reload.js';
 
-/** The signals that ask a server to end; a second one of them ends it at once. */
+/** The signals that ask a server to end, SIGHUP where the terminal is gone; a second one of them ends it at once. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Who was asked to end and is still there after so long is ended by force. */
@@ -18,6 +19,7 @@ export function stopAsked(): Promise<NodeJS.Signals> {
   return (asked ??= new Promise((resolve) => {
     for (const signal of SIGNALS) {
       process.on(signal, () => {
+        if (isReload(signal)) return void reload();
         const status = 128 + constants.signals[signal];
         if (isAsked) process.exit(status);
         isAsked = true;

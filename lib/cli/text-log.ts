@@ -1,9 +1,16 @@
 import type { Log, LogFacts } from '../core/index.js';
-import { ownLogFile } from './background.js';
+import { ownLogFile } from './background-log.js';
 import { MAX_LOG_BYTES, rotateLog } from './log-rotation.js';
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** What counts from now on for all logs of this process; null: what each was made with. */
+let changedLevel: LogLevel | null = null;
+
+export function setLogLevel(level: LogLevel): void {
+  changedLevel = level;
+}
 
 /** How often the size of the log in the background is looked at. */
 const LOOK_BYTES = 16 * 1024;
@@ -16,7 +23,7 @@ export function textLog(level: LogLevel, maxBytes = MAX_LOG_BYTES): Log {
   const file = ownLogFile();
   let written = LOOK_BYTES;
   const write = (of: LogLevel, message: string, facts: LogFacts = {}): void => {
-    if (LOG_LEVELS.indexOf(of) < LOG_LEVELS.indexOf(level)) return;
+    if (LOG_LEVELS.indexOf(of) < LOG_LEVELS.indexOf(changedLevel ?? level)) return;
     const shown = Object.entries(facts)
       .filter(([, value]) => value !== undefined)
       .map(

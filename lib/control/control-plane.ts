@@ -47,6 +47,11 @@ export interface ControlPlane {
   readonly accessChanges: AccessChanges;
   /** Makes a node of this same process known; it needs no secrets and no socket. */
   attachLocalNode(facts: LocalNodeFacts): LocalNode;
+  /**
+   * New connections get this certificate; those that are there stay.
+   * @throws FsError EINVAL where it is none, or there was none at the start
+   */
+  replaceTls(tls: TlsFiles): void;
   close(): Promise<void>;
 }
 
@@ -100,6 +105,7 @@ async function startWith(options: ControlPlaneOptions, undo: UndoStack): Promise
     accessChanges: plane.accessChanges,
     isOnline: (nodeId) => store.nodes.get(nodeId)?.online === true,
     attachLocalNode: (facts) => attachLocalNode(store, facts),
+    replaceTls: (tls) => listener.replaceTls(tls),
     close: () =>
       (closing ??= (async () => {
         plane.close();

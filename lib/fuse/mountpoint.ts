@@ -1,6 +1,7 @@
 import { lstat, mkdir, readdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { FsError } from '../core/index.js';
+import { bearsName } from './mount-server.js';
 import { ACHERON_FS_TYPE, mountEntryAt, type MountEntry } from './mountinfo.js';
 import { probeMount } from './probe-mount.js';
 import { resolveMountDir } from './resolve-mount-dir.js';
@@ -48,7 +49,7 @@ export async function prepareMountpoint(
         await requireEmptyDirectory(found.dir);
         return found;
       case 'mounted':
-        if (fsname === undefined || found.entry.source === fsname) return found;
+        if (fsname === undefined || bearsName(found.entry, fsname)) return found;
         throw new FsError('EBUSY', `${found.dir} is mounted already, and not as it is asked for now.`, {
           path: found.dir,
           hint: `It was mounted by another command, or for another role, agent, project, token or state directory. Choose another directory, or take that mount away first: acheron unmount ${found.dir}`,

@@ -169,7 +169,7 @@ export class LocalNode implements NodeSource {
     const lock = options.stateIsLocked === true ? null : FileLock.tryAcquire(`${stateFile}.lock`);
     if (lock === undefined) {
       throw new FsError('EBUSY', `Another node is using the state file ${stateFile}.`, {
-        hint: 'Stop that one first, or give this one a --state-dir (or --state-file) of its own.',
+        hint: `To end that one: acheron stop --state-dir ${dirname(stateFile)}. Or give this one a --state-dir (or --state-file) of its own.`,
         path: stateFile,
       });
     }

@@ -7,6 +7,7 @@ import { daemonName } from '../daemon-name.js';
 import { forgetControlUrl, keepControlUrl } from '../control-url.js';
 import { collect, integer, logLevelOption, option, stateDirOption } from '../options.js';
 import { textIn } from '../plane-options.js';
+import { reloadOnHangUp } from '../reload.js';
 import { goOnUnlessStopped, stopAsked } from '../stop-asked.js';
 import { textLog, type LogLevel } from '../text-log.js';
 
@@ -66,6 +67,7 @@ export function controlCommand(): Command {
 
 async function control(flags: ControlFlags): Promise<void> {
   const stop = stopAsked();
+  const log = textLog(flags.logLevel);
   const plane = await runPlane({
     stateDir: flags.stateDir,
     host: flags.host,
@@ -83,7 +85,11 @@ async function control(flags: ControlFlags): Promise<void> {
       ...(flags.leaseTtlMs === undefined ? {} : { leaseTtlMs: flags.leaseTtlMs }),
       ...(flags.offlineGraceMs === undefined ? {} : { offlineGraceMs: flags.offlineGraceMs }),
     },
-    log: textLog(flags.logLevel),
+    log,
+  });
+  reloadOnHangUp(log, () => {
+    const tls = tlsFrom(flags);
+    if (tls !== undefined) plane.control.replaceTls(tls);
   });
   try {
     goOnUnlessStopped();

@@ -15,6 +15,7 @@ import {
 } from '../mount-options.js';
 import { integer, logLevelOption, option, stateDirOption } from '../options.js';
 import { addPlaneOptions, treeAddressFrom, type PlaneFlags } from '../plane-options.js';
+import { reloadOnHangUp } from '../reload.js';
 import { goOnUnlessStopped, stopAsked } from '../stop-asked.js';
 import { textLog, type LogLevel } from '../text-log.js';
 
@@ -71,6 +72,7 @@ function nameFrom(flags: MountCommandFlags): string {
 async function serve(dir: string, fsname: string, flags: MountCommandFlags): Promise<void> {
   const log = textLog(flags.logLevel);
   const stop = stopAsked();
+  reloadOnHangUp(log);
   const tree = new RemoteTree(addressFrom(flags, log));
   try {
     const first = await Promise.race([stop, tree.start(flags.connectTimeoutMs)]);

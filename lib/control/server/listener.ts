@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import { Server as TlsServer, createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { FsError, networkOf } from '../../core/index.js';
@@ -111,6 +111,17 @@ export class Listener {
     const address = this.#server.address() as AddressInfo;
     const name = address.family === 'IPv6' ? `[${address.address}]` : address.address;
     return { port: address.port, url: `${tls === undefined ? 'ws' : 'wss'}://${name}:${address.port}` };
+  }
+
+  /** New connections get this certificate. @throws FsError EINVAL */
+  replaceTls(tls: TlsFiles): void {
+    if (!(this.#server instanceof TlsServer))
+      throw new FsError('EINVAL', 'The control plane listens without TLS.', {
+        hint: 'Start it anew to listen with it.',
+      });
+    const usable = usableTls(tls);
+    this.#server.setSecureContext(usable);
+    this.#guard.replaceCertificate(usable.cert);
   }
 
   /** Takes no more; who is connected has a moment to say goodbye. */

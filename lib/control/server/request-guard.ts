@@ -19,7 +19,7 @@ export interface RequestGuardOptions {
 export class RequestGuard {
   readonly #origins: ReadonlySet<string>;
   readonly #hosts: ReadonlySet<string>;
-  readonly #certificate: X509Certificate | undefined;
+  #certificate: X509Certificate | undefined;
 
   constructor({ allowOrigins, allowHosts, cert }: RequestGuardOptions) {
     this.#origins = new Set(allowOrigins.map((origin) => origin.toLowerCase().replace(/\/$/, '')));
@@ -29,6 +29,11 @@ export class RequestGuard {
       ...allowHosts.map((name) => name.toLowerCase()),
     ]);
     this.#certificate = cert === undefined ? undefined : new X509Certificate(cert);
+  }
+
+  /** From now on the names in this certificate are ours. */
+  replaceCertificate(cert: string): void {
+    this.#certificate = new X509Certificate(cert);
   }
 
   /** Why the request is refused (403), or undefined. */

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, closeSync, copyFileSync, fsyncSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
 import Database from 'libsql';
 import { FsError } from '../../core/index.js';
 import { checkIntegrity, damaged, formatOfFile, refuseIfLost } from './check-database.js';
@@ -39,7 +40,7 @@ export class ControlDatabase {
     const lock = FileLock.tryAcquire(`${path}.lock`);
     if (lock === undefined) {
       throw new FsError('EBUSY', `${path} is in use by another control plane.`, {
-        hint: 'Stop the other one, or choose another --state-dir.',
+        hint: `To end the other one: acheron stop --state-dir ${dirname(path)}. Or choose another --state-dir.`,
         path,
       });
     }

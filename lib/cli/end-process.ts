@@ -1,0 +1,61 @@
+import { readFileSync, statSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+
+const LOOK_MS = 25;
+
+/** When the process began, in the kernel's ticks: with the pid it names one process for ever. Null: it is gone. */
+function beganAt(pid: number): string | null {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const after = fields.slice(fields.lastIndexOf(')') + 2).split(' ');
+    return after[0] === 'Z' ? null : (after[19] ?? null);
+  } catch {
+    return null;
+  }
+}
+
+/** One running process. */
+export class RunningProcess {
+  readonly pid: number;
+  readonly #began: string | null;
+
+  constructor(pid: number) {
+    this.pid = pid;
+    this.#began = beganAt(pid);
+  }
+
+  get isRunning(): boolean {
+    return this.#began !== null && beganAt(this.pid) === this.#began;
+  }
+
+  /** Whether it has ended within that time. */
+  async endsWithin(ms: number): Promise<boolean> {
+    const deadline = performance.now() + ms;
+    while (this.isRunning) {
+      if (performance.now() >= deadline) return false;
+      await delay(LOOK_MS);
+    }
+    return true;
+  }
+
+  /** Asks it to end, and says whether it did so in time. @throws what kill(2) refuses */
+  async end(ms: number): Promise<boolean> {
+    if (this.isRunning) process.kill(this.pid, 'SIGTERM');
+    return this.endsWithin(ms);
+  }
+}
+
+/** The process that holds the lock on that file; null where nobody does. */
+export function lockHolder(path: string): number | null {
+  let inode: number;
+  try {
+    inode = statSync(path).ino;
+  } catch {
+    return null;
+  }
+  for (const line of readFileSync('/proc/locks', 'utf8').split('\n')) {
+    const [, kind, , , pid, file] = line.split(/\s+/);
+    if (kind === 'POSIX' && file?.split(':')[2] === String(inode) && Number(pid) > 0) return Number(pid);
+  }
+  return null;
+}
