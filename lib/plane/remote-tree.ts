@@ -1,7 +1,7 @@
 import { ControlClient } from '../control/index.js';
 import { FsError, silentLog, type Log } from '../core/index.js';
 import { MAX_FS_FRAME_BYTES } from '../protocol/index.js';
-import { Reconnector, connectWs, type Transport } from '../transport/index.js';
+import { Reconnector, connectWs, logConnection, type Transport } from '../transport/index.js';
 import { RemoteVfs, sayHello } from '../tunnel/index.js';
 
 /** Which tree, and as whom. */
@@ -36,6 +36,7 @@ export class RemoteTree {
       minDelayMs,
       maxDelayMs,
     });
+    logConnection(this.#reconnector.states, { name: 'the control plane', log: this.#log });
   }
 
   /**

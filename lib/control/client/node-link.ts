@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Emitter, FsError, silentLog, type JsonObject, type JsonValue, type Log } from '../../core/index.js';
 import { MAX_FS_FRAME_BYTES, type ControlReply } from '../../protocol/index.js';
-import { connectWs, Reconnector, type Transport } from '../../transport/index.js';
+import { connectWs, logConnection, Reconnector, type Transport } from '../../transport/index.js';
 import { AuditSender, type AuditSource, type SentRecord } from './audit-sender.js';
 import { ControlClient } from './control-client.js';
 import { faultOf } from './control-exchange.js';
@@ -181,6 +181,7 @@ export class NodeLink {
     client.superseded.on(({ successor }) => {
       if (successor.instance_id !== this.#instanceId) this.#finish(supersededError(nodeId, successor));
     });
+    logConnection(client.states, { name: 'the control plane', log: this.#log });
     client.states.on((state) => {
       if (state.state === 'closed' && state.error !== null)
         this.#finish(this.#finalError(state.error) ?? state.error);
@@ -309,6 +310,7 @@ export class NodeLink {
       },
       ...delays(minDelayMs, maxDelayMs),
     });
+    logConnection(this.#tunnel.states, { name: "the control plane's files", log: this.#log });
     this.#tunnel.start();
   }
 

@@ -14,6 +14,8 @@ export class Tunnels {
   readonly opened = new Emitter<NodeTunnel>();
   readonly closed = new Emitter<NodeTunnel>();
   readonly #tunnels = new Map<string, NodeTunnel>();
+  /** Since when nodes that had a tunnel have none. */
+  readonly #lostAt = new Map<string, number>();
   readonly #nodes: Nodes;
   readonly #log: Log;
 
@@ -21,7 +23,9 @@ export class Tunnels {
     this.#nodes = nodes;
     this.#log = log;
     nodes.changed.on((nodeId) => {
-      if (nodes.get(nodeId) === undefined) this.cut(nodeId, 'The node was deleted.');
+      if (nodes.get(nodeId) !== undefined) return;
+      this.cut(nodeId, 'The node was deleted.');
+      this.#lostAt.delete(nodeId);
     });
   }
 
@@ -37,11 +41,26 @@ export class Tunnels {
     const { nodeId, transport } = tunnel;
     this.cut(nodeId, 'A newer tunnel of this node took over.');
     this.#tunnels.set(nodeId, tunnel);
-    transport.onClose(() => {
-      if (this.#tunnels.get(nodeId) === tunnel) this.#tunnels.delete(nodeId);
+    const openedAt = performance.now();
+    transport.onClose(({ code, reason }) => {
+      // Whose tunnel was cut, or replaced, did not lose it.
+      if (this.#tunnels.get(nodeId) === tunnel) {
+        this.#tunnels.delete(nodeId);
+        this.#lostAt.set(nodeId, performance.now());
+        const lasted_ms = Math.round(performance.now() - openedAt);
+        this.#log.warn("a node's connection was lost", { node_id: nodeId, code, reason, lasted_ms });
+      }
       this.closed.emit(tunnel);
     });
-    this.#log.debug('a node opened its tunnel', { node_id: nodeId, epoch: tunnel.epoch });
+    const lostAt = this.#lostAt.get(nodeId);
+    this.#lostAt.delete(nodeId);
+    if (lostAt === undefined)
+      this.#log.debug('a node opened its tunnel', { node_id: nodeId, epoch: tunnel.epoch });
+    else
+      this.#log.warn("a node's connection is back", {
+        node_id: nodeId,
+        away_ms: Math.round(performance.now() - lostAt),
+      });
     this.opened.emit(tunnel);
   }
 
