@@ -33,6 +33,7 @@ import { readDir } from './read-dir.js';
 
 /** open(2), Linux. Not in `node:fs`. */
 const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;
+const S_ISGID = 0o2000;
 
 /** A directory of the host. */
 export class ExportDir extends ExportNode implements DirNode {
@@ -151,8 +152,11 @@ export class ExportDir extends ExportNode implements DirNode {
   #withFullMode(dirFd: number, stat: HostStat, mode: number, chmod: (whole: number) => void): HostStat {
     const missing = mode & 0o777 & ~stat.mode;
     if (missing === 0 || this.#hasDefaultAcl(dirFd)) return stat;
-    chmod(stat.mode | missing);
-    return { ...stat, mode: stat.mode | missing };
+    const whole = stat.mode | missing;
+    // Who is not in the group would take away the bit that the directory has given.
+    if ((whole & S_ISGID) !== 0) this.state.tree.asSelfFor(stat.uid, () => chmod(whole));
+    else chmod(whole);
+    return { ...stat, mode: whole };
   }
 
   #hasDefaultAcl(dirFd: number): boolean {

@@ -175,6 +175,8 @@ export abstract class ExportNode {
           native.access(dirFd, name, mask);
           return true;
         });
+      } else if (native !== null && this.openFds.size > 0) {
+        for (const fd of this.openFds) return native.access(fd, '', mask);
       } else if (!mayAccess(stat, mask, op.caller)) {
         throw new FsError('EACCES', 'Permission denied.');
       }

@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync } from 'node:fs';
 import { bytesFromText, FsError, isRawText } from '../../core/index.js';
-import type { Caller, Op } from '../../vfs/index.js';
-import { groupsOfProcess } from './caller-groups.js';
+import type { Op } from '../../vfs/index.js';
+import { CallerGroups } from './caller-groups.js';
 import { hostErrorFrom } from './host-error.js';
 import type { Identity } from './identity.js';
 import { MountBorder } from './mount-border.js';
@@ -51,6 +51,9 @@ export class HostTree {
   readonly #crossMounts: boolean;
   readonly #border: MountBorder;
   readonly #mayBecome: boolean;
+  readonly #groups = new CallerGroups();
+  /** Whose place this process has taken, within `run`. */
+  #acting: Identity | undefined;
 
   /** @throws FsError ENOENT, ENOTDIR, EACCES as open(2) */
   constructor(path: string, { native, squash, crossMounts }: HostTreeOptions) {
@@ -69,6 +72,7 @@ export class HostTree {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#groups.close();
     closeSync(this.rootFd);
   }
 
@@ -100,14 +104,15 @@ export class HostTree {
     if (this.#closed) throw new FsError('ESTALE', 'This export has been withdrawn.');
     try {
       if (!this.#mayBecome || caller?.uid === 0) return work();
-      if (caller !== undefined) return this.#runAsCaller(caller, work);
-      return this.#squash === null ? work() : this.#runAs(this.#squash, this.#squash.groups, work);
+      if (caller !== undefined)
+        return this.#runAs({ ...caller, groups: this.#groups.of(caller.pid) }, work);
+      return this.#squash === null ? work() : this.#runAs(this.#squash, work);
     } catch (thrown) {
       throw hostErrorFrom(thrown);
     }
   }
 
-  #runAs<Result>(who: Pick<Identity, 'uid' | 'gid'>, groups: readonly number[], work: () => Result): Result {
+  #runAs<Result>(who: Identity, work: () => Result): Result {
     const { native } = this;
     if (native === null) {
       throw new FsError('EACCES', 'Only root may use this export.', {
@@ -115,22 +120,27 @@ export class HostTree {
       });
     }
     try {
-      native.become(who.uid, who.gid, groups);
+      native.become(who.uid, who.gid, who.groups);
+      this.#acting = who;
       return work();
     } finally {
+      this.#acting = undefined;
       native.becomeSelf();
     }
   }
 
-  #runAsCaller<Result>(caller: Caller, work: () => Result): Result {
+  /**
+   * Runs `work`, within `run`, with this process's own rights where it works for the user `uid`; else with those in
+   * force. For what the host itself would do for that user.
+   */
+  asSelfFor<Result>(uid: number, work: () => Result): Result {
+    const acting = this.#acting;
+    if (acting?.uid !== uid) return work();
+    this.native!.becomeSelf();
     try {
-      return this.#runAs(caller, [], work);
-    } catch (thrown) {
-      // Supplementary groups are dear to learn, and rarely decide: they are asked for when something was refused.
-      const { code } = hostErrorFrom(thrown);
-      const groups = code === 'EACCES' || code === 'EPERM' ? groupsOfProcess(caller.pid) : [];
-      if (groups.length === 0) throw thrown;
-      return this.#runAs(caller, groups, work);
+      return work();
+    } finally {
+      this.native!.become(acting.uid, acting.gid, acting.groups);
     }
   }
 
