@@ -104,8 +104,7 @@ export class HostTree {
     if (this.#closed) throw new FsError('ESTALE', 'This export has been withdrawn.');
     try {
       if (!this.#mayBecome || caller?.uid === 0) return work();
-      if (caller !== undefined)
-        return this.#runAs({ ...caller, groups: this.#groups.of(caller.pid) }, work);
+      if (caller !== undefined) return this.#runAs({ ...caller, groups: this.#groups.of(caller.pid) }, work);
       return this.#squash === null ? work() : this.#runAs(this.#squash, work);
     } catch (thrown) {
       throw hostErrorFrom(thrown);
