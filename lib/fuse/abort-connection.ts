@@ -14,7 +14,8 @@ export function abortConnection(entry: MountEntry): void {
   try {
     writeFileSync(`/sys/fs/fuse/connections/${minor}/abort`, '1');
   } catch {
-    // Without fusectl, a forced unmount aborts the connection as well.
+    // Without fusectl, a forced unmount aborts the connection as well. At exit nothing can be loaded any more,
+    // so Node's own call it is, and not execa's.
     spawnSync('umount', ['-f', '--no-canonicalize', mountPoint], { stdio: 'ignore', timeout: 5000 });
   }
 }

@@ -55,6 +55,7 @@ export class ProcessGroup {
   #graceEndsAt: number | null = null;
   #killTimer: NodeJS.Timeout | undefined;
 
+  // Node's own `spawn`, and not execa as for other programs: each call starts one, and its pipes are read here.
   /** @throws what `spawn` throws at once (E2BIG); other failures are an `error` event of `child`. */
   constructor(command: Command, ledger: ProcessLedger | null, log: Log) {
     this.#log = log;

@@ -67,7 +67,10 @@ export function runTool(program: string, args: readonly string[], options: ToolO
 
 const NOTHING: ToolResult = { status: null, stdout: '', stderr: '', timedOut: false, failure: null };
 
-/** The same, started by this thread. */
+/**
+ * The same, started by this thread. Node's own `spawn`, and not execa as elsewhere: this folder stands alone, a mount
+ * is not to wait until a library is loaded, and what is stuck in the kernel must be left behind without waiting.
+ */
 export function runToolHere(
   program: string,
   args: readonly string[],
