@@ -26,7 +26,7 @@ import { answerAcheron } from './acheron-stub.js';
 import { handlerFor } from './handlers/index.js';
 import type { Plane } from './plane.js';
 import { MAX_STRANGER_FRAME_BYTES } from './strangers.js';
-import type { Watch } from './watch.js';
+import { Watches } from './watches.js';
 
 /** What the upgrade proved. */
 export type Credential = { readonly record: TokenRecord; readonly hash: Buffer } | undefined;
@@ -54,7 +54,7 @@ export class ControlConnection {
   readonly credential: Credential;
   readonly address: string;
   readonly connectedAtMs: number;
-  readonly watches = new Map<string, Watch>();
+  readonly watches: Watches;
   /** The epochs that this connection took, by node. */
   readonly claims = new Map<string, number>();
   readonly id: string;
@@ -74,6 +74,7 @@ export class ControlConnection {
     this.connectedAtMs = plane.clock.now();
     this.#transport = transport;
     this.#known = options.known;
+    this.watches = new Watches(plane.watchCounts);
     plane.connections.add(this);
     plane.metrics.connections.inc();
     this.#stopTimer = plane.clock.after(plane.limits.handshakeTimeoutMs, () => {
@@ -128,7 +129,7 @@ export class ControlConnection {
     this.#state = 'session';
     this.#known(`token ${session.tokenId}`);
     this.#stopSession = session.changes.on((now) => this.#sessionChanged(now));
-    for (const watch of this.watches.values()) watch.moveTo(session.current);
+    for (const watch of this.watches.all) watch.moveTo(session.current);
     return session;
   }
 
@@ -142,13 +143,12 @@ export class ControlConnection {
 
   /** Tells the watchers of this connection what is new. */
   pump(): void {
-    for (const watch of this.watches.values()) {
+    for (const watch of this.watches.all) {
       try {
         watch.pump();
       } catch (thrown) {
         this.plane.log.error('a watch failed', { connection: this.id, error: thrown });
-        watch.end();
-        this.watches.delete(watch.id);
+        this.watches.end(watch.id);
       }
     }
   }
@@ -258,11 +258,8 @@ export class ControlConnection {
   }
 
   #sessionChanged(now: Session): void {
-    if (now.revoked) {
-      for (const watch of this.watches.values()) watch.end();
-      this.watches.clear();
-    }
-    for (const watch of this.watches.values()) watch.moveTo(now);
+    if (now.revoked) this.watches.endAll();
+    for (const watch of this.watches.all) watch.moveTo(now);
     this.push('session_changed', {
       session: now.id,
       role: now.role,
@@ -281,8 +278,7 @@ export class ControlConnection {
   #ended(): void {
     this.#state = 'closed';
     this.#stopTimer();
-    for (const watch of this.watches.values()) watch.end();
-    this.watches.clear();
+    this.watches.endAll();
     this.plane.connections.delete(this);
     this.plane.metrics.connections.dec();
     this.#leaveSession();

@@ -1,16 +1,19 @@
 import type { Clock, Log } from '../../core/index.js';
 import { FairTurns } from '../../transport/index.js';
+import { SESSION_KEEP_MS } from '../store/session-keeper.js';
 import type { ControlStore } from '../store/store.js';
 import type { ControlConnection } from './control-connection.js';
 import { AccessChanges } from './access-changes.js';
 import { Cursors } from './cursors.js';
 import { Denials } from './denials.js';
+import { Housekeeper } from './housekeeper.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import { LoginThrottle } from './login-throttle.js';
 import type { ControlMetrics } from './metrics.js';
 import { Refusals } from './refusals.js';
 import { Strangers } from './strangers.js';
 import { Tunnels } from './tunnels.js';
+import type { WatchCounts } from './watches.js';
 
 export interface PlaneOptions {
   readonly store: ControlStore;
@@ -30,6 +33,10 @@ export interface PlaneLimits {
   /** The lease of a node that does not ask for one. */
   readonly leaseTtlMs: number;
   readonly inviteTtlMs: number;
+  /** A session that nobody uses is kept for this long. */
+  readonly sessionKeepMs: number;
+  /** How often what is too old or too much is removed. */
+  readonly sweepEveryMs: number;
 }
 
 export const DEFAULT_LIMITS: PlaneLimits = {
@@ -38,6 +45,8 @@ export const DEFAULT_LIMITS: PlaneLimits = {
   offlineGraceMs: 1_000,
   leaseTtlMs: 60_000,
   inviteTtlMs: 60 * 60 * 1000,
+  sessionKeepMs: SESSION_KEEP_MS,
+  sweepEveryMs: 60 * 60 * 1000,
 };
 
 /** What all connections of one control plane share. */
@@ -57,6 +66,8 @@ export class Plane {
   readonly strangers: Strangers;
   readonly turns = new FairTurns();
   readonly connections = new Set<ControlConnection>();
+  readonly watchCounts: WatchCounts = new Map();
+  readonly #housekeeper: Housekeeper;
 
   constructor({ store, clock, log, metrics, limits }: PlaneOptions) {
     this.store = store;
@@ -72,6 +83,11 @@ export class Plane {
     this.tunnels = new Tunnels(store.nodes, log);
     this.leases = new LeaseKeeper(store.nodes, clock, log);
     this.accessChanges = new AccessChanges(store, log);
+    this.#housekeeper = new Housekeeper(() => store.sessions.sweep(limits.sessionKeepMs), {
+      clock,
+      log,
+      everyMs: limits.sweepEveryMs,
+    });
     let pumping = false;
     const pump = (): void => {
       if (pumping) return;
@@ -101,6 +117,7 @@ export class Plane {
   }
 
   close(): void {
+    this.#housekeeper.close();
     this.leases.close();
     this.refusals.close();
     this.denials.close();

@@ -3,6 +3,7 @@ import type { Session, SessionProject } from '../../policy/index.js';
 import type { ControlDatabase, Row } from './database.js';
 import type { ProjectRecord, Projects } from './projects.js';
 import { newPublicId } from './secrets.js';
+import { SessionKeeper } from './session-keeper.js';
 import type { TokenRecord, Tokens } from './tokens.js';
 
 export interface SessionRecord {
@@ -12,6 +13,13 @@ export interface SessionRecord {
   readonly createdAtMs: number;
   readonly lastSeenMs: number;
   readonly closedAtMs: number | null;
+}
+
+/** Which sessions are listed. */
+export interface SessionPage {
+  readonly tokenId?: string | undefined;
+  readonly limit?: number | undefined;
+  readonly after?: Pick<SessionRecord, 'createdAtMs' | 'sessionId'> | undefined;
 }
 
 /** A session that somebody uses: `current` is replaced, never edited, when what it may do changes. */
@@ -39,20 +47,31 @@ export class Sessions {
   /** The id of a live session whose snapshot was replaced. */
   readonly changed = new Emitter<string>();
   readonly #live = new Map<string, { entry: Entry; users: number }>();
+  readonly #keeper: SessionKeeper;
 
   constructor(db: ControlDatabase, clock: Clock, tokens: Tokens, projects: Projects) {
     this.#db = db;
     this.#clock = clock;
     this.#tokens = tokens;
     this.#projects = projects;
+    this.#keeper = new SessionKeeper(db, clock, (id) => this.#live.has(id));
     tokens.changed.on((tokenId) => this.#refresh((entry) => entry.tokenId === tokenId));
     projects.changed.on((projectId) => this.#refresh((entry) => entry.current.project?.id === projectId));
+  }
+
+  /**
+   * What makes a session, as one transaction. It does not wait for the disk: a session that a power cut took
+   * is begun anew by whoever comes back to it.
+   */
+  begin<T>(work: () => T): T {
+    return this.#db.changeLightly(work);
   }
 
   create(token: TokenRecord, tokenHash: Buffer): SessionRecord {
     const sessionId = `s-${newPublicId(12)}`;
     const now = this.#clock.now();
-    this.#db.change(() =>
+    this.begin(() => {
+      this.#keeper.makeRoom(token.tokenId);
       this.#db.run(
         'INSERT INTO sessions (session_id, token_id, token_hash, created_at_ms, last_seen_ms) VALUES (?,?,?,?,?)',
         sessionId,
@@ -60,8 +79,8 @@ export class Sessions {
         tokenHash,
         now,
         now,
-      ),
-    );
+      );
+    });
     return this.get(sessionId)!;
   }
 
@@ -70,16 +89,18 @@ export class Sessions {
     return row && recordFromRow(row);
   }
 
-  /** Open sessions, of one token or of all. */
-  list(tokenId?: string): SessionRecord[] {
-    const rows =
-      tokenId === undefined
-        ? this.#db.all('SELECT * FROM sessions WHERE closed_at_ms IS NULL ORDER BY created_at_ms, session_id')
-        : this.#db.all(
-            'SELECT * FROM sessions WHERE closed_at_ms IS NULL AND token_id = ? ORDER BY created_at_ms, session_id',
-            tokenId,
-          );
-    return rows.map(recordFromRow);
+  /** Open sessions, of one token or of all, oldest first; those after `after`, where it is given. */
+  list({ tokenId, limit, after }: SessionPage = {}): SessionRecord[] {
+    return this.#db
+      .all(
+        `SELECT * FROM sessions WHERE closed_at_ms IS NULL AND token_id = COALESCE(?, token_id)
+         AND (created_at_ms, session_id) > (?, ?) ORDER BY created_at_ms, session_id LIMIT ?`,
+        tokenId ?? null,
+        after?.createdAtMs ?? -1,
+        after?.sessionId ?? '',
+        limit ?? -1,
+      )
+      .map(recordFromRow);
   }
 
   /** Uses a session; each use ends with one `release`. Users of the same session share one live view of it. */
@@ -99,7 +120,9 @@ export class Sessions {
   release(session: LiveSession): void {
     const held = this.#live.get(session.id);
     if (held === undefined || held.entry !== session) return;
-    if (--held.users === 0) this.#live.delete(session.id);
+    if (--held.users > 0) return;
+    this.#live.delete(session.id);
+    this.#keeper.released(session.id);
   }
 
   /** How many use it now. */
@@ -155,19 +178,19 @@ export class Sessions {
   }
 
   touch(sessionId: string): void {
-    this.#db.change(() =>
+    this.#db.changeLightly(() =>
       this.#db.run('UPDATE sessions SET last_seen_ms = ? WHERE session_id = ?', this.#clock.now(), sessionId),
     );
   }
 
-  /** Forgets sessions that ended, or that nobody used, before `beforeMs`. */
-  sweep(beforeMs: number): void {
-    this.#db.change(() => {
-      for (const row of this.#db.all('SELECT session_id FROM sessions WHERE last_seen_ms < ?', beforeMs)) {
-        const sessionId = row['session_id'] as string;
-        if (!this.#live.has(sessionId)) this.#db.run('DELETE FROM sessions WHERE session_id = ?', sessionId);
-      }
-    });
+  /** Forgets sessions that ended, or that nobody used for `keepMs`. */
+  sweep(keepMs: number): void {
+    this.#keeper.sweep(keepMs);
+  }
+
+  /** Puts on disk when sessions were used last. */
+  flush(): void {
+    this.#keeper.flush();
   }
 
   /** What the session may do, as of now. */

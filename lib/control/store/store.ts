@@ -9,6 +9,7 @@ import { writeFirstTokens } from './first-start.js';
 import { Nodes } from './nodes.js';
 import { Pairing } from './pairing.js';
 import { Projects } from './projects.js';
+import { SESSION_KEEP_MS } from './session-keeper.js';
 import { Sessions } from './sessions.js';
 import { Tokens } from './tokens.js';
 import { Views } from './views.js';
@@ -19,8 +20,6 @@ export interface StoreOptions {
   readonly clock?: Clock;
   readonly retention?: Partial<Retention>;
 }
-
-const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** All that a control plane knows, over one database. Each concern is a class of its own. */
 export class ControlStore {
@@ -63,7 +62,7 @@ export class ControlStore {
         const gone = this.projects.get(projectId) === undefined;
         this.events.append(gone ? 'project_deleted' : 'project_changed', null, { project_id: projectId });
       });
-      this.sessions.sweep(clock.now() - 7 * DAY_MS);
+      this.sessions.sweep(SESSION_KEEP_MS);
       writeFirstTokens(db, this.tokens, stateDir);
     } catch (thrown) {
       db.close();
@@ -77,6 +76,7 @@ export class ControlStore {
   }
 
   close(): void {
+    this.sessions.flush();
     this.#db.close();
   }
 }

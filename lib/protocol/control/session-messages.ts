@@ -87,9 +87,9 @@ export const SESSION_MESSAGES = {
   ),
   session_list: message(
     'session',
-    'open sessions: those of the same token; all, for admins',
-    nothing,
-    z.object({ sessions: z.array(sessionStatus) }),
+    'open sessions, oldest first: those of the same token; all, for admins; of a page, `next` is the `after` of the one that follows',
+    z.object({ limit: z.int().min(1).max(1000).optional(), after: wireText.optional() }),
+    z.object({ sessions: z.array(sessionStatus), next: z.string().optional() }),
   ),
   session_close: message(
     'session',

@@ -21,8 +21,6 @@ type Names =
   | 'node_service_unwatch'
   | 'audit_append';
 
-const MAX_WATCHES = 64;
-
 export const nodeHandlers: Handlers<Names> = {
   async node_lease_refresh(connection, payload) {
     const epoch = await proveNode(connection, {
@@ -98,9 +96,7 @@ export const nodeHandlers: Handlers<Names> = {
   node_service_watch(connection, payload) {
     const { plane, session, watches } = connection;
     const id = payload.watch_id ?? `w-${connection.watches.size + 1}-${plane.clock.now().toString(36)}`;
-    if (watches.has(id)) throw new ProtocolFault('conflict', `This connection has a watch "${id}" already.`);
-    if (watches.size >= MAX_WATCHES)
-      throw new ProtocolFault('session_busy', `A connection may have ${MAX_WATCHES} watches.`);
+    watches.admit(session.tokenId, id);
     if (payload.node_id !== undefined && session.current.role === 'admin')
       plane.store.nodes.require(payload.node_id);
     const position = positionFor(plane.store, plane.cursors, session.current, {
@@ -122,7 +118,7 @@ export const nodeHandlers: Handlers<Names> = {
         },
         onLagged: (cursor) => {
           plane.metrics.lagged.inc();
-          watches.delete(id);
+          watches.end(id);
           connection.pushFault(
             new ProtocolFault(
               'lagged',
@@ -137,19 +133,13 @@ export const nodeHandlers: Handlers<Names> = {
       session.current,
       position,
     );
-    watches.set(id, watch);
+    watches.add(session.tokenId, watch);
     return { watch_id: id, revision: position.revision, cursor: watch.cursor };
   },
 
   node_service_unwatch({ watches }, { watch_id }) {
-    const ending =
-      watch_id === undefined
-        ? [...watches.values()]
-        : [...watches.values()].filter(({ id }) => id === watch_id);
-    for (const watch of ending) {
-      watch.end();
-      watches.delete(watch.id);
-    }
+    const ending = watches.all.filter(({ id }) => watch_id === undefined || id === watch_id);
+    for (const { id } of ending) watches.end(id);
     return { ended: ending.length };
   },
 

@@ -54,9 +54,11 @@ export const sessionHandlers: Handlers<Names> = {
       throw new ProtocolFault('provider_auth_failed', 'The token was revoked.');
     let sessionId = payload.session;
     if (sessionId === undefined) sessionId = beginSession(connection);
-    else requireOwn(connection, sessionId);
+    else {
+      requireOwn(connection, sessionId);
+      sessions.touch(sessionId);
+    }
     const { current } = connection.useSession(sessionId);
-    sessions.touch(sessionId);
     const status = wireSessionStatus(plane, sessionId);
     return {
       ...acknowledgement,
@@ -94,10 +96,16 @@ export const sessionHandlers: Handlers<Names> = {
     return wireSessionStatus(connection.plane, id);
   },
 
-  session_list({ plane, session }) {
-    const own = session.current.role === 'admin' ? undefined : session.tokenId;
+  session_list({ plane, session }, { limit = MAX_LISTED, after }) {
+    const tokenId = session.current.role === 'admin' ? undefined : session.tokenId;
+    const found = plane.store.sessions.list({ tokenId, limit: limit + 1, after: positionFrom(after) });
+    const page = found.slice(0, limit);
+    const last = page.at(-1);
     return {
-      sessions: plane.store.sessions.list(own).map(({ sessionId }) => wireSessionStatus(plane, sessionId)),
+      sessions: page.map(({ sessionId }) => wireSessionStatus(plane, sessionId)),
+      ...(found.length > limit && last !== undefined
+        ? { next: `${last.createdAtMs}.${last.sessionId}` }
+        : {}),
     };
   },
 
@@ -126,6 +134,18 @@ export const sessionHandlers: Handlers<Names> = {
   },
 };
 
+/** Sessions on one page, unless fewer are asked for. */
+const MAX_LISTED = 1000;
+
+/** Where the page before ended. @throws ProtocolFault `invalid_payload` */
+function positionFrom(after: string | undefined): { createdAtMs: number; sessionId: string } | undefined {
+  if (after === undefined) return undefined;
+  const [, createdAtMs, sessionId] = /^(\d{1,16})\.(.+)$/.exec(after) ?? [];
+  if (sessionId === undefined)
+    throw new ProtocolFault('invalid_payload', '`after` is the `next` of the page before.');
+  return { createdAtMs: Number(createdAtMs), sessionId };
+}
+
 const acknowledgement = {
   protocol: CONTROL_PROTOCOL,
   requires_session_attach: false,
@@ -136,7 +156,7 @@ const acknowledgement = {
 function beginSession({ credential, plane }: ControlConnection): string {
   const { sessions, projects } = plane.store;
   const { record, hash } = credential!;
-  return plane.store.change(() => {
+  return sessions.begin(() => {
     const { sessionId } = sessions.create(record, hash);
     const only = record.projects?.length === 1 ? record.projects[0]! : undefined;
     if (mustAttach(record) && only !== undefined && projects.get(only) !== undefined)

@@ -1,0 +1,85 @@
+import type { Clock } from '../../core/index.js';
+import type { ControlDatabase } from './database.js';
+
+/** Sessions of one token that are kept; of more, those that nobody used for longest go. */
+export const MAX_SESSIONS_OF_A_TOKEN = 1000;
+/** How long a session that nobody uses is kept. */
+export const SESSION_KEEP_MS = 7 * 24 * 60 * 60 * 1000;
+/** How many go at once, so that not each new session has to look for the oldest. */
+const TRIM_STEP = 64;
+/** How many ends of use may wait to be written. */
+const MAX_UNWRITTEN = 256;
+
+/** Which sessions are kept: those in use always, of the others as many and as long as one token is worth. */
+export class SessionKeeper {
+  readonly #db: ControlDatabase;
+  readonly #clock: Clock;
+  readonly #isLive: (sessionId: string) => boolean;
+  /** When those were used last that are no longer, as far as it is not on disk. */
+  readonly #released = new Map<string, number>();
+  /** Tokens with more live sessions than are kept, and how many they may have before it is looked again. */
+  readonly #due = new Map<string, number>();
+
+  constructor(db: ControlDatabase, clock: Clock, isLive: (sessionId: string) => boolean) {
+    this.#db = db;
+    this.#clock = clock;
+    this.#isLive = isLive;
+  }
+
+  /** Nobody uses it any more; from now on it gets older. */
+  released(sessionId: string): void {
+    this.#released.set(sessionId, this.#clock.now());
+    if (this.#released.size >= MAX_UNWRITTEN) this.flush();
+  }
+
+  /** Puts on disk when sessions were used last. */
+  flush(): void {
+    if (this.#released.size === 0) return;
+    this.#db.changeLightly(() => {
+      for (const [sessionId, atMs] of this.#released) this.#seen(sessionId, atMs);
+    });
+    this.#released.clear();
+  }
+
+  /** Makes room for one more session of the token, within the transaction that begins it. */
+  makeRoom(tokenId: string): void {
+    const row = this.#db.get('SELECT COUNT(*) AS count FROM sessions WHERE token_id = ?', tokenId);
+    let count = row!['count'] as number;
+    if (count < (this.#due.get(tokenId) ?? MAX_SESSIONS_OF_A_TOKEN)) return;
+    this.flush();
+    const oldestFirst = this.#db.all(
+      'SELECT session_id FROM sessions WHERE token_id = ? ORDER BY closed_at_ms IS NULL, last_seen_ms',
+      tokenId,
+    );
+    for (const { session_id: id } of oldestFirst) {
+      if (count <= MAX_SESSIONS_OF_A_TOKEN - TRIM_STEP) break;
+      if (this.#forget(id as string)) count--;
+    }
+    if (count < MAX_SESSIONS_OF_A_TOKEN) this.#due.delete(tokenId);
+    else this.#due.set(tokenId, count + TRIM_STEP);
+  }
+
+  /** Forgets sessions that ended, or that nobody uses, and that were used last before `keepMs` ago. */
+  sweep(keepMs: number): void {
+    const now = this.#clock.now();
+    this.#db.changeLightly(() => {
+      this.flush();
+      for (const { session_id } of this.#db.all(
+        'SELECT session_id FROM sessions WHERE last_seen_ms < ?',
+        now - keepMs,
+      ))
+        // One that is in use is as young as can be, also for a start that follows a kill.
+        if (!this.#forget(session_id as string)) this.#seen(session_id as string, now);
+    });
+  }
+
+  #seen(sessionId: string, atMs: number): void {
+    this.#db.run('UPDATE sessions SET last_seen_ms = ? WHERE session_id = ?', atMs, sessionId);
+  }
+
+  #forget(sessionId: string): boolean {
+    if (this.#isLive(sessionId)) return false;
+    this.#db.run('DELETE FROM sessions WHERE session_id = ?', sessionId);
+    return true;
+  }
+}
