@@ -57,6 +57,11 @@ export function shellSuite(t: Test, binding: 'kernel' | 'fuse-native'): void {
         t.match(await run(`echo '{"n":' > strict/control/invoke.json; cat strict/last_error.txt`, shell), {
           stdout: /line/,
         });
+        t.not((await run('echo "$UNSET" > strict/control/invoke.json', shell)).status, 0);
+        t.match((await run('cat strict/last_error.txt', shell)).stdout, /^EINVAL: The request is blank/);
+        t.match(await run('touch strict/control/invoke.json; : > strict/control/invoke.json', shell), {
+          status: 0,
+        });
         t.not((await run(`echo '{}' > slow/control/invoke.json`, shell)).status, 0);
         t.match((await run('cat slow/status.json', shell)).stdout, /"state": "timeout"/);
       });

@@ -58,6 +58,8 @@ export class ObjectHandle implements FileHandle {
   #objectStart = 0;
   #session: Session;
   #wrote = false;
+  /** Nothing has come yet, but white space. */
+  #blank = true;
   #reply: Buffer | null = null;
   /** The offset at which the reply begins for readers. */
   #replyBase = 0;
@@ -130,6 +132,8 @@ export class ObjectHandle implements FileHandle {
     const objects = this.#scan(at, data, op);
     this.#count();
     if (objects.length === 0) {
+      if (this.#blank && endsInLineBreak(data))
+        throw this.#reject(at, data, this.#sink.rejected(data, nothingButBlanks(), op.session));
       this.#after(at, data);
       return data.length;
     }
@@ -187,7 +191,10 @@ export class ObjectHandle implements FileHandle {
       const bytes = objects[0]?.bytes ?? this.#scanner.pending();
       throw this.#reject(at, data, this.#sink.rejected(bytes, tooLarge(this.#sink.maxBytes), op.session));
     }
-    if (this.#scanner.pendingBytes > 0 || objects.length > 0) this.#wrote = true;
+    if (this.#scanner.pendingBytes > 0 || objects.length > 0) {
+      this.#wrote = true;
+      this.#blank = false;
+    }
     return objects;
   }
 
@@ -231,6 +238,15 @@ export class ObjectHandle implements FileHandle {
     if (!this.#wrote) return this.#form.bytes.byteLength;
     return this.#reply === null ? 0 : this.#replyBase + this.#reply.length;
   }
+}
+
+const endsInLineBreak = (data: Uint8Array): boolean => data.at(-1) === 0x0a || data.at(-1) === 0x0d;
+
+/** What a shell writes for a variable that is not set. */
+function nothingButBlanks(): FsError {
+  return new FsError('EINVAL', 'The request is blank: a line without a JSON object was written.', {
+    hint: 'Is a variable not set, or did the command before it print nothing? Write one JSON object.',
+  });
 }
 
 function tooLarge(maxBytes: number): FsError {
