@@ -236,7 +236,7 @@ export const MANIFEST_SCHEMA = {
     },
     enabled: {
       description:
-        'Whether it may be invoked when the node first meets it; control/enable and control/disable decide from then on.',
+        'Whether the service is there. With false the file is kept, the service is left out, and its state waits for it.',
       type: 'boolean',
       default: true,
     },

@@ -26,7 +26,7 @@ import {
 } from '../drivers/index.js';
 import { requestCheckOf, type InputFault, type ServiceDefinition } from '../manifest/index.js';
 import { decide, principalOf, type Session } from '../policy/index.js';
-import { Registry } from '../registry/index.js';
+import { Registry, type ReloadReport } from '../registry/index.js';
 import {
   DEFAULT_JOB_LIMITS,
   NodeDir,
@@ -304,11 +304,11 @@ export class LocalNode implements NodeSource {
     this.registry.reports.on((report) => {
       this.events.push({
         atMs: systemClock.now(),
-        type: report.faults.length === 0 ? 'manifest_mended' : 'manifest_faulty',
+        type: typeOfReport(report),
         facts: {
           node_id: nodeId,
           file: report.file,
-          service_id: report.serviceId,
+          service_id: report.serviceId ?? report.disabled,
           faults: report.faults.map((fault) => fault.message),
         },
         visibleTo: (session) => session.role === 'admin' && !session.revoked,
@@ -358,6 +358,11 @@ export class LocalNode implements NodeSource {
   #mayKnow(session: Session, serviceId: string): boolean {
     return this.host.dir(serviceId)?.service.gate.allows(session, 'observe') ?? session.role === 'admin';
   }
+}
+
+function typeOfReport({ faults, disabled }: ReloadReport): string {
+  if (faults.length > 0) return 'manifest_faulty';
+  return disabled === null ? 'manifest_mended' : 'manifest_disabled';
 }
 
 function providersOf(builtins: readonly BuiltinService[]): Map<string, Provider> {

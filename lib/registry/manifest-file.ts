@@ -55,6 +55,12 @@ export class ManifestFile {
     this.path = path;
   }
 
+  /** The service that the file would give, were it not `"enabled": false`. */
+  get disabled(): ServiceDefinition | undefined {
+    const definition = this.reading?.definition;
+    return definition?.enabled === false ? definition : undefined;
+  }
+
   /** Everything that keeps the file from giving what it says. */
   get faults(): readonly ManifestFault[] {
     const own = this.reading?.faults ?? [];
@@ -168,7 +174,7 @@ async function withDrivers(
   file: string,
   facts: FileFacts,
 ): Promise<ManifestReading> {
-  if (reading.definition === undefined) return reading;
+  if (reading.definition?.enabled !== true) return reading;
   const { found, missing } = await findDriverFiles(reading.definition, facts.searchPath);
   const warnings = missing.map(({ pointer, fault }) => ({
     ...reading.place(pointer),

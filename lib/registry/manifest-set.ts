@@ -41,7 +41,7 @@ export class ManifestSet {
     return changed;
   }
 
-  /** What the built-ins and the files that are there ask for, in the order that decides between rivals. */
+  /** What the built-ins and the files that are there and not disabled ask for, in the order that decides between rivals. */
   candidates(builtins: readonly ServiceDefinition[]): Candidate[] {
     const own = builtins.map((definition) => ({
       source: definition.source,
@@ -49,7 +49,7 @@ export class ManifestSet {
       held: definition,
     }));
     const files = [...this.files.values()]
-      .filter((file) => !file.gone)
+      .filter((file) => !file.gone && file.disabled === undefined)
       .map((file) => ({ source: file.path, wanted: file.reading?.definition, held: file.held }));
     return [...own, ...files];
   }

@@ -45,13 +45,14 @@ export function reloadDocument(facts: ReloadFacts): JsonObject {
 
 function fileEntry(file: ManifestFile, facts: ReloadFacts): JsonObject & { faults: JsonValue[] } {
   const running = file.held;
+  const shown = running ?? file.disabled;
   const before = running === undefined ? undefined : facts.previous.get(running.serviceId);
   return {
     file: file.path,
     state: stateOf(file),
-    service_id: running?.serviceId ?? null,
-    version: running?.version ?? null,
-    digest: running?.descriptorDigest ?? null,
+    service_id: shown?.serviceId ?? null,
+    version: shown?.version ?? null,
+    digest: shown?.descriptorDigest ?? null,
     previous_version: before?.version ?? null,
     previous_digest: before?.descriptorDigest ?? null,
     changed: running === undefined || before === undefined ? [] : changedFields(before, running),
@@ -61,9 +62,10 @@ function fileEntry(file: ManifestFile, facts: ReloadFacts): JsonObject & { fault
   };
 }
 
-/** `ok`; `last_good`: faulty, its last good service runs on; `invalid`: faulty, and gives none; `missing`. */
+/** `ok`; `disabled`: good, and its service left out; `last_good`: faulty, its last good service runs on; `invalid`: faulty, and gives none; `missing`. */
 function stateOf(file: ManifestFile): string {
   if (file.gone) return 'missing';
+  if (file.disabled !== undefined) return 'disabled';
   if (file.faults.length === 0) return 'ok';
   return file.held === undefined ? 'invalid' : 'last_good';
 }

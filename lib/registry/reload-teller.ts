@@ -3,12 +3,14 @@ import { lineFromFault, type ManifestFault } from '../manifest/index.js';
 import type { FolderFault } from './list-manifests.js';
 import type { ManifestFile } from './manifest-file.js';
 
-/** A manifest that has become faulty, differently faulty, or good again. */
+/** A manifest that has become faulty, differently faulty, disabled, or good again. */
 export interface ReloadReport {
   readonly file: string;
   /** The service that the file gives at present. */
   readonly serviceId: ServiceId | null;
-  /** Empty: the file is good again, or gone. */
+  /** The service that it leaves out, as it says `"enabled": false`. */
+  readonly disabled: ServiceId | null;
+  /** Empty: the file is good, or gone. */
   readonly faults: readonly ManifestFault[];
 }
 
@@ -29,7 +31,7 @@ export class ReloadTeller {
     for (const path of [...this.#toldFiles.keys()]) {
       if (files.has(path)) continue;
       this.#toldFiles.delete(path);
-      this.#reports.emit({ file: path, serviceId: null, faults: [] });
+      this.#reports.emit({ file: path, serviceId: null, disabled: null, faults: [] });
     }
   }
 
@@ -47,7 +49,9 @@ export class ReloadTeller {
 
   #tellFile(file: ManifestFile): void {
     const warnings = file.reading?.warnings ?? [];
-    const text = [...file.faults, ...warnings].map(lineFromFault).join('\n');
+    const disabled = file.disabled?.serviceId ?? null;
+    const off = disabled === null ? [] : [`disabled ${disabled}`];
+    const text = [...off, ...[...file.faults, ...warnings].map(lineFromFault)].join('\n');
     if (text === (this.#toldFiles.get(file.path) ?? '')) return;
     if (text === '') this.#toldFiles.delete(file.path);
     else this.#toldFiles.set(file.path, text);
@@ -55,7 +59,9 @@ export class ReloadTeller {
     const running = serviceId === null ? {} : { still_running: serviceId };
     for (const fault of file.faults) this.#log.error(lineFromFault(fault), { hint: fault.hint, ...running });
     for (const fault of warnings) this.#log.warn(lineFromFault(fault), { hint: fault.hint });
+    if (disabled !== null)
+      this.#log.info('manifest is disabled; its service is left out', { file: file.path, service: disabled });
     if (text === '') this.#log.info('manifest is good again', { file: file.path });
-    this.#reports.emit({ file: file.path, serviceId, faults: file.faults });
+    this.#reports.emit({ file: file.path, serviceId, disabled, faults: file.faults });
   }
 }

@@ -47,8 +47,10 @@ export function recordFromServiceState(state: ServiceState): JsonObject {
 
 function supervisionFrom(record: JsonObject, supervision: JsonObject): SupervisorState {
   const number = (value: unknown): number | null => (typeof value === 'number' ? value : null);
+  const isDisabledByControl = record.enabled === false && typeof record.last_control_op === 'string';
   return {
-    enabled: record.enabled !== false,
+    // Older releases kept here too what the manifest said; where it says so now, there is no service.
+    enabled: !isDisabledByControl,
     breaker: isJsonObject(supervision.breaker) ? breakerFrom(supervision.breaker) : CLOSED,
     restartsTotal: number(record.restarts_total) ?? 0,
     lastControlOp: typeof record.last_control_op === 'string' ? record.last_control_op : null,

@@ -245,3 +245,38 @@ t.test('what is not a regular file is refused without being opened for long', as
   t.same(idsOf(registry.services.values()), ['linked']);
   t.match(entryOf(registry, 'dir.json')['faults'], [{ message: /not a regular file/ }]);
 });
+
+t.test('"enabled": false leaves the service out: the file is kept, and reload.json says so', async (t) => {
+  const folder = folderOf(t, { 'a.json': manifest('a'), 'b.json': manifest('b', { enabled: false }) });
+  const registry = await started(t, { servicesDirs: [folder] });
+  t.same(idsOf(registry.services.values()), ['a']);
+  t.match(entryOf(registry, 'b.json'), { state: 'disabled', service_id: 'b', faults: [] });
+  writeFileSync(join(folder, 'a.json'), manifest('a', { enabled: false }));
+  const told = next(registry.reports);
+  const changed = next(registry.changes);
+  await registry.reload();
+  t.same(idsOf((await changed).removed), ['a']);
+  t.match(await told, { serviceId: null, disabled: 'a', faults: [] });
+  t.match(entryOf(registry, 'a.json'), { state: 'disabled', service_id: 'a' });
+  writeFileSync(join(folder, 'b.json'), manifest('b'));
+  await registry.reload();
+  t.same(idsOf(registry.services.values()), ['b']);
+});
+
+t.test('a disabled manifest holds neither its service_id nor its roots', async (t) => {
+  const off = { enabled: false };
+  const folder = folderOf(t, { 'a.json': manifest('a', off), 'b.json': manifest('a', { version: '2' }) });
+  const registry = await started(t, { servicesDirs: [folder] });
+  t.equal(registry.services.get('a' as never)!.version, '2');
+  writeFileSync(join(folder, 'a.json'), manifest('a'));
+  await registry.reload();
+  t.equal(registry.services.get('a' as never)!.version, '2', 'the one that was there stays');
+  t.match(entryOf(registry, 'a.json'), { state: 'invalid' });
+});
+
+t.test('a driver that is missing is no concern while its manifest is disabled', async (t) => {
+  const runtime = { type: 'native_proc', executable_path: '/nowhere/at-all' };
+  const folder = folderOf(t, { 'a.json': manifest('a', { enabled: false, runtime }) });
+  const registry = await started(t, { servicesDirs: [folder] });
+  t.match(entryOf(registry, 'a.json'), { state: 'disabled', warnings: [] });
+});
