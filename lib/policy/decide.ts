@@ -60,6 +60,13 @@ export function decide(session: Session, service: ServiceFacts, action: Action):
   return visible.allow ? atProject : visible;
 }
 
+/** What role and project allow `session` to do to a service that says nothing of its own. */
+export function actionsOf(session: Session): Action[] {
+  const nodeProjects = session.project === null ? [] : [session.project.id];
+  const service = { nodeId: '', serviceId: '', permissions: { allow_roles: 'all' }, nodeProjects };
+  return ACTIONS.filter((action) => decide(session, service, action).allow);
+}
+
 function decideByPermissions(session: Session, permissions: JsonValue | undefined, action: Action): Decision {
   if (!isJsonObject(permissions))
     return deny('permissions-malformed', 'The service has no readable permissions.');

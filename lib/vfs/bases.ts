@@ -1,4 +1,5 @@
 import { FsError } from '../core/index.js';
+import { chain } from './awaitable.js';
 import type {
   AttrChange,
   Awaitable,
@@ -38,25 +39,28 @@ export function checkAccess(stat: Stat, mask: number): void {
 }
 
 /**
- * The refusals that all nodes share: attributes cannot be set, there are no extended attributes.
- * A change of times, and of mode or owner to what they are, is taken and has no effect, so that
- * `touch`, `cp -p` and editors do not fail over it.
+ * What becomes of a change of attributes where they follow from what the file is. A file that takes writes
+ * takes these too, without effect: what copies into it sets them after the writing, and must not fail when
+ * that has run. Elsewhere only a mode that is there already is taken.
+ * @throws FsError EPERM for any other.
  */
+function unchanged(change: AttrChange, stat: Stat): Stat {
+  if (stat.kind === 'file' && (stat.mode & 0o200) !== 0) return stat;
+  if (change.size !== undefined) throw never('Changing the size');
+  if (change.mode !== undefined && (change.mode & 0o7777) !== stat.mode) throw never('Changing the mode');
+  if (change.uid !== undefined || change.gid !== undefined) throw never('Changing the owner');
+  if (change.atimeNs !== undefined || change.mtimeNs !== undefined) throw never('Changing the times');
+  return stat;
+}
+
+/** The refusals that all nodes share: attributes cannot be set, there are no extended attributes. */
 abstract class BaseNode {
   abstract readonly ino: bigint;
   readonly freshness: Freshness = 'announced';
   abstract stat(op: Op): Awaitable<Stat>;
 
   setattr(change: AttrChange, op: Op): Awaitable<Stat> {
-    if (change.size !== undefined) throw never('Changing the size');
-    const refuse = (stat: Stat): Stat => {
-      if (change.mode !== undefined && (change.mode & 0o7777) !== stat.mode) throw never('Changing the mode');
-      if (change.uid !== undefined && stat.uid !== null && change.uid !== stat.uid)
-        throw never('Changing the owner');
-      return stat;
-    };
-    const stat = this.stat(op);
-    return stat instanceof Promise ? stat.then(refuse) : refuse(stat);
+    return chain(this.stat(op), (stat) => unchanged(change, stat));
   }
 
   access(mask: number, op: Op): Awaitable<void> {
@@ -134,8 +138,8 @@ export abstract class ReadOnlyHandle implements FileHandle {
   abstract stat(op: Op): Awaitable<Stat>;
   abstract read(at: number, size: number, op: Op): Awaitable<Uint8Array>;
 
-  setattr(_change: AttrChange, op: Op): Awaitable<Stat> {
-    return this.stat(op);
+  setattr(change: AttrChange, op: Op): Awaitable<Stat> {
+    return chain(this.stat(op), (stat) => unchanged(change, stat));
   }
   write(_at: number, _data: Uint8Array, _op: Op): Awaitable<number> {
     throw new FsError('EBADF', 'The file is not open for writing.');

@@ -1,5 +1,5 @@
 import { Emitter, documentFromJson, type JsonObject, type Unsubscribe } from '../core/index.js';
-import { ACTIONS, type Session } from '../policy/index.js';
+import { actionsOf, type Session } from '../policy/index.js';
 import {
   Document,
   ReadOnlyDir,
@@ -121,7 +121,7 @@ class WorldRoot extends ReadOnlyDir {
   }
 }
 
-/** session.json: who the session is and what it may do at all; no secret. */
+/** session.json: who the session is and what it may do; no secret. */
 function describeSession(session: Session): JsonObject {
   return {
     session_id: session.id,
@@ -130,7 +130,7 @@ function describeSession(session: Session): JsonObject {
     project_id: session.project?.id ?? null,
     project_verified: session.project?.verified ?? false,
     revoked: session.revoked,
-    may: session.revoked ? [] : ACTIONS.filter((action) => session.role === 'admin' || action !== 'admin'),
+    may: actionsOf(session),
   };
 }
 

@@ -98,10 +98,40 @@ export function shellSuite(t: Test, binding: 'kernel' | 'fuse-native'): void {
 
     t.test('touch, : >, truncate and chmod run nothing', async (t) => {
       const before = await invokes('cat');
-      await run(
-        'touch cat/control/invoke.json; : > cat/control/invoke.json; truncate -s 0 cat/control/invoke.json; chmod 644 cat/control/invoke.json',
-      );
+      for (const command of [
+        'touch',
+        'touch -d 2001-02-03',
+        ': >',
+        'truncate -s 0',
+        'perl -e "truncate(shift, 0) or exit 1"',
+        'chmod 600',
+        'chown 1:1',
+      ])
+        t.match(await run(`${command} cat/control/invoke.json`), { status: 0 }, command);
+      t.match(await run('stat -c %a:%Y:%s cat/control/invoke.json cat/control/submit.json | uniq | wc -l'), {
+        stdout: '1\n',
+      });
       t.equal(await invokes('cat'), before);
+    });
+
+    t.test('what cannot be written to keeps its owner, mode, times and size, and says so', async (t) => {
+      const files = 'cat/README.md cat/status.json cat/jobs cat .';
+      const attributes = `stat -c '%n %a %u:%g %s %Y' ${files}`;
+      const before = (await run(attributes)).stdout;
+      for (const command of [
+        'touch -d 2001-02-03',
+        'touch',
+        'chown 1:1',
+        'chgrp 1',
+        'chmod 777',
+        'truncate -s 0',
+      ])
+        for (const file of files.split(' ')) {
+          const { status, stderr } = await run(`${command} ${file}`);
+          t.not(status, 0, `${command} ${file}`);
+          t.match(stderr, /not permitted|denied|Is a directory/);
+        }
+      t.equal((await run(attributes)).stdout, before);
     });
 
     t.test('programs that write again on close run a failing driver once [P]', async (t) => {
