@@ -120,7 +120,7 @@ class Told {
  * A tree for what only a door can do wrong. `barrier` takes `N` and answers when N writers wait; `wait`
  * answers when its writer gives up, or, where `N` was written, after so many ms; `gone` counts those that gave up;
  * `blocked`, which is no conversation, is read when something is written to `open`; `taken` takes writes at
- * once, and `flushes` counts its flushes; `busy` keeps the thread busy for as many ms as are written; `gate`
+ * once, as does `taken-too`, its other name, and `flushes` counts its flushes; `busy` keeps the thread busy for as many ms as are written; `gate`
  * stays closed to whoever opens it; `crash` ends the process; `lookups` counts those of names here and in
  * `peeked`, where 100 documents are; `memory` shows the server's. `set` takes `NAME TEXT`, `remove NAME`,
  * `all`: `told/NAME`.
@@ -229,6 +229,7 @@ export function createDoorTree(): Vfs {
     }),
   };
   for (const [name, file] of Object.entries(files)) root.nodes.set(name, file);
+  root.nodes.set('taken-too', files.taken!);
   root.nodes.set('gate', new Gate());
   root.nodes.set('told', told);
   root.nodes.set('peeked', peeked);

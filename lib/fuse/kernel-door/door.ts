@@ -3,6 +3,7 @@ import type { Filesystem, Notifier } from '../kernel/index.js';
 import { attributeHandlers, extendedAttributeHandlers } from './attributes.js';
 import { directoryHandlers } from './directories.js';
 import { fileHandlers } from './files.js';
+import { lockHandlers } from './locks.js';
 import { nameHandlers } from './names.js';
 import { Serving, type ServingOptions } from './serving.js';
 
@@ -22,6 +23,7 @@ export function doorTo(vfs: Vfs, notifier: Notifier, options: ServingOptions): F
     ...fileHandlers(serving),
     ...directoryHandlers(serving),
     ...attributeHandlers(serving),
+    ...lockHandlers(serving),
     ...extendedAttributeHandlers(serving),
     init: (agreed) => serving.invalidation.begin(agreed),
     destroy() {

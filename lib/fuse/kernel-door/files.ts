@@ -126,12 +126,22 @@ export function fileHandlers(s: Serving): FileHandlers {
       return s.noticed(written);
     },
 
-    flush: (_nodeid, fh, call) => s.noticed(s.file(fh).handle.flush?.(s.op(call))),
+    flush(_nodeid, fh, lockOwner, call) {
+      const { handle, ref } = s.file(fh);
+      if (s.locks.size === 0) return s.noticed(handle.flush?.(s.op(call)));
+      // The close holds its locks until it is done, as the kernel's own locks do.
+      return finallyDo(
+        () => s.noticed(handle.flush?.(s.op(call))),
+        () => s.locks.closed(ref.node.ino, lockOwner),
+      );
+    },
 
     release(_nodeid, fh) {
       const file = s.files.remove(fh);
       if (file === undefined) return;
       file.ref.files.delete(file);
+      s.locks.released(file.ref.node.ino, fh);
+      s.flocks.released(file.ref.node.ino, fh);
       return file.handle.release();
     },
 
@@ -216,6 +226,19 @@ export function fileHandlers(s: Serving): FileHandlers {
     ref.files.add(file);
     return { fh: s.files.add(file), openFlags };
   }
+}
+
+function finallyDo<T>(act: () => Awaitable<T>, then: () => void): Awaitable<T> {
+  let done;
+  try {
+    done = act();
+  } catch (thrown) {
+    then();
+    throw thrown;
+  }
+  if (done instanceof Promise) return done.finally(then);
+  then();
+  return done;
 }
 
 function stampOf(stat: Stat): Stamp {

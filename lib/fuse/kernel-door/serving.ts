@@ -4,6 +4,7 @@ import type { Awaitable, Caller, DirEntry, DirNode, Node, Op, Stat, Vfs } from '
 import type { AttrOut, Call, EntryOut, Notifier } from '../kernel/index.js';
 import { HandleTable } from './handle-table.js';
 import { Invalidation } from './invalidation.js';
+import { LockTable } from './lock-table.js';
 import { isConversation, type NodeRef, NodeTable, type OpenFile } from './node-table.js';
 import { Passages } from './passages.js';
 import { attrFromStat, type Owner, VALID_MS } from './translate.js';
@@ -33,6 +34,10 @@ export class Serving {
   readonly dirs = new HandleTable<OpenDir>();
   readonly invalidation: Invalidation;
   readonly passages = new Passages();
+  /** Of fcntl(2). */
+  readonly locks = new LockTable();
+  /** Of flock(2). */
+  readonly flocks = new LockTable();
 
   constructor(vfs: Vfs, notifier: Notifier, options: ServingOptions) {
     this.vfs = vfs;

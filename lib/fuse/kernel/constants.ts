@@ -75,8 +75,10 @@ export const NOTIFY = {
 /** Bits of `flags` (the low 32) and `flags2` (the high 32) in INIT. */
 export const INIT_FLAGS = {
   FUSE_ASYNC_READ: 1n << 0n,
+  FUSE_POSIX_LOCKS: 1n << 1n,
   FUSE_ATOMIC_O_TRUNC: 1n << 3n,
   FUSE_BIG_WRITES: 1n << 5n,
+  FUSE_FLOCK_LOCKS: 1n << 10n,
   FUSE_AUTO_INVAL_DATA: 1n << 12n,
   FUSE_DO_READDIRPLUS: 1n << 13n,
   FUSE_READDIRPLUS_AUTO: 1n << 14n,
@@ -111,5 +113,7 @@ export const FATTR_MTIME_NOW = 1 << 8;
 export const FUSE_GETATTR_FH = 1 << 0;
 /** `fuse_fsync_in.fsync_flags`: fdatasync(2). */
 export const FUSE_FSYNC_FDATASYNC = 1 << 0;
+/** `fuse_lk_in.lk_flags`: of flock(2), not of fcntl(2). */
+export const FUSE_LK_FLOCK = 1 << 0;
 /** `fuse_notify_inval_entry_out.flags`: ask again at the next use, rather than drop (7.38). */
 export const FUSE_EXPIRE_ONLY = 1 << 0;

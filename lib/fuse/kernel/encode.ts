@@ -1,9 +1,10 @@
-import type { Attr, AttrOut, EntryOut, OpenOut, StatfsOut } from './filesystem.js';
+import type { Attr, AttrOut, EntryOut, Lock, OpenOut, StatfsOut } from './filesystem.js';
 import { writeU64 } from './layout.js';
 import {
   fuse_attr,
   fuse_attr_out,
   fuse_entry_out,
+  fuse_file_lock,
   fuse_kstatfs,
   fuse_open_out,
   fuse_out_header,
@@ -81,6 +82,21 @@ export function putOpenOut(out: DataView, open: OpenOut, start: number): number 
   out.setUint32(start + fuse_open_out.at.open_flags, open.openFlags, true);
   out.setUint32(start + fuse_open_out.at.padding, 0, true);
   return start + fuse_open_out.byteLength;
+}
+
+const F_RDLCK = 0;
+const F_WRLCK = 1;
+const F_UNLCK = 2;
+
+/** The lock that is in the way; none says that nothing is. */
+export function putLock(out: DataView, lock: Lock | undefined, start: number): number {
+  const at = fuse_file_lock.at;
+  const type = lock === undefined ? F_UNLCK : lock.kind === 'shared' ? F_RDLCK : F_WRLCK;
+  out.setBigUint64(start + at.start, lock?.start ?? 0n, true);
+  out.setBigUint64(start + at.end, lock?.end ?? 0n, true);
+  out.setUint32(start + at.type, type, true);
+  out.setUint32(start + at.pid, lock?.pid ?? 0, true);
+  return start + fuse_file_lock.byteLength;
 }
 
 export function putStatfsOut(out: DataView, st: StatfsOut, start: number): number {

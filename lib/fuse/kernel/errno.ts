@@ -27,6 +27,7 @@ export class Errno {
 
 export const EPERM = 1;
 export const ENOENT = 2;
+export const EINTR = 4;
 export const EIO = 5;
 export const ENODEV = 19;
 export const EINVAL = 22;

@@ -70,6 +70,24 @@ export interface StatfsOut {
   readonly namelen: number;
 }
 
+/** A lock as it is held, or asked for, on the bytes `start` to `end`, both included; flock(2) takes all. */
+export interface Lock {
+  readonly kind: 'shared' | 'exclusive';
+  readonly start: bigint;
+  readonly end: bigint;
+  /** The process. */
+  readonly pid: number;
+}
+
+/** What a caller asks for: a lock, or that there be none of its own. */
+export interface LockIn extends Omit<Lock, 'kind'> {
+  readonly kind: Lock['kind'] | 'none';
+  /** Of flock(2), rather than fcntl(2); those two never meet. */
+  readonly flock: boolean;
+  /** Whose it is: a process (fcntl) or a descriptor (flock, and the F_OFD_ commands of fcntl). */
+  readonly owner: bigint;
+}
+
 /**
  * What a filesystem answers, one method for each request of the protocol; those that are absent answer
  * ENOSYS, which the kernel remembers for most. `call` names the caller and aborts when it gives up.
@@ -118,9 +136,9 @@ export interface Filesystem {
   /** `data` is lent until the method returns: one that answers later copies what it still needs. */
   write?(nodeid: number, fh: number, offset: number, data: Buffer, call: Call): Answer<number>;
   statfs?(nodeid: number, call: Call): Answer<StatfsOut>;
-  /** Comes once for each close of a duplicate of the descriptor. */
-  flush?(nodeid: number, fh: number, call: Call): Answer<void>;
-  /** Comes once, after the last close; nobody hears its error. */
+  /** Comes once for each close of a duplicate of the descriptor; `lockOwner` is the process, as in `LockIn`. */
+  flush?(nodeid: number, fh: number, lockOwner: bigint, call: Call): Answer<void>;
+  /** Comes once, after the last close; nobody hears its error. Locks taken by the descriptor go with it. */
   release?(nodeid: number, fh: number, call: Call): Answer<void>;
   fsync?(nodeid: number, fh: number, dataOnly: boolean, call: Call): Answer<void>;
   setxattr?(nodeid: number, name: string, value: Buffer, flags: number, call: Call): Answer<void>;
@@ -146,4 +164,11 @@ export interface Filesystem {
   ): Answer<void>;
   /** `whence` is SEEK_DATA (3) or SEEK_HOLE (4): the kernel does all others. */
   lseek?(nodeid: number, fh: number, offset: number, whence: number, call: Call): Answer<number>;
+  /** Somebody else's lock that is in the way of `lock`, if there is one. Without this and `setlk` the kernel keeps locks. */
+  getlk?(nodeid: number, fh: number, lock: LockIn, call: Call): Answer<Lock | undefined>;
+  /**
+   * Takes or gives back a lock. Where another is in the way, `waits` tells whether it is EAGAIN, or answered once
+   * that is gone. Who waits gives up at any signal, with EINTR; the kernel asks anew where that is wanted.
+   */
+  setlk?(nodeid: number, fh: number, lock: LockIn, waits: boolean, call: Call): Answer<void>;
 }

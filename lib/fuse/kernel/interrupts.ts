@@ -40,9 +40,9 @@ export class Interrupts {
     if (this.#watched.delete(unique) && this.#watched.size === 0) this.#stop();
   }
 
-  abandon(call: Call): void {
+  abandon(call: Call, reason: unknown = this.#reason()): void {
     if (call.abandoned) return;
-    call.abandon(this.#reason());
+    call.abandon(reason);
     setTimeout(() => this.#onKept(call), GRACE_MS);
   }
 

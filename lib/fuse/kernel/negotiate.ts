@@ -32,6 +32,8 @@ export interface Abilities {
   readonly readdirplus: boolean;
   /** As `Filesystem.killsPrivileges`. */
   readonly killsPrivileges: boolean;
+  /** Whether it keeps the locks; else the kernel does. */
+  readonly locks: boolean;
 }
 
 const F = INIT_FLAGS;
@@ -53,6 +55,9 @@ const READDIRPLUS = F.FUSE_DO_READDIRPLUS | F.FUSE_READDIRPLUS_AUTO;
 
 /** The second (7.33) spares the question for capabilities, the first the taking of set-id bits alone. */
 const KILLPRIV = F.FUSE_HANDLE_KILLPRIV | F.FUSE_HANDLE_KILLPRIV_V2;
+
+/** fcntl(2), flock(2). */
+const LOCKS = F.FUSE_POSIX_LOCKS | F.FUSE_FLOCK_LOCKS;
 
 const PAGE = 4096;
 /** Linux' FUSE_MAX_MAX_PAGES, the ceiling of `max_pages` unless raised by sysctl. */
@@ -85,7 +90,11 @@ export function decodeInitIn(bytes: Buffer, start: number, end: number): InitIn 
 export function negotiate(offer: InitIn, { bufferBytes, ...can }: Abilities): Agreement | 'again' {
   if (offer.major > FUSE_KERNEL_VERSION) return 'again';
   if (offer.major < FUSE_KERNEL_VERSION || offer.minor < FUSE_OLDEST_MINOR_VERSION) throw Errno.of(EPROTO);
-  const wanted = WANTED | (can.readdirplus ? READDIRPLUS : 0n) | (can.killsPrivileges ? KILLPRIV : 0n);
+  const wanted =
+    WANTED |
+    (can.readdirplus ? READDIRPLUS : 0n) |
+    (can.killsPrivileges ? KILLPRIV : 0n) |
+    (can.locks ? LOCKS : 0n);
   const flags = offer.flags & wanted;
   const pages = (flags & F.FUSE_MAX_PAGES) === 0n ? DEFAULT_PAGES : MAX_PAGES;
   const room = Math.floor((bufferBytes - HEADER_ROOM) / PAGE);

@@ -1,6 +1,7 @@
 import { attributeOperations } from './operations/attributes.js';
 import { directoryOperations } from './operations/directories.js';
 import { fileOperations } from './operations/files.js';
+import { lockOperations } from './operations/locks.js';
 import { nameOperations } from './operations/names.js';
 import type { Operation } from './operations/operation.js';
 import { xattrOperations } from './operations/xattrs.js';
@@ -12,6 +13,7 @@ for (const [opcode, operation] of [
   ...xattrOperations,
   ...fileOperations,
   ...directoryOperations,
+  ...lockOperations,
 ])
   table[opcode] = operation;
 

@@ -49,6 +49,11 @@ export class Request {
     return readU64(this.#view, this.start + offset);
   }
 
+  /** All 64 bits. */
+  bigU64(offset: number): bigint {
+    return this.#view.getBigUint64(this.start + offset, true);
+  }
+
   i64(offset: number): bigint {
     return this.#view.getBigInt64(this.start + offset, true);
   }

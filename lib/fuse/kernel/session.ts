@@ -1,7 +1,7 @@
 import { Call } from './call.js';
 import { OPCODES } from './constants.js';
 import { putOutHeader } from './encode.js';
-import { ECANCELED, EINVAL, EIO, ENOSYS, Errno, EPROTO } from './errno.js';
+import { ECANCELED, EINTR, EINVAL, EIO, ENOSYS, Errno, EPROTO } from './errno.js';
 import type { Filesystem } from './filesystem.js';
 import { Interrupts } from './interrupts.js';
 import { readU64, viewOf } from './layout.js';
@@ -206,6 +206,7 @@ export class Session {
         bufferBytes: this.#options.bufferBytes,
         readdirplus: this.#fs.readdirplus !== undefined,
         killsPrivileges: this.#fs.killsPrivileges === true,
+        locks: this.#fs.getlk !== undefined && this.#fs.setlk !== undefined,
       });
       const end = putInitOut(this.#outView, agreed, HEADER);
       if (agreed !== 'again') {
@@ -240,7 +241,9 @@ export class Session {
   #interrupt(r: Request): void {
     if (r.end - r.start < fuse_interrupt_in.byteLength) return;
     const call = this.#pending.get(r.u64(fuse_interrupt_in.at.unique));
-    if (call !== undefined) this.#interrupts.add(call);
+    if (call === undefined) return;
+    if (operationOf(call.opcode)!.restarts === true) this.#interrupts.abandon(call, Errno.of(EINTR));
+    else this.#interrupts.add(call);
   }
 }
 

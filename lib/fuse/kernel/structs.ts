@@ -188,6 +188,17 @@ export const fuse_init_out = struct('fuse_init_out', {
   unused: ['u16', 11],
 });
 
+/** `end` is the last byte, `type` an F_RDLCK, F_WRLCK or F_UNLCK of fcntl(2). */
+export const fuse_file_lock = struct('fuse_file_lock', { start: 'u64', end: 'u64', type: 'u32', pid: 'u32' });
+export const fuse_lk_in = struct('fuse_lk_in', {
+  fh: 'u64',
+  owner: 'u64',
+  lk: fuse_file_lock,
+  lk_flags: 'u32',
+  padding: 'u32',
+});
+export const fuse_lk_out = struct('fuse_lk_out', { lk: fuse_file_lock });
+
 export const fuse_interrupt_in = struct('fuse_interrupt_in', { unique: 'u64' });
 export const fuse_fallocate_in = struct('fuse_fallocate_in', {
   fh: 'u64',

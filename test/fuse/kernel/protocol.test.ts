@@ -294,6 +294,34 @@ t.test('INTERRUPT abandons a pending call once its caller gives up, and not befo
   t.equal(session.pending, 0);
 });
 
+t.test('who waits for a lock is interrupted with EINTR by any signal', async (t) => {
+  const { say, replies } = conversation(
+    {
+      setlk: (_nodeid, _fh, _lock, _waits, call) =>
+        new Promise((_resolve, reject) => {
+          call.signal.addEventListener('abort', () => reject(call.signal.reason as Error));
+        }),
+    },
+    { givesUp: () => false },
+  );
+  say(request('FUSE_SETLKW', REQUESTS.find(([name]) => name === 'FUSE_SETLKW')![1], { unique: 40 }));
+  say(request('FUSE_INTERRUPT', pack(s.fuse_interrupt_in, { unique: 40n }), { unique: 41 }));
+  while (replies.length === 0) await new Promise(setImmediate);
+  t.match(replies, [{ unique: 40, error: -4 }]);
+});
+
+t.test('locks are asked for where the filesystem keeps them, and left to the kernel else', (t) => {
+  const LOCKS = INIT_FLAGS.FUSE_POSIX_LOCKS | INIT_FLAGS.FUSE_FLOCK_LOCKS;
+  const agreedFlags = (fs: Filesystem): bigint | undefined => {
+    const { session, say } = conversation(fs, { init: false });
+    say(request('FUSE_INIT', initBody(45, LOCKS)));
+    return session.agreed?.flags;
+  };
+  t.equal(agreedFlags(recorder().fs), LOCKS);
+  t.equal(agreedFlags({}), 0n);
+  t.end();
+});
+
 t.test(
   'an abandoned call that its handler keeps is answered for it; what comes late is undone',
   async (t) => {

@@ -73,6 +73,8 @@ export function recorder(): { fs: Filesystem; asked: unknown[][]; calls: Call[] 
     access: note('access', undefined),
     fallocate: note('fallocate', undefined),
     lseek: note('lseek', 4096),
+    getlk: note('getlk', undefined),
+    setlk: note('setlk', undefined),
   } as unknown as Filesystem;
   fs.readdir = (nodeid, fh, offset, list) => {
     asked.push(['readdir', nodeid, fh, offset]);
@@ -89,6 +91,17 @@ export function recorder(): { fs: Filesystem; asked: unknown[][]; calls: Call[] 
 
 export const body = (...parts: Buffer[]): Buffer => Buffer.concat(parts);
 export const READ = { fh: 5n, offset: 0x1_0000_0000n, size: 4096 };
+
+/** More than a double holds. */
+const OWNER = 0xfedc_ba98_7654_3211n;
+const LOCK = { start: 10n, end: 0x7fff_ffff_ffff_ffffn, pid: 4321, owner: OWNER };
+
+function lock(type: number, flags: number): Buffer {
+  const { start, end, pid, owner } = LOCK;
+  const head = pack(s.fuse_lk_in, { fh: 5n, owner, lk_flags: flags });
+  pack(s.fuse_file_lock, { start, end, type, pid }).copy(head, s.fuse_lk_in.at.lk);
+  return head;
+}
 
 /** Each request of the protocol, what the filesystem is asked, and how long the reply's body is. */
 export const REQUESTS: [keyof typeof OPCODES, Buffer, unknown[], number][] = [
@@ -167,7 +180,7 @@ export const REQUESTS: [keyof typeof OPCODES, Buffer, unknown[], number][] = [
     8,
   ],
   ['FUSE_STATFS', body(), ['statfs', 9], 80],
-  ['FUSE_FLUSH', pack(s.fuse_flush_in, { fh: 5n }), ['flush', 9, 5], 0],
+  ['FUSE_FLUSH', pack(s.fuse_flush_in, { fh: 5n, lock_owner: OWNER }), ['flush', 9, 5, OWNER], 0],
   ['FUSE_RELEASE', pack(s.fuse_release_in, { fh: 5n }), ['release', 9, 5], 0],
   ['FUSE_FSYNC', pack(s.fuse_fsync_in, { fh: 5n, fsync_flags: 1 }), ['fsync', 9, 5, true], 0],
   [
@@ -197,5 +210,8 @@ export const REQUESTS: [keyof typeof OPCODES, Buffer, unknown[], number][] = [
     ['fallocate', 9, 5, 3, 1, 2],
     0,
   ],
+  ['FUSE_GETLK', lock(0, 0), ['getlk', 9, 5, { ...LOCK, kind: 'shared', flock: false }], 24],
+  ['FUSE_SETLK', lock(1, 1), ['setlk', 9, 5, { ...LOCK, kind: 'exclusive', flock: true }, false], 0],
+  ['FUSE_SETLKW', lock(2, 0), ['setlk', 9, 5, { ...LOCK, kind: 'none', flock: false }, true], 0],
   ['FUSE_LSEEK', pack(s.fuse_lseek_in, { fh: 5n, offset: 1n, whence: 4 }), ['lseek', 9, 5, 1, 4], 8],
 ];

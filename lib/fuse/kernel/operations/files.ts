@@ -63,8 +63,11 @@ export const fileOperations = [
 
   on<void>('FUSE_FLUSH', {
     minBytes: s.fuse_flush_in.byteLength,
-    run: (fs, r, call) =>
-      fs.flush === undefined ? NOSYS : fs.flush(r.nodeid, r.u64(s.fuse_flush_in.at.fh), call),
+    run(fs, r, call) {
+      if (fs.flush === undefined) return NOSYS;
+      const at = s.fuse_flush_in.at;
+      return fs.flush(r.nodeid, r.u64(at.fh), r.bigU64(at.lock_owner), call);
+    },
   }),
 
   on<void>('FUSE_RELEASE', {

@@ -12,6 +12,8 @@ export interface Operation<Result> {
   readonly minBytes: number;
   /** Decodes `request` and calls `fs`. What it passes on is a copy, but for the data of a write. */
   run(fs: Filesystem, request: Request, call: Call): Answer<Result>;
+  /** Whoever waits for it gives up with EINTR at any signal, and the kernel begins it anew where that is wanted. */
+  readonly restarts?: boolean;
   /** Writes the fixed answer at `start` of `out`, and gives its end. */
   put?(out: DataView, result: Result, start: number): number;
   /** The bytes that follow the header instead. */
