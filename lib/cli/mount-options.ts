@@ -43,9 +43,10 @@ export function addKernelOptions(command: Command): Command {
     )
     .addOption(option('--allow-other', 'let other local users in whom --allow-uid names'))
     .addOption(
-      option('--allow-uid <uid>', 'a local user who may use the mount (repeatable)').argParser(
-        collect(integer(0)),
-      ),
+      option(
+        '--allow-uid <uid>',
+        'a local user who may use the mount, but for exports of other machines (repeatable)',
+      ).argParser(collect(integer(0))),
     )
     .addOption(
       option(

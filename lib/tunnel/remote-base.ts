@@ -57,7 +57,7 @@ export abstract class RemoteBase {
   }
 
   stat(op: Op): Awaitable<Stat> {
-    this.view.notice(op.session);
+    this.admit(op);
     const known = this.knownStat() ?? (this.#brought?.op === op ? this.#brought.stat : undefined);
     return known ?? this.#askStat(op);
   }
@@ -70,7 +70,7 @@ export abstract class RemoteBase {
   }
 
   access(mask: number, op: Op): Awaitable<void> {
-    this.view.notice(op.session);
+    this.admit(op);
     const known = this.freshness === 'announced' ? this.knownStat() : undefined;
     return known === undefined ? this.#askAccess(mask, op) : checkAccess(known, mask);
   }
@@ -180,6 +180,7 @@ export abstract class RemoteBase {
     payload: FsRequest<Name>,
     op: RequestOp,
   ): Promise<FsAnswer<Name>> {
+    this.admit(op);
     if (!this.view.connected) throw lostError();
     try {
       return await this.view.request(name, { node: await this.number(op) }, payload, op);
@@ -187,6 +188,19 @@ export abstract class RemoteBase {
       if (this.parent === undefined || FsError.from(thrown).code !== 'ESTALE') throw thrown;
       return this.view.request(name, { node: await this.#findAgain(op) }, payload, op);
     }
+  }
+
+  /**
+   * Called first for each operation, whether or not the far side is asked.
+   * @throws FsError EACCES, of a file or directory of an export, for a local user that is not the mount's own: the far
+   * side cannot know it, and would act for it as for the owner of the mount
+   */
+  protected admit(op: RequestOp): void {
+    this.view.notice(op.session);
+    if (this.freshness === 'shared' && this.parent !== undefined && op.caller?.isGuest === true)
+      throw new FsError('EACCES', 'Exports of other machines are for the owner of the mount alone.', {
+        hint: 'Mount them as the user who is to use them.',
+      });
   }
 
   protected abstract self(): RemoteNode;

@@ -35,7 +35,7 @@ export class RemoteFile extends RemoteBase implements FileNode {
   conversation = false;
 
   open(flags: OpenFlags, op: Op): Awaitable<FileHandle> {
-    this.view.notice(op.session);
+    this.admit(op);
     if (flags.write || this.freshness !== 'announced') return this.#open(flags, op);
     const cached = this.view.host.contents.get(this);
     if (cached === undefined || cached.epoch !== this.view.epoch) return this.#open(flags, op);
@@ -149,7 +149,7 @@ export class RemoteDir extends RemoteBase implements DirNode {
       throw new FsError('ENAMETOOLONG', 'A name has at most 255 bytes.');
     if (this.depth >= MAX_DEPTH)
       throw new FsError('ENAMETOOLONG', `Directories are nested more than ${MAX_DEPTH} deep.`);
-    this.view.notice(op.session);
+    this.admit(op);
     const child = this.#children.get(name);
     if (child !== undefined && child.epoch === this.view.epoch) {
       // While nobody can be asked, the last that was known of a name stands in, but not for live files.
@@ -164,7 +164,7 @@ export class RemoteDir extends RemoteBase implements DirNode {
   }
 
   list(op: Op): Awaitable<readonly DirEntry[]> {
-    this.view.notice(op.session);
+    this.admit(op);
     const known = this.#listing;
     const good = this.freshness === 'announced' || !this.view.connected;
     if (known === undefined || known.epoch !== this.view.epoch || !good) return this.#list(op);

@@ -10,7 +10,7 @@ import {
   type FsMessageName,
   type FsRequest,
 } from '../protocol/index.js';
-import type { Change } from '../vfs/index.js';
+import type { Caller, Change } from '../vfs/index.js';
 import type { ContentCache } from './content-cache.js';
 import type { ListingBudget } from './listing-budget.js';
 import type { FsClient, RequestTarget } from './fs-client.js';
@@ -23,6 +23,7 @@ import { textOfSession } from './wire-session.js';
 export interface RequestOp {
   readonly session: Session;
   readonly signal?: AbortSignal;
+  readonly caller?: Caller;
 }
 
 /** What a view needs of the `RemoteVfs` that it belongs to. */

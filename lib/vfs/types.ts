@@ -22,6 +22,8 @@ export interface Caller {
   readonly uid: number;
   readonly gid: number;
   readonly pid: number;
+  /** True: another user than the mount's own, which the mount lets in. */
+  readonly isGuest?: boolean;
 }
 
 export type NodeKind = 'dir' | 'file' | 'symlink';

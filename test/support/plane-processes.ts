@@ -90,11 +90,11 @@ export class PlaneProcesses {
     return acheron(args);
   }
 
-  async mount(who = 'admin'): Promise<string> {
+  async mount(who = 'admin', args: readonly string[] = []): Promise<string> {
     const dir = mountDirFor(this.#t);
     const program = new Program(this.#t, [
       ...['mount', dir, ...this.as(who)],
-      ...['--state-dir', join(dir, '..', 'state')],
+      ...['--state-dir', join(dir, '..', 'state'), ...args],
     ]);
     await program.says(/Mounted on/);
     return dir;

@@ -161,6 +161,6 @@ class CallOp implements Op {
 
   get caller(): Caller {
     const { uid, gid, pid } = this.#call;
-    return { uid, gid, pid };
+    return { uid, gid, pid, isGuest: uid !== this.door.options.owner.uid };
   }
 }
