@@ -25,7 +25,7 @@ import {
   type NewPrivileges,
 } from '../drivers/index.js';
 import { requestCheckOf, type InputFault, type ServiceDefinition } from '../manifest/index.js';
-import { decide, principalOf, type Session } from '../policy/index.js';
+import { principalOf, type Session } from '../policy/index.js';
 import { Registry, type ReloadReport } from '../registry/index.js';
 import {
   DEFAULT_JOB_LIMITS,
@@ -42,6 +42,7 @@ import { EventFeed, type NodeEntry, type NodeSource } from '../worldfs/index.js'
 import { AuditLog } from './audit-log.js';
 import { openBuiltins, type BuiltinService } from './builtin-services.js';
 import { tellOfRoot, usersFrom, type UserOptions } from './driver-user.js';
+import { EventRules, isAdmin } from './event-rules.js';
 import { exposedByExports, forbiddenPaths } from './export-bounds.js';
 import type { ExportRequest } from './export-request.js';
 
@@ -97,6 +98,7 @@ export class LocalNode implements NodeSource {
   readonly #builtins: readonly BuiltinService[];
   readonly #context: DriverContext;
   readonly #startedAtMs = systemClock.now();
+  readonly #eventRules: EventRules;
   #nodeProjects: readonly string[] = [];
   #closed: Promise<void> | null = null;
 
@@ -108,6 +110,7 @@ export class LocalNode implements NodeSource {
     this.audit = audit;
     const { stateFile, log } = options;
     this.events = new EventFeed(this.#startedAtMs);
+    this.#eventRules = new EventRules(options.nodeId, () => this.#nodeProjects);
     this.host = new ServiceHost({
       nodeId: options.nodeId,
       nodeName: options.nodeName,
@@ -269,6 +272,8 @@ export class LocalNode implements NodeSource {
 
   async #start(): Promise<void> {
     await this.registry.start();
+    for (const { serviceId, permissions } of this.registry.services.values())
+      this.#eventRules.set(serviceId, permissions);
     this.dir.apply({ added: [...this.registry.services.values()], updated: [], removed: [] });
     this.registry.changes.on((change) => this.dir.apply(change));
   }
@@ -281,15 +286,18 @@ export class LocalNode implements NodeSource {
 
   #feedEvents(): void {
     const { nodeId } = this.#options;
+    const rules = this.#eventRules;
     this.host.events.on((event) => {
-      if (event.type === 'service_health') this.#recordHealth(event);
+      const { type, serviceId, principal } = event;
+      if (type === 'service_health') this.#recordHealth(event);
+      const rule = rules.ruleFor(serviceId);
+      const visibleTo = (session: Session): boolean =>
+        rule(session) && (session.role === 'admin' || principal === principalOf(session));
       this.events.push({
         atMs: systemClock.now(),
-        type: event.type,
-        facts: { node_id: nodeId, service_id: event.serviceId, ...event.facts },
-        visibleTo: (session) =>
-          this.#mayKnow(session, event.serviceId) &&
-          (event.principal === null || session.role === 'admin' || event.principal === principalOf(session)),
+        type,
+        facts: { node_id: nodeId, service_id: serviceId, ...event.facts },
+        visibleTo: principal === null ? rule : visibleTo,
       });
     });
     this.registry.changes.on(({ added, updated, removed }) => {
@@ -298,7 +306,15 @@ export class LocalNode implements NodeSource {
         ['service_updated', updated.map(({ after }) => after)],
         ['service_removed', removed],
       ] as const) {
-        for (const definition of definitions) this.#feedDefinition(type, definition);
+        for (const { serviceId, permissions, version, digest } of definitions) {
+          rules.set(serviceId, permissions);
+          this.events.push({
+            atMs: systemClock.now(),
+            type,
+            facts: { node_id: nodeId, service_id: serviceId, version, digest },
+            visibleTo: rules.ruleFor(serviceId),
+          });
+        }
       }
     });
     this.registry.reports.on((report) => {
@@ -311,7 +327,7 @@ export class LocalNode implements NodeSource {
           service_id: report.serviceId ?? report.disabled,
           faults: report.faults.map((fault) => fault.message),
         },
-        visibleTo: (session) => session.role === 'admin' && !session.revoked,
+        visibleTo: isAdmin,
       });
     });
   }
@@ -328,35 +344,6 @@ export class LocalNode implements NodeSource {
         error: message,
       });
     }
-  }
-
-  #feedDefinition(type: string, definition: ServiceDefinition): void {
-    const facts = {
-      node_id: this.#options.nodeId,
-      service_id: definition.serviceId,
-      version: definition.version,
-      digest: definition.digest,
-    };
-    this.events.push({
-      atMs: systemClock.now(),
-      type,
-      facts,
-      visibleTo: (session) =>
-        decide(
-          session,
-          {
-            nodeId: this.#options.nodeId,
-            serviceId: definition.serviceId,
-            permissions: definition.permissions,
-            nodeProjects: this.#nodeProjects,
-          },
-          'observe',
-        ).allow,
-    });
-  }
-
-  #mayKnow(session: Session, serviceId: string): boolean {
-    return this.host.dir(serviceId)?.service.gate.allows(session, 'observe') ?? session.role === 'admin';
   }
 }
 

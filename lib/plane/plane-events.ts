@@ -1,7 +1,17 @@
 import type { ControlEvent, ControlStore, ViewEvent } from '../control/index.js';
-import { FsError, lineFromJson, timestamp, type JsonObject } from '../core/index.js';
+import { Emitter, FsError, lineFromJson, timestamp, type JsonObject } from '../core/index.js';
 import type { Session } from '../policy/index.js';
-import { StreamFile, fileStat, newIno, nsFromMs, type Growing, type Node, type Op } from '../vfs/index.js';
+import {
+  StreamFile,
+  fileStat,
+  newIno,
+  nsFromMs,
+  type Change,
+  type Growing,
+  type Node,
+  type Op,
+  type Stat,
+} from '../vfs/index.js';
 import type { EventSource } from '../worldfs/index.js';
 
 /** How many events are shown at least, once there are so many; at twice as many the file is rotated. */
@@ -15,8 +25,12 @@ interface Log {
   after(revision: number, limit: number): readonly Event[];
 }
 
-/** `/events.ndjson` from the history of the control plane, as each session may see it. */
+/**
+ * `/events.ndjson` from the history of the control plane, as each session may see it. What a session may no
+ * longer see is in no file of it: the path names another one, and descriptors of the old one are ESTALE.
+ */
 export class PlaneEvents implements EventSource {
+  readonly changes = new Emitter<Change>();
   readonly #store: ControlStore;
   readonly #flush: () => void;
   readonly #streams = new Map<string, EventStream>();
@@ -25,6 +39,7 @@ export class PlaneEvents implements EventSource {
   constructor(store: ControlStore, flush: () => void) {
     this.#store = store;
     this.#flush = flush;
+    store.views.withdrew.on((viewId) => this.#rotate(keyOfView(viewId)));
   }
 
   fileFor(session: Session): Node {
@@ -42,7 +57,7 @@ export class PlaneEvents implements EventSource {
       });
     }
     const { id } = views.of(session);
-    return this.#stream(`view-${id}`, {
+    return this.#stream(keyOfView(id), {
       recent: (limit) => views.recent(id, limit),
       after: (revision, limit) => views.after(id, revision, limit),
     });
@@ -52,6 +67,7 @@ export class PlaneEvents implements EventSource {
     let stream = this.#streams.get(key);
     stream?.refresh(log);
     if (stream === undefined || stream.events > 2 * KEPT) {
+      this.#rotate(key);
       const fresh = new EventStream(log, (op) => {
         if (this.#streamFor(op.session) !== fresh)
           throw new FsError('ESTALE', 'This file was rotated, or is another one for this session by now.');
@@ -61,6 +77,16 @@ export class PlaneEvents implements EventSource {
     }
     return stream;
   }
+
+  #rotate(key: string): void {
+    const old = this.#streams.get(key);
+    this.#streams.delete(key);
+    if (old !== undefined) this.changes.emit({ what: 'data', ino: old.file.ino });
+  }
+}
+
+function keyOfView(viewId: number): string {
+  return `view-${viewId}`;
 }
 
 class EventStream {
@@ -78,9 +104,8 @@ class EventStream {
       const text = this.#text;
       return { size: text.length, read: (at, size) => text.subarray(at, at + size) };
     };
-    this.file = new StreamFile(ino, content, (size) =>
-      fileStat(ino, nsFromMs(this.#changedAtMs), 0o444, size),
-    );
+    const statOf = (size: number): Stat => fileStat(ino, nsFromMs(this.#changedAtMs), 0o444, size);
+    this.file = new StreamFile(ino, content, statOf, { revocable: true });
   }
 
   /** Takes in what has happened since. */

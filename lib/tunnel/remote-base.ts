@@ -212,7 +212,7 @@ export abstract class RemoteBase {
     if (payload.kind !== this.kind)
       throw new FsError('ESTALE', `${JSON.stringify(this.name)} is no longer what it was.`);
     this.numbered(payload.node);
-    this.view.register(payload.node, this.ino, this.self());
+    this.view.register(payload.node, this.ino, this.self(), { dir: this.parent, name: this.name });
     return payload.node;
   }
 

@@ -264,7 +264,7 @@ export class RemoteDir extends RemoteBase implements DirNode {
     const kept = freshness === 'live' && found.kind === 'file' ? undefined : node;
     if (!node.isNumbered(found.node)) {
       node.numbered(found.node);
-      view.register(found.node, ino, kept);
+      view.register(found.node, ino, kept, { dir: this, name });
     }
     const conversation =
       found.mode === undefined

@@ -50,6 +50,13 @@ export interface ViewHost {
 /** Above this many nodes, what is known of names is dropped, so that unused nodes can go. */
 const MAX_NODES = 100_000;
 
+interface Registered {
+  readonly ino: bigint;
+  readonly node: WeakRef<RemoteNode> | undefined;
+  /** Of a live file, of which no node is kept: where its name is. */
+  readonly entry: { readonly dir: WeakRef<RemoteDir>; readonly name: string } | undefined;
+}
+
 /**
  * The far side's tree as one session sees it, with what is kept of it. Nothing of it is shown to another
  * session.
@@ -64,7 +71,7 @@ export class RemoteView {
   sequence = 0;
   /** The last invalidation of a node that we did not know (yet). */
   #unknownSequence = 0;
-  readonly #known = new Map<number, { readonly ino: bigint; node: WeakRef<RemoteNode> | undefined }>();
+  readonly #known = new Map<number, Registered>();
   readonly #collected: FinalizationRegistry<{ number: number; generation: number }>;
   #forgotten: number[] = [];
   #session: Session | undefined;
@@ -146,8 +153,15 @@ export class RemoteView {
   }
 
   /** Remembers under which number the far side speaks of a node. */
-  register(number: number, ino: bigint, node: RemoteNode | undefined): void {
-    this.#known.set(number, { ino, node: node === undefined ? undefined : new WeakRef(node) });
+  register(
+    number: number,
+    ino: bigint,
+    node: RemoteNode | undefined,
+    { dir, name }: { readonly dir: RemoteDir | undefined; readonly name: string },
+  ): void {
+    const kept = node === undefined ? undefined : new WeakRef(node);
+    const entry = node === undefined && dir !== undefined ? { dir: new WeakRef(dir), name } : undefined;
+    this.#known.set(number, { ino, node: kept, entry });
     if (node === undefined) return;
     this.#collected.register(node, { number, generation: this.generation });
     if (this.#known.size > MAX_NODES) {
@@ -200,6 +214,7 @@ export class RemoteView {
       return undefined;
     }
     node?.invalidate(sequence, what, name);
+    if (what === 'data') known?.entry?.dir.deref()?.invalidate(sequence, 'data', known.entry.name);
     const ino = node?.ino ?? known!.ino;
     return name === undefined ? { what, ino } : { what: 'entry', ino, name };
   }

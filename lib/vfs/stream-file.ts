@@ -14,13 +14,20 @@ export class StreamFile extends BaseFile {
   readonly ino: bigint;
   readonly #content: (op: Op) => Growing;
   readonly #statOf: (size: number) => Stat;
+  readonly #revocable: boolean;
 
-  /** `content` throws what the session is to see when it may not. */
-  constructor(ino: bigint, content: (op: Op) => Growing, statOf: (size: number) => Stat) {
+  /** `content` throws what the session is to see when it may not; `revocable` as `FileHandle.revocable`. */
+  constructor(
+    ino: bigint,
+    content: (op: Op) => Growing,
+    statOf: (size: number) => Stat,
+    { revocable = false }: { readonly revocable?: boolean } = {},
+  ) {
     super();
     this.ino = ino;
     this.#content = content;
     this.#statOf = statOf;
+    this.#revocable = revocable;
   }
 
   stat(op: Op): Stat {
@@ -30,16 +37,18 @@ export class StreamFile extends BaseFile {
   open(flags: OpenFlags, op: Op): FileHandle {
     if (flags.write) throw new FsError('EACCES', 'This file is read-only.');
     this.#content(op);
-    return new StreamHandle(this, this.#content);
+    return new StreamHandle(this, this.#content, this.#revocable);
   }
 }
 
 class StreamHandle extends ReadOnlyHandle {
+  readonly revocable: boolean;
   readonly #file: StreamFile;
   readonly #content: (op: Op) => Growing;
 
-  constructor(file: StreamFile, content: (op: Op) => Growing) {
+  constructor(file: StreamFile, content: (op: Op) => Growing, revocable: boolean) {
     super();
+    this.revocable = revocable;
     this.#file = file;
     this.#content = content;
   }

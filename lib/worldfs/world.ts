@@ -60,7 +60,8 @@ export class World implements Vfs {
   #listen(): void {
     const { appearances, changes } = this.#shown.nodes;
     const { ino } = this.#nodes;
-    this.#stopListening = [changes.on((change) => this.changes.emit(change))];
+    const pass = (change: Change): void => this.changes.emit(change);
+    this.#stopListening = [changes.on(pass), this.#shown.events.changes.on(pass)];
     if (appearances !== undefined)
       this.#stopListening.push(appearances.on((name) => this.changes.emit({ what: 'entry', ino, name })));
   }

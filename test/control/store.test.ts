@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { ControlStore } from '../../lib/control/index.js';
+import { ControlStore, type ViewEvent } from '../../lib/control/index.js';
 import { descriptor, FACTS, storeFor } from '../support/store.js';
 
 t.test('the first start writes an admin and a user token, mode 0600, and the next start none', async (t) => {
@@ -150,29 +150,46 @@ t.test('a view tells its users only what they may see, contiguously, and survive
   const { sessionId } = store.sessions.create(user.record, hash);
   const { nodeId } = store.nodes.join(FACTS, 60_000);
   const view = store.views.of(store.sessions.snapshot(sessionId));
+  const told: ViewEvent[] = [];
+  const listen = (): void => void told.push(...store.views.after(view.id, told.length, 100));
   store.nodes.upsert(nodeId, [descriptor('open'), descriptor('secret', { permissions: {} })]);
+  listen();
   store.nodes.upsert(nodeId, [descriptor('open'), descriptor('secret', { permissions: {}, version: '2' })]);
   store.nodes.setOffline(nodeId, 'test');
   store.nodes.refresh(nodeId);
   store = under.reopen();
   const same = store.views.of(store.sessions.snapshot(sessionId));
   t.equal(same.id, view.id);
+  listen();
   store.nodes.upsert(nodeId, [descriptor('open', { permissions: {} }), descriptor('secret')]);
+  listen();
   store.projects.create('p', { nodes: [nodeId] }, false);
+  listen();
   store.projects.delete('p');
-  const told = store.views.after(view.id, 0, 100);
+  listen();
   t.same(
     told.map(({ revision }) => revision),
     told.map((_, n) => n + 1),
   );
   const ids = (list: unknown): string[] =>
     (list as { service_id: string }[]).map(({ service_id }) => service_id);
-  t.same(
-    told.map(({ kind, payload }) =>
+  const gist = (events: readonly ViewEvent[]): unknown[] =>
+    events.map(({ kind, payload }) =>
       kind === 'services' ? [ids(payload['added']), ids(payload['removed'])] : kind,
-    ),
-    [[['open'], []], 'node_online', [['secret'], ['open']], [[], ['secret']], [['secret'], []]],
-  );
+    );
+  const since = [
+    [['secret'], ['open']],
+    [[], ['secret']],
+    [['secret'], []],
+  ];
+  t.same(gist(told), [[['open'], []], 'node_online', ...since]);
+
+  const again = [[[], []], [[], []], [[], ['open']], ...since.slice(1)];
+  t.same(gist(store.views.after(view.id, 0, 100)), again, 'told later, what was hidden since is left out');
+  store = under.reopen();
+  t.same(gist(store.views.after(view.id, 0, 100)), again, 'after a restart too');
+  store.nodes.upsert(nodeId, [descriptor('secret')]);
+  t.notMatch(JSON.stringify(store.views.recent(view.id, 100)), /open/, 'also when it is there no more');
 });
 
 t.test('an invite is good for one node, and a request is given its credentials once', async (t) => {

@@ -177,7 +177,9 @@ export function positionFor(
 ): WatchPosition {
   const view = session.role === 'admin' ? { id: 0, head: store.events.head } : store.views.of(session);
   const oldest = view.id === 0 ? store.events.oldest : store.views.oldest(view.id);
-  let revision = Math.max(oldest - 1, view.head - (from.replayLimit ?? 0));
+  // Who knows nothing yet is not told what was hidden, nor that it was.
+  const replayable = Math.max(oldest - 1, view.id === 0 ? 0 : store.views.withdrawnAt(view.id));
+  let revision = Math.max(replayable, view.head - (from.replayLimit ?? 0));
   let seq = 0;
   if (from.cursor !== undefined) {
     const position = cursors.open(from.cursor);

@@ -7,6 +7,7 @@ import { factsForUsers, ownerOfEvent } from './node-acts.js';
 import type { Nodes } from './nodes.js';
 import type { Projects } from './projects.js';
 import { deltaEntry, isEmptyDelta, type DeltaEntry } from './service-delta.js';
+import { Withdrawals } from './withdrawals.js';
 
 /** An event as the users of one view are told it. `revision` counts this view's own events, without gaps. */
 export interface ViewEvent {
@@ -25,6 +26,8 @@ interface View {
   readonly verified: boolean;
   /** What it shows as of the last commit, by node. */
   visible: Map<string, ReadonlySet<string>>;
+  /** Kept in the column `visible`, which releases that do not know them leave empty and do not read. */
+  withdrawn: Withdrawals;
   head: number;
   lastUsedMs: number;
 }
@@ -42,6 +45,8 @@ const KEEP_RECENT = 64;
 export class Views {
   /** The id of a view that has new events, after they are on disk. */
   readonly appended = new Emitter<number>();
+  /** The id of a view in which something was hidden that goes on to exist, after that is on disk. */
+  readonly withdrew = new Emitter<number>();
   readonly #db: ControlDatabase;
   readonly #clock: Clock;
   readonly #events: EventLog;
@@ -49,7 +54,7 @@ export class Views {
   readonly #projects: Projects;
   readonly #access: Access;
   readonly #views = new Map<string, View>();
-  readonly #heads = new Map<number, number>();
+  readonly #byId = new Map<number, View>();
   /** The newest events of each view, so that its watchers do not each ask the database. */
   readonly #recent = new Map<number, ViewEvent[]>();
   readonly #maxEvents: number;
@@ -96,7 +101,7 @@ export class Views {
         const { id } = view;
         this.#db.onRollback(() => {
           this.#views.delete(key);
-          this.#heads.delete(id);
+          this.#byId.delete(id);
         });
         this.#views.set(key, view);
         this.#seed(view);
@@ -121,8 +126,19 @@ export class Views {
     return (row?.['oldest'] ?? 1) as number;
   }
 
+  /** The last event by which something was hidden that it showed, and that goes on to exist; 0 if none was. */
+  withdrawnAt(viewId: number): number {
+    return this.#byId.get(viewId)?.withdrawn.latest ?? 0;
+  }
+
   after(viewId: number, revision: number, limit: number): ViewEvent[] {
-    if (this.#heads.get(viewId) === revision) return [];
+    const view = this.#byId.get(viewId);
+    if (view?.head === revision) return [];
+    const { withdrawn } = view ?? { withdrawn: Withdrawals.NONE };
+    return this.#after(viewId, revision, limit).map((event) => withdrawn.forWatchers(event));
+  }
+
+  #after(viewId: number, revision: number, limit: number): ViewEvent[] {
     const kept = this.#recent.get(viewId) ?? [];
     const from = revision + 1 - (kept[0]?.revision ?? Infinity);
     if (from >= 0) return kept.slice(from, from + limit);
@@ -136,10 +152,12 @@ export class Views {
       .map(eventFromRow);
   }
 
+  /** The newest events, for who was told nothing yet. */
   recent(viewId: number, limit: number): ViewEvent[] {
+    const { withdrawn } = this.#byId.get(viewId) ?? { withdrawn: Withdrawals.NONE };
     return this.#db
       .all('SELECT * FROM view_events WHERE view_id = ? ORDER BY seq DESC LIMIT ?', viewId, limit)
-      .map(eventFromRow)
+      .map((row) => withdrawn.forReaders(eventFromRow(row)))
       .reverse();
   }
 
@@ -177,13 +195,27 @@ export class Views {
     if (dirty) this.#db.onRollback(() => show(view, nodeId, before));
     show(view, nodeId, after);
     if (!isEmptyDelta(delta)) this.#append(view, 'services', nodeId, { ...delta });
+    this.#withdraw(view, nodeId, delta.removed, after.size === 0);
     if (before.size === 0 && after.size === 0) return;
     for (const event of own) this.#tell(view, event, nodeId, after);
   }
 
+  /** Notes which of the removed were hidden by the event that was appended last: they are there still. */
+  #withdraw(view: View, nodeId: string, removed: readonly DeltaEntry[], node: boolean): void {
+    const there = this.#nodes.get(nodeId)?.services;
+    const services = removed.map(({ service_id }) => service_id).filter((id) => there?.has(id));
+    if (services.length === 0) return;
+    const before = view.withdrawn;
+    this.#db.onRollback(() => (view.withdrawn = before));
+    view.withdrawn = before.and(nodeId, { services, node }, view.head, view.head - this.#maxEvents);
+    this.#db.run('UPDATE views SET visible = ? WHERE view_id = ?', view.withdrawn.toText(), view.id);
+    this.#db.afterChange(() => this.withdrew.emit(view.id));
+  }
+
   /** An event of the node, or of a service that the view shows, as far as it is this view's business. */
   #tell(view: View, { kind, payload }: ControlEvent, nodeId: string, shown: ReadonlySet<string>): void {
-    if (FOR_USERS.has(kind)) this.#append(view, kind, nodeId, {});
+    const isShown = shown.size > 0 || kind === 'node_deleted';
+    if (FOR_USERS.has(kind) && isShown) this.#append(view, kind, nodeId, {});
     if (!OF_A_SERVICE.has(kind) || !shown.has(payload['service_id'] as string)) return;
     const owner = ownerOfEvent(kind, payload);
     const { agentId } = view.session;
@@ -229,11 +261,7 @@ export class Views {
 
   #append(view: View, kind: EventKind, nodeId: string, payload: JsonObject): void {
     const seq = ++view.head;
-    this.#heads.set(view.id, seq);
-    this.#db.onRollback(() => {
-      view.head = seq - 1;
-      this.#heads.set(view.id, seq - 1);
-    });
+    this.#db.onRollback(() => (view.head = seq - 1));
     this.#db.run(
       'INSERT INTO view_events (view_id, seq, timestamp_ms, kind, node_id, payload) VALUES (?,?,?,?,?,?)',
       view.id,
@@ -316,10 +344,11 @@ export class Views {
       projectId,
       verified,
       visible: new Map(),
+      withdrawn: Withdrawals.parse(row['visible'] as string),
       head: head!['head'] as number,
       lastUsedMs: row['last_used_ms'] as number,
     };
-    this.#heads.set(id, view.head);
+    this.#byId.set(id, view);
     view.visible = this.#visibleOf(this.#sessionOf(view));
     return view;
   }
