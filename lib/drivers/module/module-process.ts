@@ -3,6 +3,7 @@ import type { Invocation } from '../contract.js';
 import type { DriverContext } from '../driver-context.js';
 import { ConfigSlots } from '../native-proc/handed-file.js';
 import { ProcessGroup, type Command } from '../native-proc/process-group.js';
+import { destroyStdio } from '../native-proc/stdio-pipes.js';
 import type { ToWorker } from '../worker/messages.js';
 
 /** A process of its own that serves as a thread would: for a module that runs as another user. */
@@ -21,12 +22,12 @@ export class ModuleProcess extends EventEmitter {
       this.#configs.close();
       throw thrown;
     }
-    const { child } = this.#group;
+    const { child, stdio } = this.#group;
     child.on('message', (message) => this.emit('message', message));
     child.on('error', (error) => this.emit('error', error));
     // What bypasses the streams of a call must not fill up unread.
-    for (const stream of [child.stdout, child.stderr]) stream?.resume();
-    child.stdin?.destroy();
+    for (const stream of [stdio.stdout, stdio.stderr]) stream?.resume();
+    stdio.stdin?.destroy();
     void this.#group.ended.then(() => {
       this.#configs.close();
       if (this.#group.pid !== undefined) this.emit('exit', this.#group.exit?.code ?? 1);
@@ -47,7 +48,7 @@ export class ModuleProcess extends EventEmitter {
     this.#group.child.ref();
     this.#group.kill();
     await this.#group.ended;
-    for (const stream of this.#group.child.stdio) stream?.destroy();
+    destroyStdio(this.#group.stdio);
   }
 
   unref(): void {

@@ -3,6 +3,7 @@ import type { Clock, Log } from '../../core/index.js';
 import { StderrLimit } from '../stderr-limit.js';
 import { ProcessGroup, type Command } from './process-group.js';
 import type { ProcessLedger } from './process-ledger.js';
+import { destroyStdio, isOutputClosed, outputClosed } from './stdio-pipes.js';
 
 /** One run of a program, from the first byte of its input to the end of its group. */
 export interface RunOptions {
@@ -57,7 +58,7 @@ export class CallProcess {
       group = new ProcessGroup(command, ledger, log);
       group.child.on('error', (error) => (this.#startError ??= error));
       // Before there is a call nobody listens, and a driver that reads no stdin breaks the pipe: no failure.
-      group.child.stdin?.on('error', () => undefined);
+      group.stdio.stdin?.on('error', () => undefined);
     } catch (thrown) {
       this.#startError = thrown as NodeJS.ErrnoException;
     }
@@ -72,7 +73,7 @@ export class CallProcess {
   async run(options: RunOptions): Promise<RunEnd> {
     const { group } = this;
     if (group?.pid === undefined) return this.#notStarted();
-    const { child } = group;
+    const { stdin, stdout, stderr: errors } = group.stdio;
     const { signal, onOutput, maxOutputBytes, killGraceMs } = options;
     let how: RunEnd['how'] = 'exited';
     const chunks: Uint8Array[] = [];
@@ -87,7 +88,7 @@ export class CallProcess {
       else return;
       how = why;
     };
-    child.stdout!.on('data', (chunk: Buffer) => {
+    stdout!.on('data', (chunk: Buffer) => {
       reads++;
       if (how === 'too-much-output') return;
       stdoutBytes += chunk.length;
@@ -95,7 +96,7 @@ export class CallProcess {
       chunks.push(chunk);
       onOutput('stdout', chunk);
     });
-    child.stderr!.on('data', (chunk: Buffer) => {
+    errors!.on('data', (chunk: Buffer) => {
       reads++;
       stderr.take(chunk);
     });
@@ -103,22 +104,19 @@ export class CallProcess {
     if (signal.aborted) onAbort();
     else signal.addEventListener('abort', onAbort, { once: true });
     const callOff = this.#clock.after(options.timeoutMs, () => stop('timeout'));
-    const closed = new Promise<void>((resolve) => {
-      if (isClosed(child)) resolve();
-      else child.once('close', () => resolve());
-    });
-    child.stdin!.end(options.stdin);
+    const closed = outputClosed(group.stdio);
+    stdin!.end(options.stdin);
 
     await group.ended;
     callOff();
     signal.removeEventListener('abort', onAbort);
-    if (!isClosed(child)) {
+    if (!isOutputClosed(group.stdio)) {
       let turns = 0;
       let before = reads;
       const giveUpWhenSilent = (): void => {
         if (reads !== before && ++turns < DRAIN_TURNS) return void (before = reads);
-        child.stdout!.destroy();
-        child.stderr!.destroy();
+        stdout!.destroy();
+        errors!.destroy();
       };
       // A timer that is late comes before what waits in the pipes is read: judge after they were looked at.
       const drain = setInterval(() => setImmediate(giveUpWhenSilent), SILENCE_MS);
@@ -141,14 +139,14 @@ export class CallProcess {
     if (group?.pid === undefined) return;
     group.kill();
     await group.ended;
-    for (const stream of group.child.stdio) stream?.destroy();
+    destroyStdio(group.stdio);
   }
 
   async #notStarted(): Promise<RunEnd> {
     const child = this.group?.child;
     if (child !== undefined && this.#startError === null)
       await EventEmitter.once(child, 'error').catch(nothing);
-    for (const stream of child?.stdio ?? []) stream?.destroy();
+    if (this.group !== null) destroyStdio(this.group.stdio);
     return { ...FAILED, error: this.#startError };
   }
 }
@@ -163,8 +161,3 @@ const FAILED: RunEnd = {
 };
 
 const nothing = (): void => undefined;
-
-/** Nothing more can come out of it. */
-function isClosed(child: ProcessGroup['child']): boolean {
-  return child.stdout!.closed && child.stderr!.closed;
-}

@@ -1,5 +1,6 @@
 import type { Surroundings } from './call-process.js';
 import { ProcessGroup, type Command, type ProcessExit } from './process-group.js';
+import { destroyStdio, isOutputClosed, outputClosed } from './stdio-pipes.js';
 
 export interface FrameEvents {
   /** One line of stdout, without its end. */
@@ -36,9 +37,10 @@ export class FrameProcess {
         events.onEnd(null, error);
       });
       if (group.pid === undefined) return;
-      child.stdin!.on('error', () => undefined);
-      child.stdout!.on('data', (chunk: Buffer) => this.#hear(chunk));
-      child.stderr!.on('data', (chunk: Buffer) => events.onStderr(chunk));
+      const { stdin, stdout, stderr } = group.stdio;
+      stdin!.on('error', () => undefined);
+      stdout!.on('data', (chunk: Buffer) => this.#hear(chunk));
+      stderr!.on('data', (chunk: Buffer) => events.onStderr(chunk));
       void group.ended.then(() => this.#drain(group));
     } catch (thrown) {
       queueMicrotask(() => events.onEnd(null, thrown as NodeJS.ErrnoException));
@@ -50,13 +52,13 @@ export class FrameProcess {
   }
 
   send(line: string): void {
-    const stdin = this.#group?.child.stdin;
+    const stdin = this.#group?.stdio.stdin;
     if (stdin?.writable === true) stdin.write(`${line}\n`);
   }
 
   /** End of file on its stdin; should it not heed that within half of the grace, `terminate`. */
   stop(graceMs: number): void {
-    this.#group?.child.stdin?.end();
+    this.#group?.stdio.stdin?.end();
     const timer = setTimeout(() => this.terminate(graceMs / 2), graceMs / 2);
     void this.#group?.ended.then(() => clearTimeout(timer));
   }
@@ -95,14 +97,9 @@ export class FrameProcess {
 
   /** What it wrote before its end is still in the pipes; a descendant that holds them is not waited for. */
   async #drain(group: ProcessGroup): Promise<void> {
-    const { child } = group;
-    if (!child.stdout!.closed || !child.stderr!.closed) {
-      const closed = new Promise((resolve) => child.once('close', resolve));
-      const timer = setTimeout(() => {
-        child.stdout!.destroy();
-        child.stderr!.destroy();
-      }, 100);
-      await closed;
+    if (!isOutputClosed(group.stdio)) {
+      const timer = setTimeout(() => destroyStdio(group.stdio), 100);
+      await outputClosed(group.stdio);
       clearTimeout(timer);
     }
     this.#events.onEnd(group.exit, null);

@@ -9,6 +9,8 @@ export interface Libc {
   setCloseOnExec(fd: number): boolean;
   /** A file in memory without a name, close-on-exec, that can be sealed; -1 where there is none to be had. */
   memfd(name: string): number;
+  /** A new pipe, close-on-exec: the end to read from, and the end to write to; null where there is none to be had. */
+  pipe(): readonly [read: number, write: number] | null;
   /** No byte of the file can be changed from now on, by anyone. */
   sealFile(fd: number): void;
   /** Takes the exit of a child that has ended; true when it had. Never waits. */
@@ -23,6 +25,7 @@ const MFD_CLOEXEC = 1;
 const MFD_ALLOW_SEALING = 2;
 /** Seal, shrink, grow, write. */
 const ALL_SEALS = 1 | 2 | 4 | 8;
+const O_CLOEXEC = 0o2000000;
 const WNOHANG = 1;
 const EVERY_FD = 0xffff_ffff;
 
@@ -51,12 +54,17 @@ function tryLoad(): Libc | null {
     const closeRange = func('int close_range(unsigned int first, unsigned int last, unsigned int flags)');
     const fcntl = func('int fcntl(int fd, int command, int argument)');
     const memfdCreate = func('int memfd_create(const char *name, unsigned int flags)');
+    const pipe2 = func('int pipe2(int *ends, int flags)');
     const waitpid = func('int waitpid(int pid, void *status, int options)');
     return {
       prctl: (option) => prctl?.(option, 1, 0, 0, 0) === 0,
       sealFrom: (first) => closeRange?.(first, EVERY_FD, CLOSE_RANGE_CLOEXEC) === 0,
       setCloseOnExec: (fd) => fcntl?.(fd, F_SETFD, FD_CLOEXEC) === 0,
       memfd: (name) => memfdCreate?.(name, MFD_CLOEXEC | MFD_ALLOW_SEALING) ?? -1,
+      pipe: () => {
+        const ends = new Int32Array(2);
+        return pipe2?.(ends, O_CLOEXEC) === 0 ? [ends[0]!, ends[1]!] : null;
+      },
       sealFile: (fd) => void fcntl?.(fd, F_ADD_SEALS, ALL_SEALS),
       reap: (pid) => waitpid?.(pid, null, WNOHANG) === pid,
     };

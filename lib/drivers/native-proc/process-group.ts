@@ -5,6 +5,7 @@ import type { Handed } from './handed-file.js';
 import type { Ids } from './ids.js';
 import { TAG_VARIABLE, newTag, type ProcessLedger } from './process-ledger.js';
 import { groupEmptied, signalGroup } from './signal-group.js';
+import { StdioPipes, destroyStdio, type Stdio } from './stdio-pipes.js';
 import { strays } from './strays.js';
 
 /** A program to start: no shell sees any of it. */
@@ -26,8 +27,8 @@ export interface ProcessExit {
 }
 
 /** A number that is not named stays closed: from 3 on that is what `ignore` means. */
-function stdioWith({ handed = [], hasMessages = false }: Command): StdioOptions {
-  const stdio: ('pipe' | 'ignore' | 'ipc' | number)[] = ['pipe', 'pipe', 'pipe'];
+function stdioWith({ handed = [], hasMessages = false }: Command, pipes: StdioPipes | null): StdioOptions {
+  const stdio: ('pipe' | 'ignore' | 'ipc' | number)[] = [...(pipes?.theirs ?? SOCKETS)];
   if (hasMessages) stdio.push('ipc');
   for (const [number, fd] of handed) {
     while (stdio.length < number) stdio.push('ignore');
@@ -35,6 +36,9 @@ function stdioWith({ handed = [], hasMessages = false }: Command): StdioOptions 
   }
   return stdio;
 }
+
+/** What there is where no pipes can be had. */
+const SOCKETS = ['pipe', 'pipe', 'pipe'] as const;
 
 /** How long SIGKILL may take to show; only a process stuck in the kernel takes longer. */
 const KILL_PATIENCE_MS = 10_000;
@@ -47,6 +51,8 @@ const KILL_PATIENCE_MS = 10_000;
  */
 export class ProcessGroup {
   readonly child: ChildProcess;
+  /** Our ends of its input and output. Whoever reads them closes them. */
+  readonly stdio: Stdio;
   /** How the leader ended; null while it runs. */
   exit: ProcessExit | null = null;
   /** Resolves once the leader has exited and its group is empty; also when it could not be started. */
@@ -62,16 +68,24 @@ export class ProcessGroup {
     const tag = ledger?.newTag() ?? newTag();
     const [file, ...args] = [...privilegePrefix(), command.file, ...command.args];
     sealDescriptors();
-    this.child = spawn(file!, args, {
-      cwd: command.cwd,
-      env: { ...command.env, [TAG_VARIABLE]: tag },
-      detached: true,
-      stdio: stdioWith(command),
-      ...(command.hasMessages === true ? { serialization: 'advanced' as const } : {}),
-      ...(command.ids ?? {}),
-    });
+    const pipes = StdioPipes.open(command.ids);
+    try {
+      this.child = spawn(file!, args, {
+        cwd: command.cwd,
+        env: { ...command.env, [TAG_VARIABLE]: tag },
+        detached: true,
+        stdio: stdioWith(command, pipes),
+        ...(command.hasMessages === true ? { serialization: 'advanced' as const } : {}),
+        ...(command.ids ?? {}),
+      });
+    } catch (thrown) {
+      pipes?.close();
+      throw thrown;
+    }
+    this.stdio = pipes?.given(this.child) ?? this.child;
     const { pid } = this.child;
     if (pid === undefined) {
+      destroyStdio(this.stdio);
       this.ended = Promise.resolve();
       return;
     }
