@@ -95,9 +95,11 @@ export class Nodes {
 
   /**
    * Takes a new node in. Its id is its name, with a number behind it where the name is taken.
+   * @throws FsError EINVAL for a name that a file beside the nodes has
    * With `ttlMs` null it has no secrets and no lease: a node of this same process.
    */
   join(facts: NodeFacts, ttlMs: number | null, ownName = false): NodeCredentials {
+    refuseReservedName(facts.nodeName);
     let nodeId = facts.nodeName;
     for (let n = 2; this.#records.has(nodeId); n++) {
       if (ownName) throw new FsError('EEXIST', `There is a node "${nodeId}" already.`);
@@ -327,4 +329,19 @@ function recordFromRow(row: Row, services: ReadonlyMap<string, CatalogService>):
     reload: json('reload') as JsonObject | null,
     services,
   };
+}
+
+/** The files of `/nodes`, in lower case: to a reader, a node of that name would be taken for one of them. */
+const RESERVED_NAMES = new Set(['nodes.json', 'index.tsv', 'readme.md', 'agents.md']);
+
+/** @throws FsError EINVAL */
+export function refuseReservedName(nodeName: string): void {
+  if (!RESERVED_NAMES.has(nodeName.toLowerCase())) return;
+  throw new FsError(
+    'EINVAL',
+    `A node cannot be named ${JSON.stringify(nodeName)}: a file in /nodes has that name.`,
+    {
+      hint: 'Give it another name with --node-name.',
+    },
+  );
 }

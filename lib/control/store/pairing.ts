@@ -9,7 +9,7 @@ import {
   type JsonValue,
 } from '../../core/index.js';
 import type { ControlDatabase, Row } from './database.js';
-import type { NodeCredentials, NodeFacts, Nodes } from './nodes.js';
+import { refuseReservedName, type NodeCredentials, type NodeFacts, type Nodes } from './nodes.js';
 import { hashFromSecret, newPublicId, newSecret, secretMatches } from './secrets.js';
 
 export const MAX_PENDING = 100;
@@ -106,6 +106,7 @@ export class Pairing {
   joinByInvite(token: string, facts: NodeFacts, ttlMs: number, also: Also = nothingMore): NodeCredentials {
     const inviteId = /^acheron_invite_([0-9a-f]{12})_/.exec(token)?.[1] ?? '';
     idFrom(facts.nodeName, 'The node name');
+    refuseReservedName(facts.nodeName);
     const row = this.#db.get('SELECT * FROM invites WHERE invite_id = ?', inviteId);
     const matches = secretMatches(token, row?.['hash'] as Buffer | undefined);
     if (!matches || row!['used_by'] !== null || (row!['expires_at_ms'] as number) <= this.#clock.now()) {
@@ -124,6 +125,7 @@ export class Pairing {
   /** @throws FsError EBUSY when too many wait, or this address asks too often. */
   request(facts: NodeFacts, address: string): JoinRequest & { requestSecret: string } {
     idFrom(facts.nodeName, 'The node name');
+    refuseReservedName(facts.nodeName);
     this.#checkRoom(address);
     const requestSecret = newSecret();
     const requestId = `r-${newPublicId(8)}`;
