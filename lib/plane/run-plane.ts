@@ -82,6 +82,7 @@ export async function runPlane(options: PlaneOptions): Promise<RunningPlane> {
     shown,
     close: async () => {
       membership?.end();
+      mounts.leave();
       await control.close();
       await mounts.closed();
       await nodes.close();
@@ -129,6 +130,12 @@ class Mounts {
     await Promise.all(
       concerned.flatMap(([, connections]) => [...connections].map((served) => served.sessionChanged())),
     );
+  }
+
+  /** Those that wait for no answer need not be waited for. */
+  leave(): void {
+    for (const connections of this.#served.values())
+      for (const served of connections) served.leaveIfIdle('The control plane stops.');
   }
 
   async closed(): Promise<void> {

@@ -16,7 +16,7 @@ import {
   type FsMessageName,
   type FsReply,
 } from '../protocol/index.js';
-import { CLOSE_POLICY, CLOSE_PROTOCOL_ERROR, type Transport } from '../transport/index.js';
+import { CLOSE_GOING_AWAY, CLOSE_POLICY, CLOSE_PROTOCOL_ERROR, type Transport } from '../transport/index.js';
 import type { Awaitable, Op, Vfs } from '../vfs/index.js';
 import { exportsOfTree, type ExportEntry } from './exports-of-tree.js';
 import { dataOf, type FramePort } from './frame-port.js';
@@ -144,6 +144,12 @@ export class ServedConnection {
 
   close(reason = 'closed'): void {
     this.#port.transport.close(CLOSE_POLICY, reason);
+  }
+
+  /** Says goodbye because this side goes, unless a request of the peer's may still be answered. */
+  leaveIfIdle(reason: string): void {
+    if ([...this.#views.values()].some(({ running }) => running.size > 0)) return;
+    this.#port.transport.close(CLOSE_GOING_AWAY, reason);
   }
 
   #addView(id: string | undefined, sessionOf: () => Session): void {

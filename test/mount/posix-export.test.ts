@@ -49,6 +49,9 @@ const DIFFERENT_AFAR: Readonly<Record<string, string>> = {
   'times: another user: a time': 'as above',
 };
 
+/** Links that lead out are shown, as the directory itself shows them. */
+const SHOWN = ['--follow-outside-links', '--export'];
+
 type Rows = ReadonlyMap<string, unknown>;
 
 /** What test/fixtures/posix/table.py finds in `dir`, run by the user `uid` of a group of its own. */
@@ -93,7 +96,7 @@ t.test('an export in the mount does what the directory itself does, errno for er
   const { plain, exported } = places(t);
   const up = await Up.start(t, {
     ...{ binding: 'kernel', bundled: false },
-    args: ['--export', `x=${exported}:rw`, ...(isRoot ? ['--allow-other', '--allow-uid', `${NOBODY}`] : [])],
+    args: [...SHOWN, `x=${exported}:rw`, ...(isRoot ? ['--allow-other', '--allow-uid', `${NOBODY}`] : [])],
   });
   const found = await differences(join(up.dir, 'nodes/local/fs/x'), plain);
   t.strictSame(unexplained(found, DIFFERENT), {});
@@ -103,7 +106,7 @@ t.test('and for another user who is let in', { skip: !isRoot }, async (t) => {
   const { plain, exported } = places(t, NOBODY);
   const up = await Up.start(t, {
     ...{ binding: 'kernel', bundled: false },
-    args: ['--export', `x=${exported}:rw`, '--allow-other', '--allow-uid', `${NOBODY}`],
+    args: [...SHOWN, `x=${exported}:rw`, '--allow-other', '--allow-uid', `${NOBODY}`],
   });
   chmodSync(dirname(up.dir), 0o711);
   const found = await differences(join(up.dir, 'nodes/local/fs/x'), plain, NOBODY);
@@ -113,10 +116,10 @@ t.test('and for another user who is let in', { skip: !isRoot }, async (t) => {
 t.test('so does an export of another machine, through the tunnel', async (t) => {
   const { plain, exported } = places(t);
   const plane = await PlaneProcesses.start(t);
-  const mount = await plane.mount();
+  const mount = await plane.mount('admin', ['--follow-outside-links']);
   plane
     .node('far', [])
-    .start(await inviteThrough(mount), ['--export', `x=${exported}:rw${isRoot ? ':as=root' : ''}`]);
+    .start(await inviteThrough(mount), [...SHOWN, `x=${exported}:rw${isRoot ? ':as=root' : ''}`]);
   await untilOnline(mount, 'far');
   const found = await differences(join(mount, 'nodes/far/fs/x'), plain);
   t.strictSame(unexplained(found, DIFFERENT_AFAR), {});
