@@ -7,6 +7,7 @@ import type { TlsFiles } from './server/tls-files.js';
 import { ControlMetrics } from './server/metrics.js';
 import { DEFAULT_LIMITS, Plane, type PlaneLimits } from './server/plane.js';
 import type { NodeTunnel, Tunnels } from './server/tunnels.js';
+import type { AuditRetention } from './store/audit-sweep.js';
 import type { Retention } from './store/events.js';
 import { stateFailure } from './store/state-failure.js';
 import { ControlStore } from './store/store.js';
@@ -22,6 +23,7 @@ export interface ControlPlaneOptions {
   readonly allowOrigins?: readonly string[];
   readonly allowHosts?: readonly string[];
   readonly retention?: Partial<Retention>;
+  readonly auditRetention?: Partial<AuditRetention>;
   readonly limits?: Partial<PlaneLimits>;
   /** Serves the files of a session on this connection: the composition root knows the tree. */
   readonly onFiles?: (files: FilesConnection) => void;
@@ -75,8 +77,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 }
 
 async function startWith(options: ControlPlaneOptions, undo: UndoStack): Promise<ControlPlane> {
-  const { stateDir, clock = systemClock, log = silentLog, retention = {} } = options;
-  const store = new ControlStore({ stateDir, clock, retention });
+  const { stateDir, clock = systemClock, log = silentLog, retention = {}, auditRetention = {} } = options;
+  const store = new ControlStore({ stateDir, clock, retention, auditRetention });
   undo.add(() => store.close());
   for (const { nodeId, online, leaseExpiresAtMs } of store.nodes.list()) {
     if (online && leaseExpiresAtMs === null) store.nodes.setOffline(nodeId, 'restart');

@@ -43,6 +43,7 @@ t.test('a newer format is refused untouched, naming the version it needs', async
   under.store.close();
   const path = join(under.options.stateDir, 'control.db');
   const bytes = readFileSync(path);
+  const format = bytes.readUInt32BE(60);
   bytes.writeUInt32BE(99, 60);
   bytes.writeUInt32BE(2_004_001, 68);
   writeFileSync(path, bytes);
@@ -52,7 +53,7 @@ t.test('a newer format is refused untouched, naming the version it needs', async
     hint: /Acheron 2\.4\.1/,
   });
   t.ok(readFileSync(path).equals(bytes));
-  bytes.writeUInt32BE(1, 60);
+  bytes.writeUInt32BE(format, 60);
   writeFileSync(path, bytes);
   under.store = new ControlStore(under.options);
 });

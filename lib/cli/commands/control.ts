@@ -11,6 +11,8 @@ import { reloadOnHangUp } from '../reload.js';
 import { goOnUnlessStopped, stopAsked } from '../stop-asked.js';
 import { textLog, type LogLevel } from '../text-log.js';
 
+const DAY_MS = 24 * 60 * 60 * 1000;
+
 interface ControlFlags {
   readonly host: string;
   readonly port: number;
@@ -23,6 +25,9 @@ interface ControlFlags {
   readonly eventsKeep?: number;
   readonly eventsKeepBytes?: number;
   readonly eventsKeepMs?: number;
+  readonly auditKeep?: number;
+  readonly auditKeepBytes?: number;
+  readonly auditKeepDays?: number;
   readonly leaseTtlMs?: number;
   readonly offlineGraceMs?: number;
   readonly logLevel: LogLevel;
@@ -50,6 +55,11 @@ export function controlCommand(): Command {
     .addOption(option('--events-keep <n>', 'events kept at most').argParser(integer(1)))
     .addOption(option('--events-keep-bytes <bytes>', 'bytes of events kept at most').argParser(integer(1)))
     .addOption(option('--events-keep-ms <ms>', 'how long events are kept').argParser(integer(1)))
+    .addOption(option('--audit-keep <n>', 'audit records kept at most').argParser(integer(1)))
+    .addOption(
+      option('--audit-keep-bytes <bytes>', 'bytes of audit records kept at most').argParser(integer(1)),
+    )
+    .addOption(option('--audit-keep-days <days>', 'how long audit records are kept').argParser(integer(1)))
     .addOption(
       option('--lease-ttl-ms <ms>', 'the lease of a node that does not ask for one').argParser(integer(1)),
     )
@@ -80,6 +90,11 @@ async function control(flags: ControlFlags): Promise<void> {
       ...(flags.eventsKeep === undefined ? {} : { maxEvents: flags.eventsKeep }),
       ...(flags.eventsKeepBytes === undefined ? {} : { maxBytes: flags.eventsKeepBytes }),
       ...(flags.eventsKeepMs === undefined ? {} : { maxAgeMs: flags.eventsKeepMs }),
+    },
+    auditRetention: {
+      ...(flags.auditKeep === undefined ? {} : { maxRecords: flags.auditKeep }),
+      ...(flags.auditKeepBytes === undefined ? {} : { maxBytes: flags.auditKeepBytes }),
+      ...(flags.auditKeepDays === undefined ? {} : { maxAgeMs: flags.auditKeepDays * DAY_MS }),
     },
     limits: {
       ...(flags.leaseTtlMs === undefined ? {} : { leaseTtlMs: flags.leaseTtlMs }),

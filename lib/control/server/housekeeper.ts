@@ -1,14 +1,20 @@
 import type { Clock, Log } from '../../core/index.js';
 
-/** Does again and again what keeps the store as large as it may be; a failure waits for the next time. */
+/** Between the steps of what takes several, so that others have their turn. */
+const STEP_MS = 20;
+
+/**
+ * Does again and again what keeps the store as large as it may be; work that answers true goes on soon, and a
+ * failure waits for the next time.
+ */
 export class Housekeeper {
-  readonly #work: () => void;
+  readonly #work: () => boolean;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #everyMs: number;
   #stop: () => void;
 
-  constructor(work: () => void, { clock, log, everyMs }: { clock: Clock; log: Log; everyMs: number }) {
+  constructor(work: () => boolean, { clock, log, everyMs }: { clock: Clock; log: Log; everyMs: number }) {
     this.#work = work;
     this.#clock = clock;
     this.#log = log;
@@ -21,11 +27,12 @@ export class Housekeeper {
   }
 
   #round(): void {
+    let more = false;
     try {
-      this.#work();
+      more = this.#work();
     } catch (thrown) {
       this.#log.error('what is too old could not be removed', { error: thrown });
     }
-    this.#stop = this.#clock.after(this.#everyMs, () => this.#round());
+    this.#stop = this.#clock.after(more ? STEP_MS : this.#everyMs, () => this.#round());
   }
 }

@@ -83,11 +83,11 @@ export class Plane {
     this.tunnels = new Tunnels(store.nodes, log);
     this.leases = new LeaseKeeper(store.nodes, clock, log);
     this.accessChanges = new AccessChanges(store, log);
-    this.#housekeeper = new Housekeeper(() => store.sessions.sweep(limits.sessionKeepMs), {
-      clock,
-      log,
-      everyMs: limits.sweepEveryMs,
-    });
+    const tidy = (): boolean => {
+      store.sessions.sweep(limits.sessionKeepMs);
+      return store.audit.sweep();
+    };
+    this.#housekeeper = new Housekeeper(tidy, { clock, log, everyMs: limits.sweepEveryMs });
     let pumping = false;
     const pump = (): void => {
       if (pumping) return;

@@ -1,4 +1,6 @@
 import { Emitter, type Clock, type JsonObject } from '../../core/index.js';
+import { AuditOwners } from './audit-owners.js';
+import { AuditSweep, type AuditRetention } from './audit-sweep.js';
 import type { ControlDatabase, Row } from './database.js';
 import { newPublicId } from './secrets.js';
 
@@ -17,15 +19,28 @@ export interface AuditRecord extends JsonObject {
 
 export type AuditEntry = AuditRecord & { readonly audit_id: number };
 
-/** Append-only: the database itself refuses to change or remove a record. */
+/** How much is recorded before it is looked whether that is too much. */
+const CHECK_RECORDS = 256;
+const CHECK_BYTES = 1024 * 1024;
+
+/**
+ * Append-only: the database itself refuses to change a record, and to remove one other than in a sweep, which
+ * is a record of its own.
+ */
 export class AuditLog {
   readonly appended = new Emitter<AuditEntry>();
   readonly #db: ControlDatabase;
   readonly #clock: Clock;
+  readonly #owners: AuditOwners;
+  readonly #sweep: AuditSweep;
+  #uncheckedRecords = 0;
+  #uncheckedBytes = 0;
 
-  constructor(db: ControlDatabase, clock: Clock) {
+  constructor(db: ControlDatabase, clock: Clock, keep: AuditRetention) {
     this.#db = db;
     this.#clock = clock;
+    this.#owners = new AuditOwners(db);
+    this.#sweep = new AuditSweep(db, clock, this.#owners, keep);
   }
 
   /** Records an act of the control plane's own. Throws when it cannot: then the act must not happen. */
@@ -42,21 +57,32 @@ export class AuditLog {
         if (this.#db.get('SELECT 1 FROM audit WHERE origin = ? AND record_id = ?', origin, id) !== undefined)
           return false;
         const text = JSON.stringify(record);
+        const { owner, bytes } = this.#owners.add(origin, record, text);
         this.#db.run(
-          'INSERT INTO audit (origin, record_id, timestamp_ms, record) VALUES (?,?,?,?)',
+          'INSERT INTO audit (origin, record_id, timestamp_ms, record, owner, bytes) VALUES (?,?,?,?,?,?)',
           origin,
           id,
           atMs,
           text,
+          owner,
+          bytes,
         );
+        this.#uncheckedRecords++;
+        this.#uncheckedBytes += bytes;
         return true;
       });
       if (added.length > 0 && this.appended.size > 0) {
         const entries = this.tail(added.length);
         this.#db.afterChange(() => entries.forEach((entry) => this.appended.emit(entry)));
       }
+      if (this.#uncheckedRecords >= CHECK_RECORDS || this.#uncheckedBytes >= CHECK_BYTES) this.#shrink(false);
       return added;
     });
+  }
+
+  /** Removes some of what is too old or too much; answers whether there may be more. */
+  sweep(): boolean {
+    return this.#db.change(() => this.#shrink(true));
   }
 
   /** The newest `limit` records, oldest first; with `afterId`, the oldest `limit` that follow it. */
@@ -70,6 +96,15 @@ export class AuditLog {
             limit,
           );
     return rows.map(entryFromRow);
+  }
+
+  #shrink(withAge: boolean): boolean {
+    this.#uncheckedRecords = 0;
+    this.#uncheckedBytes = 0;
+    const swept = this.#sweep.step(withAge);
+    if (swept === undefined) return false;
+    this.record({ act: 'audit_sweep', outcome: 'ok', ...swept });
+    return true;
   }
 }
 

@@ -53,6 +53,7 @@ export function refuseIfLost(path: string): void {
 /** @throws FsError EIO when what the file holds contradicts itself. */
 export function checkIntegrity(db: Database.Database, path: string): void {
   checkWal(path);
+  checkLength(path);
   const full = statSync(path).size <= FULL_CHECK_BYTES;
   let faults: string[];
   try {
@@ -64,6 +65,23 @@ export function checkIntegrity(db: Database.Database, path: string): void {
     faults = [message];
   }
   if (faults.length > 0) throw damaged(path, faults.join('; '));
+}
+
+/** What is cut off where a page holds nothing yet would go unseen. With a log of changes beside it, the file may be behind. */
+function checkLength(path: string): void {
+  const wal = `${path}-wal`;
+  if (existsSync(wal) && statSync(wal).size > 0) return;
+  const { size } = statSync(path);
+  if (size === 0) return;
+  const header = Buffer.alloc(HEADER_BYTES);
+  const fd = openSync(path, 'r');
+  try {
+    readSync(fd, header, 0, HEADER_BYTES, 0);
+  } finally {
+    closeSync(fd);
+  }
+  const pageBytes = header.readUInt16BE(16) === 1 ? 65_536 : header.readUInt16BE(16);
+  if (size < pageBytes * header.readUInt32BE(28)) throw damaged(path, 'its end is cut off');
 }
 
 /** A log of changes that begins with anything but its own header would be left out in silence. */

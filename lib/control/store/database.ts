@@ -23,6 +23,7 @@ export class ControlDatabase {
   #undos: (() => void)[] = [];
   #after: (() => void)[] | undefined;
   #poisoned = false;
+  #isReady = false;
 
   /**
    * @throws FsError EBUSY when another process holds it, EINVAL when a newer release wrote it, EIO when it is
@@ -59,6 +60,7 @@ export class ControlDatabase {
       checkIntegrity(this.#db, path);
       this.#db.exec('PRAGMA foreign_keys=ON; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL');
       this.#migrate(path);
+      this.#isReady = true;
     } catch (thrown) {
       this.close();
       throw thrown;
@@ -136,6 +138,8 @@ export class ControlDatabase {
   }
 
   close(): void {
+    // One file then, and its length can be checked. What was refused is left as it is.
+    if (this.#isReady) this.#mergeLog();
     this.#statements.clear();
     this.#db.close();
     this.#lock.release();
@@ -170,6 +174,15 @@ export class ControlDatabase {
     this.#undos = [];
     for (const callback of after) callback();
     return result;
+  }
+
+  /** A disk that is full keeps the log beside the file: nothing is lost either way. */
+  #mergeLog(): void {
+    try {
+      this.#db.pragma('wal_checkpoint(TRUNCATE)');
+    } catch {
+      // The next start reads the log.
+    }
   }
 
   #rollBack(): void {

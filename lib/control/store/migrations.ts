@@ -67,6 +67,29 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
   CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
   `,
+  // Whose each audit record is, and a way out for what is too old or too much.
+  `
+  CREATE TABLE audit_owners (
+    origin TEXT NOT NULL, owner TEXT NOT NULL, records INTEGER NOT NULL, bytes INTEGER NOT NULL,
+    PRIMARY KEY (origin, owner)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE audit_sweep (
+    origin TEXT NOT NULL, owner TEXT NOT NULL, until_id INTEGER NOT NULL, PRIMARY KEY (origin, owner)
+  ) STRICT, WITHOUT ROWID;
+  DROP TRIGGER audit_no_update;
+  DROP TRIGGER audit_no_delete;
+  ALTER TABLE audit ADD COLUMN owner TEXT NOT NULL DEFAULT '';
+  ALTER TABLE audit ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+  UPDATE audit SET bytes = LENGTH(CAST(record AS BLOB)) + 128,
+    owner = json_array(record ->> '$.role', record ->> '$.agent_id', record ->> '$.project_id',
+      json(CASE record ->> '$.outcome' WHEN 'denied' THEN 'true' ELSE 'false' END));
+  INSERT INTO audit_owners SELECT origin, owner, COUNT(*), SUM(bytes) FROM audit GROUP BY origin, owner;
+  CREATE INDEX audit_by_owner ON audit (origin, owner);
+  CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+  CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit WHEN NOT EXISTS (
+    SELECT 1 FROM audit_sweep WHERE origin = OLD.origin AND owner = OLD.owner AND until_id >= OLD.audit_id
+  ) BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+  `,
 ];
 
 /** The newest format that this release reads and the one it writes. */

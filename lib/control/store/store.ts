@@ -3,6 +3,7 @@ import { makePrivateDir } from '../../disk/index.js';
 import { systemClock, type Clock } from '../../core/index.js';
 import { Access } from '../access.js';
 import { AuditLog } from './audit.js';
+import { DEFAULT_AUDIT_RETENTION, type AuditRetention } from './audit-sweep.js';
 import { ControlDatabase } from './database.js';
 import { DEFAULT_RETENTION, EventLog, type Retention } from './events.js';
 import { writeFirstTokens } from './first-start.js';
@@ -19,6 +20,7 @@ export interface StoreOptions {
   readonly stateDir: string;
   readonly clock?: Clock;
   readonly retention?: Partial<Retention>;
+  readonly auditRetention?: Partial<AuditRetention>;
 }
 
 /** All that a control plane knows, over one database. Each concern is a class of its own. */
@@ -39,7 +41,7 @@ export class ControlStore {
   readonly #db: ControlDatabase;
 
   /** @throws FsError EBUSY (in use), EINVAL (written by a newer release) */
-  constructor({ stateDir, clock = systemClock, retention = {} }: StoreOptions) {
+  constructor({ stateDir, clock = systemClock, retention = {}, auditRetention = {} }: StoreOptions) {
     makePrivateDir(stateDir);
     const db = new ControlDatabase(join(stateDir, 'control.db'));
     this.#db = db;
@@ -56,7 +58,7 @@ export class ControlStore {
       this.views = new Views(db, clock, rooms, keep.maxEvents);
       this.sessions = new Sessions(db, clock, this.tokens, this.projects);
       this.pairing = new Pairing(db, clock, this.nodes);
-      this.audit = new AuditLog(db, clock);
+      this.audit = new AuditLog(db, clock, { ...DEFAULT_AUDIT_RETENTION, ...auditRetention });
       this.keys = { cursor: db.secret('cursor_key'), audit: db.secret('audit_key') };
       this.projects.changing.on((projectId) => {
         const gone = this.projects.get(projectId) === undefined;

@@ -1,0 +1,98 @@
+import type { JsonObject, JsonValue } from '../../core/index.js';
+import type { ControlDatabase } from './database.js';
+
+/** Owners of one origin that are told apart; a node that invents more does so in one account. */
+const MAX_OWNERS_OF_AN_ORIGIN = 1024;
+const OTHERS = '"others"';
+/** What a row takes beside its text. */
+const ROW_BYTES = 128;
+
+/** Whose records they are: of one origin, one principal, its denials apart from its acts. */
+export interface AuditOwner {
+  readonly origin: string;
+  /** JSON: `[role, agent_id, project_id, whether they were denials]`. */
+  readonly owner: string;
+  readonly records: number;
+  readonly bytes: number;
+}
+
+/** How much of the audit log is whose. */
+export class AuditOwners {
+  readonly #db: ControlDatabase;
+  #records: number;
+  #bytes: number;
+
+  constructor(db: ControlDatabase) {
+    this.#db = db;
+    const sums = db.get('SELECT SUM(records) AS records, SUM(bytes) AS bytes FROM audit_owners');
+    this.#records = (sums?.['records'] ?? 0) as number;
+    this.#bytes = (sums?.['bytes'] ?? 0) as number;
+  }
+
+  get records(): number {
+    return this.#records;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get all(): AuditOwner[] {
+    return this.#db.all('SELECT * FROM audit_owners').map((row) => ({
+      origin: row['origin'] as string,
+      owner: row['owner'] as string,
+      records: row['records'] as number,
+      bytes: row['bytes'] as number,
+    }));
+  }
+
+  /** Counts a record, and answers under whose name and size it is to be written. */
+  add(origin: string, record: JsonObject, text: string): { owner: string; bytes: number } {
+    const bytes = Buffer.byteLength(text) + ROW_BYTES;
+    const owner = this.#accountOf(origin, ownerOf(record));
+    this.#count(1, bytes);
+    this.#db.run(
+      `INSERT INTO audit_owners (origin, owner, records, bytes) VALUES (?,?,1,?)
+       ON CONFLICT DO UPDATE SET records = records + 1, bytes = bytes + excluded.bytes`,
+      origin,
+      owner,
+      bytes,
+    );
+    return { owner, bytes };
+  }
+
+  remove({ origin, owner }: AuditOwner, records: number, bytes: number): void {
+    this.#count(-records, -bytes);
+    const where = 'WHERE origin = ? AND owner = ?';
+    this.#db.run(
+      `UPDATE audit_owners SET records = records - ?, bytes = bytes - ? ${where}`,
+      records,
+      bytes,
+      origin,
+      owner,
+    );
+    this.#db.run(`DELETE FROM audit_owners ${where} AND records <= 0`, origin, owner);
+  }
+
+  #count(records: number, bytes: number): void {
+    this.#records += records;
+    this.#bytes += bytes;
+    this.#db.onRollback(() => {
+      this.#records -= records;
+      this.#bytes -= bytes;
+    });
+  }
+
+  #accountOf(origin: string, owner: string): string {
+    const known = this.#db.get('SELECT 1 FROM audit_owners WHERE origin = ? AND owner = ?', origin, owner);
+    if (known !== undefined) return owner;
+    const row = this.#db.get('SELECT COUNT(*) AS count FROM audit_owners WHERE origin = ?', origin);
+    return (row!['count'] as number) < MAX_OWNERS_OF_AN_ORIGIN ? owner : OTHERS;
+  }
+}
+
+function ownerOf({ role, agent_id, project_id, outcome }: JsonObject): string {
+  const name = (value: JsonValue | undefined): string | null =>
+    typeof value === 'string' ? value.slice(0, 128) : null;
+  return JSON.stringify([name(role), name(agent_id), name(project_id), outcome === 'denied']);
+}
