@@ -18,7 +18,9 @@ const BATCH_BYTES = 256 * 1024;
 export class AuditLog implements AuditSource {
   readonly appended = new Emitter<void>();
   readonly #spool: Spool;
-  readonly #key: Buffer;
+  readonly #keyPath: string;
+  /** Of the payload hashes. Made with the first record, so that where there is one, there was a record. */
+  #key: Buffer | undefined;
   readonly #now: () => number;
   readonly #log: Log;
   readonly #run = randomBytes(8).toString('hex');
@@ -32,14 +34,16 @@ export class AuditLog implements AuditSource {
 
   /** @throws FsError when the log or its key cannot be opened. */
   constructor(path: string, now: () => number, log: Log) {
-    if (existsSync(`${path}.key`) && sizeOf(path) + sizeOf(`${path}.1`) === 0)
+    this.#keyPath = `${path}.key`;
+    const wasUsed = existsSync(this.#keyPath);
+    if (wasUsed && sizeOf(path) + sizeOf(`${path}.1`) === 0)
       log.warn(
         'The audit log is missing or empty, though there was one: what it held is lost, unless it was sent.',
         {
           file: path,
         },
       );
-    this.#key = readOrMakeSecret(`${path}.key`, 32, 'of the hashes in the audit log');
+    if (wasUsed) this.#key = this.#readOrMakeKey();
     this.#spool = new Spool(path);
     this.#now = now;
     this.#log = log;
@@ -56,6 +60,7 @@ export class AuditLog implements AuditSource {
   }
 
   #write({ by, act, serviceId, outcome, payload, facts }: AuditRecord): void {
+    const key = (this.#key ??= this.#makeKey());
     const line = JSON.stringify({
       at: timestamp(this.#now()),
       record_id: `${this.#run}-${++this.#count}`,
@@ -68,18 +73,27 @@ export class AuditLog implements AuditSource {
       service_id: serviceId,
       ...(payload === undefined
         ? {}
-        : { payload_hash: createHmac('sha256', this.#key).update(payload).digest('hex') }),
+        : { payload_hash: createHmac('sha256', key).update(payload).digest('hex') }),
       ...facts,
     });
     try {
       if (this.#spool.append(`${line}\n`)) this.#ino = newIno();
     } catch (thrown) {
-      throw new FsError('EIO', 'The act was refused, because the audit log cannot be written.', {
-        hint: `An admin must make ${this.#spool.path} writable again: ${FsError.from(thrown).message}`,
-        cause: thrown,
-      });
+      throw cannotBeWritten(this.#spool.path, thrown);
     }
     this.appended.emit();
+  }
+
+  #readOrMakeKey(): Buffer {
+    return readOrMakeSecret(this.#keyPath, 32, 'of the hashes in the audit log');
+  }
+
+  #makeKey(): Buffer {
+    try {
+      return this.#readOrMakeKey();
+    } catch (thrown) {
+      throw cannotBeWritten(this.#keyPath, thrown);
+    }
   }
 
   /** They were denied long ago: a log that cannot be written to changes nothing about that. */
@@ -152,6 +166,13 @@ function timeOfLine(line: string): number {
   } catch {
     return 0;
   }
+}
+
+function cannotBeWritten(path: string, cause: unknown): FsError {
+  return new FsError('EIO', 'The act was refused, because the audit log cannot be written.', {
+    hint: `An admin must make ${path} writable again: ${FsError.from(cause).message}`,
+    cause,
+  });
 }
 
 function sizeOf(path: string): number {

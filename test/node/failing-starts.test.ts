@@ -9,7 +9,7 @@ import { until } from '../support/until.js';
 type Obstacle = [step: string, path: string, options: Partial<LocalNodeOptions>, says: RegExp];
 
 const OBSTACLES: Obstacle[] = [
-  ['the lock', 'state/node.json.lock/', {}, /State cannot be kept in .*state/],
+  ['the lock', 'state/node.json.lock/', {}, /lock file .*state.* cannot be opened/],
   ['the ledger of processes', 'state/node.json.processes/', {}, /State cannot be kept in .*state/],
   ['the audit log', 'state/node.json.audit.ndjson/', {}, /State cannot be kept in .*state/],
   ['the mark of the audit log', 'state/node.json.audit.ndjson.sent/', {}, /State cannot be kept in .*state/],
