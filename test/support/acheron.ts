@@ -43,6 +43,8 @@ export interface UpOptions {
   readonly args?: readonly string[];
   readonly stateDir?: string;
   readonly dir?: string;
+  /** The limit of open files that it starts with, soft and hard. */
+  readonly openFiles?: number;
 }
 
 /** A running `acheron up` with a mount of its own; ended and unmounted with the test. */
@@ -85,7 +87,10 @@ export class Up {
       ...(options.control === true ? [] : ['--no-control']),
       ...(options.args ?? []),
     ];
-    const child = spawn(process.execPath, [PROGRAM, ...args], {
+    const { openFiles } = options;
+    const limit = openFiles === undefined ? [] : ['prlimit', `--nofile=${openFiles}:${openFiles}`, '--'];
+    const argv = [...limit, process.execPath, PROGRAM, ...args];
+    const child = spawn(argv[0]!, argv.slice(1), {
       env: { ...cleanEnvironment(), NO_COLOR: '1' },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -89,6 +89,7 @@ export class ExportDir extends ExportNode implements DirNode {
   create(name: string, flags: OpenFlags, mode: number, op: Op): Awaitable<Created> {
     checkName(name);
     this.state.checkWritable();
+    this.state.checkRoom(op);
     const { tree } = this.state;
     const bits = openBits(flags) | constants.O_CREAT | (flags.exclusive ? constants.O_EXCL : 0);
     const created = tree.run(op, () =>
@@ -109,6 +110,7 @@ export class ExportDir extends ExportNode implements DirNode {
 
   tmpfile(flags: OpenFlags, mode: number, op: Op): Awaitable<Created> {
     this.state.checkWritable();
+    this.state.checkRoom(op);
     const { tree } = this.state;
     // Only a file that can be given a name later is worth having: that takes linkat.
     if (tree.native === null) throw new FsError('EOPNOTSUPP', 'A file must have a name here.');

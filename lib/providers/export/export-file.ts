@@ -13,6 +13,7 @@ export class ExportFile extends ExportNode implements FileNode {
   open(flags: OpenFlags, op: Op): Awaitable<FileHandle> {
     if (flags.write || flags.truncate) this.state.checkWritable();
     if (!isRegular(this.seen)) throw special();
+    this.state.checkRoom(op);
     return this.state.tree.run(op, () => this.opened(this.#openHost(flags), flags, op));
   }
 
@@ -27,7 +28,7 @@ export class ExportFile extends ExportNode implements FileNode {
         else truncateSync(pathOfFd(fd), 0);
         this.seen = tree.stat(fd, '');
       });
-    return new ExportHandle(this.state, this, fd, { writable: flags.write, door: op.door });
+    return new ExportHandle(this.state, this, fd, { writable: flags.write, op });
   }
 
   #openHost(flags: OpenFlags): number {

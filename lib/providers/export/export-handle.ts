@@ -19,6 +19,7 @@ export class ExportHandle implements FileHandle {
   readonly #fd: number;
   readonly #writable: boolean;
   readonly #door: object | undefined;
+  readonly #giveBack: () => void;
   #wrote = false;
   #readsCached: boolean;
   #waiting = 0;
@@ -28,13 +29,14 @@ export class ExportHandle implements FileHandle {
     state: ExportState,
     file: ExportFile,
     fd: number,
-    { writable, door }: { readonly writable: boolean; readonly door: object | undefined },
+    { writable, op }: { readonly writable: boolean; readonly op: Op },
   ) {
     this.#state = state;
     this.#file = file;
     this.#fd = fd;
     this.#writable = writable;
-    this.#door = door;
+    this.#door = op.door;
+    this.#giveBack = state.openFiles.take(op);
     const { tree } = state;
     const { native } = tree;
     this.#readsCached = native !== null;
@@ -145,6 +147,7 @@ export class ExportHandle implements FileHandle {
   release(): void {
     if (this.#released) return;
     this.#released = true;
+    this.#giveBack();
     this.#file.openFds.delete(this.#fd);
     if (this.#writable) this.#file.openForWriting -= 1;
     this.#state.openHandles.delete(this);

@@ -8,6 +8,7 @@ import { ExportSymlink } from './export-symlink.js';
 import { kindOf, type HostStat } from './host-stat.js';
 import { HostTree, type HostTreeOptions } from './host-tree.js';
 import { mountPoint } from './mount-point.js';
+import { openFilesOfProcess } from './open-files.js';
 import { NodeTable } from './node-table.js';
 import { DirWatch } from './dir-watch.js';
 
@@ -23,6 +24,7 @@ export class ExportState {
   readonly nodes = new NodeTable();
   readonly changes = new Emitter<Change>();
   readonly openHandles = new Set<ExportHandle>();
+  readonly openFiles = openFilesOfProcess();
   readonly watch: DirWatch;
   readonly log: Log;
   readonly root: ExportDir;
@@ -42,6 +44,11 @@ export class ExportState {
   checkWritable(): void {
     if (!this.#readOnly) return;
     throw new FsError('EROFS', 'This export is read-only.', { hint: 'Export it with :rw to change it.' });
+  }
+
+  /** @throws FsError ENFILE where who asks, or all together, have too many files open */
+  checkRoom(op: Op): void {
+    this.openFiles.check(op, this.log);
   }
 
   /** The number that a file is shown with. */
