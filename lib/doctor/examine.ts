@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { ACHERON_FS_TYPE, inspectMountpoint, readMountEntries, type BindingName } from '../fuse/index.js';
+import { ACHERON_FS_TYPE, inspectMount, readMountEntries, type BindingName } from '../fuse/index.js';
 import { tryMount } from './try-mount.js';
 
 export interface Finding {
@@ -117,8 +117,9 @@ function mounting(bindings: readonly Finding[]): Finding {
 
 async function mounts(): Promise<Finding[]> {
   const findings: Finding[] = [];
-  for (const { mountPoint } of readMountEntries().filter((entry) => entry.fsType === ACHERON_FS_TYPE)) {
-    const { state } = await inspectMountpoint(mountPoint);
+  for (const entry of readMountEntries().filter(({ fsType }) => fsType === ACHERON_FS_TYPE)) {
+    const { mountPoint } = entry;
+    const { state } = await inspectMount(entry);
     if (state === 'mounted')
       findings.push(finding('mount', 'fine', `${mountPoint} is mounted and answers.`, null));
     else if (state === 'others')

@@ -24,7 +24,15 @@ export type MountpointState =
 export async function inspectMountpoint(dir: string, probeMs?: number): Promise<MountpointState> {
   const path = await resolveMountDir(dir);
   const entry = mountEntryAt(path);
-  if (entry === undefined) return { state: 'free', dir: path };
+  return entry === undefined ? { state: 'free', dir: path } : inspectMount(entry, probeMs);
+}
+
+/** The same of a mount that is known. Mounts of others are told by the kernel's table alone, wherever they lie. */
+export async function inspectMount(
+  entry: MountEntry,
+  probeMs?: number,
+): Promise<Exclude<MountpointState, { state: 'free' }>> {
+  const path = entry.mountPoint;
   if (entry.fsType !== ACHERON_FS_TYPE) return { state: 'foreign', dir: path, entry };
   if (entry.ownerUid !== (process.getuid?.() ?? null)) return { state: 'others', dir: path, entry };
   const pulse = await probeMount(path, probeMs);

@@ -28,8 +28,13 @@ t.test(
   'to whom /dev/fuse is closed, doctor says that they cannot mount, and how to mend it',
   needsRoot,
   async (t) => {
+    // Somebody else's mount, in a folder that nobody else may look into.
+    const folder = temporaryDir(t);
     const script = `chmod 600 /dev/fuse
     unset NODE_OPTIONS
+    chmod 700 '${folder}'
+    '${process.execPath}' '${PROGRAM}' up '${folder}/mnt' --no-control --background --state-dir '${folder}/state' >&2 ||
+      exit 9
     as ${NOBODY_UID} "$@"`;
     const args = [process.execPath, PROGRAM, 'doctor', '--json', '--state-dir', '/nonexistent/state'];
     const { stdout, stderr, status } = await runInNamespace(script, args);
@@ -37,6 +42,7 @@ t.test(
     const findings = JSON.parse(stdout) as Finding[];
     t.equal(stateOf(findings, 'binding-kernel'), 'note');
     t.equal(stateOf(findings, 'mounting'), 'broken');
+    t.match(stdout, /\/mnt is mounted by another user/);
     t.match(stdout, /chmod 666 \/dev\/fuse/);
   },
 );
