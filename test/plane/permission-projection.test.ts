@@ -34,8 +34,10 @@ const PROJECTS: Record<string, { policy?: JsonObject; token?: boolean }> = {
   frozen: { policy: { actions: { control: 'deny' } } },
   adminly: { policy: { actions: { invoke: 'admin' } } },
   mixed: { policy: { actions: { invoke: 'open' } }, token: true },
-  broken: { policy: { actions: { invoke: 'perhaps' } } },
+  broken: {},
 };
+/** What an earlier release took, and nobody can store any more. */
+const BROKEN_POLICY: JsonObject = { actions: { invoke: 'perhaps' } };
 
 interface Case {
   readonly role: 'admin' | 'user';
@@ -135,6 +137,7 @@ async function createProjects(under: PlaneWithNode): Promise<Map<string, string>
     });
     if (made !== null) tokens.set(id, made);
   }
+  Object.assign(under.plane.control.store.projects.get('broken')!, { accessPolicy: BROKEN_POLICY });
   return tokens;
 }
 
