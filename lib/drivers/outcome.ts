@@ -2,6 +2,7 @@ import { FsError } from '../core/index.js';
 import type { Failure, Success } from './contract.js';
 
 const EMPTY = Buffer.from('{}');
+const BYTE_ORDER_MARK = Buffer.from('\ufeff');
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
@@ -9,10 +10,11 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
  * means `{}`), handed on byte for byte; `text` is wrapped as `{"text":…}`.
  */
 export function outcomeFromOutput(
-  stdout: Uint8Array,
+  written: Uint8Array,
   output: 'json' | 'text',
   exitCode: number | null,
 ): Success | Failure {
+  const stdout = withoutByteOrderMark(written);
   if (output === 'text') {
     const text = Buffer.from(stdout.buffer, stdout.byteOffset, stdout.byteLength).toString('utf8');
     return { ok: true, result: Buffer.from(JSON.stringify({ text })), exitCode };
@@ -32,6 +34,12 @@ export function outcomeFromOutput(
     );
   }
   return { ok: true, result: stdout, exitCode };
+}
+
+/** Some programs begin their output with one; it is no part of what they say. */
+function withoutByteOrderMark(bytes: Uint8Array): Uint8Array {
+  const { length } = BYTE_ORDER_MARK;
+  return BYTE_ORDER_MARK.equals(bytes.subarray(0, length)) ? bytes.subarray(length) : bytes;
 }
 
 export function failure(error: FsError, exitCode: number | null = null): Failure {

@@ -201,7 +201,8 @@ export class Invoker {
   }
 
   /** Makes the outcome durable, then tells. */
-  #end(job: Job, outcome: Outcome): CallEnd {
+  #end(job: Job, given: Outcome): CallEnd {
+    const outcome = indented(given);
     this.#calls.delete(job);
     const end: JobEnd = outcome.ok
       ? {
@@ -213,30 +214,27 @@ export class Invoker {
           finishedAtMs: this.#nowMs,
         }
       : endFromError(outcome.error, outcome.exitCode, this.#nowMs);
-    const result = outcome.ok
-      ? Buffer.from(indentJson(Buffer.from(outcome.result).toString()))
-      : Buffer.alloc(0);
+    const result = outcome.ok ? Buffer.from(outcome.result) : Buffer.alloc(0);
+    let failure = outcome.ok ? null : outcome.error;
     if (job.startedAtMs !== null || end.state === 'cancelled') this.metrics.countEnd(end, job);
     try {
       this.jobs.finish(job, end, result, this.metrics.toRecord());
     } catch (thrown) {
-      const error = FsError.from(thrown);
+      failure = FsError.from(thrown);
       this.#host.env.log.error('An outcome could not be written to the state directory.', {
         service: this.#host.id,
         invocation: job.id,
-        error: error.message,
+        error: failure.message,
       });
-      return { error, reply: failureReply(job) };
-    } finally {
-      this.#recordEnd(job);
     }
+    this.#recordEnd(job);
     this.#host.env.emit({
       type: 'invocation_finished',
       serviceId: this.#host.id,
       principal: job.owner.principal,
-      facts: { invocation_id: job.id, state: end.state },
+      facts: { invocation_id: job.id, state: job.state },
     });
-    return outcome.ok ? { error: null, reply: result } : { error: outcome.error, reply: failureReply(job) };
+    return { error: failure, reply: failure === null ? result : failureReply(job) };
   }
 
   #endInterrupted(job: Job): void {
@@ -291,6 +289,16 @@ export class Invoker {
       facts,
       ...(payload === undefined ? {} : { payload }),
     });
+  }
+}
+
+/** With its result as `result.json` shows it. A result that cannot be shown is a failure of the driver. */
+function indented(outcome: Outcome): Outcome {
+  if (!outcome.ok) return outcome;
+  try {
+    return { ...outcome, result: Buffer.from(indentJson(Buffer.from(outcome.result).toString())) };
+  } catch (thrown) {
+    return { ok: false, error: FsError.from(thrown), exitCode: outcome.exitCode };
   }
 }
 

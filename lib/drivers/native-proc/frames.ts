@@ -12,6 +12,7 @@ export type Frame =
   /** Said once after the start, by drivers that can do more than they must. */
   | { readonly kind: 'ready'; readonly canCancel: boolean };
 
+const utf8 = new TextDecoder('utf-8', { fatal: true });
 const EMPTY = Buffer.from('{}');
 
 /** `{"id","call","payload"}`; the payload is kept character for character but for its line breaks. */
@@ -24,11 +25,12 @@ export function cancelFrame(id: string): string {
   return `{"id":${JSON.stringify(id)},"cancel":true}`;
 }
 
-/** The frame on a line, or null when it is none. Results keep their exact text. */
+/** The frame on a line, or null when it is none (or no UTF-8). Results keep their exact text. */
 export function frameFromLine(line: Buffer): Frame | null {
-  const text = line.toString('utf8');
+  let text: string;
   let value: unknown;
   try {
+    text = utf8.decode(line);
     value = JSON.parse(text);
   } catch {
     return null;
@@ -39,7 +41,8 @@ export function frameFromLine(line: Buffer): Frame | null {
   if (id === undefined && ready !== undefined)
     return { kind: 'ready', canCancel: isJsonObject(ready) && ownValue(ready, 'cancel') === true };
   if (typeof id !== 'string') return null;
-  if (Object.hasOwn(value, 'result')) {
+  const hasResult = Object.hasOwn(value, 'result');
+  if (hasResult && (ownValue(value, 'error') ?? null) === null) {
     const result = jsonTextAt(text, ['result']);
     return { kind: 'result', id, result: Buffer.from(result ?? '{}') };
   }

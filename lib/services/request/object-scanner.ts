@@ -1,8 +1,8 @@
-import type { FsError } from '../../core/index.js';
+import { MAX_JSON_DEPTH, type FsError } from '../../core/index.js';
 import { jsonSyntaxError } from './json-syntax-error.js';
 
 /** How deep a request may nest; deeper ones serve only to exhaust the stacks of those who read them. */
-export const MAX_DEPTH = 512;
+export const MAX_DEPTH = MAX_JSON_DEPTH;
 
 /** One complete object in the scanner's buffer, from its `{` to after its `}`. */
 export interface ScannedObject {
