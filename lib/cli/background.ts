@@ -5,6 +5,7 @@ import { FsError } from '../core/index.js';
 import { LOG_FILE, ownLogFile } from './background-log.js';
 import { goOnWithoutOutput } from './output.js';
 import { isStoppedEarly } from './stop-asked.js';
+import { writeOut } from './write-out.js';
 
 /** What the process in the background tells the one that started it. */
 interface Report {
@@ -125,5 +126,5 @@ function tell(report: Report): void {
 }
 
 function say(lines: readonly string[]): void {
-  process.stdout.write(lines.map((line) => `${line}\n`).join(''));
+  void writeOut(lines.map((line) => `${line}\n`).join(''));
 }

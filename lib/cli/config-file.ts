@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import { FsError, type JsonValue } from '../core/index.js';
 import { configFault, readConfigDocument, type ConfigEntry } from './config-document.js';
+import { isSecret } from './options.js';
 import { isOn, isSwitch, optionNamed, valueFromJson } from './option-value.js';
 
 /** All commands with all their options: what a key may mean. Loading them takes a while. */
@@ -19,6 +20,7 @@ let applied: { readonly command: Command; readonly all: AllCommands } | undefine
  * @throws CommanderError with file, line and key, or with the variable
  */
 export async function applySettings(command: Command, all: AllCommands): Promise<void> {
+  refuseSecrets(command);
   applySwitches(command);
   applied = { command, all };
   try {
@@ -41,6 +43,16 @@ export async function rereadConfigFile(): Promise<Readonly<Record<string, unknow
   }
   await applyConfigFile(command, all);
   return command.opts();
+}
+
+/** What stands on a command line is seen by all accounts of the machine, in ps. */
+function refuseSecrets(command: Command): void {
+  for (const option of command.options) {
+    if (!isSecret(option) || command.getOptionValueSource(option.attributeName()) !== 'cli') continue;
+    command.error(
+      `error: ${option.long!} is not taken from the command line, which other accounts see in ps. Set ${option.envVar!}, or name a file with ${option.long!}-file.`,
+    );
+  }
 }
 
 /** Commander takes any value of a variable for yes. */

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { integer, option } from './options.js';
+import { integer, option, secretOption } from './options.js';
 import { controlUrlOption, tlsCaOption, tokenFileOption } from './plane-options.js';
 
 /** Options of a node that belongs to a control plane. */
@@ -13,9 +13,9 @@ export function addLinkOptions(command: Command): Command {
       ]),
     )
     .addOption(
-      option('--invite-token <token>', 'the invite (others see it in ps: rather ACHERON_INVITE_TOKEN)'),
+      secretOption('--invite-token <token>', 'the invite, as ACHERON_INVITE_TOKEN or in the config file'),
     )
-    .addOption(option('--invite-token-file <file>', 'a file with the invite'))
+    .addOption(option('--invite-token-file <file>', 'a file with the invite (else ACHERON_INVITE_TOKEN)'))
     .addOption(tokenFileOption())
     .addOption(tlsCaOption())
     .addOption(

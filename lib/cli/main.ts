@@ -3,6 +3,7 @@ import { applySettings } from './config-file.js';
 import { EXIT, reportFailure } from './failure.js';
 import { configOption } from './options.js';
 import { watchOutput } from './output.js';
+import { writeError, writeOut } from './write-out.js';
 import { VERSION } from './version.js';
 
 interface Lazy {
@@ -166,6 +167,7 @@ async function programWith(isWanted: (name: string) => boolean): Promise<Command
  */
 function finish(command: Command): void {
   if (command.commands.length === 0) command.addOption(configOption());
+  command.configureOutput({ writeOut: (text) => void writeOut(text), writeErr: writeError });
   command.exitOverride().showHelpAfterError('--help says how it is called.');
   for (const sub of command.commands) finish(sub);
 }

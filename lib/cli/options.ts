@@ -10,6 +10,17 @@ export function option(flags: string, description: string): Option {
   return made.env(`ACHERON_${made.name().toUpperCase().replaceAll('-', '_')}`);
 }
 
+const secret = new WeakSet<Option>();
+
+/** An option whose value is a secret: from its variable or a config file alone, since others see a command line. */
+export function secretOption(flags: string, description: string): Option {
+  const made = option(flags, description).hideHelp();
+  secret.add(made);
+  return made;
+}
+
+export const isSecret = (made: Option): boolean => secret.has(made);
+
 export const stateDirOption = (): Option =>
   option('--state-dir <dir>', 'where state lives')
     .default(defaultStateDir())

@@ -1,4 +1,5 @@
 import { FsError } from '../core/index.js';
+import { writeError } from './write-out.js';
 
 /** As a shell has it of a program that a closed pipe ended. */
 const SIGPIPE_STATUS = 141;
@@ -19,7 +20,7 @@ export function watchOutput(): void {
   process.stdout.on('error', (thrown) => {
     const { code, message } = FsError.from(thrown);
     if (code !== 'EPIPE' && !isTold)
-      process.stderr.write(`acheron: The output cannot be written: ${message} (${code})\n`);
+      writeError(`acheron: The output cannot be written: ${message} (${code})\n`);
     isTold = true;
     if (!goesOn) process.exit(code === 'EPIPE' ? SIGPIPE_STATUS : 1);
   });

@@ -1,5 +1,8 @@
 import pc from 'picocolors';
-import { writeOut } from './write-out.js';
+import { plain } from './harmless.js';
+import { writeError, writeOut, writeStyled } from './write-out.js';
+
+export { plain } from './harmless.js';
 
 export async function printJson(value: unknown): Promise<void> {
   await writeOut(`${JSON.stringify(value, null, 2)}\n`);
@@ -16,7 +19,7 @@ export async function printLine(text: string): Promise<void> {
 
 /** What a person should know, and a pipe should not get. */
 export function tell(text: string): void {
-  process.stderr.write(`${text}\n`);
+  writeError(`${text}\n`);
 }
 
 /** Columns as wide as they need be, under their titles. What machines said of themselves is made harmless. */
@@ -33,15 +36,7 @@ export async function printTable(
       .map((cell, at) => (at === row.length - 1 ? cell : cell.padEnd(widths[at]!)))
       .join('  ')
       .trimEnd();
-  await writeOut(`${[pc.dim(line(titles)), ...cells.map(line)].join('\n')}\n`);
-}
-
-/** On one line and without control characters: what others wrote cannot act on the terminal. */
-export function plain(value: string | number): string {
-  return String(value).replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => {
-    const code = character.codePointAt(0)!;
-    return `\\u${code.toString(16).padStart(4, '0')}`;
-  });
+  await writeStyled(`${[pc.dim(line(titles)), ...cells.map(line)].join('\n')}\n`);
 }
 
 /** `k=v k=v`, or the value itself where it is no object. */

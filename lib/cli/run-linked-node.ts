@@ -12,6 +12,7 @@ import type { MountFlags } from './mount-options.js';
 import type { NodeFlags } from './node-options.js';
 import { certificatesIn, secretIn } from './plane-options.js';
 import { stopAsked } from './stop-asked.js';
+import { writeOut } from './write-out.js';
 
 /** Options of a node that belongs to a control plane. */
 export interface LinkFlags {
@@ -57,7 +58,7 @@ export async function runLinkedNode(
     labels: flags.label ?? {},
     pair: pairModeFrom(flags),
     onVerificationCode: (code, requestId) =>
-      process.stdout.write(
+      void writeOut(
         `Waiting for an admin to approve request ${requestId}; the verification code is ${code}.\n`,
       ),
     ...(flags.leaseTtlMs === undefined ? {} : { leaseTtlMs: flags.leaseTtlMs }),

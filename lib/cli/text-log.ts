@@ -1,5 +1,6 @@
 import type { Log, LogFacts } from '../core/index.js';
 import { ownLogFile } from './background-log.js';
+import { plain } from './harmless.js';
 import { MAX_LOG_BYTES, rotateLog } from './log-rotation.js';
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
@@ -30,7 +31,7 @@ export function textLog(level: LogLevel, maxBytes = MAX_LOG_BYTES): Log {
         ([key, value]) =>
           ` ${key}=${typeof value === 'string' && /^[\w./:@-]+$/.test(value) ? value : JSON.stringify(value)}`,
       );
-    const line = `${new Date().toISOString()} ${of.padEnd(5)} ${message}${shown.join('')}\n`;
+    const line = `${new Date().toISOString()} ${of.padEnd(5)} ${plain(message + shown.join(''))}\n`;
     process.stderr.write(line);
     written += line.length;
     if (file !== null && written >= LOOK_BYTES) {

@@ -1,11 +1,9 @@
-import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { holderAmong } from '../providers/index.js';
 import type { ExposureCheck } from '../registry/index.js';
 import type { ExportRequest } from './export-request.js';
 
 interface Bounds {
-  readonly nodeId: string;
   readonly stateFile: string;
   readonly manifestFiles: readonly string[];
   readonly servicesDirs: readonly string[];
@@ -16,12 +14,10 @@ interface Bounds {
 
 /** What no export may overlap: the state and its secrets, manifests, the mount itself, and what the command line names. */
 export function forbiddenPaths(options: Bounds): string[] {
-  const { nodeId, stateFile, manifestFiles, servicesDirs, mountDir, keptApart = [] } = options;
-  const configs = `/run/acheron/${nodeId}`;
+  const { stateFile, manifestFiles, servicesDirs, mountDir, keptApart = [] } = options;
   return [
     ...[dirname(stateFile), ...manifestFiles, ...servicesDirs, ...keptApart],
     ...(mountDir === null ? [] : [mountDir]),
-    ...(existsSync('/run/acheron') ? [configs] : []),
   ];
 }
 

@@ -23,7 +23,7 @@ t.test('a machine is approved by the code that it shows, never by an id alone', 
   const other = await asks.request('node_join_request', { node_name: 'other' });
   const listed = await plane.run(['pair', 'list']);
   t.match(listed.stdout, new RegExp(`^${lab.verification_code} +${lab.request_id} +lab +127`, 'm'));
-  t.match(listed.stdout, /note=a\\u001b\]0;x/);
+  t.match(listed.stdout, /note=a\\x1b\]0;x/);
   t.match(await plane.run(['pair', 'approve', lab.request_id]), {
     status: 1,
     stderr: /does not say which machine asks/,

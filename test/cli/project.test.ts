@@ -17,7 +17,7 @@ t.test('projects are made, changed, shown and deleted; a token is printed where 
     has_token: true,
   });
   const updated = await plane.run(['project', 'update', 'web', '--name', 'The \u001b[31mweb', '--no-node']);
-  t.match(updated, { status: 0, stdout: /^name: The \\u001b\[31mweb$/m });
+  t.match(updated, { status: 0, stdout: /^name: The \\x1b\[31mweb$/m });
   t.match((await plane.run(['project', 'list'])).stdout, /^web +yes +yes +- +The/m);
   const rotated = await plane.run(['project', 'token', 'rotate', 'web']);
   t.notOk(rotated.stdout.includes(made.stdout.trim()));

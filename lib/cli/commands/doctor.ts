@@ -3,6 +3,8 @@ import pc from 'picocolors';
 import { examine } from '../../doctor/index.js';
 import { EXIT } from '../failure.js';
 import { jsonOption, stateDirOption } from '../options.js';
+import { printJson } from '../print.js';
+import { forOut, writeStyled } from '../write-out.js';
 import { VERSION } from '../version.js';
 
 export function doctorCommand(): Command {
@@ -13,11 +15,11 @@ export function doctorCommand(): Command {
     .addHelpText('after', '\nExample:\n  $ acheron doctor')
     .action(async (flags: { stateDir: string; json?: boolean }) => {
       const findings = await examine({ stateDir: flags.stateDir, version: VERSION });
-      if (flags.json === true) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
+      if (flags.json === true) await printJson(findings);
       else
         for (const finding of findings)
-          process.stdout.write(
-            `${MARKS[finding.state]} ${finding.what}\n${finding.remedy === null ? '' : `    ${finding.remedy}\n`}`,
+          await writeStyled(
+            `${MARKS[finding.state]} ${forOut(finding.what)}\n${finding.remedy === null ? '' : `    ${forOut(finding.remedy)}\n`}`,
           );
       if (findings.some((finding) => finding.state === 'broken')) process.exitCode = EXIT.failed;
     });

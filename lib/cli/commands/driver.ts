@@ -4,6 +4,7 @@ import { Command, Option } from 'commander';
 import { FsError } from '../../core/index.js';
 import { STARTERS, filesOfStarter, type StarterFile } from '../driver-starters/index.js';
 import { idArgument } from '../options.js';
+import { writeOut } from '../write-out.js';
 
 interface NewFlags {
   readonly lang: string;
@@ -33,7 +34,7 @@ function createDriver(name: string, { lang, dir }: NewFlags): void {
   for (const file of files.keys()) refuseToOverwrite(join(folder, file));
   for (const [file, content] of files) writeNew(join(folder, file), content);
   const shown = relative(process.cwd(), folder) || '.';
-  process.stdout.write(
+  void writeOut(
     [
       ...[...files.keys()].map((file) => join(shown, file)),
       `Go on with: cat ${join(shown, 'README.md')}`,

@@ -9,7 +9,7 @@ import { goOnWithoutOutput } from '../output.js';
 import { READ, READ_WRITE, mayFollow, openFile, readFrom } from '../read-file.js';
 import { findService } from '../../worldfs/index.js';
 import { addAccessOptions, openTree, type AccessFlags, type Tree } from '../tree-access.js';
-import { writeOut } from '../write-out.js';
+import { writeError, writeOut } from '../write-out.js';
 
 type InvokeFlags = AccessFlags & { readonly key?: string; readonly quiet?: boolean };
 
@@ -85,7 +85,7 @@ async function writeAll(handle: FileHandle, bytes: Buffer, tree: Tree, signal: A
 
 function sayFailure(error: FsError): void {
   process.exitCode = EXIT.failed;
-  process.stderr.write(`${error.code}: ${error.sentence}\n`);
+  writeError(`${error.code}: ${error.sentence}\n`);
 }
 
 /** Passes on what the job prints on stderr until it is over. */
@@ -97,7 +97,7 @@ async function follow(tree: Tree, job: string, over: AbortSignal): Promise<void>
     if (handle !== null) {
       for await (const bytes of readFrom(handle, tree.op(), at)) {
         at += bytes.length;
-        process.stderr.write(bytes);
+        writeError(bytes);
       }
     }
     if (last) break;

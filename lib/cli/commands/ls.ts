@@ -3,6 +3,7 @@ import { timestamp } from '../../core/index.js';
 import { walk, type DirEntry, type Stat } from '../../vfs/index.js';
 import { jsonOption } from '../options.js';
 import { addAccessOptions, openTree, type AccessFlags } from '../tree-access.js';
+import { writeOut } from '../write-out.js';
 
 type LsFlags = AccessFlags & { readonly json?: boolean; readonly long?: boolean };
 
@@ -44,7 +45,7 @@ async function ls(path: string, flags: LsFlags): Promise<void> {
       flags.json === true
         ? [JSON.stringify(listed.map(documentOf), null, 2)]
         : listed.map((one) => lineOf(one, flags.long === true));
-    process.stdout.write(lines.length === 0 ? '' : `${lines.join('\n')}\n`);
+    await writeOut(lines.length === 0 ? '' : `${lines.join('\n')}\n`);
   } finally {
     await tree.close();
   }

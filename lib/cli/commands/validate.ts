@@ -4,6 +4,7 @@ import { relative } from 'node:path';
 import pc from 'picocolors';
 import { isId } from '../../core/index.js';
 import { lineFromFault, type ManifestFault } from '../../manifest/index.js';
+import { forOut, writeError, writeOut, writeStyled } from '../write-out.js';
 import { checkManifests, type CheckedManifest } from '../../registry/index.js';
 
 interface ValidateOptions {
@@ -40,11 +41,11 @@ Examples:
         { manifestFiles: paths.filter((path) => !folders.includes(path)), servicesDirs: folders },
         options.nodeId,
       );
-      for (const { message, hint } of checked.folders) process.stderr.write(`${message} ${hint}\n`);
+      for (const { message, hint } of checked.folders) writeError(`${message} ${hint}\n`);
       const missing = checked.files.filter((file) => file.missing);
-      for (const { file } of missing) process.stderr.write(`${shown(file)}: There is no such file.\n`);
+      for (const { file } of missing) writeError(`${shown(file)}: There is no such file.\n`);
       const files = checked.files.filter((file) => !file.missing);
-      process.stdout.write(options.json === true ? jsonFrom(files) : textFrom(files));
+      await (options.json === true ? writeOut(jsonFrom(files)) : writeStyled(textFrom(files)));
       if (missing.length > 0 || checked.folders.length > 0) process.exitCode = 2;
       else if (files.some((file) => file.faults.length > 0)) process.exitCode = 1;
     });
@@ -81,8 +82,8 @@ function textFrom(files: readonly CheckedManifest[]): string {
 
 function faultText(fault: ManifestFault, kind: string): string {
   const place = lineFromFault({ ...fault, file: shown(fault.file), message: '' }).trimEnd();
-  const hint = fault.hint === '' ? '' : `\n    ${pc.dim(fault.hint)}`;
-  return `${pc.bold(place)} ${kind}: ${fault.message}${hint}`;
+  const hint = fault.hint === '' ? '' : `\n    ${pc.dim(forOut(fault.hint))}`;
+  return `${pc.bold(forOut(place))} ${kind}: ${forOut(fault.message)}${hint}`;
 }
 
 /** Files below the working directory by their relative path, as they were most likely given. */
