@@ -182,5 +182,5 @@ Examples:
 /** A variable that is set to nothing sets nothing: `ACHERON_PORT= acheron up`. */
 function forgetEmptyVariables(): void {
   for (const [name, value] of Object.entries(process.env))
-    if (name.startsWith('ACHERON_') && value?.trim() === '') delete process.env[name];
+    if (name.startsWith('ACHERON_') && value?.trim() === '') Reflect.deleteProperty(process.env, name);
 }

@@ -93,8 +93,8 @@ async function start(
   const socket = await serveLocally(world, socketPath(flags.stateDir), () => session, log);
   undo.add(() => socket.close());
   const stopping = new AbortController();
-  let beside: Promise<() => Promise<void>> | undefined;
-  undo.add(async () => (await beside)?.());
+  const running: { beside?: Promise<() => Promise<void>> | undefined } = {};
+  undo.add(async () => (await running.beside)?.());
   goOnUnlessStopped();
   const { dir, mountName: fsname } = standalone;
   const mount = dir === null ? null : await mountTree(world, dir, flags, () => session, { fsname, log });
@@ -102,7 +102,7 @@ async function start(
   undo.add(() => stopping.abort());
   goOnUnlessStopped();
   tellReady(standalone.ready(mount?.dir ?? null, nodeId));
-  beside = standalone.beside?.(node, world, stopping.signal);
+  running.beside = standalone.beside?.(node, world, stopping.signal);
   return mount;
 }
 

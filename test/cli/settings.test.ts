@@ -49,7 +49,7 @@ async function run(
     const { config: _, ...opts } = seen.opts as { config: string };
     return opts;
   } finally {
-    for (const name of Object.keys(env)) delete process.env[name];
+    for (const name of Object.keys(env)) Reflect.deleteProperty(process.env, name);
     Object.assign(process.env, before);
   }
 }

@@ -72,7 +72,7 @@ for (const driverUser of users) {
   });
 }
 
-t.test('programs that cannot be started, and calls that end, leave no descriptor', async (t) => {
+t.test('programs that cannot be started, and calls that end, leave no descriptor', async () => {
   const context = testContext();
   const driver = createDriver(
     { serviceId, runtime: processRuntime({ executablePath: '/bin/cat' }) },

@@ -15,7 +15,8 @@ function lockOf(owner: number, kind: OwnedLock['kind'], start = 0n, end = END, f
 
 function thrownBy(act: () => void): unknown {
   try {
-    return act();
+    act();
+    return undefined;
   } catch (thrown) {
     return thrown;
   }

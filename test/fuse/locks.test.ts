@@ -191,12 +191,12 @@ t.test('who waits for the lock of a control file does not hold up who writes to 
 });
 
 t.test('a mount with somebody who waits for a lock ends, and so does the wait', async (t) => {
-  const { dir, unmount } = await mountChild(t, { fixture: doorFixture, binding: 'kernel' });
-  const [a, b] = [new Locker(t, dir), new Locker(t, dir)];
+  const child = await mountChild(t, { fixture: doorFixture, binding: 'kernel' });
+  const [a, b] = [new Locker(t, child.dir), new Locker(t, child.dir)];
   await a.do('flock', await a.do('open', 'taken', 'O_RDWR'), 'exclusive');
   const waiting = b.do('flock', await b.do('open', 'taken', 'O_RDWR'), 'exclusive');
   await waits(b);
-  await unmount();
+  await child.unmount();
   t.match(await waiting, /^E/);
 });
 

@@ -64,7 +64,7 @@ export class Locker {
     this.#child.stdin.write(`${JSON.stringify([act, ...args])}\n`);
     const { value, done } = await this.#said.next();
     if (done === true) throw new Error(`The locker ended in ${act}.`);
-    return JSON.parse(value as string) as unknown;
+    return JSON.parse(value) as unknown;
   }
 
   async kill(): Promise<void> {

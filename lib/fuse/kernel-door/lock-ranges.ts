@@ -28,7 +28,8 @@ export class LockRanges {
   }
 
   firstInTheWayOf(wanted: OwnedLock): OwnedLock | undefined {
-    return this.inTheWayOf(wanted).next().value ?? undefined;
+    for (const held of this.inTheWayOf(wanted)) return held;
+    return undefined;
   }
 
   /** Whether the owner of `wanted` has a lock of another kind there. */

@@ -60,7 +60,7 @@ export class LockTable {
     if (this.#waitsForItself(ino, lock)) throw EDEADLK;
     signal.throwIfAborted();
     await new Promise<void>((resolve, reject) => {
-      const giveUp = (): void => this.#leave(waiter, () => reject(signal.reason));
+      const giveUp = (): void => this.#leave(waiter, () => reject(signal.reason as Error));
       const done = (end: () => void): void => {
         signal.removeEventListener('abort', giveUp);
         end();
@@ -69,7 +69,7 @@ export class LockTable {
         ino,
         lock,
         go: () => done(resolve),
-        refuse: (reason) => done(() => reject(reason)),
+        refuse: (reason) => done(() => reject(reason as Error)),
       };
       signal.addEventListener('abort', giveUp);
       this.#fileOf(ino).waiting.push(waiter);

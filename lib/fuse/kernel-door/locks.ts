@@ -17,7 +17,10 @@ export function lockHandlers(s: Serving): Pick<Filesystem, 'getlk' | 'setlk'> {
       s.op(call);
       const { ino } = s.file(fh).ref.node;
       const table = lock.flock ? s.flocks : s.locks;
-      if (lock.kind === 'none') return table.unlock(ino, lock);
+      if (lock.kind === 'none') {
+        table.unlock(ino, lock);
+        return undefined;
+      }
       const wanted = owned(lock, lock.kind, fh);
       if (lock.flock && table.holdsOther(ino, wanted)) table.unlock(ino, lock); // as flock(2) converts
       if (table.tryLock(ino, wanted)) return undefined;

@@ -22,7 +22,7 @@ let regions = 0n;
  */
 export function exportIno(dev: number, ino: bigint): bigint {
   let known = devices.get(dev);
-  if (known === undefined) devices.set(dev, (known = new Map()));
+  if (known === undefined) devices.set(dev, (known = new Map<bigint, bigint>()));
   const upper = ino >> REGION_BITS;
   let region = known.get(upper);
   if (region === undefined) {
