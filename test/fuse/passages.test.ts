@@ -1,52 +1,85 @@
 import t from 'tap';
-import { NodeTable } from '../../lib/fuse/kernel-door/node-table.js';
+import { NodeTable, type NodeRef } from '../../lib/fuse/kernel-door/node-table.js';
 import { Passages } from '../../lib/fuse/kernel-door/passages.js';
 import { Document, MapDir } from '../../lib/vfs/index.js';
 
 const INO = 7n;
+/** More than may be under way at a time. */
+const CROWD = Array.from({ length: 24 }, (_, i) => 1000 + i);
 
-/** A crowd is on its way: of fewer none would have to wait. */
-function amidCrowd(nowMs?: () => number): Passages {
-  const passages = new Passages(nowMs);
-  for (let pid = 1000; pid < 1024; pid++) passages.enter(INO, pid);
-  return passages;
+function nodeRef(): NodeRef {
+  const document = new Document(() => ({ bytes: Buffer.from('x'), mtimeNs: 0n }), { freshness: 'live' });
+  const table = new NodeTable(new MapDir(new Map()));
+  return table.refer(table.root, 'talk', document);
 }
 
-/** `pid` asks so often that it must be going in circles. */
-function askOften(passages: Passages, pid: number): void {
-  for (let i = 0; i < 10; i++) passages.enter(INO, pid);
+const never = new AbortController().signal;
+
+/** As many are under way as may be. @returns who they are. */
+function amidCrowd(passages: Passages): number[] {
+  return CROWD.filter((pid) => passages.enter(INO, pid));
 }
 
-t.test('callers that drive nobody in circles do not wait', async (t) => {
+t.test('a few find nodes of their own at once, all others what is there, and none waits', async (t) => {
   const passages = new Passages();
-  for (const pid of [1, 2, 3]) t.equal(passages.enter(INO, pid), undefined);
+  const few = amidCrowd(passages);
+  t.ok(few.length > 1 && few.length < CROWD.length, `${few.length} are under way`);
+  t.same(few, CROWD.slice(0, few.length));
+  t.equal(passages.enter(INO, few[0]!), true, 'and may ask again');
 });
 
-t.test('a few wait for nobody, however often they ask', async (t) => {
+t.test('once one comes back to what it found the next may go', async (t) => {
   const passages = new Passages();
-  askOften(passages, 1);
-  t.equal(passages.enter(INO, 2), undefined);
+  const [first] = amidCrowd(passages);
+  t.equal(passages.enter(INO, 1), false);
+  passages.leave(INO, first!);
+  t.equal(passages.enter(INO, 1), true);
 });
 
-t.test('those who drive each other in circles go one after the other', async (t) => {
-  const passages = amidCrowd();
+t.test('who opens what is not its own is sent back in turn, and then is under way', async (t) => {
+  const passages = new Passages();
+  const few = amidCrowd(passages);
   const order: number[] = [];
-  askOften(passages, 1);
-  t.equal(passages.enter(INO, 1), undefined, 'the first to be seen in circles goes on');
-  const others = [2, 3].map((pid) => passages.enter(INO, pid)!.then(() => order.push(pid)));
-  passages.leave(INO, 1);
-  await others[0];
+  const turns = [2, 3].map((pid) => passages.waitTurn(INO, pid, never)!.then(() => order.push(pid)));
+  t.equal(passages.enter(INO, 4), false, 'nobody overtakes them');
+  passages.leave(INO, few[0]!);
+  await turns[0];
   t.same(order, [2]);
-  passages.leave(INO, 2);
-  await others[1];
+  t.equal(passages.enter(INO, 2), true);
+  t.equal(passages.leave(INO, 2), true, 'it had been sent back');
+  await turns[1];
   t.same(order, [2, 3]);
+});
+
+t.test('where few are under way who opens what is not its own is sent back at once', async (t) => {
+  const passages = new Passages();
+  t.equal(passages.waitTurn(INO, 1, never), undefined);
+  t.equal(passages.leave(INO, 1), true);
+  t.equal(passages.leave(INO, 1), false, 'once');
+});
+
+t.test('who gives up its open waits no longer, and takes nobody’s turn', async (t) => {
+  const passages = new Passages();
+  const few = amidCrowd(passages);
+  const abort = new AbortController();
+  const turn = passages.waitTurn(INO, 2, abort.signal)!;
+  const next = passages.waitTurn(INO, 3, never)!;
+  abort.abort();
+  await t.rejects(turn);
+  passages.leave(INO, few[0]!);
+  await next;
+  t.equal(passages.enter(INO, 2), false);
+});
+
+t.test('where nobody comes back the others go on after a while', async () => {
+  const passages = new Passages();
+  amidCrowd(passages);
+  await Promise.all(CROWD.map((_, pid) => passages.waitTurn(INO, pid + 1, never)));
 });
 
 t.test('what a caller was given stays its own until it comes back', async (t) => {
   const passages = new Passages();
-  const document = new Document(() => ({ bytes: Buffer.from('x'), mtimeNs: 0n }), { freshness: 'live' });
-  const table = new NodeTable(new MapDir(new Map()));
-  const ref = table.refer(table.root, 'talk', document);
+  const ref = nodeRef();
   passages.enter(INO, 1);
   passages.give(INO, 1, ref);
   passages.enter(INO, 1);
@@ -57,41 +90,39 @@ t.test('what a caller was given stays its own until it comes back', async (t) =>
   t.notOk(passages.isGiven(INO, ref));
 });
 
-t.test('who asks again waits as well, as long as it is not its turn', async (t) => {
-  const passages = amidCrowd();
-  t.equal(passages.enter(INO, 2), undefined);
-  askOften(passages, 1);
-  const again = passages.enter(INO, 2);
-  t.ok(again !== undefined);
+t.test('while others are under way what was reached last is shown', async (t) => {
+  const passages = new Passages();
+  const ref = nodeRef();
+  passages.enter(INO, 1);
+  passages.give(INO, 1, ref);
+  passages.enter(INO, 2);
   passages.leave(INO, 1);
-  await again;
-  t.equal(passages.enter(INO, 2), undefined, 'and no longer once it is');
+  t.equal(passages.shown(INO), ref);
 });
 
-t.test(
-  'where nobody comes back in time the last to ask goes first, then more, and at last nobody waits',
-  async (t) => {
-    const passages = amidCrowd();
-    const order: number[] = [];
-    askOften(passages, 1);
-    await Promise.all([2, 3, 4, 5].map((pid) => passages.enter(INO, pid)!.then(() => order.push(pid))));
-    t.same(order, [5, 3, 4, 2]);
-    t.equal(passages.enter(INO, 6), undefined);
-  },
-);
-
-t.test('a caller that was lost long ago is forgotten', async (t) => {
+t.test('who wanted no more than the name is soon forgotten, who was sent back later', async (t) => {
   let nowMs = 0;
-  const passages = amidCrowd(() => nowMs);
-  askOften(passages, 1);
-  passages.enter(INO, 2);
+  const passages = new Passages(() => nowMs);
+  const [looked, sentBack] = [nodeRef(), nodeRef()];
+  passages.enter(INO, 1);
+  passages.give(INO, 1, looked);
+  passages.waitTurn(INO, 2, never);
+  passages.give(INO, 2, sentBack);
+  nowMs = 1000;
+  passages.enter(INO, 3);
+  t.notOk(passages.isGiven(INO, looked));
+  t.ok(passages.isGiven(INO, sentBack));
   nowMs = 60_000;
-  t.equal(passages.enter(INO, 3), undefined);
+  passages.enter(INO, 3);
+  t.notOk(passages.isGiven(INO, sentBack));
 });
 
-t.test('callers that cannot be told apart never wait', async (t) => {
-  const passages = amidCrowd();
-  askOften(passages, 1);
-  passages.enter(INO, 2);
-  t.equal(passages.enter(INO, 0), undefined);
+t.test('a glance is told from what somebody has open, once', async (t) => {
+  const passages = new Passages();
+  const ref = nodeRef();
+  passages.glance(1, ref);
+  t.notOk(passages.endGlance(2, ref));
+  t.notOk(passages.endGlance(1, nodeRef()));
+  t.ok(passages.endGlance(1, ref));
+  t.notOk(passages.endGlance(1, ref));
 });

@@ -61,7 +61,7 @@ export function fileHandlers(s: Serving): FileHandlers {
       const op = s.op(call);
       const ref = s.reached(nodeid, call);
       const since = s.invalidation.epoch;
-      const file = fh === undefined ? ref.anyFile : s.files.get(fh);
+      const file = fh === undefined ? openOf(ref, call) : s.files.get(fh);
       const stat = file === undefined ? ref.node.stat(op) : file.handle.stat(op);
       if (stat instanceof Promise) return stat.then((known) => s.attrOut(ref, known, since));
       return s.attrOut(ref, stat, since);
@@ -81,11 +81,14 @@ export function fileHandlers(s: Serving): FileHandlers {
 
     open(nodeid, flags, call) {
       const op = s.op(call);
-      const ref = s.reached(nodeid, call);
+      const ref = s.ref(nodeid);
       if (ref.node.kind !== 'file')
         throw new FsError(ref.node.kind === 'dir' ? 'EISDIR' : 'ELOOP', 'It is not a file.');
       const wanted = openFlagsFrom(flags);
-      if (isConversation(ref.node) && ref.inUse && sendBack(call)) return ESTALE;
+      if (isConversation(ref.node)) {
+        const turn = turnOf(ref, call);
+        if (turn !== 'go on') return chain(turn, () => ESTALE);
+      }
       const handle = ref.node.open(wanted, op);
       if (!(handle instanceof Promise)) return opened(ref, handle, wanted.write, op, call);
       ref.opening += 1;
@@ -155,6 +158,27 @@ export function fileHandlers(s: Serving): FileHandlers {
       seekIn(s.file(fh).handle, offset, whence === SEEK_HOLE ? 'hole' : 'data', s.op(call)),
   };
 
+  /** What is open on `ref` and meant by who asks for its attributes: not by who looked at the name alone. */
+  function openOf(ref: NodeRef, call: Call): OpenFile | undefined {
+    const file = ref.anyFile;
+    if (file === undefined || !isConversation(ref.node)) return file;
+    return s.passages.endGlance(call.pid, ref) ? undefined : file;
+  }
+
+  /**
+   * Who opens a conversation that another has open, or is about to open, is sent back for one of its own,
+   * once it is its turn. A caller that comes back to the same all the same, because it has no path to walk
+   * (/dev/fd/3), shares it.
+   */
+  function turnOf(ref: NodeRef, { pid, signal }: Call): Awaitable<void> | 'go on' {
+    const { passages } = s;
+    const { ino } = ref.node;
+    passages.endGlance(pid, ref);
+    const wasSentBack = passages.leave(ino, pid);
+    if (pid === 0 || wasSentBack || !(ref.inUse || passages.isGiven(ino, ref))) return 'go on';
+    return passages.waitTurn(ino, pid, signal);
+  }
+
   /** Into memory that serves again where the answer comes at once: it is sent before the next request is taken. */
   function readWith(handle: FileHandle, offset: number, size: number, op: Op): Awaitable<Uint8Array> {
     const into = spare?.byteLength === size ? spare : Buffer.allocUnsafeSlow(size);
@@ -166,9 +190,9 @@ export function fileHandlers(s: Serving): FileHandlers {
   }
 
   /**
-   * A node that must not be shared is in use: ESTALE makes the kernel walk the path again, and lookup
-   * gives a node of its own. A caller that comes back to it all the same, because it has no path
-   * to walk (/dev/fd/3), shares it.
+   * The node shows another content than what was opened: ESTALE makes the kernel walk the path again, and
+   * lookup gives another. A caller that comes back to it all the same, because it has no path to walk
+   * (/dev/fd/3), shares it.
    */
   function sendBack(call: Call): boolean {
     if (call.pid === 0) return false;

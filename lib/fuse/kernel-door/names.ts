@@ -91,11 +91,8 @@ export function entryOf(
   call: Call,
   since: number,
 ): Awaitable<EntryOut> {
-  const turn = isConversation(node) ? s.passages.enter(node.ino, call.pid) : undefined;
-  return chain(turn, () =>
-    chain(glimpseOf(s, node) ?? node.found?.(op) ?? node.stat(op), (stat) =>
-      s.entryOut(parent, refOf(s, parent, name, node, stat, op, call), stat, since),
-    ),
+  return chain(glimpseOf(s, node) ?? node.found?.(op) ?? node.stat(op), (stat) =>
+    s.entryOut(parent, refOf(s, parent, name, node, stat, op, call), stat, since),
   );
 }
 
@@ -118,18 +115,23 @@ function refOf(
   call: Call,
 ): NodeRef {
   if (!isConversation(node)) return s.nodes.refer(parent, name, node, (ref) => shows(ref, stat, op));
-  const { passages } = s;
+  const { passages, nodes } = s;
   const { ino } = node;
-  const given = passages.given(ino, call.pid);
-  if (given !== undefined && !given.inUse && s.nodes.get(given.nodeid) === given) return given;
-  const ref = s.nodes.refer(parent, name, node, (found) => isFree(found));
-  passages.give(ino, call.pid, ref);
-  return ref;
-
-  /** Somebody outside of our pid namespace has no passage, and gets a node of its own at once. */
-  function isFree(found: NodeRef): boolean {
-    return call.pid !== 0 && !found.inUse && !passages.isGiven(ino, found);
+  const { pid } = call;
+  // Somebody outside of our pid namespace has no passage, and gets a node of its own at once.
+  if (pid === 0) return nodes.refer(parent, name, node, () => false);
+  if (!passages.enter(ino, pid)) {
+    const shown = passages.shown(ino);
+    const ref =
+      shown !== undefined && nodes.get(shown.nodeid) === shown ? shown : nodes.refer(parent, name, node);
+    passages.glance(pid, ref);
+    return ref;
   }
+  const given = passages.given(ino, pid);
+  if (given !== undefined && !given.inUse && nodes.get(given.nodeid) === given) return given;
+  const ref = nodes.refer(parent, name, node, (found) => !found.inUse && !passages.isGiven(ino, found));
+  passages.give(ino, pid, ref);
+  return ref;
 }
 
 /** Whether what is open on `ref` is what `stat` tells of. */

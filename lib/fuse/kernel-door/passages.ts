@@ -1,44 +1,42 @@
+import { FsError } from '../../core/index.js';
 import type { NodeRef } from './node-table.js';
 
-/** Who asks more often than this for a name on one way to it is driven in circles by others. */
-const MAX_ASKED = 6;
-/** So many at least; fewer are through sooner where none waits. */
-const CROWD = 24;
-/** How long the others wait for the one whose turn it is, where nobody at all asks meanwhile. */
-const TURN_MS = 2;
-/** After this time a caller that did not come back is forgotten: it died, or wanted no more than the name. */
-const PASSAGE_MS = 10_000;
+/** So many are under way to one conversation at a time, each to a node of its own. */
+const MAX_UNDER_WAY = 8;
+/** Who does not come back in this time died, wanted no more than the name, or is slow: others may go on. */
+const TURN_MS = 100;
+/** For this time what somebody was sent back for is kept for it. */
+const KEPT_MS = 10_000;
+/** Glances of callers that never asked on; more than these are forgotten. */
+const MAX_GLANCES = 1024;
 
-/** A caller that looks for a conversation, and what it was given. */
+/** A caller on its way to a node of its own, and what it was given. */
 interface Passage {
   readonly pid: number;
   readonly sinceMs: number;
-  asked: number;
+  /** It was told at open to walk its path again, which it does once. */
+  readonly sentBack: boolean;
   ref: NodeRef | undefined;
 }
 
-/** A caller whose question is held back. */
+/** A caller whose open is held back. */
 interface Held {
-  readonly passage: Passage;
+  readonly pid: number;
   readonly go: () => void;
 }
 
 /** Those who look for one conversation. */
 interface Crossing {
-  /** In the order in which they came. */
-  readonly passing: Map<number, Passage>;
+  /** Each by its pid, in the order in which they set out. */
+  readonly underWay: Map<number, Passage>;
+  /** Those of whom nothing was heard for a turn, though they were sent back. */
+  readonly late: Map<number, Passage>;
   /** What they were given. */
   readonly given: Set<NodeRef>;
-  /** Whether they go one after the other. */
-  inTurn: boolean;
-  /** Whose turn it is. */
-  turn: Passage | undefined;
-  /** Who waits for a turn, in the order in which they asked. */
-  readonly held: Held[];
-  /** Counts questions: while they come in, whoever is waited for may be behind them. */
-  asked: number;
-  /** How many were let go at once, out of turn, for the sake of the one whose turn it is. */
-  letGo: number;
+  /** What was opened last, and so what the name leads to, mostly. */
+  shown: NodeRef | undefined;
+  /** In the order in which they came. */
+  readonly held: Set<Held>;
   timer: NodeJS.Timeout | undefined;
 }
 
@@ -46,54 +44,39 @@ interface Crossing {
  * How callers find a conversation.
  *
  * Each is to get a nodeid of its own, and each new nodeid voids the name for all who walk over it at that
- * moment: many at once drive each other in circles, asking for the name again and again. Where that is
- * seen of a crowd, it goes in turn: whoever asks is held until the one before has come back to what it found.
- *
- * One that is held may hold what the one whose turn it is waits for in the kernel: the directory's lock
- * (O_CREAT), or the name itself, which only one caller asks for where it is not known. That one has asked
- * last, mostly; so where nobody comes back in time, the last goes on, then two more, four, eight. Once all
- * have gone, nobody waits until somebody is driven in circles again.
+ * moment: they look again under the directory's lock, one after the other. So only a few at a time are given
+ * one by a lookup. All others are shown what the name leads to already, so that attributes and listings wait
+ * for nobody; who opens that is held there, where it holds no lock, until it is its turn to be sent back
+ * for a node of its own.
  */
 export class Passages {
   readonly #crossings = new Map<bigint, Crossing>();
+  readonly #glances = new Map<number, NodeRef>();
   readonly #nowMs: () => number;
 
   constructor(nowMs: () => number = () => performance.now()) {
     this.#nowMs = nowMs;
   }
 
-  /** @returns undefined where `pid` may look for `ino` now; else it may once the promise settles. */
-  enter(ino: bigint, pid: number): Promise<void> | undefined {
-    if (pid === 0) return undefined; // somebody outside of our pid namespace: who it is cannot be told
+  /** @returns whether what `pid` finds now at `ino` is to be its own. */
+  enter(ino: bigint, pid: number): boolean {
     const crossing = this.#crossingOf(ino);
-    this.#forgetLost(crossing);
-    let passage = crossing.passing.get(pid);
-    if (passage === undefined) {
-      passage = { pid, sinceMs: this.#nowMs(), asked: 0, ref: undefined };
-      crossing.passing.set(pid, passage);
-    }
-    passage.asked += 1;
-    crossing.asked += 1;
-    if (passage.asked > MAX_ASKED && crossing.passing.size >= CROWD) crossing.inTurn = true;
-    if (!crossing.inTurn || crossing.turn === passage) return undefined;
-    if (crossing.turn === undefined) {
-      crossing.turn = passage;
-      return undefined;
-    }
-    return new Promise((go) => {
-      crossing.held.push({ passage, go });
-      this.#watch(crossing);
-    });
+    this.#tidy(crossing);
+    if (crossing.underWay.has(pid) || crossing.late.has(pid)) return true;
+    if (crossing.underWay.size >= MAX_UNDER_WAY || crossing.held.size > 0) return false;
+    this.#setOut(crossing, pid, false);
+    return true;
   }
 
   /** What `pid` was given on its way to `ino`. */
   given(ino: bigint, pid: number): NodeRef | undefined {
-    return this.#crossings.get(ino)?.passing.get(pid)?.ref;
+    const crossing = this.#crossings.get(ino);
+    return (crossing?.underWay.get(pid) ?? crossing?.late.get(pid))?.ref;
   }
 
   give(ino: bigint, pid: number, ref: NodeRef): void {
     const crossing = this.#crossings.get(ino);
-    const passage = crossing?.passing.get(pid);
+    const passage = crossing?.underWay.get(pid) ?? crossing?.late.get(pid);
     if (crossing === undefined || passage === undefined) return;
     if (passage.ref !== undefined) crossing.given.delete(passage.ref);
     passage.ref = ref;
@@ -105,27 +88,74 @@ export class Passages {
     return this.#crossings.get(ino)?.given.has(ref) === true;
   }
 
-  /** `pid` came back to what it found. */
-  leave(ino: bigint, pid: number): void {
+  /** What the name of `ino` leads to while others are on their way. */
+  shown(ino: bigint): NodeRef | undefined {
+    return this.#crossings.get(ino)?.shown;
+  }
+
+  /** `pid` is shown a node that is not its own. */
+  glance(pid: number, ref: NodeRef): void {
+    if (this.#glances.size >= MAX_GLANCES) this.#glances.clear();
+    this.#glances.set(pid, ref);
+  }
+
+  /** Whether what `pid` asks of `ref` now is about the name, not about what somebody has open there. */
+  endGlance(pid: number, ref: NodeRef): boolean {
+    if (this.#glances.get(pid) !== ref) return false;
+    return this.#glances.delete(pid);
+  }
+
+  /** `pid` came back to what it found. @returns whether it had been sent back for it. */
+  leave(ino: bigint, pid: number): boolean {
     const crossing = this.#crossings.get(ino);
-    const passage = crossing?.passing.get(pid);
-    if (crossing === undefined || passage === undefined) return;
+    const passage = crossing?.underWay.get(pid) ?? crossing?.late.get(pid);
+    if (crossing === undefined || passage === undefined) return false;
+    if (passage.ref !== undefined) crossing.shown = passage.ref;
     forget(crossing, passage);
-    if (crossing.turn === passage) this.#next(crossing);
-    if (crossing.passing.size === 0) this.#crossings.delete(ino);
+    this.#letGo(crossing);
+    if (crossing.underWay.size + crossing.late.size + crossing.held.size === 0) this.#crossings.delete(ino);
+    return passage.sentBack;
+  }
+
+  /**
+   * Before `pid`, which opens what is not its own, is sent back.
+   * @returns undefined where it may be now; else it may once the promise settles.
+   * @throws FsError where it gives up before.
+   */
+  waitTurn(ino: bigint, pid: number, signal: AbortSignal): Promise<void> | undefined {
+    const crossing = this.#crossingOf(ino);
+    this.#tidy(crossing);
+    if (crossing.underWay.size < MAX_UNDER_WAY && crossing.held.size === 0) {
+      this.#setOut(crossing, pid, true);
+      return undefined;
+    }
+    return new Promise((go, refuse) => {
+      const held: Held = {
+        pid,
+        go: () => {
+          signal.removeEventListener('abort', giveUp);
+          go();
+        },
+      };
+      const giveUp = (): void => {
+        crossing.held.delete(held);
+        refuse(FsError.from(signal.reason));
+      };
+      signal.addEventListener('abort', giveUp, { once: true });
+      crossing.held.add(held);
+      this.#watch(crossing);
+    });
   }
 
   #crossingOf(ino: bigint): Crossing {
     let crossing = this.#crossings.get(ino);
     if (crossing === undefined) {
       crossing = {
-        passing: new Map(),
+        underWay: new Map(),
+        late: new Map(),
         given: new Set(),
-        inTurn: false,
-        turn: undefined,
-        held: [],
-        asked: 0,
-        letGo: 0,
+        shown: undefined,
+        held: new Set(),
         timer: undefined,
       };
       this.#crossings.set(ino, crossing);
@@ -133,50 +163,48 @@ export class Passages {
     return crossing;
   }
 
-  #next(crossing: Crossing): void {
-    clearTimeout(crossing.timer);
-    crossing.timer = undefined;
-    crossing.letGo = 0;
-    const next = crossing.held.shift();
-    crossing.turn = next?.passage;
-    this.#watch(crossing);
-    next?.go();
+  #setOut(crossing: Crossing, pid: number, sentBack: boolean): void {
+    crossing.underWay.set(pid, { pid, sinceMs: this.#nowMs(), sentBack, ref: undefined });
   }
 
-  /** Lets the others go on where the one whose turn it is does not come back in time. */
+  #letGo(crossing: Crossing): void {
+    for (const held of crossing.held) {
+      if (crossing.underWay.size >= MAX_UNDER_WAY) return;
+      crossing.held.delete(held);
+      this.#setOut(crossing, held.pid, true);
+      held.go();
+    }
+  }
+
+  /** Lets others go on in place of those that do not come back. */
   #watch(crossing: Crossing): void {
-    if (crossing.held.length === 0 || crossing.timer !== undefined) return;
-    const { asked } = crossing;
+    if (crossing.held.size === 0 || crossing.timer !== undefined) return;
     crossing.timer = setTimeout(() => {
       crossing.timer = undefined;
-      if (crossing.asked === asked) this.#letGo(crossing);
+      this.#tidy(crossing);
+      this.#letGo(crossing);
       this.#watch(crossing);
     }, TURN_MS);
   }
 
-  #letGo(crossing: Crossing): void {
-    crossing.letGo = Math.max(1, crossing.letGo * 2);
-    const going = crossing.held.splice(-crossing.letGo);
-    if (crossing.held.length === 0) {
-      crossing.inTurn = false;
-      crossing.turn = undefined;
-      crossing.letGo = 0;
-      for (const passage of crossing.passing.values()) passage.asked = 1;
+  #tidy(crossing: Crossing): void {
+    const nowMs = this.#nowMs();
+    for (const passage of crossing.underWay.values()) {
+      if (passage.sinceMs > nowMs - TURN_MS) break;
+      if (passage.sentBack) {
+        crossing.underWay.delete(passage.pid);
+        crossing.late.set(passage.pid, passage);
+      } else forget(crossing, passage);
     }
-    for (const { go } of going) go();
-  }
-
-  #forgetLost(crossing: Crossing): void {
-    const lostMs = this.#nowMs() - PASSAGE_MS;
-    for (const passage of crossing.passing.values()) {
-      if (passage.sinceMs > lostMs) return;
+    for (const passage of crossing.late.values()) {
+      if (passage.sinceMs > nowMs - KEPT_MS) break;
       forget(crossing, passage);
-      if (crossing.turn === passage) this.#next(crossing);
     }
   }
 }
 
 function forget(crossing: Crossing, passage: Passage): void {
-  crossing.passing.delete(passage.pid);
+  crossing.underWay.delete(passage.pid);
+  crossing.late.delete(passage.pid);
   if (passage.ref !== undefined) crossing.given.delete(passage.ref);
 }
