@@ -165,7 +165,7 @@ for (const background of [[], ['--background']])
   );
 
 for (const [size, command] of [
-  [248, up],
+  [256, up],
   [160, control],
 ] as const)
   t.test(
