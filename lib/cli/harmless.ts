@@ -1,4 +1,5 @@
 /** Controls but tab and line feed, DEL, C1, and what turns the direction of text. */
+// eslint-disable-next-line no-control-regex -- they are what is looked for
 const ACTING = /[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 /** Text of others for a terminal: what would act on it is shown as `\x1b`. */

@@ -188,7 +188,7 @@ t.test('the caller is told: uid, gid and thread', async (t) => {
   const dir = await mounted(t);
   const { pid, ...caller } = JSON.parse(await readFile(join(dir, 'caller'), 'utf8')) as Caller;
   t.ok(pid > 0);
-  t.same(caller, { uid: process.getuid!(), gid: process.getgid!() });
+  t.same(caller, { uid: process.getuid!(), gid: process.getgid!(), isGuest: false });
 });
 
 t.test(

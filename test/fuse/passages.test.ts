@@ -74,7 +74,7 @@ t.test('who gives up its open waits no longer, and takes nobody’s turn', async
 t.test('where nobody comes back the others go on after a while', async () => {
   const passages = new Passages();
   amidCrowd(passages);
-  await Promise.all(CROWD.map((_, pid) => passages.waitTurn(INO, pid + 1, never)));
+  await Promise.all(CROWD.map(async (_, pid) => passages.waitTurn(INO, pid + 1, never)));
 });
 
 t.test('what a caller was given stays its own until it comes back', async (t) => {

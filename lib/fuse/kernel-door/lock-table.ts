@@ -69,7 +69,8 @@ export class LockTable {
         ino,
         lock,
         go: () => done(resolve),
-        refuse: (reason) => done(() => reject(reason as Error)),
+        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- an Errno is an answer too
+        refuse: (reason) => done(() => reject(reason)),
       };
       signal.addEventListener('abort', giveUp);
       this.#fileOf(ino).waiting.push(waiter);
