@@ -24,6 +24,7 @@ interface ControlFlags {
   readonly allowHost?: readonly string[];
   readonly eventsKeep?: number;
   readonly eventsKeepBytes?: number;
+  readonly eventsKeepViewBytes?: number;
   readonly eventsKeepMs?: number;
   readonly auditKeep?: number;
   readonly auditKeepBytes?: number;
@@ -54,6 +55,12 @@ export function controlCommand(): Command {
     )
     .addOption(option('--events-keep <n>', 'events kept at most').argParser(integer(1)))
     .addOption(option('--events-keep-bytes <bytes>', 'bytes of events kept at most').argParser(integer(1)))
+    .addOption(
+      option(
+        '--events-keep-view-bytes <bytes>',
+        'bytes of events kept at most for all kinds of users',
+      ).argParser(integer(1)),
+    )
     .addOption(option('--events-keep-ms <ms>', 'how long events are kept').argParser(integer(1)))
     .addOption(option('--audit-keep <n>', 'audit records kept at most').argParser(integer(1)))
     .addOption(
@@ -89,6 +96,7 @@ async function control(flags: ControlFlags): Promise<void> {
     retention: {
       ...(flags.eventsKeep === undefined ? {} : { maxEvents: flags.eventsKeep }),
       ...(flags.eventsKeepBytes === undefined ? {} : { maxBytes: flags.eventsKeepBytes }),
+      ...(flags.eventsKeepViewBytes === undefined ? {} : { maxViewBytes: flags.eventsKeepViewBytes }),
       ...(flags.eventsKeepMs === undefined ? {} : { maxAgeMs: flags.eventsKeepMs }),
     },
     auditRetention: {

@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue } from '../../core/index.js';
 import type { ControlDatabase } from './database.js';
+import type { Account } from './fair-share.js';
 
 /** Owners of one origin that are told apart; a node that invents more does so in one account. */
 const MAX_OWNERS_OF_AN_ORIGIN = 1024;
@@ -8,12 +9,10 @@ const OTHERS = '"others"';
 const ROW_BYTES = 128;
 
 /** Whose records they are: of one origin, one principal, its denials apart from its acts. */
-export interface AuditOwner {
+export interface AuditOwner extends Account {
   readonly origin: string;
   /** JSON: `[role, agent_id, project_id, whether they were denials]`. */
   readonly owner: string;
-  readonly records: number;
-  readonly bytes: number;
 }
 
 /** How much of the audit log is whose. */

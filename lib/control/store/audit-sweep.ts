@@ -1,7 +1,7 @@
 import type { Clock, JsonObject } from '../../core/index.js';
 import type { AuditOwner, AuditOwners } from './audit-owners.js';
 import type { ControlDatabase } from './database.js';
-import { fairShare } from './fair-share.js';
+import { excesses, lowWater, type Measure } from './fair-share.js';
 
 /** How much of the audit log is kept. */
 export interface AuditRetention {
@@ -18,12 +18,9 @@ export const DEFAULT_AUDIT_RETENTION: AuditRetention = {
 
 /** Records that go at once: more would hold up everybody. */
 const STEP_ROWS = 4096;
-/** What is kept of a maximum when it was exceeded, so that not each record brings a sweep. */
-const LOW_WATER = 63 / 64;
 /** Owners that are named in the record of a sweep. */
 const MAX_NAMED = 32;
 
-type Measure = 'records' | 'bytes';
 type Removal = JsonObject & { readonly removed: number };
 
 /**
@@ -49,7 +46,7 @@ export class AuditSweep {
   step(withAge: boolean): JsonObject | undefined {
     for (const measure of ['bytes', 'records'] as const) {
       const most = measure === 'bytes' ? this.#keep.maxBytes : this.#keep.maxRecords;
-      const low = Math.floor(most * LOW_WATER);
+      const low = lowWater(most);
       if (this.#owners[measure] > most) this.#sweeping.add(measure);
       if (this.#owners[measure] <= low) this.#sweeping.delete(measure);
       if (!this.#sweeping.has(measure)) continue;
@@ -62,28 +59,18 @@ export class AuditSweep {
   }
 
   #shrink(measure: Measure, budget: number): Removal[] {
-    const byOrigin = new Map<string, AuditOwner[]>();
-    for (const owner of this.#owners.all)
-      byOrigin.set(owner.origin, [...(byOrigin.get(owner.origin) ?? []), owner]);
-    const sum = (owners: readonly AuditOwner[]): number => owners.reduce((all, own) => all + own[measure], 0);
-    const ofOrigin = fairShare([...byOrigin.values()].map(sum), budget);
     const gone: Removal[] = [];
     let rows = STEP_ROWS;
-    for (const owners of byOrigin.values()) {
-      if (sum(owners) <= ofOrigin) continue;
-      const amounts = owners.map((owner) => owner[measure]);
-      const share = fairShare(amounts, ofOrigin);
-      for (const owner of owners) {
-        let excess = owner[measure] - share;
-        if (excess <= 0 || rows <= 0) continue;
-        const removal = this.#remove(owner, rows, (row) => {
-          if (excess <= 0) return false;
-          excess -= measure === 'bytes' ? row.bytes : 1;
-          return true;
-        });
-        rows -= removal?.removed ?? 0;
-        if (removal !== undefined) gone.push(removal);
-      }
+    for (const { account, excess } of excesses(this.#owners.all, measure, budget)) {
+      if (rows <= 0) break;
+      let left = excess;
+      const removal = this.#remove(account, rows, (row) => {
+        if (left <= 0) return false;
+        left -= measure === 'bytes' ? row.bytes : 1;
+        return true;
+      });
+      rows -= removal?.removed ?? 0;
+      if (removal !== undefined) gone.push(removal);
     }
     return gone;
   }

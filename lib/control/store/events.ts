@@ -1,5 +1,6 @@
 import { Emitter, FsError, type Clock, type JsonObject } from '../../core/index.js';
 import type { ControlDatabase, Row } from './database.js';
+import { EventRows, ownerOf } from './event-rows.js';
 
 /** What happened to the catalog, to its services, and to those who may see them. */
 export type EventKind =
@@ -26,20 +27,25 @@ export interface ControlEvent {
 
 /** How much history is kept. The newest event always is. */
 export interface Retention {
+  /** Of the log, and of each view of it. */
   readonly maxEvents: number;
   readonly maxAgeMs: number;
+  /** Of the log. */
   readonly maxBytes: number;
+  /** Of all views together. */
+  readonly maxViewBytes: number;
 }
 
 export const DEFAULT_RETENTION: Retention = {
   maxEvents: 100_000,
   maxAgeMs: 7 * 24 * 60 * 60 * 1000,
   maxBytes: 64 * 1024 * 1024,
+  maxViewBytes: 256 * 1024 * 1024,
 };
 
 const KEEP_RECENT = 256;
-/** How many events go at once while they are too many bytes. */
-const BYTES_STEP = 64;
+/** How many events come before it is looked whether there are too many. */
+export const COMPACT_EVERY = 256;
 
 /** Every change of the catalog, in one order. */
 export class EventLog {
@@ -50,19 +56,19 @@ export class EventLog {
   readonly #db: ControlDatabase;
   readonly #clock: Clock;
   readonly #retention: Retention;
-  #head = 0;
-  /** Undefined where it has to be looked up: a thousand watchers ask for it at each event. */
-  #oldest: number | undefined;
+  readonly #rows: EventRows;
+  #head: number;
   /** The newest events, so that a thousand watchers do not each ask the database. */
   #recent: ControlEvent[] = [];
   #sinceCompaction = 0;
-  #bytes = 0;
 
   constructor(db: ControlDatabase, clock: Clock, retention: Retention) {
     this.#db = db;
     this.#clock = clock;
     this.#retention = retention;
-    this.#load();
+    this.#rows = new EventRows(db, { table: 'events', number: 'revision', where: '1', values: [] });
+    const row = db.get('SELECT COALESCE(MAX(revision), 0) AS head FROM events');
+    this.#head = (row?.['head'] ?? 0) as number;
   }
 
   /** The newest revision; 0 before the first. */
@@ -70,11 +76,9 @@ export class EventLog {
     return this.#head;
   }
 
-  /** The oldest revision kept. */
+  /** The revision from which on all are kept; of what was before, what nobody had too much of. */
   get oldest(): number {
-    this.#oldest ??= (this.#db.get('SELECT MIN(revision) AS oldest FROM events')?.['oldest'] ??
-      this.#head + 1) as number;
-    return this.#oldest;
+    return this.#rows.oldest;
   }
 
   append(kind: EventKind, nodeId: string | null, payload: JsonObject): ControlEvent {
@@ -89,17 +93,19 @@ export class EventLog {
     this.#db.change(() => {
       this.#rememberForRollback();
       this.#db.run(
-        'INSERT INTO events (revision, timestamp_ms, kind, node_id, payload) VALUES (?,?,?,?,?)',
+        `INSERT INTO events (revision, timestamp_ms, kind, node_id, payload, owner, bytes)
+         VALUES (?,?,?,?,?,?,?)`,
         event.revision,
         event.timestampMs,
         kind,
         nodeId,
         text,
+        ownerOf(nodeId, kind, payload),
+        this.#rows.add(text),
       );
       this.#head = event.revision;
-      this.#bytes += text.length;
       this.appending.emit(event);
-      if (++this.#sinceCompaction >= 256) this.compact();
+      if (++this.#sinceCompaction >= COMPACT_EVERY) this.compact();
       this.#db.afterChange(() => {
         this.#recent.push(event);
         if (this.#recent.length > 2 * KEEP_RECENT) this.#recent = this.#recent.slice(-KEEP_RECENT);
@@ -118,9 +124,7 @@ export class EventLog {
       throw new FsError('EINVAL', `Revision ${revision} is not reached yet; the newest is ${this.#head}.`);
     }
     if (revision < this.#head && revision + 1 < this.oldest) {
-      throw new FsError('EOVERFLOW', `Events up to revision ${this.oldest - 1} were compacted.`, {
-        hint: `Read the catalog anew, then watch from revision ${this.#head}. The oldest kept is ${this.oldest}.`,
-      });
+      throw compactedBefore(this.oldest);
     }
     if (revision === this.#head) return [];
     const kept = this.#recent[0];
@@ -143,44 +147,30 @@ export class EventLog {
 
   /** Forgets what exceeds the retention. */
   compact(): void {
-    this.#sinceCompaction = 0;
     const { maxEvents, maxAgeMs, maxBytes } = this.#retention;
     this.#db.change(() => {
       this.#rememberForRollback();
-      const young = this.#db.get(
-        'SELECT revision FROM events WHERE timestamp_ms >= ? ORDER BY revision LIMIT 1',
-        this.#clock.now() - maxAgeMs,
-      );
-      this.#forgetBefore(Math.max(this.#head - maxEvents + 1, (young?.['revision'] ?? this.#head) as number));
-      while (this.#bytes > maxBytes && this.oldest < this.#head) this.#forgetBefore(this.oldest + BYTES_STEP);
+      this.#sinceCompaction = 0;
+      this.#rows.forgetOlderThan(this.#clock.now() - maxAgeMs);
+      this.#rows.shrink('bytes', maxBytes);
+      this.#rows.shrink('records', maxEvents);
     });
-  }
-
-  #forgetBefore(revision: number): void {
-    const until = Math.min(revision, this.#head);
-    const gone = this.#db.get('SELECT SUM(LENGTH(payload)) AS bytes FROM events WHERE revision < ?', until);
-    this.#db.run('DELETE FROM events WHERE revision < ?', until);
-    this.#oldest = undefined;
-    this.#bytes -= (gone?.['bytes'] ?? 0) as number;
   }
 
   #rememberForRollback(): void {
-    const { head, bytes, since } = { head: this.#head, bytes: this.#bytes, since: this.#sinceCompaction };
+    const { head, since } = { head: this.#head, since: this.#sinceCompaction };
     this.#db.onRollback(() => {
       this.#head = head;
-      this.#bytes = bytes;
       this.#sinceCompaction = since;
-      this.#oldest = undefined;
     });
   }
+}
 
-  #load(): void {
-    this.#oldest = undefined;
-    this.#head = (this.#db.get('SELECT COALESCE(MAX(revision), 0) AS head FROM events')?.['head'] ??
-      0) as number;
-    this.#bytes = (this.#db.get('SELECT SUM(LENGTH(payload)) AS bytes FROM events')?.['bytes'] ??
-      0) as number;
-  }
+/** Some of what was asked for is gone: from `oldest` on there is all. */
+export function compactedBefore(oldest: number): FsError {
+  return new FsError('EOVERFLOW', `Events up to revision ${oldest - 1} were compacted.`, {
+    hint: `Read the catalog anew, then watch. The oldest kept is ${oldest}.`,
+  });
 }
 
 function eventFromRow(row: Row): ControlEvent {

@@ -90,6 +90,23 @@ export const MIGRATIONS: readonly string[] = [
     SELECT 1 FROM audit_sweep WHERE origin = OLD.origin AND owner = OLD.owner AND until_id >= OLD.audit_id
   ) BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
   `,
+  // Whose each event is, and how large, so that nobody's push out those of others.
+  ['events', 'view_events']
+    .map(
+      (table) => `
+  ALTER TABLE ${table} ADD COLUMN owner TEXT NOT NULL DEFAULT '';
+  ALTER TABLE ${table} ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+  UPDATE ${table} SET bytes = LENGTH(CAST(payload AS BLOB)) + 128, owner = CASE
+    WHEN kind IN ('service_health', 'service_control', 'invocation_finished') THEN json_array(node_id, kind,
+      payload ->> '$.by.role', payload ->> '$.by.agent_id', payload ->> '$.by.project_id')
+    ELSE json_array(node_id, NULL, NULL, NULL, NULL) END;
+  `,
+    )
+    .join('') +
+    `
+  CREATE INDEX events_by_owner ON events (owner, revision, bytes);
+  CREATE INDEX view_events_by_owner ON view_events (view_id, owner, seq, bytes);
+  `,
 ];
 
 /** The newest format that this release reads and the one it writes. */

@@ -55,6 +55,37 @@ export function serviceDelta(
   return { added, updated, removed };
 }
 
+/** What a view of a node is told when `told` changed there, and it shows `after` where it showed `before`. Pure. */
+export function deltaOfView(
+  before: ReadonlySet<string>,
+  after: ReadonlySet<string>,
+  told: readonly Delta[],
+  services: ReadonlyMap<string, CatalogService> | undefined,
+): Delta {
+  const entries = new Map<string, DeltaEntry>();
+  for (const { added, updated, removed } of told)
+    for (const entry of [...added, ...updated, ...removed]) entries.set(entry.service_id, entry);
+  const entryOf = (id: string): DeltaEntry => deltaEntry(services?.get(id), undefined);
+  return {
+    added: [...after].filter((id) => !before.has(id)).map(entryOf),
+    updated: [...after].flatMap((id) => (before.has(id) ? (entries.get(id) ?? []) : [])),
+    removed: [...before]
+      .filter((id) => !after.has(id))
+      .map((id) => removalOf(id, entries.get(id) ?? entryOf(id))),
+  };
+}
+
+function removalOf(serviceId: string, entry: DeltaEntry): DeltaEntry {
+  const { version, hash, previous_version, previous_hash } = entry;
+  return {
+    service_id: serviceId,
+    version: null,
+    hash: null,
+    previous_version: previous_version ?? version,
+    previous_hash: previous_hash ?? hash,
+  };
+}
+
 export function deltaEntry(
   service: CatalogService | undefined,
   previous: CatalogService | undefined,

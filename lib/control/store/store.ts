@@ -55,7 +55,7 @@ export class ControlStore {
       this.nodes = new Nodes(db, clock, this.events);
       this.access = new Access(this.projects);
       const rooms = { events: this.events, nodes: this.nodes, projects: this.projects, access: this.access };
-      this.views = new Views(db, clock, rooms, keep.maxEvents);
+      this.views = new Views(db, clock, rooms, keep);
       this.sessions = new Sessions(db, clock, this.tokens, this.projects);
       this.pairing = new Pairing(db, clock, this.nodes);
       this.audit = new AuditLog(db, clock, { ...DEFAULT_AUDIT_RETENTION, ...auditRetention });

@@ -2,11 +2,20 @@ import { Emitter, type Clock, type JsonObject } from '../../core/index.js';
 import type { Session } from '../../policy/index.js';
 import type { Access } from '../access.js';
 import type { ControlDatabase, Row } from './database.js';
-import type { ControlEvent, EventKind, EventLog } from './events.js';
+import { EventRows, OF_A_SERVICE, ownerOf } from './event-rows.js';
+import {
+  COMPACT_EVERY,
+  compactedBefore,
+  type ControlEvent,
+  type EventKind,
+  type EventLog,
+  type Retention,
+} from './events.js';
+import { fairShare } from './fair-share.js';
 import { factsForUsers, ownerOfEvent } from './node-acts.js';
 import type { Nodes } from './nodes.js';
 import type { Projects } from './projects.js';
-import { deltaEntry, isEmptyDelta, type DeltaEntry } from './service-delta.js';
+import { deltaOfView, isEmptyDelta, type Delta, type DeltaEntry } from './service-delta.js';
 import { Withdrawals } from './withdrawals.js';
 
 /** An event as the users of one view are told it. `revision` counts this view's own events, without gaps. */
@@ -28,6 +37,7 @@ interface View {
   visible: Map<string, ReadonlySet<string>>;
   /** Kept in the column `visible`, which releases that do not know them leave empty and do not read. */
   withdrawn: Withdrawals;
+  readonly rows: EventRows;
   head: number;
   lastUsedMs: number;
 }
@@ -57,7 +67,7 @@ export class Views {
   readonly #byId = new Map<number, View>();
   /** The newest events of each view, so that its watchers do not each ask the database. */
   readonly #recent = new Map<number, ViewEvent[]>();
-  readonly #maxEvents: number;
+  readonly #retention: Retention;
   #pending: ControlEvent[] = [];
   #dirty = new Set<string>();
 
@@ -65,7 +75,7 @@ export class Views {
     db: ControlDatabase,
     clock: Clock,
     rooms: { events: EventLog; nodes: Nodes; projects: Projects; access: Access },
-    maxEvents: number,
+    retention: Retention,
   ) {
     this.#db = db;
     this.#clock = clock;
@@ -73,7 +83,7 @@ export class Views {
     this.#nodes = rooms.nodes;
     this.#projects = rooms.projects;
     this.#access = rooms.access;
-    this.#maxEvents = maxEvents;
+    this.#retention = retention;
     db.change(() => db.run('DELETE FROM views WHERE last_used_ms < ?', clock.now() - KEEP_UNUSED_MS));
     this.#load();
     this.#events.appending.on((event) => {
@@ -120,10 +130,9 @@ export class Views {
     return this.#visibleOf(session);
   }
 
-  /** The oldest revision that the view keeps. */
+  /** The revision from which on the view keeps all. */
   oldest(viewId: number): number {
-    const row = this.#db.get('SELECT MIN(seq) AS oldest FROM view_events WHERE view_id = ?', viewId);
-    return (row?.['oldest'] ?? 1) as number;
+    return this.#byId.get(viewId)?.rows.oldest ?? 1;
   }
 
   /** The last event by which something was hidden that it showed, and that goes on to exist; 0 if none was. */
@@ -131,9 +140,14 @@ export class Views {
     return this.#byId.get(viewId)?.withdrawn.latest ?? 0;
   }
 
+  /**
+   * Up to `limit` events of the view that follow `revision`, oldest first.
+   * @throws FsError EOVERFLOW when some of them are no longer kept.
+   */
   after(viewId: number, revision: number, limit: number): ViewEvent[] {
     const view = this.#byId.get(viewId);
     if (view?.head === revision) return [];
+    if (view !== undefined && revision + 1 < view.rows.oldest) throw compactedBefore(view.rows.oldest);
     const { withdrawn } = view ?? { withdrawn: Withdrawals.NONE };
     return this.#after(viewId, revision, limit).map((event) => withdrawn.forWatchers(event));
   }
@@ -191,7 +205,10 @@ export class Views {
     const before = view.visible.get(nodeId) ?? new Set<string>();
     const after = dirty ? this.#visibleAt(session, nodeId) : before;
     const own = pending.filter((event) => event.nodeId === nodeId);
-    const delta = this.#deltaFor(nodeId, before, after, own);
+    const told = own
+      .filter(({ kind }) => kind === 'services')
+      .map(({ payload }) => payload as never as Delta);
+    const delta = deltaOfView(before, after, told, this.#nodes.get(nodeId)?.services);
     if (dirty) this.#db.onRollback(() => show(view, nodeId, before));
     show(view, nodeId, after);
     if (!isEmptyDelta(delta)) this.#append(view, 'services', nodeId, { ...delta });
@@ -207,7 +224,7 @@ export class Views {
     if (services.length === 0) return;
     const before = view.withdrawn;
     this.#db.onRollback(() => (view.withdrawn = before));
-    view.withdrawn = before.and(nodeId, { services, node }, view.head, view.head - this.#maxEvents);
+    view.withdrawn = before.and(nodeId, { services, node }, view.head, view.rows.first - 1);
     this.#db.run('UPDATE views SET visible = ? WHERE view_id = ?', view.withdrawn.toText(), view.id);
     this.#db.afterChange(() => this.withdrew.emit(view.id));
   }
@@ -225,61 +242,42 @@ export class Views {
     if (isOwn) this.#append(view, kind, nodeId, factsForUsers(payload));
   }
 
-  #deltaFor(
-    nodeId: string,
-    before: ReadonlySet<string>,
-    after: ReadonlySet<string>,
-    own: readonly ControlEvent[],
-  ): { added: DeltaEntry[]; updated: DeltaEntry[]; removed: DeltaEntry[] } {
-    const told = new Map<string, DeltaEntry>();
-    for (const { payload } of own.filter((event) => event.kind === 'services')) {
-      for (const list of ['added', 'updated', 'removed'] as const) {
-        for (const entry of payload[list] as unknown as readonly DeltaEntry[])
-          told.set(entry.service_id, entry);
-      }
-    }
-    const services = this.#nodes.get(nodeId)?.services;
-    const added = [...after]
-      .filter((id) => !before.has(id))
-      .map((id) => deltaEntry(services?.get(id), undefined));
-    const updated = [...after].filter((id) => before.has(id) && told.has(id)).map((id) => told.get(id)!);
-    const removed = [...before]
-      .filter((id) => !after.has(id))
-      .map((id) => {
-        const { version, hash, previous_version, previous_hash } =
-          told.get(id) ?? deltaEntry(services?.get(id), undefined);
-        return {
-          service_id: id,
-          version: null,
-          hash: null,
-          previous_version: previous_version ?? version,
-          previous_hash: previous_hash ?? hash,
-        };
-      });
-    return { added, updated, removed };
-  }
-
   #append(view: View, kind: EventKind, nodeId: string, payload: JsonObject): void {
     const seq = ++view.head;
     this.#db.onRollback(() => (view.head = seq - 1));
+    const text = JSON.stringify(payload);
     this.#db.run(
-      'INSERT INTO view_events (view_id, seq, timestamp_ms, kind, node_id, payload) VALUES (?,?,?,?,?,?)',
+      `INSERT INTO view_events (view_id, seq, timestamp_ms, kind, node_id, payload, owner, bytes)
+       VALUES (?,?,?,?,?,?,?,?)`,
       view.id,
       seq,
       this.#clock.now(),
       kind,
       nodeId,
-      JSON.stringify(payload),
+      text,
+      ownerOf(nodeId, kind, payload),
+      view.rows.add(text),
     );
-    if (seq % 256 === 0) {
-      this.#db.run('DELETE FROM view_events WHERE view_id = ? AND seq <= ?', view.id, seq - this.#maxEvents);
-    }
+    if (seq % COMPACT_EVERY === 0) this.#compact(view);
     const event: ViewEvent = { revision: seq, timestampMs: this.#clock.now(), kind, nodeId, payload };
     this.#db.afterChange(() => {
       const recent = [...(this.#recent.get(view.id) ?? []).slice(-KEEP_RECENT), event];
       this.#recent.set(view.id, recent);
       this.appended.emit(view.id);
     });
+  }
+
+  /** Forgets what exceeds the retention: of this view, and of those that have the most of what all may have. */
+  #compact(view: View): void {
+    const { maxEvents, maxAgeMs, maxViewBytes } = this.#retention;
+    view.rows.forgetOlderThan(this.#clock.now() - maxAgeMs);
+    view.rows.shrink('records', maxEvents);
+    const all = [...this.#views.values()];
+    const share = fairShare(
+      all.map(({ rows }) => rows.bytes),
+      maxViewBytes,
+    );
+    for (const { rows } of all) rows.shrink('bytes', share);
   }
 
   /** The past, as far as it concerns what the view shows now. */
@@ -345,6 +343,10 @@ export class Views {
       verified,
       visible: new Map(),
       withdrawn: Withdrawals.parse(row['visible'] as string),
+      rows: new EventRows(this.#db, {
+        ...{ table: 'view_events', number: 'seq' },
+        ...{ where: 'view_id = ?', values: [id] },
+      }),
       head: head!['head'] as number,
       lastUsedMs: row['last_used_ms'] as number,
     };
@@ -364,7 +366,6 @@ function show(view: View, nodeId: string, services: ReadonlySet<string>): void {
   else view.visible.set(nodeId, services);
 }
 
-const OF_A_SERVICE = new Set<EventKind>(['service_health', 'service_control', 'invocation_finished']);
 const FOR_USERS = new Set<EventKind>(['node_online', 'node_offline', 'node_deleted']);
 
 function eventFromRow(row: Row): ViewEvent {
