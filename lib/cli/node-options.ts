@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import { idFrom, type Log, type NodeId } from '../core/index.js';
 import {
+  DEFAULT_AUDIT_UNSENT_BYTES,
   DEFAULT_UID_RANGE,
   DYNAMIC,
   driverUserFrom,
@@ -41,6 +42,7 @@ export interface NodeFlags {
   readonly jobsKeepBytes: number;
   readonly keysKeep: number;
   readonly keysKeepBytes: number;
+  readonly auditUnsentBytes: number;
 }
 
 export function addNodeOptions(command: Command): Command {
@@ -129,6 +131,11 @@ export function addNodeOptions(command: Command): Command {
       option('--keys-keep-bytes <bytes>', 'bytes of keys with their outcomes for each service and caller')
         .argParser(integer(1))
         .default(4 * 1024 * 1024 * 1024),
+    )
+    .addOption(
+      option('--audit-unsent-bytes <bytes>', 'bytes of audit records kept until the control plane has them')
+        .argParser(integer(1))
+        .default(DEFAULT_AUDIT_UNSENT_BYTES),
     );
 }
 
@@ -191,6 +198,7 @@ export function localNodeOptions(
       maxKeys: flags.keysKeep,
       maxKeyBytes: flags.keysKeepBytes,
     },
+    auditKeepBytes: flags.auditUnsentBytes,
     ...userOptions(flags),
     exports: flags.fsService ? (flags.export ?? []) : [],
     terminals: flags.terminalId ?? [],

@@ -2,13 +2,24 @@ import { createHmac, randomBytes } from 'node:crypto';
 import type { AuditSource, SentRecord } from '../control/index.js';
 import { existsSync, statSync } from 'node:fs';
 import { readOrMakeSecret } from '../disk/index.js';
-import { Emitter, FsError, Repeats, systemClock, timestamp, type Log } from '../core/index.js';
+import {
+  Emitter,
+  FsError,
+  isJsonObject,
+  Repeats,
+  systemClock,
+  timestamp,
+  type JsonObject,
+  type Log,
+} from '../core/index.js';
 import type { AuditRecord } from '../services/index.js';
 import { fileStat, newIno, nsFromMs, StreamFile, type Node } from '../vfs/index.js';
-import { Spool } from './spool.js';
+import { Spool, type Dropped } from './spool.js';
 
 /** About a quarter of the largest frame. */
 const BATCH_BYTES = 256 * 1024;
+/** The act of a record that tells of records that are lost. */
+const DROPPED = 'audit_dropped';
 
 /**
  * The append-only audit log of this node, one JSON line per act; a control plane, where there is one, gets
@@ -33,7 +44,7 @@ export class AuditLog implements AuditSource {
   #ino = newIno();
 
   /** @throws FsError when the log or its key cannot be opened. */
-  constructor(path: string, now: () => number, log: Log) {
+  constructor(path: string, now: () => number, log: Log, maxBytes?: number) {
     this.#keyPath = `${path}.key`;
     const wasUsed = existsSync(this.#keyPath);
     if (wasUsed && sizeOf(path) + sizeOf(`${path}.1`) === 0)
@@ -44,7 +55,10 @@ export class AuditLog implements AuditSource {
         },
       );
     if (wasUsed) this.#key = this.#readOrMakeKey();
-    this.#spool = new Spool(path);
+    this.#spool = new Spool(path, {
+      ...(maxBytes === undefined ? {} : { maxBytes }),
+      lineOfDropped: (dropped) => this.#lineOfDropped(dropped),
+    });
     this.#now = now;
     this.#log = log;
   }
@@ -61,9 +75,7 @@ export class AuditLog implements AuditSource {
 
   #write({ by, act, serviceId, outcome, payload, facts }: AuditRecord): void {
     const key = (this.#key ??= this.#makeKey());
-    const line = JSON.stringify({
-      at: timestamp(this.#now()),
-      record_id: `${this.#run}-${++this.#count}`,
+    const line = this.#lineOf({
       act,
       outcome,
       session_id: by?.sessionId ?? null,
@@ -77,11 +89,31 @@ export class AuditLog implements AuditSource {
       ...facts,
     });
     try {
-      if (this.#spool.append(`${line}\n`)) this.#ino = newIno();
+      if (this.#spool.append(line)) this.#ino = newIno();
     } catch (thrown) {
       throw cannotBeWritten(this.#spool.path, thrown);
     }
     this.appended.emit();
+  }
+
+  #lineOf(record: JsonObject): string {
+    const common = { at: timestamp(this.#now()), record_id: `${this.#run}-${++this.#count}` };
+    return `${JSON.stringify({ ...common, ...record })}\n`;
+  }
+
+  /** What the oldest of them told of is lost with it: this record tells of that too. */
+  #lineOfDropped({ lines, first, last }: Dropped): string {
+    const earlier = recordOfLine(first);
+    const toldOf = earlier?.['act'] === DROPPED;
+    const removed = toldOf ? lines - 1 + (earlier['removed'] as number) : lines;
+    const from = toldOf ? earlier['from_timestamp_ms']! : timeOfLine(first);
+    const span = { from_timestamp_ms: from, until_timestamp_ms: timeOfLine(last) };
+    this.#log.warn('Records of the audit log are lost that nobody had taken: there were too many.', {
+      file: this.#spool.path,
+      removed,
+      ...span,
+    });
+    return this.#lineOf({ act: DROPPED, outcome: 'ok', removed, ...span });
   }
 
   #readOrMakeKey(): Buffer {
@@ -161,10 +193,16 @@ export class AuditLog implements AuditSource {
 
 /** When a record was made; never, for a line that is none. */
 function timeOfLine(line: string): number {
+  const at = recordOfLine(line)?.['at'];
+  return typeof at === 'string' ? Date.parse(at) : 0;
+}
+
+function recordOfLine(line: string): JsonObject | null {
   try {
-    return Date.parse((JSON.parse(line) as { at: string }).at);
+    const value = JSON.parse(line) as JsonObject;
+    return isJsonObject(value) ? value : null;
   } catch {
-    return 0;
+    return null;
   }
 }
 

@@ -58,6 +58,8 @@ export interface LocalNodeOptions extends UserOptions {
   readonly trustWritable: boolean;
   readonly fsync: boolean;
   readonly jobLimits?: JobLimits;
+  /** Bytes of audit records kept at most until the control plane has them. */
+  readonly auditKeepBytes?: number;
   /**
    * How drivers and terminals are kept from gaining privileges by set-id programs. By default the process of
    * the node itself gives that up, for good: it starts none either from then on.
@@ -207,7 +209,12 @@ export class LocalNode implements NodeSource {
       },
     );
     for (const { provider } of builtins) undo.add(() => provider?.tree.close());
-    const audit = new AuditLog(`${stateFile}.audit.ndjson`, () => systemClock.now(), log);
+    const audit = new AuditLog(
+      `${stateFile}.audit.ndjson`,
+      () => systemClock.now(),
+      log,
+      options.auditKeepBytes,
+    );
     undo.add(() => audit.close());
     const node = new LocalNode({ options, context, builtins, audit, undo });
     undo.add(() => node.host.close());

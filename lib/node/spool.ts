@@ -4,22 +4,43 @@ import {
   fstatSync,
   ftruncateSync,
   openSync,
+  readdirSync,
   readFileSync,
   readSync,
   renameSync,
+  rmSync,
   statSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { FsError, isJsonObject, type JsonObject } from '../core/index.js';
 
 const DEFAULT_ROTATE_BYTES = 64 * 1024 * 1024;
+export const DEFAULT_AUDIT_UNSENT_BYTES = 1024 * 1024 * 1024;
 const TAIL_BYTES = 64 * 1024;
+const COUNT_BYTES = 1024 * 1024;
 
 /** Lines that were not sent yet, and what to call once they were taken. */
 export interface Batch {
   readonly lines: readonly string[];
   taken(): void;
+}
+
+/** Lines that nobody took, and that are gone to make room. */
+export interface Dropped {
+  readonly lines: number;
+  readonly first: string;
+  readonly last: string;
+}
+
+export interface SpoolOptions {
+  /** The file is set aside when it has so much. */
+  readonly rotateBytes?: number;
+  /** How much is kept at most until it is taken; at least the file and one that was set aside. */
+  readonly maxBytes?: number;
+  /** The line that tells of what was dropped: it is written before that goes. */
+  readonly lineOfDropped: (dropped: Dropped) => string;
 }
 
 /** Up to where the lines were taken, on disk. The line that ends there is named, so that no other file is meant. */
@@ -31,23 +52,36 @@ interface Mark {
 /**
  * A file of lines that only grows, and that somebody else is to have too, each line once it was written, in
  * order, whatever is killed in between: the file itself is the queue, and `<path>.sent` says how far it was
- * taken. When it is full it is set aside as `<path>.1`, but not while that one still has lines to send.
+ * taken. When it is full it is set aside as `<path>.1`, which is `<path>.2` then, and so on, for as long as they have
+ * lines to send; beyond `maxBytes` the oldest is dropped, and a line tells of it.
  */
 export class Spool {
   readonly path: string;
   readonly #rotateBytes: number;
+  readonly #maxAside: number;
+  readonly #lineOfDropped: (dropped: Dropped) => string;
   #fd: number;
   #size: number;
-  #sent: { file: 'current' | 'previous'; offset: number } | null;
+  /** How many were set aside. */
+  #aside: number;
+  /** The file (0 the current, 1 the one that was set aside last …) that has the oldest line to send, and where. */
+  #sent: { file: number; offset: number } | null;
 
   /** @throws FsError when it cannot be opened. */
-  constructor(path: string, rotateBytes = DEFAULT_ROTATE_BYTES) {
+  constructor(path: string, { rotateBytes, maxBytes, lineOfDropped }: SpoolOptions) {
     this.path = path;
-    this.#rotateBytes = rotateBytes;
+    this.#rotateBytes = rotateBytes ?? DEFAULT_ROTATE_BYTES;
+    this.#maxAside = Math.max(
+      1,
+      Math.floor((maxBytes ?? DEFAULT_AUDIT_UNSENT_BYTES) / this.#rotateBytes) - 1,
+    );
+    this.#lineOfDropped = lineOfDropped;
     this.#fd = openSync(path, 'a+', 0o600);
     try {
       this.#size = wholeLines(this.#fd);
+      this.#aside = this.#renumber();
       this.#sent = existsSync(this.#markPath) ? this.#find(readMark(this.#markPath)) : null;
+      if (this.#sent !== null) this.#removeTaken();
     } catch (thrown) {
       closeSync(this.#fd);
       throw thrown;
@@ -65,7 +99,7 @@ export class Spool {
   /** From now on lines are kept until they were taken. */
   keepUntilTaken(): void {
     if (this.#sent !== null) return;
-    this.#sent = { file: existsSync(this.#previousPath) ? 'previous' : 'current', offset: 0 };
+    this.#sent = { file: this.#aside, offset: 0 };
     this.#writeMark('');
   }
 
@@ -75,15 +109,10 @@ export class Spool {
 
   /** Answers whether the file was set aside: what is read from now on is another. @throws FsError */
   append(line: string): boolean {
-    const bytes = Buffer.from(line);
-    try {
-      if (writeSync(this.#fd, bytes) !== bytes.length) throw new FsError('ENOSPC', 'The disk is full.');
-    } catch (thrown) {
-      ftruncateSync(this.#fd, this.#size);
-      throw FsError.from(thrown);
-    }
-    this.#size += bytes.length;
-    if (this.#size < this.#rotateBytes || this.#sent?.file === 'previous') return false;
+    const mostAside = this.#sent === null ? 1 : this.#maxAside;
+    while (this.#aside > mostAside) this.#dropOldest();
+    this.#write(line);
+    if (this.#size < this.#rotateBytes) return false;
     this.#rotate();
     return true;
   }
@@ -93,14 +122,17 @@ export class Spool {
     this.keepUntilTaken();
     for (;;) {
       const { file, offset } = this.#sent!;
-      const text = file === 'current' ? this.read(offset, maxBytes) : this.#readPrevious(offset, maxBytes);
+      const text =
+        file === 0 ? this.read(offset, maxBytes) : readFileAt(this.#pathOf(file), offset, maxBytes);
       const end = text.lastIndexOf(10) + 1;
       if (end > 0) {
         const lines = text.toString('utf8', 0, end - 1).split('\n');
-        return { lines, taken: () => this.#take(file, offset, offset + end, lines.at(-1)!) };
+        const from = this.#sent!;
+        return { lines, taken: () => this.#take(from, offset + end, lines.at(-1)!) };
       }
-      if (file === 'current') return null;
-      this.#sent = { file: 'current', offset: 0 };
+      if (file === 0) return null;
+      this.#sent = { file: file - 1, offset: 0 };
+      this.#removeTaken();
     }
   }
 
@@ -115,40 +147,77 @@ export class Spool {
     closeSync(this.#fd);
   }
 
-  get #previousPath(): string {
-    return `${this.path}.1`;
+  #pathOf(file: number): string {
+    return file === 0 ? this.path : `${this.path}.${file}`;
   }
 
   get #markPath(): string {
     return `${this.path}.sent`;
   }
 
-  #take(file: 'current' | 'previous', from: number, to: number, last: string): void {
-    const sent = this.#sent;
-    // Set aside while it was under way: the same lines are in the previous file now.
-    if (sent?.offset !== from || (sent.file !== file && sent.file !== 'previous')) return;
-    this.#sent = { file: sent.file, offset: to };
+  #write(line: string): void {
+    const bytes = Buffer.from(line);
+    try {
+      if (writeSync(this.#fd, bytes) !== bytes.length) throw new FsError('ENOSPC', 'The disk is full.');
+    } catch (thrown) {
+      ftruncateSync(this.#fd, this.#size);
+      throw FsError.from(thrown);
+    }
+    this.#size += bytes.length;
+  }
+
+  /** Files may have been set aside meanwhile: the place is the same object as long as nothing else was taken. */
+  #take(from: { file: number; offset: number }, to: number, last: string): void {
+    if (this.#sent !== from) return;
+    from.offset = to;
+    this.#sent = { ...from };
     this.#writeMark(last);
   }
 
   #rotate(): void {
-    renameSync(this.path, this.#previousPath);
+    for (let file = this.#aside; file >= 0; file--) renameSync(this.#pathOf(file), this.#pathOf(file + 1));
+    this.#aside++;
     closeSync(this.#fd);
     this.#fd = openSync(this.path, 'a+', 0o600);
-    if (this.#sent !== null) {
-      const all = this.#sent.offset === this.#size;
-      this.#sent = all ? { file: 'current', offset: 0 } : { file: 'previous', offset: this.#sent.offset };
-    }
     this.#size = 0;
+    if (this.#sent === null) return;
+    this.#sent.file++;
+    this.#removeTaken();
   }
 
-  #readPrevious(at: number, size: number): Buffer {
-    const fd = openSync(this.#previousPath, 'r');
-    try {
-      return readUpTo(fd, at, size);
-    } finally {
-      closeSync(fd);
+  /** Those of which all was sent go, but for one, which is for people to read. */
+  #removeTaken(): void {
+    const needed = Math.max(1, this.#sent!.file);
+    if (this.#aside <= needed) return;
+    // Once they are gone, what is to be sent begins where the oldest file does.
+    if (this.#sent!.offset === 0) this.#writeMark('');
+    while (this.#aside > needed) rmSync(this.#pathOf(this.#aside--), { force: true });
+  }
+
+  /** A kill in between leaves both the lines and the one that tells of them: the lines are not lost then. */
+  #dropOldest(): void {
+    const oldest = this.#aside;
+    const from = this.#sent?.offset ?? 0;
+    const dropped = linesOf(this.#pathOf(oldest), from);
+    if (dropped !== null) this.#write(this.#lineOfDropped(dropped));
+    if (this.#sent !== null) {
+      this.#sent = { file: oldest - 1, offset: 0 };
+      this.#writeMark('');
     }
+    rmSync(this.#pathOf(oldest), { force: true });
+    this.#aside--;
+  }
+
+  /** Answers how many were set aside. A kill while they were renamed leaves a number that none has. */
+  #renumber(): number {
+    const prefix = `${basename(this.path)}.`;
+    const numbers = readdirSync(dirname(this.path))
+      .filter((name) => name.startsWith(prefix) && /^[1-9]\d*$/.test(name.slice(prefix.length)))
+      .map((name) => Number(name.slice(prefix.length)))
+      .sort((a, b) => a - b);
+    for (const [at, number] of numbers.entries())
+      if (number !== at + 1) renameSync(this.#pathOf(number), this.#pathOf(at + 1));
+    return numbers.length;
   }
 
   #writeMark(last: string): void {
@@ -157,14 +226,11 @@ export class Spool {
     renameSync(`${this.#markPath}.new`, this.#markPath);
   }
 
-  /** Where the mark stands. Where it fits neither file, all is sent again: who takes the lines knows them by their ids. */
-  #find(mark: Mark | null): { file: 'current' | 'previous'; offset: number } {
-    const hasPrevious = existsSync(this.#previousPath);
-    if (mark !== null) {
-      if (endsAt(this.path, mark)) return { file: 'current', offset: mark.offset };
-      if (hasPrevious && endsAt(this.#previousPath, mark)) return { file: 'previous', offset: mark.offset };
-    }
-    return { file: hasPrevious ? 'previous' : 'current', offset: 0 };
+  /** Where the mark stands. Where it fits no file, all is sent again: who takes the lines knows them by their ids. */
+  #find(mark: Mark | null): { file: number; offset: number } {
+    for (let file = 0; mark !== null && file <= this.#aside; file++)
+      if (endsAt(this.#pathOf(file), mark)) return { file, offset: mark.offset };
+    return { file: this.#aside, offset: 0 };
   }
 }
 
@@ -183,12 +249,7 @@ function readMark(path: string): Mark | null {
 function endsAt(path: string, { offset, last }: Mark): boolean {
   const line = Buffer.from(`${last}\n`);
   if (last === '' || offset < line.length || statSync(path).size < offset) return false;
-  const fd = openSync(path, 'r');
-  try {
-    return readUpTo(fd, offset - line.length, line.length).equals(line);
-  } finally {
-    closeSync(fd);
-  }
+  return readFileAt(path, offset - line.length, line.length).equals(line);
 }
 
 /** The size up to the last whole line; what a full disk cut off behind it is removed. */
@@ -210,4 +271,38 @@ function wholeLines(fd: number): number {
 function readUpTo(fd: number, at: number, size: number): Buffer {
   const bytes = Buffer.alloc(Math.max(0, size));
   return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, at));
+}
+
+function readFileAt(path: string, at: number, size: number): Buffer {
+  const fd = openSync(path, 'r');
+  try {
+    return readUpTo(fd, at, size);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The lines of a file from `at` on, counted; null where there are none. */
+function linesOf(path: string, at: number): Dropped | null {
+  const fd = openSync(path, 'r');
+  try {
+    const chunk = Buffer.alloc(COUNT_BYTES);
+    let lines = 0;
+    for (let from = at; ;) {
+      const size = readSync(fd, chunk, 0, chunk.length, from);
+      if (size === 0) break;
+      const part = chunk.subarray(0, size);
+      for (let end = part.indexOf(10); end !== -1; end = part.indexOf(10, end + 1)) lines++;
+      from += size;
+    }
+    if (lines === 0) return null;
+    const first = readUpTo(fd, at, TAIL_BYTES).toString().split('\n')[0]!;
+    const { size } = fstatSync(fd);
+    const last = readUpTo(fd, Math.max(at, size - TAIL_BYTES), TAIL_BYTES)
+      .toString()
+      .trimEnd();
+    return { lines, first, last: last.slice(last.lastIndexOf('\n') + 1) };
+  } finally {
+    closeSync(fd);
+  }
 }

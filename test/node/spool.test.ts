@@ -1,9 +1,15 @@
-import { appendFileSync, readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
-import { Spool } from '../../lib/node/spool.js';
+import { Spool, type Dropped } from '../../lib/node/spool.js';
 import { temporaryDir } from '../support/test-node.js';
+
+/** In these tests a line that tells of others begins so, and what those told of is counted too. */
+function lineOfDropped({ lines, first, last }: Dropped): string {
+  const [, earlier, from] = /^dropped (\d+) (.*)\.\./.exec(first) ?? [];
+  return `dropped ${earlier === undefined ? lines : lines - 1 + Number(earlier)} ${from ?? first}..${last}\n`;
+}
 
 /** Takes all that there is, in batches. */
 function takeAll(spool: Spool, maxBytes = 64): string[] {
@@ -17,14 +23,14 @@ function takeAll(spool: Spool, maxBytes = 64): string[] {
 
 t.test('lines are taken once, in order, across restarts', async (t) => {
   const path = join(temporaryDir(t), 'log');
-  let spool = new Spool(path);
+  let spool = new Spool(path, { lineOfDropped });
   for (const word of ['a', 'b', 'c']) spool.append(`${word}\n`);
   const first = spool.batch(5)!;
   t.strictSame(first.lines, ['a', 'b']);
   first.taken();
   t.strictSame(spool.batch(64)!.lines, ['c'], 'not acknowledged');
   spool.close();
-  spool = new Spool(path);
+  spool = new Spool(path, { lineOfDropped });
   t.strictSame(takeAll(spool), ['c'], 'so it is sent again');
   spool.append('d\n');
   t.strictSame(takeAll(spool), ['d']);
@@ -33,11 +39,11 @@ t.test('lines are taken once, in order, across restarts', async (t) => {
 
 t.test('half a line that a full disk left is removed, and what follows is whole', async (t) => {
   const path = join(temporaryDir(t), 'log');
-  const spool = new Spool(path);
+  const spool = new Spool(path, { lineOfDropped });
   spool.append('whole\n');
   spool.close();
   appendFileSync(path, 'half a li');
-  const again = new Spool(path);
+  const again = new Spool(path, { lineOfDropped });
   again.append('next\n');
   t.equal(readFileSync(path, 'utf8'), 'whole\nnext\n');
   t.strictSame(takeAll(again), ['whole', 'next']);
@@ -58,7 +64,7 @@ t.test(
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const path = join(dir, String(run++));
-        let spool = new Spool(path, 80);
+        let spool = new Spool(path, { rotateBytes: 80, lineOfDropped });
         spool.keepUntilTaken();
         let written = 0;
         const taken: number[] = [];
@@ -66,7 +72,7 @@ t.test(
           if (what === 'append') spool.append(`line ${written++}\n`);
           else if (what === 'restart') {
             spool.close();
-            spool = new Spool(path, 80);
+            spool = new Spool(path, { rotateBytes: 80, lineOfDropped });
           } else {
             const batch = spool.batch(40);
             if (what !== 'take' || batch === null) continue;
@@ -82,3 +88,78 @@ t.test(
     t.pass('for any sequence of steps');
   },
 );
+
+t.test(
+  '[P] what is kept for whoever is away is bounded, and each line was taken or is told as dropped',
+  async (t) => {
+    const dir = temporaryDir(t);
+    const options = { rotateBytes: 80, maxBytes: 320, lineOfDropped };
+    let run = 0;
+    const step = fc.oneof(
+      { weight: 12, arbitrary: fc.constant('append' as const) },
+      { weight: 1, arbitrary: fc.constant('take' as const) },
+      { weight: 1, arbitrary: fc.constant('restart' as const) },
+    );
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 40, maxLength: 200 }), (steps) => {
+        const name = `bounded-${run++}`;
+        const path = join(dir, name);
+        let spool = new Spool(path, options);
+        spool.keepUntilTaken();
+        let written = 0;
+        const taken: string[] = [];
+        for (const what of steps) {
+          if (what === 'append') spool.append(`line ${String(written++).padStart(3, '0')}\n`);
+          else if (what === 'restart') {
+            spool.close();
+            spool = new Spool(path, options);
+          } else {
+            const batch = spool.batch(40);
+            taken.push(...(batch?.lines ?? []));
+            batch?.taken();
+          }
+          const files = readdirSync(dir).filter((file) => file.startsWith(name) && !file.endsWith('.sent'));
+          const bytes = files.reduce((sum, file) => sum + statSync(join(dir, file)).size, 0);
+          if (bytes > 320 + 120) return false;
+        }
+        taken.push(...takeAll(spool, 40));
+        spool.close();
+        const numbers = taken.flatMap((line) => (line.startsWith('line ') ? [Number(line.slice(5))] : []));
+        const told = taken.flatMap((line) => /^dropped (\d+) /.exec(line)?.[1] ?? []).map(Number);
+        const lost = told.reduce((sum, count) => sum + count, 0);
+        const isOrdered = numbers.every((number, at) => at === 0 || number > numbers[at - 1]!);
+        return isOrdered && numbers.length + lost === written;
+      }),
+    );
+    t.pass('for any sequence of steps');
+  },
+);
+
+t.test('a line says how many were dropped, the first and the last of them', async (t) => {
+  const path = join(temporaryDir(t), 'log');
+  const spool = new Spool(path, { rotateBytes: 20, maxBytes: 60, lineOfDropped });
+  spool.keepUntilTaken();
+  for (let n = 10; n < 20; n++) spool.append(`line ${n}\n`);
+  t.strictSame(takeAll(spool), [
+    ...[13, 14, 15, 16, 17, 18].map((n) => `line ${n}`),
+    'dropped 3 line 10..line 12',
+    'line 19',
+  ]);
+  spool.close();
+});
+
+t.test('files that a kill left half renamed are found again, in order', async (t) => {
+  const path = join(temporaryDir(t), 'log');
+  const options = { rotateBytes: 20, lineOfDropped };
+  let spool = new Spool(path, options);
+  spool.keepUntilTaken();
+  for (let n = 10; n < 20; n++) spool.append(`line ${n}\n`);
+  spool.close();
+  for (const number of [3, 2]) renameSync(`${path}.${number}`, `${path}.${number + 1}`);
+  spool = new Spool(path, options);
+  t.strictSame(
+    takeAll(spool),
+    Array.from({ length: 10 }, (_, n) => `line ${n + 10}`),
+  );
+  spool.close();
+});
