@@ -1,9 +1,15 @@
-import type { AttrChange, NodeKind, OpenFlags, Stat, StatFs } from '../vfs/index.js';
+import {
+  typeBits,
+  type AttrChange,
+  type NodeKind,
+  type OpenFlags,
+  type Stat,
+  type StatFs,
+} from '../vfs/index.js';
 
-const TYPE_BITS: Readonly<Record<NodeKind, number>> = { dir: 0o040000, file: 0o100000, symlink: 0o120000 };
 const UINT32 = 0xffff_ffff;
 
-/** What fuse-native takes as a stat: 32-bit inode numbers, times in whole milliseconds. */
+/** What fuse-native takes as a stat: 32-bit inode numbers, times in whole milliseconds. Special files are files. */
 export interface NativeStat {
   readonly mode: number;
   readonly uid: number;
@@ -25,7 +31,7 @@ export function nativeStatFrom(
   if (!Number.isSafeInteger(stat.size) || stat.size < 0)
     throw new TypeError(`A tree told the size ${String(stat.size)}.`);
   return {
-    mode: TYPE_BITS[stat.kind] | (stat.mode & 0o7777),
+    mode: typeBits({ kind: stat.kind }) | (stat.mode & 0o7777),
     uid: stat.uid ?? owner.uid,
     gid: stat.gid ?? owner.gid,
     size: stat.size,
@@ -41,7 +47,7 @@ export function nativeStatFrom(
 
 /** What a directory entry needs: the type and the inode number. */
 export function nativeEntryStat(kind: NodeKind, ino: bigint): Partial<NativeStat> {
-  return { mode: TYPE_BITS[kind], ino: foldedIno(ino), atime: 0, mtime: 0, ctime: 0 };
+  return { mode: typeBits({ kind }), ino: foldedIno(ino), atime: 0, mtime: 0, ctime: 0 };
 }
 
 /**

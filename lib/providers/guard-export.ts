@@ -13,6 +13,7 @@ import {
   type Node,
   type OpenFlags,
   type Op,
+  type SpecialKind,
   type Stat,
   type StatFs,
   type SymlinkNode,
@@ -151,6 +152,9 @@ abstract class GuardedNode<Inner extends Node> {
     const stat = this.inner.found?.(op);
     return stat === undefined ? undefined : this.guard.shown(stat, op);
   }
+  leftMs(): number {
+    return this.inner.leftMs?.() ?? Infinity;
+  }
   stat(op: Op): Awaitable<Stat> {
     this.guard.look(op);
     return this.guard.stat(this.inner.stat(op), op);
@@ -198,11 +202,19 @@ class GuardedSymlink extends GuardedNode<SymlinkNode> implements SymlinkNode {
 class GuardedFile extends GuardedNode<FileNode> implements FileNode {
   readonly kind = 'file';
 
+  get special(): SpecialKind | undefined {
+    return this.inner.special;
+  }
+
   open(flags: OpenFlags, op: Op): Awaitable<FileHandle> {
     if (flags.write || flags.truncate) this.guard.change(op);
     else this.guard.look(op);
     return whenKnown(this.inner.open(flags, op), (handle) => this.guard.handle(handle));
   }
+}
+
+function withoutSpecial(): FsError {
+  return new FsError('EPERM', 'Pipes and sockets cannot be made here.');
 }
 
 function withoutTmpfile(): FsError {
@@ -243,6 +255,11 @@ class GuardedDir extends GuardedNode<DirNode> implements DirNode {
   mkdir(name: string, mode: number, op: Op): Awaitable<DirNode> {
     this.guard.change(op);
     return whenKnown(this.inner.mkdir(name, mode, op), (node) => this.guard.dir(node));
+  }
+  mknod(name: string, special: 'pipe' | 'socket', mode: number, op: Op): Awaitable<FileNode> {
+    this.guard.change(op);
+    if (this.inner.mknod === undefined) throw withoutSpecial();
+    return whenKnown(this.inner.mknod(name, special, mode, op), (node) => this.guard.file(node));
   }
   unlink(name: string, op: Op): Awaitable<void> {
     this.guard.change(op);

@@ -47,6 +47,8 @@ export class FsClient {
   readonly maxWriteBytes: number;
   /** The peer answers `t_fs_seek`. */
   readonly canSeek: boolean;
+  /** The peer answers `t_fs_mknod` and `t_fs_tmpfile`. */
+  readonly canMakeSpecial: boolean;
   readonly #port: FramePort;
   readonly #pending: PendingRequests;
   readonly #peer: PeerWatch;
@@ -74,6 +76,7 @@ export class FsClient {
     this.maxReadBytes = limit('max_read_bytes', MAX_READ_BYTES);
     this.maxWriteBytes = limit('max_write_bytes', MAX_DATA_BYTES);
     this.canSeek = capabilities['seek'] === true;
+    this.canMakeSpecial = capabilities['special'] === true;
     const { transport } = this.#port;
     this.#pending = new PendingRequests((tag) => this.#watch.delete(tag));
     this.#peer = new PeerWatch(
@@ -222,14 +225,15 @@ export class FsClient {
     const late = this.#pending.takeLate(tag);
     if (late === undefined) return;
     this.#peer.answered();
-    if (frame.type !== `acheron.r_fs_${late.name}` || (late.name !== 'open' && late.name !== 'create'))
-      return;
+    if (frame.type !== `acheron.r_fs_${late.name}` || !OPENING.has(late.name)) return;
     const { handle, closed } = frame.payload ?? {};
     if (typeof handle !== 'number' || closed === true) return;
     const target = late.s === undefined ? { h: handle } : { h: handle, s: late.s };
     this.request('close', target, {}).catch(() => undefined);
   }
 }
+
+const OPENING: ReadonlySet<string> = new Set<FsMessageName>(['open', 'create', 'tmpfile']);
 
 function answerFromFrame(
   name: Pending['name'],

@@ -52,11 +52,12 @@ export interface GreetingOptions {
 /** This process, as the far side tells it from others. */
 export const OWN_INSTANCE = randomUUID();
 
-const ours = (binary: boolean): Agreement & { readonly seek: boolean } => ({
+const ours = (binary: boolean): Agreement & { readonly seek: boolean; readonly special: boolean } => ({
   binary,
   sequence: true,
   sync: true,
   seek: true,
+  special: true,
 });
 
 /**

@@ -1,6 +1,6 @@
 import { FsError } from '../core/index.js';
 import { ROOT_NODE } from '../protocol/index.js';
-import type { DirNode, Node } from '../vfs/index.js';
+import { isOneType, type DirNode, type Node } from '../vfs/index.js';
 
 /** A node that a peer knows by number. */
 export interface KnownNode {
@@ -61,7 +61,7 @@ export class NodeTable {
     const directory = this.#known.get(parent);
     const before = directory?.children.get(name);
     const known = before === undefined ? undefined : this.#known.get(before);
-    if (known !== undefined && known.node.ino === node.ino && known.node.kind === node.kind) {
+    if (known !== undefined && known.node.ino === node.ino && isOneType(known.node, node)) {
       this.#byNode.delete(known.node);
       known.node = node;
       this.#byNode.set(node, known.number);

@@ -114,6 +114,12 @@ export abstract class RemoteBase {
     return known.stat;
   }
 
+  /** Caches that follow each other do not add up: what was kept here for a while is kept less long elsewhere. */
+  leftMs(): number {
+    const left = (this.#attributes?.untilMs ?? Infinity) - performance.now();
+    return this.freshness === 'shared' ? Math.max(0, left) : Infinity;
+  }
+
   /** Keeps attributes that came with an answer to a request sent at `sequence`, for `op`. */
   remember(stat: Stat, sequence: number, op: RequestOp | undefined): void {
     if (!this.view.isFresh(sequence, this.self())) return;
@@ -145,6 +151,12 @@ export abstract class RemoteBase {
   numbered(number: number): void {
     this.#number = number;
     this.#generation = this.view.generation;
+  }
+
+  /** It has this name too, and is found again by it. */
+  foundAt(parent: RemoteDir, name: string): void {
+    this.parent = parent;
+    this.name = name;
   }
 
   /** The names that lead to it from the root. */

@@ -11,7 +11,7 @@ import {
 } from '../vfs/index.js';
 import type { FsAnswer } from './pending-requests.js';
 import { ReadAhead, type Fetched } from './read-ahead.js';
-import type { RemoteFile } from './remote-node.js';
+import type { RemoteFile } from './remote-file.js';
 import type { RequestOp } from './remote-view.js';
 import { lostError, moreThanAsked } from './tunnel-errors.js';
 import { statFromAttributes, wireFromChange } from './wire-stat.js';

@@ -1,114 +1,27 @@
 import { byteLengthOfText, FsError } from '../core/index.js';
-import { MAX_NAME_BYTES, MAX_PATH_BYTES, type FsRequest, type WireAttributes } from '../protocol/index.js';
+import { MAX_NAME_BYTES, type FsRequest, type WireAttributes } from '../protocol/index.js';
 import {
   type Awaitable,
   type Created,
   type DirEntry,
   type DirNode,
-  type FileHandle,
   type FileNode,
   type Freshness,
   type Node,
   type OpenFlags,
   type Op,
+  type SpecialKind,
   type Stat,
   type SymlinkNode,
 } from '../vfs/index.js';
-import type { FsAnswer } from './pending-requests.js';
 import { KEPT_ENTRIES, LEARNED_ENTRIES } from './listing-budget.js';
 import { RemoteBase } from './remote-base.js';
-import { RemoteHandle, RemoteSnapshot } from './remote-handle.js';
+import { RemoteFile, RemoteSymlink } from './remote-file.js';
+import { RemoteHandle } from './remote-handle.js';
 import type { RequestOp } from './remote-view.js';
-import { moreThanAsked } from './tunnel-errors.js';
 import { statFromAttributes, wireFromOpenFlags } from './wire-stat.js';
 
 export type RemoteNode = RemoteDir | RemoteFile | RemoteSymlink;
-
-/** Documents up to this size come with the answer to `open`, and are kept. */
-const INLINE_BYTES = 64 * 1024;
-
-export class RemoteFile extends RemoteBase implements FileNode {
-  readonly kind = 'file';
-  /** Rises when the content may have changed. */
-  dataVersion = 0;
-  /** What is live and can be written to is taken for one: the answer to a write comes from afar. */
-  conversation = false;
-
-  open(flags: OpenFlags, op: Op): Awaitable<FileHandle> {
-    this.admit(op);
-    if (flags.write || this.freshness !== 'announced') return this.#open(flags, op);
-    const cached = this.view.host.contents.get(this);
-    if (cached === undefined || cached.epoch !== this.view.epoch) return this.#open(flags, op);
-    this.view.checkCacheUsable();
-    return new RemoteSnapshot(this, cached.bytes, cached.stat, cached.direct);
-  }
-
-  glimpse(): Stat | undefined {
-    return this.parent?.glimpseOf(this.name);
-  }
-
-  async openRemote(
-    flags: OpenFlags,
-    op: RequestOp,
-    inline: number,
-  ): Promise<FsAnswer<'open'> & { generation: number }> {
-    const answer = await this.ask('open', { flags: wireFromOpenFlags(flags), inline }, op);
-    return { ...answer, generation: this.view.generation };
-  }
-
-  /** @throws FsError unless this session may read it now. */
-  async proveReadable(op: Op): Promise<void> {
-    await this.ask('access', { mask: 4 }, op);
-  }
-
-  override invalidate(sequence: number, what: 'attr' | 'data', name: string | undefined): void {
-    super.invalidate(sequence, what, name);
-    this.view.host.contents.delete(this);
-    if (what === 'data') this.dataVersion++;
-  }
-
-  protected override self(): RemoteNode {
-    return this;
-  }
-
-  async #open(flags: OpenFlags, op: Op): Promise<FileHandle> {
-    if (flags.truncate) this.touched();
-    const { sequence } = this.view;
-    const inline = flags.read && !flags.write ? INLINE_BYTES : 0;
-    const { payload, data, generation } = await this.openRemote(flags, op, inline);
-    if (flags.truncate) this.touched();
-    if ((data?.byteLength ?? 0) > inline) throw moreThanAsked();
-    const { attr, fixed, closed, direct = true, handle } = payload;
-    if (attr !== undefined) {
-      const stat = statFromAttributes(attr, this.ino);
-      if (!flags.truncate) this.remember(stat, sequence, undefined);
-      if (fixed === true && data !== undefined && data.byteLength === stat.size) {
-        if (closed !== true) this.view.closeHandle(handle, generation);
-        const bytes = Uint8Array.from(data);
-        if (this.freshness === 'announced' && this.view.isFresh(sequence, this))
-          this.view.host.contents.set(this, { bytes, stat, direct, epoch: this.view.epoch });
-        return new RemoteSnapshot(this, bytes, stat, direct);
-      }
-    }
-    return new RemoteHandle(this, flags, generation, payload, data);
-  }
-}
-
-export class RemoteSymlink extends RemoteBase implements SymlinkNode {
-  readonly kind = 'symlink';
-
-  async readlink(op: Op): Promise<string> {
-    const { target } = (await this.ask('readlink', {}, op)).payload;
-    if (byteLengthOfText(target) > MAX_PATH_BYTES)
-      throw new FsError('EIO', 'The far side says that the link is longer than a path may be.');
-    this.view.host.linkRule?.(this.path, target);
-    return target;
-  }
-
-  protected override self(): RemoteNode {
-    return this;
-  }
-}
 
 /** A path through `/proc` or a call of Linux has no more parts. */
 const MAX_DEPTH = 2048;
@@ -121,6 +34,7 @@ interface Child {
   readonly theirs: string | undefined;
   readonly generation: number;
   readonly kind: 'dir' | 'file' | 'symlink';
+  readonly special: SpecialKind | undefined;
   readonly freshness: Freshness;
   /** Absent for live files: each lookup gives a node of its own. */
   readonly node: RemoteNode | undefined;
@@ -174,7 +88,8 @@ export class RemoteDir extends RemoteBase implements DirNode {
 
   async create(name: string, flags: OpenFlags, mode: number, op: Op): Promise<Created> {
     this.touched();
-    const { payload } = await this.ask('create', { name, perm: mode, flags: wireFromOpenFlags(flags) }, op);
+    const how = { ...permissions(mode, op), flags: wireFromOpenFlags(flags) };
+    const { payload } = await this.ask('create', { name, ...how }, op);
     const { generation } = this.view;
     this.touched();
     const found = { ...payload.attr, kind: 'file' as const, node: payload.node };
@@ -183,9 +98,28 @@ export class RemoteDir extends RemoteBase implements DirNode {
     return { node, handle: new RemoteHandle(node, flags, generation, payload, undefined) };
   }
 
+  async tmpfile(flags: OpenFlags, mode: number, op: Op): Promise<Created> {
+    const { view } = this;
+    if (!view.canMakeSpecial) throw new FsError('EOPNOTSUPP', 'A file must have a name there.');
+    const how = { ...permissions(mode, op), flags: wireFromOpenFlags(flags) };
+    const { payload } = await this.ask('tmpfile', how, op);
+    const ino = view.host.inoFrom(payload.attr?.ino);
+    const node = new RemoteFile(view, this, NAMELESS, ino, payload.attr?.freshness ?? 'shared');
+    node.numbered(payload.node);
+    view.register(payload.node, ino, node, { dir: this, name: NAMELESS });
+    return { node, handle: new RemoteHandle(node, flags, view.generation, payload, undefined) };
+  }
+
   async mkdir(name: string, mode: number, op: Op): Promise<DirNode> {
-    const made = await this.#make('mkdir', name, { name, perm: mode }, op);
+    const made = await this.#make('mkdir', name, { name, ...permissions(mode, op) }, op);
     if (made.kind !== 'dir') throw new FsError('EPROTO', 'The far side made something that is no directory.');
+    return made;
+  }
+
+  async mknod(name: string, special: 'pipe' | 'socket', mode: number, op: Op): Promise<FileNode> {
+    if (!this.view.canMakeSpecial) throw new FsError('EPERM', 'Pipes and sockets cannot be made there.');
+    const made = await this.#make('mknod', name, { name, special, ...permissions(mode, op) }, op);
+    if (made.kind !== 'file') throw new FsError('EPROTO', 'The far side made something that is no file.');
     return made;
   }
 
@@ -259,8 +193,12 @@ export class RemoteDir extends RemoteBase implements DirNode {
       before !== undefined &&
       before.ino === ino &&
       before.kind === found.kind &&
+      before.special === found.special &&
       before.freshness === freshness;
-    const node = (same ? before.node : undefined) ?? this.#newNode(name, found.kind, ino, freshness);
+    // All names of one file are one node, so that what is done by one is known at the others.
+    const known = view.sharedFile(found.node, ino);
+    if (known !== undefined) known.foundAt(this, name);
+    const node = known ?? (same ? before.node : undefined) ?? this.#newNode(name, found, ino, freshness);
     const kept = freshness === 'live' && found.kind === 'file' ? undefined : node;
     if (!node.isNumbered(found.node)) {
       node.numbered(found.node);
@@ -277,6 +215,7 @@ export class RemoteDir extends RemoteBase implements DirNode {
       theirs: found.ino,
       generation: view.generation,
       kind: found.kind,
+      special: found.special,
       freshness,
       node: kept,
       conversation,
@@ -307,14 +246,21 @@ export class RemoteDir extends RemoteBase implements DirNode {
     if (freshness !== undefined) this.freshness = freshness;
   }
 
-  #newNode(name: string, kind: Child['kind'], ino: bigint, freshness: Freshness): RemoteNode {
+  #newNode(
+    name: string,
+    { kind, special }: Pick<WireAttributesOfEntry, 'kind' | 'special'>,
+    ino: bigint,
+    freshness: Freshness,
+  ): RemoteNode {
     const Kind = kind === 'dir' ? RemoteDir : kind === 'file' ? RemoteFile : RemoteSymlink;
-    return new Kind(this.view, this, name, ino, freshness);
+    const node = new Kind(this.view, this, name, ino, freshness);
+    if (node.kind === 'file') node.special = special;
+    return node;
   }
 
   #nodeOfChild(name: string, child: Child): RemoteNode {
     if (child.node !== undefined) return child.node;
-    const node = this.#newNode(name, child.kind, child.ino, child.freshness);
+    const node = this.#newNode(name, child, child.ino, child.freshness);
     if (node.kind === 'file') node.conversation = child.conversation;
     node.numbered(child.number);
     return node;
@@ -355,13 +301,13 @@ export class RemoteDir extends RemoteBase implements DirNode {
     sequence: number,
     op: RequestOp,
   ): DirEntry {
-    const { name, kind, node: number } = entry;
-    if (number === undefined) return { name, kind, ino: this.view.host.inoFrom(entry.ino) };
+    const { name, kind, special, node: number } = entry;
+    if (number === undefined) return { name, kind, special, ino: this.view.host.inoFrom(entry.ino) };
     const node = this.adopt(name, { ...entry, node: number }, sequence, op);
-    return { name, kind, ino: node.ino, ...(node.freshness === 'live' ? {} : { node }) };
+    return { name, kind, special, ino: node.ino, ...(node.freshness === 'live' ? {} : { node }) };
   }
 
-  async #make<Name extends 'mkdir' | 'symlink' | 'link'>(
+  async #make<Name extends 'mkdir' | 'mknod' | 'symlink' | 'link'>(
     type: Name,
     name: string,
     payload: FsRequest<Name>,
@@ -392,6 +338,13 @@ export class RemoteDir extends RemoteBase implements DirNode {
     if (isRemote(node) && node.view === this.view) return node;
     throw new FsError('EXDEV', 'The two are not on the same filesystem.');
   }
+}
+
+/** No entry has this name. */
+const NAMELESS = '';
+
+function permissions(mode: number, { masked }: Op): { perm: number; masked?: number } {
+  return masked === undefined || masked === 0 ? { perm: mode } : { perm: mode, masked };
 }
 
 function isRemote(node: Node | RemoteNode): node is RemoteNode {

@@ -89,6 +89,10 @@ export class RemoteView {
   get generation(): number {
     return this.host.generation;
   }
+  get canMakeSpecial(): boolean {
+    return this.host.client?.canMakeSpecial ?? false;
+  }
+
   get canSeek(): boolean {
     return this.host.client?.canSeek ?? false;
   }
@@ -169,6 +173,12 @@ export class RemoteView {
       this.root.dropChildren();
       this.host.contents.clear();
     }
+  }
+
+  /** The file that the far side knows by `number` already, under whichever of its names. */
+  sharedFile(number: number, ino: bigint): RemoteNode | undefined {
+    const node = this.#known.get(number)?.node?.deref();
+    return node?.kind === 'file' && node.freshness === 'shared' && node.ino === ino ? node : undefined;
   }
 
   /** True if nothing about `nodes` was invalidated since `sequence`. */

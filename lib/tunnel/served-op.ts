@@ -7,6 +7,8 @@ export class ServedOp implements Op {
   readonly session: Session;
   /** It begins nothing: without its caller it need not go on. */
   readonly onlyReads: boolean;
+  /** The handler of a request that makes something sets it first. */
+  masked: number | undefined;
   #controller: AbortController | undefined;
   #reason: FsError | undefined;
 

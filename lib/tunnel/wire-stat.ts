@@ -9,6 +9,7 @@ export function attributesFromStat(stat: Stat, freshness: Freshness): WireAttrib
   const write = (stat.mode & 0o200) !== 0;
   return {
     kind: stat.kind,
+    ...(stat.special === undefined ? {} : { special: stat.special, rdev: stat.rdev ?? 0 }),
     size: stat.size,
     mode: read ? (write ? 'rw' : 'r') : write ? 'w' : '',
     perm: stat.mode,
@@ -35,6 +36,7 @@ export function statFromAttributes(wire: WireAttributes, ino: bigint): Stat {
   return {
     ino,
     kind: wire.kind,
+    ...(wire.special === undefined ? {} : { special: wire.special, rdev: wire.rdev ?? 0 }),
     mode: perm & 0o7777,
     nlink: wire.nlink ?? 1,
     uid: wire.uid ?? null,

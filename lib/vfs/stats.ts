@@ -1,4 +1,23 @@
-import type { Stat } from './types.js';
+import type { Node, NodeKind, SpecialKind, Stat } from './types.js';
+
+const KIND_BITS: Readonly<Record<NodeKind, number>> = { dir: 0o040000, file: 0o100000, symlink: 0o120000 };
+const SPECIAL_BITS: Readonly<Record<SpecialKind, number>> = {
+  pipe: 0o010000,
+  socket: 0o140000,
+  character: 0o020000,
+  block: 0o060000,
+};
+
+/** The type bits (S_IFMT) of a mode, as inode(7) has them. */
+export function typeBits({ kind, special }: { kind: NodeKind; special?: SpecialKind | undefined }): number {
+  return special === undefined ? KIND_BITS[kind] : SPECIAL_BITS[special];
+}
+
+/** Whether two nodes have one type: where not, they are two things, though one number after the other. */
+export function isOneType(a: Node, b: Node): boolean {
+  if (a.kind !== 'file' || b.kind !== 'file') return a.kind === b.kind;
+  return a.special === b.special;
+}
 
 /** The attributes of a directory whose shape changed last at `timeNs`. */
 export function dirStat(ino: bigint, timeNs: bigint, mode = 0o555, nlink = 2): Stat {

@@ -16,6 +16,11 @@ export interface Op {
   readonly caller?: Caller;
   /** The door that the call came through, where it learns from the answer what its own calls changed. */
   readonly door?: object;
+  /**
+   * Permission bits that the caller's umask took from the mode of what it makes: a directory with a default
+   * ACL, which takes the umask's place (acl(5)), gives them back. Absent: none, or nobody can tell.
+   */
+  readonly masked?: number | undefined;
 }
 
 export interface Caller {
@@ -28,10 +33,16 @@ export interface Caller {
 
 export type NodeKind = 'dir' | 'file' | 'symlink';
 
+/** What a special file is, which is a file all the same: opening it is a matter of the caller's own kernel. */
+export type SpecialKind = 'pipe' | 'socket' | 'character' | 'block';
+
 /** What stat(2) tells. Times are nanoseconds since the epoch. `uid` and `gid` null: the mount's owner. */
 export interface Stat {
   readonly ino: bigint;
   readonly kind: NodeKind;
+  readonly special?: SpecialKind | undefined;
+  /** The device that a special file stands for, as makedev(3) puts it into 32 bits. */
+  readonly rdev?: number | undefined;
   /** Permission bits alone (07777). They tell the truth for the session that asks. */
   readonly mode: number;
   readonly nlink: number;
@@ -59,6 +70,8 @@ export interface NodeBase {
   readonly freshness: Freshness;
   /** The attributes with which a lookup, a peek or its making found it, for who asks in the same breath: spares looking twice. */
   found?(op: Op): Stat | undefined;
+  /** For how long (ms) the attributes hold that are told now, where they were looked at some time ago. */
+  leftMs?(): number;
   stat(op: Op): Awaitable<Stat>;
   setattr(change: AttrChange, op: Op): Awaitable<Stat>;
   /** @throws FsError EACCES unless the session may do what `mask` (R_OK 4, W_OK 2, X_OK 1) asks. */
@@ -85,6 +98,8 @@ export interface DirNode extends NodeBase {
    */
   tmpfile?(flags: OpenFlags, mode: number, op: Op): Awaitable<Created>;
   mkdir(name: string, mode: number, op: Op): Awaitable<DirNode>;
+  /** A pipe or socket, as mknod(2). Absent: not offered. */
+  mknod?(name: string, special: 'pipe' | 'socket', mode: number, op: Op): Awaitable<FileNode>;
   unlink(name: string, op: Op): Awaitable<void>;
   rmdir(name: string, op: Op): Awaitable<void>;
   /** `flags` as renameat2(2): RENAME_NOREPLACE 1, RENAME_EXCHANGE 2. */
@@ -96,6 +111,8 @@ export interface DirNode extends NodeBase {
 
 export interface FileNode extends NodeBase {
   readonly kind: 'file';
+  /** Set: this is no regular file, and `open` is ENXIO. */
+  readonly special?: SpecialKind | undefined;
   /**
    * The last attributes that are known of it, perhaps no longer true, where asking takes long: for a door
    * that asks again before anybody sees them.
@@ -120,6 +137,7 @@ export interface DirEntry {
   readonly name: string;
   readonly ino: bigint;
   readonly kind: NodeKind;
+  readonly special?: SpecialKind | undefined;
   /** The node itself where it is at hand, which spares a door the lookup. */
   readonly node?: Node;
 }

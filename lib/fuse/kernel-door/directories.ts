@@ -6,6 +6,7 @@ import {
   FOPEN_CACHE_DIR,
   FOPEN_KEEP_CACHE,
 } from '../kernel/index.js';
+import { isClosedTo } from './names.js';
 import type { NodeRef } from './node-table.js';
 import type { OpenDir, Serving } from './serving.js';
 import { entryType } from './translate.js';
@@ -35,8 +36,8 @@ export function directoryHandlers(s: Serving): DirectoryHandlers {
       return chain(listingOf(dir, offset, call), (entries) => {
         if (!addDots(dir.ref, offset, list, false)) return;
         for (let i = Math.max(0, offset - DOTS); i < entries.length; i++) {
-          const { name, ino, kind } = entries[i]!;
-          if (!list.add(name, shownIno(ino), entryType(kind), i + DOTS + 1)) return;
+          const entry = entries[i]!;
+          if (!list.add(entry.name, shownIno(entry.ino), entryType(entry), i + DOTS + 1)) return;
         }
       });
     },
@@ -78,20 +79,21 @@ export function directoryHandlers(s: Serving): DirectoryHandlers {
       const next = name.length;
       const ino = shownIno(node.ino);
       return plus
-        ? list.addPlus(name, ino, entryType('dir'), next, null)
-        : list.add(name, ino, entryType('dir'), next);
+        ? list.addPlus(name, ino, entryType(ref.node), next, null)
+        : list.add(name, ino, entryType(ref.node), next);
     });
   }
 
   /** Tells the kernel of the node too, where it is at hand and may be kept. */
   function addPlus(dir: NodeRef, entry: DirEntry, next: number, list: DirentList, op: Op): boolean {
-    const { name, kind } = entry;
+    const { name } = entry;
     const ino = shownIno(entry.ino);
-    const type = entryType(kind);
+    const type = entryType(entry);
     let node, stat;
     try {
       node = entry.node ?? s.dir(dir.nodeid).peek?.(name, op);
-      if (node === undefined || node.freshness === 'live') return list.addPlus(name, ino, type, next, null);
+      if (node === undefined || node.freshness === 'live' || isClosedTo(op, node))
+        return list.addPlus(name, ino, type, next, null);
       stat = (entry.node === undefined ? node.found?.(op) : undefined) ?? node.stat(op);
     } catch {
       return list.addPlus(name, ino, type, next, null); // who looks it up is told why

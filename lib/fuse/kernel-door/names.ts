@@ -5,8 +5,12 @@ import { isConversation, type NodeRef, sameStamp } from './node-table.js';
 import type { Serving } from './serving.js';
 
 const RENAME_EXCHANGE = 2;
+const R_OK = 4;
+const W_OK = 2;
 const S_IFMT = 0o170000;
 const S_IFREG = 0o100000;
+const S_IFIFO = 0o010000;
+const S_IFSOCK = 0o140000;
 const NEW_FILE: OpenFlags = { read: false, write: true, append: false, truncate: false, exclusive: true };
 
 type NameHandlers = Pick<
@@ -23,8 +27,8 @@ export function nameHandlers(s: Serving): NameHandlers {
       const since = s.invalidation.epoch;
       const found = dir.lookup(name, op);
       if (found instanceof Promise)
-        return found.then((node) => entryOf(s, s.ref(parent), name, node, op, call, since));
-      return entryOf(s, s.ref(parent), name, found, op, call, since);
+        return found.then((node) => lookedUp(parent, name, node, op, call, since));
+      return lookedUp(parent, name, found, op, call, since);
     },
     forget: (nodeid, count) => s.nodes.forget(nodeid, count),
     mkdir(parent, name, mode, call) {
@@ -34,11 +38,17 @@ export function nameHandlers(s: Serving): NameHandlers {
     },
     mknod(parent, name, mode, _rdev, call) {
       const op = s.op(call);
+      const dir = s.dir(parent);
       const type = mode & S_IFMT;
+      const special = type === S_IFIFO ? 'pipe' : type === S_IFSOCK ? 'socket' : undefined;
+      if (special !== undefined && dir.mknod !== undefined)
+        return chain(dir.mknod(name, special, mode & 0o7777, op), (node) =>
+          fresh(parent, name, node, op, call),
+        );
       if (type !== S_IFREG && type !== 0)
-        throw new FsError('EPERM', 'Devices, pipes and sockets cannot be made in a mount.');
+        throw new FsError('EPERM', 'Devices cannot be made in a mount; pipes and sockets in exports alone.');
       // `tar --xattrs` makes its files so.
-      const made = s.dir(parent).create(name, NEW_FILE, mode & 0o7777, op);
+      const made = dir.create(name, NEW_FILE, mode & 0o7777, op);
       return chain(made, ({ node, handle }) =>
         chain(handle.release(), () => fresh(parent, name, node, op, call)),
       );
@@ -76,9 +86,30 @@ export function nameHandlers(s: Serving): NameHandlers {
     },
   };
 
+  function lookedUp(
+    parent: number,
+    name: string,
+    node: Node,
+    op: Op,
+    call: Call,
+    since: number,
+  ): Awaitable<EntryOut> {
+    const entry = (): Awaitable<EntryOut> => entryOf(s, s.ref(parent), name, node, op, call, since);
+    return isClosedTo(op, node) ? chain(node.access(R_OK | W_OK, op), entry) : entry();
+  }
+
   function fresh(parent: number, name: string, node: Node, op: Op, call: Call): Awaitable<EntryOut> {
     return entryOf(s, s.ref(parent), name, node, op, call, s.invalidation.epoch);
   }
+}
+
+/**
+ * Whether a pipe or socket must be proven to be open to who asks. The kernel opens those by itself and looks at no
+ * mode: another user than the mount's own shall see only what it may read and write. Devices no mount lets open.
+ */
+export function isClosedTo({ caller }: Op, node: Node): boolean {
+  if (caller?.isGuest !== true || node.kind !== 'file') return false;
+  return node.special === 'pipe' || node.special === 'socket';
 }
 
 /** The answer where `node` was found as `name` in `parent`. Counts a lookup. */

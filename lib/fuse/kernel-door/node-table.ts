@@ -1,4 +1,4 @@
-import type { FileHandle, Node } from '../../vfs/index.js';
+import { isOneType, type FileHandle, type Node } from '../../vfs/index.js';
 
 /** A descriptor, as long as the kernel has it. */
 export interface OpenFile {
@@ -137,7 +137,7 @@ export class NodeTable {
    */
   refer(parent: NodeRef, name: string, node: Node, fits: (ref: NodeRef) => boolean = () => true): NodeRef {
     const found = node.kind === 'file' ? this.#files.get(node.ino) : parent.children?.get(name);
-    if (found === undefined || found.node.ino !== node.ino || found.node.kind !== node.kind)
+    if (found === undefined || found.node.ino !== node.ino || !isOneType(found.node, node))
       return this.#fresh(parent, name, node);
     if (!fits(found)) {
       this.retire(found);

@@ -98,16 +98,20 @@ export class Serving {
     const keep = since === this.invalidation.epoch && !this.#isGate(ref);
     return {
       attr: attrFromStat(stat, this.options.owner),
-      attrValidMs: keep ? VALID_MS[ref.node.freshness] : 0,
+      attrValidMs: keep ? this.#validMs(ref.node) : 0,
     };
+  }
+
+  #validMs(node: Node): number {
+    return Math.min(VALID_MS[node.freshness], node.leftMs?.() ?? Infinity);
   }
 
   /** Counts a lookup of `ref`. */
   entryOut(parent: NodeRef, ref: NodeRef, stat: Stat, since: number): EntryOut {
     ref.lookups += 1;
     const keep = since === this.invalidation.epoch;
-    const own = VALID_MS[ref.node.freshness];
-    const gate = this.#isGate(parent) ? 0 : Infinity;
+    const own = this.#validMs(ref.node);
+    const gate = this.#isGate(parent) || this.#isForEach(parent) ? 0 : Infinity;
     return {
       nodeid: ref.nodeid,
       entryValidMs: keep ? Math.min(own, VALID_MS[parent.node.freshness], gate) : 0,
@@ -119,6 +123,15 @@ export class Serving {
   /** Where others are let in, the root and each walk from it are to be asked for, as who asks. */
   #isGate(ref: NodeRef): boolean {
     return this.options.allowedUids !== null && ref === this.nodes.root;
+  }
+
+  /**
+   * Where others are let in, names of exports are asked for at each walk as well: whether a directory may be
+   * searched is for the host to say, of each user.
+   */
+  #isForEach(parent: NodeRef): boolean {
+    const { allowedUids } = this.options;
+    return allowedUids !== null && allowedUids.size > 1 && parent.node.freshness === 'shared';
   }
 
   /**
@@ -157,6 +170,10 @@ class CallOp implements Op {
 
   get signal(): AbortSignal {
     return this.#call.signal;
+  }
+
+  get masked(): number {
+    return this.#call.masked;
   }
 
   get caller(): Caller {

@@ -1,17 +1,14 @@
 import { FsError } from '../../core/index.js';
 import {
   shownIno,
+  typeBits,
+  type DirEntry,
   type Freshness,
-  type NodeKind,
   type OpenFlags,
   type Stat,
   type StatFs,
 } from '../../vfs/index.js';
 import type { Attr, StatfsOut } from '../kernel/index.js';
-
-const TYPE_BITS: Readonly<Record<NodeKind, number>> = { dir: 0o040000, file: 0o100000, symlink: 0o120000 };
-/** DT_* of readdir(3). */
-const ENTRY_TYPE: Readonly<Record<NodeKind, number>> = { dir: 4, file: 8, symlink: 10 };
 
 export interface Owner {
   readonly uid: number;
@@ -26,15 +23,17 @@ export function attrFromStat(stat: Stat, owner: Owner): Attr {
     atimeNs: stat.atimeNs,
     mtimeNs: stat.mtimeNs,
     ctimeNs: stat.ctimeNs,
-    mode: TYPE_BITS[stat.kind] | (stat.mode & 0o7777),
+    mode: typeBits(stat) | (stat.mode & 0o7777),
     nlink: stat.nlink,
     uid: stat.uid ?? owner.uid,
     gid: stat.gid ?? owner.gid,
+    rdev: stat.rdev,
   };
 }
 
-export function entryType(kind: NodeKind): number {
-  return ENTRY_TYPE[kind];
+/** DT_* of readdir(3). */
+export function entryType(entry: Pick<DirEntry, 'kind' | 'special'>): number {
+  return typeBits(entry) >> 12;
 }
 
 export function statfsFrom(stat: StatFs): StatfsOut {

@@ -7,6 +7,8 @@ export class Call {
   readonly gid: number;
   /** The calling thread, in the pid namespace of the mount; 0 where it is not visible there. */
   readonly pid: number;
+  /** Permission bits that the caller's umask took from the mode of what it makes. */
+  masked = 0;
   #controller: AbortController | undefined;
   #abandoned: { reason: unknown } | undefined;
 

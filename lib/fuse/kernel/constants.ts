@@ -78,6 +78,7 @@ export const INIT_FLAGS = {
   FUSE_POSIX_LOCKS: 1n << 1n,
   FUSE_ATOMIC_O_TRUNC: 1n << 3n,
   FUSE_BIG_WRITES: 1n << 5n,
+  FUSE_DONT_MASK: 1n << 6n,
   FUSE_FLOCK_LOCKS: 1n << 10n,
   FUSE_AUTO_INVAL_DATA: 1n << 12n,
   FUSE_DO_READDIRPLUS: 1n << 13n,

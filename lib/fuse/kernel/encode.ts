@@ -31,7 +31,7 @@ export function putAttr(out: DataView, attr: Attr, start: number): number {
   out.setUint32(start + at.nlink, attr.nlink, true);
   out.setUint32(start + at.uid, attr.uid, true);
   out.setUint32(start + at.gid, attr.gid, true);
-  out.setUint32(start + at.rdev, 0, true);
+  out.setUint32(start + at.rdev, attr.rdev ?? 0, true);
   out.setUint32(start + at.blksize, 4096, true);
   out.setUint32(start + at.flags, 0, true);
   return start + fuse_attr.byteLength;

@@ -15,11 +15,13 @@ export interface Attr {
   readonly atimeNs: bigint;
   readonly mtimeNs: bigint;
   readonly ctimeNs: bigint;
-  /** With the type (S_IFDIR 0o040000, S_IFREG 0o100000, S_IFLNK 0o120000). */
+  /** With the type (S_IFDIR 0o040000, S_IFREG 0o100000, S_IFLNK 0o120000, and those of special files). */
   readonly mode: number;
   readonly nlink: number;
   readonly uid: number;
   readonly gid: number;
+  /** Of a special file: the device, in the 32 bits of makedev(3). */
+  readonly rdev?: number | undefined;
 }
 
 /** Attributes, and how long the kernel may keep them. */
@@ -92,7 +94,8 @@ export interface LockIn extends Omit<Lock, 'kind'> {
  * What a filesystem answers, one method for each request of the protocol; those that are absent answer
  * ENOSYS, which the kernel remembers for most. `call` names the caller and aborts when it gives up.
  * Buffers passed in belong to the method, unless said otherwise; names are text, in which a byte that is
- * not UTF-8 is a lone surrogate (byte-text.ts), both ways.
+ * not UTF-8 is a lone surrogate (byte-text.ts), both ways. Modes of what is made come without the bits of the
+ * caller's umask, which `call.masked` has.
  */
 export interface Filesystem {
   /**

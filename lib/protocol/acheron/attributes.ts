@@ -38,12 +38,18 @@ export const wireBase64 = z.string();
 
 export const wireKind = z.enum(['file', 'dir', 'symlink']);
 
+/** What a special file is; its `kind` is `file`. */
+export const wireSpecial = z.enum(['pipe', 'socket', 'character', 'block']);
+
 /** How long attributes and content stay true; see `Freshness` of `lib/vfs`. */
 export const wireFreshness = z.enum(['announced', 'live', 'shared']);
 
 /** What stat tells. `mode` is what this session may do; `perm` are the permission bits. */
 export const wireAttributes = z.object({
   kind: wireKind,
+  special: wireSpecial.optional(),
+  /** Of a device: its number, as makedev(3) puts it into 32 bits. */
+  rdev: wireNumber.optional(),
   size: wireNumber,
   mode: z.enum(['', 'r', 'w', 'rw']),
   perm: wireNumber.optional(),

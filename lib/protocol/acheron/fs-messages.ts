@@ -8,6 +8,7 @@ import {
   wireNode,
   wireNumber,
   wirePath,
+  wireSpecial,
   wireTimeNs,
   wireUint64,
 } from './attributes.js';
@@ -32,6 +33,8 @@ const message = <Request extends z.ZodType, Reply extends z.ZodType>(
 const nothing = z.object({});
 /** open(2) in Linux numbers (asm-generic), or in words; words win. */
 const openHow = { mode: z.enum(['r', 'w', 'rw']).optional(), flags: wireNumber.optional() };
+/** Permission bits of what is made, and those that the caller's umask took, which a default ACL gives back. */
+const permissions = { perm: wireNumber.optional(), masked: wireNumber.optional() };
 const opened = z.object({
   handle: wireNumber,
   mode: z.enum(['r', 'w', 'rw']),
@@ -64,6 +67,8 @@ export const wireCapabilities = z.object({
   sync: z.boolean().optional(),
   /** Answers `t_fs_seek`. */
   seek: z.boolean().optional(),
+  /** Answers `t_fs_mknod` and `t_fs_tmpfile`. */
+  special: z.boolean().optional(),
 });
 
 export const wireEntry = wireAttributes.partial().extend({
@@ -152,7 +157,13 @@ export const FS_MESSAGES = {
   create: message(
     ['node'],
     'makes a file in a directory and opens it',
-    z.object({ name: wireName, perm: wireNumber.optional(), ...openHow }),
+    z.object({ name: wireName, ...permissions, ...openHow }),
+    opened.extend({ node: wireNumber }),
+  ),
+  tmpfile: message(
+    ['node'],
+    'makes and opens a file without a name, as O_TMPFILE of open(2); `link` gives it one',
+    z.object({ ...permissions, ...openHow }),
     opened.extend({ node: wireNumber }),
   ),
   read: message(
@@ -203,10 +214,11 @@ export const FS_MESSAGES = {
     z.object({ size: wireNumber }),
     wireNode.partial({ node: true }),
   ),
-  mkdir: message(
+  mkdir: message(['node'], 'makes a directory', z.object({ name: wireName, ...permissions }), wireNode),
+  mknod: message(
     ['node'],
-    'makes a directory',
-    z.object({ name: wireName, perm: wireNumber.optional() }),
+    'makes a pipe or socket, for the use of those who mount',
+    z.object({ name: wireName, special: wireSpecial.extract(['pipe', 'socket']), ...permissions }),
     wireNode,
   ),
   unlink: message(['node'], 'removes a name that is not a directory', z.object({ name: wireName }), nothing),

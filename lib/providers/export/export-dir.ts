@@ -12,11 +12,13 @@ import {
   unlinkSync,
 } from 'node:fs';
 import { bytesFromText, FsError } from '../../core/index.js';
+import { typeBits } from '../../vfs/index.js';
 import type {
   Awaitable,
   Created,
   DirEntry,
   DirNode,
+  FileNode,
   Node,
   OpenFlags,
   Op,
@@ -26,7 +28,7 @@ import type { ExportFile } from './export-file.js';
 import { checkRegular, closingOnFault, openBits } from './export-file.js';
 import { ExportNode, lost } from './export-node.js';
 import { quietError } from './host-error.js';
-import type { HostStat } from './host-stat.js';
+import { isDirectory, type HostStat } from './host-stat.js';
 import { modeFor } from './identity.js';
 import { checkName, O_PATH, pathIn, pathOfFd } from './host-tree.js';
 import { readDir } from './read-dir.js';
@@ -81,7 +83,10 @@ export class ExportDir extends ExportNode implements DirNode {
     const { tree } = this.state;
     this.state.watch.touch(this);
     const fd = tree.run(op, () =>
-      tree.withDir(this.path, (dirFd) => tree.open(dirFd, '.', constants.O_RDONLY | constants.O_DIRECTORY)),
+      // Not as `.` in it: listing takes no right to search.
+      tree.withDir(this.path, (dirFd) =>
+        openSync(pathOfFd(dirFd), constants.O_RDONLY | constants.O_DIRECTORY),
+      ),
     );
     return readDir(this.state, fd, op);
   }
@@ -95,7 +100,7 @@ export class ExportDir extends ExportNode implements DirNode {
     const created = tree.run(op, () =>
       tree.withDir(this.path, (dirFd) => {
         const wasThere = !flags.exclusive && tree.statIfThere(dirFd, name) !== undefined;
-        const fd = tree.open(dirFd, name, bits, modeFor(mode, op));
+        const fd = tree.open(dirFd, name, bits, this.#modeToAsk(dirFd, mode, op));
         let stat = closingOnFault(fd, () => tree.stat(fd, ''));
         checkRegular(fd, stat);
         if (!wasThere) stat = this.#withFullMode(dirFd, stat, mode, (whole) => fchmodSync(fd, whole));
@@ -117,7 +122,7 @@ export class ExportDir extends ExportNode implements DirNode {
     const bits = openBits(flags) | O_TMPFILE | (flags.exclusive ? constants.O_EXCL : 0);
     return tree.run(op, () =>
       tree.withDir(this.path, (dirFd) => {
-        const fd = tree.open(dirFd, '.', bits, modeFor(mode, op));
+        const fd = tree.open(dirFd, '.', bits, this.#modeToAsk(dirFd, mode, op));
         const stat = this.#withFullMode(dirFd, tree.stat(fd, ''), mode, (whole) => fchmodSync(fd, whole));
         const node = this.state.namelessFile(stat);
         return { node, handle: node.opened(fd, { ...flags, truncate: false }, op) };
@@ -131,20 +136,54 @@ export class ExportDir extends ExportNode implements DirNode {
     const { tree } = this.state;
     const node = tree.run(op, () =>
       tree.withDir(this.path, (dirFd) => {
-        mkdirSync(pathIn(dirFd, name), modeFor(mode, op));
-        const fd = tree.open(dirFd, name, O_PATH | constants.O_DIRECTORY);
-        try {
-          const stat = this.#withFullMode(dirFd, tree.stat(fd, ''), mode, (whole) =>
-            chmodSync(pathOfFd(fd), whole),
-          );
-          return this.state.nodeOf(this, name, stat) as ExportDir;
-        } finally {
-          closeSync(fd);
-        }
+        mkdirSync(pathIn(dirFd, name), this.#modeToAsk(dirFd, mode, op));
+        return this.#made(dirFd, name, mode, constants.O_DIRECTORY) as ExportDir;
       }),
     );
     this.state.entryChanged(this, name, op);
     return node;
+  }
+
+  mknod(name: string, special: 'pipe' | 'socket', mode: number, op: Op): Awaitable<FileNode> {
+    checkName(name);
+    this.state.checkWritable();
+    const { tree } = this.state;
+    const { native } = tree;
+    if (native === null)
+      throw new FsError('EPERM', 'Making pipes needs the koffi package, which is missing.');
+    const type = typeBits({ kind: 'file', special });
+    const node = tree.run(op, () =>
+      tree.withDir(this.path, (dirFd) => {
+        native.makeNode(dirFd, name, type | this.#modeToAsk(dirFd, mode, op));
+        return this.#made(dirFd, name, mode, 0) as ExportFile;
+      }),
+    );
+    this.state.entryChanged(this, name, op);
+    return node;
+  }
+
+  /** The node of what was just made here, with the whole `mode`. */
+  #made(dirFd: number, name: string, mode: number, flags: number): Node {
+    const { tree } = this.state;
+    const fd = tree.open(dirFd, name, O_PATH | flags);
+    try {
+      const stat = this.#withFullMode(dirFd, tree.stat(fd, ''), mode, (whole) =>
+        chmodSync(pathOfFd(fd), whole),
+      );
+      return this.state.nodeOf(this, name, stat);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /**
+   * The mode to make something with: where the directory has a default ACL, which is not looked for unless it makes a
+   * difference, the caller's umask takes nothing (acl(5)).
+   */
+  #modeToAsk(dirFd: number, mode: number, op: Op): number {
+    const whole = mode | (op.masked ?? 0);
+    const isSame = (whole & ~this.state.tree.umask) === mode;
+    return modeFor(isSame || this.#hasDefaultAcl(dirFd) ? whole : mode, op);
   }
 
   /**
@@ -178,7 +217,7 @@ export class ExportDir extends ExportNode implements DirNode {
     checkName(name);
     this.state.checkWritable();
     const { tree } = this.state;
-    tree.run(op, () =>
+    const gone = tree.run(op, () =>
       tree.withDir(this.path, (dirFd) => {
         const stat = tree.statIfThere(dirFd, name);
         if (stat === undefined) throw quietError('ENOENT', `There is no ${JSON.stringify(name)} here.`);
@@ -186,9 +225,11 @@ export class ExportDir extends ExportNode implements DirNode {
         const node = this.state.nodes.get(this.state.inoOf(stat));
         if (node instanceof ExportDir) node.#isRemoved = true;
         this.state.nameRemoved(this, name, stat);
+        return stat;
       }),
     );
     this.state.entryChanged(this, name, op);
+    if (gone.nlink > 1 && !isDirectory(gone)) this.state.linksChanged(gone, op);
   }
 
   rename(name: string, toDir: DirNode, toName: string, flags: number, op: Op): Awaitable<void> {
@@ -197,7 +238,7 @@ export class ExportDir extends ExportNode implements DirNode {
     this.state.checkWritable();
     const to = this.#sibling(toDir);
     const { tree } = this.state;
-    tree.run(op, () =>
+    const replaced = tree.run(op, () =>
       tree.withDir(this.path, (fromFd) =>
         tree.withDir(to.path, (toFd) => {
           const before = tree.statIfThere(toFd, toName);
@@ -205,11 +246,13 @@ export class ExportDir extends ExportNode implements DirNode {
           else if (flags === 0) renameSync(pathIn(fromFd, name), pathIn(toFd, toName));
           else throw new FsError('EINVAL', 'This kind of rename needs the koffi package, which is missing.');
           this.#renamed(name, fromFd, to, toName, toFd, before);
+          return before;
         }),
       ),
     );
     this.state.entryChanged(this, name, op);
     this.state.entryChanged(to, toName, op);
+    if (replaced !== undefined && replaced.nlink > 1) this.state.linksChanged(replaced, op);
   }
 
   /** Nodes learn their new names. What two names of one file do to each other (nothing) is seen by looking. */
@@ -249,6 +292,7 @@ export class ExportDir extends ExportNode implements DirNode {
     );
     const node = this.state.nodeOf(this, name, stat);
     this.state.entryChanged(this, name, op);
+    this.state.linksChanged(stat, op);
     return node;
   }
 

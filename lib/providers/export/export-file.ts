@@ -1,14 +1,18 @@
 import { closeSync, constants, ftruncateSync, openSync, truncateSync } from 'node:fs';
 import { FsError } from '../../core/index.js';
-import type { Awaitable, FileHandle, FileNode, OpenFlags, Op } from '../../vfs/index.js';
+import type { Awaitable, FileHandle, FileNode, OpenFlags, Op, SpecialKind } from '../../vfs/index.js';
 import { ExportHandle } from './export-handle.js';
 import { dropSetId, ExportNode } from './export-node.js';
-import { isRegular, type HostStat } from './host-stat.js';
+import { isRegular, specialOf, type HostStat } from './host-stat.js';
 import { O_SAFE, pathOfFd } from './host-tree.js';
 
-/** A regular file of the host; or a socket, pipe or device, which is shown and cannot be opened. */
+/** A regular file of the host; or a socket, pipe or device, which only the caller's own kernel opens. */
 export class ExportFile extends ExportNode implements FileNode {
   readonly kind = 'file';
+
+  get special(): SpecialKind | undefined {
+    return specialOf(this.seen);
+  }
 
   open(flags: OpenFlags, op: Op): Awaitable<FileHandle> {
     if (flags.write || flags.truncate) this.state.checkWritable();

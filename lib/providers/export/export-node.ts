@@ -1,13 +1,14 @@
 import { chmodSync, chownSync, closeSync, linkSync, statfsSync, truncateSync, utimesSync } from 'node:fs';
 import { FsError } from '../../core/index.js';
-import type { AttrChange, Awaitable, Freshness, NodeKind, Op, Stat, StatFs } from '../../vfs/index.js';
+import type { AttrChange, Awaitable, Freshness, Op, Stat, StatFs } from '../../vfs/index.js';
 import type { ExportDir } from './export-dir.js';
 import type { ExportState } from './export-state.js';
 import { hostErrorFrom, quietError } from './host-error.js';
-import { kindOf, type HostStat } from './host-stat.js';
+import type { HostStat } from './host-stat.js';
 import { checkRemoteChange } from './identity.js';
 import { O_PATH, pathIn, pathOfFd } from './host-tree.js';
 import { mayAccess } from './may-access.js';
+import type { Native } from './native.js';
 
 /** A name under which a node was seen. */
 interface Place {
@@ -38,7 +39,7 @@ export abstract class ExportNode {
   readonly #dev: number;
   readonly #hostIno: bigint;
   readonly #birthNs: bigint;
-  readonly #kind: NodeKind;
+  readonly #type: number;
   #places: Place[] = [];
   /** Descriptors through which the file is open: they find it even when it has no name left. */
   readonly openFds = new Set<number>();
@@ -53,7 +54,7 @@ export abstract class ExportNode {
     this.#dev = stat.dev;
     this.#hostIno = stat.ino;
     this.#birthNs = stat.birthNs;
-    this.#kind = kindOf(stat);
+    this.#type = stat.type;
     this.seen = stat;
   }
 
@@ -63,7 +64,7 @@ export abstract class ExportNode {
       stat.ino === this.#hostIno &&
       stat.dev === this.#dev &&
       stat.birthNs === this.#birthNs &&
-      kindOf(stat) === this.#kind
+      stat.type === this.#type
     );
   }
 
@@ -116,10 +117,13 @@ export abstract class ExportNode {
   protected hostStat(): HostStat {
     const { tree } = this.state;
     for (const fd of this.openFds) return (this.seen = tree.stat(fd, ''));
-    return (this.seen = this.atPlace((dirFd, name) => {
-      const found = tree.statIfThere(dirFd, name);
-      return found !== undefined && this.is(found) ? found : undefined;
-    }));
+    // Who has reached it, perhaps by a descriptor, needs no right to be told of it.
+    return (this.seen = tree.asSelf(() =>
+      this.atPlace((dirFd, name) => {
+        const found = tree.statIfThere(dirFd, name);
+        return found !== undefined && this.is(found) ? found : undefined;
+      }),
+    ));
   }
 
   /** Runs `work` with a path that names this very inode and cannot be made to name another meanwhile. */
@@ -127,7 +131,7 @@ export abstract class ExportNode {
     for (const fd of this.openFds) return work(pathOfFd(fd));
     const { tree } = this.state;
     return this.atPlace((dirFd, name) => {
-      const fd = tree.open(dirFd, name, O_PATH);
+      const fd = tree.asSelf(() => tree.open(dirFd, name, O_PATH));
       try {
         return this.is(tree.stat(fd, '')) ? { result: work(pathOfFd(fd)) } : undefined;
       } finally {
@@ -171,14 +175,24 @@ export abstract class ExportNode {
       const { native } = tree;
       const stat = this.hostStat();
       if (native !== null && this.hasPlace) {
-        this.atPlace((dirFd, name) => {
-          native.access(dirFd, name, mask);
-          return true;
-        });
+        this.#access(native, mask);
       } else if (native !== null && this.openFds.size > 0) {
         for (const fd of this.openFds) return native.access(fd, '', mask);
       } else if (!mayAccess(stat, mask, op.caller)) {
         throw new FsError('EACCES', 'Permission denied.');
+      }
+    });
+  }
+
+  #access(native: Native, mask: number): void {
+    const { tree } = this.state;
+    this.atPlace((dirFd, name) => {
+      const fd = tree.asSelf(() => tree.open(dirFd, name, O_PATH));
+      try {
+        native.access(fd, '', mask);
+        return true;
+      } finally {
+        closeSync(fd);
       }
     });
   }
@@ -214,12 +228,12 @@ export abstract class ExportNode {
       throw new FsError('EOPNOTSUPP', `There are no attributes like ${JSON.stringify(name)}.`, {
         hint: 'Attributes that programs may use are called user.NAME.',
       });
-    if (!/^(user\.|system\.posix_acl_)/.test(name)) {
+    if (!/^(user\.|system\.posix_acl_)/.test(name) && !this.state.tree.isRoot(op)) {
       throw new FsError(
         'EPERM',
         `The attribute ${JSON.stringify(name)} cannot be changed through an export.`,
         {
-          hint: 'Only attributes in user.* and POSIX ACLs can be.',
+          hint: 'Only attributes in user.* and POSIX ACLs can be, but by root of the machine itself.',
         },
       );
     }

@@ -5,7 +5,7 @@ import { ExportFile } from './export-file.js';
 import type { ExportHandle } from './export-handle.js';
 import { exportIno } from './export-ino.js';
 import { ExportSymlink } from './export-symlink.js';
-import { kindOf, type HostStat } from './host-stat.js';
+import { kindOf, specialOf, type HostStat } from './host-stat.js';
 import { HostTree, type HostTreeOptions } from './host-tree.js';
 import { mountPoint } from './mount-point.js';
 import { openFilesOfProcess } from './open-files.js';
@@ -92,6 +92,7 @@ export class ExportState {
     return {
       ino,
       kind: kindOf(stat),
+      ...specialsOf(stat),
       mode: this.#readOnly ? stat.mode & ~0o222 : stat.mode,
       nlink: stat.nlink,
       uid: stat.uid,
@@ -110,9 +111,20 @@ export class ExportState {
     if (this.changes.size > 0) this.changes.emit({ what: 'entry', ino: dir.ino, name, by: door });
   }
 
+  /** Tells that a file has more names or fewer than it had, by our own hand. */
+  linksChanged(stat: HostStat, { door }: Op): void {
+    if (this.changes.size > 0) this.changes.emit({ what: 'attr', ino: this.inoOf(stat), by: door });
+  }
+
   close(): void {
     this.watch.close();
     for (const handle of [...this.openHandles]) handle.release();
     this.tree.close();
   }
+}
+
+/** What only special files have; all others are spared it. */
+function specialsOf(stat: HostStat): Pick<Stat, 'special' | 'rdev'> | undefined {
+  const special = specialOf(stat);
+  return special === undefined ? undefined : { special, rdev: stat.rdev };
 }

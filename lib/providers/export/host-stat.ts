@@ -1,5 +1,5 @@
 import type { BigIntStats } from 'node:fs';
-import type { NodeKind } from '../../vfs/index.js';
+import type { NodeKind, SpecialKind } from '../../vfs/index.js';
 
 /** What the host tells of a file. */
 export interface HostStat {
@@ -13,6 +13,8 @@ export interface HostStat {
   readonly nlink: number;
   readonly uid: number;
   readonly gid: number;
+  /** Of a device: its number, as makedev(3) puts it into 32 bits. */
+  readonly rdev: number;
   readonly size: number;
   readonly blocks: number;
   readonly atimeNs: bigint;
@@ -31,9 +33,19 @@ const S_IFDIR = 0o040000;
 const S_IFREG = 0o100000;
 const S_IFLNK = 0o120000;
 
-/** Sockets, pipes and devices are shown as files that cannot be opened, so that they can be seen and removed. */
-export function kindOf(stat: HostStat): NodeKind {
+export function kindOf(stat: Pick<HostStat, 'type'>): NodeKind {
   return stat.type === S_IFDIR ? 'dir' : stat.type === S_IFLNK ? 'symlink' : 'file';
+}
+
+const SPECIAL = new Map<number, SpecialKind>([
+  [0o010000, 'pipe'],
+  [0o140000, 'socket'],
+  [0o020000, 'character'],
+  [0o060000, 'block'],
+]);
+
+export function specialOf({ type }: Pick<HostStat, 'type'>): SpecialKind | undefined {
+  return type === S_IFREG ? undefined : SPECIAL.get(type);
 }
 
 export function isDirectory(stat: HostStat): boolean {
@@ -54,6 +66,7 @@ export function hostStatFromNode(stats: BigIntStats): HostStat {
     nlink: Number(stats.nlink),
     uid: Number(stats.uid),
     gid: Number(stats.gid),
+    rdev: Number(stats.rdev),
     size: Number(stats.size),
     blocks: Number(stats.blocks),
     atimeNs: stats.atimeNs,
@@ -81,6 +94,7 @@ export class StatxBuffer {
       nlink: u32[4]!,
       uid: u32[5]!,
       gid: u32[6]!,
+      rdev: makedev(u32[32]!, u32[33]!),
       size: u32[11]! * 0x1_0000_0000 + u32[10]!,
       blocks: u32[13]! * 0x1_0000_0000 + u32[12]!,
       atimeNs: this.#time(8, 18),
@@ -94,4 +108,8 @@ export class StatxBuffer {
   #time(seconds: number, nanoseconds: number): bigint {
     return this.#i64[seconds]! * 1_000_000_000n + BigInt(this.#u32[nanoseconds]!);
   }
+}
+
+function makedev(major: number, minor: number): number {
+  return ((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)) >>> 0;
 }

@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, lstatSync, openSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
 import { bytesFromText, FsError, isRawText } from '../../core/index.js';
 import type { Op } from '../../vfs/index.js';
 import { CallerGroups } from './caller-groups.js';
@@ -46,6 +46,8 @@ export interface HostTreeOptions {
 export class HostTree {
   readonly rootFd: number;
   readonly native: Native | null;
+  /** What this process's own umask takes from what it makes. */
+  readonly umask = ownUmask();
   #closed = false;
   readonly #squash: Identity | null;
   readonly #crossMounts: boolean;
@@ -143,6 +145,11 @@ export class HostTree {
     }
   }
 
+  /** Runs `work`, within `run`, with this process's own rights: for what needs none of the caller's. */
+  asSelf<Result>(work: () => Result): Result {
+    return this.#acting === undefined ? work() : this.asSelfFor(this.#acting.uid, work);
+  }
+
   /** Runs `work` with a descriptor of the directory `path` (names with `/` between; empty for the root). */
   withDir<Result>(path: string, work: (dirFd: number) => Result): Result {
     if (path === '') return work(this.rootFd);
@@ -156,7 +163,20 @@ export class HostTree {
     }
   }
 
+  /**
+   * The way down was asked for step by step, by who walked it; who has a directory open goes on from there, whatever
+   * has become of the rights on the way.
+   */
   #openDir(path: string): number {
+    try {
+      return this.#openDirAsActing(path);
+    } catch (thrown) {
+      if (this.#acting === undefined || hostErrorFrom(thrown).code !== 'EACCES') throw thrown;
+      return this.asSelf(() => this.#openDirAsActing(path));
+    }
+  }
+
+  #openDirAsActing(path: string): number {
     const beneath = this.native?.openDirBeneath;
     if (beneath == null)
       return this.#openDirBySteps(path.split('/'), (fd, step) => this.#openDirIn(fd, step));
@@ -251,4 +271,10 @@ function stepsOf(path: string): string[] {
 export function checkName(name: string): void {
   if (name === '' || name === '.' || name === '..' || name.includes('/') || name.includes('\0'))
     throw new FsError('EINVAL', `${JSON.stringify(name)} cannot be the name of a file.`);
+}
+
+/** By proc(5): umask(2) cannot tell without changing it. Unknown: as if it took all. */
+function ownUmask(): number {
+  const line = /^Umask:\s+([0-7]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1];
+  return line === undefined ? 0o777 : parseInt(line, 8);
 }

@@ -19,6 +19,8 @@ export interface Native {
   stat(dirFd: number, name: string): HostStat;
   /** Undefined where there is no such name. */
   statIfThere(dirFd: number, name: string): HostStat | undefined;
+  /** mknod(2); `mode` with the type. */
+  makeNode(dirFd: number, name: string, mode: number): void;
   rename(fromFd: number, from: string, toFd: number, to: string, flags: number): void;
   /** `path` is followed: give `/proc/self/fd/N`. A time that is undefined stays. */
   setTimes(path: string, atimeNs: bigint | 'now' | undefined, mtimeNs: bigint | 'now' | undefined): void;
@@ -42,10 +44,14 @@ export interface Native {
   becomeSelf(): void;
 }
 
+type Numbers = Readonly<
+  Record<'mknodat' | 'getdents64' | 'renameat2' | 'setgroups' | 'openat2' | 'faccessat2', number>
+>;
+
 /** The numbers of calls that libc has no function for, or one that touches all threads. */
-const NUMBERS = new Map([
-  ['x64', { getdents64: 217, renameat2: 316, setgroups: 116, openat2: 437, faccessat2: 439 }],
-  ['arm64', { getdents64: 61, renameat2: 276, setgroups: 159, openat2: 437, faccessat2: 439 }],
+const NUMBERS = new Map<string, Numbers>([
+  ['x64', { mknodat: 259, getdents64: 217, renameat2: 316, setgroups: 116, openat2: 437, faccessat2: 439 }],
+  ['arm64', { mknodat: 33, getdents64: 61, renameat2: 276, setgroups: 159, openat2: 437, faccessat2: 439 }],
 ]);
 
 const AT_SYMLINK_NOFOLLOW = 0x100;
@@ -94,13 +100,11 @@ interface Koffi {
   address(value: Uint8Array): bigint;
 }
 
-function bindNative(
-  koffi: Koffi,
-  numbers: { getdents64: number; renameat2: number; setgroups: number; openat2: number; faccessat2: number },
-): Native {
+function bindNative(koffi: Koffi, numbers: Numbers): Native {
   const libc = koffi.load(null);
   const statx = libc.func('int statx(int dir, const char *path, int flags, unsigned int mask, void *out)');
   const openat2 = libc.func('long syscall(long number, int dir, const char *path, void *how, size_t size)');
+  const mknodat = libc.func('long syscall(long number, int dir, const char *path, int mode, int device)');
   const renameat2 = libc.func(
     'long syscall(long number, int from, const char *path, int to, const char *toPath, unsigned int flags)',
   );
@@ -179,6 +183,7 @@ function bindNative(
       if (errno === ENOENT) return undefined;
       throw hostErrorFromErrno(errno);
     },
+    makeNode: (dirFd, name, mode) => void check(mknodat(numbers.mknodat, dirFd, cText(name), mode, 0)),
     rename: (fromFd, from, toFd, to, flags) =>
       void check(renameat2(numbers.renameat2, fromFd, cText(from), toFd, cText(to), flags)),
     setTimes: (path, atimeNs, mtimeNs) => {

@@ -1,15 +1,13 @@
 import { closeSync, readdirSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { FsError, textFromBytes } from '../../core/index.js';
-import type { Awaitable, DirEntry, NodeKind, Op } from '../../vfs/index.js';
+import type { Awaitable, DirEntry, Op } from '../../vfs/index.js';
 import type { ExportState } from './export-state.js';
-import { kindOf } from './host-stat.js';
+import { kindOf, specialOf, type HostStat } from './host-stat.js';
 import { pathOfFd } from './host-tree.js';
 import type { Native } from './native.js';
 
 const DT_UNKNOWN = 0;
-const DT_DIR = 4;
-const DT_LNK = 10;
 /** As many records are read in one go; between two goes others get their turn. */
 const BATCHES_AT_ONCE = 4;
 /** No more entries are read: who renames in a directory while it is read can make it endless on some filesystems. */
@@ -67,9 +65,11 @@ function readBatches(state: ExportState, native: Native, fd: number, entries: Di
       const name = textFromBytes(buffer, nameAt, nameEnd);
       if (name === '.' || name === '..') continue;
       const type = buffer[at + 18]!;
-      const kind = type === DT_UNKNOWN ? kindByStat(state, fd, name) : kindByType(type);
-      if (kind !== undefined)
-        entries.push({ name, ino: state.inoOf({ dev, ino: buffer.readBigUInt64LE(at) }), kind });
+      const found =
+        type === DT_UNKNOWN
+          ? state.tree.statAnywhere(fd, name)
+          : { dev, ino: buffer.readBigUInt64LE(at), type: type << 12 }; // DT_* are S_IF* without the zeros
+      if (found !== undefined) entries.push(entryOf(state, name, found));
     }
   }
   return false;
@@ -81,13 +81,10 @@ function tooMany(): FsError {
   });
 }
 
-function kindByType(type: number): NodeKind {
-  return type === DT_DIR ? 'dir' : type === DT_LNK ? 'symlink' : 'file';
-}
-
-function kindByStat(state: ExportState, fd: number, name: string): NodeKind | undefined {
-  const stat = state.tree.statAnywhere(fd, name);
-  return stat === undefined ? undefined : kindOf(stat);
+function entryOf(state: ExportState, name: string, found: Pick<HostStat, 'dev' | 'ino' | 'type'>): DirEntry {
+  const special = specialOf(found);
+  const entry = { name, ino: state.inoOf(found), kind: kindOf(found) };
+  return special === undefined ? entry : { ...entry, special };
 }
 
 function entriesByName(state: ExportState, fd: number): DirEntry[] {
@@ -95,7 +92,7 @@ function entriesByName(state: ExportState, fd: number): DirEntry[] {
   for (const bytes of readdirSync(pathOfFd(fd), 'buffer')) {
     const name = textFromBytes(bytes);
     const stat = state.tree.statAnywhere(fd, name);
-    if (stat !== undefined) entries.push({ name, ino: state.inoOf(stat), kind: kindOf(stat) });
+    if (stat !== undefined) entries.push(entryOf(state, name, stat));
   }
   return entries;
 }

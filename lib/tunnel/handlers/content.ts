@@ -6,6 +6,7 @@ import {
   needsFlush,
   seekIn,
   type Awaitable,
+  type Created,
   type FileHandle,
   type OpenFlags,
   type Op,
@@ -23,6 +24,7 @@ import {
   required,
   type Handlers,
   type ServedReply,
+  type ServedRequest,
   type Server,
 } from './handler.js';
 
@@ -58,28 +60,23 @@ export const contentHandlers = {
     });
   },
 
-  async create({ view, frame, payload, op, server }) {
-    const { number, node } = nodeOf(view, frame);
-    const flags =
-      payload.mode === undefined && payload.flags === undefined
-        ? openFlagsFromWire({ mode: 'rw' })
-        : openFlagsFromWire(payload);
-    const directory = asDir(node);
+  async create(request) {
+    const { view, frame, payload, op } = request;
+    const flags = flagsToMake(payload);
+    const directory = asDir(nodeOf(view, frame).node);
+    op.masked = payload.masked;
     const created = await directory.create(payload.name, flags, (payload.perm ?? 0o644) & 0o7777, op);
-    const handle = keep(view, server, created.handle, flags, op);
-    const child = view.nodes.numberOf(created.node, number, payload.name);
-    const attr = attributesFromStat(await created.handle.stat(op), created.node.freshness);
-    return {
-      payload: {
-        node: child,
-        handle,
-        mode: modeOfOpenFlags(flags),
-        direct: created.handle.direct,
-        fixed: false,
-        attr,
-        flush: needsFlush(created.handle),
-      },
-    };
+    return replyOf(request, created, flags, payload.name);
+  },
+
+  async tmpfile(request) {
+    const { view, frame, payload, op } = request;
+    const flags = flagsToMake(payload);
+    const directory = asDir(nodeOf(view, frame).node);
+    if (directory.tmpfile === undefined) throw new FsError('EOPNOTSUPP', 'A file must have a name here.');
+    op.masked = payload.masked;
+    const created = await directory.tmpfile(flags, (payload.perm ?? 0o644) & 0o7777, op);
+    return replyOf(request, created, flags, NAMELESS);
   },
 
   read({ view, frame, payload, op, server }) {
@@ -134,6 +131,33 @@ export const contentHandlers = {
     return { payload: {} };
   },
 } satisfies Partial<Handlers>;
+
+function flagsToMake(wire: { mode?: 'r' | 'w' | 'rw' | undefined; flags?: number | undefined }): OpenFlags {
+  return openFlagsFromWire(wire.mode === undefined && wire.flags === undefined ? { mode: 'rw' } : wire);
+}
+
+/** No entry has this name. */
+const NAMELESS = '';
+
+async function replyOf(
+  { view, frame, op, server }: Pick<ServedRequest<'create' | 'tmpfile'>, 'view' | 'frame' | 'op' | 'server'>,
+  created: Created,
+  flags: OpenFlags,
+  name: string,
+): Promise<ServedReply<FsReply<'create'>>> {
+  const handle = keep(view, server, created.handle, flags, op);
+  return {
+    payload: {
+      node: view.nodes.numberOf(created.node, nodeOf(view, frame).number, name),
+      handle,
+      mode: modeOfOpenFlags(flags),
+      direct: created.handle.direct,
+      fixed: false,
+      attr: attributesFromStat(await created.handle.stat(op), created.node.freshness),
+      flush: needsFlush(created.handle),
+    },
+  };
+}
 
 function keep(view: ServedView, server: Server, handle: FileHandle, flags: OpenFlags, op: Op): number {
   try {

@@ -62,7 +62,10 @@ export const directoryHandlers = {
   },
 } satisfies Partial<Handlers>;
 
-const plainEntry = ({ name, kind, ino }: DirEntry): WireEntry => ({ name, kind, ino: String(ino) });
+const plainEntry = ({ name, kind, special, ino }: DirEntry): WireEntry => ({
+  ...{ name, kind, ino: String(ino) },
+  ...(special === undefined ? {} : { special }),
+});
 
 /**
  * An entry with its node's number, and its attributes unless they differ at each look. One that went since

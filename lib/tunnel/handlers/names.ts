@@ -24,7 +24,18 @@ export const nameHandlers = {
 
   async mkdir({ view, frame, payload, op }) {
     const { number, node } = nodeOf(view, frame);
+    op.masked = payload.masked;
     const made = await asDir(node).mkdir(payload.name, (payload.perm ?? 0o755) & 0o7777, op);
+    return { payload: await describe(view.nodes.numberOf(made, number, payload.name), made, op) };
+  },
+
+  async mknod({ view, frame, payload, op }) {
+    const { number, node } = nodeOf(view, frame);
+    const directory = asDir(node);
+    if (directory.mknod === undefined) throw new FsError('EPERM', 'Pipes and sockets cannot be made here.');
+    op.masked = payload.masked;
+    const mode = (payload.perm ?? 0o644) & 0o7777;
+    const made = await directory.mknod(payload.name, payload.special, mode, op);
     return { payload: await describe(view.nodes.numberOf(made, number, payload.name), made, op) };
   },
 

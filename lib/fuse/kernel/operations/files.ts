@@ -3,7 +3,7 @@ import type { Call } from '../call.js';
 import type { CreateOut, Filesystem, OpenOut } from '../filesystem.js';
 import { writeU64 } from '../layout.js';
 import * as s from '../structs.js';
-import { NOSYS, isDataOnly, on, opened, unheard, type Operation } from './operation.js';
+import { NOSYS, isDataOnly, maskedMode, on, opened, unheard, type Operation } from './operation.js';
 
 const written = {
   put(out: DataView, size: number, start: number): number {
@@ -18,7 +18,8 @@ const creates = (method: 'create' | 'tmpfile'): Operation<CreateOut> => ({
   run(fs, r, call) {
     if (fs[method] === undefined) return NOSYS;
     const at = s.fuse_create_in.at;
-    return fs[method](r.nodeid, r.text(s.fuse_create_in.byteLength), r.u32(at.flags), r.u32(at.mode), call);
+    const mode = maskedMode(r.u32(at.mode), r.u32(at.umask), call);
+    return fs[method](r.nodeid, r.text(s.fuse_create_in.byteLength), r.u32(at.flags), mode, call);
   },
   put: (out: DataView, result: CreateOut, start: number) =>
     putOpenOut(out, result.open, putEntryOut(out, result.entry, start)),

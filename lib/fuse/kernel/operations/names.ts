@@ -3,7 +3,7 @@ import { EPERM, Errno } from '../errno.js';
 import type { Answer, EntryOut, Filesystem } from '../filesystem.js';
 import type { Request } from '../request.js';
 import * as s from '../structs.js';
-import { NOSYS, entry, on } from './operation.js';
+import { NOSYS, entry, maskedMode, on } from './operation.js';
 
 export const nameOperations = [
   on<EntryOut>('FUSE_LOOKUP', {
@@ -24,7 +24,8 @@ export const nameOperations = [
     run(fs, r, call) {
       if (fs.mknod === undefined) return Errno.of(EPERM);
       const at = s.fuse_mknod_in.at;
-      return fs.mknod(r.nodeid, r.text(s.fuse_mknod_in.byteLength), r.u32(at.mode), r.u32(at.rdev), call);
+      const mode = maskedMode(r.u32(at.mode), r.u32(at.umask), call);
+      return fs.mknod(r.nodeid, r.text(s.fuse_mknod_in.byteLength), mode, r.u32(at.rdev), call);
     },
     ...entry,
   }),
@@ -33,7 +34,9 @@ export const nameOperations = [
     minBytes: s.fuse_mkdir_in.byteLength + 1,
     run(fs, r, call) {
       if (fs.mkdir === undefined) return NOSYS;
-      return fs.mkdir(r.nodeid, r.text(s.fuse_mkdir_in.byteLength), r.u32(s.fuse_mkdir_in.at.mode), call);
+      const at = s.fuse_mkdir_in.at;
+      const mode = maskedMode(r.u32(at.mode), r.u32(at.umask), call);
+      return fs.mkdir(r.nodeid, r.text(s.fuse_mkdir_in.byteLength), mode, call);
     },
     ...entry,
   }),

@@ -32,6 +32,12 @@ export function on<Result>(
 
 export const NOSYS = Errno.of(ENOSYS);
 
+/** The mode of what `call` makes, less the bits of its umask, which FUSE_DONT_MASK leaves to us. */
+export function maskedMode(mode: number, umask: number, call: Call): number {
+  call.masked = mode & umask & 0o777;
+  return mode & ~call.masked;
+}
+
 /** Answers that several requests share. */
 export const entry = {
   put: (out: DataView, result: EntryOut, start: number) => putEntryOut(out, result, start),
