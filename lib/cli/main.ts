@@ -60,6 +60,11 @@ const COMMANDS: readonly Lazy[] = [
     load: async () => (await import('./commands/invoke.js')).invokeCommand(),
   },
   {
+    name: 'wait',
+    summary: 'wait until a job has ended and print its result, without a mount',
+    load: async () => (await import('./commands/wait.js')).waitCommand(),
+  },
+  {
     name: 'token',
     summary: 'make, list, revoke and rotate tokens',
     load: async () => (await import('./commands/token.js')).tokenCommand(),

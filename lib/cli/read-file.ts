@@ -4,11 +4,12 @@ import { linkRule } from '../worldfs/index.js';
 import type { Tree } from './tree-access.js';
 
 export const READ: OpenFlags = { read: true, write: false, append: false, truncate: false, exclusive: false };
+export const WRITE: OpenFlags = { ...READ, read: false, write: true };
 export const READ_WRITE: OpenFlags = { ...READ, write: true };
 
 const CHUNK_BYTES = 256 * 1024;
 
-export const mayFollow = linkRule();
+const mayFollow = linkRule();
 
 /**
  * A link is followed once, to read, and not out of its service directory or its export.
@@ -16,16 +17,25 @@ export const mayFollow = linkRule();
  */
 export async function openFile(tree: Tree, path: string, flags: OpenFlags): Promise<FileHandle> {
   const op = tree.op();
-  let node = await walk(tree.root, path, op);
-  if (node.kind === 'symlink') {
-    if (flags.write) throw new FsError('ELOOP', `${path} is a link; nothing is written through it.`);
-    const target = await node.readlink(op);
-    mayFollow(namesOfPath(path), target);
-    node = await walk(tree.root, `${path}/../${target}`, op);
-  }
+  const target = await targetOf(tree, path);
+  if (flags.write && target !== path)
+    throw new FsError('ELOOP', `${path} is a link; nothing is written through it.`);
+  const node = await walk(tree.root, target, op);
   if (node.kind !== 'file')
     throw new FsError('EISDIR', `${path} is a directory.`, { hint: `acheron ls ${path}` });
   return node.open(flags, op);
+}
+
+/**
+ * The path that a link leads to; of what is no link its own.
+ * @throws FsError EACCES for a link that leads out of its service directory or export.
+ */
+export async function targetOf(tree: Tree, path: string): Promise<string> {
+  const node = await walk(tree.root, path, tree.op());
+  if (node.kind !== 'symlink') return path;
+  const target = await node.readlink(tree.op());
+  mayFollow(namesOfPath(path), target);
+  return `${path}/../${target}`;
 }
 
 /** The bytes from `at` on, in pieces, until the end as of now. */

@@ -14,5 +14,6 @@ export * from './log.js';
 export * from './network-of.js';
 export * from './repeats.js';
 export * from './sip-hash.js';
+export * from './summary.js';
 export * from './token-buckets.js';
 export * from './undo-stack.js';

@@ -268,6 +268,7 @@ export class LocalNode implements NodeSource {
         nodeId,
         root: this.dir,
         summary: { node_id: nodeId, name: nodeName, path: `/nodes/${nodeId}`, state: 'online', labels },
+        services: (later) => this.dir.index(later),
       },
     ];
   }

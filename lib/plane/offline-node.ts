@@ -18,6 +18,7 @@ import {
   type Op,
   type Stat,
 } from '../vfs/index.js';
+import { catalogEntries } from './catalog-entries.js';
 import { offlineServiceDir, type KnownService } from './offline-service.js';
 
 /** `/nodes/<id>/` of a node that is away, made from the catalog: what it offers can be read, not used. */
@@ -114,8 +115,8 @@ class OfflineServicesDir extends ReadOnlyDir {
     const text = new RenderedText();
     this.#index = new IndexDocument(
       {
-        visible: (op) => this.#entries(requireSeen(store, nodeId, op), op.session),
-        idOf: ({ service_id: id }) => id as string,
+        visible: (op) => catalogEntries(store, requireSeen(store, nodeId, op), op.session, false),
+        idOf: ({ service_id: id }) => id,
         render: (entries) => text.snapshot(documentFromJson([...entries]), this.#record().lastSeenMs),
       },
       { freshness: 'live' },
@@ -163,23 +164,6 @@ class OfflineServicesDir extends ReadOnlyDir {
       mayInvoke: access.decide(session, node, service, 'invoke').allow,
       mayControl: access.decide(session, node, service, 'control').allow,
     };
-  }
-
-  #entries(record: NodeRecord, session: Session): JsonObject[] {
-    return this.#store.access.visibleServices(session, record).map(({ serviceId, descriptor }) => {
-      const path = `/nodes/${this.#nodeId}/services/${serviceId}`;
-      return {
-        node_id: this.#nodeId,
-        service_id: serviceId,
-        service_path: path,
-        invoke_path: `${path}/control/invoke.json`,
-        has_invoke: true,
-        scope: 'node',
-        kind: descriptor.kind ?? null,
-        state: 'offline',
-        summary: '',
-      };
-    });
   }
 
   #record(): NodeRecord {

@@ -4,6 +4,7 @@ import type { Session } from '../policy/index.js';
 import { RemoteVfs, greet } from '../tunnel/index.js';
 import type { Change, DirNode, Op } from '../vfs/index.js';
 import { nodeLinkRule, type NodeEntry, type NodeSource } from '../worldfs/index.js';
+import { catalogEntries } from './catalog-entries.js';
 import type { LocalMember } from './local-member.js';
 import { nodeDirStat, OfflineNodeDir, requireSeen } from './offline-node.js';
 
@@ -102,12 +103,20 @@ export class PlaneNodes implements NodeSource {
   }
 
   #entryOf(record: NodeRecord): NodeEntry {
-    if (record.nodeId === this.#local?.facts.nodeName)
-      return { nodeId: record.nodeId, root: this.#local.dir, summary: summaryOf(record, true) };
+    if (record.nodeId === this.#local?.facts.nodeName) return this.#shown(record, this.#local.dir, true);
     const { remote, offline } = this.#known(record.nodeId);
     const isHere = remote.state === 'attached';
     const root: DirNode = isHere ? remote.root : offline;
-    return { nodeId: record.nodeId, root, summary: summaryOf(record, isHere) };
+    return this.#shown(record, root, isHere);
+  }
+
+  #shown(record: NodeRecord, root: DirNode, isHere: boolean): NodeEntry {
+    return {
+      nodeId: record.nodeId,
+      root,
+      summary: summaryOf(record, isHere),
+      services: ({ session }) => catalogEntries(this.#store, record, session, isHere),
+    };
   }
 
   #known(nodeId: string): KnownNode {

@@ -48,32 +48,49 @@ function renderReadme(service: Service): Buffer {
     definition.helpMd.trim() === ''
       ? `# ${service.id}\n\nA service of kind ${definition.kind}.`
       : definition.helpMd.trim();
-  return Buffer.from(`${help}\n\n${service.runnable ? howToCall(service) : howToRead(service)}`);
+  return Buffer.from(`${help}\n\n${service.runnable ? howToCall(service) : howToRead()}`);
 }
 
 function howToCall(service: Service): string {
-  const path = servicePath(service);
-  const payload = JSON.stringify(service.definition.invokeTemplate).replaceAll("'", `'\\''`);
+  const template = service.definition.invokeTemplate;
+  const ask = JSON.stringify(template);
+  const keyed = JSON.stringify({ _key: 'my-1', ...template });
   return `## How to call it
 
-Paths are as the mount shows them; put its directory in front. The exit status of the write is the
-outcome, \`result.json\` is the answer, \`last_error.txt\` says what went wrong.
+The commands begin in this directory. The exit status of the write is the outcome; \`last_error.txt\` says
+what went wrong and what to do.
 
-    echo '${payload}' > ${path}/control/invoke.json && cat ${path}/result.json || cat ${path}/last_error.txt
+    ${echo(ask)} > control/invoke.json && cat result.json || cat last_error.txt
 
-Slow work: write the same to \`control/submit.json\`, which returns at once, and follow it.
+\`result.json\` is the last success of all who call as you do. Your own reply comes from the descriptor that
+wrote the request:
 
-    echo '${payload}' > ${path}/control/submit.json
-    tail -f ${path}/jobs/latest/stderr
+    exec 3<>control/invoke.json; ${echo(ask)} >&3; cat <&3; exec 3>&-
+
+or by a name that you give the call. Sent again, the same request under the same \`_key\` does not run again:
+it is answered as it was.
+
+    ${echo(keyed)} > control/invoke.json; cat jobs/by-key/my-1/result.json
+
+Slow work: \`submit.json\` returns at once, and \`wait\` when the call has ended, or fails after so many seconds.
+\`stderr\` beside it grows meanwhile.
+
+    ${echo(keyed)} > control/submit.json && echo 60 > jobs/by-key/my-1/wait && cat jobs/by-key/my-1/result.json
 
 \`SCHEMA.json\` says what a request may hold, \`TEMPLATE.json\` is one to start from.
 `;
 }
 
-function howToRead(service: Service): string {
+/** A command that prints a line as it is, in every shell. */
+function echo(line: string): string {
+  const quoted = `'${line.replaceAll("'", `'\\''`)}'`;
+  return line.includes('\\') ? `printf '%s\\n' ${quoted}` : `echo ${quoted}`;
+}
+
+function howToRead(): string {
   return `## How to use it
 
-There is nothing to invoke: everything is in the files of ${servicePath(service)}.
+There is nothing to invoke: everything is in the files of this directory.
 `;
 }
 
@@ -104,6 +121,22 @@ const ABI_ENVIRONMENT = [
   'CONFIG_FILE',
 ].map((name) => `ACHERON_CALL_${name}`);
 
+/** The type of a runtime as the manifest names it. */
+export function runtimeName(runtime: RuntimeDefinition): string {
+  return runtime.type === 'unsupported' ? runtime.declared : runtime.type;
+}
+
+/** What the host does for this service. */
+function featuresOf({ definition, runnable }: Service): JsonObject {
+  const comesFromManifest = definition.runtime.type !== 'builtin';
+  return {
+    supervision: runnable,
+    hot_reload: comesFromManifest,
+    dynamic_mounts: comesFromManifest,
+    progress: false,
+  };
+}
+
 /** `HOST.json`: what the host promises, the same for every runtime. */
 function hostContract(service: Service): JsonObject {
   const { definition, environment } = service;
@@ -111,13 +144,13 @@ function hostContract(service: Service): JsonObject {
   return {
     contract: 'acheron-service-v1',
     abi: 'namespace-driver-v1',
-    runtime:
-      definition.runtime.type === 'unsupported' ? definition.runtime.declared : definition.runtime.type,
+    runtime: runtimeName(definition.runtime),
     node: { id: environment.nodeId, name: environment.nodeName, platform: environment.platform },
     limits: Object.fromEntries(LIMITS.map(([name, of]) => [name, of(definition.runtime)])),
     environment: service.runnable ? ABI_ENVIRONMENT : [],
     files: [...DESCRIPTOR_FILES.keys(), ...LIVE_FILES, 'config.json'],
     controls: service.runnable ? CONTROLS : [],
+    features: featuresOf(service),
     invoke: service.runnable
       ? {
           path: `${path}/control/invoke.json`,

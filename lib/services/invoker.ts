@@ -97,6 +97,11 @@ export class Invoker {
     this.#calls.get(job)?.cancel(reason);
   }
 
+  /** Settles when the job has ended, at once where it has. */
+  async ended(job: Job): Promise<void> {
+    await this.#calls.get(job)?.ended;
+  }
+
   /** Ends what is running, and waits until it has ended. */
   async close(reason: FsError): Promise<void> {
     const calls = [...this.#calls.values()];

@@ -4,6 +4,7 @@ import { principalOf } from '../policy/index.js';
 import { RenderedText, type Snapshot } from '../vfs/index.js';
 import { documentFromPolicy } from '../supervise/index.js';
 import { errorTextOfJob, statusOfJob, type Job } from './jobs/job.js';
+import { runtimeName } from './documents.js';
 import type { Service } from './service.js';
 
 const IDLE_RESULT = documentFromJson({ state: 'idle' });
@@ -78,7 +79,10 @@ export class LiveDocuments {
   }
 
   #statusOf(job: Job | null): JsonObject {
-    const status = (job === null ? IDLE_STATUS : statusOfJob(job)) as JsonObject;
+    const status: JsonObject = {
+      ...((job === null ? IDLE_STATUS : statusOfJob(job)) as JsonObject),
+      ...identityOf(this.#service),
+    };
     if (status.state === 'running') return status;
     const { enabled, cooldownRemainingMs } = this.#service.health;
     if (!enabled) return { ...status, state: 'offline' };
@@ -124,6 +128,11 @@ const IDLE_STATUS = {
   by: null,
 };
 
+/** Which service it is about. */
+function identityOf({ id, definition }: Service): JsonObject {
+  return { service_id: id, runtime: runtimeName(definition.runtime) };
+}
+
 /** `health.json`. */
 export function healthOf(service: Service): JsonObject {
   const { metrics, health } = service;
@@ -149,5 +158,6 @@ export function healthOf(service: Service): JsonObject {
     consecutive_timeouts: health.consecutiveTimeouts,
     running: service.running,
     queued: service.queued,
+    ...identityOf(service),
   };
 }

@@ -153,6 +153,11 @@ export class Service {
     return this.#invoker.reject(bytes, error, session);
   }
 
+  /** Settles when the job has ended. */
+  ended(job: Job): Promise<void> {
+    return this.#invoker.ended(job);
+  }
+
   /**
    * `control/cancel`: ends what is running or queued; everyone's when `principal` is null.
    * @throws FsError ENOENT when `id` names nothing that runs.

@@ -59,7 +59,7 @@ async function exportsOfNode(nodeId: string, node: DirNode, op: Op): Promise<Exp
       ro: !invocable,
       desc: `service ${id} of node ${nodeId}`,
       sourceKind: 'service',
-      sourceId: `${nodeId}:${id}`,
+      sourceId: `service:${id}`,
       caps: invocable ? ['read', 'invoke'] : ['read'],
     });
   }

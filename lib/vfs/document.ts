@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import { FsError } from '../core/index.js';
+import { principalOf, type Session } from '../policy/index.js';
 import { BaseFile, ReadOnlyHandle } from './bases.js';
 import { newIno } from './ino.js';
-import { fileStat } from './stats.js';
+import { fileStat, nsFromMs } from './stats.js';
 import type { Awaitable, FileHandle, Freshness, OpenFlags, Op, Stat } from './types.js';
 
 /** A document's content at one moment. `mtimeNs` changes when and only when `bytes` do. */
@@ -87,9 +89,34 @@ export class SnapshotHandle extends ReadOnlyHandle {
 export class RenderedText {
   #last: Snapshot | undefined;
 
-  snapshot(bytes: Uint8Array, nowMs: number): Snapshot {
+  /** `changedAtMs`: when that changed of which it tells. */
+  snapshot(bytes: Uint8Array, changedAtMs: number): Snapshot {
     if (this.#last !== undefined && Buffer.compare(this.#last.bytes, bytes) === 0) return this.#last;
-    this.#last = { bytes, mtimeNs: BigInt(nowMs) * 1_000_000n };
+    this.#last = { bytes, mtimeNs: nsFromMs(changedAtMs) };
     return this.#last;
+  }
+}
+
+/** So many principals are remembered, the newest; of another one a text is as old as what it tells of. */
+const MAX_PRINCIPALS = 1024;
+
+/** The same for a text that shows each principal something else: none moves another's time. */
+export class RenderedTexts {
+  readonly #last = new Map<string, { readonly digest: string; readonly mtimeMs: number }>();
+
+  /**
+   * @param changedAtMs when that changed of which it tells, as far as that is known
+   * @param nowMs the time of a change that shows in the text alone
+   */
+  snapshot(session: Session, bytes: Uint8Array, changedAtMs: number, nowMs: number): Snapshot {
+    const principal = principalOf(session);
+    const digest = createHash('sha1').update(bytes).digest('base64');
+    const last = this.#last.get(principal);
+    if (last?.digest === digest) return { bytes, mtimeNs: nsFromMs(last.mtimeMs) };
+    const mtimeMs = last === undefined || changedAtMs > last.mtimeMs ? changedAtMs : nowMs;
+    this.#last.delete(principal);
+    this.#last.set(principal, { digest, mtimeMs });
+    if (this.#last.size > MAX_PRINCIPALS) this.#last.delete(this.#last.keys().next().value!);
+    return { bytes, mtimeNs: nsFromMs(mtimeMs) };
   }
 }

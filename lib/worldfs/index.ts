@@ -3,7 +3,9 @@
  * as directories that somebody else serves, here or at the far end of a tunnel.
  */
 export * from './event-feed.js';
+export { findJob } from './find-job.js';
 export { findService } from './find-service.js';
+export type { IndexedService } from './index-tsv.js';
 export * from './link-rule.js';
 export * from './nodes-dir.js';
 export * from './world.js';

@@ -2,7 +2,7 @@ import { documentFromJson, type Emitter, type JsonObject } from '../core/index.j
 import {
   IndexDocument,
   ReadOnlyDir,
-  RenderedText,
+  RenderedTexts,
   dirStat,
   entryOf,
   newIno,
@@ -16,12 +16,16 @@ import {
   type Stat,
 } from '../vfs/index.js';
 
+import { indexTsv, type IndexedService } from './index-tsv.js';
+
 /** A node that the world shows. */
 export interface NodeEntry {
   readonly nodeId: string;
   readonly root: DirNode;
   /** Its line in NODES.json. */
   readonly summary: JsonObject;
+  /** The entries of its SERVICES.json that the session may see. */
+  services(op: Op): readonly IndexedService[];
 }
 
 /** Where the world's nodes come from: this machine alone, or a control plane. */
@@ -39,22 +43,49 @@ export interface NodeSource {
 export class NodesDir extends ReadOnlyDir {
   readonly ino = newIno();
   readonly #source: () => NodeSource;
-  readonly #index: Node;
+  readonly #files: ReadonlyMap<string, Node>;
   readonly #startedAtMs: number;
 
   constructor(source: () => NodeSource, now: () => number) {
     super();
     this.#source = source;
     this.#startedAtMs = now();
-    const text = new RenderedText();
-    this.#index = new IndexDocument(
-      {
-        visible: (op) => source().visible(op),
-        idOf: ({ nodeId }) => nodeId,
-        render: (nodes) => text.snapshot(documentFromJson(nodes.map(({ summary }) => summary)), now()),
-      },
-      { freshness: 'live' },
-    );
+    const [nodesText, servicesText] = [new RenderedTexts(), new RenderedTexts()];
+    const startedAtMs = this.#startedAtMs;
+    this.#files = new Map<string, Node>([
+      [
+        'INDEX.tsv',
+        new IndexDocument(
+          {
+            visible: (op) =>
+              source()
+                .visible(op)
+                .flatMap((node) => node.services(op)),
+            idOf: ({ service_path: path }) => path,
+            render: (services, { session }) =>
+              servicesText.snapshot(session, indexTsv(services), startedAtMs, now()),
+          },
+          { freshness: 'live' },
+        ),
+      ],
+      [
+        'NODES.json',
+        new IndexDocument(
+          {
+            visible: (op) => source().visible(op),
+            idOf: ({ nodeId }) => nodeId,
+            render: (nodes, { session }) =>
+              nodesText.snapshot(
+                session,
+                documentFromJson(nodes.map(({ summary }) => summary)),
+                startedAtMs,
+                now(),
+              ),
+          },
+          { freshness: 'live' },
+        ),
+      ],
+    ]);
   }
 
   stat(): Stat {
@@ -62,7 +93,8 @@ export class NodesDir extends ReadOnlyDir {
   }
 
   lookup(name: string, op: Op): Node {
-    if (name === 'NODES.json') return this.#index;
+    const file = this.#files.get(name);
+    if (file !== undefined) return file;
     const source = this.#source();
     const entry =
       source.find === undefined
@@ -77,7 +109,7 @@ export class NodesDir extends ReadOnlyDir {
       ...this.#source()
         .visible(op)
         .map(({ nodeId, root }) => entryOf(nodeId, root)),
-      entryOf('NODES.json', this.#index),
+      ...[...this.#files].map(([name, node]) => entryOf(name, node)),
     ];
   }
 }

@@ -17,6 +17,7 @@ import {
   type Stat,
   type Vfs,
 } from '../vfs/index.js';
+import { AGENTS, README } from './guides.js';
 import type { EventSource } from './event-feed.js';
 import { NodesDir, type NodeSource } from './nodes-dir.js';
 
@@ -83,6 +84,7 @@ class WorldRoot extends ReadOnlyDir {
     this.#startedAtMs = shown().now();
     this.#files = new Map<string, Node>([
       ['README.md', this.#document(() => Buffer.from(README))],
+      ['AGENTS.md', this.#document(() => Buffer.from(AGENTS))],
       ['session.json', this.#document((op) => documentFromJson(describeSession(op.session)), 'live')],
       ['nodes', nodes],
     ]);
@@ -134,17 +136,3 @@ function describeSession(session: Session): JsonObject {
     may: actionsOf(session),
   };
 }
-
-const README = `# Acheron: services as files
-
-Each machine that offers services is a directory in nodes/, each service a directory below it.
-Writing JSON to a service's control/invoke.json runs it; the answer is in result.json. Three commands
-to try, from this directory:
-
-    cat nodes/*/services/SERVICES.json
-    echo '{"text":"hi"}' > nodes/local/services/echo/control/invoke.json
-    cat nodes/local/services/echo/result.json
-
-Where a write fails, last_error.txt beside result.json says what happened and what to do.
-session.json says who you are here, events.ndjson what happened lately.
-`;

@@ -3,10 +3,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
 import { FsError, isJsonObject, type JsonObject } from '../../core/index.js';
-import { namesOfPath, walk, type FileHandle } from '../../vfs/index.js';
+import type { FileHandle } from '../../vfs/index.js';
 import { EXIT } from '../failure.js';
 import { goOnWithoutOutput } from '../output.js';
-import { READ, READ_WRITE, mayFollow, openFile, readFrom } from '../read-file.js';
+import { READ, READ_WRITE, openFile, readFrom, targetOf } from '../read-file.js';
 import { findService } from '../../worldfs/index.js';
 import { addAccessOptions, openTree, type AccessFlags, type Tree } from '../tree-access.js';
 import { writeError, writeOut } from '../write-out.js';
@@ -110,11 +110,7 @@ async function follow(tree: Tree, job: string, over: AbortSignal): Promise<void>
 /** Null while the job is not there yet. */
 async function openStderr(tree: Tree, job: string): Promise<FileHandle | null> {
   try {
-    const link = await walk(tree.root, job, tree.op());
-    if (link.kind !== 'symlink') return null;
-    const target = await link.readlink(tree.op());
-    mayFollow(namesOfPath(job), target);
-    return await openFile(tree, `${job}/../${target}/stderr`, READ);
+    return await openFile(tree, `${await targetOf(tree, job)}/stderr`, READ);
   } catch (thrown) {
     if (FsError.from(thrown).code === 'ENOENT') return null;
     throw thrown;

@@ -16,7 +16,8 @@ import {
 } from '../../vfs/index.js';
 import type { Job } from '../jobs/job.js';
 import type { Service } from '../service.js';
-import { JobDir, maySeeJob } from './job-dir.js';
+import { JobDir } from './job-dir.js';
+import { maySeeJob } from './job-files-dir.js';
 import { KeysDir } from './keys-dir.js';
 
 /** `jobs/`: the invocations that the session may see, by id; ids sort by time. */

@@ -16,7 +16,9 @@ import {
 } from '../../vfs/index.js';
 import { errorTextOfJob, statusOfJob, type Job } from '../jobs/job.js';
 import type { Service } from '../service.js';
-import { JobDocument, maySeeJob, resultText } from './job-dir.js';
+import { resultText } from './job-dir.js';
+import { JobFilesDir, maySeeJob } from './job-files-dir.js';
+import { waitControl } from './wait-control.js';
 
 /** So many keys are listed, the newest; the others are there when they are asked for. */
 const LISTED = 1000;
@@ -81,53 +83,16 @@ export class KeysDir extends ReadOnlyDir {
 }
 
 /** `jobs/by-key/<key>/` once the job has left `jobs/`: how it ended, as long as the key lives. */
-class KeptJobDir extends ReadOnlyDir {
-  readonly ino: bigint;
-  override readonly freshness: Freshness = 'live';
-  readonly #service: Service;
-  readonly #job: Job;
-  readonly #files: ReadonlyMap<string, Node>;
+class KeptJobDir extends JobFilesDir {
+  protected readonly files: ReadonlyMap<string, Node>;
 
   constructor(service: Service, job: Job) {
-    super();
-    this.#service = service;
-    this.#job = job;
-    this.ino = job.ino;
-    this.#files = new Map([
-      ['status.json', this.#document('status.json', () => documentFromJson(statusOfJob(job)))],
-      ['result.json', this.#document('result.json', () => resultText(job))],
-      ['last_error.txt', this.#document('last_error.txt', () => Buffer.from(errorTextOfJob(job)))],
+    super(service, job);
+    this.files = new Map<string, Node>([
+      ['status.json', this.document('status.json', () => documentFromJson(statusOfJob(job)))],
+      ['result.json', this.document('result.json', () => resultText(job))],
+      ['last_error.txt', this.document('last_error.txt', () => Buffer.from(errorTextOfJob(job)))],
+      ['wait', waitControl(service, job, (op) => this.require(op))],
     ]);
-  }
-
-  stat(op: Op): Stat {
-    this.#require(op);
-    return dirStat(this.ino, nsFromMs(this.#job.changedAtMs));
-  }
-
-  lookup(name: string, op: Op): Node {
-    this.#require(op);
-    const node = this.#files.get(name);
-    if (node === undefined) throw noSuchEntry(name);
-    return node;
-  }
-
-  list(op: Op): readonly DirEntry[] {
-    this.#require(op);
-    return [...this.#files].map(([name, node]) => entryOf(name, node));
-  }
-
-  #require(op: Op): void {
-    this.#service.gate.require(op.session, 'observe');
-    if (!maySeeJob(op.session, this.#job)) throw noSuchEntry(this.#job.key!);
-  }
-
-  #document(name: string, render: () => Buffer): JobDocument {
-    const { ino, mtimeNs } = { ino: this.#job.inoOf(name), mtimeNs: nsFromMs(this.#job.changedAtMs) };
-    const snapshot = (op: Op): { bytes: Buffer; mtimeNs: bigint } => {
-      this.#require(op);
-      return { bytes: render(), mtimeNs };
-    };
-    return new JobDocument(snapshot, ino, (op) => this.#require(op));
   }
 }

@@ -16,7 +16,7 @@ import {
 } from '../../vfs/index.js';
 import type { DefinitionChanges, ServiceHost } from '../service-host.js';
 import { DerivedRoot } from './derived-roots.js';
-import { ServicesDir, requireNode, seesNode, serviceIndex } from './services-dir.js';
+import { ServicesDir, requireNode, seesNode, serviceIndex, type ServiceEntry } from './services-dir.js';
 
 export interface NodeDirOptions {
   readonly labels: Readonly<Record<string, string>>;
@@ -78,6 +78,11 @@ export class NodeDir extends ReadOnlyDir {
   /** Whether the session may know of this node. */
   isSeenBy(op: Op): boolean {
     return seesNode(this.#host, op);
+  }
+
+  /** What SERVICES.json shows the session. */
+  index(op: Op): ServiceEntry[] {
+    return serviceIndex(this.#host, op);
   }
 
   stat(op: Op): Stat {
@@ -178,13 +183,14 @@ export class NodeDir extends ReadOnlyDir {
   }
 
   #readme(): string {
-    const { nodeId, nodeName } = this.#host.environment;
+    const { nodeName } = this.#host.environment;
     return `# Node ${nodeName}
 
 A machine that offers services. Each is a directory in services/; services/SERVICES.json is their
-index. Read a service's README.md to learn how to call it.
+index. Read a service's README.md to learn how to call it. From this directory:
 
-    cat /nodes/${nodeId}/services/SERVICES.json
+    ls services
+    cat services/SERVICES.json
 `;
   }
 }

@@ -1,4 +1,4 @@
-import { FsError, documentFromJson, type JsonObject } from '../../core/index.js';
+import { FsError, documentFromJson, summaryFromHelp, type JsonObject } from '../../core/index.js';
 import {
   IndexDocument,
   ReadOnlyDir,
@@ -14,7 +14,6 @@ import {
   type Stat,
 } from '../../vfs/index.js';
 import { servicePath } from '../documents.js';
-import { healthOf } from '../live-documents.js';
 import type { ServiceHost } from '../service-host.js';
 import type { Service } from '../service.js';
 
@@ -36,7 +35,7 @@ export class ServicesDir extends ReadOnlyDir {
           requireNode(host, op);
           return serviceIndex(host, op);
         },
-        idOf: ({ service_id: id }) => id as string,
+        idOf: ({ service_id: id }) => id,
         render: (services) => text.snapshot(documentFromJson([...services]), host.environment.clock.now()),
       },
       { freshness: 'live' },
@@ -81,13 +80,26 @@ export function requireNode(host: ServiceHost, op: Op): void {
 }
 
 /** SERVICES.json: what the session may see of the node's services. */
-export function serviceIndex(host: ServiceHost, op: Op): JsonObject[] {
+export function serviceIndex(host: ServiceHost, op: Op): ServiceEntry[] {
   return host.dirs
     .filter(({ service }) => service.gate.allows(op.session, 'observe'))
     .map(({ service }) => serviceEntry(service));
 }
 
-function serviceEntry(service: Service): JsonObject {
+/** An entry of SERVICES.json. */
+export interface ServiceEntry extends JsonObject {
+  readonly node_id: string;
+  readonly service_id: string;
+  readonly service_path: string;
+  readonly invoke_path: string | null;
+  readonly has_invoke: boolean;
+  readonly scope: 'node';
+  readonly kind: string;
+  readonly state: string;
+  readonly summary: string;
+}
+
+function serviceEntry(service: Service): ServiceEntry {
   const path = servicePath(service);
   return {
     node_id: service.environment.nodeId,
@@ -97,21 +109,7 @@ function serviceEntry(service: Service): JsonObject {
     has_invoke: service.runnable,
     scope: 'node',
     kind: service.definition.kind,
-    state: healthOf(service).state ?? 'online',
-    summary: summaryOf(service.definition.helpMd),
+    state: service.health.state,
+    summary: summaryFromHelp(service.definition.helpMd),
   };
-}
-
-/** The first line of the help that says something. */
-function summaryOf(helpMd: string): string {
-  for (const line of helpMd.split('\n')) {
-    const text = line.trim();
-    if (text !== '' && !text.startsWith('#')) return text;
-  }
-  return (
-    helpMd
-      .split('\n')[0]
-      ?.replace(/^#+\s*/, '')
-      .trim() ?? ''
-  );
 }

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../../core/index.js';
+import { summaryFromHelp, type JsonObject } from '../../../core/index.js';
 import type { Session } from '../../../policy/index.js';
 import type { ControlReply } from '../../../protocol/index.js';
 import type { JoinRequest, Invite } from '../../store/pairing.js';
@@ -117,6 +117,6 @@ export function wireSummary(
     scope: 'node',
     kind: text('kind'),
     state: node.online ? text('state') || 'online' : 'offline',
-    summary: text('help_md').split('\n', 1)[0]!.slice(0, 200),
+    summary: summaryFromHelp(text('help_md')),
   };
 }
