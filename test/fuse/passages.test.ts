@@ -4,8 +4,8 @@ import { Passages } from '../../lib/fuse/kernel-door/passages.js';
 import { Document, MapDir } from '../../lib/vfs/index.js';
 
 const INO = 7n;
-/** More than may be under way at a time. */
-const CROWD = Array.from({ length: 24 }, (_, i) => 1000 + i);
+/** More than may be under way at a time; no process has such a number. */
+const CROWD = Array.from({ length: 24 }, (_, i) => 8_000_000 + i);
 
 function nodeRef(): NodeRef {
   const document = new Document(() => ({ bytes: Buffer.from('x'), mtimeNs: 0n }), { freshness: 'live' });
@@ -74,7 +74,35 @@ t.test('who gives up its open waits no longer, and takes nobody’s turn', async
 t.test('where nobody comes back the others go on after a while', async () => {
   const passages = new Passages();
   amidCrowd(passages);
-  await Promise.all(CROWD.map(async (_, pid) => passages.waitTurn(INO, pid + 1, never)));
+  await Promise.all(CROWD.map(async (pid) => passages.waitTurn(INO, pid + 100, never)));
+});
+
+t.test('nobody goes in place of one that is only slow to come back; of one that died at once', async (t) => {
+  let nowMs = 0;
+  const passages = new Passages(() => nowMs);
+  const slow = process.pid;
+  t.equal(passages.waitTurn(INO, slow, never), undefined);
+  const few = amidCrowd(passages);
+  t.ok(few.length > 0, 'and some whose processes are no more, or never were');
+  nowMs = 200;
+  const room = amidCrowd(passages);
+  t.equal(room.length, few.length, 'theirs is free, the place of the slow one is not');
+  nowMs = 10_000;
+  t.equal(amidCrowd(passages).length, few.length + 1, 'which nobody keeps for ever');
+});
+
+t.test('who lists or asks for attributes is given nothing of its own until it opens', async (t) => {
+  let nowMs = 0;
+  const passages = new Passages(() => nowMs);
+  passages.look(1);
+  t.equal(passages.enter(INO, 1), false);
+  t.equal(passages.enter(INO, 2), true, 'others are');
+  passages.waitTurn(INO, 1, never);
+  t.equal(passages.enter(INO, 1), true);
+  passages.leave(INO, 1);
+  passages.look(1);
+  nowMs = 5000;
+  t.equal(passages.enter(INO, 1), true, 'nor for ever');
 });
 
 t.test('what a caller was given stays its own until it comes back', async (t) => {

@@ -3,37 +3,62 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { Up } from '../support/acheron.js';
 import { cleanEnvironment } from '../support/mount-child.js';
 import { shellManifest, temporaryDir } from '../support/test-node.js';
 import { until } from '../support/until.js';
 
 const run = promisify(execFile);
-t.setTimeout(90_000);
+t.setTimeout(120_000);
 const CALLERS = 64;
-const ROUNDS = 7;
+/** Each has callers of its own, of whom nobody has looked at its directory before. */
+const SERVICES = ['nap-1', 'nap-2', 'nap-3', 'nap-4', 'nap-5'];
+const LOOKS = 4;
 /** Soon enough whatever else takes longer. */
-const SOON_MS = 500;
+const SOON_MS = 300;
 /** Where the machine is busy with others too: so many times what takes as many requests and meets no caller. */
 const MAX_TIMES = 4;
 
-t.test(`with ${CALLERS} callers of one service its attributes and listings come soon`, async (t) => {
+t.test(`with ${CALLERS} callers of one service each look at it comes soon, the first too`, async (t) => {
+  const runtime = { max_concurrency: CALLERS };
   const up = await Up.start(t, {
     binding: 'kernel',
-    manifests: [
-      shellManifest('nap', 'cat >/dev/null; sleep 0.2; echo {}', { runtime: { max_concurrency: CALLERS } }),
-    ],
+    manifests: SERVICES.map((id) => shellManifest(id, 'cat >/dev/null; sleep 0.2; echo {}', { runtime })),
   });
-  const cwd = up.service('nap');
-  const took = async (command: string, args: readonly string[]): Promise<[ms: number, said: string]> => {
-    const from = performance.now();
-    const { stdout } = await run(command, args, { cwd });
-    return [performance.now() - from, stdout];
-  };
-  const sizeOf = ['-c', '%s', 'control/invoke.json'];
-  const [, quiet] = await took('stat', sizeOf);
+  const stats: number[] = [];
+  const listings: number[] = [];
+  const yardsticks: number[] = [];
+  for (const id of SERVICES) {
+    const cwd = up.service(id);
+    const took = async (command: string, args: readonly string[]): Promise<[ms: number, said: string]> => {
+      const from = performance.now();
+      const { stdout } = await run(command, args, { cwd });
+      return [performance.now() - from, stdout];
+    };
+    const endCallers = await startCallers(t, cwd);
+    for (let look = 0; look < LOOKS; look++) {
+      listings.push((await took('ls', ['-l', 'control']))[0]);
+      const [statMs, said] = await took('stat', ['-c', '%s', 'control/invoke.json', 'control/submit.json']);
+      stats.push(statMs);
+      const [invoke, submit] = said.split('\n');
+      t.equal(invoke, submit, 'it shows the file, not what one of the callers has open');
+      yardsticks.push((await took('ls', ['-l', '.']))[0]);
+    }
+    t.ok(await endCallers(), 'each call succeeded');
+  }
+  const soonMs = Math.max(SOON_MS, MAX_TIMES * median(yardsticks));
+  t.comment(
+    JSON.stringify({ stats, listings, yardsticks, soonMs }, (_, ms) =>
+      typeof ms === 'number' ? Math.round(ms) : (ms as unknown),
+    ),
+  );
+  t.ok(Math.max(...stats) < soonMs, `the slowest stat: ${Math.round(Math.max(...stats))} ms`);
+  t.ok(Math.max(...listings) < soonMs, `the slowest ls -l: ${Math.round(Math.max(...listings))} ms`);
+});
 
+/** @returns what ends them, and tells whether all of their calls succeeded. */
+async function startCallers(t: Test, cwd: string): Promise<() => Promise<boolean>> {
   const stop = join(temporaryDir(t), 'stop');
   const call = `while [ ! -e ${stop} ]; do echo "{}" > control/invoke.json || kill $$; done`;
   const callers = spawn('bash', ['-c', `for i in $(seq ${CALLERS}); do (${call}) & done; wait; exit 7`], {
@@ -46,27 +71,12 @@ t.test(`with ${CALLERS} callers of one service its attributes and listings come 
   const metrics = async (): Promise<{ invokes_total: number }> =>
     JSON.parse((await run('cat', ['metrics.json'], { cwd })).stdout) as { invokes_total: number };
   await until(async () => (await metrics()).invokes_total > CALLERS, 'calls under way', 30_000);
+  return async () => {
+    await writeFile(stop, '');
+    return (await ended)[0] === 7;
+  };
+}
 
-  const stats: number[] = [];
-  const listings: number[] = [];
-  const yardsticks: number[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    const [statMs, size] = await took('stat', sizeOf);
-    stats.push(statMs);
-    t.equal(size, quiet, 'it shows the file, not what one of the callers has open');
-    listings.push((await took('ls', ['-l', 'control']))[0]);
-    yardsticks.push((await took('ls', ['-l', '.']))[0]);
-  }
-  await writeFile(stop, '');
-  t.equal((await ended)[0], 7, 'each call succeeded');
-  const soonMs = Math.max(SOON_MS, MAX_TIMES * median(yardsticks));
-  t.comment(JSON.stringify({ stats, listings, yardsticks, soonMs }));
-  t.ok(median(stats) < soonMs, `stat: ${Math.round(median(stats))} ms`);
-  t.ok(median(listings) < soonMs, `ls -l: ${Math.round(median(listings))} ms`);
-});
-
-// The first listing is not held to it: names that the kernel does not know yet are looked up under the
-// directory's lock, behind those callers that are under way.
 function median(all: readonly number[]): number {
   return all.toSorted((a, b) => a - b)[all.length >> 1]!;
 }

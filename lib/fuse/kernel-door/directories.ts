@@ -1,4 +1,12 @@
-import { chain, shownIno, type Awaitable, type DirEntry, type Op } from '../../vfs/index.js';
+import {
+  chain,
+  shownIno,
+  type Awaitable,
+  type DirEntry,
+  type FileNode,
+  type Op,
+  type Stat,
+} from '../../vfs/index.js';
 import {
   type Call,
   type DirentList,
@@ -7,7 +15,7 @@ import {
   FOPEN_KEEP_CACHE,
 } from '../kernel/index.js';
 import { isClosedTo } from './names.js';
-import type { NodeRef } from './node-table.js';
+import { isConversation, type NodeRef } from './node-table.js';
 import type { OpenDir, Serving } from './serving.js';
 import { entryType } from './translate.js';
 
@@ -47,7 +55,7 @@ export function directoryHandlers(s: Serving): DirectoryHandlers {
         if (!addDots(dir.ref, offset, list, true)) return;
         const op = s.op(call);
         for (let i = Math.max(0, offset - DOTS); i < entries.length; i++) {
-          if (!addPlus(dir.ref, entries[i]!, i + DOTS + 1, list, op)) return;
+          if (!addPlus(dir.ref, entries[i]!, i + DOTS + 1, list, op, call.pid)) return;
         }
       });
     },
@@ -85,15 +93,26 @@ export function directoryHandlers(s: Serving): DirectoryHandlers {
   }
 
   /** Tells the kernel of the node too, where it is at hand and may be kept. */
-  function addPlus(dir: NodeRef, entry: DirEntry, next: number, list: DirentList, op: Op): boolean {
+  function addPlus(
+    dir: NodeRef,
+    entry: DirEntry,
+    next: number,
+    list: DirentList,
+    op: Op,
+    pid: number,
+  ): boolean {
     const { name } = entry;
     const ino = shownIno(entry.ino);
     const type = entryType(entry);
     let node, stat;
     try {
       node = entry.node ?? s.dir(dir.nodeid).peek?.(name, op);
-      if (node === undefined || node.freshness === 'live' || isClosedTo(op, node))
-        return list.addPlus(name, ino, type, next, null);
+      if (node === undefined || isClosedTo(op, node)) return list.addPlus(name, ino, type, next, null);
+      if (isConversation(node)) {
+        s.passages.look(pid);
+        return addConversation(dir, node, entry, next, list, op);
+      }
+      if (node.freshness === 'live') return list.addPlus(name, ino, type, next, null);
       stat = (entry.node === undefined ? node.found?.(op) : undefined) ?? node.stat(op);
     } catch {
       return list.addPlus(name, ino, type, next, null); // who looks it up is told why
@@ -104,8 +123,41 @@ export function directoryHandlers(s: Serving): DirectoryHandlers {
     }
     const ref = s.nodes.refer(dir, name, node);
     if (ref.files.size > 0) return list.addPlus(name, ino, type, next, null);
+    return addKnown(dir, ref, stat, entry, next, list);
+  }
+
+  /**
+   * With what the name leads to already, or a node of nobody's: the kernel needs not look the name up under
+   * the directory's lock, behind all who call. Who opens it is sent back for a node of its own.
+   */
+  function addConversation(
+    dir: NodeRef,
+    node: FileNode,
+    entry: DirEntry,
+    next: number,
+    list: DirentList,
+    op: Op,
+  ): boolean {
+    const { name } = entry;
+    // The kernel asks for the attributes again before it shows them.
+    const stat = node.glimpse?.() ?? (entry.node === undefined ? node.found?.(op) : node.stat(op));
+    if (stat === undefined || stat instanceof Promise)
+      return list.addPlus(name, shownIno(entry.ino), entryType(entry), next, null);
+    const shown = s.passages.shown(node.ino);
+    const isKnown = shown !== undefined && s.nodes.get(shown.nodeid) === shown;
+    return addKnown(dir, isKnown ? shown : s.nodes.refer(dir, name, node), stat, entry, next, list);
+  }
+
+  function addKnown(
+    dir: NodeRef,
+    ref: NodeRef,
+    stat: Stat,
+    entry: DirEntry,
+    next: number,
+    list: DirentList,
+  ): boolean {
     const out = s.entryOut(dir, ref, stat, s.invalidation.epoch);
-    const fits = list.addPlus(name, ino, type, next, out);
+    const fits = list.addPlus(entry.name, shownIno(entry.ino), entryType(entry), next, out);
     if (!fits) s.nodes.forget(ref.nodeid, 1);
     return fits;
   }

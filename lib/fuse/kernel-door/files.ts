@@ -61,6 +61,7 @@ export function fileHandlers(s: Serving): FileHandlers {
       const op = s.op(call);
       const ref = s.reached(nodeid, call);
       const since = s.invalidation.epoch;
+      if (fh === undefined && isConversation(ref.node)) s.passages.look(call.pid);
       const file = fh === undefined ? openOf(ref, call) : s.files.get(fh);
       const stat = file === undefined ? ref.node.stat(op) : file.handle.stat(op);
       if (stat instanceof Promise) return stat.then((known) => s.attrOut(ref, known, since));

@@ -1,4 +1,4 @@
-import { isOneType, type FileHandle, type Node } from '../../vfs/index.js';
+import { isOneType, type FileHandle, type FileNode, type Node } from '../../vfs/index.js';
 
 /** A descriptor, as long as the kernel has it. */
 export interface OpenFile {
@@ -65,7 +65,7 @@ export class NodeRef {
 }
 
 /** Whether each descriptor of `node` is one of its own. */
-export function isConversation(node: Node): boolean {
+export function isConversation(node: Node): node is FileNode & { readonly conversation: true } {
   return node.kind === 'file' && node.conversation === true;
 }
 

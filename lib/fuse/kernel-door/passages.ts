@@ -1,14 +1,23 @@
 import { FsError } from '../../core/index.js';
 import type { NodeRef } from './node-table.js';
 
-/** So many are under way to one conversation at a time, each to a node of its own. */
-const MAX_UNDER_WAY = 8;
-/** Who does not come back in this time died, wanted no more than the name, or is slow: others may go on. */
+/**
+ * So many are under way to one conversation at a time, each to a node of its own. They stand in line for the
+ * directory's lock, and who lists it stands behind them.
+ */
+const MAX_UNDER_WAY = 3;
+/** Who does not come back in this time died, wanted no more than the name, or is slow. */
 const TURN_MS = 100;
+/** For this time others wait for one that is slow: in its place they would only make the line longer. */
+const SLOW_TURN_MS = 2000;
 /** For this time what somebody was sent back for is kept for it. */
 const KEPT_MS = 10_000;
 /** Glances of callers that never asked on; more than these are forgotten. */
 const MAX_GLANCES = 1024;
+/** For this time who listed or asked for attributes is taken for one that looks, and does not call. */
+const LOOKS_MS = 1000;
+/** More of them are forgotten. */
+const MAX_LOOKERS = 1024;
 
 /** A caller on its way to a node of its own, and what it was given. */
 interface Passage {
@@ -52,6 +61,8 @@ interface Crossing {
 export class Passages {
   readonly #crossings = new Map<bigint, Crossing>();
   readonly #glances = new Map<number, NodeRef>();
+  /** Each pid with the time of its last look. */
+  readonly #lookers = new Map<number, number>();
   readonly #nowMs: () => number;
 
   constructor(nowMs: () => number = () => performance.now()) {
@@ -63,6 +74,7 @@ export class Passages {
     const crossing = this.#crossingOf(ino);
     this.#tidy(crossing);
     if (crossing.underWay.has(pid) || crossing.late.has(pid)) return true;
+    if (this.#nowMs() - (this.#lookers.get(pid) ?? -Infinity) < LOOKS_MS) return false;
     if (crossing.underWay.size >= MAX_UNDER_WAY || crossing.held.size > 0) return false;
     this.#setOut(crossing, pid, false);
     return true;
@@ -91,6 +103,12 @@ export class Passages {
   /** What the name of `ino` leads to while others are on their way. */
   shown(ino: bigint): NodeRef | undefined {
     return this.#crossings.get(ino)?.shown;
+  }
+
+  /** `pid` lists, or asks for attributes: a node of its own would void the name for those who call. */
+  look(pid: number): void {
+    if (this.#lookers.size >= MAX_LOOKERS) this.#lookers.clear();
+    this.#lookers.set(pid, this.#nowMs());
   }
 
   /** `pid` is shown a node that is not its own. */
@@ -123,6 +141,7 @@ export class Passages {
    * @throws FsError where it gives up before.
    */
   waitTurn(ino: bigint, pid: number, signal: AbortSignal): Promise<void> | undefined {
+    this.#lookers.delete(pid);
     const crossing = this.#crossingOf(ino);
     this.#tidy(crossing);
     if (crossing.underWay.size < MAX_UNDER_WAY && crossing.held.size === 0) {
@@ -191,6 +210,7 @@ export class Passages {
     const nowMs = this.#nowMs();
     for (const passage of crossing.underWay.values()) {
       if (passage.sinceMs > nowMs - TURN_MS) break;
+      if (passage.sentBack && passage.sinceMs > nowMs - SLOW_TURN_MS && isAlive(passage.pid)) continue;
       if (passage.sentBack) {
         crossing.underWay.delete(passage.pid);
         crossing.late.set(passage.pid, passage);
@@ -207,4 +227,14 @@ function forget(crossing: Crossing, passage: Passage): void {
   crossing.underWay.delete(passage.pid);
   crossing.late.delete(passage.pid);
   if (passage.ref !== undefined) crossing.given.delete(passage.ref);
+}
+
+/** Where that cannot be told, it is taken to be. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (thrown) {
+    return (thrown as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
 }
