@@ -38,8 +38,10 @@ export function requestFrom(scanned: ScannedObject, check: InputCheck): Awaitabl
   }
 }
 
+/** What is parsed is the member alone: it stands between commas or at either end. */
 function cutKey(whole: Buffer, member: { from: number; to: number }): { bytes: Buffer; key: string } {
-  const { _key: key } = JSON.parse(whole.toString()) as { _key?: unknown };
+  const text = whole.toString('utf8', member.from, member.to).replace(/^[\s,]+|[\s,]+$/g, '');
+  const { _key: key } = JSON.parse(`{${text}}`) as { _key?: unknown };
   if (!isId(key)) {
     throw new FsError('EINVAL', 'The "_key" of the request is not a valid key.', {
       hint: 'A key is 1 to 128 of the characters A-Z a-z 0-9 . _ - (not "." or "..").',
