@@ -19,7 +19,7 @@ import { runtimeFromManifest } from './runtime-from-manifest.js';
 import { templateFromSchema } from './template.js';
 import { wordsFromValue } from './words.js';
 
-/** A whole upsert has to fit into one frame of the wire; a manifest beyond this is a mistake. */
+/** What is made of it for the catalog fits into one frame of the wire; a manifest beyond this is a mistake. */
 export const MAX_MANIFEST_BYTES = 256 * 1024;
 
 export interface ManifestContext {

@@ -112,15 +112,15 @@ async function planeFacts(client: ControlClient, name: string, asked: Asked): Pr
       hint: "Give an admin's token with --token-file.",
       path: name,
     });
-  const { projects } = await client.request('project_list', {});
+  const { projects } = await client.requestAll('project_list', {});
   const project = asked.projectId === null ? null : projectNamed(projects, asked);
   const slash = name.indexOf('/');
   const serviceId = name.slice(slash + 1);
-  const { nodes } = await client.request('node_list', {});
+  const { nodes } = await client.requestAll('node_list', {});
   const asks = slash === -1 ? nodes.map((node) => node.node_id) : [name.slice(0, slash)];
   const found: Found[] = [];
   for (const nodeId of asks) {
-    const { services } = await client.request('node_service_get', { node_id: nodeId });
+    const { services } = await client.requestAll('node_service_get', { node_id: nodeId });
     const descriptor = services.find((one) => one['service_id'] === serviceId);
     if (descriptor === undefined) continue;
     const nodeProjects = projects.filter((one) => one.nodes.includes(nodeId)).map((one) => one.project_id);

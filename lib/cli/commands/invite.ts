@@ -58,7 +58,8 @@ Example:
     .addHelpText('after', '\nExample:\n  $ acheron invite list')
     .action((flags: Flags, self: Command) =>
       withControl(self, flags, async ({ client }) => {
-        const { invites } = await client.request('node_invite_list', {});
+        const { invites } = await client.requestAll('node_invite_list', {});
+        invites.sort((one, other) => one.created_at_ms - other.created_at_ms);
         if (flags.json === true) return printJson(invites);
         await printTable(
           ['INVITE', 'PREFIX', 'MADE', 'GOOD UNTIL'],

@@ -21,7 +21,7 @@ Examples:
     .addHelpText('after', '\nExample:\n  $ acheron nodes list --json')
     .action((flags: Flags, self: Command) =>
       withControl(self, flags, async ({ client }) => {
-        const { nodes } = await client.request('node_list', {});
+        const { nodes } = await client.requestAll('node_list', {});
         if (flags.json === true) return printJson(nodes);
         await printTable(
           ['NODE', 'STATE', 'SERVICES', 'LAST SEEN', 'LABELS'],
@@ -46,7 +46,7 @@ Examples:
     .action((nodeId: string, flags: Flags, self: Command) =>
       withControl(self, flags, async ({ client }) => {
         const node = await client.request('node_get', { node_id: nodeId });
-        const { index } = await client.request('node_service_get', { node_id: nodeId });
+        const { index } = await client.requestAll('node_service_get', { node_id: nodeId });
         if (flags.json === true) return printJson({ ...node, services: index });
         await printLine(
           [

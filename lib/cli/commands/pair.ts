@@ -28,7 +28,7 @@ Examples:
     .addHelpText('after', '\nExample:\n  $ acheron pair list')
     .action((flags: Flags, self: Command) =>
       withControl(self, flags, async ({ client }) => {
-        const { pending } = await client.request('node_join_pending_list', {});
+        const { pending } = await client.requestAll('node_join_pending_list', {});
         if (flags.json === true) return printJson(pending);
         await printTable(
           ['CODE', 'REQUEST', 'NODE', 'ADDRESS', 'LAPSES', 'PLATFORM', 'LABELS'],
@@ -112,7 +112,7 @@ const sameCode = (one: string, other: string): boolean =>
 
 /** @throws FsError ENOENT, or EEXIST where two machines show the same code */
 async function findRequest(client: ControlClient, which: string): Promise<Waiting> {
-  const { pending } = await client.request('node_join_pending_list', {});
+  const { pending } = await client.requestAll('node_join_pending_list', {});
   const found = pending.filter(
     ({ request_id, verification_code }) => request_id === which || sameCode(verification_code, which),
   );

@@ -46,7 +46,7 @@ Examples:
     .addHelpText('after', '\nExample:\n  $ acheron project list')
     .action((flags: Flags, self: Command) =>
       withControl(self, flags, async ({ client }) => {
-        const { projects } = await client.request('project_list', {});
+        const { projects } = await client.requestAll('project_list', {});
         if (flags.json === true) return printJson(projects);
         await printTable(['PROJECT', 'TOKEN', 'POLICY', 'NODES', 'NAME'], projects.map(rowOf));
       }),

@@ -46,7 +46,8 @@ Examples:
     .addHelpText('after', '\nExample:\n  $ acheron token list --json')
     .action((flags: Flags, self: Command) =>
       withControl(self, flags, async ({ client }) => {
-        const { tokens } = await client.request('token_list', {});
+        const { tokens } = await client.requestAll('token_list', {});
+        tokens.sort((one, other) => one.created_at_ms - other.created_at_ms);
         await (flags.json === true
           ? printJson(tokens)
           : printTable(['TOKEN', 'ROLE', 'AGENT', 'PROJECTS', 'STATE', 'MADE', 'LABEL'], tokens.map(rowOf)));

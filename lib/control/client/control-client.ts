@@ -42,6 +42,11 @@ export type Welcome = ControlReply<'connect'>;
 export type SessionChange = ControlPush<'session_changed'>;
 export type Superseded = ControlPush<'node_superseded'>;
 
+/** Requests whose replies come in pages. */
+type PagedName = {
+  [Name in ControlName]: ControlReply<Name> extends { next?: string | undefined } ? Name : never;
+}[ControlName];
+
 /** The largest frame that a server may send us: a node's whole catalog. */
 const MAX_REPLY_BYTES = 64 * 1024 * 1024;
 
@@ -116,6 +121,21 @@ export class ControlClient {
   ): Promise<ControlReply<Name>> {
     const exchange = this.#exchange ?? (await this.#ready(timeoutMs ?? 10_000));
     return exchange.request(name, payload, timeoutMs);
+  }
+
+  /** A list with all its pages: what was there when each was asked for. @throws FsError as `request` does */
+  async requestAll<Name extends PagedName>(
+    name: Name,
+    payload: ControlRequest<Name>,
+  ): Promise<ControlReply<Name>> {
+    const whole = await this.request(name, payload);
+    for (let { next } = whole; next !== undefined;) {
+      const more: ControlReply<Name> = await this.request(name, { ...payload, after: next });
+      for (const [key, list] of Object.entries(more))
+        if (Array.isArray(list)) (whole[key as keyof typeof whole] as unknown[]).push(...(list as unknown[]));
+      ({ next } = more);
+    }
+    return whole;
   }
 
   /** Watches the catalog, across reconnects, until it is closed. */

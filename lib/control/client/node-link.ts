@@ -7,6 +7,7 @@ import { ControlClient } from './control-client.js';
 import { faultOf } from './control-exchange.js';
 import { NodeStateFile } from './node-state-file.js';
 import { pairNode, type PairMode } from './pair-node.js';
+import { sendCatalog, type Catalog } from './send-catalog.js';
 
 export interface NodeLinkOptions {
   /** `ws://` or `wss://` of the control plane, without a path. */
@@ -28,7 +29,7 @@ export interface NodeLinkOptions {
   /** How often a request for pairing looks whether it was approved. */
   readonly pairPollMs?: number;
   /** What the node offers at this very moment; asked at each upsert, never kept. */
-  readonly snapshot: () => { readonly services: readonly JsonObject[]; readonly reload?: JsonObject | null };
+  readonly snapshot: () => Catalog;
   /** What the node recorded: the control plane is to have it all, once. */
   readonly audit?: AuditSource;
   /** Says hello on a connection to `/v2/fs` and serves the node's files there; answers once greeted. */
@@ -224,23 +225,24 @@ export class NodeLink {
     this.#dirty = false;
     clearTimeout(this.#retryTimer);
     const { platform, labels } = this.#options;
-    const { services, reload } = this.#options.snapshot();
     let retry = false;
-    client
-      .request('node_service_upsert', {
-        node_id: identity.id,
-        node_secret: identity.secret,
-        epoch: this.#epoch,
-        labels: { ...labels },
-        services: [...services],
-        ...(platform === null ? {} : { platform: platform as JsonObject | string }),
-        ...(reload === undefined ? {} : { reload }),
-      })
+    const node = {
+      node_id: identity.id,
+      node_secret: identity.secret,
+      epoch: this.#epoch,
+      labels: { ...labels },
+      ...(platform === null ? {} : { platform: platform as JsonObject | string }),
+    };
+    sendCatalog(client, node, this.#options.snapshot())
       .then(({ service_delta }) => this.registered.emit(service_delta))
       .catch((thrown: unknown) => {
         const final = this.#finalError(thrown);
         if (final !== undefined) {
           this.#finish(final);
+          return;
+        }
+        if (FsError.is(thrown) && thrown.code === 'E2BIG') {
+          this.#log.error(thrown.message, { hint: thrown.hint });
           return;
         }
         this.#dirty = true;

@@ -26,6 +26,7 @@ import { answerAcheron } from './acheron-stub.js';
 import { handlerFor } from './handlers/index.js';
 import type { Plane } from './plane.js';
 import { MAX_STRANGER_FRAME_BYTES } from './strangers.js';
+import { UpsertParts } from './upsert-parts.js';
 import { Watches } from './watches.js';
 
 /** What the upgrade proved. */
@@ -55,6 +56,7 @@ export class ControlConnection {
   readonly address: string;
   readonly connectedAtMs: number;
   readonly watches: Watches;
+  readonly upsertParts = new UpsertParts();
   /** The epochs that this connection took, by node. */
   readonly claims = new Map<string, number>();
   readonly id: string;
@@ -279,6 +281,7 @@ export class ControlConnection {
     this.#state = 'closed';
     this.#stopTimer();
     this.watches.endAll();
+    this.upsertParts.clear();
     this.plane.connections.delete(this);
     this.plane.metrics.connections.dec();
     this.#leaveSession();

@@ -2,7 +2,7 @@ import { FsError, type Clock } from '../../core/index.js';
 import type { Session } from '../../policy/index.js';
 import { ProtocolFault } from '../../protocol/index.js';
 import { LOW_WATER_BYTES, type Transport } from '../../transport/index.js';
-import { deltaEntry, isEmptyDelta } from '../store/service-delta.js';
+import { deltaEntry, piecesOf } from '../store/service-delta.js';
 import type { ControlStore } from '../store/store.js';
 import type { Cursors, WatchPosition } from './cursors.js';
 import { frameOfEvent, type Told } from './event-text.js';
@@ -98,14 +98,8 @@ export class Watch {
         .map((id) => deltaEntry(services?.get(id), undefined));
       const removed = [...old].filter((id) => !now.has(id)).map((id) => removal(id));
       const delta = { added, updated: [], removed };
-      if (isEmptyDelta(delta)) continue;
-      this.#tell({
-        revision: view.head,
-        timestampMs: this.#options.clock.now(),
-        kind: 'services',
-        nodeId,
-        payload: delta,
-      });
+      const common = { revision: view.head, timestampMs: this.#options.clock.now(), nodeId };
+      for (const piece of piecesOf(delta)) this.#tell({ ...common, kind: 'services', payload: { ...piece } });
     }
   }
 

@@ -5,6 +5,7 @@ import { hashFromSecret, newPublicId, newSecret, secretMatches } from './secrets
 import {
   catalogServiceFromDescriptor,
   isEmptyDelta,
+  piecesOf,
   serviceDelta,
   type CatalogService,
   type Delta,
@@ -252,10 +253,12 @@ export class Nodes {
       return [service_id, version, hash, JSON.stringify(descriptor)];
     });
     this.#db.run(WRITE_SERVICES, nodeId, JSON.stringify(rows));
-    const revision = this.#events.head + 1;
+    const pieces = piecesOf(delta);
+    const revision = this.#events.head + pieces.length;
     this.#db.run('UPDATE nodes SET catalog_revision = ? WHERE node_id = ?', revision, nodeId);
     this.#reload(nodeId, after);
-    const { timestampMs } = this.#events.append('services', nodeId, { ...delta });
+    for (const piece of pieces) this.#events.append('services', nodeId, { ...piece });
+    const timestampMs = this.#clock.now();
     return { delta, changed: true, revision, timestampMs };
   }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson, type JsonObject } from '../../core/index.js';
+import { MAX_DELTA_ENTRIES } from '../../protocol/index.js';
 
 export interface CatalogService {
   readonly serviceId: string;
@@ -97,6 +98,17 @@ export function deltaEntry(
     previous_version: previous?.version ?? null,
     previous_hash: previous?.hash ?? null,
   };
+}
+
+/** The same change in pieces that fit a frame each. */
+export function piecesOf(delta: Delta): Delta[] {
+  const { added, updated, removed } = delta;
+  const most = Math.max(added.length, updated.length, removed.length);
+  return Array.from({ length: Math.ceil(most / MAX_DELTA_ENTRIES) }, (_, at) => {
+    const piece = (entries: readonly DeltaEntry[]): readonly DeltaEntry[] =>
+      entries.slice(at * MAX_DELTA_ENTRIES, (at + 1) * MAX_DELTA_ENTRIES);
+    return { added: piece(added), updated: piece(updated), removed: piece(removed) };
+  });
 }
 
 export function isEmptyDelta(delta: Delta): boolean {

@@ -15,7 +15,7 @@ import { fairShare } from './fair-share.js';
 import { factsForUsers, ownerOfEvent } from './node-acts.js';
 import type { Nodes } from './nodes.js';
 import type { Projects } from './projects.js';
-import { deltaOfView, isEmptyDelta, type Delta, type DeltaEntry } from './service-delta.js';
+import { deltaOfView, piecesOf, type Delta, type DeltaEntry } from './service-delta.js';
 import { Withdrawals } from './withdrawals.js';
 
 /** An event as the users of one view are told it. `revision` counts this view's own events, without gaps. */
@@ -211,7 +211,7 @@ export class Views {
     const delta = deltaOfView(before, after, told, this.#nodes.get(nodeId)?.services);
     if (dirty) this.#db.onRollback(() => show(view, nodeId, before));
     show(view, nodeId, after);
-    if (!isEmptyDelta(delta)) this.#append(view, 'services', nodeId, { ...delta });
+    for (const piece of piecesOf(delta)) this.#append(view, 'services', nodeId, { ...piece });
     this.#withdraw(view, nodeId, delta.removed, after.size === 0);
     if (before.size === 0 && after.size === 0) return;
     for (const event of own) this.#tell(view, event, nodeId, after);

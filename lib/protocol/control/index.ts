@@ -10,7 +10,7 @@ export * from './node-messages.js';
 export * from './pairing-messages.js';
 export * from './project-messages.js';
 export { CONTROL_PROTOCOL, CONTROL_VERSIONS, SESSION_MESSAGES, sessionStatus } from './session-messages.js';
-export { type ControlMessage, type Sender } from './shapes.js';
+export { type ControlMessage, type Page, type PageRequest, type Sender } from './shapes.js';
 export * from './token-messages.js';
 
 /** Every request of the control channel, by its name without the prefix `control.`. */

@@ -3,6 +3,8 @@ import { leaseTtl } from './pairing-messages.js';
 import {
   message,
   nothing,
+  page,
+  pageRequest,
   wireId,
   wireJsonObject,
   wireLabels,
@@ -14,7 +16,11 @@ import {
 } from './shapes.js';
 
 /** Most services that one node may offer. */
-export const MAX_SERVICES = 4096;
+export const MAX_SERVICES = 10_000;
+/** The most JSON that a node may say of its services, in all parts. */
+export const MAX_CATALOG_CHARS = 16 * 1024 * 1024;
+/** Most entries of each list in one `service_delta`. */
+export const MAX_DELTA_ENTRIES = 1000;
 
 export const serviceSummary = z.object({
   node_id: z.string(),
@@ -58,10 +64,28 @@ export const serviceDelta = z.object({
   added: z.array(deltaEntry),
   updated: z.array(deltaEntry),
   removed: z.array(deltaEntry),
+  /** In the reply to an upsert: how many entries are left out of the lists, as too many; events have them all. */
+  more: z.int().optional(),
 });
+
+/** What a node offers. */
+const catalog = {
+  services: z.array(wireJsonObject).max(MAX_SERVICES),
+  reload: wireJsonObject.nullable().optional(),
+};
+export const catalogText = z.object(catalog);
+export type CatalogText = z.infer<typeof catalogText>;
 
 const epoch = z.int().min(0).optional();
 const ofNode = z.object({ node_id: wireId });
+
+const catalogPart = ofNode.extend({
+  node_secret: wireSecret,
+  epoch,
+  part: z.int().min(0),
+  text: z.string().min(1),
+});
+export type CatalogPart = z.infer<typeof catalogPart>;
 
 export const nodeEvent = z.object({
   /** Admins: the global revision. Users: the revision of what they may see. Neither has gaps. */
@@ -96,9 +120,9 @@ export const NODE_MESSAGES = {
   ),
   node_list: message(
     'session',
-    'the nodes that you may see',
-    nothing,
-    z.object({ nodes: z.array(nodeStatus) }),
+    'the nodes that you may see, in pages',
+    pageRequest,
+    page.extend({ nodes: z.array(nodeStatus) }),
   ),
   node_get: message('session', 'one node', ofNode, nodeStatus),
   node_delete: message(
@@ -109,22 +133,29 @@ export const NODE_MESSAGES = {
   ),
   node_service_upsert: message(
     'node',
-    "replaces the node's services with this snapshot",
+    "replaces the node's services with this snapshot: `services`, or what the `parts` said that came before; either way it is one change",
     ofNode.extend({
       node_secret: wireSecret,
       epoch,
       platform: wirePlatform.optional(),
       labels: wireLabels.optional(),
-      services: z.array(wireJsonObject).max(MAX_SERVICES),
-      reload: wireJsonObject.nullable().optional(),
+      services: catalog.services.optional(),
+      reload: catalog.reload,
+      parts: z.int().min(1).optional(),
     }),
     z.object({ node_id: z.string(), epoch: z.int(), service_delta: serviceDelta }),
   ),
+  node_catalog_part: message(
+    'node',
+    'a piece of the JSON text of `{services, reload}`, where that is more than a frame; `part` counts from 0, and nothing changes before `node_service_upsert` with `parts`',
+    catalogPart,
+    z.object({ node_id: z.string(), epoch: z.int(), part: z.int() }),
+  ),
   node_service_get: message(
     'session',
-    'the services of a node that you may see, or one of them, with whole descriptors',
-    ofNode.extend({ service_id: wireId.optional() }),
-    z.object({
+    'the services of a node that you may see, or one of them, with whole descriptors, in pages',
+    ofNode.extend({ service_id: wireId.optional(), ...pageRequest.shape }),
+    page.extend({
       node_id: z.string(),
       revision: wireRevision.optional(),
       services: z.array(wireJsonObject),

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import {
   message,
-  nothing,
+  page,
+  pageRequest,
   wireId,
   wireLabels,
   wireMs,
@@ -58,9 +59,9 @@ export const PAIRING_MESSAGES = {
   ),
   node_invite_list: message(
     'admin',
-    'invites that are still good, by their prefixes',
-    nothing,
-    z.object({ invites: z.array(inviteRecord) }),
+    'invites that are still good, by their prefixes, in pages',
+    pageRequest,
+    page.extend({ invites: z.array(inviteRecord) }),
   ),
   node_join: message(
     'anyone',

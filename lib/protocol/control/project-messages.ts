@@ -1,5 +1,15 @@
 import { z } from 'zod';
-import { message, nothing, wireId, wireJsonObject, wireMs, wireSecret, wireText } from './shapes.js';
+import {
+  message,
+  nothing,
+  page,
+  pageRequest,
+  wireId,
+  wireJsonObject,
+  wireMs,
+  wireSecret,
+  wireText,
+} from './shapes.js';
 
 export const projectRecord = z.object({
   project_id: z.string(),
@@ -45,9 +55,9 @@ export const PROJECT_MESSAGES = {
   ),
   project_list: message(
     'session',
-    'the projects that you may know of',
-    nothing,
-    z.object({ projects: z.array(projectRecord) }),
+    'the projects that you may know of, in pages',
+    pageRequest,
+    page.extend({ projects: z.array(projectRecord) }),
   ),
   project_delete: message(
     'admin',

@@ -1,5 +1,15 @@
 import { z } from 'zod';
-import { message, nothing, wireId, wireMs, wireRole, wireSecret, wireText } from './shapes.js';
+import {
+  message,
+  nothing,
+  page,
+  pageRequest,
+  wireId,
+  wireMs,
+  wireRole,
+  wireSecret,
+  wireText,
+} from './shapes.js';
 
 /** The name of the control protocol, in `control.version`. */
 export const CONTROL_PROTOCOL = 'unified-v2';
@@ -88,8 +98,8 @@ export const SESSION_MESSAGES = {
   session_list: message(
     'session',
     'open sessions, oldest first: those of the same token; all, for admins; of a page, `next` is the `after` of the one that follows',
-    z.object({ limit: z.int().min(1).max(1000).optional(), after: wireText.optional() }),
-    z.object({ sessions: z.array(sessionStatus), next: z.string().optional() }),
+    pageRequest,
+    page.extend({ sessions: z.array(sessionStatus) }),
   ),
   session_close: message(
     'session',

@@ -23,6 +23,15 @@ export const wirePlatform = z.union([wireJsonObject, wireText]).refine(isSmall, 
 export const wireRole = z.enum(['admin', 'user']);
 export const wireRevision = z.int().min(0);
 export const nothing = z.object({});
+/** Which part of a list is asked for: `after` is the `next` of the page before. */
+export const pageRequest = z.object({
+  limit: z.int().min(1).max(1000).optional(),
+  after: wireText.optional(),
+});
+/** There is more where `next` is. */
+export const page = z.object({ next: z.string().optional() });
+export type PageRequest = z.infer<typeof pageRequest>;
+export type Page = z.infer<typeof page>;
 
 /** Who may send a message; the handler looks closer (what may be seen, which node it proves). */
 export type Sender =

@@ -1,5 +1,15 @@
 import { z } from 'zod';
-import { message, nothing, wireId, wireMs, wireRole, wireSecret, wireText } from './shapes.js';
+import {
+  message,
+  nothing,
+  page,
+  pageRequest,
+  wireId,
+  wireMs,
+  wireRole,
+  wireSecret,
+  wireText,
+} from './shapes.js';
 
 export const tokenRecord = z.object({
   token_id: z.string(),
@@ -40,9 +50,9 @@ export const TOKEN_MESSAGES = {
   ),
   token_list: message(
     'admin',
-    'all tokens, without their secrets',
-    nothing,
-    z.object({ tokens: z.array(tokenRecord) }),
+    'all tokens, without their secrets, in pages',
+    pageRequest,
+    page.extend({ tokens: z.array(tokenRecord) }),
   ),
   token_revoke: message(
     'admin',

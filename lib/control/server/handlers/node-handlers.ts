@@ -1,11 +1,20 @@
 import { FsError } from '../../../core/index.js';
-import { ProtocolFault, type ControlReply } from '../../../protocol/index.js';
+import {
+  catalogText,
+  MAX_DELTA_ENTRIES,
+  ProtocolFault,
+  type CatalogText,
+  type ControlReply,
+  type ControlRequest,
+} from '../../../protocol/index.js';
 import type { AuditRecord } from '../../store/audit.js';
 import { takeNodeRecords } from '../../store/node-acts.js';
 import type { CatalogChange, NodeRecord } from '../../store/nodes.js';
 import { checkDescriptors } from '../../store/check-descriptors.js';
+import type { DeltaEntry } from '../../store/service-delta.js';
 import type { ControlConnection } from '../control-connection.js';
 import { proveNode } from '../node-authority.js';
+import { pageOf } from '../page-of.js';
 import { positionFor, Watch } from '../watch.js';
 import { audited, type Handlers } from './handler.js';
 import { wireNode, wireSummary } from './wire.js';
@@ -16,6 +25,7 @@ type Names =
   | 'node_get'
   | 'node_delete'
   | 'node_service_upsert'
+  | 'node_catalog_part'
   | 'node_service_get'
   | 'node_service_watch'
   | 'node_service_unwatch'
@@ -40,11 +50,15 @@ export const nodeHandlers: Handlers<Names> = {
     };
   },
 
-  node_list({ plane, session }) {
+  node_list({ plane, session }, asked) {
     const seen = plane.store.nodes
       .list()
       .filter((node) => plane.store.access.seesNode(session.current, node));
-    return { nodes: seen.map((node) => wireNode(plane, node, session.current)) };
+    const { page, next } = pageOf(seen, asked, {
+      idOf: ({ nodeId }) => nodeId,
+      wireOf: (node) => wireNode(plane, node, session.current),
+    });
+    return { nodes: page, next };
   },
 
   node_get: (connection, { node_id }) =>
@@ -62,9 +76,10 @@ export const nodeHandlers: Handlers<Names> = {
   }),
 
   async node_service_upsert(connection, payload) {
-    const { node_id, node_secret, platform, labels, services, reload } = payload;
+    const { node_id, node_secret, platform, labels } = payload;
     const epoch = await proveNode(connection, { nodeId: node_id, secret: node_secret, epoch: payload.epoch });
     const { store } = connection.plane;
+    const { services, reload } = catalogFrom(connection, payload);
     checkDescriptors(node_id, services);
     const change = store.change(() => {
       store.nodes.describe(node_id, {
@@ -77,7 +92,14 @@ export const nodeHandlers: Handlers<Names> = {
     return { node_id, epoch, service_delta: wireDelta(change) };
   },
 
-  node_service_get(connection, { node_id, service_id }) {
+  async node_catalog_part(connection, payload) {
+    const { node_id, node_secret, part } = payload;
+    const epoch = await proveNode(connection, { nodeId: node_id, secret: node_secret, epoch: payload.epoch });
+    connection.upsertParts.take(payload);
+    return { node_id, epoch, part };
+  },
+
+  node_service_get(connection, { node_id, service_id, ...asked }) {
     const { plane, session } = connection;
     const node = requireSeen(connection, node_id);
     const services = plane.store.access
@@ -85,11 +107,16 @@ export const nodeHandlers: Handlers<Names> = {
       .filter(({ serviceId }) => service_id === undefined || serviceId === service_id);
     if (service_id !== undefined && services.length === 0)
       throw new ProtocolFault('not_found', `There is no service "${service_id}" on "${node_id}".`);
+    const { page, next } = pageOf(services, asked, {
+      idOf: ({ serviceId }) => serviceId,
+      wireOf: (service) => ({ descriptor: service.descriptor, summary: wireSummary(node, service) }),
+    });
     return {
       node_id,
       ...(session.current.role === 'admin' ? { revision: node.catalogRevision } : {}),
-      services: services.map(({ descriptor }) => descriptor),
-      index: services.map((service) => wireSummary(node, service)),
+      services: page.map(({ descriptor }) => descriptor),
+      index: page.map(({ summary }) => summary),
+      next,
     };
   },
 
@@ -162,14 +189,38 @@ function wireDelta({
   revision,
   timestampMs,
 }: CatalogChange): ControlReply<'node_service_upsert'>['service_delta'] {
+  const first = (entries: readonly DeltaEntry[]): DeltaEntry[] => entries.slice(0, MAX_DELTA_ENTRIES);
+  const more = [delta.added, delta.updated, delta.removed].reduce(
+    (sum, { length }) => sum + Math.max(0, length - MAX_DELTA_ENTRIES),
+    0,
+  );
   return {
     changed,
     revision,
     timestamp_ms: timestampMs,
-    added: [...delta.added],
-    updated: [...delta.updated],
-    removed: [...delta.removed],
+    added: first(delta.added),
+    updated: first(delta.updated),
+    removed: first(delta.removed),
+    ...(more > 0 ? { more } : {}),
   };
+}
+
+/** @throws ProtocolFault `missing_field` where it says neither, `invalid_payload` */
+function catalogFrom(
+  connection: ControlConnection,
+  { node_id, services, reload, parts }: ControlRequest<'node_service_upsert'>,
+): CatalogText {
+  if (parts !== undefined) {
+    const parsed = catalogText.safeParse(connection.upsertParts.join(node_id, parts));
+    if (parsed.success) return parsed.data;
+    throw new ProtocolFault(
+      'invalid_payload',
+      `The parts are no catalog: ${parsed.error.issues[0]!.message}.`,
+    );
+  }
+  if (services === undefined)
+    throw new ProtocolFault('missing_field', 'The payload has neither services nor parts.');
+  return { services, reload };
 }
 
 /** @throws FsError ENOENT for a node that is not there or that the session may not know of. */

@@ -1,6 +1,7 @@
 import { FsError } from '../../../core/index.js';
 import { ProtocolFault, type ControlReply, type ControlRequest } from '../../../protocol/index.js';
 import type { NodeCredentials, NodeFacts } from '../../store/nodes.js';
+import { pageOf } from '../page-of.js';
 import type { ControlConnection } from '../control-connection.js';
 import { audited, type Handlers } from './handler.js';
 import { wireInvite, wireJoinRequest } from './wire.js';
@@ -20,7 +21,13 @@ export const pairingHandlers: Handlers<Names> = {
     return { ...wireInvite(invite), invite_token: token };
   }),
 
-  node_invite_list: ({ plane }) => ({ invites: plane.store.pairing.activeInvites().map(wireInvite) }),
+  node_invite_list({ plane }, asked) {
+    const { page, next } = pageOf(plane.store.pairing.activeInvites(), asked, {
+      idOf: ({ inviteId }) => inviteId,
+      wireOf: wireInvite,
+    });
+    return { invites: page, next };
+  },
 
   async node_join(connection, payload) {
     try {

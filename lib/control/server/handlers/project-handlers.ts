@@ -1,5 +1,6 @@
 import type { Session } from '../../../policy/index.js';
 import { ProtocolFault, type ControlRequest } from '../../../protocol/index.js';
+import { pageOf } from '../page-of.js';
 import type { ControlConnection } from '../control-connection.js';
 import type { ProjectChange, ProjectRecord } from '../../store/projects.js';
 import { audited, type Handlers } from './handler.js';
@@ -38,9 +39,13 @@ export const projectHandlers: Handlers<Names> = {
     return { project: forSession(connection, found) };
   },
 
-  project_list: (connection) => ({
-    projects: visibleProjects(connection).map((record) => forSession(connection, record)),
-  }),
+  project_list(connection, asked) {
+    const { page, next } = pageOf(visibleProjects(connection), asked, {
+      idOf: ({ projectId }) => projectId,
+      wireOf: (record) => forSession(connection, record),
+    });
+    return { projects: page, next };
+  },
 
   project_delete: audited('project_delete', ({ plane }, { project_id }) => {
     plane.store.projects.delete(project_id);

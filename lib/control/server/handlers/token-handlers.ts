@@ -1,3 +1,4 @@
+import { pageOf } from '../page-of.js';
 import { join } from 'node:path';
 import { writeSecretFile } from '../../store/first-start.js';
 import { audited, type Handlers } from './handler.js';
@@ -27,7 +28,13 @@ export const tokenHandlers: Handlers<Names> = {
     return { token, record: wireToken(record) };
   }),
 
-  token_list: ({ plane }) => ({ tokens: plane.store.tokens.list().map(wireToken) }),
+  token_list({ plane }, asked) {
+    const { page, next } = pageOf(plane.store.tokens.list(), asked, {
+      idOf: ({ tokenId }) => tokenId,
+      wireOf: wireToken,
+    });
+    return { tokens: page, next };
+  },
 
   token_revoke: audited('token_revoke', ({ plane }, { token_id }) => ({
     record: wireToken(plane.store.tokens.revoke(token_id)),
