@@ -9,6 +9,7 @@ import {
   RUNTIME_FIELDS,
   RUNTIME_TYPES,
 } from './manifest-schema.js';
+import { nearest } from './nearest.js';
 import { expectedFromError, kindOfValue, wordsFromValue } from './words.js';
 
 const MAX_FAULTS = 100;
@@ -155,27 +156,4 @@ function warnOfField(
     got: JSON.stringify(name),
     ...(near === undefined ? {} : { hint: `Did you mean ${JSON.stringify(near)}?` }),
   });
-}
-
-/** The known name within two slips of the given one. */
-export function nearest(name: string, known: Iterable<string>): string | undefined {
-  if (name.length > 64) return undefined;
-  let best: string | undefined;
-  let least = Math.min(2, Math.floor(name.length / 3)) + 1;
-  for (const candidate of known) {
-    const slips = distance(name.toLowerCase(), candidate);
-    if (slips < least) [best, least] = [candidate, slips];
-  }
-  return best;
-}
-
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++)
-      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
-    row = next;
-  }
-  return row[b.length]!;
 }

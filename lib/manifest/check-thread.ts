@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { FsError, type JsonValue } from '../core/index.js';
-import type { InputFault } from './input-schema.js';
+import type { InputFault } from './input-faults.js';
 
 /** A request to check by a schema; where that is null, to make a digest of. */
 export interface CheckTask {

@@ -5,11 +5,11 @@
 export { builtinDefinition } from './builtin-definition.js';
 export * from './definition.js';
 export { lineFromFault, type ManifestFault } from './fault.js';
+export type { InputFault } from './input-faults.js';
 export {
   compileInputSchema,
   inputValidatorOf,
   MAX_SCHEMA_BYTES,
-  type InputFault,
   type InputValidator,
 } from './input-schema.js';
 export { ABI, MANIFEST_SCHEMA } from './manifest-schema.js';

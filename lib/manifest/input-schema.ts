@@ -1,19 +1,18 @@
-import { createRequire } from 'node:module';
-import type { Ajv, AnySchema, ErrorObject, ValidateFunction } from 'ajv';
-import { canonicalJson, FsError, isJsonObject, ownValue, type JsonValue } from '../core/index.js';
+import type { Ajv, AnySchema, ValidateFunction } from 'ajv';
+import {
+  canonicalJson,
+  FsError,
+  isJsonObject,
+  ownValue,
+  type JsonObject,
+  type JsonValue,
+} from '../core/index.js';
 import type { ServiceDefinition } from './definition.js';
+import { allFaultsFrom, bestError, firstFaultFrom, inputFault, type InputFault } from './input-faults.js';
 import { runWithin, TookTooLongError } from './run-within.js';
+import { dialectOf, newAjv, preparedSchema, type Dialect } from './schema-dialect.js';
+import { placeOfFault, placeOfKey } from './schema-place.js';
 import { expectedFromError, wordsFromValue } from './words.js';
-
-/** The first thing that is wrong with a value, by its schema. */
-export interface InputFault {
-  /** JSON Pointer into the value; empty for the whole. */
-  readonly pointer: string;
-  readonly expected: string;
-  readonly got: string;
-  /** The three as one sentence. */
-  readonly message: string;
-}
 
 /** Checks a parsed request; null when it passes. Total and bounded in time. */
 export type InputValidator = (value: unknown) => InputFault | null;
@@ -24,6 +23,8 @@ export interface CompiledInput {
   readonly unbounded: InputValidator;
   /** The check, stopped after `CHECK_MS`. */
   readonly validate: InputValidator;
+  /** All that is wrong with a value that has this fault, as far as it is found in the time there is; else that fault alone. */
+  readonly allOf: (value: unknown, fault: InputFault, withinMs: number | null) => readonly InputFault[];
   /** Whether its cost is a few steps for each part of a value. */
   readonly isCheap: boolean;
 }
@@ -46,7 +47,12 @@ export function inputSchemaOf(definition: ServiceDefinition): JsonValue | undefi
   return ownValue(definition.schema, 'input');
 }
 
-const ACCEPT: CompiledInput = { unbounded: () => null, validate: () => null, isCheap: true };
+const ACCEPT: CompiledInput = {
+  unbounded: () => null,
+  validate: () => null,
+  allOf: (_value, fault) => [fault],
+  isCheap: true,
+};
 
 /**
  * Compiles a JSON Schema, draft 2020-12 or draft-07 by its `$schema`. Nothing is fetched.
@@ -78,41 +84,80 @@ function compile(schema: JsonValue, size: number): CompiledInput {
   const traits = traitsOf(schema);
   if (traits.tooDeep)
     throw refusal(`The schema is nested more than ${MAX_SCHEMA_DEPTH} levels deep.`, 'Flatten it.');
-  if (traits.keys.has('$async')) throw refusal('"$async" is not JSON Schema.', 'Remove it.');
-  const dialect = dialectOf(schema);
+  if (traits.keys.has('$async'))
+    throw refusal('"$async" is not JSON Schema.', 'Remove it.', placeOfKey(schema, '$async'));
+  const dialect = dialectOf(schema) ?? unsupported(schema);
+  const prepared = preparedSchema(schema, dialect);
   const named = ['$id', '$anchor', '$dynamicAnchor', '$recursiveAnchor'].some((name) =>
     traits.keys.has(name),
   );
-  const ajv = named ? newAjv(dialect) : (shared.get(dialect) ?? shareAjv(dialect));
-  let validate: ValidateFunction;
+  const validate = compileWith(dialect, named, 'first', prepared);
+  const unbounded = (value: unknown): InputFault | null => faultFrom(validate, value);
+  return {
+    unbounded,
+    validate: bounded(unbounded),
+    allOf: everyFault(() => compileWith(dialect, named, 'all', prepared)),
+    isCheap: !traits.risky,
+  };
+}
+
+/** @throws FsError EINVAL, with the place in the schema */
+function compileWith(
+  dialect: Dialect,
+  named: boolean,
+  wanted: 'first' | 'all',
+  schema: JsonValue,
+): ValidateFunction {
+  const kind = `${dialect} ${wanted}`;
+  const make = (): Ajv => newAjv(dialect, { allErrors: wanted === 'all' });
+  const ajv = named ? make() : (shared.get(kind) ?? make());
+  if (!named) shared.set(kind, ajv);
   try {
-    validate = runWithin(COMPILE_MS, () => {
-      if (ajv.validateSchema(schema as AnySchema) !== true) {
-        const error = bestError(ajv.errors!);
-        const got = wordsFromValue(error.data);
-        const expected = expectedFromError(error);
-        throw refusal(
-          `${error.instancePath || 'The schema'} is not JSON Schema: it must be ${expected}; it is ${got}.`,
-          'See https://json-schema.org/understanding-json-schema for what the keyword takes.',
-          error.instancePath,
-        );
-      }
+    return runWithin(COMPILE_MS, () => {
+      if (wanted === 'first') requireSchema(ajv, schema);
       return ajv.compile(schema as AnySchema);
     });
   } catch (thrown) {
-    if (thrown instanceof TookTooLongError) shared.delete(dialect);
+    if (thrown instanceof TookTooLongError) shared.delete(kind);
     if (FsError.is(thrown)) throw thrown;
-    throw refusal(
-      sentenceFrom(thrown),
-      'Only references within the schema itself ("#/$defs/…") are followed.',
-      '',
-      thrown,
-    );
+    const { path, hint } = placeOfFault(schema, thrown);
+    throw refusal(sentenceFrom(thrown), hint, path, thrown);
   } finally {
     if (!named && isJsonObject(schema)) ajv.removeSchema(schema);
   }
-  const unbounded = (value: unknown): InputFault | null => faultFrom(validate, value);
-  return { unbounded, validate: bounded(unbounded), isCheap: !traits.risky };
+}
+
+function requireSchema(ajv: Ajv, schema: JsonValue): void {
+  if (ajv.validateSchema(schema as AnySchema) === true) return;
+  const error = bestError(ajv.errors!);
+  throw refusal(
+    `${error.instancePath || 'The schema'} is not JSON Schema: it must be ${expectedFromError(error)}; it is ${wordsFromValue(error.data)}.`,
+    'See https://json-schema.org/understanding-json-schema for what the keyword takes.',
+    error.instancePath,
+  );
+}
+
+function unsupported(schema: JsonValue): never {
+  throw refusal(
+    `$schema names a dialect that is not supported: ${wordsFromValue((schema as JsonObject).$schema)}.`,
+    'Use "https://json-schema.org/draft/2020-12/schema" or "http://json-schema.org/draft-07/schema#".',
+    '/$schema',
+  );
+}
+
+/** Found by a validator of its own, which is made when a value first fails: what passes pays nothing for it. */
+function everyFault(make: () => ValidateFunction): CompiledInput['allOf'] {
+  let made: ValidateFunction | undefined;
+  return (value, fault, withinMs) => {
+    try {
+      const validate = (made ??= make());
+      const all = (): InputFault[] => (validate(value) ? [fault] : allFaultsFrom(validate.errors!));
+      return withinMs === null ? all() : runWithin(withinMs, all);
+    } catch (thrown) {
+      if (thrown instanceof TookTooLongError || thrown instanceof RangeError) return [fault];
+      throw thrown;
+    }
+  };
 }
 
 function bounded(validate: InputValidator): InputValidator {
@@ -139,78 +184,11 @@ function faultFrom(validate: ValidateFunction, value: unknown): InputFault | nul
       return inputFault('', 'a value that is not nested too deeply', 'one that is');
     throw thrown;
   }
-  const error = bestError(validate.errors!);
-  const expected = expectedFromError(error);
-  if (error.keyword === 'required' || error.keyword === 'dependentRequired')
-    return inputFault(error.instancePath, expected, 'none');
-  return inputFault(error.instancePath, expected, wordsFromValue(error.data));
+  return firstFaultFrom(validate.errors!);
 }
 
-function inputFault(pointer: string, expected: string, got: string): InputFault {
-  return {
-    pointer,
-    expected,
-    got,
-    message: `${pointer || 'The request'}: expected ${expected}, got ${got}.`,
-  };
-}
-
-/** Of the alternatives of an anyOf or oneOf, the error that came furthest; else the first. */
-function bestError(errors: readonly ErrorObject[]): ErrorObject {
-  const last = errors.at(-1)!;
-  if (last.keyword !== 'anyOf' && last.keyword !== 'oneOf') return errors[0]!;
-  const branches = errors.slice(0, -1).filter((error) => error.keyword !== 'if');
-  const deepest = branches.reduce((best, error) => (depthOf(error) > depthOf(best) ? error : best), last);
-  if (deepest !== last) return deepest;
-  const wanted = new Set(branches.map(expectedFromError));
-  if (wanted.size === 0 || wanted.size > 4) return last;
-  return { ...last, message: [...wanted].join(', or ') };
-}
-
-function depthOf(error: ErrorObject): number {
-  return error.instancePath.split('/').length;
-}
-
-type Dialect = '2020-12' | 'draft-07';
-
-function dialectOf(schema: JsonValue): Dialect {
-  const named = isJsonObject(schema) ? ownValue(schema, '$schema') : undefined;
-  if (named === undefined) return '2020-12';
-  const uri = typeof named === 'string' ? named.replace(/#$/, '').replace(/^https:/, 'http:') : '';
-  if (uri === 'http://json-schema.org/draft/2020-12/schema') return '2020-12';
-  if (uri === 'http://json-schema.org/draft-07/schema') return 'draft-07';
-  throw refusal(
-    `$schema names a dialect that is not supported: ${wordsFromValue(named)}.`,
-    'Use "https://json-schema.org/draft/2020-12/schema" or "http://json-schema.org/draft-07/schema#".',
-    '/$schema',
-  );
-}
-
-const shared = new Map<Dialect, Ajv>();
-const require = createRequire(import.meta.url);
-
-/** ajv takes a while to load and to compile the meta-schema: a node without schemas never pays for it. */
-function newAjv(dialect: Dialect): Ajv {
-  const module = (dialect === '2020-12' ? require('ajv/dist/2020') : require('ajv')) as {
-    default: typeof Ajv;
-  };
-  const formats = require('ajv-formats') as { default: (ajv: Ajv) => void };
-  const ajv = new module.default({
-    strict: false,
-    verbose: true,
-    logger: false,
-    ownProperties: true,
-    inlineRefs: false,
-  });
-  formats.default(ajv);
-  return ajv;
-}
-
-function shareAjv(dialect: Dialect): Ajv {
-  const ajv = newAjv(dialect);
-  shared.set(dialect, ajv);
-  return ajv;
-}
+/** By dialect, and by whether it stops at the first fault. */
+const shared = new Map<string, Ajv>();
 
 /** What can make the cost of a check explode with the value. */
 const RISKY = [

@@ -1,7 +1,8 @@
 import type { JsonValue } from '../core/index.js';
 import { runOnCheckThread } from './check-thread.js';
 import type { ServiceDefinition } from './definition.js';
-import { compiledInputFrom, inputSchemaOf, tooCostly, type InputFault } from './input-schema.js';
+import type { InputFault } from './input-faults.js';
+import { compiledInputFrom, inputSchemaOf, tooCostly } from './input-schema.js';
 import { digestFrom } from './request-digest.js';
 import { runWithin, TookTooLongError } from './run-within.js';
 
@@ -13,27 +14,31 @@ const HERE_MS = 8;
 const SMALL_DIGEST_BYTES = 16 * 1024;
 
 /**
- * Checks a request, which came as `bytes`; null when it passes. Holds the caller's thread for a few
+ * Checks a request, which came as `bytes`; null when it passes, else all that is wrong with it, or the first thing
+ * where looking for more takes too long. Holds the caller's thread for a few
  * milliseconds at most: what takes longer goes on in a thread of its own, for a second, and is refused then.
  * @throws FsError EBUSY while too many of such checks wait
  */
 export type RequestCheck = (
   input: unknown,
   bytes: Uint8Array,
-) => InputFault | null | Promise<InputFault | null>;
+) => readonly InputFault[] | null | Promise<readonly InputFault[] | null>;
 
 export function requestCheckOf(definition: ServiceDefinition): RequestCheck {
   const schema = inputSchemaOf(definition);
-  const { unbounded, isCheap } = compiledInputFrom(schema);
+  const { unbounded, allOf, isCheap } = compiledInputFrom(schema);
   return (input, bytes) => {
-    if (isCheap && bytes.length <= SMALL_BYTES) return unbounded(input);
+    const isSmall = isCheap && bytes.length <= SMALL_BYTES;
+    const told = (fault: InputFault | null): readonly InputFault[] | null =>
+      fault === null ? null : allOf(input, fault, isSmall ? null : HERE_MS);
+    if (isSmall) return told(unbounded(input));
     try {
-      return runWithin(HERE_MS, () => unbounded(input));
+      return told(runWithin(HERE_MS, () => unbounded(input)));
     } catch (thrown) {
       if (!(thrown instanceof TookTooLongError)) throw thrown;
     }
     return runOnCheckThread({ schema: schema!, bytes }).then((done) =>
-      done === null ? tooCostly() : (done.fault ?? null),
+      done === null ? [tooCostly()] : told(done.fault ?? null),
     );
   };
 }

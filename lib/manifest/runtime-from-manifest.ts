@@ -7,7 +7,7 @@ import {
   type RuntimeLimits,
 } from './definition.js';
 import type { Problems } from './fault.js';
-import { nearest } from './check-format.js';
+import { nearest } from './nearest.js';
 import { PROBE_DEFAULTS, RUNTIME_TYPES } from './manifest-schema.js';
 
 /** `runtime` of a manifest that has passed the format, with defaults filled in and paths made absolute. */

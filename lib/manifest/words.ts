@@ -1,5 +1,6 @@
 import type { ErrorObject } from 'ajv';
 import { ID_PATTERN } from '../core/index.js';
+import { nearest } from './nearest.js';
 
 /** A value as a message shows it: short, on one line. */
 export function wordsFromValue(value: unknown): string {
@@ -40,6 +41,7 @@ interface SchemaLike {
   type?: string | string[];
   minimum?: number;
   maximum?: number;
+  properties?: object;
 }
 
 /** What a schema asked for where ajv found something else. */
@@ -59,9 +61,9 @@ export function expectedFromError(error: ErrorObject): string {
     case 'dependencies':
       return `a property ${JSON.stringify(params['missingProperty'])}`;
     case 'additionalProperties':
-      return `no property ${JSON.stringify(params['additionalProperty'])}`;
+      return unknownWords(String(params['additionalProperty']), schema);
     case 'unevaluatedProperties':
-      return `no property ${JSON.stringify(params['unevaluatedProperty'])}`;
+      return unknownWords(String(params['unevaluatedProperty']), schema);
     case 'propertyNames':
       return `no property of the name ${JSON.stringify(params['propertyName'])}`;
     case 'pattern':
@@ -78,7 +80,7 @@ export function expectedFromError(error: ErrorObject): string {
     case 'exclusiveMaximum':
       return `a number ${String(params['comparison'])} ${String(params['limit'])}`;
     case 'multipleOf':
-      return `a multiple of ${String(params['multipleOf'])}`;
+      return `a multiple of ${String(error.schema)}`;
     case 'minLength':
       return `a string of at least ${count(params['limit'], 'character')}`;
     case 'maxLength':
@@ -104,6 +106,12 @@ export function expectedFromError(error: ErrorObject): string {
     default:
       return error.message ?? `a value that satisfies "${keyword}"`;
   }
+}
+
+/** A name that the schema does not know, and the one that was meant perhaps. */
+function unknownWords(name: string, { properties = {} }: SchemaLike): string {
+  const near = nearest(name, Object.keys(properties));
+  return `no property ${JSON.stringify(name)}${near === undefined ? '' : ` (did you mean ${JSON.stringify(near)}?)`}`;
 }
 
 function typeWords(type: string | string[], schema: SchemaLike): string {

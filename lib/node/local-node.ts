@@ -371,19 +371,23 @@ function providersOf(builtins: readonly BuiltinService[]): Map<string, Provider>
 
 function inputCheck(definition: ServiceDefinition): InputCheck {
   const check = requestCheckOf(definition);
-  const told = (fault: InputFault | null): FsError | null => (fault === null ? null : schemaError(fault));
+  const told = (faults: readonly InputFault[] | null): FsError | null =>
+    faults === null ? null : schemaError(faults);
   return (input, bytes) => {
-    const fault = check(input, bytes);
-    return fault instanceof Promise ? fault.then(told) : told(fault);
+    const faults = check(input, bytes);
+    return faults instanceof Promise ? faults.then(told) : told(faults);
   };
 }
 
-function schemaError({ pointer, expected, got }: InputFault): FsError {
-  return new FsError(
-    'EINVAL',
-    `The request does not fit the schema: at ${JSON.stringify(pointer)} expected ${expected}, got ${got}.`,
-    {
-      hint: 'SCHEMA.json says what a request may hold; TEMPLATE.json is one that passes.',
-    },
-  );
+/** So many faults are told at once. */
+const MAX_FAULTS = 8;
+
+function schemaError(faults: readonly InputFault[]): FsError {
+  const told = faults
+    .slice(0, MAX_FAULTS)
+    .map(({ pointer, expected, got }) => `at ${JSON.stringify(pointer)} expected ${expected}, got ${got}`);
+  if (faults.length > MAX_FAULTS) told.push(`and ${faults.length - MAX_FAULTS} more`);
+  return new FsError('EINVAL', `The request does not fit the schema: ${told.join('; ')}.`, {
+    hint: 'SCHEMA.json says what a request may hold; TEMPLATE.json is one that passes.',
+  });
 }

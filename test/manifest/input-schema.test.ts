@@ -1,5 +1,5 @@
 import t from 'tap';
-import { FsError, type JsonValue } from '../../lib/core/index.js';
+import { FsError, type JsonObject, type JsonValue } from '../../lib/core/index.js';
 import { compileInputSchema, MAX_SCHEMA_BYTES, templateFromSchema } from '../../lib/manifest/index.js';
 
 t.test('a request that fails is told its pointer, what was expected and what was got', async (t) => {
@@ -51,16 +51,95 @@ t.test('the dialect is 2020-12, or draft-07 where $schema says so; others are re
   t.match(compileInputSchema(false)({}), { expected: 'nothing here' });
 });
 
+t.test('a schema that people have is taken as its draft says', async (t) => {
+  const draft7 = (uri: string, more: JsonObject): JsonValue => ({ $schema: uri, ...more });
+  const old = 'http://json-schema.org/draft-07/schema#';
+  const list = { definitions: { list: { items: { $ref: '#/definitions/list' }, type: 'array' } } };
+  const cases: [string, JsonValue, JsonValue[], JsonValue[]][] = [
+    [
+      'what stands beside a $ref counts in 2020-12',
+      { $defs: { s: { type: 'string' } }, properties: { a: { $ref: '#/$defs/s', minLength: 3 } } },
+      [{ a: 'xxx' }],
+      [{ a: 'x' }, { a: 5 }],
+    ],
+    [
+      'and not in draft-07',
+      draft7(old, {
+        definitions: { s: { type: 'string' } },
+        properties: { a: { $ref: '#/definitions/s', minLength: 3, description: 'A text', default: 'x' } },
+      }),
+      [{ a: 'x' }],
+      [{ a: 5 }],
+    ],
+    [
+      'a dialect by its https name',
+      draft7('https://json-schema.org/draft-07/schema', { type: 'object' }),
+      [{}],
+      [[]],
+    ],
+    [
+      '2020-12 by its http name',
+      draft7('http://json-schema.org/draft/2020-12/schema#', { type: 'object' }),
+      [{}],
+      [[]],
+    ],
+    [
+      'ids of its own',
+      draft7(old, {
+        $id: 'https://example.org/a.json#',
+        definitions: { s: { $id: '#s', type: 'string' } },
+        properties: { a: { $ref: 'https://example.org/a.json#/definitions/s' }, b: { $ref: '#s' } },
+      }),
+      [{ a: 'x', b: 'y' }],
+      [{ a: 1 }, { b: 1 }],
+    ],
+    [
+      'escapes that only the u flag refuses',
+      { pattern: '^[\\w\\-]+\\@x$' } as JsonValue,
+      ['a-b@x'],
+      ['a b@x'],
+    ],
+    ['characters are code points', { pattern: '^.$' }, ['😀'], ['ab']],
+    [
+      'nullable alone says nothing',
+      { properties: { nullable: { type: 'string' }, b: { nullable: true } } },
+      [{ b: 5 }, { b: null }],
+      [{ nullable: 5 }],
+    ],
+    ['nullable beside a type', { type: 'string', nullable: true }, [null, 'x'], [5]],
+    ['a recursive $ref', { $ref: '#/definitions/list', ...list }, [[], [[[]]]], [[[5]], {}]],
+    [
+      'a $ref to the whole',
+      { properties: { child: { $ref: '#' } }, additionalProperties: false },
+      [{ child: { child: {} } }],
+      [{ child: { x: 1 } }],
+    ],
+    [
+      'multiples of decimal fractions',
+      { multipleOf: 0.01 },
+      [0.07, 19.99, 1234567.89, 1e21, -0.29, 0],
+      [0.075, 1e-7],
+    ],
+    ['multiples of whole numbers', { multipleOf: 3 }, [9, -3, 4.5e1], [10, 0.3]],
+  ];
+  for (const [title, schema, good, bad] of cases) {
+    const check = compileInputSchema(schema);
+    for (const value of good) t.equal(check(value), null, `${title}: ${JSON.stringify(value)}`);
+    for (const value of bad) t.not(check(value), null, `${title}: not ${JSON.stringify(value)}`);
+  }
+});
+
 t.test('what is no schema, reaches outside, or is too large is refused, with its place', async (t) => {
   let deep: JsonValue = {};
   for (let i = 0; i < 100; i++) deep = { not: deep };
   const cases: [JsonValue, RegExp, string][] = [
     [{ type: 'strng' }, /is not JSON Schema/, '/type'],
     [{ properties: { a: { minimum: 'x' } } }, /is not JSON Schema/, '/properties/a/minimum'],
-    [{ $ref: 'https://example.org/schema.json' }, /can't resolve reference/, ''],
-    [{ $ref: '#/$defs/none' }, /can't resolve reference/, ''],
-    [{ pattern: '(' }, /./, ''],
-    [{ $async: true }, /\$async/, ''],
+    [{ $ref: 'https://example.org/schema.json' }, /can't resolve reference/, '/$ref'],
+    [{ items: { $ref: '#/$defs/none' } }, /can't resolve reference/, '/items/$ref'],
+    [{ properties: { a: { pattern: '(' } } }, /./, '/properties/a/pattern'],
+    [{ patternProperties: { '[': {} } }, /./, '/patternProperties/['],
+    [{ not: { $async: true } }, /\$async/, '/not/$async'],
     [deep, /nested/, ''],
     [{ enum: Array.from({ length: MAX_SCHEMA_BYTES / 2 }, (_, i) => i) }, /larger than/, ''],
   ];

@@ -1,0 +1,93 @@
+import type { ErrorObject } from 'ajv';
+import { expectedFromError, wordsFromValue } from './words.js';
+
+/** What is wrong with a value at one place, by its schema. */
+export interface InputFault {
+  /** JSON Pointer into the value; empty for the whole. */
+  readonly pointer: string;
+  readonly expected: string;
+  readonly got: string;
+  /** The three as one sentence. */
+  readonly message: string;
+}
+
+export function inputFault(pointer: string, expected: string, got: string): InputFault {
+  return {
+    pointer,
+    expected,
+    got,
+    message: `${pointer || 'The request'}: expected ${expected}, got ${got}.`,
+  };
+}
+
+/** The fault that a check found which stopped at the first one. */
+export function firstFaultFrom(errors: readonly ErrorObject[]): InputFault {
+  return faultFromError(bestError(errors));
+}
+
+/** Everything that a check of the whole value found, each once, in the order in which it was found. */
+export function allFaultsFrom(errors: readonly ErrorObject[]): InputFault[] {
+  const left: ErrorObject[] = [];
+  for (const error of errors) {
+    if (error.keyword === 'if') continue;
+    if (!COMPOUND.has(error.keyword)) left.push(error);
+    else {
+      const parts = schemasIn(error.schema);
+      let from = left.length;
+      while (from > 0 && isPart(left[from - 1]!, error, parts)) from--;
+      const branches = left.splice(from);
+      const tellsOfBranches = error.keyword === 'anyOf' || error.keyword === 'oneOf';
+      left.push(tellsOfBranches ? bestError([...branches, error]) : error);
+    }
+  }
+  const faults = new Map<string, InputFault>();
+  for (const fault of left.map(faultFromError)) faults.set(fault.message, fault);
+  return [...faults.values()];
+}
+
+function faultFromError(error: ErrorObject): InputFault {
+  const isMissing = error.keyword === 'required' || error.keyword === 'dependentRequired';
+  return inputFault(
+    error.instancePath,
+    expectedFromError(error),
+    isMissing ? 'none' : wordsFromValue(error.data),
+  );
+}
+
+/** Keywords whose own error follows those of their parts. */
+const COMPOUND = new Set(['anyOf', 'oneOf', 'contains', 'propertyNames']);
+
+function isPart(error: ErrorObject, of: ErrorObject, parts: { has(schema: unknown): boolean }): boolean {
+  if (!error.instancePath.startsWith(of.instancePath)) return false;
+  return parts.has(error.parentSchema) || typeof error.parentSchema !== 'object';
+}
+
+/** The schemas within a keyword's value. Where it refers to others, any may be one of them. */
+function schemasIn(value: unknown): { has(schema: unknown): boolean } {
+  const found = new Set<unknown>();
+  let refers = false;
+  const visit = (part: unknown): void => {
+    if (typeof part !== 'object' || part === null || found.has(part)) return;
+    found.add(part);
+    refers ||= '$ref' in part || '$dynamicRef' in part;
+    Object.values(part).forEach(visit);
+  };
+  visit(value);
+  return refers ? { has: () => true } : found;
+}
+
+/** Of the alternatives of an anyOf or oneOf, the error that came furthest; else the first. */
+export function bestError(errors: readonly ErrorObject[]): ErrorObject {
+  const last = errors.at(-1)!;
+  if (last.keyword !== 'anyOf' && last.keyword !== 'oneOf') return errors[0]!;
+  const branches = errors.slice(0, -1).filter((error) => error.keyword !== 'if');
+  const deepest = branches.reduce((best, error) => (depthOf(error) > depthOf(best) ? error : best), last);
+  if (deepest !== last) return deepest;
+  const wanted = new Set(branches.map(expectedFromError));
+  if (wanted.size === 0 || wanted.size > 4) return last;
+  return { ...last, message: [...wanted].join(', or ') };
+}
+
+function depthOf(error: ErrorObject): number {
+  return error.instancePath.split('/').length;
+}
