@@ -74,7 +74,9 @@ export interface Success {
 
 export interface Failure {
   readonly ok: false;
-  /** EIO, ETIMEDOUT or ECANCELED (EINVAL for a placeholder the payload does not fill). */
+  /** EIO, ETIMEDOUT or ECANCELED; EINVAL or E2BIG where it is of the request. */
   readonly error: FsError;
   readonly exitCode: number | null;
+  /** The request cannot be done by anybody, and nothing ran: it says nothing of the service's health. */
+  readonly ofRequest?: true;
 }

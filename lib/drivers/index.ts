@@ -21,4 +21,5 @@ export { limitPrefix } from './native-proc/resource-limits.js';
 export { FileLedger, type ProcessLedger } from './native-proc/process-ledger.js';
 export { filesToRun, mustBeTrusted, type RunFile } from './run-files.js';
 export { TrustCheck, type Distrust } from './trust.js';
-export { driverClosed, errorFromAbort, failure } from './outcome.js';
+export { checkArgument } from './native-proc/args.js';
+export { driverClosed, errorFromAbort, failure, requestFailure } from './outcome.js';

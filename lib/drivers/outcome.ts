@@ -46,6 +46,11 @@ export function failure(error: FsError, exitCode: number | null = null): Failure
   return { ok: false, error, exitCode };
 }
 
+/** What the caller did wrong: it does not count against the service. */
+export function requestFailure(thrown: unknown): Failure {
+  return { ...failure(FsError.from(thrown)), ofRequest: true };
+}
+
 /** The start of what a driver printed, quoted, for a message. */
 export function excerpt(bytes: Uint8Array, max = 120): string {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, max)).toString('utf8');

@@ -156,10 +156,12 @@ export class Invoker {
     tellEnd: EndCall,
   ): Promise<CallEnd> {
     let outcome: Outcome;
+    let hasRun = false;
     try {
       const entered = this.queue.enter(signal);
       const leave = entered instanceof Promise ? await entered : entered;
       try {
+        hasRun = true;
         outcome = await this.#invoke(job, request, session, signal);
       } finally {
         leave();
@@ -168,7 +170,8 @@ export class Invoker {
       outcome = { ok: false, error: FsError.from(thrown), exitCode: null };
     }
     const end = this.#end(job, outcome);
-    tellEnd(HEALTH_OF_STATE.get(job.state) ?? 'failure');
+    const isOfService = hasRun && (outcome.ok || outcome.ofRequest !== true);
+    tellEnd(isOfService ? (HEALTH_OF_STATE.get(job.state) ?? 'failure') : 'cancelled');
     return end;
   }
 

@@ -1,6 +1,7 @@
 import { Emitter, FsError, type Clock, type JsonObject, type JsonValue } from '../../core/index.js';
 import type { ControlDatabase, Row } from './database.js';
 import type { EventLog } from './events.js';
+import { reloadChange } from './reload-change.js';
 import { hashFromSecret, newPublicId, newSecret, secretMatches } from './secrets.js';
 import {
   catalogServiceFromDescriptor,
@@ -220,7 +221,8 @@ export class Nodes {
       const before = this.require(nodeId).reload;
       if (text === (before === null ? null : JSON.stringify(before))) return;
       set('reload', text);
-      this.#events.append('node_reload', nodeId, facts.reload ?? {});
+      const change = facts.reload === null ? {} : reloadChange(before, facts.reload);
+      this.#events.append('node_reload', nodeId, change);
     });
   }
 

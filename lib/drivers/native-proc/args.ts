@@ -1,6 +1,9 @@
 import { FsError } from '../../core/index.js';
 import { jsonTextAt } from '../json-text.js';
 
+/** What Linux takes as one argument, bytes without the NUL at its end (MAX_ARG_STRLEN). */
+export const MAX_ARGUMENT_BYTES = 32 * 4096 - 1;
+
 const PLACEHOLDER = /\{payload\.([^{}]+)\}/g;
 
 /** True when arguments depend on the request, so that no process can be started before it is known. */
@@ -13,7 +16,8 @@ export function hasPlaceholders(args: readonly string[]): boolean {
  * string as it is, anything else as its JSON text. An argument stays one argument whatever the value.
  *
  * @throws FsError EINVAL when the request has nothing there, or what it has cannot be an argument: it
- * contains NUL, half of a surrogate pair, or begins with `-` where `allowDash` is false.
+ * contains NUL, half of a surrogate pair, or begins with `-` where `allowDash` is false; E2BIG when an argument
+ * is longer than the system takes.
  */
 export function argsFromPayload(
   args: readonly string[],
@@ -22,8 +26,23 @@ export function argsFromPayload(
 ): readonly string[] {
   if (!hasPlaceholders(args)) return args;
   const json = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('utf8');
-  return args.map((arg) =>
-    arg.replace(PLACEHOLDER, (_all, path: string) => argumentAt(json, path, allowDash)),
+  return args.map((arg) => {
+    const filled = arg.replace(PLACEHOLDER, (_all, path: string) => argumentAt(json, path, allowDash));
+    checkArgument(filled, JSON.stringify(arg));
+    return filled;
+  });
+}
+
+/** @throws FsError E2BIG; `name` is what the caller knows it by. */
+export function checkArgument(arg: string, name: string): void {
+  const bytes = Buffer.byteLength(arg);
+  if (bytes <= MAX_ARGUMENT_BYTES) return;
+  throw new FsError(
+    'E2BIG',
+    `The argument ${name} would be ${bytes} bytes long; one holds ${MAX_ARGUMENT_BYTES}.`,
+    {
+      hint: 'Send shorter values. A service reads longer ones from its standard input, where it gets the whole request.',
+    },
   );
 }
 

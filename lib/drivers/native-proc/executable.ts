@@ -86,9 +86,9 @@ export function startError(thrown: NodeJS.ErrnoException | null, file: string): 
   const cause = thrown ?? undefined;
   switch (thrown?.code) {
     case 'E2BIG':
-      return new FsError('EINVAL', 'The request does not fit into the command line of the driver.', {
+      return new FsError('E2BIG', 'The command line of the driver is longer than the system allows.', {
         cause,
-        hint: 'Send shorter values; the system allows 128 KiB for one argument.',
+        hint: 'Send shorter values, or fewer.',
       });
     case 'ENOEXEC':
       return new FsError('EIO', `The driver ${file} is not a program that this machine can execute.`, {

@@ -1,10 +1,10 @@
-import { FsError } from '../../core/index.js';
+import type { FsError } from '../../core/index.js';
 import type { ServiceId } from '../../core/index.js';
 import type { ProcessRuntime } from '../../manifest/index.js';
 import { timeLeftMs, type Driver, type Invocation, type Outcome } from '../contract.js';
 import type { DriverContext } from '../driver-context.js';
-import { driverClosed, errorFromAbort, failure } from '../outcome.js';
-import { argsFromPayload } from './args.js';
+import { driverClosed, errorFromAbort, failure, requestFailure } from '../outcome.js';
+import { argsFromPayload, hasPlaceholders } from './args.js';
 import { CallProcess, type RunOptions } from './call-process.js';
 import { callEnvironment } from './environment.js';
 import { CONFIG_FD, HandedFile, configBytes, pathOfDescriptor } from './handed-file.js';
@@ -57,7 +57,7 @@ export class OneshotDriver implements Driver {
     try {
       args = argsFromPayload(runtime.args, call.payload, runtime.allowDash);
     } catch (thrown) {
-      return failure(FsError.from(thrown));
+      return requestFailure(thrown);
     }
     const config = new HandedFile(this.program.ids);
     let process: CallProcess;
@@ -80,6 +80,7 @@ export class OneshotDriver implements Driver {
     const end = await process.run(options);
     if (end.how === 'failed') {
       const error = startError(end.error, this.program.file);
+      if (error.code === 'E2BIG' && hasPlaceholders(runtime.args)) return requestFailure(error);
       if (isLasting(end.error)) this.program.started(error);
       return failure(error);
     }

@@ -12,6 +12,7 @@ import {
   idsForService,
   limitPrefix,
   outcomeFromRun,
+  requestFailure,
   timeLeftMs,
   type Driver,
   type DriverContext,
@@ -53,8 +54,13 @@ export class TerminalDriver implements Driver {
   async invoke(call: Invocation): Promise<Outcome> {
     if (this.#calls.isClosed) return failure(driverClosed());
     if (call.signal.aborted) return failure(errorFromAbort(call.signal));
+    let request: TerminalRequest;
     try {
-      const request = terminalRequestFrom(call.input);
+      request = terminalRequestFrom(call.input);
+    } catch (thrown) {
+      return requestFailure(thrown);
+    }
+    try {
       return await this.#calls.track(call.signal, (stop) => this.#run(request, call, stop.signal));
     } catch (thrown) {
       return failure(FsError.from(thrown));
@@ -78,7 +84,8 @@ export class TerminalDriver implements Driver {
       ...callEnvironment(call, null),
     };
     const [file, ...args] = [...limitPrefix(limits, env['PATH'] ?? ''), ...request.argv];
-    const cwd = directoryFrom(this.#options.cwd ?? homeOf(env), request.cwd);
+    const cwd = resolve(this.#options.cwd ?? homeOf(env), request.cwd ?? '.');
+    if (!isDirectory(cwd)) return requestFailure(noDirectory(cwd));
     const stderr = new Collected(limits.maxOutputBytes);
     const options: RunOptions = {
       stdin: Buffer.alloc(0),
@@ -101,11 +108,9 @@ function homeOf(env: NodeJS.ProcessEnv): string {
   return home !== undefined && isDirectory(home) ? home : '/';
 }
 
-/** @throws FsError EINVAL unless it is a directory: a start that fails for it could not be told from others */
-function directoryFrom(base: string, cwd: string | undefined): string {
-  const path = resolve(base, cwd ?? '.');
-  if (isDirectory(path)) return path;
-  throw new FsError('EINVAL', `${path} is not a directory.`, {
+/** Found before the start: one that fails for it could not be told from others. */
+function noDirectory(path: string): FsError {
+  return new FsError('EINVAL', `${path} is not a directory.`, {
     path,
     hint: 'Give "cwd" the name of an existing directory of the node.',
   });
@@ -125,6 +130,13 @@ function outcomeOf(end: RunEnd, options: RunOptions, stderr: string, { argv }: T
         return resultOf(NOT_FOUND, end.stdout, `${program}: not found\n`, null);
       if (end.error?.code === 'EACCES')
         return resultOf(NOT_EXECUTABLE, end.stdout, `${program}: cannot be executed\n`, null);
+      if (end.error?.code === 'E2BIG')
+        return requestFailure(
+          new FsError('E2BIG', 'The command line is longer than the system allows.', {
+            hint: 'Give fewer or shorter arguments.',
+            cause: end.error,
+          }),
+        );
       return outcomeFromRun(end, options, 'text');
     case 'too-much-output':
       return failure(

@@ -1,4 +1,5 @@
 import { FsError } from '../../core/index.js';
+import { checkArgument } from '../../drivers/index.js';
 
 /** A checked request to a terminal. */
 export interface TerminalRequest {
@@ -9,7 +10,7 @@ export interface TerminalRequest {
 
 /**
  * The schema of the service says the same; this holds where nobody has validated.
- * @throws FsError EINVAL
+ * @throws FsError EINVAL; E2BIG for an argument that no command line holds
  */
 export function terminalRequestFrom(input: Readonly<Record<string, unknown>>): TerminalRequest {
   const { command, argv, cwd, max_output_bytes: maxOutputBytes } = input;
@@ -22,10 +23,12 @@ export function terminalRequestFrom(input: Readonly<Record<string, unknown>>): T
     throw invalid('"max_output_bytes" must be a positive integer.');
   if (command !== undefined) {
     if (!isText(command)) throw invalid('"command" must be a text without NUL.');
+    checkArgument(command, '"command"');
     return { argv: ['/bin/sh', '-c', command], cwd, maxOutputBytes };
   }
   if (!Array.isArray(argv) || argv.length === 0 || argv[0] === '' || !argv.every(isText))
     throw invalid('"argv" must be a list of texts without NUL, the program first.');
+  for (const [at, arg] of argv.entries()) checkArgument(arg, `"argv"[${at}]`);
   return { argv: argv as unknown as readonly [string, ...string[]], cwd, maxOutputBytes };
 }
 
