@@ -34,6 +34,7 @@ export const SERVICE_NAMES: ReadonlySet<string> = new Set([
   'metrics.json',
   'health.json',
   'config.json',
+  'calls',
   'control',
   'jobs',
 ]);

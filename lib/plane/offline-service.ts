@@ -44,6 +44,7 @@ export function offlineServiceDir(find: FindService): MapDir {
   for (const name of ['result.json', 'metrics.json']) entries.set(name, new AwayFile(away(() => 0o444)));
   entries.set('config.json', new AwayFile(away(({ mayControl }) => (mayControl ? 0o600 : 0))));
   entries.set('jobs', new AwayDir(away(() => 0o555)));
+  entries.set('calls', new AwayDir(away(({ mayInvoke }) => (mayInvoke ? 0o755 : 0o555))));
   entries.set('control', offlineControls(find, away));
   const alias = (name: string): [string, Node] => [name.toLowerCase(), entries.get(name)!];
   return new MapDir(entries, {

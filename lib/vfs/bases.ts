@@ -30,7 +30,7 @@ export const NO_BLOCKS: StatFs = {
 
 const never = (what: string): FsError =>
   new FsError('EPERM', `${what} is not possible here.`, {
-    hint: 'This part of the tree is made of services; only exports and jobs/ can change shape.',
+    hint: 'This part of the tree is made of services; only exports, jobs/ and calls/ can change shape.',
   });
 
 /** @throws FsError EACCES unless the owner bits of `stat.mode` grant `mask`. */

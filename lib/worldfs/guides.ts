@@ -41,6 +41,8 @@ In the directory of the service echo, for instance (its request may hold anythin
   \`exec 3<>control/invoke.json; echo '{}' >&3; cat <&3; exec 3>&-\`. result.json is the last success of all who
   call as you do: perhaps not yours.
 - jobs/ has each call of yours: its request, status.json, result, and stdout and stderr of what ran.
+- Where you can only write files: one called calls/NAME.json is a call with that key, and NAME.result.json or
+  NAME.error.txt appears beside it.
 
 ## Slow work
 

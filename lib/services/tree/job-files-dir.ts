@@ -81,7 +81,7 @@ export abstract class JobFilesDir extends ReadOnlyDir {
 }
 
 /** A document of a job: who may no longer see the job cannot read it on. */
-class JobDocument extends Document {
+export class JobDocument extends Document {
   readonly #check: (op: Op) => void;
 
   constructor(render: (op: Op) => Snapshot, ino: bigint, check: (op: Op) => void) {

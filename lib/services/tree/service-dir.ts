@@ -19,6 +19,7 @@ import { timeOfInvocationId } from '../../core/index.js';
 import { ALIASES, DESCRIPTOR_FILES } from '../documents.js';
 import { LiveDocuments } from '../live-documents.js';
 import type { Service } from '../service.js';
+import { CallsDir } from './calls-dir.js';
 import { ConfigFile } from './config-file.js';
 import { GatedDocument } from './gated-document.js';
 import { InvokeFile } from './invoke-file.js';
@@ -34,7 +35,8 @@ export class ServiceDir extends ReadOnlyDir {
   readonly #service: Service;
   readonly #descriptors: ReadonlyMap<string, Node>;
   readonly #files: ReadonlyMap<string, Node>;
-  readonly #control: MapDir;
+  /** What is there only where there is something to run. */
+  readonly #running: ReadonlyMap<string, Node>;
 
   constructor(service: Service) {
     super();
@@ -55,7 +57,10 @@ export class ServiceDir extends ReadOnlyDir {
       ['config.json', new ConfigFile(service)],
       ['jobs', new JobsDir(service)],
     ]);
-    this.#control = controlDir(service, live);
+    this.#running = new Map<string, Node>([
+      ['calls', new CallsDir(service)],
+      ['control', controlDir(service, live)],
+    ]);
   }
 
   get service(): Service {
@@ -64,29 +69,29 @@ export class ServiceDir extends ReadOnlyDir {
 
   stat(op: Op): Stat {
     this.#service.gate.require(op.session, 'observe');
-    return dirStat(this.ino, nsFromMs(this.#service.definedAtMs), 0o555, 4);
+    return dirStat(this.ino, nsFromMs(this.#service.definedAtMs), 0o555, this.#service.runnable ? 5 : 3);
   }
 
   lookup(name: string, op: Op): Node {
     this.#service.gate.require(op.session, 'observe');
-    if (name === 'control' && this.#service.runnable) return this.#control;
-    const node = this.#files.get(ALIASES.get(name) ?? name);
+    const node =
+      this.#files.get(ALIASES.get(name) ?? name) ??
+      (this.#service.runnable ? this.#running.get(name) : undefined);
     if (node === undefined) throw noSuchEntry(name);
     return node;
   }
 
   list(op: Op): readonly DirEntry[] {
     this.#service.gate.require(op.session, 'observe');
-    const entries = [...this.#files].map(([name, node]) => entryOf(name, node));
-    if (this.#service.runnable) entries.push(entryOf('control', this.#control));
-    return entries;
+    const shown = this.#service.runnable ? [...this.#files, ...this.#running] : [...this.#files];
+    return shown.map(([name, node]) => entryOf(name, node));
   }
 
   /** What a new definition may have changed. */
   changes(): Change[] {
     return [
       ...[...this.#descriptors.values()].map((node) => ({ what: 'data' as const, ino: node.ino })),
-      { what: 'entry', ino: this.ino, name: 'control' },
+      ...[...this.#running.keys()].map((name) => ({ what: 'entry' as const, ino: this.ino, name })),
       { what: 'data', ino: this.ino },
     ];
   }
