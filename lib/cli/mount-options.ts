@@ -26,10 +26,14 @@ export interface KernelFlags {
 export interface MountFlags extends KernelFlags {
   readonly role: Role;
   readonly agent?: string;
+  readonly passthrough: boolean;
 }
 
 export function addMountOptions(command: Command): Command {
   return addKernelOptions(command)
+    .addOption(
+      option('--no-passthrough', 'never let the kernel read and write files of exports without this process'),
+    )
     .addOption(option('--role <role>', 'what the mount may do').choices(['admin', 'user']).default('admin'))
     .addOption(option('--agent <id>', 'on whose behalf the mount acts').argParser(idArgument));
 }
@@ -86,7 +90,7 @@ export async function mountTree(
   dir: string,
   flags: KernelFlags,
   sessionOf: () => Session,
-  { fsname, log }: { readonly fsname: string; readonly log: Log },
+  { fsname, handsOver, log }: { readonly fsname: string; readonly handsOver?: boolean; readonly log: Log },
 ): Promise<Mount> {
   const binding = await chooseBinding(flags.fuseBinding);
   return binding.mount(vfs, {
@@ -95,6 +99,7 @@ export async function mountTree(
     allowOther: flags.allowOther === true,
     allowUids: flags.allowUid ?? [],
     owner: { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
+    handsOver,
     linkRule: linkRule({ followOutside: flags.followOutsideLinks === true }),
     log,
     fsname: sourceWithServer(fsname),

@@ -1,4 +1,4 @@
-import { UndoStack, type Log } from '../core/index.js';
+import { UndoStack, type JsonObject, type Log } from '../core/index.js';
 import type { NewPrivileges } from '../drivers/index.js';
 import { keepSetIdTools, type Mount } from '../fuse/index.js';
 import { LocalNode, localControlDir, serveLocally } from '../node/index.js';
@@ -79,6 +79,7 @@ async function start(
   goOnUnlessStopped();
   await tie?.attach(node);
   const session = sessionFromFlags(flags);
+  const running: { mount?: Mount | null; beside?: Promise<() => Promise<void>> | undefined } = {};
   const world = new World({
     nodes: node,
     events: node.events,
@@ -88,22 +89,39 @@ async function start(
       nodeId,
       audit: node.audit,
       diagnostics: () => node.registry.diagnostics(),
+      mount: () => mountFacts(running.mount ?? null, flags),
     }),
   });
   const socket = await serveLocally(world, socketPath(flags.stateDir), () => session, log);
   undo.add(() => socket.close());
   const stopping = new AbortController();
-  const running: { beside?: Promise<() => Promise<void>> | undefined } = {};
   undo.add(async () => (await running.beside)?.());
   goOnUnlessStopped();
   const { dir, mountName: fsname } = standalone;
-  const mount = dir === null ? null : await mountTree(world, dir, flags, () => session, { fsname, log });
+  const mount =
+    dir === null
+      ? null
+      : await mountTree(world, dir, flags, () => session, {
+          ...{ fsname, log, handsOver: session.role === 'admin' && flags.passthrough },
+        });
+  running.mount = mount;
   undo.add(() => mount?.unmount());
   undo.add(() => stopping.abort());
   goOnUnlessStopped();
   tellReady(standalone.ready(mount?.dir ?? null, nodeId));
   running.beside = standalone.beside?.(node, world, stopping.signal);
   return mount;
+}
+
+/** `/control/mount.json`. */
+function mountFacts(mount: Mount | null, { passthrough }: MountFlags): JsonObject {
+  const why = passthrough ? (mount?.whyThroughUs ?? null) : 'it was started with --no-passthrough';
+  return {
+    mount_point: mount?.dir ?? null,
+    binding: mount?.binding ?? null,
+    passthrough: mount !== null && why === null,
+    passthrough_why_not: mount === null ? 'nothing is mounted' : why,
+  };
 }
 
 /** Who is not root mounts and unmounts by the set-id fusermount3, also while drivers run. */

@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ACHERON_FS_TYPE, inspectMount, readMountEntries, type BindingName } from '../fuse/index.js';
+import type { TryMountReport } from './try-mount-program.js';
 import { tryMount } from './try-mount.js';
 
 export interface Finding {
@@ -18,7 +19,8 @@ export interface Examination {
 }
 
 export async function examine({ stateDir, version }: Examination): Promise<Finding[]> {
-  const bindings = [await bindingOf('kernel'), await bindingOf('fuse-native')];
+  const byKernel = await tryMount('kernel');
+  const bindings = [bindingOf('kernel', byKernel), bindingOf('fuse-native', await tryMount('fuse-native'))];
   return [
     versions(version),
     fuseDevice(),
@@ -26,6 +28,7 @@ export async function examine({ stateDir, version }: Examination): Promise<Findi
     allowOther(),
     ...bindings,
     mounting(bindings),
+    ...passthrough(byKernel),
     ...(await mounts()),
     stateFolder(stateDir),
     damagedFiles(stateDir),
@@ -91,8 +94,7 @@ function allowOther(): Finding {
 }
 
 /** Tried for real: permissions, modules and containers refuse in more ways than can be looked up. */
-async function bindingOf(name: BindingName): Promise<Finding> {
-  const failure = await tryMount(name);
+function bindingOf(name: BindingName, { failure }: TryMountReport): Finding {
   if (failure === null)
     return finding(`binding-${name}`, 'fine', `The ${name} binding mounts here, as was tried.`, null);
   return finding(
@@ -113,6 +115,16 @@ function mounting(bindings: readonly Finding[]): Finding {
     'This user cannot mount by any binding.',
     'Mend what is said of the kernel binding. acheron invoke, ls and cat need no mount.',
   );
+}
+
+function passthrough({ failure, whyThroughUs: why }: TryMountReport): Finding[] {
+  if (failure !== null) return [];
+  const by = 'files of exports that an admin opens in a mount of the node itself are read and written';
+  return [
+    why === null
+      ? finding('passthrough', 'fine', `FUSE passthrough: ${by} by the kernel alone.`, null)
+      : finding('passthrough', 'note', `No FUSE passthrough: ${by} through Acheron, since ${why}.`, null),
+  ];
 }
 
 async function mounts(): Promise<Finding[]> {

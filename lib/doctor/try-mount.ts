@@ -10,14 +10,14 @@ const PATIENCE_MS = 20_000;
 
 /**
  * Mounts by that binding as the user who asks, has a file of the mount read, and unmounts: all in a process
- * of its own, which may hang or crash. Null where it works, else why it does not.
+ * of its own, which may hang or crash. The report says whether it works, else why it does not.
  */
-export async function tryMount(binding: BindingName): Promise<TryMountReport['failure']> {
+export async function tryMount(binding: BindingName): Promise<TryMountReport> {
   let dir: string;
   try {
     dir = await mkdtemp(join(tmpdir(), 'acheron-doctor-'));
   } catch (thrown) {
-    return { message: `There is no room for a trial: ${FsError.from(thrown).message}`, hint: null };
+    return failed(`There is no room for a trial: ${FsError.from(thrown).message}`, null);
   }
   const program = join(import.meta.dirname, 'try-mount-program.js');
   try {
@@ -26,14 +26,18 @@ export async function tryMount(binding: BindingName): Promise<TryMountReport['fa
       timeout: PATIENCE_MS,
       forceKillAfterDelay: 1000,
     });
-    if (timedOut) return { message: 'The trial did not end.', hint: 'The kernel log (dmesg) may tell more.' };
+    if (timedOut) return failed('The trial did not end.', 'The kernel log (dmesg) may tell more.');
     try {
-      return (JSON.parse(stdout) as TryMountReport).failure;
+      return JSON.parse(stdout) as TryMountReport;
     } catch {
-      return { message: 'The trial ended without a result.', hint: stderr.split('\n')[0] || null };
+      return failed('The trial ended without a result.', stderr.split('\n')[0] || null);
     }
   } finally {
     await unmountDir(dir).catch(() => undefined);
     await rmdir(dir).catch(() => undefined);
   }
+}
+
+function failed(message: string, hint: string | null): TryMountReport {
+  return { failure: { message, hint }, whyThroughUs: null };
 }

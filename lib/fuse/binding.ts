@@ -47,6 +47,11 @@ export interface MountOptions {
   /** Who owns nodes whose `Stat` names nobody. */
   readonly owner: { readonly uid: number; readonly gid: number };
   /**
+   * The session is an admin's whose rights are for good, on the machine whose files the tree shows: the kernel may have
+   * the files of exports that the owner opens, and read and write them by itself.
+   */
+  readonly handsOver?: boolean | undefined;
+  /**
    * Asked before it is told where a symlink points, with the link's path below the mount; throws what who
    * would follow it is to see. Absent: all are told.
    */
@@ -60,6 +65,8 @@ export interface Mount {
   /** The mount point, absolute, without symlinks. */
   readonly dir: string;
   readonly binding: BindingName;
+  /** Why files of exports are read and written through this process, as of now; null: the kernel does it by itself. */
+  readonly whyThroughUs: string | null;
   /** Settles once, when the mount is gone; never rejects. */
   readonly closed: Promise<CloseReason>;
   /** Unmounts, lazily where the mount is in use. Idempotent; answers when `closed` has. */

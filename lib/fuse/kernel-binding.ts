@@ -2,7 +2,14 @@ import { FsError, isErrnoCode } from '../core/index.js';
 import type { Vfs } from '../vfs/index.js';
 import { abortAtExit } from './abort-connection.js';
 import type { CloseReason, FuseBinding, Mount, MountOptions } from './binding.js';
-import { MountError, type ReaderKind, serve, type Served } from './kernel/index.js';
+import {
+  type FilesystemSource,
+  MountError,
+  type NoBacking,
+  type ReaderKind,
+  serve,
+  type Served,
+} from './kernel/index.js';
 import { doorTo } from './kernel-door/door.js';
 import { errnoFromThrown } from './kernel-door/translate.js';
 import { fuseDeviceRefusal, isOnPath } from './fuse-device.js';
@@ -62,8 +69,10 @@ async function serveVfs(vfs: Vfs, dir: string, options: MountOptions, reader?: R
     linkRule: options.linkRule,
     log,
   };
+  const door: FilesystemSource = (notifier, backing) =>
+    doorTo(vfs, notifier, serving, options.handsOver === true ? backing : undefined);
   try {
-    return await serve((notifier) => doorTo(vfs, notifier, serving), dir, {
+    return await serve(door, dir, {
       fsname: options.fsname.replace(/[^A-Za-z0-9._:@/+-]/g, '_'),
       subtype: ACHERON_FS_TYPE.slice('fuse.'.length),
       allowOther,
@@ -107,17 +116,26 @@ async function requireInPlace(served: Served, before: ReadonlySet<number>): Prom
   });
 }
 
+const WHY_THROUGH_US: Readonly<Record<NonNullable<NoBacking>, string>> = {
+  unasked: 'nobody asked for it',
+  'kernel too old': 'the kernel offers no FUSE passthrough, which came with Linux 6.9',
+  'not loaded': 'the koffi package is not loaded',
+  'not permitted': 'only root may have it',
+};
+
 class KernelMount implements Mount {
   readonly binding = 'kernel';
   readonly dir: string;
   readonly closed: Promise<CloseReason>;
   readonly #served: Served;
+  readonly #handsOver: boolean;
   readonly #entry: MountEntry | undefined;
   #unmounting: Promise<void> | undefined;
 
   constructor(served: Served, options: MountOptions) {
     this.dir = served.dir;
     this.#served = served;
+    this.#handsOver = options.handsOver === true;
     this.#entry = mountEntryAt(served.dir);
     const ended = this.#entry === undefined ? undefined : abortAtExit(this.#entry);
     options.log.debug('Mounted.', { dir: served.dir, reader: served.reader, minor: served.agreed.minor });
@@ -126,6 +144,12 @@ class KernelMount implements Mount {
       if (error !== undefined) return { how: 'failed', error: FsError.from(error) };
       return { how: this.#unmounting === undefined ? 'outside' : 'unmounted' };
     });
+  }
+
+  get whyThroughUs(): string | null {
+    if (!this.#handsOver) return 'it is for admins of the node itself alone';
+    const { why } = this.#served.backing;
+    return why === null ? null : WHY_THROUGH_US[why];
   }
 
   unmount(): Promise<void> {

@@ -89,6 +89,7 @@ async function mountNative(vfs: Vfs, dir: string, options: MountOptions): Promis
 
 class NativeMount implements Mount {
   readonly binding = 'fuse-native';
+  readonly whyThroughUs = 'the fuse-native binding cannot';
   readonly closed: Promise<CloseReason>;
   readonly dir: string;
   readonly #entry: MountEntry | undefined;

@@ -7,16 +7,24 @@ export interface ControlFacts {
   readonly nodeId: string;
   readonly audit: AuditLog;
   readonly diagnostics: () => JsonObject;
+  /** How the tree is mounted; absent where whoever mounts it is elsewhere. */
+  readonly mount?: () => JsonObject;
 }
 
-export function localControlDir({ nodeId, audit, diagnostics }: ControlFacts): DirNode {
-  const text = new RenderedText();
-  const reload = new Document(() => text.snapshot(documentFromJson(diagnostics()), systemClock.now()), {
-    freshness: 'live',
-  });
+export function localControlDir({ nodeId, audit, diagnostics, mount }: ControlFacts): DirNode {
+  const reload = liveDocument(diagnostics);
   const nodeDir = new MapDir(new Map<string, Node>([['reload.json', reload]]));
   const nodes = new MapDir(new Map<string, Node>([[nodeId, nodeDir]]));
-  return new MapDir(new Map<string, Node>([['nodes', nodes]]), {
+  const entries = new Map<string, Node>([['nodes', nodes]]);
+  if (mount !== undefined) entries.set('mount.json', liveDocument(mount));
+  return new MapDir(entries, {
     current: new Map([['audit.ndjson', () => audit.file()]]),
+  });
+}
+
+function liveDocument(facts: () => JsonObject): Document {
+  const text = new RenderedText();
+  return new Document(() => text.snapshot(documentFromJson(facts()), systemClock.now()), {
+    freshness: 'live',
   });
 }

@@ -11,6 +11,7 @@ export class GuardedHandle implements FileHandle {
   readonly holds?: Uint8Array;
   readonly revocable?: boolean;
   readonly writesAtOnce?: boolean;
+  readonly handOver?: (hand: (fd: number) => boolean, isOpenSo: boolean) => boolean;
   readonly seek?: (from: number, what: 'data' | 'hole', op: Op) => Awaitable<number>;
   readonly flush?: (op: Op) => Awaitable<void>;
   readonly #inner: FileHandle;
@@ -35,6 +36,7 @@ export class GuardedHandle implements FileHandle {
     if (inner.fixed !== undefined) this.fixed = inner.fixed;
     if (inner.holds !== undefined) this.holds = inner.holds;
     if (inner.revocable !== undefined) this.revocable = inner.revocable;
+    if (inner.handOver !== undefined) this.handOver = (hand, isOpenSo) => inner.handOver!(hand, isOpenSo);
     if (inner.writesAtOnce !== undefined) this.writesAtOnce = inner.writesAtOnce;
     if (inner.flush !== undefined) this.flush = (op) => inner.flush!(op);
   }

@@ -183,6 +183,12 @@ export interface FileHandle {
    * Answers how many bytes it put there; `into` must not be touched until then.
    */
   readInto?(at: number, into: Uint8Array, op: Op): Awaitable<number>;
+  /**
+   * Gives the descriptor of the host's own file to `hand`, so that the kernel of this machine reads and writes it by
+   * itself from then on; answers what `hand` does, or false where that must not be. `isOpenSo`: others have the file
+   * open so already. What was handed over can no longer be withdrawn: for sessions alone that cannot lose their rights.
+   */
+  handOver?(hand: (fd: number) => boolean, isOpenSo: boolean): boolean;
   /** True: `write` answers at once, always, and keeps nothing of its `data`. */
   readonly writesAtOnce?: boolean;
   /** Takes all of `data`, or throws. Callers may reuse `data` once it has answered. */

@@ -15,18 +15,19 @@ const SOON_MS = 2_000;
 // The directory behind the mount is the model: what it holds, the mount shows. fuse-native has the kernel
 // keep nothing, and so tells a fault of the tree from one of the caches; but it renames what is removed while
 // open, so nothing is held open there.
-for (const { binding, holds, steps } of [
+for (const { binding, holds, steps, args = [] } of [
   { binding: 'kernel', holds: true, steps: STEPS },
+  { binding: 'kernel', holds: true, steps: STEPS / 2, args: ['--no-passthrough'] },
   { binding: 'fuse-native', holds: false, steps: STEPS / 3 },
 ] as const)
   t.test(
-    `random changes of an export are seen at once by readers in several processes: ${binding}`,
+    `random changes of an export are seen at once by readers in several processes: ${[binding, ...args].join(' ')}`,
     async (t) => {
       const random = new Random(seedOfTheDay());
       t.comment(`ACHERON_TEST_SEED=${random.seed}`);
       const real = join(temporaryDir(t), 'real');
       mkdirSync(real);
-      const up = await Up.start(t, { binding, args: ['--export', `data=${real}:rw`] });
+      const up = await Up.start(t, { binding, args: ['--export', `data=${real}:rw`, ...args] });
       const mount = join(up.dir, 'nodes/local/fs/data');
       const readers = Array.from({ length: READERS }, () => Onlooker.start(t));
       const see = async (reader: Onlooker, hold?: string): Promise<Seen> => {

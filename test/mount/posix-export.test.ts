@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
 import { Up } from '../support/acheron.js';
+import { untilPassedThrough } from '../support/passed-through.js';
 import { PlaneProcesses, inviteThrough, untilOnline } from '../support/plane-processes.js';
 import { temporaryDir } from '../support/test-node.js';
 
@@ -87,15 +88,21 @@ function places(t: Test, uid = process.getuid!()): { plain: string; exported: st
   return made;
 }
 
-t.test('an export in the mount does what the directory itself does, errno for errno', async (t) => {
-  const { plain, exported } = places(t);
-  const up = await Up.start(t, {
-    ...{ binding: 'kernel', bundled: false },
-    args: [...SHOWN, `x=${exported}:rw`, ...(isRoot ? ['--allow-other', '--allow-uid', `${NOBODY}`] : [])],
-  });
-  const found = await differences(join(up.dir, 'nodes/local/fs/x'), plain);
-  t.strictSame(unexplained(found, DIFFERENT), {});
-});
+for (const how of [[], ['--no-passthrough']])
+  t.test(
+    `an export in the mount does what the directory itself does, errno for errno ${how.join(' ')}`,
+    async (t) => {
+      const { plain, exported } = places(t);
+      const guest = isRoot ? ['--allow-other', '--allow-uid', `${NOBODY}`] : [];
+      const up = await Up.start(t, {
+        ...{ binding: 'kernel', bundled: false },
+        args: [...SHOWN, `x=${exported}:rw`, ...guest, ...how],
+      });
+      if (isRoot && how.length === 0) await untilPassedThrough(up);
+      const found = await differences(join(up.dir, 'nodes/local/fs/x'), plain);
+      t.strictSame(unexplained(found, DIFFERENT), {});
+    },
+  );
 
 t.test('and for another user who is let in', { skip: !isRoot }, async (t) => {
   const { plain, exported } = places(t, NOBODY);

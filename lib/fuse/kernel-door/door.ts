@@ -1,5 +1,5 @@
 import type { Vfs } from '../../vfs/index.js';
-import type { Filesystem, Notifier } from '../kernel/index.js';
+import type { BackingFiles, Filesystem, Notifier } from '../kernel/index.js';
 import { attributeHandlers, extendedAttributeHandlers } from './attributes.js';
 import { directoryHandlers } from './directories.js';
 import { fileHandlers } from './files.js';
@@ -9,16 +9,23 @@ import { Serving, type ServingOptions } from './serving.js';
 
 /**
  * A `Vfs` as a `Filesystem` of lib/fuse/kernel: which node has which nodeid, what the kernel may keep and
- * for how long, and how it hears of changes.
+ * for how long, and how it hears of changes. With `backing`, files of exports are handed
+ * over to the kernel: the session must be one whose rights are for good.
  */
-export function doorTo(vfs: Vfs, notifier: Notifier, options: ServingOptions): Filesystem {
-  const serving = new Serving(vfs, notifier, options);
+export function doorTo(
+  vfs: Vfs,
+  notifier: Notifier,
+  options: ServingOptions,
+  backing?: BackingFiles,
+): Filesystem {
+  const serving = new Serving(vfs, notifier, options, backing);
   const unsubscribe = vfs.changes.on((change) => {
     const isOwn = 'by' in change && change.by === serving;
     if (!isOwn) serving.invalidation.apply(change);
   });
   return {
     killsPrivileges: true,
+    passesThrough: backing !== undefined,
     ...nameHandlers(serving),
     ...fileHandlers(serving),
     ...directoryHandlers(serving),

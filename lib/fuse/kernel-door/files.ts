@@ -18,6 +18,7 @@ import {
   FOPEN_DIRECT_IO,
   FOPEN_KEEP_CACHE,
   FOPEN_NOFLUSH,
+  FOPEN_PASSTHROUGH,
   type OpenOut,
   type SetattrIn,
 } from '../kernel/index.js';
@@ -144,6 +145,7 @@ export function fileHandlers(s: Serving): FileHandlers {
       const file = s.files.remove(fh);
       if (file === undefined) return;
       file.ref.files.delete(file);
+      if (file.isOver) s.handingOver.released(file.ref);
       s.locks.released(file.ref.node.ino, fh);
       s.flocks.released(file.ref.node.ino, fh);
       return file.handle.release();
@@ -214,7 +216,7 @@ export function fileHandlers(s: Serving): FileHandlers {
     const entry = entryOf(s, s.ref(parent), name, node, op, call, s.invalidation.epoch);
     return chain(entry, (known): CreateOut => {
       const ref = s.ref(known.nodeid);
-      return { entry: known, open: keep(ref, handle, openMode(ref, handle, undefined)) };
+      return { entry: known, open: keepOpen(ref, handle, 0, undefined, op) };
     });
   }
 
@@ -229,12 +231,25 @@ export function fileHandlers(s: Serving): FileHandlers {
     const flush = write && (handle.flush !== undefined || !handle.direct) ? 0 : FOPEN_NOFLUSH;
     if (ref.files.size === 0 && handle.direct) return keep(ref, handle, flush | FOPEN_DIRECT_IO);
     return chain(handle.stat(op), (stat) => {
-      if (isConversation(ref.node) || shows(ref, stat, op))
-        return keep(ref, handle, flush | openMode(ref, handle, stat));
+      if (isConversation(ref.node) || shows(ref, stat, op)) return keepOpen(ref, handle, flush, stat, op);
       if (!sendBack(call)) return keep(ref, handle, flush | FOPEN_DIRECT_IO);
       s.nodes.retire(ref);
       return chain(handle.release(), () => ESTALE);
     });
+  }
+
+  /** The kernel has it by itself, or through us by way of its page cache, which no inode has both of. */
+  function keepOpen(
+    ref: NodeRef,
+    handle: FileHandle,
+    flags: number,
+    stat: Stat | undefined,
+    op: Op,
+  ): OpenOut {
+    const over = s.handingOver.flagsFor(ref, handle, op);
+    if (over === 0) return keep(ref, handle, flags | openMode(ref, handle, stat));
+    ref.cached = undefined;
+    return keep(ref, handle, flags | over);
   }
 
   /** FOPEN_KEEP_CACHE where the pages that the kernel has are those of `stat`. */
@@ -247,9 +262,10 @@ export function fileHandlers(s: Serving): FileHandlers {
   }
 
   function keep(ref: NodeRef, handle: FileHandle, openFlags: number): OpenOut {
-    const file: OpenFile = { ref, handle };
+    const isOver = (openFlags & FOPEN_PASSTHROUGH) !== 0;
+    const file: OpenFile = { ref, handle, isOver };
     ref.files.add(file);
-    return { fh: s.files.add(file), openFlags };
+    return { fh: s.files.add(file), openFlags, backingId: isOver ? ref.backing?.id : undefined };
   }
 }
 

@@ -1,9 +1,12 @@
 import { isOneType, type FileHandle, type FileNode, type Node } from '../../vfs/index.js';
+import type { Backing } from './handing-over.js';
 
 /** A descriptor, as long as the kernel has it. */
 export interface OpenFile {
   readonly ref: NodeRef;
   readonly handle: FileHandle;
+  /** It was opened while the kernel had the file. */
+  readonly isOver: boolean;
 }
 
 /** What tells two contents of one file apart. */
@@ -31,6 +34,8 @@ export class NodeRef {
   readonly files = new Set<OpenFile>();
   /** Opens that have not been answered. */
   opening = 0;
+  /** Set while the kernel has it open so. */
+  backing: Backing | undefined;
   /** What the kernel's page cache, or its copy of a listing, shows; undefined where it must not be kept. */
   cached: Stamp | undefined;
   /** Subdirectories and symlinks, by name. */

@@ -1,7 +1,8 @@
 import { FsError, type Log } from '../../core/index.js';
 import type { Session } from '../../policy/index.js';
 import type { Awaitable, Caller, DirEntry, DirNode, Node, Op, Stat, Vfs } from '../../vfs/index.js';
-import type { AttrOut, Call, EntryOut, Notifier } from '../kernel/index.js';
+import type { AttrOut, BackingFiles, Call, EntryOut, Notifier } from '../kernel/index.js';
+import { HandingOver } from './handing-over.js';
 import { HandleTable } from './handle-table.js';
 import { Invalidation } from './invalidation.js';
 import { LockTable } from './lock-table.js';
@@ -33,17 +34,19 @@ export class Serving {
   readonly files = new HandleTable<OpenFile>();
   readonly dirs = new HandleTable<OpenDir>();
   readonly invalidation: Invalidation;
+  readonly handingOver: HandingOver;
   readonly passages = new Passages();
   /** Of fcntl(2). */
   readonly locks = new LockTable();
   /** Of flock(2). */
   readonly flocks = new LockTable();
 
-  constructor(vfs: Vfs, notifier: Notifier, options: ServingOptions) {
+  constructor(vfs: Vfs, notifier: Notifier, options: ServingOptions, backing?: BackingFiles) {
     this.vfs = vfs;
     this.options = options;
     this.notifier = notifier;
     this.nodes = new NodeTable(vfs.root);
+    this.handingOver = new HandingOver(backing, options.owner);
     this.invalidation = new Invalidation(this.nodes, notifier);
   }
 

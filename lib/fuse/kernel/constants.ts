@@ -90,6 +90,7 @@ export const INIT_FLAGS = {
   FUSE_HANDLE_KILLPRIV_V2: 1n << 28n,
   FUSE_INIT_EXT: 1n << 30n,
   FUSE_HAS_EXPIRE_ONLY: 1n << 35n,
+  FUSE_PASSTHROUGH: 1n << 37n, // 7.40
 } as const;
 
 /** Bits of `fuse_open_out.open_flags`. */
@@ -98,6 +99,11 @@ export const FOPEN_KEEP_CACHE = 1 << 1;
 export const FOPEN_CACHE_DIR = 1 << 3;
 export const FOPEN_NOFLUSH = 1 << 5;
 export const FOPEN_PARALLEL_DIRECT_WRITES = 1 << 6;
+export const FOPEN_PASSTHROUGH = 1 << 7;
+
+/** ioctl(2) on the device: FUSE_DEV_IOC_BACKING_OPEN and FUSE_DEV_IOC_BACKING_CLOSE. */
+export const FUSE_DEV_IOC_BACKING_OPEN = 0x4010e501;
+export const FUSE_DEV_IOC_BACKING_CLOSE = 0x4004e502;
 
 /** Bits of `fuse_setattr_in.valid`. */
 export const FATTR_MODE = 1 << 0;

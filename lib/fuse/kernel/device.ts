@@ -18,9 +18,18 @@ export class Device implements Outlet {
     this.#calls = calls;
   }
 
+  get hasCalls(): boolean {
+    return this.#calls !== undefined;
+  }
+
   /** From now on nothing is written: the descriptor's number may soon mean another file. */
   close(): void {
     this.#closed = true;
+  }
+
+  /** What the device answers, the errno below zero, or undefined where there is no such call yet. */
+  ioctl(request: number, argument: Buffer): number | undefined {
+    return this.#closed ? undefined : this.#calls?.ioctl(this.fd, request, argument);
   }
 
   send(bytes: Buffer, length: number, payload?: Uint8Array): boolean {

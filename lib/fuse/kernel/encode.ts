@@ -80,7 +80,7 @@ export function putEntryOut(out: DataView, entry: EntryOut, start: number): numb
 export function putOpenOut(out: DataView, open: OpenOut, start: number): number {
   writeU64(out, open.fh, start + fuse_open_out.at.fh);
   out.setUint32(start + fuse_open_out.at.open_flags, open.openFlags, true);
-  out.setUint32(start + fuse_open_out.at.padding, 0, true);
+  out.setInt32(start + fuse_open_out.at.backing_id, open.backingId ?? 0, true);
   return start + fuse_open_out.byteLength;
 }
 

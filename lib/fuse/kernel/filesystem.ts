@@ -43,6 +43,8 @@ export interface OpenOut {
   readonly fh: number;
   /** FOPEN_* bits. */
   readonly openFlags: number;
+  /** With FOPEN_PASSTHROUGH: a number of `BackingFiles`. All that have an inode open so have the same. */
+  readonly backingId?: number | undefined;
 }
 
 export interface CreateOut {
@@ -104,6 +106,8 @@ export interface Filesystem {
    * (GETXATTR) before each write (FUSE_HANDLE_KILLPRIV_V2).
    */
   readonly killsPrivileges?: boolean;
+  /** True: files may be handed to the kernel, to be read and written without us (FUSE_PASSTHROUGH). */
+  readonly passesThrough?: boolean;
   /** The first thing that is called: what kernel and server agreed on. */
   init?(agreed: Agreement): void;
   /** The kernel took leave (unmounted). */

@@ -3,6 +3,7 @@
  * `serve` mounts a `Filesystem`; `Session` is the conversation alone, over any `Outlet`. Structs and
  * constants bear the header's names. Nothing here knows a `Vfs`, and nothing of the rest of lib enters.
  */
+export type { BackingFiles, NoBacking } from './backing-files.js';
 export { Call } from './call.js';
 export * from './constants.js';
 export { DirentList } from './dirents.js';

@@ -34,6 +34,8 @@ export interface Abilities {
   readonly killsPrivileges: boolean;
   /** Whether it keeps the locks; else the kernel does. */
   readonly locks: boolean;
+  /** As `Filesystem.passesThrough`. */
+  readonly passesThrough: boolean;
 }
 
 const F = INIT_FLAGS;
@@ -68,6 +70,8 @@ const DEFAULT_PAGES = 32;
 /** How many asynchronous requests (readahead) may be under way, and from where on the kernel holds back. */
 const MAX_BACKGROUND = 64;
 const CONGESTION_THRESHOLD = 48;
+/** Files that are passed through lie on plain filesystems: on none that is stacked itself. */
+const MAX_STACK_DEPTH = 1;
 
 /** @throws Errno EPROTO when the body is too short to be one. */
 export function decodeInitIn(bytes: Buffer, start: number, end: number): InitIn {
@@ -95,7 +99,8 @@ export function negotiate(offer: InitIn, { bufferBytes, ...can }: Abilities): Ag
     WANTED |
     (can.readdirplus ? READDIRPLUS : 0n) |
     (can.killsPrivileges ? KILLPRIV : 0n) |
-    (can.locks ? LOCKS : 0n);
+    (can.locks ? LOCKS : 0n) |
+    (can.passesThrough ? F.FUSE_PASSTHROUGH : 0n);
   const flags = offer.flags & wanted;
   const pages = (flags & F.FUSE_MAX_PAGES) === 0n ? DEFAULT_PAGES : MAX_PAGES;
   const room = Math.floor((bufferBytes - HEADER_ROOM) / PAGE);
@@ -129,5 +134,7 @@ export function putInitOut(out: DataView, agreed: Agreement | 'again', start: nu
   out.setUint16(start + at.max_pages, agreed.maxWrite / PAGE, true);
   if ((agreed.flags & F.FUSE_INIT_EXT) !== 0n)
     out.setUint32(start + at.flags2, Number(agreed.flags >> 32n), true);
+  if ((agreed.flags & F.FUSE_PASSTHROUGH) !== 0n)
+    out.setUint32(start + at.max_stack_depth, MAX_STACK_DEPTH, true);
   return end;
 }

@@ -1,5 +1,6 @@
 import { closeSync } from 'node:fs';
 import type { Call } from './call.js';
+import { BackingFiles } from './backing-files.js';
 import { Device } from './device.js';
 import type { Filesystem } from './filesystem.js';
 import { MountError, mountDevice, unmountDevice } from './mount-device.js';
@@ -33,6 +34,7 @@ export interface Served {
   readonly reader: ReaderKind;
   readonly agreed: Agreement;
   readonly notifier: Notifier;
+  readonly backing: BackingFiles;
   /** Requests that are not answered yet. */
   readonly pending: number;
   /** Settles when the mount is gone, with what went wrong if anything did. Never rejects. */
@@ -53,8 +55,8 @@ const SPEED_UP_MS = 100;
 /** How long those who still have files open after a lazy unmount may take to close them. */
 const LEAVE_MS = 300;
 
-/** A filesystem, or what makes one that notifies the kernel of changes. */
-export type FilesystemSource = Filesystem | ((notifier: Notifier) => Filesystem);
+/** A filesystem, or what makes one that notifies the kernel of changes, or hands files over to it. */
+export type FilesystemSource = Filesystem | ((notifier: Notifier, backing: BackingFiles) => Filesystem);
 
 /**
  * Mounts `fs` on the directory `dir` and serves it; answers when the kernel and it have agreed.
@@ -98,9 +100,10 @@ async function serveWith(
   }
   const device = new Device(fd);
   const notifier = new Notifier(device);
+  const backing = new BackingFiles(device);
   let session: Session;
   try {
-    const filesystem = typeof fs === 'function' ? fs(notifier) : fs;
+    const filesystem = typeof fs === 'function' ? fs(notifier, backing) : fs;
     session = new Session(filesystem, device, { ...options, bufferBytes: reader.bufferBytes });
   } catch (thrown) {
     await giveUp();
@@ -134,6 +137,7 @@ async function serveWith(
     await leave();
     throw new MountError('EPROTO', 'The kernel speaks an older FUSE than 7.31 (Linux 5.4).');
   }
+  backing.begin(agreed);
   let gone = false;
   const speedUp = setTimeout(() => void useSystemCalls(device, reader), SPEED_UP_MS).unref();
   void closed.then(() => {
@@ -147,6 +151,7 @@ async function serveWith(
     reader: reader.kind,
     agreed,
     notifier,
+    backing,
     closed,
     get pending() {
       return session.pending;

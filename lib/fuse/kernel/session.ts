@@ -206,6 +206,7 @@ export class Session {
         bufferBytes: this.#options.bufferBytes,
         readdirplus: this.#fs.readdirplus !== undefined,
         killsPrivileges: this.#fs.killsPrivileges === true,
+        passesThrough: this.#fs.passesThrough === true,
         locks: this.#fs.getlk !== undefined && this.#fs.setlk !== undefined,
       });
       const end = putInitOut(this.#outView, agreed, HEADER);

@@ -109,7 +109,9 @@ export const fuse_create_in = struct('fuse_create_in', {
   umask: 'u32',
   open_flags: 'u32',
 });
-export const fuse_open_out = struct('fuse_open_out', { fh: 'u64', open_flags: 'u32', padding: 'u32' });
+/** `backing_id` was padding before 7.40. */
+export const fuse_open_out = struct('fuse_open_out', { fh: 'u64', open_flags: 'u32', backing_id: 'i32' });
+export const fuse_backing_map = struct('fuse_backing_map', { fd: 'i32', flags: 'u32', padding: 'u64' });
 
 export const fuse_release_in = struct('fuse_release_in', {
   fh: 'u64',

@@ -3,7 +3,7 @@ import { FsError, textFromBytes } from '../../core/index.js';
 import type { ExportDir } from './export-dir.js';
 import type { ExportState } from './export-state.js';
 import { hostErrorFrom } from './host-error.js';
-import type { HostStat } from './host-stat.js';
+import { differs } from './host-stat.js';
 import { pathOfFd } from './host-tree.js';
 
 /** Watches set up in one turn of the event loop, so that walking a huge tree does not wait for them. */
@@ -185,10 +185,6 @@ export class DirWatch {
       changes.emit({ what: 'data', ino: node.ino });
     }
   }
-}
-
-function differs(before: HostStat, after: HostStat): boolean {
-  return before.mtimeNs !== after.mtimeNs || before.ctimeNs !== after.ctimeNs || before.size !== after.size;
 }
 
 function firstOf<Item>(items: ReadonlySet<Item>): Item | undefined {

@@ -1,14 +1,48 @@
 import { closeSync, constants, ftruncateSync, openSync, truncateSync } from 'node:fs';
 import { FsError } from '../../core/index.js';
-import type { Awaitable, FileHandle, FileNode, OpenFlags, Op, SpecialKind } from '../../vfs/index.js';
+import type {
+  AttrChange,
+  Awaitable,
+  FileHandle,
+  FileNode,
+  OpenFlags,
+  Op,
+  SpecialKind,
+  Stat,
+} from '../../vfs/index.js';
 import { ExportHandle } from './export-handle.js';
 import { dropSetId, ExportNode } from './export-node.js';
 import { isRegular, specialOf, type HostStat } from './host-stat.js';
 import { O_SAFE, pathOfFd } from './host-tree.js';
 
+const SET_ID_BITS = 0o6000;
+
 /** A regular file of the host; or a socket, pipe or device, which only the caller's own kernel opens. */
 export class ExportFile extends ExportNode implements FileNode {
   readonly kind = 'file';
+
+  /** Descriptors by which the kernel reads and writes it without us. */
+  handedOver = 0;
+  /** Its mtime when it was made set-id while it was handed over. */
+  #setIdAtNs: bigint | undefined;
+
+  override setattr(change: AttrChange, op: Op): Awaitable<Stat> {
+    const stat = super.setattr(change, op);
+    this.noteSetId(change);
+    return stat;
+  }
+
+  noteSetId({ mode }: AttrChange): void {
+    if (mode === undefined) return;
+    this.#setIdAtNs = this.handedOver > 0 && (mode & SET_ID_BITS) !== 0 ? this.seen.mtimeNs : undefined;
+  }
+
+  /** `stat` without the set-id bits where the content was changed since, by whom the kernel alone knows. */
+  mended(stat: HostStat, fd: number): HostStat {
+    if (this.#setIdAtNs === undefined || this.#setIdAtNs === stat.mtimeNs) return stat;
+    this.#setIdAtNs = undefined;
+    return dropSetId(pathOfFd(fd), stat) ? { ...stat, mode: stat.mode & ~SET_ID_BITS } : stat;
+  }
 
   get special(): SpecialKind | undefined {
     return specialOf(this.seen);

@@ -48,6 +48,11 @@ export function specialOf({ type }: Pick<HostStat, 'type'>): SpecialKind | undef
   return type === S_IFREG ? undefined : SPECIAL.get(type);
 }
 
+/** Whether the content may be another. */
+export function differs(before: HostStat, after: HostStat): boolean {
+  return before.mtimeNs !== after.mtimeNs || before.ctimeNs !== after.ctimeNs || before.size !== after.size;
+}
+
 export function isDirectory(stat: HostStat): boolean {
   return stat.type === S_IFDIR;
 }

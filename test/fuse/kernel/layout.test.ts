@@ -38,6 +38,14 @@ const NEWER = new Map([
   ['FUSE_HAS_EXPIRE_ONLY', 38],
   ['FUSE_EXPIRE_ONLY', 38],
   ['FOPEN_PARALLEL_DIRECT_WRITES', 38],
+  ['FOPEN_PASSTHROUGH', 40],
+  ['FUSE_PASSTHROUGH', 40],
+  ['FUSE_DEV_IOC_BACKING_OPEN', 40],
+  ['FUSE_DEV_IOC_BACKING_CLOSE', 40],
+  ['fuse_open_out.backing_id', 40],
+  ['fuse_backing_map.fd', 40],
+  ['fuse_backing_map.flags', 40],
+  ['fuse_backing_map.padding', 40],
 ]);
 
 t.test(
