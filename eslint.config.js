@@ -30,7 +30,7 @@ const rooms = Object.entries(ROOMS).map(([room, allowed]) => ({
       {
         patterns: [
           {
-            regex: `^(\\.\\./)+(?!(${['\\.\\.', ...allowed].join('|')})/)(${Object.keys(ROOMS).join('|')})/index\\.js$`,
+            regex: `^(\\.\\./)+(?!(${['\\.\\.', ...allowed].join('|')})/)(${Object.keys(ROOMS).join('|')})(/client)?/index\\.js$`,
             message: `lib/${room} may import only ${allowed.join(', ') || 'nothing'}.`,
           },
         ],

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { FsError } from '../core/index.js';
 import { requirePrivateDir } from '../disk/index.js';
-import { ControlClient, faultOf } from '../control/index.js';
+import { ControlClient, faultOf } from '../control/client/index.js';
 import { DEFAULT_CONTROL_URL, controlUrlFrom, knownControlUrl } from './control-url.js';
 import { option, stateDirOption } from './options.js';
 

@@ -1,6 +1,6 @@
 import { basename, dirname, resolve } from 'node:path';
 import { arch, platform } from 'node:os';
-import { NodeLink, type AuditSource, type PairMode } from '../control/index.js';
+import { NodeLink, type AuditSource, type PairMode } from '../control/client/index.js';
 import { makePrivateDir } from '../disk/index.js';
 import { Emitter, FsError } from '../core/index.js';
 import type { LocalNode } from '../node/index.js';

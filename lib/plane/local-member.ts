@@ -1,5 +1,5 @@
 import type { AuditSource, ControlPlane, LocalNodeFacts } from '../control/index.js';
-import { AuditSender } from '../control/index.js';
+import { AuditSender } from '../control/client/index.js';
 import { FsError, type Emitter, type JsonObject, type Log, type Unsubscribe } from '../core/index.js';
 import type { Change, DirNode } from '../vfs/index.js';
 

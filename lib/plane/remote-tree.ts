@@ -1,4 +1,4 @@
-import { ControlClient } from '../control/index.js';
+import { ControlClient } from '../control/client/index.js';
 import { FsError, silentLog, type Log } from '../core/index.js';
 import { MAX_FS_FRAME_BYTES } from '../protocol/index.js';
 import { Reconnector, connectWs, logConnection, type Transport } from '../transport/index.js';

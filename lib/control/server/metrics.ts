@@ -1,34 +1,73 @@
-import { Counter, Gauge, Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import type { ControlStore } from '../store/store.js';
+import { Tally } from './tally.js';
 
-/** What `/metrics` counts. What names nodes or services is in a registry of its own, for admins alone. */
+type PromClient = typeof import('prom-client');
+
+/**
+ * What `/metrics` counts. What names nodes or services is in a registry of its own, for admins alone. The
+ * library that renders it is loaded by the first who asks.
+ */
 export class ControlMetrics {
-  readonly requests: Counter<'type' | 'outcome'>;
-  readonly upgrades: Counter<'outcome'>;
-  readonly connections: Gauge;
-  readonly pushes: Counter;
-  readonly lagged: Counter;
-  readonly #common = new Registry();
-  readonly #named = new Registry();
+  readonly requests = new Tally<'type' | 'outcome'>(['type', 'outcome']);
+  readonly upgrades = new Tally<'outcome'>(['outcome']);
+  readonly connections = new Tally();
+  readonly pushes = new Tally();
+  readonly lagged = new Tally();
+  readonly #store: ControlStore;
+  #registries: { readonly common: Registry; readonly named: Registry } | undefined;
 
   constructor(store: ControlStore) {
-    const registers = [this.#common];
+    this.#store = store;
+  }
+
+  async text(isAdmin: boolean): Promise<{ contentType: string; body: string }> {
+    const registry = await this.#for(isAdmin);
+    return { contentType: registry.contentType, body: await registry.metrics() };
+  }
+
+  async json(isAdmin: boolean): Promise<{ metrics: unknown[] }> {
+    return { metrics: await (await this.#for(isAdmin)).getMetricsAsJSON() };
+  }
+
+  async #for(isAdmin: boolean): Promise<Registry> {
+    const client = await import('prom-client');
+    this.#registries ??= this.#register(client);
+    const { common, named } = this.#registries;
+    return isAdmin ? client.Registry.merge([common, named]) : common;
+  }
+
+  #register({ Counter, Gauge, Registry }: PromClient): { common: Registry; named: Registry } {
+    const store = this.#store;
+    const common = new Registry();
+    const named = new Registry();
+    const registers = [common];
     const name = (text: string): string => `acheron_control_${text}`;
-    this.requests = new Counter({
-      name: name('requests_total'),
-      help: 'Requests on the control channel, by type and outcome.',
-      labelNames: ['type', 'outcome'],
+    const count = <Label extends string>(text: string, help: string, tally: Tally<Label>): void => {
+      new Counter<Label>({
+        name: name(text),
+        help,
+        labelNames: tally.labelNames,
+        registers,
+        collect() {
+          this.reset();
+          for (const { labels, value } of tally) this.inc(labels, value);
+        },
+      });
+    };
+    count('requests_total', 'Requests on the control channel, by type and outcome.', this.requests);
+    count('upgrades_total', 'WebSocket upgrades, by outcome.', this.upgrades);
+    const { connections } = this;
+    new Gauge({
+      name: name('connections'),
+      help: 'Open control connections.',
       registers,
+      collect() {
+        this.set(connections.total);
+      },
     });
-    this.upgrades = new Counter({
-      name: name('upgrades_total'),
-      help: 'WebSocket upgrades, by outcome.',
-      labelNames: ['outcome'],
-      registers,
-    });
-    this.connections = new Gauge({ name: name('connections'), help: 'Open control connections.', registers });
-    this.pushes = new Counter({ name: name('pushes_total'), help: 'Events pushed to watchers.', registers });
-    this.lagged = new Counter({ name: name('lagged_total'), help: 'Watchers cut off.', registers });
+    count('pushes_total', 'Events pushed to watchers.', this.pushes);
+    count('lagged_total', 'Watchers cut off.', this.lagged);
     new Gauge({
       name: name('memory_bytes'),
       help: 'Resident memory of the process.',
@@ -41,7 +80,7 @@ export class ControlMetrics {
       name: name('node_online'),
       help: 'Whether the node is online.',
       labelNames: ['node_id'],
-      registers: [this.#named],
+      registers: [named],
       collect() {
         this.reset();
         for (const { nodeId, online } of store.nodes.list()) this.set({ node_id: nodeId }, online ? 1 : 0);
@@ -51,7 +90,7 @@ export class ControlMetrics {
       name: name('service_info'),
       help: 'One for each service of the catalog.',
       labelNames: ['node_id', 'service_id', 'version'],
-      registers: [this.#named],
+      registers: [named],
       collect() {
         this.reset();
         for (const { nodeId, services } of store.nodes.list()) {
@@ -63,23 +102,11 @@ export class ControlMetrics {
     new Gauge({
       name: name('event_revision'),
       help: 'The newest revision.',
-      registers: [this.#named],
+      registers: [named],
       collect() {
         this.set(store.events.head);
       },
     });
-  }
-
-  async text(isAdmin: boolean): Promise<{ contentType: string; body: string }> {
-    const registry = this.#for(isAdmin);
-    return { contentType: registry.contentType, body: await registry.metrics() };
-  }
-
-  async json(isAdmin: boolean): Promise<{ metrics: unknown[] }> {
-    return { metrics: await this.#for(isAdmin).getMetricsAsJSON() };
-  }
-
-  #for(isAdmin: boolean): Registry {
-    return isAdmin ? Registry.merge([this.#common, this.#named]) : this.#common;
+    return { common, named };
   }
 }

@@ -1,5 +1,9 @@
-import Database from 'libsql';
+import { createRequire } from 'node:module';
+import type Database from 'libsql';
 import { FsError } from '../../core/index.js';
+
+/** Loads what is native with the first lock: who only asks a control plane takes none. */
+const load = createRequire(import.meta.url);
 
 /**
  * Holds a lock that no other process can take until it is released or this process ends, however it
@@ -35,7 +39,7 @@ export class FileLock {
 
 function open(path: string): Database.Database {
   try {
-    return new Database(path);
+    return new (load('libsql') as typeof Database)(path);
   } catch (thrown) {
     throw new FsError('EIO', `The lock file ${path} cannot be opened: ${(thrown as Error).message}.`, {
       hint: 'It is an empty file. Remove what is there while no other process uses it, and start again.',

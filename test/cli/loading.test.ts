@@ -1,0 +1,73 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import t from 'tap';
+import { PROGRAM } from '../support/acheron.js';
+import { cleanEnvironment } from '../support/mount-child.js';
+import { temporaryDir } from '../support/test-node.js';
+
+/** Tells on standard error each module that is loaded. */
+const HOOK = `data:text/javascript,${encodeURIComponent(
+  `import { writeSync } from 'node:fs';
+export async function load(url, context, next) { writeSync(2, 'LOADED ' + url + '\\n'); return next(url, context); }`,
+)}`;
+const REGISTER = `data:text/javascript,${encodeURIComponent(
+  `import { register } from 'node:module'; register(${JSON.stringify(HOOK)});`,
+)}`;
+
+async function loadedBy(args: readonly string[]): Promise<string[]> {
+  const child = spawn(process.execPath, ['--import', REGISTER, PROGRAM, ...args], {
+    env: cleanEnvironment(),
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
+  await once(child, 'close');
+  return [...said.matchAll(/^LOADED (.+)$/gm)].map(([, url]) => url!);
+}
+
+const SERVER = /\/dist\/lib\/control\/(server|store\/(?!file-lock|first-start))/;
+const STORAGE = /\/node_modules\/(libsql|prom-client)\//;
+const SERVICES = /\/dist\/lib\/(services|drivers|registry|manifest)\/|\/node_modules\/ajv\//;
+
+t.test('a command that asks a control plane loads none, and no node', async (t) => {
+  const loaded = await loadedBy(['status', '--state-dir', temporaryDir(t)]);
+  t.ok(
+    loaded.some((url) => url.includes('/lib/control/client/')),
+    'it loads the client',
+  );
+  t.same(
+    loaded.filter((url) => [SERVER, STORAGE, SERVICES].some((kind) => kind.test(url))),
+    [],
+  );
+});
+
+t.test('the mount of a control plane loads none, and no node', async (t) => {
+  const dir = temporaryDir(t);
+  const loaded = await loadedBy([
+    'mount',
+    dir,
+    '--control-url',
+    'ws://127.0.0.1:9',
+    '--connect-timeout-ms',
+    '1',
+  ]);
+  t.ok(
+    loaded.some((url) => url.includes('/lib/fuse/')),
+    'it loads what mounts',
+  );
+  t.same(
+    loaded.filter((url) => [SERVER, STORAGE, SERVICES].some((kind) => kind.test(url))),
+    [],
+  );
+});
+
+t.test('help loads neither', async (t) => {
+  const loaded = await loadedBy(['--help']);
+  t.ok(loaded.length > 0);
+  t.same(
+    loaded.filter(
+      (url) => url.includes('/node_modules/') && !/\/(commander|picocolors|jsonc-parser)\//.test(url),
+    ),
+    [],
+  );
+});
