@@ -12,6 +12,7 @@ import type { MountFlags } from './mount-options.js';
 import type { NodeFlags } from './node-options.js';
 import { certificatesIn, secretIn } from './plane-options.js';
 import { stopAsked } from './stop-asked.js';
+import { VERSION } from './version.js';
 import { writeOut } from './write-out.js';
 
 /** Options of a node that belongs to a control plane. */
@@ -55,6 +56,7 @@ export async function runLinkedNode(
     stateFile,
     nodeName: flags.nodeName ?? standalone.nodeId,
     platform: `${platform()}-${arch()}`,
+    software: VERSION,
     labels: flags.label ?? {},
     pair: pairModeFrom(flags),
     onVerificationCode: (code, requestId) =>

@@ -4,6 +4,8 @@
  */
 export { builtinDefinition } from './builtin-definition.js';
 export * from './definition.js';
+export * from './descriptor-files.js';
+export { isInvocable, typeFromDescriptor } from './described-runtime.js';
 export { lineFromFault, type ManifestFault } from './fault.js';
 export type { InputFault } from './input-faults.js';
 export {
@@ -32,4 +34,5 @@ export {
   type Place,
 } from './read-manifest.js';
 export { requestCheckOf, requestDigest, type RequestCheck } from './request-check.js';
+export * from './node-files.js';
 export { templateFromSchema } from './template.js';

@@ -68,7 +68,7 @@ export function runtimeFromManifest(
   }
 }
 
-function isRunnable(type: string): type is (typeof RUNTIME_TYPES)[number] {
+export function isRunnable(type: string): type is (typeof RUNTIME_TYPES)[number] {
   return (RUNTIME_TYPES as readonly string[]).includes(type);
 }
 

@@ -9,6 +9,7 @@ import {
   terminalServiceDefinition,
   type ExportRights,
 } from '../providers/index.js';
+import type { Provider } from '../services/index.js';
 import type { Vfs } from '../vfs/index.js';
 import { ownPrograms } from './export-bounds.js';
 import type { ExportRequest } from './export-request.js';
@@ -77,4 +78,14 @@ async function fsService(
     driver: null,
     provider: { name: 'fs', tree: createFsProvider(opened, rights) },
   };
+}
+
+/** What built-in services show at their roots, by name. */
+export function providersOf(builtins: readonly BuiltinService[]): Map<string, Provider> {
+  const providers = new Map<string, Provider>();
+  for (const { definition, provider } of builtins) {
+    if (provider !== null)
+      providers.set(provider.name, { serviceId: definition.serviceId, root: provider.tree.root });
+  }
+  return providers;
 }

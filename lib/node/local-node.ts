@@ -26,21 +26,21 @@ import {
 } from '../drivers/index.js';
 import { requestCheckOf, type InputFault, type ServiceDefinition } from '../manifest/index.js';
 import { principalOf, type Session } from '../policy/index.js';
-import { Registry, type ReloadReport } from '../registry/index.js';
+import { Registry, type RegistryChange, type ReloadReport } from '../registry/index.js';
 import {
   DEFAULT_JOB_LIMITS,
   NodeDir,
   ServiceHost,
-  healthOf,
+  publishedDescriptor,
+  stateOf,
   type InputCheck,
   type JobLimits,
-  type Provider,
   type ServiceEvent,
 } from '../services/index.js';
 import type { Change, Op } from '../vfs/index.js';
 import { EventFeed, type NodeEntry, type NodeSource } from '../worldfs/index.js';
 import { AuditLog } from './audit-log.js';
-import { openBuiltins, type BuiltinService } from './builtin-services.js';
+import { openBuiltins, providersOf, type BuiltinService } from './builtin-services.js';
 import { tellOfRoot, usersFrom, type UserOptions } from './driver-user.js';
 import { EventRules, isAdmin } from './event-rules.js';
 import { exposedByExports, forbiddenPaths } from './export-bounds.js';
@@ -90,6 +90,7 @@ interface Parts {
 /** A running node: registry, services and their state, as one entry of the world. */
 export class LocalNode implements NodeSource {
   readonly changes = new Emitter<Change>();
+  readonly appearances = new Emitter<string>();
   readonly events: EventFeed;
   readonly host: ServiceHost;
   readonly registry: Registry;
@@ -252,9 +253,8 @@ export class LocalNode implements NodeSource {
   /** What the catalog of a control plane is told of this node. */
   catalog(): { services: JsonObject[]; reload: JsonObject } {
     const services = this.host.dirs.map(({ service }) => ({
-      ...service.definition.descriptor,
-      digest: service.definition.descriptorDigest,
-      state: healthOf(service).state ?? 'online',
+      ...publishedDescriptor(service),
+      state: stateOf(service),
     }));
     const { checked_at: _checkedAt, ...reload } = this.registry.diagnostics();
     return { services, reload };
@@ -283,7 +283,32 @@ export class LocalNode implements NodeSource {
     for (const { serviceId, permissions } of this.registry.services.values())
       this.#eventRules.set(serviceId, permissions);
     this.dir.apply({ added: [...this.registry.services.values()], updated: [], removed: [] });
-    this.registry.changes.on((change) => this.dir.apply(change));
+    this.registry.changes.on((change) => {
+      this.dir.apply(change);
+      this.appearances.emit(this.#options.nodeId);
+      // What is told of can be opened by then.
+      this.#tellOfServices(change);
+    });
+  }
+
+  #tellOfServices({ added, updated, removed }: RegistryChange): void {
+    const { nodeId } = this.#options;
+    const rules = this.#eventRules;
+    for (const [type, definitions] of [
+      ['service_added', added],
+      ['service_updated', updated.map(({ after }) => after)],
+      ['service_removed', removed],
+    ] as const) {
+      for (const { serviceId, permissions, version, digest } of definitions) {
+        rules.set(serviceId, permissions);
+        this.events.push({
+          atMs: systemClock.now(),
+          type,
+          facts: { node_id: nodeId, service_id: serviceId, version, digest },
+          visibleTo: rules.ruleFor(serviceId),
+        });
+      }
+    }
   }
 
   #driverOf(definition: ServiceDefinition): Driver | null {
@@ -307,23 +332,6 @@ export class LocalNode implements NodeSource {
         facts: { node_id: nodeId, service_id: serviceId, ...event.facts },
         visibleTo: principal === null ? rule : visibleTo,
       });
-    });
-    this.registry.changes.on(({ added, updated, removed }) => {
-      for (const [type, definitions] of [
-        ['service_added', added],
-        ['service_updated', updated.map(({ after }) => after)],
-        ['service_removed', removed],
-      ] as const) {
-        for (const { serviceId, permissions, version, digest } of definitions) {
-          rules.set(serviceId, permissions);
-          this.events.push({
-            atMs: systemClock.now(),
-            type,
-            facts: { node_id: nodeId, service_id: serviceId, version, digest },
-            visibleTo: rules.ruleFor(serviceId),
-          });
-        }
-      }
     });
     this.registry.reports.on((report) => {
       this.events.push({
@@ -358,15 +366,6 @@ export class LocalNode implements NodeSource {
 function typeOfReport({ faults, disabled }: ReloadReport): string {
   if (faults.length > 0) return 'manifest_faulty';
   return disabled === null ? 'manifest_mended' : 'manifest_disabled';
-}
-
-function providersOf(builtins: readonly BuiltinService[]): Map<string, Provider> {
-  const providers = new Map<string, Provider>();
-  for (const { definition, provider } of builtins) {
-    if (provider !== null)
-      providers.set(provider.name, { serviceId: definition.serviceId, root: provider.tree.root });
-  }
-  return providers;
 }
 
 function inputCheck(definition: ServiceDefinition): InputCheck {

@@ -1,12 +1,12 @@
-import type { FsError } from '../core/index.js';
+import { FsError } from '../core/index.js';
 import {
   BaseFile,
   ReadOnlyDir,
+  SnapshotHandle,
   checkAccess,
   dirStat,
   fileStat,
   newIno,
-  nsFromMs,
   type DirEntry,
   type FileHandle,
   type Freshness,
@@ -19,13 +19,23 @@ import {
 /** What is known of a thing whose content is at a node that is away. */
 export interface Away {
   readonly mode: number;
-  readonly seenAtMs: number;
-  /** Why it cannot be opened. */
+  readonly timeNs: bigint;
+  /** Why it cannot be asked for. */
   readonly error: FsError;
+  /** What can be read of it all the same. */
+  readonly form?: Uint8Array;
 }
 
 /** @throws FsError ENOENT where the session may not know of it */
 export type FindAway = (op: Op) => Away;
+
+export function offlineError(nodeId: string): FsError {
+  return new FsError('EHOSTDOWN', `Node ${nodeId} is not connected.`, {
+    hint:
+      'Its descriptors can still be read. It comes back by itself; nothing has to be mounted again. The outcome ' +
+      'of a call that was running is found under jobs/ then (jobs/by-key/KEY where it had a _key).',
+  });
+}
 
 /** A file that is there, but cannot be asked for now: an outage is no absence. */
 export class AwayFile extends BaseFile {
@@ -39,30 +49,33 @@ export class AwayFile extends BaseFile {
   }
 
   stat(op: Op): Stat {
-    const { mode, seenAtMs } = this.#find(op);
-    return fileStat(this.ino, nsFromMs(seenAtMs), mode, 0);
+    const { mode, timeNs, form } = this.#find(op);
+    return fileStat(this.ino, timeNs, mode, form?.byteLength ?? 0);
   }
 
   open(flags: OpenFlags, op: Op): FileHandle {
+    const { form, error } = this.#find(op);
     checkAccess(this.stat(op), (flags.read ? 4 : 0) | (flags.write ? 2 : 0));
-    throw this.#find(op).error;
+    if (form === undefined || flags.write) throw error;
+    return new SnapshotHandle(form, this.stat(op), true);
   }
 }
 
 /** A directory of which nothing can be said now, not even what it lacks. */
 export class AwayDir extends ReadOnlyDir {
   readonly ino = newIno();
-  override readonly freshness: Freshness = 'live';
+  override readonly freshness: Freshness;
   readonly #find: FindAway;
 
-  constructor(find: FindAway) {
+  constructor(find: FindAway, freshness: Freshness = 'live') {
     super();
     this.#find = find;
+    this.freshness = freshness;
   }
 
   stat(op: Op): Stat {
-    const { mode, seenAtMs } = this.#find(op);
-    return dirStat(this.ino, nsFromMs(seenAtMs), mode);
+    const { mode, timeNs } = this.#find(op);
+    return dirStat(this.ino, timeNs, mode);
   }
 
   lookup(_name: string, op: Op): Node {

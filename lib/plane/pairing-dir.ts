@@ -1,7 +1,7 @@
 import type { ControlStore, Invite, JoinRequest } from '../control/index.js';
 import { FsError, documentFromJson, isJsonObject, timestamp, type JsonObject } from '../core/index.js';
 import { requireAdmin } from './admin-check.js';
-import { Document, MapDir, RenderedText, type Node, type Op } from '../vfs/index.js';
+import { Document, MapDir, RenderedTexts, type Node, type Op } from '../vfs/index.js';
 import { RequestFile } from './request-file.js';
 
 /** How long an invite is good that does not say otherwise. */
@@ -103,11 +103,12 @@ class PairingFiles {
   }
 
   document(render: (op: Op) => Buffer): Document {
-    const text = new RenderedText();
+    const texts = new RenderedTexts();
     return new Document(
       (op) => {
         requireAdmin(op);
-        return text.snapshot(render(op), this.#store.clock.now());
+        const now = this.#store.clock.now();
+        return texts.snapshot(op.session, render(op), now, now);
       },
       { freshness: 'live', mode: 0o400 },
     );

@@ -1,31 +1,23 @@
 import type { ControlStore, NodeRecord, NodeTunnel } from '../control/index.js';
 import { Emitter, FsError, type JsonObject, type Log } from '../core/index.js';
 import type { Session } from '../policy/index.js';
-import { RemoteVfs, greet } from '../tunnel/index.js';
+import { greet } from '../tunnel/index.js';
 import type { Change, DirNode, Op } from '../vfs/index.js';
-import { nodeLinkRule, type NodeEntry, type NodeSource } from '../worldfs/index.js';
+import type { NodeEntry, NodeSource } from '../worldfs/index.js';
+import { isSeenByOthers } from './catalog-changes.js';
 import { catalogEntries } from './catalog-entries.js';
 import type { LocalMember } from './local-member.js';
-import { nodeDirStat, OfflineNodeDir, requireSeen } from './offline-node.js';
+import { PlaneNode } from './plane-node.js';
 
-/** Content of documents that is kept for one node, for all sessions together. */
-const MAX_CACHED_BYTES = 8 * 1024 * 1024;
-
-interface KnownNode {
-  readonly remote: RemoteVfs;
-  readonly offline: OfflineNodeDir;
-  /** What it offered when it was last told of. */
-  services: NodeRecord['services'] | undefined;
-}
-
-/** The nodes of a control plane: the far end of a tunnel where there is one, else what the catalog knows. */
+/** The nodes of a control plane: what the catalog knows of them, and the far ends of their tunnels. */
 export class PlaneNodes implements NodeSource {
   readonly changes = new Emitter<Change>();
   readonly appearances = new Emitter<string>();
   readonly #store: ControlStore;
   readonly #log: Log;
   readonly #local: LocalMember | null;
-  readonly #nodes = new Map<string, KnownNode>();
+  readonly #nodes = new Map<string, PlaneNode>();
+  #localServices: NodeRecord['services'] | undefined;
   readonly #stopListening: () => void;
 
   constructor(store: ControlStore, log: Log, local: LocalMember | null = null) {
@@ -33,16 +25,7 @@ export class PlaneNodes implements NodeSource {
     this.#log = log;
     this.#local = local;
     const stopLocal = local?.changes.on((change) => this.changes.emit(within(local.dir, change)));
-    const stopStore = store.nodes.changed.on((nodeId) => {
-      const services = store.nodes.get(nodeId)?.services;
-      if (services === undefined) this.#forget(nodeId);
-      else {
-        const known = this.#known(nodeId);
-        if (known.services === services) return; // a lease was renewed
-        known.services = services; // from which follows who sees the node
-      }
-      this.appearances.emit(nodeId);
-    });
+    const stopStore = store.nodes.changed.on((nodeId) => this.#changed(nodeId));
     this.#stopListening = () => {
       stopStore();
       stopLocal?.();
@@ -104,10 +87,8 @@ export class PlaneNodes implements NodeSource {
 
   #entryOf(record: NodeRecord): NodeEntry {
     if (record.nodeId === this.#local?.facts.nodeName) return this.#shown(record, this.#local.dir, true);
-    const { remote, offline } = this.#known(record.nodeId);
-    const isHere = remote.state === 'attached';
-    const root: DirNode = isHere ? remote.root : offline;
-    return this.#shown(record, root, isHere);
+    const { dir, isHere } = this.#known(record.nodeId);
+    return this.#shown(record, dir, isHere);
   }
 
   #shown(record: NodeRecord, root: DirNode, isHere: boolean): NodeEntry {
@@ -119,22 +100,36 @@ export class PlaneNodes implements NodeSource {
     };
   }
 
-  #known(nodeId: string): KnownNode {
+  #known(nodeId: string): PlaneNode {
     let known = this.#nodes.get(nodeId);
     if (known === undefined) {
-      const remote = new RemoteVfs({
-        relayed: true,
-        maxCachedBytes: MAX_CACHED_BYTES,
-        linkRule: nodeLinkRule(nodeId),
-        rootStat: (ino, op) => nodeDirStat(ino, requireSeen(this.#store, nodeId, op)),
-        log: this.#log,
-      });
-      remote.changes.on((change) => this.changes.emit(within(remote.root, change)));
-      remote.states.on(() => this.appearances.emit(nodeId));
-      known = { remote, offline: new OfflineNodeDir(this.#store, nodeId), services: undefined };
+      known = new PlaneNode(this.#store, nodeId, this.#log);
+      known.changes.on((change) => this.changes.emit(change));
       this.#nodes.set(nodeId, known);
     }
     return known;
+  }
+
+  /** The catalog says something else of the node. */
+  #changed(nodeId: string): void {
+    if (this.#isNews(nodeId)) this.appearances.emit(nodeId);
+  }
+
+  /** Whether others than before may see the node. */
+  #isNews(nodeId: string): boolean {
+    const services = this.#store.nodes.get(nodeId)?.services;
+    if (services === undefined) {
+      this.#forget(nodeId);
+      return true;
+    }
+    if (nodeId === this.#local?.facts.nodeName) {
+      const before = this.#localServices;
+      this.#localServices = services;
+      return before !== services && (before === undefined || isSeenByOthers(before, services));
+    }
+    if (this.#nodes.has(nodeId)) return this.#known(nodeId).refresh();
+    this.#known(nodeId);
+    return true;
   }
 
   #forget(nodeId: string): void {

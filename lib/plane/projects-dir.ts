@@ -6,7 +6,7 @@ import {
   LiveSymlink,
   MapDir,
   ReadOnlyDir,
-  RenderedText,
+  RenderedTexts,
   dirStat,
   entryOf,
   newIno,
@@ -65,11 +65,16 @@ function sees(session: Session, projectId: string): boolean {
 /** What a project contains, as links into `/nodes`. */
 function projectDir(store: ControlStore, projectId: string): DirNode {
   const contents = new ProjectContents(store, projectId);
-  const text = new RenderedText();
+  const texts = new RenderedTexts();
   const description = new Document(
     ({ session }) => {
       const project = contents.require(session);
-      return text.snapshot(documentFromJson(describe(project, session)), project.updatedAtMs);
+      return texts.snapshot(
+        session,
+        documentFromJson(describe(project, session)),
+        project.updatedAtMs,
+        store.clock.now(),
+      );
     },
     { freshness: 'live' },
   );

@@ -1,10 +1,10 @@
 import { documentFromJson, type JsonObject } from '../core/index.js';
 import type { Session } from '../policy/index.js';
 import { principalOf } from '../policy/index.js';
+import { typeFromDescriptor } from '../manifest/index.js';
 import { RenderedText, type Snapshot } from '../vfs/index.js';
 import { documentFromPolicy } from '../supervise/index.js';
 import { errorTextOfJob, statusOfJob, type Job } from './jobs/job.js';
-import { runtimeName } from './documents.js';
 import type { Service } from './service.js';
 
 const IDLE_RESULT = documentFromJson({ state: 'idle' });
@@ -130,7 +130,12 @@ const IDLE_STATUS = {
 
 /** Which service it is about. */
 function identityOf({ id, definition }: Service): JsonObject {
-  return { service_id: id, runtime: runtimeName(definition.runtime) };
+  return { service_id: id, runtime: typeFromDescriptor(definition.descriptor) };
+}
+
+/** Its state in indexes and in the catalog. */
+export function stateOf({ health }: Service): string {
+  return health.state;
 }
 
 /** `health.json`. */

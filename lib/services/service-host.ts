@@ -98,7 +98,6 @@ export class ServiceHost {
     const dir = this.#dirs.get(definition.serviceId);
     if (dir === undefined) return this.#add(definition);
     dir.service.update(definition);
-    for (const change of dir.changes()) this.changes.emit(change);
   }
 
   #remove(serviceId: string): void {

@@ -1,5 +1,4 @@
 import {
-  checkAccess,
   type AttrChange,
   type Awaitable,
   type Created,
@@ -13,34 +12,25 @@ import {
   type SymlinkNode,
 } from '../vfs/index.js';
 
-/**
- * The root of a relayed tree: each session sees its own through it. Where its attributes are known here,
- * the far side is not asked for them.
- */
+/** The root of a relayed tree: each session sees its own through it. */
 export class RelayRoot implements DirNode {
   readonly kind = 'dir';
   readonly freshness = 'announced';
   readonly ino: bigint;
   readonly #rootOf: (op: Op) => DirNode;
-  readonly #statOf: ((ino: bigint, op: Op) => Stat) | undefined;
 
-  constructor(ino: bigint, rootOf: (op: Op) => DirNode, statOf?: (ino: bigint, op: Op) => Stat) {
+  constructor(ino: bigint, rootOf: (op: Op) => DirNode) {
     this.ino = ino;
-    this.#rootOf = (op) => {
-      statOf?.(ino, op);
-      return rootOf(op);
-    };
-    this.#statOf = statOf;
+    this.#rootOf = rootOf;
   }
 
   stat(op: Op): Awaitable<Stat> {
-    return this.#statOf?.(this.ino, op) ?? this.#rootOf(op).stat(op);
+    return this.#rootOf(op).stat(op);
   }
   setattr(change: AttrChange, op: Op): Awaitable<Stat> {
     return this.#rootOf(op).setattr(change, op);
   }
   access(mask: number, op: Op): Awaitable<void> {
-    if (this.#statOf !== undefined) return checkAccess(this.#statOf(this.ino, op), mask);
     return this.#rootOf(op).access(mask, op);
   }
   getxattr(name: string, op: Op): Awaitable<Uint8Array> {

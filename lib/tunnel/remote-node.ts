@@ -188,7 +188,9 @@ export class RemoteDir extends RemoteBase implements DirNode {
     const before = this.#children.get(name);
     const isSaidBefore =
       found.ino !== undefined && before?.theirs === found.ino && before.generation === view.generation;
-    const ino = isSaidBefore ? before.ino : view.host.inoFrom(found.ino);
+    const ino =
+      view.host.inoAt(this.depth, () => [...this.path, name]) ??
+      (isSaidBefore ? before.ino : view.host.inoFrom(found.ino));
     const same =
       before !== undefined &&
       before.ino === ino &&

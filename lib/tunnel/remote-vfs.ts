@@ -1,7 +1,7 @@
 import { Emitter, silentLog, systemClock, type Clock, type Log } from '../core/index.js';
 import type { Session } from '../policy/index.js';
 import { payloadOf, FS_EVENTS, ProtocolFault, type AcheronEnvelope } from '../protocol/index.js';
-import { newIno, PeerInos, type Change, type DirNode, type Op, type Stat, type Vfs } from '../vfs/index.js';
+import { newIno, PeerInos, type Change, type DirNode, type Vfs } from '../vfs/index.js';
 import { ContentCache } from './content-cache.js';
 import { FsClient } from './fs-client.js';
 import type { Greeting } from './greeting.js';
@@ -17,8 +17,8 @@ export interface RemoteVfsOptions {
    * and what is kept is kept for each apart. False: the connection is one session, whatever an `Op` says.
    */
   readonly relayed?: boolean;
-  /** Relayed: the attributes of the root, where they are known without asking; throws where the session may not know of it. */
-  readonly rootStat?: (ino: bigint, op: Op) => Stat;
+  /** The inode number of what has one here already, by the names that lead to it: the far side's word does not count. */
+  readonly inoAt?: (names: readonly string[]) => bigint | undefined;
   /**
    * Asked before it is told where a symlink of the far side points, with the link's path below the root;
    * throws what is to be seen instead. Absent: all are told.
@@ -36,6 +36,9 @@ export interface RemoteVfsOptions {
   readonly clock?: Clock;
   readonly log?: Log;
 }
+
+/** Of what lies deeper than so many names, the far side alone knows. */
+const MOST_NAMES = 4;
 
 export type RemoteState = 'attached' | 'detached';
 
@@ -57,6 +60,7 @@ export class RemoteVfs implements Vfs, ViewHost {
   generation = 0;
   readonly #offlineMs: number;
   readonly #lookMs: number | undefined;
+  readonly #inoAt: RemoteVfsOptions['inoAt'];
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #rootIno = newIno();
@@ -74,6 +78,7 @@ export class RemoteVfs implements Vfs, ViewHost {
     this.relayed = options.relayed ?? false;
     this.sharedMs = options.sharedMs ?? 1000;
     this.linkRule = options.linkRule;
+    this.#inoAt = options.inoAt;
     this.#offlineMs = options.offlineMs ?? 600_000;
     this.#lookMs = options.lookMs;
     this.listings = new ListingBudget(options.listingLimits);
@@ -81,7 +86,7 @@ export class RemoteVfs implements Vfs, ViewHost {
     this.#clock = options.clock ?? systemClock;
     this.#log = options.log ?? silentLog;
     this.root = this.relayed
-      ? new RelayRoot(this.#rootIno, (op) => this.#viewOf(op.session.id).root, options.rootStat)
+      ? new RelayRoot(this.#rootIno, (op) => this.#viewOf(op.session.id).root)
       : this.#viewOf('').root;
   }
 
@@ -155,6 +160,11 @@ export class RemoteVfs implements Vfs, ViewHost {
   checkCacheUsable(): void {
     if (this.client === undefined && this.#clock.now() - this.#detachedMs > this.#offlineMs)
       throw lostError();
+  }
+
+  inoAt(depth: number, names: () => readonly string[]): bigint | undefined {
+    if (this.#inoAt === undefined || depth >= MOST_NAMES) return undefined;
+    return this.#inoAt(names());
   }
 
   inoFrom(wire: string | undefined): bigint {

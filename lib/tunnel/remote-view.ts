@@ -40,6 +40,8 @@ export interface ViewHost {
   readonly linkRule?: ((names: readonly string[], target: string) => void) | undefined;
   /** @throws FsError EHOSTDOWN where the far side has been away for too long to show anything of it. */
   checkCacheUsable(): void;
+  /** Our inode number for what has one already where it is; `depth` is that of its directory. */
+  inoAt(depth: number, names: () => readonly string[]): bigint | undefined;
   /** Our inode number for what the far side says is one: nothing that it says makes it that of another's. */
   inoFrom(wire: string | undefined): bigint;
   /** Makes sure that the far side knows `session` as it is now. */

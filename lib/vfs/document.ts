@@ -109,14 +109,19 @@ export class RenderedTexts {
    * @param nowMs the time of a change that shows in the text alone
    */
   snapshot(session: Session, bytes: Uint8Array, changedAtMs: number, nowMs: number): Snapshot {
-    const principal = principalOf(session);
+    const view = viewOf(session);
     const digest = createHash('sha1').update(bytes).digest('base64');
-    const last = this.#last.get(principal);
+    const last = this.#last.get(view);
     if (last?.digest === digest) return { bytes, mtimeNs: nsFromMs(last.mtimeMs) };
     const mtimeMs = last === undefined || changedAtMs > last.mtimeMs ? changedAtMs : nowMs;
-    this.#last.delete(principal);
-    this.#last.set(principal, { digest, mtimeMs });
+    this.#last.delete(view);
+    this.#last.set(view, { digest, mtimeMs });
     if (this.#last.size > MAX_PRINCIPALS) this.#last.delete(this.#last.keys().next().value!);
     return { bytes, mtimeNs: nsFromMs(mtimeMs) };
   }
+}
+
+/** The same for sessions that see the same: one principal with the same rights. */
+function viewOf(session: Session): string {
+  return `${session.role} ${session.project?.verified === true} ${principalOf(session)}`;
 }

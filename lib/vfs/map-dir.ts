@@ -6,7 +6,7 @@ import type { DirEntry, Freshness, Node, Op, Stat } from './types.js';
 
 export interface MapDirOptions {
   readonly freshness?: Freshness;
-  readonly timeNs?: () => bigint;
+  readonly timeNs?: (op: Op) => bigint;
   /** Entries that stand for another node from time to time; listed last. */
   readonly current?: ReadonlyMap<string, (op: Op) => Node>;
   /** Names that are answered though they are not listed. */
@@ -32,7 +32,7 @@ export class MapDir extends ReadOnlyDir {
 
   stat(op: Op): Stat {
     this.#options.check?.(op);
-    return dirStat(this.ino, this.#options.timeNs?.() ?? this.#madeNs);
+    return dirStat(this.ino, this.#options.timeNs?.(op) ?? this.#madeNs);
   }
 
   lookup(name: string, op: Op): Node {
@@ -41,6 +41,11 @@ export class MapDir extends ReadOnlyDir {
     const node = this.#entries.get(name) ?? current?.get(name)?.(op) ?? unlisted?.get(name);
     if (node === undefined) throw noSuchEntry(name);
     return node;
+  }
+
+  /** The inode number of an entry that always is there. */
+  inoOf(name: string): bigint | undefined {
+    return this.#entries.get(name)?.ino;
   }
 
   list(op: Op): readonly DirEntry[] {

@@ -4,9 +4,10 @@ import { RawClient, type RawFrame } from '../support/raw-client.js';
 import { until } from '../support/until.js';
 import { answersFrom, HostileNode, type Answering } from './fixtures/hostile-node.js';
 
-/** `1` is the node's directory, `2` one that a test lies about. */
+/** `1` is the node's directory, `2` one of its exports that a test lies about. */
 const TREE = answersFrom({
-  1: { kind: 'dir', entries: { lies: 2, file: 3, link: 4 } },
+  1: { kind: 'dir', entries: { fs: 5 } },
+  5: { kind: 'dir', entries: { lies: 2, file: 3, link: 4 } },
   2: { kind: 'dir', entries: {} },
   3: { kind: 'file', text: 'short\n', more: { freshness: 'live' } },
   4: { kind: 'symlink', target: 'x'.repeat(5000), more: { size: 5000 } },
@@ -29,7 +30,7 @@ async function lyingNode(
   const { files } = await under.session({ token: under.token('admin') });
   const [dir, file, link] = await Promise.all(
     ['lies', 'file', 'link'].map(async (name) => {
-      const found = await files.ask('t_fs_lookup', { node: 1 }, { path: `nodes/n2/${name}` });
+      const found = await files.ask('t_fs_lookup', { node: 1 }, { path: `nodes/n2/fs/${name}` });
       return found.payload['node'];
     }),
   );

@@ -11,18 +11,19 @@ t.test(
       invite: under.plane.control.store.pairing.createInvite(60_000).token,
       nodeName: 'n2',
       answering: answersFrom({
-        1: { kind: 'dir', entries: { 'NODE.json': 2, gone: 3 } },
+        1: { kind: 'dir', entries: { fs: 4 } },
+        4: { kind: 'dir', entries: { file: 2, gone: 3 } },
         2: { kind: 'file', text: 'whatever\n' },
       }),
     });
     const { files } = await under.session({ token: under.token('admin') });
-    const found = await files.ask('t_fs_lookup', { node: 1 }, { path: 'nodes/n2/NODE.json' });
+    const found = await files.ask('t_fs_lookup', { node: 1 }, { path: 'nodes/n2/fs/file' });
     t.match(found, { ok: true, payload: { kind: 'file', size: 9 } });
     const opened = await files.ask('t_fs_open', { node: found.payload['node'] }, { mode: 'r' });
     const h = opened.payload['handle'];
     const read = await files.ask('t_fs_read', { h }, { offset: 0, count: 100 });
     t.equal(Buffer.from(String(read.payload['data_b64']), 'base64').toString(), 'whatever\n');
-    const gone = await files.ask('t_fs_lookup', { node: 1 }, { path: 'nodes/n2/gone' });
+    const gone = await files.ask('t_fs_lookup', { node: 1 }, { path: 'nodes/n2/fs/gone' });
     t.equal(gone.ok, false);
     t.ok(hostile.asked.some(({ what, s }) => what === 'lookup' && s !== undefined));
   },

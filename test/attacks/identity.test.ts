@@ -41,7 +41,11 @@ async function besideHostile(lies: Record<number, Lie>): Promise<[PlaneWithNode,
 }
 
 /** One mount of the control plane for all: what a node says of its numbers must not matter to it. */
-const lies: Record<number, Lie> = { 1: { kind: 'dir', entries: {} } };
+const EXPORTS = 1000;
+const lies: Record<number, Lie> = {
+  1: { kind: 'dir', entries: { fs: EXPORTS } },
+  [EXPORTS]: { kind: 'dir', entries: {} },
+};
 const [under, hostile] = await besideHostile(lies);
 const dir = mountDirFor(t);
 const tokenFile = join(temporaryDir(t), 'token');
@@ -70,24 +74,24 @@ t.test('a node that claims the numbers of another node’s files gets numbers of
     lies[i + 2] = { kind: i % 2 === 0 ? 'file' : 'dir', ino: String(ino), text: 'taken over\n' };
     return [`f${i}`, i + 2] as const;
   });
-  lies[1] = { kind: 'dir', entries: Object.fromEntries(entries) };
+  lies[EXPORTS] = { kind: 'dir', entries: Object.fromEntries(entries) };
   hostile.push('e_fs_inval', { node: 1, what: 'all', tree: true });
   for (const [name] of entries) {
-    const { payload } = await find(files, `nodes/n2/${name}`);
+    const { payload } = await find(files, `nodes/n2/fs/${name}`);
     t.notOk(taken.has(payload['ino'] as string), `${name} at the control plane`);
-    const { ino } = await stat(join(dir, 'nodes/n2', name), { bigint: true });
+    const { ino } = await stat(join(dir, 'nodes/n2/fs', name), { bigint: true });
     t.not(ino, shown, `${name} in the mount`);
     t.ok(ino < 2n ** 53n, 'a double holds it');
   }
-  t.equal(await readFile(join(dir, 'nodes/n2/f0'), 'utf8'), 'taken over\n');
+  t.equal(await readFile(join(dir, 'nodes/n2/fs/f0'), 'utf8'), 'taken over\n');
   t.equal(await readFile(join(dir, VICTIM), 'utf8'), before);
 });
 
 t.test('what a node pushes is about its own files, whatever numbers it names', async (t) => {
   const { files } = await under.session({ token: under.token('admin') });
   const victim = await find(files, VICTIM);
-  await find(files, 'nodes/n2/f0');
-  const own = (await find(files, 'nodes/n2')).payload['node'];
+  await find(files, 'nodes/n2/fs/f0');
+  const own = (await find(files, 'nodes/n2/fs')).payload['node'];
   files.pushed.length = 0;
   for (let node = 2; node < 200; node++) hostile.push('e_fs_inval', { node, what: 'all' });
   hostile.push('e_fs_inval', { node: Number(victim.payload['node']), what: 'all', tree: true });

@@ -6,30 +6,30 @@ import { acheron } from '../support/acheron.js';
 import { mountDirFor } from '../support/mount-child.js';
 import { Program } from '../support/plane-processes.js';
 import { PlaneWithNode } from '../support/plane-with-node.js';
-import { temporaryDir } from '../support/test-node.js';
+import { shellManifest, temporaryDir } from '../support/test-node.js';
 import { answersFrom, HostileNode, type Lie } from './fixtures/hostile-node.js';
 
 /** Where the links of a hostile node would lead whoever follows them. */
 const OUT = {
   absolute: '/etc/passwd',
-  above: '../../../../../session.json',
-  node: '../../../n1/NODE.json',
-  pairing: '../../../../control/pairing/invites/create.json',
-  service: '../other/README.md',
-  turning: 'down/../../other/README.md',
+  above: '../../../../../../session.json',
+  node: '../../../../n1/NODE.json',
+  pairing: '../../../../../control/pairing/invites/create.json',
+  service: '../../other/README.md',
+  turning: 'down/../../../other/README.md',
 };
 const links = Object.keys(OUT).map((name, i): [string, number] => [name, 20 + i]);
 const lies: Record<number, Lie> = {
   1: { kind: 'dir', entries: { services: 2, fs: 3 } },
   2: { kind: 'dir', entries: { evil: 4, other: 5 } },
   3: { kind: 'dir', entries: { files: 6 } },
-  4: { kind: 'dir', entries: { ...Object.fromEntries(links), control: 7, within: 9, jobs: 10 } },
+  4: { kind: 'dir', entries: { control: 7, jobs: 10 } },
   5: { kind: 'dir', entries: { 'README.md': 8 } },
   6: { kind: 'dir', entries: { ...Object.fromEntries(links), within: 9, 'README.md': 8 } },
   7: { kind: 'dir', entries: { 'invoke.json': 12 } },
   8: { kind: 'file', text: 'of another\n' },
   9: { kind: 'symlink', target: 'README.md' },
-  10: { kind: 'dir', entries: { latest: 11, 'j-1': 8 } },
+  10: { kind: 'dir', entries: { ...Object.fromEntries(links), latest: 11, 'j-1': 8 } },
   11: { kind: 'symlink', target: 'j-1' },
   12: { kind: 'symlink', target: '../../../../n1/services/echo/control/invoke.json' },
   ...Object.fromEntries(
@@ -42,6 +42,7 @@ await HostileNode.join(t, {
   url: under.plane.url,
   invite: under.plane.control.store.pairing.createInvite(60_000).token,
   nodeName: 'n2',
+  services: ['evil', 'other'].map((id) => shellManifest(id, 'cat')),
   answering: answersFrom(lies),
 });
 const tokenFile = join(temporaryDir(t), 'token');
@@ -61,7 +62,11 @@ t.test(
   async (t) => {
     const { files } = await under.session({ token: under.token('admin') });
     for (const name of Object.keys(OUT)) {
-      const found = await files.ask('t_fs_lookup', { node: 1 }, { path: `nodes/n2/services/evil/${name}` });
+      const found = await files.ask(
+        't_fs_lookup',
+        { node: 1 },
+        { path: `nodes/n2/services/evil/jobs/${name}` },
+      );
       t.equal(found.payload['kind'], 'symlink', name);
       const told = await files.ask('t_fs_readlink', { node: found.payload['node'] });
       t.match(told, { ok: false, error: { errno: 13 } }, name);
@@ -80,7 +85,7 @@ t.test('a mount shows such links and follows none, unless it was told to for exp
   const [careful, following] = await Promise.all([mounted(), mounted(['--follow-outside-links'])]);
   for (const name of Object.keys(OUT)) {
     for (const dir of [careful, following]) {
-      const path = join(dir, 'nodes/n2/services/evil', name);
+      const path = join(dir, 'nodes/n2/services/evil/jobs', name);
       t.ok((await lstat(path)).isSymbolicLink(), name);
       await t.rejects(readFile(path), { code: 'EACCES' }, `${name} of a service`);
     }
@@ -94,7 +99,7 @@ t.test('a mount shows such links and follows none, unless it was told to for exp
 });
 
 t.test('cat follows no link that leads out, and invoke writes through none', async (t) => {
-  const paths = ['services/evil/node', 'fs/files/absolute'];
+  const paths = ['services/evil/jobs/node', 'fs/files/absolute'];
   for (const path of paths) {
     const said = await acheron(['cat', `/nodes/n2/${path}`, ...asAdmin]);
     t.equal(said.status, 1, path);
@@ -102,7 +107,7 @@ t.test('cat follows no link that leads out, and invoke writes through none', asy
   }
   const said = await acheron(['invoke', 'n2/evil', '{}', ...asAdmin]);
   t.not(said.status, 0);
-  t.match(said.stderr, /ELOOP/);
+  t.match(said.stderr, /EIO/, 'a node shows no link where a service has its controls');
 });
 
 t.test(

@@ -1,4 +1,10 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { mountDirFor } from '../support/mount-child.js';
+import { Program, shell } from '../support/plane-processes.js';
+
+import { temporaryDir } from '../support/test-node.js';
 import type { RawClient, RawFrame } from '../support/raw-client.js';
 import { PlaneWithNode } from '../support/plane-with-node.js';
 import { until } from '../support/until.js';
@@ -7,6 +13,8 @@ import { answersFrom, HostileNode, type Answering } from './fixtures/hostile-nod
 const ECHO = {
   service_id: 'tool',
   kind: 'tool',
+  mounts: [{ mount_id: 'tool', mount_path: '/nodes/n2/tool' }],
+  permissions: { allow_roles: ['admin', 'user'] },
   runtime: { type: 'native_proc', executable_path: '/bin/cat' },
 };
 /** The longest that a read may be stuck. */
@@ -48,7 +56,12 @@ t.test('a node that answers pings alone holds up nobody who looks at the nodes',
   const { files } = await under.session({ token: under.token('admin') });
   const nodes = (await lookup(files, 'nodes')).payload['node'];
   const listed = await timed(files.ask('t_fs_readdirp', { node: nodes }, { plus: true }));
-  t.match(listed.frame.payload['entries'], [{ name: 'n1' }, { name: 'n2' }, { name: 'NODES.json' }]);
+  t.match(listed.frame.payload['entries'], [
+    { name: 'n1' },
+    { name: 'n2' },
+    { name: 'INDEX.tsv' },
+    { name: 'NODES.json' },
+  ]);
   t.ok(listed.ms < 1000, `a listing of the nodes took ${listed.ms} ms`);
   const index = await timed(lookup(files, 'nodes/NODES.json'));
   t.match(index.frame, { ok: true });
@@ -60,6 +73,38 @@ t.test('a node that answers pings alone holds up nobody who looks at the nodes',
     if (found.ms > STUCK_MS) throw new Error(`a lookup took ${found.ms} ms`);
     return found.frame.ok === true;
   }, 'the catalog in place of the node');
+});
+
+t.test('what the catalog says of such a node is read without asking it, through a mount too', async (t) => {
+  const { hostile, under } = await planeWith(t, SILENT);
+  const dir = mountDirFor(t);
+  const tokenFile = join(temporaryDir(t), 'token');
+  writeFileSync(tokenFile, under.token('user'), { mode: 0o600 });
+  const as = ['--control-url', under.plane.url, '--token-file', tokenFile];
+  const mount = new Program(t, ['mount', dir, ...as, '--state-dir', join(dir, '..', 'state')]);
+  await mount.says(/Mounted on/);
+  const before = hostile.asked.length;
+  const run = async (command: string): Promise<string> => {
+    const started = performance.now();
+    const { stdout, stderr } = await shell(`cd ${dir}/nodes && ${command}`);
+    const ms = performance.now() - started;
+    t.ok(ms < 1500, `${command} took ${ms} ms`);
+    t.equal(stderr, '', command);
+    return stdout;
+  };
+  t.match(await run('ls n2 n2/services n2/services/tool n2/services/tool/control'), /invoke.json/);
+  t.match(await run('cat n2/services/SERVICES.json'), /"service_id": "tool"/);
+  t.match(await run('cat n2/*.md n2/NODE.json n2/CAPS.json'), /A machine that offers services/);
+  t.match(await run('cat n2/services/tool/[A-Z]*'), /acheron-service-v1/);
+  t.match(await run('ls -l n2/services n2/tool/README.md NODES.json'), /tool/);
+  t.same(
+    hostile.asked.slice(before).filter(({ tag }) => tag !== undefined),
+    [],
+    'it was asked for nothing',
+  );
+  const started = performance.now();
+  t.match((await shell(`ls -lR ${dir}/nodes/n2`)).stdout, /status.json/);
+  t.ok(performance.now() - started < STUCK_MS + 2000, 'nor is what it alone can tell waited for long');
 });
 
 t.test(

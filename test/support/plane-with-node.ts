@@ -86,9 +86,10 @@ function linked(t: Teardown, plane: RunningPlane, { node, dir }: TestNode, maxRo
   const link = new NodeLink({
     url: plane.url,
     stateFile: join(dir, 'link.json'),
-    nodeName: 'n1',
-    platform: null,
+    platform: node.facts.platform,
     labels: {},
+    nodeName: 'n1',
+    software: '0.0.0',
     pair: { mode: 'invite', token },
     snapshot: () => node.catalog(),
     audit: node.audit,

@@ -24,6 +24,8 @@ export interface NodeLinkOptions {
   readonly leaseTtlMs?: number;
   /** Default: a third of the lease. */
   readonly refreshIntervalMs?: number;
+  /** The version that the node runs. */
+  readonly software?: string;
   readonly minDelayMs?: number;
   readonly maxDelayMs?: number;
   /** How often a request for pairing looks whether it was approved. */
@@ -153,7 +155,7 @@ export class NodeLink {
   }
 
   #connect(nodeId: string, secret: string): void {
-    const { url, ca, token, minDelayMs, maxDelayMs } = this.#options;
+    const { url, ca, token, software, minDelayMs, maxDelayMs } = this.#options;
     const client = new ControlClient({
       url,
       ca,
@@ -163,6 +165,7 @@ export class NodeLink {
         node_id: nodeId,
         node_secret: secret,
         instance_id: this.#instanceId,
+        ...(software === undefined ? {} : { software }),
         ...(this.#epoch === 0 ? {} : { epoch: this.#epoch }),
       }),
       isFinal: (error) => this.#finalError(error) !== undefined,

@@ -10,7 +10,10 @@ export type AccessChange = { readonly sessionIds: readonly string[] } | 'all';
  */
 export class AccessChanges {
   readonly #listeners = new Set<(change: AccessChange) => void | Promise<void>>();
-  readonly #pending = new Map<number, Promise<void>>();
+  /** What is waited for, with the count of the last change that is in it. */
+  readonly #pending = new Map<Promise<unknown>, number>();
+  /** What has changed in this turn of the event loop: it is told at its end, as one. */
+  #gathered: { change: AccessChange; readonly told: Promise<unknown> } | undefined;
   readonly #log: Log;
   #count = 0;
 
@@ -33,16 +36,21 @@ export class AccessChanges {
 
   /** What to wait for of all that changed since `mark`; undefined for nothing. */
   since(mark: number): Promise<unknown> | undefined {
-    const waited = [...this.#pending].filter(([count]) => count > mark).map(([, promise]) => promise);
+    const waited = [...this.#pending].filter(([, count]) => count > mark).map(([promise]) => promise);
     return waited.length === 0 ? undefined : Promise.all(waited);
   }
 
   #emit(change: AccessChange): void {
-    for (const listener of this.#listeners) {
-      const count = ++this.#count;
-      const told = this.#tell(listener, change).finally(() => this.#pending.delete(count));
-      this.#pending.set(count, told);
-    }
+    const gathered = (this.#gathered ??= { change, told: Promise.resolve().then(() => this.#tellAll()) });
+    gathered.change = both(gathered.change, change);
+    this.#pending.set(gathered.told, ++this.#count);
+  }
+
+  async #tellAll(): Promise<void> {
+    const { change, told } = this.#gathered!;
+    this.#gathered = undefined;
+    await Promise.all([...this.#listeners].map((listener) => this.#tell(listener, change)));
+    this.#pending.delete(told);
   }
 
   async #tell(listener: (change: AccessChange) => void | Promise<void>, change: AccessChange): Promise<void> {
@@ -52,4 +60,9 @@ export class AccessChanges {
       this.#log.error('a change of rights could not be passed on', { error: thrown });
     }
   }
+}
+
+function both(one: AccessChange, other: AccessChange): AccessChange {
+  if (one === 'all' || other === 'all') return 'all';
+  return { sessionIds: [...new Set([...one.sessionIds, ...other.sessionIds])] };
 }

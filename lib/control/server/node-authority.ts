@@ -39,11 +39,8 @@ export async function proveNode(connection: ControlConnection, proof: NodeProof)
  * Makes this the connection of a node. One that held an epoch before, and was overtaken meanwhile by
  * another process that is still there, is refused: it is the paused twin.
  */
-export function connectNode(
-  connection: ControlConnection,
-  proof: { nodeId: string; secret: string; instanceId?: string | undefined; lastEpoch?: number | undefined },
-): NodeWelcome | Promise<never> {
-  const { nodeId, instanceId = `connection-${connection.id}`, lastEpoch } = proof;
+export function connectNode(connection: ControlConnection, proof: NodeLogin): NodeWelcome | Promise<never> {
+  const { nodeId, instanceId = `connection-${connection.id}`, software, lastEpoch } = proof;
   if (!isProved(connection, proof)) {
     return refused(connection, nodeId).then(() => {
       throw new ProtocolFault('provider_auth_failed', 'The node secret is not right.');
@@ -54,10 +51,19 @@ export function connectNode(
   const isTwin =
     lastEpoch !== undefined && lastEpoch < epoch && holder !== null && holder.instance_id !== instanceId;
   if (isTwin && connection.plane.holderOf(nodeId) !== undefined) throw staleEpoch(connection, nodeId);
-  const taken = claim(connection, nodeId, instanceId);
+  const taken = claim(connection, nodeId, instanceId, software);
   nodes.refresh(nodeId);
   connection.becomeNode(nodeId);
   return { node_id: nodeId, epoch: taken, lease_expires_at_ms: nodes.require(nodeId).leaseExpiresAtMs };
+}
+
+export interface NodeLogin {
+  readonly nodeId: string;
+  readonly secret: string;
+  readonly instanceId?: string | undefined;
+  /** The version that it runs. */
+  readonly software?: string | undefined;
+  readonly lastEpoch?: number | undefined;
 }
 
 export interface NodeWelcome {
@@ -85,11 +91,16 @@ function isProved({ plane }: ControlConnection, { nodeId, secret, leaseToken }: 
 }
 
 /** Raises the epoch for this connection and tells the one that held it. */
-function claim(connection: ControlConnection, nodeId: string, instanceId: string): number {
+function claim(connection: ControlConnection, nodeId: string, instanceId: string, software?: string): number {
   const { plane, address, connectedAtMs } = connection;
   const before = plane.holderOf(nodeId);
   const previous = plane.store.nodes.require(nodeId).holder;
-  const successor: NodeHolder = { instance_id: instanceId, address, connected_at_ms: connectedAtMs };
+  const successor: NodeHolder = {
+    instance_id: instanceId,
+    address,
+    connected_at_ms: connectedAtMs,
+    software: software ?? null,
+  };
   const epoch = plane.store.nodes.raiseEpoch(nodeId, successor);
   connection.claims.set(nodeId, epoch);
   plane.leases.returned(nodeId);

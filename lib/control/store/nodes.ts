@@ -7,6 +7,7 @@ import {
   catalogServiceFromDescriptor,
   isEmptyDelta,
   piecesOf,
+  sameVolatiles,
   serviceDelta,
   type CatalogService,
   type Delta,
@@ -17,6 +18,8 @@ export interface NodeHolder extends JsonObject {
   readonly instance_id: string;
   readonly address: string;
   readonly connected_at_ms: number;
+  /** The version that it runs; absent where it did not say. */
+  readonly software: string | null;
 }
 
 export interface NodeRecord {
@@ -234,6 +237,8 @@ export class Nodes {
     );
     const delta = serviceDelta(record.services, after);
     if (isEmptyDelta(delta)) {
+      if (!sameVolatiles(record.services, after))
+        this.#change(nodeId, () => this.#writeRows(nodeId, [...after.values()], after));
       return { delta, changed: false, revision: record.catalogRevision, timestampMs: this.#clock.now() };
     }
     return this.#change(nodeId, () => this.#writeServices(nodeId, record.services, after));
@@ -250,18 +255,29 @@ export class Nodes {
     for (const { service_id } of delta.removed) {
       this.#db.run('DELETE FROM services WHERE node_id = ? AND service_id = ?', nodeId, service_id);
     }
-    const rows = [...delta.added, ...delta.updated].map(({ service_id }) => {
-      const { version, hash, descriptor } = after.get(service_id)!;
-      return [service_id, version, hash, JSON.stringify(descriptor)];
-    });
-    this.#db.run(WRITE_SERVICES, nodeId, JSON.stringify(rows));
+    const written = [...delta.added, ...delta.updated].map(({ service_id }) => after.get(service_id)!);
     const pieces = piecesOf(delta);
     const revision = this.#events.head + pieces.length;
     this.#db.run('UPDATE nodes SET catalog_revision = ? WHERE node_id = ?', revision, nodeId);
-    this.#reload(nodeId, after);
+    this.#writeRows(nodeId, written, after);
     for (const piece of pieces) this.#events.append('services', nodeId, { ...piece });
     const timestampMs = this.#clock.now();
     return { delta, changed: true, revision, timestampMs };
+  }
+
+  #writeRows(
+    nodeId: string,
+    written: readonly CatalogService[],
+    after: ReadonlyMap<string, CatalogService>,
+  ): void {
+    const rows = written.map(({ serviceId, version, hash, descriptor }) => [
+      serviceId,
+      version,
+      hash,
+      JSON.stringify(descriptor),
+    ]);
+    this.#db.run(WRITE_SERVICES, nodeId, JSON.stringify(rows));
+    this.#reload(nodeId, after);
   }
 
   #change<T>(nodeId: string, work: () => T): T {

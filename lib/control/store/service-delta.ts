@@ -38,6 +38,20 @@ export function catalogServiceFromDescriptor(descriptor: JsonObject): CatalogSer
   };
 }
 
+/** Whether what a node writes anew by itself is as it was, in every service. Pure. */
+export function sameVolatiles(
+  before: ReadonlyMap<string, CatalogService>,
+  after: ReadonlyMap<string, CatalogService>,
+): boolean {
+  const text = ({ descriptor }: CatalogService): string =>
+    JSON.stringify([...VOLATILE].map((name) => descriptor[name]));
+  for (const [serviceId, service] of after) {
+    const previous = before.get(serviceId);
+    if (previous === undefined || text(previous) !== text(service)) return false;
+  }
+  return true;
+}
+
 /** What changed between two sets of services of one node. Pure. */
 export function serviceDelta(
   before: ReadonlyMap<string, CatalogService>,

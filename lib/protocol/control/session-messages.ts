@@ -55,6 +55,7 @@ export const SESSION_MESSAGES = {
       node_id: wireId.optional(),
       node_secret: wireSecret.optional(),
       instance_id: wireId.optional(),
+      software: wireText.optional(),
       epoch: z.int().min(0).optional(),
     }),
     z.object({

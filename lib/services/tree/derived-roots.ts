@@ -10,7 +10,14 @@ import {
   type Op,
   type Stat,
 } from '../../vfs/index.js';
-import type { ServiceDir } from './service-dir.js';
+
+/** A service's directory that is shown at other places too. */
+export interface PlacedDir extends DirNode {
+  isSeenBy(op: Op): boolean;
+  stat(op: Op): Stat;
+  lookup(name: string, op: Op): Node;
+  list(op: Op): readonly DirEntry[];
+}
 
 /** One step of a mount path: a service's root, a step on the way to one, or both. */
 export class DerivedRoot extends ReadOnlyDir {
@@ -18,7 +25,7 @@ export class DerivedRoot extends ReadOnlyDir {
   readonly #path: string;
   readonly #inoOf: (path: string) => bigint;
   readonly #children = new Map<string, DerivedRoot>();
-  #service: ServiceDir | null = null;
+  #service: PlacedDir | null = null;
 
   /** `inoOf` gives a path the same inode number each time. */
   constructor(path: string, inoOf: (path: string) => bigint) {
@@ -29,7 +36,7 @@ export class DerivedRoot extends ReadOnlyDir {
   }
 
   /** Places `service` at `names` below this step. */
-  place(names: readonly string[], service: ServiceDir): void {
+  place(names: readonly string[], service: PlacedDir): void {
     const [first, ...rest] = names;
     if (first === undefined) {
       this.#service = service;
@@ -39,6 +46,12 @@ export class DerivedRoot extends ReadOnlyDir {
     if (child === undefined)
       this.#children.set(first, (child = new DerivedRoot(`${this.#path}/${first}`, this.#inoOf)));
     child.place(rest, service);
+  }
+
+  /** Places `service` at each of its mount paths below `prefix`. */
+  placeAll(prefix: string, paths: readonly string[], service: PlacedDir): void {
+    for (const path of paths)
+      if (path.startsWith(prefix)) this.place(path.slice(prefix.length).split('/'), service);
   }
 
   /** The entries that the session may see; what it may not see is not there. */
@@ -76,8 +89,8 @@ export class DerivedRoot extends ReadOnlyDir {
     ];
   }
 
-  #visibleService(op: Op): ServiceDir | null {
-    return this.#service?.service.gate.allows(op.session, 'observe') === true ? this.#service : null;
+  #visibleService(op: Op): PlacedDir | null {
+    return this.#service?.isSeenBy(op) === true ? this.#service : null;
   }
 
   /** The very directory of the service where nothing is mounted below it, so that both paths show one inode. */

@@ -1,8 +1,17 @@
-import { documentFromJson } from '../../core/index.js';
+import { documentFromJson, type JsonObject } from '../../core/index.js';
+import {
+  countStates,
+  nodeCapabilities,
+  nodeDocument,
+  nodeReadme,
+  type PublishedNode,
+  type ServiceEntry,
+  type ServiceDefinition,
+} from '../../manifest/index.js';
 import {
   CheckedDocument,
   ReadOnlyDir,
-  RenderedText,
+  RenderedTexts,
   dirStat,
   entryOf,
   newIno,
@@ -16,7 +25,7 @@ import {
 } from '../../vfs/index.js';
 import type { DefinitionChanges, ServiceHost } from '../service-host.js';
 import { DerivedRoot } from './derived-roots.js';
-import { ServicesDir, requireNode, seesNode, serviceIndex, type ServiceEntry } from './services-dir.js';
+import { ServicesDir, requireNode, seesNode, serviceIndex } from './services-dir.js';
 
 export interface NodeDirOptions {
   readonly labels: Readonly<Record<string, string>>;
@@ -49,10 +58,10 @@ export class NodeDir extends ReadOnlyDir {
     this.#startedAtMs = host.environment.clock.now();
     this.#services = new ServicesDir(host);
     this.#files = new Map<string, Node>([
-      ['README.md', this.#document(() => Buffer.from(this.#readme()), 'announced')],
-      ['NODE.json', this.#document(() => documentFromJson(this.#node()), 'announced')],
+      ['README.md', this.#document(() => nodeReadme(this.#published()), 'announced')],
+      ['NODE.json', this.#document(() => nodeDocument(this.#published()), 'announced')],
       ['STATUS.json', this.#document((op) => documentFromJson(this.#status(op)), 'live')],
-      ['CAPS.json', this.#document(() => documentFromJson(this.#capabilities()), 'announced')],
+      ['CAPS.json', this.#document((op) => nodeCapabilities(this.#visible(op)), 'announced')],
       ['services', this.#services],
     ]);
     this.#roots = this.#placedRoots();
@@ -61,18 +70,17 @@ export class NodeDir extends ReadOnlyDir {
   /** The registry's definitions changed. */
   apply(changes: DefinitionChanges): void {
     this.#host.apply(changes);
-    const names = [...changes.added, ...changes.removed].map((definition) => definition.serviceId);
-    for (const name of names) this.#host.changes.emit({ what: 'entry', ino: this.#services.ino, name });
-    if (names.length > 0) this.#services.touch();
-    const moved = changes.updated.some(
-      ({ before, after }) =>
-        JSON.stringify([before.mounts, before.permissions]) !==
-        JSON.stringify([after.mounts, after.permissions]),
-    );
-    if (names.length > 0 || moved) {
-      this.#roots = this.#placedRoots();
-      this.#host.changes.emit({ what: 'all' });
-    }
+    const isMoved = changes.added.length + changes.removed.length > 0;
+    const isWide = isMoved || changes.updated.some(changesPlaces) || this.#hasNestedRoots;
+    if (isMoved) this.#services.touch();
+    if (isWide) this.#roots = this.#placedRoots();
+    const updated = changes.updated.map(({ after }) => this.#host.dir(after.serviceId)!);
+    // What is told of the whole is not told of its parts once more.
+    for (const { ino } of isWide ? [this] : updated) this.#host.changes.emit({ what: 'tree', ino });
+  }
+
+  get #hasNestedRoots(): boolean {
+    return [...this.#rootInos.keys()].some((path) => path.lastIndexOf('/') > 0);
   }
 
   /** Whether the session may know of this node. */
@@ -121,9 +129,8 @@ export class NodeDir extends ReadOnlyDir {
     const provided = new Set([...this.#options.providers.values()].map(({ serviceId }) => serviceId));
     for (const dir of this.#host.dirs) {
       if (provided.has(dir.service.id)) continue;
-      for (const { mountPath } of dir.service.definition.mounts) {
-        if (mountPath.startsWith(prefix)) roots.place(mountPath.slice(prefix.length).split('/'), dir);
-      }
+      const paths = dir.service.definition.mounts.map(({ mountPath }) => mountPath);
+      roots.placeAll(prefix, paths, dir);
     }
     return roots;
   }
@@ -135,62 +142,39 @@ export class NodeDir extends ReadOnlyDir {
   }
 
   #document(render: (op: Op) => Buffer, freshness: 'announced' | 'live'): Node {
-    const text = new RenderedText();
+    const texts = new RenderedTexts();
     return new CheckedDocument(
-      (op) =>
-        text.snapshot(
-          render(op),
-          freshness === 'announced' ? this.#startedAtMs : this.#host.environment.clock.now(),
-        ),
+      (op) => texts.snapshot(op.session, render(op), this.#startedAtMs, this.#host.environment.clock.now()),
       (op) => requireNode(this.#host, op),
       { freshness },
     );
   }
 
-  #node(): object {
+  #published(): PublishedNode {
     const { nodeId, nodeName, platform } = this.#host.environment;
-    return {
-      node_id: nodeId,
-      name: nodeName,
-      platform,
-      version: this.#options.version,
-      labels: this.#options.labels,
-    };
+    const { labels, version } = this.#options;
+    return { id: nodeId, name: nodeName, platform, version, labels };
   }
 
   #status(op: Op): object {
     const services = serviceIndex(this.#host, op);
-    const count = (state: string): number => services.filter((service) => service.state === state).length;
     return {
       state: 'online',
-      services: {
-        total: services.length,
-        online: count('online'),
-        degraded: count('degraded'),
-        offline: count('offline'),
-      },
+      services: countStates(services.map(({ state }) => state)),
       started_at: new Date(this.#startedAtMs).toISOString(),
     };
   }
 
-  #capabilities(): object {
-    return {
-      services: true,
-      invoke: true,
-      fs: this.#options.providers.has('fs'),
-      terminal: this.#host.dirs.some(({ service }) => service.definition.kind === 'terminal'),
-    };
+  #visible(op: Op): JsonObject[] {
+    return this.#host.dirs
+      .filter((dir) => dir.isSeenBy(op))
+      .map(({ service }) => service.definition.descriptor);
   }
+}
 
-  #readme(): string {
-    const { nodeName } = this.#host.environment;
-    return `# Node ${nodeName}
-
-A machine that offers services. Each is a directory in services/; services/SERVICES.json is their
-index. Read a service's README.md to learn how to call it. From this directory:
-
-    ls services
-    cat services/SERVICES.json
-`;
-  }
+/** Whether it is found elsewhere from now on, by others, or with other entries. */
+function changesPlaces({ before, after }: DefinitionChanges['updated'][number]): boolean {
+  const places = ({ mounts, permissions, runtime }: ServiceDefinition): string =>
+    JSON.stringify([mounts, permissions, runtime.type]);
+  return places(before) !== places(after);
 }

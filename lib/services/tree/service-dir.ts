@@ -8,7 +8,6 @@ import {
   newIno,
   noSuchEntry,
   nsFromMs,
-  type Change,
   type DirEntry,
   type Node,
   type Op,
@@ -16,10 +15,12 @@ import {
   type Stat,
 } from '../../vfs/index.js';
 import { timeOfInvocationId } from '../../core/index.js';
-import { ALIASES, DESCRIPTOR_FILES } from '../documents.js';
+import { ALIASES, DESCRIPTOR_FILES, type PublishedService } from '../../manifest/index.js';
+import { publishedFrom } from '../documents.js';
 import { LiveDocuments } from '../live-documents.js';
 import type { Service } from '../service.js';
 import { CallsDir } from './calls-dir.js';
+import type { PlacedDir } from './derived-roots.js';
 import { ConfigFile } from './config-file.js';
 import { GatedDocument } from './gated-document.js';
 import { InvokeFile } from './invoke-file.js';
@@ -30,10 +31,9 @@ import { OneShotControl, type OneShot } from './one-shot-control.js';
  * A service as a directory. Inner derived roots (another service mounted below this one's root) are
  * extra entries, given by `extra`.
  */
-export class ServiceDir extends ReadOnlyDir {
+export class ServiceDir extends ReadOnlyDir implements PlacedDir {
   readonly ino = newIno();
   readonly #service: Service;
-  readonly #descriptors: ReadonlyMap<string, Node>;
   readonly #files: ReadonlyMap<string, Node>;
   /** What is there only where there is something to run. */
   readonly #running: ReadonlyMap<string, Node>;
@@ -44,11 +44,8 @@ export class ServiceDir extends ReadOnlyDir {
     const live = new LiveDocuments(service);
     const liveFile = (render: (op: Op) => Snapshot): GatedDocument =>
       new GatedDocument(service.gate, render, { freshness: 'live' });
-    this.#descriptors = new Map(
-      [...DESCRIPTOR_FILES].map(([name, render]) => [name, this.#descriptor(render)]),
-    );
     this.#files = new Map<string, Node>([
-      ...this.#descriptors,
+      ...[...DESCRIPTOR_FILES].map(([name, render]): [string, Node] => [name, this.#descriptor(render)]),
       ['status.json', liveFile((op) => live.status(op.session))],
       ['result.json', liveFile((op) => live.result(op.session))],
       ['last_error.txt', liveFile((op) => live.lastError(op.session))],
@@ -65,6 +62,10 @@ export class ServiceDir extends ReadOnlyDir {
 
   get service(): Service {
     return this.#service;
+  }
+
+  isSeenBy(op: Op): boolean {
+    return this.#service.gate.allows(op.session, 'observe');
   }
 
   stat(op: Op): Stat {
@@ -87,22 +88,13 @@ export class ServiceDir extends ReadOnlyDir {
     return shown.map(([name, node]) => entryOf(name, node));
   }
 
-  /** What a new definition may have changed. */
-  changes(): Change[] {
-    return [
-      ...[...this.#descriptors.values()].map((node) => ({ what: 'data' as const, ino: node.ino })),
-      ...[...this.#running.keys()].map((name) => ({ what: 'entry' as const, ino: this.ino, name })),
-      { what: 'data', ino: this.ino },
-    ];
-  }
-
-  #descriptor(render: (service: Service) => Buffer): GatedDocument {
+  #descriptor(render: (service: PublishedService) => Buffer): GatedDocument {
     const text = new RenderedText();
     let rendered: { revision: number; snapshot: Snapshot } | null = null;
     return new GatedDocument(this.#service.gate, () => {
       const { revision, definedAtMs } = this.#service;
       if (rendered?.revision !== revision)
-        rendered = { revision, snapshot: text.snapshot(render(this.#service), definedAtMs) };
+        rendered = { revision, snapshot: text.snapshot(render(publishedFrom(this.#service)), definedAtMs) };
       return rendered.snapshot;
     });
   }

@@ -1,8 +1,8 @@
-import { FsError, documentFromJson, summaryFromHelp, type JsonObject } from '../../core/index.js';
+import { FsError, documentFromJson } from '../../core/index.js';
 import {
   IndexDocument,
   ReadOnlyDir,
-  RenderedText,
+  RenderedTexts,
   dirStat,
   entryOf,
   newIno,
@@ -13,9 +13,10 @@ import {
   type Op,
   type Stat,
 } from '../../vfs/index.js';
-import { servicePath } from '../documents.js';
+import { indexEntry, type ServiceEntry } from '../../manifest/index.js';
+import { describedFrom } from '../documents.js';
+import { stateOf } from '../live-documents.js';
 import type { ServiceHost } from '../service-host.js';
-import type { Service } from '../service.js';
 
 /** `/nodes/<id>/services/`: the services that the session may see, and their index. */
 export class ServicesDir extends ReadOnlyDir {
@@ -28,7 +29,7 @@ export class ServicesDir extends ReadOnlyDir {
     super();
     this.#host = host;
     this.#changedAtMs = host.environment.clock.now();
-    const text = new RenderedText();
+    const texts = new RenderedTexts();
     this.#index = new IndexDocument(
       {
         visible: (op) => {
@@ -36,7 +37,13 @@ export class ServicesDir extends ReadOnlyDir {
           return serviceIndex(host, op);
         },
         idOf: ({ service_id: id }) => id,
-        render: (services) => text.snapshot(documentFromJson([...services]), host.environment.clock.now()),
+        render: (services, { session }) =>
+          texts.snapshot(
+            session,
+            documentFromJson([...services]),
+            this.#changedAtMs,
+            host.environment.clock.now(),
+          ),
       },
       { freshness: 'live' },
     );
@@ -45,7 +52,6 @@ export class ServicesDir extends ReadOnlyDir {
   /** Services came or went. */
   touch(): void {
     this.#changedAtMs = this.#host.environment.clock.now();
-    this.#host.changes.emit({ what: 'data', ino: this.ino });
   }
 
   stat(op: Op): Stat {
@@ -83,33 +89,5 @@ export function requireNode(host: ServiceHost, op: Op): void {
 export function serviceIndex(host: ServiceHost, op: Op): ServiceEntry[] {
   return host.dirs
     .filter(({ service }) => service.gate.allows(op.session, 'observe'))
-    .map(({ service }) => serviceEntry(service));
-}
-
-/** An entry of SERVICES.json. */
-export interface ServiceEntry extends JsonObject {
-  readonly node_id: string;
-  readonly service_id: string;
-  readonly service_path: string;
-  readonly invoke_path: string | null;
-  readonly has_invoke: boolean;
-  readonly scope: 'node';
-  readonly kind: string;
-  readonly state: string;
-  readonly summary: string;
-}
-
-function serviceEntry(service: Service): ServiceEntry {
-  const path = servicePath(service);
-  return {
-    node_id: service.environment.nodeId,
-    service_id: service.id,
-    service_path: path,
-    invoke_path: service.runnable ? `${path}/control/invoke.json` : null,
-    has_invoke: service.runnable,
-    scope: 'node',
-    kind: service.definition.kind,
-    state: service.health.state,
-    summary: summaryFromHelp(service.definition.helpMd),
-  };
+    .map(({ service }) => indexEntry(describedFrom(service), stateOf(service)));
 }

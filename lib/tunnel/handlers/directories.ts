@@ -81,8 +81,7 @@ async function describeEntry(
   try {
     const node = entry.node ?? (await directory.lookup(entry.name, op));
     const number = view.nodes.numberOf(node, parent, entry.name);
-    if (node.freshness === 'live' && node.kind !== 'dir')
-      return { ...plainEntry(entry), node: number, freshness: 'live' };
+    if (node.freshness === 'live') return { ...plainEntry(entry), node: number, freshness: 'live' };
     return { name: entry.name, ...(await describe(number, node, op)) };
   } catch (thrown) {
     const { code } = FsError.from(thrown);

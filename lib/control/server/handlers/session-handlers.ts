@@ -169,12 +169,13 @@ function connectAsNode(
   connection: ControlConnection,
   payload: ControlRequest<'connect'>,
 ): ControlReply<'connect'> | Promise<ControlReply<'connect'>> {
-  const { node_id, node_secret, instance_id, epoch } = payload;
+  const { node_id, node_secret, instance_id, software, epoch } = payload;
   if (node_secret === undefined) throw new ProtocolFault('missing_field', 'The payload has no node_secret.');
   const answered = connectNode(connection, {
     nodeId: node_id!,
     secret: node_secret,
     instanceId: instance_id,
+    software,
     lastEpoch: epoch,
   });
   const reply = (node: NonNullable<ControlReply<'connect'>['node']>): ControlReply<'connect'> => ({

@@ -1,0 +1,89 @@
+import type { ControlStore, NodeRecord } from '../control/index.js';
+import { Emitter, FsError, type Log } from '../core/index.js';
+import { RemoteVfs } from '../tunnel/index.js';
+import { chain, type Awaitable, type Change, type Node, type Op } from '../vfs/index.js';
+import { nodeLinkRule } from '../worldfs/index.js';
+import { CatalogNodeDir } from './catalog-node.js';
+import { changesOfCatalog, isSeenByOthers } from './catalog-changes.js';
+import type { FindFar } from './far.js';
+
+/** Content of documents that is kept for one node, for all sessions together. */
+const MAX_CACHED_BYTES = 8 * 1024 * 1024;
+
+/** A node at another machine: what the catalog says of it, and its tunnel while there is one. */
+export class PlaneNode {
+  readonly remote: RemoteVfs;
+  readonly dir: CatalogNodeDir;
+  readonly changes = new Emitter<Change>();
+  readonly #store: ControlStore;
+  readonly #nodeId: string;
+  #sinceMs: number;
+  #services: NodeRecord['services'] | undefined;
+
+  constructor(store: ControlStore, nodeId: string, log: Log) {
+    this.#store = store;
+    this.#nodeId = nodeId;
+    this.#sinceMs = store.clock.now();
+    this.#services = store.nodes.get(nodeId)?.services;
+    this.remote = new RemoteVfs({
+      relayed: true,
+      maxCachedBytes: MAX_CACHED_BYTES,
+      linkRule: nodeLinkRule(nodeId),
+      inoAt: (names) => this.dir.inoAt(names),
+      log,
+    });
+    this.dir = new CatalogNodeDir({
+      store,
+      nodeId,
+      presence: () => ({ isHere: this.isHere, sinceMs: this.#sinceMs }),
+      far: (...names) => this.#far(names),
+    });
+    this.remote.states.on(() => this.#turned());
+    this.remote.changes.on((change) => this.#tell(change));
+  }
+
+  get isHere(): boolean {
+    return this.remote.state === 'attached';
+  }
+
+  /** Looks what the catalog says by now. True where others than before may see the node. */
+  refresh(): boolean {
+    const before = this.#services;
+    const after = this.#store.nodes.require(this.#nodeId).services;
+    if (before === after) return false; // a lease was renewed
+    this.#services = after;
+    const changes = changesOfCatalog(this.dir, before ?? new Map(), after);
+    this.dir.services.touch();
+    for (const change of changes) this.changes.emit(change);
+    return before === undefined || isSeenByOthers(before, after);
+  }
+
+  /** Its tunnel came or went. */
+  #turned(): void {
+    this.#sinceMs = this.#store.clock.now();
+    for (const ino of this.dir.services.stateInos) this.changes.emit({ what: 'data', ino });
+  }
+
+  #far(names: readonly string[]): FindFar {
+    return (op) => {
+      if (!this.isHere) return undefined;
+      let found = this.remote.root as Awaitable<Node>;
+      for (const name of names) found = chain(found, (dir) => step(dir, name, op));
+      return found;
+    };
+  }
+
+  /**
+   * What one node says has changed is no news about any other. Of its own, the catalog tells: all that is left
+   * to say of everything is that its exports may be others.
+   */
+  #tell(change: Change): void {
+    if (change.what === 'all') this.changes.emit({ what: 'tree', ino: this.dir.exports.ino });
+    else if (change.what !== 'tree' || !this.dir.services.has(change.ino)) this.changes.emit(change);
+  }
+}
+
+function step(dir: Node, name: string, op: Op): Awaitable<Node> {
+  if (dir.kind !== 'dir') throw new FsError('EIO', 'The node has something else there than it said.');
+  return dir.lookup(name, op);
+}
