@@ -63,6 +63,7 @@ export function tooMuchOutput(maxBytes: number): FsError {
   });
 }
 
+/** `timeoutMs`: as the manifest says it, though a part of it was spent waiting. */
 export function timedOut(timeoutMs: number): FsError {
   return new FsError('ETIMEDOUT', `The driver did not finish within ${timeoutMs} ms and was stopped.`, {
     hint: 'Raise "timeout_ms" in the runtime of its manifest, or ask for less.',

@@ -79,6 +79,7 @@ export class ProbeRunner {
     const end = await new CallProcess({ file: program, args, cwd, env, ids }, this.#context).run({
       stdin: Buffer.alloc(0),
       timeoutMs: this.#probe.timeoutMs,
+      limitMs: this.#probe.timeoutMs,
       killGraceMs: runtime.limits.killGraceMs,
       maxOutputBytes: MAX_OUTPUT_BYTES,
       signal: this.#stopping.signal,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { inspectMountpoint } from '../../lib/fuse/index.js';
 import { Up, acheron } from '../support/acheron.js';
+import { runShell } from '../support/shells.js';
 import { shellManifest, temporaryDir } from '../support/test-node.js';
 import { until } from '../support/until.js';
 
@@ -24,6 +25,16 @@ t.test('SIGTERM and SIGINT unmount, and the status is 0', async (t) => {
     t.equal(await up.ended, 0, signal);
     t.equal(await mountState(up.dir), 'free');
   }
+});
+
+t.test('what it suggests to type is there, with the bundled services and without', async (t) => {
+  t.match(running.told, /INDEX\.tsv/);
+  t.notMatch(running.told, /echo/);
+  const bundled = await Up.start(t, { bundled: true });
+  const commands = [...bundled.told.matchAll(/^ {2}(.+)$/gm)].map(([, command]) => command!);
+  t.ok(commands.length > 3);
+  for (const command of commands)
+    t.match(await runShell('sh', command, { cwd: '/' }), { status: 0 }, command);
 });
 
 t.test('unmounting from outside ends the process cleanly', async (t) => {

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { createDriver } from '../../lib/drivers/index.js';
@@ -135,3 +135,44 @@ t.test('a missing program is a fault, and its coming is noticed', async (t) => {
   writeFileSync(file, script, { mode: 0o755 });
   t.same(resultOf(await driver.invoke(callOf({}))), {});
 });
+
+t.test(
+  'once a release was swapped, the next call starts the new program, and what ran ends under the old',
+  async (t) => {
+    const dir = t.testdir({ one: {}, two: {} });
+    for (const name of ['one', 'two'])
+      writeFileSync(
+        join(dir, name, 'driver'),
+        `#!/bin/sh\nwhile read -r line; do id=$(echo "$line" | cut -d'"' -f4)
+       case $line in *slow*) until test -e ${dir}/gate; do sleep 0.02; done;; esac
+       echo "{\\"id\\":\\"$id\\",\\"result\\":{\\"by\\":\\"${name}\\"}}"; done\n`,
+        { mode: 0o755 },
+      );
+    const release = (name: string): void => {
+      symlinkSync(name, join(dir, 'next'));
+      renameSync(join(dir, 'next'), join(dir, 'current'));
+    };
+    release('one');
+    const driver = driverOf(t, { executablePath: join(dir, 'current', 'driver'), args: [] });
+    const faults: unknown[] = [];
+    driver.onFault((fault) => faults.push(fault));
+    t.same(resultOf(await driver.invoke(callOf({}))), { by: 'one' });
+    const slow = driver.invoke(callOf({ slow: true }));
+    release('two');
+    const next = driver.invoke(callOf({}));
+    writeFileSync(join(dir, 'gate'), '');
+    t.same(resultOf(await slow), { by: 'one' });
+    t.same(resultOf(await next), { by: 'two' });
+    t.same(resultOf(await driver.invoke(callOf({}))), { by: 'two' });
+    rmSync(join(dir, 'current'));
+    t.same(
+      resultOf(await driver.invoke(callOf({}))),
+      { by: 'two' },
+      'one that is not there replaces nothing',
+    );
+    t.same(
+      faults.filter((fault) => fault !== null),
+      [],
+    );
+  },
+);

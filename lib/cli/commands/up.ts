@@ -46,7 +46,7 @@ async function up(dir: string, flags: UpFlags): Promise<void> {
   const fsname = standaloneMountName('up', flags);
   const found = await prepareMountpoint(dir, { fsname });
   if (found.state === 'mounted') {
-    tellReady([`${found.dir} is mounted already.`, ...whatToType(found.dir, nodeId)]);
+    tellReady([`${found.dir} is mounted already.`, ...whatToType(found.dir, nodeId, flags.bundled)]);
     return;
   }
   const log = textLog(flags.logLevel);
@@ -62,20 +62,24 @@ async function up(dir: string, flags: UpFlags): Promise<void> {
       ...(hasPlane
         ? { beside: (node, world, stopping) => planeBeside(flags, { node, world, stopping, log }) }
         : {}),
-      ready: (mounted) => [`Mounted on ${mounted}.`, ...whatToType(mounted ?? dir, nodeId)],
+      ready: (mounted) => [`Mounted on ${mounted}.`, ...whatToType(mounted ?? dir, nodeId, flags.bundled)],
     });
   });
 }
 
-/** Four lines to paste: list, invoke, read, watch a failure. */
-function whatToType(dir: string, nodeId: string): string[] {
+/** Lines to paste: list, and where the bundled echo is there invoke, read, watch a failure. */
+function whatToType(dir: string, nodeId: string, hasEcho: boolean): string[] {
   const services = `${dir}/nodes/${nodeId}/services`;
   return [
     'Try:',
-    `  ls ${services}`,
-    `  echo '{"text":"hi"}' > ${services}/echo/control/invoke.json`,
-    `  cat ${services}/echo/result.json`,
-    `  echo '{"text": oops}' > ${services}/echo/control/invoke.json || cat ${services}/echo/last_error.txt`,
+    `  cat ${dir}/nodes/INDEX.tsv`,
+    ...(hasEcho
+      ? [
+          `  echo '{"text":"hi"}' > ${services}/echo/control/invoke.json`,
+          `  cat ${services}/echo/result.json`,
+          `  echo '{"text": oops}' > ${services}/echo/control/invoke.json || cat ${services}/echo/last_error.txt`,
+        ]
+      : [`  ls ${services}`]),
     `To stop: acheron unmount ${dir}`,
   ];
 }

@@ -8,7 +8,9 @@ import { destroyStdio, isOutputClosed, outputClosed } from './stdio-pipes.js';
 /** One run of a program, from the first byte of its input to the end of its group. */
 export interface RunOptions {
   readonly stdin: Uint8Array;
+  /** What is left of `limitMs`, the time that the manifest gives a call. */
   readonly timeoutMs: number;
+  readonly limitMs: number;
   readonly killGraceMs: number;
   /** Of stdout; beyond it the group is killed. Of stderr as much is passed on, the rest is dropped. */
   readonly maxOutputBytes: number;

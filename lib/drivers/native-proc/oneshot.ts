@@ -93,6 +93,7 @@ export class OneshotDriver implements Driver {
     return {
       stdin: call.payload,
       timeoutMs: timeLeftMs(call, limits.timeoutMs, this.context.clock.now()),
+      limitMs: limits.timeoutMs,
       killGraceMs: limits.killGraceMs,
       maxOutputBytes: limits.maxOutputBytes,
       signal,

@@ -7,7 +7,7 @@ import type { RunEnd, RunOptions } from './call-process.js';
 export function outcomeFromRun(end: RunEnd, options: RunOptions, output: 'json' | 'text'): Outcome {
   switch (end.how) {
     case 'timeout':
-      return failure(timedOut(options.timeoutMs), end.exitCode);
+      return failure(timedOut(options.limitMs), end.exitCode);
     case 'cancelled':
       return failure(errorFromAbort(options.signal), end.exitCode);
     case 'too-much-output':

@@ -37,7 +37,8 @@ const EX_CONFIG = 78;
 /**
  * `native_proc` in mode `persistent`: one process serves all calls, as frames on its stdin and stdout. It
  * is started at once and again when it ends, after a growing pause; a call that was sent to a process
- * that ends is EIO and is never sent again. A call that times out or is cancelled is stopped by a cancel
+ * that ends is EIO and is never sent again. Once its program was replaced, it finishes what it has begun, and the next call
+ * starts the new one. A call that times out or is cancelled is stopped by a cancel
  * frame when the driver said `{"ready":{"cancel":true}}` and answers within the grace; otherwise the only
  * way to stop it is to end the process, and the other calls that it was serving are EIO.
  */
@@ -51,6 +52,10 @@ export class PersistentDriver implements Driver {
   #configs: ConfigSlots | null = null;
   /** Why the process is being ended by us; its end is then no failure of the driver. */
   #endingFor: string | null = null;
+  /** What the program looked like that it was started from. */
+  #seen = '';
+  /** The program was replaced: it gets no call any more, and ends when it has answered those it has. */
+  #isOutdated = false;
   #canCancel = false;
   #failedStarts = 0;
   #startedAt = 0;
@@ -89,6 +94,7 @@ export class PersistentDriver implements Driver {
     if (this.#isClosed) return Promise.resolve(failure(driverClosed()));
     if (call.signal.aborted) return Promise.resolve(failure(errorFromAbort(call.signal)));
     if (this.#process === null && this.#nextStartAt === null) this.#program.check();
+    this.#lookForNewer();
     if (this.#process === null && !this.#isStartNear())
       return Promise.resolve(failure(this.#faults.current!));
     return new Promise((resolve) => {
@@ -96,7 +102,7 @@ export class PersistentDriver implements Driver {
       const { clock } = this.#context;
       const timeoutMs = timeLeftMs(call, limits.timeoutMs, clock.now());
       const onAbort = (): void => this.#stopCall(pending, errorFromAbort(call.signal));
-      const callOff = clock.after(timeoutMs, () => this.#stopCall(pending, timedOut(timeoutMs)));
+      const callOff = clock.after(timeoutMs, () => this.#stopCall(pending, timedOut(limits.timeoutMs)));
       const pending: Pending = {
         call: withStderrLimit(call, limits.maxOutputBytes),
         state: 'unsent',
@@ -106,12 +112,14 @@ export class PersistentDriver implements Driver {
           call.signal.removeEventListener('abort', onAbort);
           this.#pending.delete(call.id);
           if (pending.state !== 'unsent') this.#stderr.left(call);
+          this.#endOutdated();
           resolve(pending.stopError === null ? outcome : failure(pending.stopError));
         },
       };
       call.signal.addEventListener('abort', onAbort, { once: true });
       this.#pending.set(call.id, pending);
-      if (this.#process !== null && this.#endingFor === null) this.#send(pending);
+      if (this.#process !== null && this.#endingFor === null && !this.#isOutdated) this.#send(pending);
+      this.#endOutdated();
     });
   }
 
@@ -143,6 +151,8 @@ export class PersistentDriver implements Driver {
     this.#callOffStart?.();
     this.#nextStartAt = null;
     this.#endingFor = null;
+    this.#isOutdated = false;
+    this.#seen = this.#program.look();
     this.#canCancel = false;
     this.#hasAnswered = false;
     this.#startedAt = this.#context.clock.now();
@@ -167,6 +177,17 @@ export class PersistentDriver implements Driver {
     this.#process = started;
     this.#callOffSettled = this.#context.clock.after(SETTLED_MS, () => this.#settled());
     for (const pending of this.#pending.values()) this.#send(pending);
+  }
+
+  /** One that is not complete yet, or cannot be started, changes nothing. */
+  #lookForNewer(): void {
+    if (this.#process === null || this.#endingFor !== null || this.#program.look() === this.#seen) return;
+    if (this.#program.isAsChecked()) this.#isOutdated = true;
+  }
+
+  #endOutdated(): void {
+    if (!this.#isOutdated || this.#sentCalls().length > 0) return;
+    this.#endProcess('replaced, as its program was', true);
   }
 
   /** It works: what went wrong before is over. */

@@ -27,7 +27,7 @@ export class Program {
   #start: readonly string[] = [];
   /** A start that failed although the program looked right, and what it looked like. */
   #startFault: { readonly error: FsError; readonly seen: string } | null = null;
-  /** What runs, where it is to be looked at before each start, and what it looked like. */
+  /** What runs: the program, its interpreter, files among its arguments. And what they looked like. */
   #files: readonly string[] = [];
   #seen = '';
   #callOff: (() => void) | undefined;
@@ -68,7 +68,7 @@ export class Program {
 
   /** What runs is still what was looked at, or may be trusted as it is now; else there is a fault. */
   isAsChecked(): boolean {
-    if (this.#look() !== this.#seen) this.check();
+    if (this.look() !== this.#seen) this.check();
     return this.canStart;
   }
 
@@ -102,14 +102,15 @@ export class Program {
   }
 
   #checkTrust(path: string): void {
-    if (this.#context.refusesWritable !== true) return;
     const { args, cwd } = this.runtime;
     this.#files = filesToRun(this.file, args, cwd, path).map((file) => file.path);
-    this.#seen = this.#look();
+    this.#seen = this.look();
+    if (this.#context.refusesWritable !== true) return;
     mustBeTrusted([...this.#start.slice(0, -1).filter((word) => word.startsWith('/')), ...this.#files]);
   }
 
-  #look(): string {
+  /** What the files look like that run; another answer once one of them was changed or replaced. */
+  look(): string {
     return this.#files.map(fingerprint).join(' ');
   }
 

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import type { FsError, ServiceId } from '../../core/index.js';
 import type { ProcessRuntime } from '../../manifest/index.js';
 import type { Invocation, Outcome } from '../contract.js';
@@ -6,7 +5,6 @@ import type { DriverContext } from '../driver-context.js';
 import { hasPlaceholders } from './args.js';
 import { CallProcess } from './call-process.js';
 import { callFacts } from './environment.js';
-import { fingerprint } from './executable.js';
 import { CALL_FD, CONFIG_FD, HandedFile, configBytes, pathOfDescriptor } from './handed-file.js';
 import { OneshotDriver } from './oneshot.js';
 
@@ -36,14 +34,12 @@ const QUIET_MS = 25;
 export class WarmDriver extends OneshotDriver {
   #waiting: Waiting[] = [];
   readonly #leaving = new Set<Promise<void>>();
-  readonly #files: readonly string[];
   readonly #aheadCount: number;
   #config: string | undefined;
   #callOffFill: (() => void) | undefined;
 
   constructor(serviceId: ServiceId, runtime: ProcessRuntime, context: DriverContext) {
     super(serviceId, runtime, context);
-    this.#files = runtime.args.map((arg) => resolve(runtime.cwd, arg));
     this.#aheadCount = hasPlaceholders(runtime.args) ? 0 : runtime.warmCount;
     if (this.#aheadCount === 0)
       context.log.warn(
@@ -93,7 +89,7 @@ export class WarmDriver extends OneshotDriver {
 
   #take(): Waiting | undefined {
     if (this.#waiting.length === 0) return undefined;
-    const seen = this.#look();
+    const seen = this.program.look();
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
       if (next.process.isAlive && next.seen === seen) return next;
       this.#dismiss(next);
@@ -117,7 +113,7 @@ export class WarmDriver extends OneshotDriver {
   }
 
   #startAhead(): Waiting {
-    const seen = this.#look();
+    const seen = this.program.look();
     const callFile = new HandedFile(this.program.ids);
     const configFile = new HandedFile(this.program.ids);
     const command = this.program.command(this.program.runtime.args, {
@@ -155,10 +151,6 @@ export class WarmDriver extends OneshotDriver {
     configFile.close();
     const leaving = process.abandon().finally(() => this.#leaving.delete(leaving));
     this.#leaving.add(leaving);
-  }
-
-  #look(): string {
-    return [this.program.file, ...this.#files].map(fingerprint).join(' ');
   }
 }
 

@@ -93,7 +93,7 @@ export class WorkerDriver implements Driver {
     const { clock } = this.#context;
     const timeoutMs = timeLeftMs(call, limits.timeoutMs, clock.now());
     let config: HandedConfig | undefined;
-    const callOff = clock.after(timeoutMs, () => stop.abort(timedOut(timeoutMs)));
+    const callOff = clock.after(timeoutMs, () => stop.abort(timedOut(limits.timeoutMs)));
     try {
       const slot = await this.#acquire();
       if (stop.signal.aborted) {

@@ -90,6 +90,7 @@ export class TerminalDriver implements Driver {
     const options: RunOptions = {
       stdin: Buffer.alloc(0),
       timeoutMs: timeLeftMs(call, limits.timeoutMs, clock.now()),
+      limitMs: limits.timeoutMs,
       killGraceMs: limits.killGraceMs,
       maxOutputBytes: Math.min(limits.maxOutputBytes, request.maxOutputBytes ?? Infinity),
       signal,
