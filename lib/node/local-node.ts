@@ -24,8 +24,8 @@ import {
   type DriverContext,
   type NewPrivileges,
 } from '../drivers/index.js';
-import { requestCheckOf, type InputFault, type ServiceDefinition } from '../manifest/index.js';
-import { principalOf, type Session } from '../policy/index.js';
+import type { ServiceDefinition } from '../manifest/index.js';
+import { principalOf, type Action, type Session } from '../policy/index.js';
 import { Registry, type RegistryChange, type ReloadReport } from '../registry/index.js';
 import {
   DEFAULT_JOB_LIMITS,
@@ -33,18 +33,18 @@ import {
   ServiceHost,
   publishedDescriptor,
   stateOf,
-  type InputCheck,
   type JobLimits,
   type ServiceEvent,
 } from '../services/index.js';
 import type { Change, Op } from '../vfs/index.js';
-import { EventFeed, type NodeEntry, type NodeSource } from '../worldfs/index.js';
+import { EventFeed, actionsAmong, offersOf, type NodeEntry, type NodeSource } from '../worldfs/index.js';
 import { AuditLog } from './audit-log.js';
 import { openBuiltins, providersOf, type BuiltinService } from './builtin-services.js';
 import { tellOfRoot, usersFrom, type UserOptions } from './driver-user.js';
 import { EventRules, isAdmin } from './event-rules.js';
 import { exposedByExports, forbiddenPaths } from './export-bounds.js';
 import type { ExportRequest } from './export-request.js';
+import { inputCheckOf } from './input-check.js';
 
 export interface LocalNodeOptions extends UserOptions {
   readonly nodeId: NodeId;
@@ -126,7 +126,7 @@ export class LocalNode implements NodeSource {
       fsync: options.fsync,
       driverContext: context,
       createDriver: (definition) => this.#driverOf(definition),
-      inputCheck,
+      inputCheck: inputCheckOf,
       audit: (record) => this.audit.record(record),
       auditedEnd: (invocationId, endedAtMs) => this.audit.hasEnd(invocationId, endedAtMs),
       nodeProjects: () => this.#nodeProjects,
@@ -260,6 +260,16 @@ export class LocalNode implements NodeSource {
     return { services, reload };
   }
 
+  actionsOf(session: Session): readonly Action[] {
+    const services = this.host.dirs
+      .filter(({ service }) => service.gate.allows(session, 'observe'))
+      .map(({ service }) => ({
+        offers: offersOf(service.definition.descriptor, service.runnable),
+        allows: (action: Action) => service.gate.allows(session, action),
+      }));
+    return actionsAmong(session, services);
+  }
+
   visible(op: Op): readonly NodeEntry[] {
     if (!this.dir.isSeenBy(op)) return [];
     const { nodeId, nodeName, labels } = this.#options;
@@ -366,27 +376,4 @@ export class LocalNode implements NodeSource {
 function typeOfReport({ faults, disabled }: ReloadReport): string {
   if (faults.length > 0) return 'manifest_faulty';
   return disabled === null ? 'manifest_mended' : 'manifest_disabled';
-}
-
-function inputCheck(definition: ServiceDefinition): InputCheck {
-  const check = requestCheckOf(definition);
-  const told = (faults: readonly InputFault[] | null): FsError | null =>
-    faults === null ? null : schemaError(faults);
-  return (input, bytes) => {
-    const faults = check(input, bytes);
-    return faults instanceof Promise ? faults.then(told) : told(faults);
-  };
-}
-
-/** So many faults are told at once. */
-const MAX_FAULTS = 8;
-
-function schemaError(faults: readonly InputFault[]): FsError {
-  const told = faults
-    .slice(0, MAX_FAULTS)
-    .map(({ pointer, expected, got }) => `at ${JSON.stringify(pointer)} expected ${expected}, got ${got}`);
-  if (faults.length > MAX_FAULTS) told.push(`and ${faults.length - MAX_FAULTS} more`);
-  return new FsError('EINVAL', `The request does not fit the schema: ${told.join('; ')}.`, {
-    hint: 'SCHEMA.json says what a request may hold; TEMPLATE.json is one that passes.',
-  });
 }

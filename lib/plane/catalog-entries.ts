@@ -1,6 +1,7 @@
 import type { ControlStore, NodeRecord } from '../control/index.js';
-import { indexEntry, type ServiceEntry } from '../manifest/index.js';
-import type { Session } from '../policy/index.js';
+import { indexEntry, isInvocable, type ServiceEntry } from '../manifest/index.js';
+import type { Action, Session } from '../policy/index.js';
+import { actionsAmong, offersOf, type ActionsOfService } from '../worldfs/index.js';
 import { stateOf } from './catalog.js';
 import { publishedFrom } from './catalog-service.js';
 
@@ -14,4 +15,17 @@ export function catalogEntries(
   return store.access
     .visibleServices(session, record)
     .map((service) => indexEntry(publishedFrom({ record, service }), stateOf(service, isHere)));
+}
+
+/** What a session may do with the services that it sees. */
+export function catalogActions(store: ControlStore, session: Session): Action[] {
+  function* services(): Generator<ActionsOfService> {
+    for (const node of store.nodes.list())
+      for (const service of store.access.visibleServices(session, node))
+        yield {
+          offers: offersOf(service.descriptor, isInvocable(service.descriptor)),
+          allows: (action) => store.access.decide(session, node, service, action).allow,
+        };
+  }
+  return actionsAmong(session, services());
 }

@@ -1,11 +1,11 @@
 import type { ControlStore, NodeRecord, NodeTunnel } from '../control/index.js';
 import { Emitter, FsError, type JsonObject, type Log } from '../core/index.js';
-import type { Session } from '../policy/index.js';
+import type { Action, Session } from '../policy/index.js';
 import { greet } from '../tunnel/index.js';
 import type { Change, DirNode, Op } from '../vfs/index.js';
 import type { NodeEntry, NodeSource } from '../worldfs/index.js';
 import { isSeenByOthers } from './catalog-changes.js';
-import { catalogEntries } from './catalog-entries.js';
+import { catalogActions, catalogEntries } from './catalog-entries.js';
 import type { LocalMember } from './local-member.js';
 import { PlaneNode } from './plane-node.js';
 
@@ -19,6 +19,7 @@ export class PlaneNodes implements NodeSource {
   readonly #nodes = new Map<string, PlaneNode>();
   #localServices: NodeRecord['services'] | undefined;
   readonly #stopListening: () => void;
+  #actions = new WeakMap<Session, readonly Action[]>();
 
   constructor(store: ControlStore, log: Log, local: LocalMember | null = null) {
     this.#store = store;
@@ -30,6 +31,13 @@ export class PlaneNodes implements NodeSource {
       stopStore();
       stopLocal?.();
     };
+  }
+
+  /** Reckoned anew when the catalog, the projects or the session changed. */
+  actionsOf(session: Session): readonly Action[] {
+    let actions = this.#actions.get(session);
+    if (actions === undefined) this.#actions.set(session, (actions = catalogActions(this.#store, session)));
+    return actions;
   }
 
   visible(op: Op): readonly NodeEntry[] {
@@ -75,6 +83,7 @@ export class PlaneNodes implements NodeSource {
 
   /** Which projects name which nodes may have changed. */
   setProjects(): void {
+    this.#actions = new WeakMap();
     for (const [nodeId, { remote }] of this.#nodes)
       remote.setNodeProjects(this.#store.projects.naming(nodeId));
     this.#local?.setNodeProjects(this.#store.projects.naming(this.#local.facts.nodeName));
@@ -112,6 +121,7 @@ export class PlaneNodes implements NodeSource {
 
   /** The catalog says something else of the node. */
   #changed(nodeId: string): void {
+    this.#actions = new WeakMap();
     if (this.#isNews(nodeId)) this.appearances.emit(nodeId);
   }
 

@@ -71,11 +71,25 @@ export class LiveDocuments {
 
   metrics(): Snapshot {
     const { metrics, running, queued, nowMs } = this.#service;
-    return this.#metrics.snapshot(documentFromJson(metrics.toDocument(running, queued)), nowMs);
+    const document = documentFromJson(metrics.toDocument(running, queued));
+    return this.#metrics.snapshot(document, this.#calledAtMs(), nowMs);
   }
 
   health(): Snapshot {
-    return this.#health.snapshot(documentFromJson(healthOf(this.#service)), this.#service.nowMs);
+    const { lastTransitionMs, lastControlMs, probe } = this.#service.health;
+    const changedAtMs = Math.max(
+      this.#calledAtMs(),
+      lastTransitionMs ?? 0,
+      lastControlMs ?? 0,
+      probe?.lastRunMs ?? 0,
+    );
+    return this.#health.snapshot(documentFromJson(healthOf(this.#service)), changedAtMs, this.#service.nowMs);
+  }
+
+  /** When a call last began or ended; before the first one, when the service was defined. */
+  #calledAtMs(): number {
+    const { metrics, definedAtMs } = this.#service;
+    return Math.max(metrics.lastCallMs, definedAtMs);
   }
 
   #statusOf(job: Job | null): JsonObject {

@@ -62,6 +62,11 @@ export class Metrics {
     } else this.#counters.set('consecutive_timeouts', 0);
   }
 
+  /** When a call last began or ended; 0 before the first. */
+  get lastCallMs(): number {
+    return Math.max(this.#lastStartedMs ?? 0, this.#lastFinishedMs ?? 0);
+  }
+
   /** `control/restart` and `enable` start the runs of failures over. */
   clearConsecutive(): void {
     this.#counters.set('consecutive_failures', 0);

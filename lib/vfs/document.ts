@@ -89,10 +89,15 @@ export class SnapshotHandle extends ReadOnlyHandle {
 export class RenderedText {
   #last: Snapshot | undefined;
 
-  /** `changedAtMs`: when that changed of which it tells. */
-  snapshot(bytes: Uint8Array, changedAtMs: number): Snapshot {
-    if (this.#last !== undefined && Buffer.compare(this.#last.bytes, bytes) === 0) return this.#last;
-    this.#last = { bytes, mtimeNs: nsFromMs(changedAtMs) };
+  /**
+   * @param changedAtMs when that changed of which it tells, as far as that is known
+   * @param nowMs the time of a change that shows in the text alone
+   */
+  snapshot(bytes: Uint8Array, changedAtMs: number, nowMs = changedAtMs): Snapshot {
+    const last = this.#last;
+    if (last !== undefined && Buffer.compare(last.bytes, bytes) === 0) return last;
+    const isTold = last === undefined || nsFromMs(changedAtMs) > last.mtimeNs;
+    this.#last = { bytes, mtimeNs: nsFromMs(isTold ? changedAtMs : nowMs) };
     return this.#last;
   }
 }

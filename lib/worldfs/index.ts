@@ -2,6 +2,7 @@
  * The tree that a mount shows at `/`: nodes, projects, events, the session's own file. It knows nodes
  * as directories that somebody else serves, here or at the far end of a tunnel.
  */
+export { actionsAmong, offersOf, type ActionsOfService } from './actions-among.js';
 export * from './event-feed.js';
 export { findJob } from './find-job.js';
 export { findService } from './find-service.js';

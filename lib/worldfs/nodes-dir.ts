@@ -1,4 +1,5 @@
 import { documentFromJson, type Emitter, type JsonObject } from '../core/index.js';
+import type { Action, Session } from '../policy/index.js';
 import {
   IndexDocument,
   ReadOnlyDir,
@@ -33,6 +34,8 @@ export interface NodeSource {
   readonly changes: Emitter<Change>;
   /** The nodes that the session may see, in the order of their ids. */
   visible(op: Op): readonly NodeEntry[];
+  /** What the session may do with what it sees. */
+  actionsOf(session: Session): readonly Action[];
   /** One of them, where it can be told without looking at all. */
   find?(nodeId: string, op: Op): NodeEntry | undefined;
   /** The ids of nodes that some session may see anew, or no longer, or that another directory shows from now on. */

@@ -1,9 +1,10 @@
 import { Emitter, documentFromJson, type JsonObject, type Unsubscribe } from '../core/index.js';
-import { actionsOf, type Session } from '../policy/index.js';
+import type { Action, Session } from '../policy/index.js';
 import {
   Document,
   ReadOnlyDir,
   RenderedText,
+  RenderedTexts,
   dirStat,
   entryOf,
   newIno,
@@ -14,6 +15,7 @@ import {
   type DirNode,
   type Node,
   type Op,
+  type Snapshot,
   type Stat,
   type Vfs,
 } from '../vfs/index.js';
@@ -85,7 +87,7 @@ class WorldRoot extends ReadOnlyDir {
     this.#files = new Map<string, Node>([
       ['README.md', this.#document(() => Buffer.from(README))],
       ['AGENTS.md', this.#document(() => Buffer.from(AGENTS))],
-      ['session.json', this.#document((op) => documentFromJson(describeSession(op.session)), 'live')],
+      ['session.json', this.#sessionDocument()],
       ['nodes', nodes],
     ]);
   }
@@ -118,14 +120,24 @@ class WorldRoot extends ReadOnlyDir {
     return nodes;
   }
 
-  #document(render: (op: Op) => Buffer, freshness: 'announced' | 'live' = 'announced'): Document {
+  #document(render: () => Buffer): Document {
     const text = new RenderedText();
-    return new Document((op) => text.snapshot(render(op), this.#startedAtMs), { freshness });
+    return new Document(() => text.snapshot(render(), this.#startedAtMs));
+  }
+
+  #sessionDocument(): Document {
+    const texts = new RenderedTexts();
+    const render = ({ session }: Op): Snapshot => {
+      const { nodes, now } = this.#shown();
+      const bytes = documentFromJson(describeSession(session, nodes.actionsOf(session)));
+      return texts.snapshot(session, bytes, this.#startedAtMs, now());
+    };
+    return new Document(render, { freshness: 'live' });
   }
 }
 
 /** session.json: who the session is and what it may do; no secret. */
-function describeSession(session: Session): JsonObject {
+function describeSession(session: Session, may: readonly Action[]): JsonObject {
   return {
     session_id: session.id,
     role: session.role,
@@ -133,6 +145,6 @@ function describeSession(session: Session): JsonObject {
     project_id: session.project?.id ?? null,
     project_verified: session.project?.verified ?? false,
     revoked: session.revoked,
-    may: actionsOf(session),
+    may,
   };
 }

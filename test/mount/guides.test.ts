@@ -112,7 +112,10 @@ t.test(
     const admin = await plane.mount('admin');
     plane.node('lab', manifests).start(await inviteThrough(admin));
     await untilOnline(admin, 'lab');
-    t.same(linesIn(await plane.mount('user'), 'lab'), ['notes\tText\t', tool]);
+    const mounted = await plane.mount('user');
+    t.same(linesIn(mounted, 'lab'), ['notes\tText\t', tool]);
+    const { may } = JSON.parse(readFileSync(join(mounted, 'session.json'), 'utf8')) as { may: unknown };
+    t.same(may, ['observe', 'invoke', 'mount'], 'session.json says what the mode bits say');
   },
 );
 

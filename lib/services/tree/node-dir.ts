@@ -25,7 +25,7 @@ import {
 } from '../../vfs/index.js';
 import type { DefinitionChanges, ServiceHost } from '../service-host.js';
 import { DerivedRoot } from './derived-roots.js';
-import { ServicesDir, requireNode, seesNode, serviceIndex } from './services-dir.js';
+import { ServicesDir, requireNode, seesNode, serviceIndex, servicesChangedAtMs } from './services-dir.js';
 
 export interface NodeDirOptions {
   readonly labels: Readonly<Record<string, string>>;
@@ -58,10 +58,10 @@ export class NodeDir extends ReadOnlyDir {
     this.#startedAtMs = host.environment.clock.now();
     this.#services = new ServicesDir(host);
     this.#files = new Map<string, Node>([
-      ['README.md', this.#document(() => nodeReadme(this.#published()), 'announced')],
-      ['NODE.json', this.#document(() => nodeDocument(this.#published()), 'announced')],
-      ['STATUS.json', this.#document((op) => documentFromJson(this.#status(op)), 'live')],
-      ['CAPS.json', this.#document((op) => nodeCapabilities(this.#visible(op)), 'announced')],
+      ['README.md', this.#document(() => nodeReadme(this.#published()))],
+      ['NODE.json', this.#document(() => nodeDocument(this.#published()))],
+      ['STATUS.json', this.#statusDocument()],
+      ['CAPS.json', this.#document((op) => nodeCapabilities(this.#visible(op)))],
       ['services', this.#services],
     ]);
     this.#roots = this.#placedRoots();
@@ -141,12 +141,24 @@ export class NodeDir extends ReadOnlyDir {
     return ino;
   }
 
-  #document(render: (op: Op) => Buffer, freshness: 'announced' | 'live'): Node {
+  #document(render: (op: Op) => Buffer): Node {
     const texts = new RenderedTexts();
     return new CheckedDocument(
       (op) => texts.snapshot(op.session, render(op), this.#startedAtMs, this.#host.environment.clock.now()),
       (op) => requireNode(this.#host, op),
-      { freshness },
+    );
+  }
+
+  #statusDocument(): Node {
+    const texts = new RenderedTexts();
+    return new CheckedDocument(
+      (op) => {
+        const changedAtMs = Math.max(this.#startedAtMs, servicesChangedAtMs(this.#host, op.session));
+        const nowMs = this.#host.environment.clock.now();
+        return texts.snapshot(op.session, documentFromJson(this.#status(op)), changedAtMs, nowMs);
+      },
+      (op) => requireNode(this.#host, op),
+      { freshness: 'live' },
     );
   }
 

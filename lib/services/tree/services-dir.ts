@@ -1,4 +1,5 @@
 import { FsError, documentFromJson } from '../../core/index.js';
+import type { Session } from '../../policy/index.js';
 import {
   IndexDocument,
   ReadOnlyDir,
@@ -41,7 +42,7 @@ export class ServicesDir extends ReadOnlyDir {
           texts.snapshot(
             session,
             documentFromJson([...services]),
-            this.#changedAtMs,
+            servicesChangedAtMs(host, session),
             host.environment.clock.now(),
           ),
       },
@@ -72,6 +73,14 @@ export class ServicesDir extends ReadOnlyDir {
     const visible = this.#host.dirs.filter(({ service }) => service.gate.allows(op.session, 'observe'));
     return [...visible.map((dir) => entryOf(dir.service.id, dir)), entryOf('SERVICES.json', this.#index)];
   }
+}
+
+/** When one of the services that the session sees was defined or changed its health. */
+export function servicesChangedAtMs(host: ServiceHost, session: Session): number {
+  const times = host.dirs
+    .filter(({ service }) => service.gate.allows(session, 'observe'))
+    .map(({ service }) => Math.max(service.definedAtMs, service.health.lastTransitionMs ?? 0));
+  return Math.max(0, ...times);
 }
 
 /** Users know a node by what it shows them; admins know all. */
