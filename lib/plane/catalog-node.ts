@@ -1,8 +1,7 @@
-import type { CatalogService, ControlStore, NodeRecord } from '../control/index.js';
+import type { CatalogService, NodeRecord } from '../control/index.js';
 import { documentFromJson, timestamp, type JsonObject } from '../core/index.js';
 import {
   countStates,
-  indexEntry,
   isExportService,
   nodeCapabilities,
   nodeDocument,

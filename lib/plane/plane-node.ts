@@ -10,6 +10,10 @@ import type { FindFar } from './far.js';
 /** Content of documents that is kept for one node, for all sessions together. */
 const MAX_CACHED_BYTES = 8 * 1024 * 1024;
 
+/** So many changes are passed on one by one in a moment; of more, it is said that all exports may be others. */
+const MOST_TOLD = 256;
+const MOMENT_MS = 100;
+
 /** A node at another machine: what the catalog says of it, and its tunnel while there is one. */
 export class PlaneNode {
   readonly remote: RemoteVfs;
@@ -17,6 +21,8 @@ export class PlaneNode {
   readonly changes = new Emitter<Change>();
   readonly #store: ControlStore;
   readonly #nodeId: string;
+  #told = 0;
+  #moment: NodeJS.Timeout | undefined;
   #sinceMs: number;
   #services: NodeRecord['services'] | undefined;
 
@@ -78,8 +84,24 @@ export class PlaneNode {
    * to say of everything is that its exports may be others.
    */
   #tell(change: Change): void {
-    if (change.what === 'all') this.changes.emit({ what: 'tree', ino: this.dir.exports.ino });
-    else if (change.what !== 'tree' || !this.dir.services.has(change.ino)) this.changes.emit(change);
+    if (change.what === 'all') this.#pass(this.#ofExports);
+    else if (change.what !== 'tree' || !this.dir.services.has(change.ino)) this.#pass(change);
+  }
+
+  get #ofExports(): Change {
+    return { what: 'tree', ino: this.dir.exports.ino };
+  }
+
+  /** However many changes a node tells of, others hear of so many at most. */
+  #pass(change: Change): void {
+    if (++this.#told <= MOST_TOLD) this.changes.emit(change);
+    if (this.#moment !== undefined) return;
+    this.#moment = setTimeout(() => {
+      const isMore = this.#told > MOST_TOLD;
+      this.#told = 0;
+      this.#moment = undefined;
+      if (isMore) this.#pass(this.#ofExports);
+    }, MOMENT_MS).unref();
   }
 }
 

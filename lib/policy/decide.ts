@@ -17,6 +17,7 @@ export type Rule =
   | 'revoked'
   | 'admin'
   | 'unknown-action'
+  | 'unknown-role'
   | 'admin-only'
   | 'permissions-malformed'
   | 'permissions-roles'
@@ -46,7 +47,7 @@ export function decide(session: Session, service: ServiceFacts, action: Action):
   if (!ACTIONS.includes(action))
     return deny('unknown-action', `There is no action ${JSON.stringify(action)}.`);
   if (session.role === 'admin') return allow('admin', 'Admin sessions may do everything.');
-  if (session.role !== 'user') return deny('permissions-malformed', 'The session has no known role.');
+  if (session.role !== 'user') return deny('unknown-role', 'The session has no known role.');
   if (action === 'admin') return deny('admin-only', 'Only admin sessions may administer.');
 
   const atService = decideByPermissions(session, service.permissions, action);

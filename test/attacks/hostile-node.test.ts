@@ -1,5 +1,6 @@
 import t from 'tap';
 import { PlaneWithNode } from '../support/plane-with-node.js';
+import { until } from '../support/until.js';
 import { answersFrom, HostileNode } from './fixtures/hostile-node.js';
 
 t.test(
@@ -26,5 +27,32 @@ t.test(
     const gone = await files.ask('t_fs_lookup', { node: 1 }, { path: 'nodes/n2/fs/gone' });
     t.equal(gone.ok, false);
     t.ok(hostile.asked.some(({ what, s }) => what === 'lookup' && s !== undefined));
+  },
+);
+
+t.test(
+  'a flood of changes that a node tells of reaches others as a few, and its end is not lost',
+  async (t) => {
+    const under = await PlaneWithNode.start(t, 'here', []);
+    const hostile = await HostileNode.join(t, {
+      url: under.plane.url,
+      invite: under.plane.control.store.pairing.createInvite(60_000).token,
+      nodeName: 'n2',
+      answering: answersFrom({
+        1: { kind: 'dir', entries: { fs: 2 } },
+        2: { kind: 'dir', entries: { file: 3 } },
+        3: { kind: 'file', text: 'whatever\n' },
+      }),
+    });
+    const { files } = await under.session({ token: under.token('admin') });
+    const path = 'nodes/n2/fs';
+    const exports = (await files.ask('t_fs_lookup', { node: 1 }, { path })).payload['node'];
+    await files.ask('t_fs_lookup', { node: 1 }, { path: `${path}/file` });
+    files.pushed.length = 0;
+    for (let i = 0; i < 20_000; i++) hostile.push('e_fs_inval', { node: 3, what: 'data' });
+    const ofAll = (): boolean =>
+      files.pushed.some(({ payload }) => payload['node'] === exports && payload['tree'] === true);
+    await until(ofAll, 'the word that all may be others');
+    t.ok(files.pushed.length < 10_000, `${files.pushed.length} of 20,000`);
   },
 );

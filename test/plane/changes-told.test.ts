@@ -31,7 +31,7 @@ async function confirming(t: Test, under: PlaneWithNode, token: string): Promise
 
 function writeManifest(node: TestNode, manifest: JsonObject): Promise<unknown> {
   writeFileSync(
-    join(node.dir, 'manifests', `${String(manifest['service_id'])}.json`),
+    join(node.dir, 'manifests', `${manifest['service_id'] as string}.json`),
     JSON.stringify(manifest),
   );
   return node.node.registry.reload();

@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { JsonObject } from '../../lib/core/index.js';
-import { actionsOf, localSession, type Session } from '../../lib/policy/index.js';
+import { actionsOf, decide, localSession, type Session } from '../../lib/policy/index.js';
 
 const inProject = (accessPolicy: JsonObject, agentId: string | null = null): Session => ({
   ...localSession('user', agentId),
@@ -37,3 +37,9 @@ t.test(
     t.same(actionsOf(inProject(agents, 'a2')), ['observe', 'read', 'write', 'invoke', 'mount']);
   },
 );
+
+t.test('a session of a role that there is not is denied for that reason, and for no other', async (t) => {
+  const session = { ...localSession('user'), role: 'guest' as 'user' };
+  const service = { nodeId: 'n', serviceId: 's', permissions: { allow_roles: 'all' }, nodeProjects: [] };
+  t.match(decide(session, service, 'invoke'), { allow: false, rule: 'unknown-role' });
+});
