@@ -6,6 +6,7 @@ import { FsError, type JsonValue } from '../core/index.js';
 import { configFault, readConfigDocument, type ConfigEntry } from './config-document.js';
 import { isSecret } from './options.js';
 import { isOn, isSwitch, optionNamed, valueFromJson } from './option-value.js';
+import { warnOfUnknownVariables } from './unknown-variables.js';
 
 /** All commands with all their options: what a key may mean. Loading them takes a while. */
 export type AllCommands = () => Promise<Command>;
@@ -22,6 +23,7 @@ let applied: { readonly command: Command; readonly all: AllCommands } | undefine
 export async function applySettings(command: Command, all: AllCommands): Promise<void> {
   refuseSecrets(command);
   applySwitches(command);
+  await warnOfUnknownVariables(command, all);
   applied = { command, all };
   try {
     await applyConfigFile(command, all);

@@ -3,7 +3,7 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { FsError } from '../core/index.js';
-import { requirePrivateDir } from '../disk/index.js';
+import { readGivenSecret, requirePrivateDir } from '../disk/index.js';
 import { ControlClient, faultOf } from '../control/client/index.js';
 import { DEFAULT_CONTROL_URL, controlUrlFrom, knownControlUrl } from './control-url.js';
 import { option, stateDirOption } from './options.js';
@@ -77,8 +77,9 @@ function staysHere(url: string, stateDir: string): boolean {
 function tokenIn(path: string, isGuess = false): FoundToken {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readGivenSecret(path);
   } catch (thrown) {
+    if (FsError.is(thrown)) throw thrown;
     const { code, message } = FsError.from(thrown);
     if (isGuess && code === 'ENOENT')
       throw new FsError('EACCES', `There is no token: ${path} does not exist.`, {

@@ -17,7 +17,8 @@ import {
 import { DEFAULT_JOB_LIMITS } from '../services/index.js';
 import { configFile } from './config-file.js';
 import { defaultStateDir } from './state-dir.js';
-import { collect, collectLabels, idArgument, integer, option } from './options.js';
+import { stateFileIn } from './socket-path.js';
+import { collect, collectLabels, idArgument, integer, option, stateFileOption } from './options.js';
 import { VERSION } from './version.js';
 
 /** Options of all commands that run a node in their process. */
@@ -49,12 +50,7 @@ export function addNodeOptions(command: Command): Command {
   return command
     .addOption(option('--node-name <name>', "the node's name").argParser(idArgument))
     .addOption(option('--label <key=value>', 'a label of the node (repeatable)').argParser(collectLabels))
-    .addOption(
-      option(
-        '--state-file <file>',
-        'where the node keeps its state (default: node.json in the state directory)',
-      ).argParser((file: string) => resolve(file)),
-    )
+    .addOption(stateFileOption())
     .addOption(
       option('--service-manifest <file>', 'a manifest to load (repeatable)').argParser(
         collect((file) => resolve(file)),
@@ -185,7 +181,7 @@ export function localNodeOptions(
     nodeName: flags.nodeName ?? more.nodeId,
     labels: flags.label ?? {},
     version: VERSION,
-    stateFile: flags.stateFile ?? resolve(flags.stateDir, 'node.json'),
+    stateFile: flags.stateFile ?? stateFileIn(flags.stateDir),
     manifestFiles: flags.serviceManifest ?? [],
     servicesDirs: [...more.servicesDirs, ...(flags.servicesDir ?? [])],
     reloadIntervalMs: flags.manifestReloadIntervalMs,

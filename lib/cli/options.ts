@@ -26,6 +26,12 @@ export const stateDirOption = (): Option =>
     .default(defaultStateDir())
     .argParser((dir: string) => resolve(dir));
 
+export const stateFileOption = (): Option =>
+  option(
+    '--state-file <file>',
+    'where the node keeps its state (default: node.json in the state directory)',
+  ).argParser((file: string) => resolve(file));
+
 export const logLevelOption = (): Option =>
   option('--log-level <level>', 'how much is logged on standard error')
     .choices([...LOG_LEVELS])

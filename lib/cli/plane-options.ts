@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { FsError, type Log } from '../core/index.js';
+import { readGivenSecret } from '../disk/index.js';
 import type { TreeAddress } from '../plane/index.js';
 import { controlUrlFrom } from './control-url.js';
 import { idArgument, option } from './options.js';
@@ -61,15 +62,25 @@ export function certificatesIn(path: string | undefined): string | undefined {
 
 /** The first line of a file that holds a secret. */
 export function secretIn(path: string): string {
-  const secret = textIn(path).split('\n')[0]!.trim();
+  const secret = secretTextIn(path).split('\n')[0]!.trim();
   if (secret === '') throw new FsError('EACCES', `The file ${path} is empty.`, { path });
   return secret;
 }
 
+/** All of a file that holds a secret, which nobody else may read. @throws FsError EACCES, with what to do */
+export function secretTextIn(path: string): string {
+  return readOrSay(path, readGivenSecret);
+}
+
 export function textIn(path: string): string {
+  return readOrSay(path, (file) => readFileSync(file, 'utf8'));
+}
+
+function readOrSay(path: string, read: (path: string) => string): string {
   try {
-    return readFileSync(path, 'utf8');
+    return read(path);
   } catch (thrown) {
+    if (FsError.is(thrown)) throw thrown;
     const { code, message } = FsError.from(thrown);
     throw new FsError(code, `${path} cannot be read: ${message}`, { path, cause: thrown });
   }

@@ -1,4 +1,4 @@
-import { basename, dirname, resolve } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { arch, platform } from 'node:os';
 import { NodeLink, type AuditSource, type PairMode } from '../control/client/index.js';
 import { makePrivateDir } from '../disk/index.js';
@@ -11,6 +11,7 @@ import { runStandalone } from './standalone.js';
 import type { MountFlags } from './mount-options.js';
 import type { NodeFlags } from './node-options.js';
 import { certificatesIn, secretIn } from './plane-options.js';
+import { stateFileIn } from './socket-path.js';
 import { stopAsked } from './stop-asked.js';
 import { VERSION } from './version.js';
 import { writeOut } from './write-out.js';
@@ -42,7 +43,7 @@ export async function runLinkedNode(
   const running: { node: LocalNode | null } = { node: null };
   const stop = stopAsked();
   const { log } = standalone;
-  const stateFile = flags.stateFile ?? resolve(flags.stateDir, 'node.json');
+  const stateFile = flags.stateFile ?? stateFileIn(flags.stateDir);
   const own = basename(stateFile);
   makePrivateDir(dirname(stateFile), (name) => name.startsWith(own));
   const audit: AuditSource = {

@@ -92,7 +92,7 @@ async function start(
       mount: () => mountFacts(running.mount ?? null, flags),
     }),
   });
-  const socket = await serveLocally(world, socketPath(flags.stateDir), () => session, log);
+  const socket = await serveLocally(world, socketPath(flags.stateDir, flags.stateFile), () => session, log);
   undo.add(() => socket.close());
   const stopping = new AbortController();
   undo.add(async () => (await running.beside)?.());

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { type Command } from 'commander';
 import { FsError } from '../core/index.js';
 import { requirePrivateDir } from '../disk/index.js';
@@ -6,17 +7,18 @@ import { localSession } from '../policy/index.js';
 import { RemoteVfs, sayHello } from '../tunnel/index.js';
 import { connectWs } from '../transport/index.js';
 import type { DirNode, Op } from '../vfs/index.js';
-import { stateDirOption } from './options.js';
+import { stateDirOption, stateFileOption } from './options.js';
 import { addPlaneOptions, treeAddressFrom, type PlaneFlags } from './plane-options.js';
 import { socketPath } from './socket-path.js';
 
 export interface AccessFlags extends PlaneFlags {
   readonly stateDir: string;
+  readonly stateFile?: string;
 }
 
 /** Without `--control-url` it is the tree of the node that runs on this machine. */
 export function addAccessOptions(command: Command): Command {
-  return addPlaneOptions(command).addOption(stateDirOption());
+  return addPlaneOptions(command).addOption(stateDirOption()).addOption(stateFileOption());
 }
 
 /** A tree that a command looks at. */
@@ -40,10 +42,10 @@ async function openPlaneTree(flags: AccessFlags & { controlUrl: string }): Promi
   return treeOf(tree.vfs, () => tree.close());
 }
 
-async function openLocalTree({ stateDir }: AccessFlags): Promise<Tree> {
-  const path = socketPath(stateDir);
+async function openLocalTree({ stateDir, stateFile }: AccessFlags): Promise<Tree> {
+  const path = socketPath(stateDir, stateFile);
   if (!existsSync(path)) throw notRunning(stateDir);
-  requirePrivateDir(stateDir);
+  requirePrivateDir(dirname(path), (name) => name === basename(path));
   const transport = await connectWs(`ws+unix:${path}:/v2/fs`, { maxMessageBytes: 16 * 1024 * 1024 }).catch(
     (thrown: unknown) => {
       if (FsError.from(thrown).code === 'EHOSTDOWN') throw notRunning(stateDir);
@@ -63,6 +65,6 @@ function treeOf(vfs: RemoteVfs, close: () => Promise<void>): Tree {
 
 function notRunning(stateDir: string): FsError {
   return new FsError('EHOSTDOWN', `No node is running with the state directory ${stateDir}.`, {
-    hint: 'Start one: acheron up ./mnt --background. Or name the right one with --state-dir.',
+    hint: 'Start one: acheron up ./mnt --background. Or name the right one with --state-dir, or --state-file.',
   });
 }

@@ -4,5 +4,6 @@
  */
 export { replaceFile } from './replace-file.js';
 export { makePrivateDir, requirePrivateDir } from './private-dir.js';
+export { readGivenSecret } from './given-secret.js';
 export { keepAside } from './keep-aside.js';
 export { readOrMakeSecret } from './secret-file.js';

@@ -33,6 +33,7 @@ export {
   type ManifestReading,
   type Place,
 } from './read-manifest.js';
+export { nearest } from './nearest.js';
 export { requestCheckOf, requestDigest, type RequestCheck } from './request-check.js';
 export * from './node-files.js';
 export { templateFromSchema } from './template.js';

@@ -1,5 +1,7 @@
+import { readlink } from 'node:fs/promises';
 import { FsError, type Clock } from '../core/index.js';
 import {
+  type FaultWords,
   lineFromFault,
   readManifestBytes,
   refusedReading,
@@ -117,6 +119,7 @@ export class ManifestFile {
   }
 
   async #take(signature: Signature, facts: FileFacts): Promise<ManifestReading | undefined> {
+    if (signature.startsWith(DANGLING)) return refusedReading(this.path, danglingFault(signature));
     this.#recheck = true;
     try {
       const stable = await readStable(this.path, signature);
@@ -144,6 +147,15 @@ export class ManifestFile {
   }
 }
 
+function danglingFault(signature: Signature): FaultWords {
+  return {
+    message: 'The manifest is a link that leads to nothing.',
+    expected: 'a file',
+    got: `a link to ${JSON.stringify(signature.slice(DANGLING.length))}`,
+    hint: 'Put the file there, or remove the link.',
+  };
+}
+
 const NOT_A_FILE = {
   message: 'The manifest is not a regular file.',
   expected: 'a file',
@@ -157,13 +169,20 @@ const UNTRUSTED = {
 
 /** Stands for a file that is not there. */
 const GONE: Signature = 'gone';
+/** Stands for a link to one, which follows. */
+const DANGLING = 'dangling ';
+
+async function danglingOr(path: string, otherwise: Signature): Promise<Signature> {
+  const target = await readlink(path).catch(() => undefined);
+  return target === undefined ? otherwise : `${DANGLING}${target}`;
+}
 
 async function signatureOrGone(path: string): Promise<Signature> {
   try {
     return await signatureOf(path);
   } catch (thrown) {
     const { code } = FsError.from(thrown);
-    if (code === 'ENOENT' || code === 'ENOTDIR') return GONE;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return danglingOr(path, GONE);
     return `unreadable:${code}`;
   }
 }

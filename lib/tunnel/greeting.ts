@@ -115,7 +115,7 @@ export function greet(transport: Transport, options: GreetingOptions = {}): Prom
       frame: (frame) => {
         if (busy) return;
         if (frame.channel === 'acheron' && frame.type === 'acheron.t_version') {
-          msize = answerVersion(port, frame);
+          msize = answerVersion(port, frame, msize);
           return;
         }
         if (frame.channel !== 'acheron' || frame.type !== 'acheron.t_fs_hello') {
@@ -135,12 +135,12 @@ export function greet(transport: Transport, options: GreetingOptions = {}): Prom
   });
 }
 
-/** Answers `t_version`; returns the agreed msize. */
-export function answerVersion(port: FramePort, frame: AcheronEnvelope): number {
+/** Answers `t_version`; returns the agreed msize, which is that of before where they do not agree. */
+export function answerVersion(port: FramePort, frame: AcheronEnvelope, before: number): number {
   if (frame.version !== ACHERON_VERSION) {
     const fault = new ProtocolFault('unsupported_protocol', `This server speaks ${ACHERON_VERSION}.`);
     port.send(errorFrameFrom(fault, requestReferenceOf(frame)));
-    return DEFAULT_MSIZE;
+    return before;
   }
   const msize = Math.max(MIN_MSIZE, Math.min(frame.msize ?? DEFAULT_MSIZE, DEFAULT_MSIZE));
   port.send({

@@ -1,6 +1,7 @@
 import { FsError, silentLog, type Log, type Unsubscribe } from '../core/index.js';
 import type { Role, Session } from '../policy/index.js';
 import {
+  DEFAULT_MSIZE,
   errorFrameFrom,
   errorFrameFromFault,
   FS_EVENTS,
@@ -88,6 +89,8 @@ export class ServedConnection {
   readonly #syncs = new Map<number, () => void>();
   #unsubscribe: Unsubscribe;
   #server: Server;
+  /** The largest reply that the peer takes. */
+  #msize: number = DEFAULT_MSIZE;
   #nextHandle = 1;
   #nextSync = 1;
   #faults = 0;
@@ -195,7 +198,7 @@ export class ServedConnection {
       case 'acheron.t_fs_hello':
         throw new ProtocolFault('invalid_envelope', 'Hello has been said.');
       case 'acheron.t_version':
-        this.#setLimits(answerVersion(this.#port, frame));
+        this.#setLimits(answerVersion(this.#port, frame, this.#msize));
         return true;
       case 'acheron.t_attach':
         void this.#attach(frame);
@@ -338,6 +341,7 @@ export class ServedConnection {
 
   /** `msize`: the largest reply that the peer takes. */
   #setLimits(msize: number): void {
+    this.#msize = msize;
     const room = msize - 1024;
     const dataBytes = this.#port.agreement.binary ? room : Math.floor(room / 4) * 3;
     this.#server = { ...this.#server, limits: { replyBytes: room, dataBytes } };

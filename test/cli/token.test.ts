@@ -44,7 +44,7 @@ t.test('token create prints the secret alone, once; list never does; revoke ends
 t.test('a token comes from --token-file, then ACHERON_TOKEN, then the state directory', async (t) => {
   const plane = await PlaneCommands.start(t);
   const file = join(temporaryDir(t), 'user.token');
-  writeFileSync(file, `${plane.under.token('user')}\n`);
+  writeFileSync(file, `${plane.under.token('user')}\n`, { mode: 0o600 });
   const whoMay = async (args: string[], env: NodeJS.ProcessEnv = {}): Promise<number | null> =>
     (await plane.run(['token', 'list', ...args], env)).status;
   t.equal(await whoMay([]), 0);

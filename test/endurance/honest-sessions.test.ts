@@ -82,7 +82,9 @@ t.test('ten honest sessions are served while each attack runs', { timeout: 3_600
   await admin.request('node_service_upsert', { ...evil, services: [bait] });
 
   const mallory = join(node.dir, 'mallory.token');
-  writeFileSync(mallory, (await admin.request('token_create', { role: 'user', agent_id: 'mallory' })).token);
+  writeFileSync(mallory, (await admin.request('token_create', { role: 'user', agent_id: 'mallory' })).token, {
+    mode: 0o600,
+  });
   const target: Target = { url: plane.url, userTokenFile: mallory, evil };
   const clients = await Promise.all(
     Array.from({ length: SESSIONS }, async (_, n) => {

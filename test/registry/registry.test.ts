@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { FsError } from '../../lib/core/index.js';
+import { FsError, silentLog } from '../../lib/core/index.js';
 import { builtinDefinition } from '../../lib/manifest/index.js';
 import type { RegistryChange, ReloadReport } from '../../lib/registry/index.js';
 import { entryOf, folderOf, idsOf, manifest, next, nodeId, started } from './support.js';
@@ -245,6 +245,27 @@ t.test('what is not a regular file is refused without being opened for long', as
   t.same(idsOf(registry.services.values()), ['linked']);
   t.match(entryOf(registry, 'dir.json')['faults'], [{ message: /not a regular file/ }]);
 });
+
+t.test(
+  'a link that leads to nothing is told in the log and in reload.json, until it leads somewhere',
+  async (t) => {
+    const folder = folderOf(t, { 'real.txt': manifest('linked') });
+    symlinkSync('nowhere', join(folder, 'link.json'));
+    const errors: string[] = [];
+    const log = { ...silentLog, error: (message: string) => void errors.push(message) };
+    const registry = await started(t, { servicesDirs: [folder], log });
+    t.match(errors, [/link\.json.*leads to nothing/]);
+    t.match(entryOf(registry, 'link.json'), {
+      state: 'invalid',
+      faults: [{ message: /leads to nothing/, got: 'a link to "nowhere"', hint: /remove the link/ }],
+    });
+    renameSync(join(folder, 'real.txt'), join(folder, 'nowhere'));
+    await registry.reload();
+    t.same(idsOf(registry.services.values()), ['linked']);
+    t.match(entryOf(registry, 'link.json'), { state: 'ok', faults: [] });
+    t.equal(errors.length, 1);
+  },
+);
 
 t.test('"enabled": false leaves the service out: the file is kept, and reload.json says so', async (t) => {
   const folder = folderOf(t, { 'a.json': manifest('a'), 'b.json': manifest('b', { enabled: false }) });

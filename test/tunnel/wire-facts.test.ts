@@ -129,6 +129,29 @@ t.test('files are found, listed, read, and closed', async (t) => {
   t.equal(textOf(got.payload['data_b64']).length, 640_000);
 });
 
+t.test(
+  'what a peer asked for as the largest reply holds, whatever versions it names afterwards',
+  async (t) => {
+    const { url } = await servedOnWs(t, createReferenceTree());
+    const client = await RawClient.connect(url);
+    t.teardown(() => client.close());
+    const readAll = async (): Promise<number> => {
+      const large = await client.ask('t_fs_lookup', { node: 1 }, { path: 'docs/large.bin' });
+      const { payload } = await client.ask('t_fs_open', { node: large.payload['node'] }, { flags: 0 });
+      const got = await client.ask('t_fs_read', { h: payload['handle'] }, { offset: 0, count: 2 ** 20 });
+      return JSON.stringify(got).length;
+    };
+    t.match(await client.ask('t_version', { msize: 65_536, version: 'acheron-1' }), { msize: 65_536 });
+    t.match(await client.ask('t_version', { msize: 1, version: 'acheron-9' }), { type: 'acheron.error' });
+    await client.ask('t_fs_hello', {}, { protocol: 'unified-v2-fs', proto: 2 });
+    t.ok((await readAll()) <= 65_536, 'after the handshake');
+    t.match(await client.ask('t_version', { msize: 1, version: 'acheron-9' }), { type: 'acheron.error' });
+    t.ok((await readAll()) <= 65_536, 'and after a version that was refused');
+    t.match(await client.ask('t_version', { msize: 131_072, version: 'acheron-1' }), { msize: 131_072 });
+    t.ok((await readAll()) > 65_536, 'another one is agreed on');
+  },
+);
+
 t.test('a control file is written with data_b64, and a file is made, moved and removed', async (t) => {
   const client = await greeted(t);
   const poke = await client.ask('t_fs_lookup', { node: 1 }, { path: 'control/poke' });

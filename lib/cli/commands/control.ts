@@ -6,7 +6,7 @@ import { inBackgroundOrHere, tellReady } from '../background.js';
 import { daemonName } from '../daemon-name.js';
 import { forgetControlUrl, keepControlUrl } from '../control-url.js';
 import { collect, integer, logLevelOption, option, stateDirOption } from '../options.js';
-import { textIn } from '../plane-options.js';
+import { secretTextIn, textIn } from '../plane-options.js';
 import { reloadOnHangUp } from '../reload.js';
 import { goOnUnlessStopped, stopAsked } from '../stop-asked.js';
 import { textLog, type LogLevel } from '../text-log.js';
@@ -135,7 +135,7 @@ function tlsFrom({ tlsCert, tlsKey }: ControlFlags): TlsFiles | undefined {
     throw new FsError('EINVAL', 'TLS needs a certificate and its key.', {
       hint: 'Give both --tls-cert and --tls-key.',
     });
-  return { cert: textIn(tlsCert), key: textIn(tlsKey) };
+  return { cert: textIn(tlsCert), key: secretTextIn(tlsKey) };
 }
 
 const EXAMPLES = `

@@ -15,7 +15,7 @@ export function inviteCommand(): Command {
       'after',
       `
 Examples:
-  $ acheron invite create --ttl 15m > invite
+  $ (umask 077; acheron invite create --ttl 15m > invite)
   $ acheron invite list`,
     );
   addControlOptions(
@@ -29,7 +29,7 @@ Examples:
       'after',
       `
 Example:
-  $ acheron invite create --ttl 15m > invite
+  $ (umask 077; acheron invite create --ttl 15m > invite)
   and on the machine that is to become a node:
   $ acheron node --control-url wss://plane.example:18790 --pair-mode invite --invite-token-file invite`,
     )

@@ -9,7 +9,7 @@ type Flags = ControlFlags & { readonly json?: boolean };
 export function projectTokenCommand(): Command {
   const command = new Command('token')
     .description('Rotate or revoke the token of a project.')
-    .addHelpText('after', '\nExample:\n  $ acheron project token rotate web > web.token');
+    .addHelpText('after', '\nExample:\n  $ (umask 077; acheron project token rotate web > web.token)');
   addControlOptions(
     command
       .command('rotate')
@@ -17,7 +17,7 @@ export function projectTokenCommand(): Command {
       .argument('<project>', 'its id', idArgument)
       .addOption(jsonOption()),
   )
-    .addHelpText('after', '\nExample:\n  $ acheron project token rotate web > web.token')
+    .addHelpText('after', '\nExample:\n  $ (umask 077; acheron project token rotate web > web.token)')
     .action((id: string, flags: Flags, self: Command) =>
       withControl(self, flags, async ({ client }) => {
         const made = await client.request('project_token_rotate', { project_id: id });

@@ -26,9 +26,9 @@ export function projectCommand(): Command {
       'after',
       `
 Examples:
-  $ acheron project create web --node lab --policy web-policy.json --with-token > web.token
+  $ (umask 077; acheron project create web --node lab --policy web-policy.json --with-token > web.token)
   $ acheron project update web --policy web-policy.json
-  $ acheron project token rotate web > web.token
+  $ (umask 077; acheron project token rotate web > web.token)
   $ acheron explain --as user,agent=claude,project=web echo invoke`,
     );
   changeOptions(
@@ -38,7 +38,10 @@ Examples:
       .argument('<project>', 'its id', idArgument)
       .option('--with-token', 'give it a token, and print it; it is shown this once'),
   )
-    .addHelpText('after', '\nExample:\n  $ acheron project create web --node lab --with-token > web.token')
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ (umask 077; acheron project create web --node lab --with-token > web.token)',
+    )
     .action((id: string, flags: ChangeFlags, self: Command) => create(id, flags, self));
   addControlOptions(
     command.command('list').description('List the projects that you may know of.').addOption(jsonOption()),

@@ -4,13 +4,13 @@ import { FsError, isJsonObject, type JsonObject } from '../../core/index.js';
 import { walk } from '../../vfs/index.js';
 import { addControlOptions, withControl, type ControlFlags } from '../control-access.js';
 import { EXIT } from '../failure.js';
-import { jsonOption } from '../options.js';
+import { jsonOption, stateFileOption } from '../options.js';
 import { printJson, printLine, printTable } from '../print.js';
 import { readText } from '../read-file.js';
 import { socketPath } from '../socket-path.js';
-import { openTree, type Tree } from '../tree-access.js';
+import { openTree, type AccessFlags, type Tree } from '../tree-access.js';
 
-type Flags = ControlFlags & { readonly json?: boolean };
+type Flags = ControlFlags & { readonly stateFile?: string; readonly json?: boolean };
 
 interface PlaneStatus {
   readonly url: string;
@@ -40,6 +40,7 @@ export function statusCommand(): Command {
     .description(
       'Say how things are: the control plane, your session, the nodes, and the health of the services of the\nnode that runs with this state directory.',
     )
+    .addOption(stateFileOption())
     .addOption(jsonOption());
   return addControlOptions(command)
     .addHelpText('after', '\nExit status: 1 when neither is there.\n\nExample:\n  $ acheron status')
@@ -49,7 +50,7 @@ export function statusCommand(): Command {
 async function status(self: Command, flags: Flags): Promise<void> {
   const [plane, local] = await Promise.all([
     orFailure(() => planeStatus(self, flags)),
-    existsSync(socketPath(flags.stateDir)) ? orFailure(() => localServices(flags)) : null,
+    existsSync(socketPath(flags.stateDir, flags.stateFile)) ? orFailure(() => localServices(flags)) : null,
   ]);
   if (plane instanceof FsError && (local === null || local instanceof FsError))
     process.exitCode = EXIT.failed;
@@ -88,8 +89,13 @@ function planeStatus(self: Command, flags: Flags): Promise<PlaneStatus> {
   });
 }
 
+const localOf = ({ stateDir, stateFile }: Flags): AccessFlags => ({
+  stateDir,
+  ...(stateFile === undefined ? {} : { stateFile }),
+});
+
 async function localServices(flags: Flags): Promise<ServiceStatus[]> {
-  const tree = await openTree({ stateDir: flags.stateDir });
+  const tree = await openTree(localOf(flags));
   try {
     const found: ServiceStatus[] = [];
     for (const nodeId of await dirsIn(tree, '/nodes'))

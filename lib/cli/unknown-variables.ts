@@ -1,0 +1,31 @@
+import type { Command } from 'commander';
+import type { AllCommands } from './config-file.js';
+import { writeError } from './write-out.js';
+
+/** Ours, and no options: what drivers are told, what a start in the background tells its child, the token. */
+const OTHERS = /^ACHERON_(CALL_.*|PROCESS_TAG|BACKGROUND_LOG|TOKEN|CONFIG)$/;
+
+/**
+ * Warns of variables that look like settings and are none, as a slip in a name changes nothing otherwise. It is no
+ * error: programs around us may have variables of such names too.
+ */
+export async function warnOfUnknownVariables(command: Command, all: AllCommands): Promise<void> {
+  const own = variablesOf(command);
+  const foreign = Object.keys(process.env).filter(
+    (name) => name.startsWith('ACHERON_') && !own.has(name) && !OTHERS.test(name),
+  );
+  if (foreign.length === 0) return;
+  const { nearest } = await import('../manifest/index.js');
+  const known = variablesOf(await all());
+  for (const name of foreign.filter((one) => !known.has(one))) {
+    const near = nearest(name, known);
+    writeError(
+      `warning: ${name} is no setting of acheron and does nothing.${near === undefined ? '' : ` Did you mean ${near}?`}\n`,
+    );
+  }
+}
+
+function variablesOf(command: Command): Set<string> {
+  const own = command.options.flatMap(({ envVar }) => envVar ?? []);
+  return new Set([...own, ...command.commands.flatMap((sub) => [...variablesOf(sub)])]);
+}
