@@ -70,14 +70,15 @@ export class Invoker {
     if (earlier !== undefined && earlier.keyDigest === request.key!.digest) return this.#callOf(earlier);
     if (earlier !== undefined) throw this.reject(request.bytes, keyReused(request.key!.key), session);
     const tellEnd = this.#admit(request, session);
+    const owner = ownerOf(session);
+    const id = newInvocationId(this.#nowMs);
     try {
-      const owner = ownerOf(session);
-      const id = newInvocationId(this.#nowMs);
       this.#audit(owner, 'accepted', { invocation_id: id }, request.bytes);
       const job = this.jobs.accept(owner, request.bytes, { id, key: request.key });
       return this.#start(job, request, session, tellEnd);
     } catch (thrown) {
       tellEnd('cancelled');
+      this.jobs.showUnrecorded(owner, id, endFromError(FsError.from(thrown), null, this.#nowMs));
       throw thrown;
     }
   }

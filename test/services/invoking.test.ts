@@ -384,6 +384,13 @@ t.test(
     let outcome: string | null = null;
     for (let n = 0; n < 100 && outcome === null; n++) outcome = await call();
     t.ok(['ENOSPC', 'EIO'].includes(outcome ?? ''), `it ends with ${String(outcome)}`);
+    for (let n = 0; n < 3; n++) {
+      const errno = (await call())!;
+      const said = await node.read(node.path('cat', 'last_error.txt'));
+      t.match(said, new RegExp(`^${errno}: `), 'last_error.txt says so');
+      t.ok(said.includes(`${dir}/state/`), `and names the file: ${said}`);
+      t.match(await node.json(node.path('cat', 'status.json')), { state: 'error', errno });
+    }
     t.equal((await node.json<{ running: number }>(node.path('cat', 'metrics.json'))).running, 0);
     rmSync(`${dir}/ballast`);
     t.equal(await call(), null);

@@ -29,13 +29,19 @@ export class AppendFile {
       const written = writeSync(fd, bytes, 0, bytes.length, this.#size);
       if (written !== bytes.length)
         throw new FsError('ENOSPC', 'The state directory is full.', {
-          hint: 'Free some space where --state-dir lies.',
+          hint: `Free some space on the disk that holds ${this.path}.`,
           path: this.path,
         });
       if (this.#fsync) fdatasyncSync(fd);
     } catch (thrown) {
       ftruncateSync(fd, this.#size);
-      throw FsError.from(thrown);
+      if (FsError.is(thrown)) throw thrown;
+      const { code, message } = FsError.from(thrown);
+      throw new FsError(code, `The state of the service cannot be written: ${message}.`, {
+        hint: `Look at the disk that holds ${this.path}, and free some space there if it is full.`,
+        path: this.path,
+        cause: thrown,
+      });
     }
     this.#size += bytes.length;
   }

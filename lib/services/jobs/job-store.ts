@@ -128,6 +128,15 @@ export class JobStore {
     return job;
   }
 
+  /** Shows as the last outcome what could not even be recorded, for as long as the node runs. */
+  showUnrecorded(owner: JobOwner, id: InvocationId, end: JobEnd): void {
+    const facts = { id, owner, acceptedAtMs: end.finishedAtMs, rejected: true, key: null, keyDigest: null };
+    const job = new Job(this.#log, facts);
+    job.end = end;
+    job.finishSequence = ++this.#sequence;
+    this.#settle(job);
+  }
+
   appendOutput(job: Job, stream: 'stdout' | 'stderr', chunk: Uint8Array): void {
     job[stream].add(this.#log.append({ t: 'out', id: job.id, s: stream, at: job[stream].size }, chunk));
     job.changedAtMs = this.#options.now();
