@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../core/index.js';
 import type { ControlDatabase, SqlValue } from './database.js';
-import { excesses, lowWater, type Account, type Measure } from './fair-share.js';
+import { excesses, type Account, type Measure } from './fair-share.js';
 
 /** What a row takes beside its payload. */
 const ROW_BYTES = 128;
@@ -32,17 +32,19 @@ type EventAccount = Account & { readonly owner: string };
 export class EventRows {
   readonly #db: ControlDatabase;
   readonly #of: EventTable;
-  #records: number;
-  #bytes: number;
+  /** By owner. */
+  readonly #accounts = new Map<string, EventAccount>();
+  #records = 0;
+  #bytes = 0;
   #oldest: number;
 
   constructor(db: ControlDatabase, of: EventTable) {
     this.#db = db;
     this.#of = of;
     const { table, where, values } = of;
-    const sums = db.get(`SELECT COUNT(*) AS n, SUM(bytes) AS bytes FROM ${table} WHERE ${where}`, ...values);
-    this.#records = (sums?.['n'] ?? 0) as number;
-    this.#bytes = (sums?.['bytes'] ?? 0) as number;
+    const sums = `SELECT owner, COUNT(*) AS n, SUM(bytes) AS bytes FROM ${table} WHERE ${where} GROUP BY owner`;
+    for (const row of db.all(sums, ...values))
+      this.#count(row['owner'] as string, row['n'] as number, row['bytes'] as number);
     this.#oldest = this.#findOldest();
   }
 
@@ -63,9 +65,9 @@ export class EventRows {
   }
 
   /** Counts an event, and answers how large it is. */
-  add(text: string): number {
+  add(owner: string, text: string): number {
     const bytes = Buffer.byteLength(text) + ROW_BYTES;
-    this.#count(1, bytes);
+    this.#change(owner, 1, bytes);
     return bytes;
   }
 
@@ -77,7 +79,7 @@ export class EventRows {
       ...values,
       timestampMs,
     );
-    this.#remove(`${number} < ?`, [(young?.['n'] ?? this.#newest) as number]);
+    this.#remove(`${number} < ?`, [young?.['n'] ?? this.#newest]);
   }
 
   /** Removes what is more than `most`, from those who have the most. */
@@ -85,7 +87,7 @@ export class EventRows {
     const held = measure === 'bytes' ? this.#bytes : this.#records;
     if (held <= most) return;
     const newest = this.#newest;
-    for (const { account, excess } of excesses(this.#accounts(), measure, lowWater(most)))
+    for (const { account, excess } of excesses([...this.#accounts.values()], measure, most))
       this.#removeOldest(account, measure, excess, newest);
   }
 
@@ -95,32 +97,18 @@ export class EventRows {
     return (row?.['newest'] ?? 0) as number;
   }
 
-  #accounts(): EventAccount[] {
-    const { table, where, values } = this.#of;
-    return this.#db
-      .all(
-        `SELECT owner, COUNT(*) AS records, SUM(bytes) AS bytes FROM ${table}
-         WHERE ${where} GROUP BY owner`,
-        ...values,
-      )
-      .map((row) => {
-        const owner = row['owner'] as string;
-        const [origin] = JSON.parse(owner) as [string | null];
-        return { origin, owner, records: row['records'] as number, bytes: row['bytes'] as number };
-      });
-  }
-
   #removeOldest({ owner }: EventAccount, measure: Measure, excess: number, before: number): void {
     const { table, number, where, values } = this.#of;
     let left = excess;
     for (let until = 0; left > 0;) {
       const rows = this.#db.all(
         `SELECT ${number} AS n, bytes FROM ${table}
-         WHERE ${where} AND owner = ? AND ${number} > ? AND ${number} < ? ORDER BY ${number} LIMIT 256`,
+         WHERE ${where} AND owner = ? AND ${number} > ? AND ${number} < ? ORDER BY ${number} LIMIT ?`,
         ...values,
         owner,
         until,
         before,
+        Math.min(256, Math.ceil(measure === 'bytes' ? left / ROW_BYTES : left)),
       );
       if (rows.length === 0) return;
       for (const row of rows) {
@@ -135,12 +123,14 @@ export class EventRows {
   #remove(which: string, more: readonly SqlValue[]): void {
     const { table, number, where, values } = this.#of;
     const of = `FROM ${table} WHERE ${where} AND ${which}`;
-    const sums = `SELECT COUNT(*) AS n, SUM(bytes) AS bytes, MAX(${number}) AS last ${of}`;
-    const gone = this.#db.get(sums, ...values, ...more)!;
-    if (gone['n'] === 0) return;
+    const sums = `SELECT owner, COUNT(*) AS n, SUM(bytes) AS bytes, MAX(${number}) AS last ${of} GROUP BY +owner`;
+    // The + keeps from reading an index of all rows to have those of a few in order.
+    const gone = this.#db.all(sums, ...values, ...more);
+    if (gone.length === 0) return;
     this.#db.run(`DELETE ${of}`, ...values, ...more);
-    this.#count(-(gone['n'] as number), -(gone['bytes'] as number));
-    this.#oldest = Math.max(this.#oldest, (gone['last'] as number) + 1);
+    for (const row of gone)
+      this.#change(row['owner'] as string, -(row['n'] as number), -(row['bytes'] as number));
+    this.#oldest = Math.max(this.#oldest, ...gone.map((row) => (row['last'] as number) + 1));
   }
 
   /** What is gone from the middle shows as a row without the one before it. */
@@ -156,15 +146,27 @@ export class EventRows {
     return (row?.['oldest'] ?? 1) as number;
   }
 
-  #count(records: number, bytes: number): void {
-    const before = { records: this.#records, bytes: this.#bytes, oldest: this.#oldest };
+  #change(owner: string, records: number, bytes: number): void {
+    const oldest = this.#oldest;
+    this.#count(owner, records, bytes);
+    this.#db.onRollback(() => {
+      this.#count(owner, -records, -bytes);
+      this.#oldest = oldest;
+    });
+  }
+
+  #count(owner: string, records: number, bytes: number): void {
     this.#records += records;
     this.#bytes += bytes;
-    this.#db.onRollback(() => {
-      this.#records = before.records;
-      this.#bytes = before.bytes;
-      this.#oldest = before.oldest;
-    });
+    const before = this.#accounts.get(owner);
+    const [origin] = before === undefined ? (JSON.parse(owner) as [string | null]) : [before.origin];
+    const account = {
+      ...{ owner, origin },
+      records: (before?.records ?? 0) + records,
+      bytes: (before?.bytes ?? 0) + bytes,
+    };
+    if (account.records > 0) this.#accounts.set(owner, account);
+    else this.#accounts.delete(owner);
   }
 }
 

@@ -90,6 +90,7 @@ export class EventLog {
       payload,
     };
     const text = JSON.stringify(payload);
+    const owner = ownerOf(nodeId, kind, payload);
     this.#db.change(() => {
       this.#rememberForRollback();
       this.#db.run(
@@ -100,8 +101,8 @@ export class EventLog {
         kind,
         nodeId,
         text,
-        ownerOf(nodeId, kind, payload),
-        this.#rows.add(text),
+        owner,
+        this.#rows.add(owner, text),
       );
       this.#head = event.revision;
       this.appending.emit(event);

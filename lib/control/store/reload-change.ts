@@ -16,9 +16,9 @@ export function reloadChange(before: JsonObject | null, after: JsonObject): Json
     const old = before === null ? undefined : ownValue(before, field);
     if (same(old, value)) return [];
     if (!Array.isArray(value)) return [[field, value]];
-    const known = new Map((Array.isArray(old) ? old : []).map((entry) => [nameOf(entry), entry]));
-    const entries = value.filter((entry) => !same(known.get(nameOf(entry)), entry));
-    for (const entry of value) known.delete(nameOf(entry));
+    const known = new Map(listOf(old).map((entry) => [nameOf(entry), entry]));
+    const entries = listOf(value).filter((entry) => !same(known.get(nameOf(entry)), entry));
+    for (const entry of listOf(value)) known.delete(nameOf(entry));
     removed.push(...known.keys());
     more += Math.max(0, entries.length - MAX_ENTRIES);
     return entries.length === 0 ? [] : [[field, entries.slice(0, MAX_ENTRIES)]];
@@ -35,6 +35,9 @@ function nameOf(entry: JsonValue): string {
   const name = isJsonObject(entry) ? NAMES.map((key) => ownValue(entry, key)).find(isText) : undefined;
   return name ?? JSON.stringify(entry);
 }
+
+const listOf = (value: JsonValue | undefined): readonly JsonValue[] =>
+  Array.isArray(value) ? (value as readonly JsonValue[]) : [];
 
 const isText = (value: unknown): value is string => typeof value === 'string';
 

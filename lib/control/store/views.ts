@@ -246,6 +246,7 @@ export class Views {
     const seq = ++view.head;
     this.#db.onRollback(() => (view.head = seq - 1));
     const text = JSON.stringify(payload);
+    const owner = ownerOf(nodeId, kind, payload);
     this.#db.run(
       `INSERT INTO view_events (view_id, seq, timestamp_ms, kind, node_id, payload, owner, bytes)
        VALUES (?,?,?,?,?,?,?,?)`,
@@ -255,8 +256,8 @@ export class Views {
       kind,
       nodeId,
       text,
-      ownerOf(nodeId, kind, payload),
-      view.rows.add(text),
+      owner,
+      view.rows.add(owner, text),
     );
     if (seq % COMPACT_EVERY === 0) this.#compact(view);
     const event: ViewEvent = { revision: seq, timestampMs: this.#clock.now(), kind, nodeId, payload };

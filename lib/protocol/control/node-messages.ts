@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { leaseTtl } from './pairing-messages.js';
 import {
   message,
-  nothing,
   page,
   pageRequest,
   wireId,

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import {
   message,
-  nothing,
   page,
   pageRequest,
   wireId,
