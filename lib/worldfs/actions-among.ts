@@ -26,7 +26,7 @@ export function actionsAmong(session: Session, services: Iterable<ActionsOfServi
   const found = new Set<Action>(
     actionsOf(session).filter((action) => action === 'mount' || action === 'admin'),
   );
-  for (const { offers, allows } of services)
-    for (const action of offers) if (!found.has(action) && allows(action)) found.add(action);
+  for (const service of services)
+    for (const action of service.offers) if (!found.has(action) && service.allows(action)) found.add(action);
   return ACTIONS.filter((action) => found.has(action));
 }

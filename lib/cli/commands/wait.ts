@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { FsError, type JsonObject } from '../../core/index.js';
+import { FsError } from '../../core/index.js';
 import { findJob } from '../../worldfs/index.js';
 import { durationMs } from '../duration.js';
 import { EXIT } from '../failure.js';
@@ -9,6 +9,13 @@ import { addAccessOptions, openTree, type AccessFlags, type Tree } from '../tree
 import { writeError, writeOut } from '../write-out.js';
 
 type WaitFlags = AccessFlags & { readonly timeout: number };
+
+/** Of `status.json` of a job what matters here. */
+interface JobStatus {
+  readonly state: string;
+  readonly errno: string | null;
+  readonly error: string | null;
+}
 
 const DEFAULT_MS = 600_000;
 
@@ -39,11 +46,11 @@ async function wait(job: string, flags: WaitFlags): Promise<void> {
   try {
     const path = await targetOf(tree, await findJob(tree.root, job, tree.op()));
     await writeSeconds(tree, `${path}/wait`, flags.timeout / 1000);
-    const status = JSON.parse(await readText(tree, `${path}/status.json`)) as JsonObject;
+    const status = JSON.parse(await readText(tree, `${path}/status.json`)) as JobStatus;
     if (status.state === 'ok') await writeOut(await readText(tree, `${path}/result.json`));
     else {
       process.exitCode = EXIT.failed;
-      writeError(`${String(status.errno)}: ${String(status.error)}\n`);
+      writeError(`${status.errno ?? 'EIO'}: ${status.error ?? 'It failed.'}\n`);
     }
   } finally {
     await tree.close();
