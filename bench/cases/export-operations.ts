@@ -1,11 +1,13 @@
+import { execFile } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { startAcheron } from '../acheron.js';
 import { CannotRun, type Bench, type BenchCase, type Row } from '../bench.js';
 import { closeDoors, freshDir, openDoors } from '../doors.js';
 import { interleave, medians } from '../interleave.js';
 import { serve, type Served } from '../served.js';
-import { runLoad } from '../tools.js';
+import { plainEnvironment, runLoad } from '../tools.js';
 
 const OPERATIONS = [
   { what: 'read 64 MiB', load: 'stream', file: 'big', unit: 'MB/s', beside: 'bare', aim: '>= 0.9x' },
@@ -13,6 +15,13 @@ const OPERATIONS = [
   { what: 'create+write+stat+unlink', load: 'create', file: '.', unit: '/s', beside: 'C', aim: '>= 0.9x' },
   { what: 'open+read 1 K+close', load: 'read', file: 'small', unit: '/s', beside: 'C' },
 ];
+
+const run = promisify(execFile);
+const ENTRIES = 20_000;
+const LISTINGS = [
+  [`ls -l of ${ENTRIES} in one directory`, 'ls', '-l'],
+  [`find -size of ${ENTRIES} in one directory`, 'find', '-size', '0'],
+] as const;
 
 export const exportOperations: BenchCase = {
   name: 'export-operations',
@@ -49,12 +58,33 @@ export const exportOperations: BenchCase = {
             ...(aim === undefined ? {} : { aim }),
           });
         }
+      for (const [what, ...command] of LISTINGS) {
+        bench.say(what);
+        const turns = [...doors].map(([name, { dir }]): [string, () => Promise<number>] => [
+          name,
+          () => entriesPerSecond(command, join(dir, 'many')),
+        ]);
+        rows.push({
+          what,
+          ...{ unit: 'entries/s', better: 'more', baseline: 'C', aim: '>= 1x' },
+          values: medians(await interleave(new Map(turns), bench.rounds)),
+        });
+      }
       return rows;
     } finally {
       await closeDoors(doors);
     }
   },
 };
+
+async function entriesPerSecond([program, ...args]: readonly string[], dir: string): Promise<number> {
+  const started = performance.now();
+  const { stdout } = await run(program!, args, { cwd: dir, env: plainEnvironment(), maxBuffer: 1 << 26 });
+  const seconds = (performance.now() - started) / 1000;
+  const shown = stdout.split('\n').filter((line) => line.includes('entry-')).length;
+  if (shown !== ENTRIES) throw new Error(`${program} of ${dir} shows ${shown} files, not ${ENTRIES}.`);
+  return ENTRIES / seconds;
+}
 
 /** The directory as it is. */
 async function bare(bench: Bench): Promise<Served> {
@@ -79,5 +109,7 @@ async function source(bench: Bench): Promise<string> {
   await mkdir(dir);
   await writeFile(join(dir, 'big'), Buffer.alloc(64 * 1024 * 1024));
   await writeFile(join(dir, 'small'), Buffer.alloc(1024));
+  await mkdir(join(dir, 'many'));
+  for (let i = 0; i < ENTRIES; i++) await writeFile(join(dir, 'many', `entry-${i}`), '');
   return dir;
 }

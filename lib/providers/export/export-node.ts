@@ -26,6 +26,10 @@ const W_OK = 2;
 const SET_ID_BITS = 0o6000;
 /** Attributes that only root sees: taking on another user does not take away what lets this process see them. */
 const TRUSTED = 'trusted.';
+/** What `ls -l` and `cp` ask of each file, whether it has any or not. Asking takes no right. */
+const ASKED_OF_ALL = /^(security\.|system\.posix_acl_)/;
+/** For so long it is taken for granted that a file has no extended attributes. */
+const BARE_MS = 1000;
 
 /**
  * A file, directory or symlink of the host. It holds no descriptor but knows its names, and finds itself
@@ -43,6 +47,7 @@ export abstract class ExportNode {
   #places: Place[] = [];
   /** Descriptors through which the file is open: they find it even when it has no name left. */
   readonly openFds = new Set<number>();
+  #bare: { readonly is: boolean; readonly untilMs: number } | undefined;
   /** How many of these may write. */
   openForWriting = 0;
   /** The attributes as callers last saw them, to tell a change behind our back from one that is known. */
@@ -202,7 +207,26 @@ export abstract class ExportNode {
     const { native } = tree;
     if (native === null) throw withoutAttributes();
     if (name.startsWith(TRUSTED) && !tree.isRoot(op)) throw withoutAttribute(name);
-    return tree.run(op, () => this.withPath((path) => native.getxattr(path, name)));
+    return tree.run(op, () => {
+      if (ASKED_OF_ALL.test(name) && this.#isBare(native)) throw withoutAttribute(name);
+      return this.withPath((path) => native.getxattr(path, name));
+    });
+  }
+
+  /** Whether it has no extended attributes at all; kept for as long as attributes are. */
+  #isBare(native: Native): boolean {
+    const now = performance.now();
+    if (this.#bare !== undefined && now < this.#bare.untilMs) return this.#bare.is;
+    if (!this.hasPlace) return false;
+    const { tree } = this.state;
+    const is = tree.asSelf(() =>
+      this.atPlace((dirFd, name) => {
+        const names = native.listxattrIn(dirFd, name);
+        return this.is(tree.stat(dirFd, name)) ? names.length === 0 : undefined;
+      }),
+    );
+    this.#bare = { is, untilMs: now + BARE_MS };
+    return is;
   }
 
   setxattr(name: string, value: Uint8Array, flags: number, op: Op): Awaitable<void> {
@@ -237,6 +261,7 @@ export abstract class ExportNode {
         },
       );
     }
+    this.#bare = undefined;
     this.state.tree.run(op, () => this.withPath(work));
   }
 

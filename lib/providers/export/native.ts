@@ -34,6 +34,8 @@ export interface Native {
   getxattr(path: string, name: string): Uint8Array;
   setxattr(path: string, name: string, value: Uint8Array, flags: number): void;
   listxattr(path: string): string[];
+  /** Of `name` itself, be it a symlink. */
+  listxattrIn(dirFd: number, name: string): string[];
   removexattr(path: string, name: string): void;
   /** Fills `buffer` with raw `linux_dirent64` records; their bytes, 0 at the end. */
   getdents(fd: number, buffer: Uint8Array): number;
@@ -120,6 +122,7 @@ function bindNative(koffi: Koffi, numbers: Numbers): Native {
     'int setxattr(const char *path, const char *name, void *value, size_t size, int flags)',
   );
   const listxattr = libc.func('long listxattr(const char *path, void *list, size_t size)');
+  const llistxattr = libc.func('long llistxattr(const char *path, void *list, size_t size)');
   const removexattr = libc.func('int removexattr(const char *path, const char *name)');
   const preadv2 = libc.func('long preadv2(int fd, void *vector, int count, int64_t at, int flags)');
   const setfsuid = libc.func('int setfsuid(unsigned int uid)');
@@ -158,6 +161,11 @@ function bindNative(koffi: Koffi, numbers: Numbers): Native {
       if (count >= 0) return into.subarray(0, count);
       if (koffi.errno() !== ERANGE || size === XATTR_MAX_BYTES) return undefined;
     }
+  };
+  const namesFrom = (call: (into: Buffer) => number): string[] => {
+    const bytes = readAll(call);
+    if (bytes === undefined) throw hostErrorFromErrno(koffi.errno());
+    return bytes.length === 0 ? [] : textFromBytes(bytes).split('\0').slice(0, -1);
   };
   const setGroups = (groups: readonly number[]): void => {
     check(setgroups(numbers.setgroups, groups.length, Buffer.from(Uint32Array.from(groups).buffer)));
@@ -210,10 +218,10 @@ function bindNative(koffi: Koffi, numbers: Numbers): Native {
       void check(
         setxattr(path, cText(name), value.length === 0 ? Buffer.alloc(1) : value, value.length, flags),
       ),
-    listxattr: (path) => {
-      const bytes = readAll((into) => listxattr(path, into, into.length));
-      if (bytes === undefined) throw hostErrorFromErrno(koffi.errno());
-      return textFromBytes(bytes).split('\0').slice(0, -1);
+    listxattr: (path) => namesFrom((into) => listxattr(path, into, into.length)),
+    listxattrIn: (dirFd, name) => {
+      const path = cText(`/proc/self/fd/${dirFd}/${name}`);
+      return namesFrom((into) => llistxattr(path, into, into.length));
     },
     removexattr: (path, name) => {
       if (removexattr(path, cText(name)) < 0) attribute(name);
