@@ -35,6 +35,7 @@ export const exportOperations: BenchCase = {
         ['bare', () => bare(bench)],
         ['C', () => passthrough(bench)],
         ['export', () => exported(bench)],
+        ['no passthrough', () => exported(bench, '--no-passthrough')],
       ]),
     );
     try {
@@ -98,8 +99,8 @@ async function passthrough(bench: Bench): Promise<Served> {
   return serve(dir, tools.passthrough, [await source(bench), '-f', dir]);
 }
 
-async function exported(bench: Bench): Promise<Served> {
-  const up = await startAcheron(bench, '--export', `bench=${await source(bench)}:rw`);
+async function exported(bench: Bench, ...args: readonly string[]): Promise<Served> {
+  const up = await startAcheron(bench, '--export', `bench=${await source(bench)}:rw`, ...args);
   return { ...up, dir: join(up.dir, 'nodes/local/fs/bench') };
 }
 
