@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { WebSocketServer } from 'ws';
 import { CLOSE_TIMEOUT, WsTransport, type Keepalive } from './ws-transport.js';
+import { WebSocketServer } from './ws.js';
 
 export interface WsAcceptorOptions {
   /** A message above this is not read: the connection is closed with 1009. */

@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { WebSocket, type ClientOptions } from 'ws';
+import type { ClientOptions } from 'ws';
 import { FsError } from '../core/index.js';
 import { CLOSE_TIMEOUT, WsTransport, type Keepalive } from './ws-transport.js';
+import { WebSocket } from './ws.js';
 
 export interface WsClientOptions {
   /** The token for `Authorization: Bearer`. */
