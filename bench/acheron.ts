@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CannotRun, type Bench } from './bench.js';
-import { freshDir } from './doors.js';
+import { freshDir } from './mounts.js';
 import { serve, type Served } from './served.js';
 import { plainEnvironment, top } from './tools.js';
 

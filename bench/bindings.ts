@@ -1,9 +1,9 @@
-import * as doors from '../lib/fuse/index.js';
+import * as fuse from '../lib/fuse/index.js';
 import type { FuseBinding } from '../lib/fuse/index.js';
 
 /** The bindings of this build, by what they are: whatever lib/fuse exports that can mount a tree. */
 export function bindings(): readonly FuseBinding[] {
-  return Object.values(doors as Record<string, unknown>).filter(isBinding);
+  return Object.values(fuse as Record<string, unknown>).filter(isBinding);
 }
 
 export async function bindingNamed(name: string): Promise<FuseBinding | undefined> {

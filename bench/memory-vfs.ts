@@ -102,7 +102,7 @@ class Zeros extends BaseFile implements FileNode {
 
 /** The same where each caller is to have a node of its own, as `control/invoke.json` is. */
 class Talk extends Zeros {
-  override readonly conversation = true;
+  override readonly perOpen = true;
 }
 
 class ZerosHandle extends ReadOnlyHandle {

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { ControlClient } from '../lib/control/index.js';
 import { program } from './acheron.js';
 import type { Bench } from './bench.js';
-import { freshDir } from './doors.js';
+import { freshDir } from './mounts.js';
 import { serve, type Served } from './served.js';
 import { plainEnvironment } from './tools.js';
 

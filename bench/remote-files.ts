@@ -6,7 +6,7 @@ import { walk, type FileNode, type Op, type OpenFlags } from '../lib/vfs/index.j
 export const READ: OpenFlags = { read: true, write: false, append: false, truncate: false, exclusive: false };
 export const WRITE: OpenFlags = { ...READ, read: false, write: true };
 
-/** As a door makes one: for one request, its signal at hand if somebody asks. */
+/** As a mount makes one: for one request, its signal at hand if somebody asks. */
 export class BenchOp implements Op {
   static readonly #session = localSession('admin');
   readonly session = BenchOp.#session;

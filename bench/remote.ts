@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import { WebSocket } from 'ws';
 import { MAX_FS_FRAME_BYTES } from '../lib/protocol/index.js';
 import { connectWs } from '../lib/transport/index.js';
-import { sayHello, type Greeting } from '../lib/tunnel/index.js';
+import { sendHello, type Handshake } from '../lib/tunnel/index.js';
 import type { Bench } from './bench.js';
-import { freshDir } from './doors.js';
+import { freshDir } from './mounts.js';
 import { serve, type Served } from './served.js';
 
 /** A greeted file connection to what `serve-tunnel` serves. */
-export async function dialFiles(url: string): Promise<Greeting> {
-  return sayHello(await connectWs(`${url}/files`, { maxMessageBytes: MAX_FS_FRAME_BYTES }));
+export async function dialFiles(url: string): Promise<Handshake> {
+  return sendHello(await connectWs(`${url}/files`, { maxMessageBytes: MAX_FS_FRAME_BYTES }));
 }
 
 /** A process that serves the filesystem in memory and raw messages; `beyond` another, it passes those on to it. */

@@ -6,7 +6,7 @@ import { ControlClient } from '../lib/control/index.js';
 import { Emitter, type JsonObject } from '../lib/core/index.js';
 import { MAX_FS_FRAME_BYTES } from '../lib/protocol/index.js';
 import { connectWs } from '../lib/transport/index.js';
-import { sayHello, serveVfs } from '../lib/tunnel/index.js';
+import { sendHello, serveVfs } from '../lib/tunnel/index.js';
 import { Document, MapDir, type Change, type Node, type Vfs } from '../lib/vfs/index.js';
 
 const [url = '', tokenFile = '', nodes = '1000', services = '50'] = process.argv.slice(2);
@@ -65,7 +65,7 @@ async function register(
   const identity = { id, secret, epoch };
   const descriptors = serviceIds.map((service) => descriptorOf(id, service));
   const transport = await connectWs(`${url}/v2/fs`, { maxMessageBytes: MAX_FS_FRAME_BYTES });
-  serveVfs(vfs, await sayHello(transport, { node: identity }), { relayed: { maxRole: 'admin' } });
+  serveVfs(vfs, await sendHello(transport, { node: identity }), { relayed: { maxRole: 'admin' } });
   await client.request('node_service_upsert', {
     node_id: id,
     node_secret: secret,

@@ -1,7 +1,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CannotRun, type Bench, type BenchCase, type Row } from '../bench.js';
-import { bindingStarts, closeDoors, freshDir, openDoors, startYardstick } from '../doors.js';
+import { bindingStarts, closeMounts, freshDir, openMounts, startYardstick } from '../mounts.js';
 import { interleave, medians } from '../interleave.js';
 import type { Served } from '../served.js';
 import { runLoad } from '../tools.js';
@@ -17,7 +17,7 @@ export const cachedOperations: BenchCase = {
   title: 'descriptors that the kernel may keep, by each binding, beside tmpfs',
   async run(bench) {
     const tools = await bench.tools();
-    const doors = await openDoors(
+    const mounts = await openMounts(
       bench,
       new Map([
         ['tmpfs', () => tmpfs(bench)],
@@ -30,7 +30,7 @@ export const cachedOperations: BenchCase = {
       for (const clients of [1, 16])
         for (const { what, load, file } of OPERATIONS) {
           bench.say(`${what}, ${clients}`);
-          const turns = [...doors].map(([name, { dir }]): [string, () => Promise<number>] => [
+          const turns = [...mounts].map(([name, { dir }]): [string, () => Promise<number>] => [
             name,
             async () => (await runLoad(tools, load, join(dir, file), clients, bench.seconds)).per_second,
           ]);
@@ -45,7 +45,7 @@ export const cachedOperations: BenchCase = {
         }
       return rows;
     } finally {
-      await closeDoors(doors);
+      await closeMounts(mounts);
     }
   },
 };

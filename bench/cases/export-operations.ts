@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { startAcheron } from '../acheron.js';
 import { CannotRun, type Bench, type BenchCase, type Row } from '../bench.js';
-import { closeDoors, freshDir, openDoors } from '../doors.js';
+import { closeMounts, freshDir, openMounts } from '../mounts.js';
 import { interleave, medians } from '../interleave.js';
 import { serve, type Served } from '../served.js';
 import { plainEnvironment, runLoad } from '../tools.js';
@@ -29,7 +29,7 @@ export const exportOperations: BenchCase = {
     'a directory exported by the FS provider, against that directory itself and a passthrough in C on libfuse3',
   async run(bench) {
     const tools = await bench.tools();
-    const doors = await openDoors(
+    const mounts = await openMounts(
       bench,
       new Map([
         ['bare', () => bare(bench)],
@@ -43,7 +43,7 @@ export const exportOperations: BenchCase = {
       for (const clients of [1, 4])
         for (const { what, load, file, unit, beside, aim } of OPERATIONS) {
           bench.say(`${what}, ${clients}`);
-          const turns = [...doors].map(([name, { dir }]): [string, () => Promise<number>] => [
+          const turns = [...mounts].map(([name, { dir }]): [string, () => Promise<number>] => [
             name,
             async () => {
               const figures = await runLoad(tools, load, join(dir, file), clients, bench.seconds);
@@ -61,7 +61,7 @@ export const exportOperations: BenchCase = {
         }
       for (const [what, ...command] of LISTINGS) {
         bench.say(what);
-        const turns = [...doors].map(([name, { dir }]): [string, () => Promise<number>] => [
+        const turns = [...mounts].map(([name, { dir }]): [string, () => Promise<number>] => [
           name,
           () => entriesPerSecond(command, join(dir, 'many')),
         ]);
@@ -73,7 +73,7 @@ export const exportOperations: BenchCase = {
       }
       return rows;
     } finally {
-      await closeDoors(doors);
+      await closeMounts(mounts);
     }
   },
 };

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Bench, BenchCase, Row } from '../bench.js';
-import { besideC, type Doors } from '../doors.js';
+import { besideC, type Mounts } from '../mounts.js';
 import { interleave, medians } from '../interleave.js';
 import { runLoad } from '../tools.js';
 
@@ -39,25 +39,25 @@ export const fileOperations: BenchCase = {
   name: 'file-operations',
   title: 'a live tree in memory, nothing cached, by each binding and by libfuse3 in C',
   run: (bench) =>
-    besideC(bench, async (doors) => {
+    besideC(bench, async (mounts) => {
       const rows: Row[] = [];
       for (const clients of [1, 16])
         for (const operation of OPERATIONS)
-          rows.push(await measureOperation(bench, doors, operation, clients));
+          rows.push(await measureOperation(bench, mounts, operation, clients));
       return rows;
     }),
 };
 
 async function measureOperation(
   bench: Bench,
-  doors: Doors,
+  mounts: Mounts,
   operation: Operation,
   clients: number,
 ): Promise<Row> {
   const tools = await bench.tools();
   const what = `${operation.what}, ${clients} client${clients === 1 ? '' : 's'}`;
   bench.say(what);
-  const turns = [...doors].map(([name, { dir }]): [string, () => Promise<number>] => [
+  const turns = [...mounts].map(([name, { dir }]): [string, () => Promise<number>] => [
     name,
     async () => {
       const path = join(dir, operation.file);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { readFileSync } from 'node:fs';
 import { ControlClient, type CatalogEvent } from '../../lib/control/index.js';
 import { CannotRun, type Bench, type BenchCase, type Row } from '../bench.js';
-import { freshDir } from '../doors.js';
+import { freshDir } from '../mounts.js';
 import { quantile } from '../interleave.js';
 import { adminTokenFile, mountPlane, startControl } from '../plane.js';
 import { serve, type Served } from '../served.js';

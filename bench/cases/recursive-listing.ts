@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { BenchCase } from '../bench.js';
-import { besideC, bindingStarts, closeDoors, openDoors } from '../doors.js';
+import { besideC, bindingStarts, closeMounts, openMounts } from '../mounts.js';
 import { interleave, medians } from '../interleave.js';
 import { plainEnvironment } from '../tools.js';
 
@@ -17,14 +17,14 @@ export const recursiveListing: BenchCase = {
   run: (bench) =>
     besideC(bench, async (live) => {
       const [name, start] = bindingStarts(bench, 'announced').find(([name]) => name === 'kernel')!;
-      const announced = await openDoors(bench, new Map([[`${name}, announced`, start]]));
+      const announced = await openMounts(bench, new Map([[`${name}, announced`, start]]));
       bench.say('ls -lR');
       const turns = [...live, ...announced].map(([name, { dir }]): [string, () => Promise<number>] => [
         name,
         () => entriesPerSecond(join(dir, 'tree')),
       ]);
       const figures = await interleave(new Map(turns), bench.rounds);
-      await closeDoors(announced);
+      await closeMounts(announced);
       return [
         {
           what: 'ls -lR of 50,000',

@@ -2,7 +2,7 @@ import { closeSync, constants, openSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { RemoteVfs } from '../../lib/tunnel/index.js';
 import type { Bench, BenchCase, Row } from '../bench.js';
-import { freshDir } from '../doors.js';
+import { freshDir } from '../mounts.js';
 import { alternate, interleave, medians } from '../interleave.js';
 import { BenchOp, fileAt, READ, readMounted, readSmall, WRITE } from '../remote-files.js';
 import { dialFiles, RawSocket, startFar } from '../remote.js';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { servicesIn, startAcheron } from '../acheron.js';
 import { CannotRun, type Bench, type BenchCase, type Row } from '../bench.js';
-import { bindingStarts, closeDoors, openDoors } from '../doors.js';
+import { bindingStarts, closeMounts, openMounts } from '../mounts.js';
 import { interleave, median, medians, quantile } from '../interleave.js';
 import { runLoad, top } from '../tools.js';
 import { invokeThroughMount, spawnEcho, timed } from './invocation.js';
@@ -37,7 +37,7 @@ export const runtimes: BenchCase = {
     const folder = join(bench.folder, 'runtimes');
     await mkdir(folder, { recursive: true });
     for (const [name, runtime] of Object.entries(RUNTIMES)) await offer(folder, serviceOf(name), runtime);
-    const bare = await openDoors(bench, new Map(bindingStarts(bench, 'live')));
+    const bare = await openMounts(bench, new Map(bindingStarts(bench, 'live')));
     try {
       const up = await startAcheron(bench, '--no-bundled', '--services-dir', folder);
       try {
@@ -59,7 +59,7 @@ export const runtimes: BenchCase = {
         await up.stop();
       }
     } finally {
-      await closeDoors(bare);
+      await closeMounts(bare);
     }
   },
 };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { RemoteTree } from '../../lib/plane/index.js';
 import { servicesIn, startAcheron } from '../acheron.js';
 import type { Bench, BenchCase, Row } from '../bench.js';
-import { freshDir } from '../doors.js';
+import { freshDir } from '../mounts.js';
 import { alternate, interleave, medians, quantile } from '../interleave.js';
 import { adminTokenFile, mountPlane, startControl, startNode } from '../plane.js';
 import { readMounted, readSmall } from '../remote-files.js';

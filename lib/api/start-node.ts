@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { idFrom, silentLog, type Log, type NodeId } from '../core/index.js';
-import { LocalNode, localControlDir, type ExportRequest } from '../node/index.js';
+import { RunningNode, localControlDir, type ExportRequest } from '../node/index.js';
 import { localSession } from '../policy/index.js';
 import { World } from '../worldfs/index.js';
 import { Client } from './client.js';
@@ -26,7 +26,7 @@ export interface StartedNode {
   /** The node as the files and services that an admin of this machine has. */
   readonly client: Client;
   /** For `startControlPlane({ node })`. */
-  readonly node: LocalNode;
+  readonly node: RunningNode;
   /** Ends what runs, and the node. */
   close(): Promise<void>;
 }
@@ -39,7 +39,7 @@ export async function startNode(options: NodeOptions): Promise<StartedNode> {
   const { stateDir, log = silentLog } = options;
   const nodeId = idFrom<NodeId>(options.nodeId ?? 'local', 'The node id');
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-  const node = await LocalNode.start({
+  const node = await RunningNode.start({
     nodeId,
     nodeName: nodeId,
     labels: options.labels ?? {},

@@ -99,27 +99,27 @@ export async function inBackgroundOrHere(
   try {
     await serve();
   } catch (thrown) {
-    if (tellFailure(thrown)) process.exitCode = 1;
+    if (reportFailure(thrown)) process.exitCode = 1;
     else if (!isStoppedEarly(thrown)) throw thrown;
   }
 }
 
 /** Says that it is ready: to the terminal, or to the process that waits in the foreground; later, to the log. */
-export function tellReady(lines: readonly string[]): void {
-  if (isAwaited()) tell({ lines });
+export function reportReady(lines: readonly string[]): void {
+  if (isAwaited()) report({ lines });
   else say(lines);
 }
 
 /** Hands a failure to start to the process that waits; true when there is one. */
-function tellFailure(thrown: unknown): boolean {
+function reportFailure(thrown: unknown): boolean {
   if (!isAwaited()) return false;
   const { code, message, hint } = FsError.from(thrown);
-  tell({ failure: { code, message, hint } });
+  report({ failure: { code, message, hint } });
   return true;
 }
 
 /** The channel would keep this process alive, and is of no use after the one report. */
-function tell(report: Report): void {
+function report(report: Report): void {
   process.send!(report, () => {
     if (process.connected) process.disconnect();
   });

@@ -41,7 +41,7 @@ export function addMountOptions(command: Command): Command {
 export function addKernelOptions(command: Command): Command {
   return command
     .addOption(
-      option('--fuse-binding <name>', 'the door to the kernel')
+      option('--fuse-binding <name>', 'the binding to the kernel')
         .choices(['auto', 'kernel', 'fuse-native'])
         .default('auto'),
     )

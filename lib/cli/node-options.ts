@@ -10,7 +10,7 @@ import {
   driverUserFrom,
   mustBeRoot,
   type ExportRequest,
-  type LocalNodeOptions,
+  type RunningNodeOptions,
   type UidRange,
   type UserOptions,
 } from '../node/index.js';
@@ -175,7 +175,7 @@ function userOptions({ driverUser, terminalUser, driverUidRange }: NodeFlags): U
 export function localNodeOptions(
   flags: NodeFlags,
   more: { nodeId: string; servicesDirs: readonly string[]; mountDir: string | null; log: Log },
-): LocalNodeOptions {
+): RunningNodeOptions {
   return {
     nodeId: idFrom<NodeId>(more.nodeId, 'The node id'),
     nodeName: flags.nodeName ?? more.nodeId,

@@ -18,7 +18,7 @@ export async function printLine(text: string): Promise<void> {
 }
 
 /** What a person should know, and a pipe should not get. */
-export function tell(text: string): void {
+export function printNote(text: string): void {
   writeError(`${text}\n`);
 }
 

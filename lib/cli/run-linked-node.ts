@@ -3,9 +3,9 @@ import { arch, platform } from 'node:os';
 import { NodeLink, type AuditSource, type PairMode } from '../control/client/index.js';
 import { makePrivateDir } from '../disk/index.js';
 import { Emitter, FsError } from '../core/index.js';
-import type { LocalNode } from '../node/index.js';
+import type { RunningNode } from '../node/index.js';
 import type { Role } from '../policy/index.js';
-import { sayHello, serveVfs } from '../tunnel/index.js';
+import { sendHello, serveVfs } from '../tunnel/index.js';
 import type { Standalone } from './standalone.js';
 import { runStandalone } from './standalone.js';
 import type { MountFlags } from './mount-options.js';
@@ -40,7 +40,7 @@ export async function runLinkedNode(
   flags: NodeFlags & MountFlags & LinkFlags & { controlUrl: string },
   standalone: Standalone,
 ): Promise<void> {
-  const running: { node: LocalNode | null } = { node: null };
+  const running: { node: RunningNode | null } = { node: null };
   const stop = stopAsked();
   const { log } = standalone;
   const stateFile = flags.stateFile ?? stateFileIn(flags.stateDir);
@@ -72,8 +72,8 @@ export async function runLinkedNode(
     audit,
     serveTunnel: async (transport, identity) => {
       const node = running.node!;
-      const greeting = await sayHello(transport, { node: identity });
-      serveVfs({ root: node.dir, changes: node.changes, close: async () => undefined }, greeting, {
+      const handshake = await sendHello(transport, { node: identity });
+      serveVfs({ root: node.dir, changes: node.changes, close: async () => undefined }, handshake, {
         relayed: {
           maxRole: flags.maxRemoteRole,
           onNodeFacts: ({ nodeProjects }) => node.setNodeProjects(nodeProjects),

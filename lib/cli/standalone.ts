@@ -1,9 +1,9 @@
 import { UndoStack, type JsonObject, type Log } from '../core/index.js';
 import type { NewPrivileges } from '../drivers/index.js';
 import { keepSetIdTools, type Mount } from '../fuse/index.js';
-import { LocalNode, localControlDir, serveLocally } from '../node/index.js';
+import { RunningNode, localControlDir, serveLocally } from '../node/index.js';
 import { World } from '../worldfs/index.js';
-import { tellReady } from './background.js';
+import { reportReady } from './background.js';
 import { isFailedClose, mountTree, sessionFromFlags, type MountFlags } from './mount-options.js';
 import { localNodeOptions, type NodeFlags } from './node-options.js';
 import { reloadOnHangUp } from './reload.js';
@@ -21,32 +21,32 @@ export interface Standalone {
   /** What to say when it is ready; `dir` is the mount point as the kernel names it. */
   readonly ready: (dir: string | null, nodeId: string) => readonly string[];
   /** What runs beside it from when it is ready on; it answers how to end it. It must not fail. */
-  readonly beside?: (node: LocalNode, world: World, stopping: AbortSignal) => Promise<() => Promise<void>>;
+  readonly beside?: (node: RunningNode, world: World, stopping: AbortSignal) => Promise<() => Promise<void>>;
 }
 
 /** What ties a node to a control plane. */
-export interface Tie {
+export interface ControlPlaneLink {
   /** Resolves when the node is to stop. */
   readonly stop: Promise<string>;
   /** Makes the running node known. The caller holds the lock of the state. */
-  attach(node: LocalNode): Promise<void>;
+  attach(node: RunningNode): Promise<void>;
 }
 
 /**
- * Runs a node with a mount of its own until it is stopped or unmounted; without a tie it knows no other.
+ * Runs a node with a mount of its own until it is stopped or unmounted; without a link it knows no other.
  * Whatever fails or ends it, all that it began is undone when this returns.
  */
 export async function runStandalone(
   flags: NodeFlags & MountFlags,
   standalone: Standalone,
-  tie: Tie | null = null,
+  link: ControlPlaneLink | null = null,
 ): Promise<void> {
   const undo = new UndoStack();
-  const stop = tie?.stop ?? stopAsked();
+  const stop = link?.stop ?? stopAsked();
   reloadOnHangUp(standalone.log);
   let reason: unknown;
   try {
-    const mount = await start(flags, standalone, { tie, undo });
+    const mount = await start(flags, standalone, { link, undo });
     reason = await (mount === null ? stop : Promise.race([stop, mount.closed]));
   } catch (thrown) {
     await undo.undoAfterFailure((failure) =>
@@ -59,7 +59,7 @@ export async function runStandalone(
 }
 
 interface Begun {
-  readonly tie: Tie | null;
+  readonly link: ControlPlaneLink | null;
   readonly undo: UndoStack;
 }
 
@@ -67,17 +67,17 @@ interface Begun {
 async function start(
   flags: NodeFlags & MountFlags,
   standalone: Standalone,
-  { tie, undo }: Begun,
+  { link, undo }: Begun,
 ): Promise<Mount | null> {
   const { nodeId, servicesDirs, log } = standalone;
-  const node = await LocalNode.start({
+  const node = await RunningNode.start({
     ...localNodeOptions(flags, { nodeId, servicesDirs, mountDir: standalone.dir, log }),
-    stateIsLocked: tie !== null,
+    stateIsLocked: link !== null,
     newPrivileges: newPrivilegesFor(flags, standalone.dir),
   });
   undo.add(() => node.close());
   goOnUnlessStopped();
-  await tie?.attach(node);
+  await link?.attach(node);
   const session = sessionFromFlags(flags);
   const running: { mount?: Mount | null; beside?: Promise<() => Promise<void>> | undefined } = {};
   const world = new World({
@@ -108,7 +108,7 @@ async function start(
   undo.add(() => mount?.unmount());
   undo.add(() => stopping.abort());
   goOnUnlessStopped();
-  tellReady(standalone.ready(mount?.dir ?? null, nodeId));
+  reportReady(standalone.ready(mount?.dir ?? null, nodeId));
   running.beside = standalone.beside?.(node, world, stopping.signal);
   return mount;
 }

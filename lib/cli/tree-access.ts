@@ -4,7 +4,7 @@ import { type Command } from 'commander';
 import { FsError } from '../core/index.js';
 import { requirePrivateDir } from '../disk/index.js';
 import { localSession } from '../policy/index.js';
-import { RemoteVfs, sayHello } from '../tunnel/index.js';
+import { RemoteVfs, sendHello } from '../tunnel/index.js';
 import { connectWs } from '../transport/index.js';
 import type { DirNode, Op } from '../vfs/index.js';
 import { stateDirOption, stateFileOption } from './options.js';
@@ -53,7 +53,7 @@ async function openLocalTree({ stateDir, stateFile }: AccessFlags): Promise<Tree
     },
   );
   const vfs = new RemoteVfs();
-  vfs.attach(await sayHello(transport));
+  vfs.attach(await sendHello(transport));
   return treeOf(vfs, () => vfs.close());
 }
 

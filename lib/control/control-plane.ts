@@ -1,11 +1,11 @@
 import { UndoStack, silentLog, systemClock, type Clock, type Log } from '../core/index.js';
-import { attachLocalNode, type LocalNode, type LocalNodeFacts } from './local-node.js';
+import { attachLocalNode, type InProcessNode, type LocalNodeFacts } from './in-process-node.js';
 import type { AccessChanges } from './server/access-changes.js';
 import type { FilesConnection } from './server/files-connection.js';
 import { Listener } from './server/listener.js';
 import type { TlsFiles } from './server/tls-files.js';
 import { ControlMetrics } from './server/metrics.js';
-import { DEFAULT_LIMITS, Plane, type PlaneLimits } from './server/plane.js';
+import { DEFAULT_LIMITS, ServerContext, type PlaneLimits } from './server/server-context.js';
 import type { NodeTunnel, Tunnels } from './server/tunnels.js';
 import type { AuditRetention } from './store/audit-sweep.js';
 import type { Retention } from './store/events.js';
@@ -48,7 +48,7 @@ export interface ControlPlane {
    */
   readonly accessChanges: AccessChanges;
   /** Makes a node of this same process known; it needs no secrets and no socket. */
-  attachLocalNode(facts: LocalNodeFacts): LocalNode;
+  attachLocalNode(facts: LocalNodeFacts): InProcessNode;
   /**
    * New connections get this certificate; those that are there stay.
    * @throws FsError EINVAL where it is none, or there was none at the start
@@ -84,10 +84,16 @@ async function startWith(options: ControlPlaneOptions, undo: UndoStack): Promise
     if (online && leaseExpiresAtMs === null) store.nodes.setOffline(nodeId, 'restart');
   }
   const metrics = new ControlMetrics(store);
-  const plane = new Plane({ store, clock, log, metrics, limits: { ...DEFAULT_LIMITS, ...options.limits } });
-  undo.add(() => plane.close());
-  if (options.onNodeTunnel !== undefined) plane.tunnels.opened.on(options.onNodeTunnel);
-  const listener = new Listener(plane, {
+  const context = new ServerContext({
+    store,
+    clock,
+    log,
+    metrics,
+    limits: { ...DEFAULT_LIMITS, ...options.limits },
+  });
+  undo.add(() => context.close());
+  if (options.onNodeTunnel !== undefined) context.tunnels.opened.on(options.onNodeTunnel);
+  const listener = new Listener(context, {
     host: options.host ?? '127.0.0.1',
     port: options.port ?? DEFAULT_PORT,
     tls: options.tls,
@@ -102,15 +108,15 @@ async function startWith(options: ControlPlaneOptions, undo: UndoStack): Promise
   return {
     ...where,
     store,
-    tunnels: plane.tunnels,
+    tunnels: context.tunnels,
     metrics,
-    accessChanges: plane.accessChanges,
+    accessChanges: context.accessChanges,
     isOnline: (nodeId) => store.nodes.get(nodeId)?.online === true,
     attachLocalNode: (facts) => attachLocalNode(store, facts),
     replaceTls: (tls) => listener.replaceTls(tls),
     close: () =>
       (closing ??= (async () => {
-        plane.close();
+        context.close();
         await listener.close();
         store.close();
       })()),

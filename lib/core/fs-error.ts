@@ -10,7 +10,7 @@ export interface FsErrorOptions {
 
 /**
  * The one error of this program: an errno, a sentence on what happened (`message`), and a sentence on
- * what to do (`hint`). Made at the place that knows; carried unchanged to the door, which translates it.
+ * what to do (`hint`). Made at the place that knows; carried unchanged to the bridge, which translates it.
  * Programmer mistakes are `TypeError`, not this.
  */
 export class FsError extends Error {

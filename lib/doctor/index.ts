@@ -2,4 +2,4 @@
  * What a machine needs to mount and to run services, examined: each finding says what is there or
  * missing, and how to mend it. Changes nothing; what it mounts to try is gone when it answers.
  */
-export * from './examine.js';
+export * from './diagnose.js';

@@ -1,7 +1,7 @@
 import { FsError } from '../core/index.js';
 import type { BindingName, FuseBinding } from './binding.js';
 import { kernelBinding } from './kernel-binding.js';
-import { nativeBinding } from './native-binding.js';
+import { nativeBinding } from './native/native-binding.js';
 
 /** In the order in which `auto` tries them. */
 const BINDINGS: readonly FuseBinding[] = [kernelBinding, nativeBinding];

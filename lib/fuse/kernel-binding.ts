@@ -1,6 +1,6 @@
 import { FsError, isErrnoCode } from '../core/index.js';
 import type { Vfs } from '../vfs/index.js';
-import { abortAtExit } from './abort-connection.js';
+import { abortAtExit } from './mounting/abort-connection.js';
 import type { CloseReason, FuseBinding, Mount, MountOptions } from './binding.js';
 import {
   type FilesystemSource,
@@ -10,14 +10,14 @@ import {
   serve,
   type Served,
 } from './kernel/index.js';
-import { doorTo } from './kernel-door/door.js';
-import { errnoFromThrown } from './kernel-door/translate.js';
-import { fuseDeviceRefusal, isOnPath } from './fuse-device.js';
-import { ACHERON_FS_TYPE, mountEntryAt, readMountEntries, type MountEntry } from './mountinfo.js';
-import { prepareMountpoint } from './mountpoint.js';
-import { detach, isMounted } from './unmount.js';
+import { bridgeTo } from './vfs-bridge/bridge.js';
+import { errnoFromThrown } from './vfs-bridge/translate.js';
+import { fuseDeviceRefusal, isOnPath } from './mounting/fuse-device.js';
+import { ACHERON_FS_TYPE, mountEntryAt, readMountEntries, type MountEntry } from './mounting/mountinfo.js';
+import { prepareMountpoint } from './mounting/mountpoint.js';
+import { detach, isMounted } from './mounting/unmount.js';
 
-/** The door of our own: /dev/fuse, spoken in TypeScript. Linux only. */
+/** The binding of our own: /dev/fuse, spoken in TypeScript. Linux only. */
 export const kernelBinding: FuseBinding = kernelBindingWith();
 
 /** With a way of reading that is not chosen by itself, for tests and measurements. */
@@ -69,10 +69,10 @@ async function serveVfs(vfs: Vfs, dir: string, options: MountOptions, reader?: R
     linkRule: options.linkRule,
     log,
   };
-  const door: FilesystemSource = (notifier, backing) =>
-    doorTo(vfs, notifier, serving, options.handsOver === true ? backing : undefined);
+  const bridge: FilesystemSource = (notifier, backing) =>
+    bridgeTo(vfs, notifier, serving, options.handsOver === true ? backing : undefined);
   try {
-    return await serve(door, dir, {
+    return await serve(bridge, dir, {
       fsname: options.fsname.replace(/[^A-Za-z0-9._:@/+-]/g, '_'),
       subtype: ACHERON_FS_TYPE.slice('fuse.'.length),
       allowOther,

@@ -1,11 +1,11 @@
 import { documentFromJson, systemClock, type JsonObject } from '../core/index.js';
-import { Document, MapDir, RenderedText, type DirNode, type Node } from '../vfs/index.js';
-import type { AuditLog } from './audit-log.js';
+import { Document, MapDir, StableSnapshot, type DirNode, type Node } from '../vfs/index.js';
+import type { NodeAuditLog } from './node-audit-log.js';
 
 /** What `/control` shows of a node that has no control plane, to admins. */
 export interface ControlFacts {
   readonly nodeId: string;
-  readonly audit: AuditLog;
+  readonly audit: NodeAuditLog;
   readonly diagnostics: () => JsonObject;
   /** How the tree is mounted; absent where whoever mounts it is elsewhere. */
   readonly mount?: () => JsonObject;
@@ -23,7 +23,7 @@ export function localControlDir({ nodeId, audit, diagnostics, mount }: ControlFa
 }
 
 function liveDocument(facts: () => JsonObject): Document {
-  const text = new RenderedText();
+  const text = new StableSnapshot();
   return new Document(() => text.snapshot(documentFromJson(facts()), systemClock.now()), {
     freshness: 'live',
   });

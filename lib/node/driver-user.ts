@@ -58,7 +58,7 @@ export function mustBeRoot(text: string): void {
 }
 
 /** Says what runs as root because nobody chose another user. */
-export function tellOfRoot(
+export function warnAboutRoot(
   { drivers, terminals }: { drivers: unknown; terminals: unknown },
   hasTerminals: boolean,
   log: Log,

@@ -65,7 +65,7 @@ async function servePeer(
   socket: Duplex,
   head: Buffer,
 ): Promise<void> {
-  const [{ WsAcceptor }, { greet, serveVfs }] = await Promise.all([
+  const [{ WsAcceptor }, { acceptHello, serveVfs }] = await Promise.all([
     import('../transport/index.js'),
     import('../tunnel/index.js'),
   ]);
@@ -75,5 +75,5 @@ async function servePeer(
   );
   transports.add(transport);
   transport.onClose(() => transports.delete(transport));
-  serveVfs(vfs, await greet(transport), { sessionOf, log });
+  serveVfs(vfs, await acceptHello(transport), { sessionOf, log });
 }

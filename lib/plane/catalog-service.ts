@@ -15,7 +15,7 @@ import {
   Document,
   MapDir,
   ReadOnlyDir,
-  RenderedText,
+  StableSnapshot,
   dirStat,
   entryOf,
   newIno,
@@ -138,7 +138,7 @@ function filesOf({ find, far, presence }: CatalogServiceOptions): Made {
     };
   const check = (op: Op): void => void find(op.session);
   const stateOf = (render: (known: KnownService) => Buffer): FileNode => {
-    const text = new RenderedText();
+    const text = new StableSnapshot();
     return new Document(
       ({ session }) => {
         const known = find(session);
@@ -200,7 +200,7 @@ function rendered(
   render: (service: PublishedService) => Buffer,
   presence: (() => Presence) | undefined,
 ): (op: Op) => Snapshot {
-  const text = new RenderedText();
+  const text = new StableSnapshot();
   let last: { readonly of: CatalogService; readonly name: string; readonly snapshot: Snapshot } | undefined;
   return ({ session }) => {
     const known = find(session);

@@ -4,7 +4,7 @@ import {
   Document,
   MapDir,
   ReadOnlyDir,
-  RenderedText,
+  StableSnapshot,
   StreamFile,
   dirStat,
   entryOf,
@@ -67,7 +67,7 @@ class NodeReloadsDir extends ReadOnlyDir {
   #dir(nodeId: string): DirNode {
     let dir = this.#dirs.get(nodeId);
     if (dir === undefined) {
-      const text = new RenderedText();
+      const text = new StableSnapshot();
       const reload = new Document(
         (op) => {
           requireAdmin(op);

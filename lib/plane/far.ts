@@ -93,11 +93,11 @@ abstract class Far<Kind extends FileNode | DirNode> {
 
 export class FarFile extends Far<FileNode> implements FileNode {
   readonly kind = 'file';
-  readonly conversation: boolean;
+  readonly perOpen: boolean;
 
   constructor(find: FindFar, away: FileNode, conversation = false) {
     super(find, away);
-    this.conversation = conversation;
+    this.perOpen = conversation;
   }
 
   open(flags: OpenFlags, op: Op): Awaitable<FileHandle> {

@@ -39,7 +39,7 @@ export class PlaneEvents implements EventSource {
   constructor(store: ControlStore, flush: () => void) {
     this.#store = store;
     this.#flush = flush;
-    store.views.withdrew.on((viewId) => this.#rotate(keyOfView(viewId)));
+    store.userEvents.withdrew.on((viewId) => this.#rotate(keyOfView(viewId)));
   }
 
   fileFor(session: Session): Node {
@@ -49,17 +49,17 @@ export class PlaneEvents implements EventSource {
 
   #streamFor(session: Session): EventStream {
     if (session.revoked) throw new FsError('ENOENT', 'There is no such file.');
-    const { events, views } = this.#store;
+    const { events, userEvents } = this.#store;
     if (session.role === 'admin') {
       return this.#stream('admin', {
         recent: (limit) => events.recent(limit),
         after: (revision, limit) => events.after(revision, limit),
       });
     }
-    const { id } = views.of(session);
+    const { id } = userEvents.of(session);
     return this.#stream(keyOfView(id), {
-      recent: (limit) => views.recent(id, limit),
-      after: (revision, limit) => views.after(id, revision, limit),
+      recent: (limit) => userEvents.recent(id, limit),
+      after: (revision, limit) => userEvents.after(id, revision, limit),
     });
   }
 

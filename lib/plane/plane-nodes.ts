@@ -1,7 +1,7 @@
 import type { ControlStore, NodeRecord, NodeTunnel } from '../control/index.js';
 import { Emitter, FsError, type JsonObject, type Log } from '../core/index.js';
 import type { Action, Session } from '../policy/index.js';
-import { greet } from '../tunnel/index.js';
+import { acceptHello } from '../tunnel/index.js';
 import type { Change, DirNode, Op } from '../vfs/index.js';
 import type { NodeEntry, NodeSource } from '../worldfs/index.js';
 import { isSeenByOthers } from './catalog-changes.js';
@@ -56,14 +56,14 @@ export class PlaneNodes implements NodeSource {
   /** A node opened its tunnel. */
   async attach({ nodeId, epoch, transport }: NodeTunnel): Promise<void> {
     try {
-      const greeting = await greet(transport);
+      const handshake = await acceptHello(transport);
       if (this.#store.nodes.get(nodeId)?.epoch !== epoch) {
         transport.close();
         return;
       }
       const { remote } = this.#known(nodeId);
       remote.setNodeProjects(this.#store.projects.naming(nodeId));
-      remote.attach(greeting);
+      remote.attach(handshake);
     } catch (thrown) {
       this.#log.debug('A tunnel did not come about.', {
         node_id: nodeId,

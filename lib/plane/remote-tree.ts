@@ -2,7 +2,7 @@ import { ControlClient } from '../control/client/index.js';
 import { FsError, silentLog, type Log } from '../core/index.js';
 import { MAX_FS_FRAME_BYTES } from '../protocol/index.js';
 import { Reconnector, connectWs, logConnection, type Transport } from '../transport/index.js';
-import { RemoteVfs, sayHello } from '../tunnel/index.js';
+import { RemoteVfs, sendHello } from '../tunnel/index.js';
 
 /** Which tree, and as whom. */
 export interface TreeAddress {
@@ -79,7 +79,7 @@ export class RemoteTree {
       ...(ca === undefined ? {} : { ca }),
     });
     try {
-      this.vfs.attach(await sayHello(transport, { session: this.#session }));
+      this.vfs.attach(await sendHello(transport, { session: this.#session }));
     } catch (thrown) {
       // The session is gone (it was closed, or the state of the control plane is another): begin anew.
       if (FsError.from(thrown).code === 'ENOENT') this.#session = undefined;

@@ -31,7 +31,7 @@ const MAX_BYTES = 64 * 1024;
 export class RequestFile extends BaseFile implements ObjectSink {
   readonly ino = newIno();
   override readonly freshness: Freshness = 'live';
-  override readonly conversation = true;
+  override readonly perOpen = true;
   readonly maxBytes = MAX_BYTES;
   readonly #options: RequestFileOptions;
   readonly #form: Snapshot;

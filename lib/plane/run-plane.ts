@@ -7,7 +7,7 @@ import {
 } from '../control/index.js';
 import { FsError, silentLog, type Log } from '../core/index.js';
 import type { Session } from '../policy/index.js';
-import { greet, serveVfs, type ServedConnection } from '../tunnel/index.js';
+import { acceptHello, serveVfs, type ServedConnection } from '../tunnel/index.js';
 import { World, type WorldOptions } from '../worldfs/index.js';
 import { controlDir } from './control-dir.js';
 import { joinLocally, type LocalMember, type Membership } from './local-member.js';
@@ -62,8 +62,8 @@ export async function runPlane(options: PlaneOptions): Promise<RunningPlane> {
         });
       return current;
     };
-    greet(transport).then(
-      (greeting) => mounts.add(session.id, serveVfs(world, greeting, { sessionOf, log })),
+    acceptHello(transport).then(
+      (handshake) => mounts.add(session.id, serveVfs(world, handshake, { sessionOf, log })),
       (thrown: unknown) =>
         log.debug('A mount was turned away.', { address, error: FsError.from(thrown).message }),
     );

@@ -148,8 +148,8 @@ abstract class GuardedNode<Inner extends Node> {
     this.freshness = inner.freshness;
   }
 
-  found(op: Op): Stat | undefined {
-    const stat = this.inner.found?.(op);
+  cachedStat(op: Op): Stat | undefined {
+    const stat = this.inner.cachedStat?.(op);
     return stat === undefined ? undefined : this.guard.shown(stat, op);
   }
   leftMs(): number {
@@ -228,9 +228,9 @@ class GuardedDir extends GuardedNode<DirNode> implements DirNode {
     this.guard.look(op);
     return whenKnown(this.inner.lookup(name, op), (node) => this.guard.node(node));
   }
-  peek(name: string, op: Op): Node | undefined {
+  lookupSync(name: string, op: Op): Node | undefined {
     this.guard.look(op);
-    const node = this.inner.peek?.(name, op);
+    const node = this.inner.lookupSync?.(name, op);
     return node === undefined ? undefined : this.guard.node(node);
   }
   list(op: Op): Awaitable<readonly DirEntry[]> {

@@ -9,5 +9,5 @@ export { isManifestName } from './list-manifests.js';
 export { reconcile, type ReconcileAction } from './reconcile.js';
 export { Registry, type RegistryChange, type RegistryOptions } from './registry.js';
 export { changedFields } from './reload-document.js';
-export type { ReloadReport } from './reload-teller.js';
+export type { ReloadReport } from './reload-reporter.js';
 export { resolveClaims, type Candidate, type Refusal, type Resolution } from './resolve-claims.js';

@@ -14,7 +14,7 @@ import type { ExposureCheck } from './exposed-files.js';
 import { ManifestSet } from './manifest-set.js';
 import { reconcile, type ReconcileAction } from './reconcile.js';
 import { reloadDocument } from './reload-document.js';
-import { ReloadTeller, type ReloadReport } from './reload-teller.js';
+import { ReloadReporter, type ReloadReport } from './reload-reporter.js';
 import { resolveClaims } from './resolve-claims.js';
 import { faultFromRefusal, refuseStart } from './start-refusal.js';
 import { TrustCheck } from '../drivers/index.js';
@@ -64,7 +64,7 @@ export class Registry {
   readonly #clock: Clock;
   readonly #builtins: readonly ServiceDefinition[];
   readonly #manifests: ManifestSet;
-  readonly #teller: ReloadTeller;
+  readonly #reporter: ReloadReporter;
   /** For each service, the definition before its last update. */
   readonly #previous = new Map<ServiceId, ServiceDefinition>();
   readonly #timers = new Map<string, () => void>();
@@ -82,7 +82,7 @@ export class Registry {
     this.#builtins = options.builtins ?? [];
     const { manifestFiles = [], servicesDirs = [] } = options;
     this.#manifests = new ManifestSet({ manifestFiles, servicesDirs });
-    this.#teller = new ReloadTeller(options.log, this.reports);
+    this.#reporter = new ReloadReporter(options.log, this.reports);
   }
 
   /** A snapshot: a change makes a new map. In the order of built-ins, named files, folders. */
@@ -117,7 +117,7 @@ export class Registry {
       throw thrown;
     }
     if (this.#closed) return;
-    this.#teller.tellFiles(this.#manifests.files);
+    this.#reporter.tellFiles(this.#manifests.files);
     if (this.#options.watch !== false) this.#startWatch();
     this.#planInterval();
   }
@@ -212,7 +212,7 @@ export class Registry {
       try {
         if (await this.#load(false)) {
           this.#apply();
-          this.#teller.tellFiles(this.#manifests.files);
+          this.#reporter.tellFiles(this.#manifests.files);
         }
       } catch (thrown) {
         this.#options.log.error('manifests could not be reloaded', { error: FsError.from(thrown).message });
@@ -232,7 +232,7 @@ export class Registry {
       searchPath: this.#options.searchPath ?? process.env['PATH'] ?? '',
     });
     this.#checkedAtMs = this.#clock.now();
-    if (!starting && this.#teller.tellFolders(this.#manifests.listing.faults)) await this.#watchAgain();
+    if (!starting && this.#reporter.tellFolders(this.#manifests.listing.faults)) await this.#watchAgain();
     return changed && !this.#closed;
   }
 

@@ -1,7 +1,7 @@
 /**
  * A service as a directory: its state, its invocations and jobs, and the files that show them. All that
  * happens to a service goes through `Service`; the tree below `tree/` only translates files to its
- * methods. Nothing here knows a door, a wire or a mount.
+ * methods. Nothing here knows a bridge, a wire or a mount.
  */
 export * from './environment.js';
 export { DEFAULT_JOB_LIMITS, type JobLimits } from './jobs/job-store.js';

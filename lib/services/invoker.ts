@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { FsError, indentJson, newInvocationId, type JsonObject, type ServiceId } from '../core/index.js';
 import { AdmissionQueue, type Outcome } from '../drivers/index.js';
 import { principalOf, type Session } from '../policy/index.js';
-import type { CallEnd as HealthEnd, EndCall } from '../supervise/index.js';
+import type { CallVerdict as HealthEnd, EndCall } from '../supervise/index.js';
 import type { Call, CallEnd } from './call.js';
 import type { Engine } from './engine.js';
 import type { ServiceEnvironment } from './environment.js';

@@ -2,7 +2,7 @@ import { documentFromJson, type JsonObject } from '../core/index.js';
 import type { Session } from '../policy/index.js';
 import { principalOf } from '../policy/index.js';
 import { typeFromDescriptor } from '../manifest/index.js';
-import { RenderedText, type Snapshot } from '../vfs/index.js';
+import { StableSnapshot, type Snapshot } from '../vfs/index.js';
 import { documentFromPolicy } from '../supervise/index.js';
 import { errorTextOfJob, statusOfJob, type Job } from './jobs/job.js';
 import type { Service } from './service.js';
@@ -10,9 +10,9 @@ import type { Service } from './service.js';
 const IDLE_RESULT = documentFromJson({ state: 'idle' });
 
 interface View {
-  readonly status: RenderedText;
-  readonly error: RenderedText;
-  readonly result: RenderedText;
+  readonly status: StableSnapshot;
+  readonly error: StableSnapshot;
+  readonly result: StableSnapshot;
   /** The job whose result was rendered last, so that it is read from disk once. */
   rendered: { readonly job: Job; readonly snapshot: Snapshot } | null;
 }
@@ -21,8 +21,8 @@ interface View {
 export class LiveDocuments {
   readonly #service: Service;
   readonly #views = new Map<string, View>();
-  readonly #metrics = new RenderedText();
-  readonly #health = new RenderedText();
+  readonly #metrics = new StableSnapshot();
+  readonly #health = new StableSnapshot();
   readonly #incomplete = new Map<string, string>();
 
   constructor(service: Service) {
@@ -119,9 +119,9 @@ export class LiveDocuments {
     let view = this.#views.get(principal);
     if (view === undefined) {
       view = {
-        status: new RenderedText(),
-        error: new RenderedText(),
-        result: new RenderedText(),
+        status: new StableSnapshot(),
+        error: new StableSnapshot(),
+        result: new StableSnapshot(),
         rendered: null,
       };
       this.#views.set(principal, view);

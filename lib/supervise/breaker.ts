@@ -1,7 +1,7 @@
 import type { SupervisionPolicy } from './policy.js';
 
 /** How a call ended, as far as it tells of the service's health. */
-export type CallEnd = 'ok' | 'failure' | 'timeout' | 'cancelled';
+export type CallVerdict = 'ok' | 'failure' | 'timeout' | 'cancelled';
 
 /**
  * `closed`: calls run. `open`: they are refused until `untilMs`, or until someone acts when that is null.
@@ -24,7 +24,7 @@ export const CLOSED: BreakerState = {
 /** The state after a call ended. Pure. A call that was cancelled tells nothing. */
 export function afterCall(
   state: BreakerState,
-  end: CallEnd,
+  end: CallVerdict,
   policy: SupervisionPolicy,
   nowMs: number,
 ): BreakerState {

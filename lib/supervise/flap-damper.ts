@@ -1,5 +1,5 @@
 import type { Clock } from '../core/index.js';
-import { isWorse, type HealthState, type Judgement } from './health.js';
+import { isWorse, type HealthState, type HealthAssessment } from './health.js';
 
 /** More changes than this within the window is flapping. */
 const MANY = 4;
@@ -13,41 +13,45 @@ const STABLE_MS = 5_000;
  */
 export class FlapDamper {
   readonly #clock: Clock;
-  readonly #tell: (judgement: Judgement, from: HealthState) => void;
-  #published: Judgement;
+  readonly #tell: (assessment: HealthAssessment, from: HealthState) => void;
+  #published: HealthAssessment;
   #changes: number[] = [];
   /** An improvement that has to last before it is believed. */
-  #awaited: { judgement: Judgement; readonly callOff: () => void } | undefined;
+  #awaited: { assessment: HealthAssessment; readonly callOff: () => void } | undefined;
 
-  constructor(first: Judgement, clock: Clock, tell: (judgement: Judgement, from: HealthState) => void) {
+  constructor(
+    first: HealthAssessment,
+    clock: Clock,
+    tell: (assessment: HealthAssessment, from: HealthState) => void,
+  ) {
     this.#published = first;
     this.#clock = clock;
     this.#tell = tell;
   }
 
-  get published(): Judgement {
+  get published(): HealthAssessment {
     return this.#published;
   }
 
-  offer(judgement: Judgement): void {
-    if (judgement.state === this.#awaited?.judgement.state) {
-      this.#awaited.judgement = judgement;
+  offer(assessment: HealthAssessment): void {
+    if (assessment.state === this.#awaited?.assessment.state) {
+      this.#awaited.assessment = assessment;
       return;
     }
     this.#forget();
-    if (judgement.state === this.#published.state) {
-      this.#published = judgement;
+    if (assessment.state === this.#published.state) {
+      this.#published = assessment;
       return;
     }
     const now = this.#clock.now();
     this.#changes = this.#changes.filter((at) => now - at < WINDOW_MS);
     const isFlapping = this.#changes.length >= MANY;
-    if (isFlapping && isWorse(this.#published.state, judgement.state))
+    if (isFlapping && isWorse(this.#published.state, assessment.state))
       this.#awaited = {
-        judgement,
-        callOff: this.#clock.after(STABLE_MS, () => this.#publish(this.#awaited!.judgement)),
+        assessment,
+        callOff: this.#clock.after(STABLE_MS, () => this.#publish(this.#awaited!.assessment)),
       };
-    else this.#publish(judgement);
+    else this.#publish(assessment);
   }
 
   /** What comes next was asked for: it is told at once. */
@@ -61,11 +65,11 @@ export class FlapDamper {
     this.#awaited = undefined;
   }
 
-  #publish(judgement: Judgement): void {
+  #publish(assessment: HealthAssessment): void {
     this.#forget();
     const from = this.#published.state;
-    this.#published = judgement;
+    this.#published = assessment;
     this.#changes.push(this.#clock.now());
-    this.#tell(judgement, from);
+    this.#tell(assessment, from);
   }
 }

@@ -5,7 +5,7 @@ import type { ProbeReport } from './probe-report.js';
 
 export type HealthState = 'online' | 'degraded' | 'offline';
 
-export interface Judgement {
+export interface HealthAssessment {
   readonly state: HealthState;
   /** Why it is not online; null when it is. */
   readonly reason: string | null;
@@ -19,10 +19,10 @@ export interface HealthFacts {
   readonly probe: ProbeReport | null;
 }
 
-const ONLINE: Judgement = { state: 'online', reason: null };
+const ONLINE: HealthAssessment = { state: 'online', reason: null };
 
 /** What the facts about a service come to. Pure; the worst counts. */
-export function judge({ enabled, breaker, policy, fault, probe }: HealthFacts): Judgement {
+export function assessHealth({ enabled, breaker, policy, fault, probe }: HealthFacts): HealthAssessment {
   if (!enabled) return { state: 'offline', reason: 'It is disabled.' };
   if (fault !== null) return { state: 'offline', reason: fault.message };
   const failures = `${breaker.consecutiveFailures} calls in a row failed (${breaker.consecutiveTimeouts} timeouts).`;

@@ -1,9 +1,9 @@
 import { Emitter, FsError, type JsonObject, type ServiceId } from '../core/index.js';
 import type { Driver, DriverContext } from '../drivers/index.js';
 import type { RuntimeDefinition } from '../manifest/index.js';
-import { CLOSED, afterCall, atTime, type BreakerState, type CallEnd } from './breaker.js';
+import { CLOSED, afterCall, atTime, type BreakerState, type CallVerdict } from './breaker.js';
 import { FlapDamper } from './flap-damper.js';
-import { judge, type HealthState, type Judgement } from './health.js';
+import { assessHealth, type HealthState, type HealthAssessment } from './health.js';
 import { policyFromConfig, type SupervisionPolicy } from './policy.js';
 import { reportAfter, type ProbeReport } from './probe-report.js';
 import { ProbeRunner } from './probe-runner.js';
@@ -50,7 +50,7 @@ export interface SupervisorOptions {
 }
 
 /** To be called once, with how the admitted call ended. */
-export type EndCall = (end: CallEnd) => void;
+export type EndCall = (end: CallVerdict) => void;
 
 /**
  * Watches over one service: whether calls may run (breaker, disabled), and how it is (its driver's fault,
@@ -85,8 +85,8 @@ export class Supervisor {
       lastTransitionMs: null,
       lastHealthyMs: null,
     };
-    this.#damper = new FlapDamper(this.#judge(), context.clock, (judgement, from) =>
-      this.#published(judgement, from),
+    this.#damper = new FlapDamper(this.#judge(), context.clock, (assessment, from) =>
+      this.#published(assessment, from),
     );
     this.#armCooldown();
   }
@@ -213,7 +213,7 @@ export class Supervisor {
     await this.#runner?.stop();
   }
 
-  #record(end: CallEnd): void {
+  #record(end: CallVerdict): void {
     const breaker = afterCall(this.#state.breaker, end, this.#policy, this.#context.clock.now());
     if (breaker !== this.#state.breaker) this.#change({ breaker });
   }
@@ -251,8 +251,8 @@ export class Supervisor {
     });
   }
 
-  #judge(): Judgement {
-    return judge({
+  #judge(): HealthAssessment {
+    return assessHealth({
       enabled: this.#state.enabled,
       breaker: this.#state.breaker,
       policy: this.#policy,
@@ -265,7 +265,7 @@ export class Supervisor {
     this.#damper.offer(this.#judge());
   }
 
-  #published({ state, reason }: Judgement, from: HealthState): void {
+  #published({ state, reason }: HealthAssessment, from: HealthState): void {
     const atMs = this.#context.clock.now();
     const lastHealthyMs = from === 'online' ? atMs : this.#state.lastHealthyMs;
     this.#state = { ...this.#state, lastTransitionMs: atMs, lastHealthyMs };

@@ -123,7 +123,7 @@ export abstract class ReadOnlyDir extends BaseNode implements DirNode {
 
 export abstract class BaseFile extends BaseNode implements FileNode {
   readonly kind = 'file';
-  readonly conversation: boolean = false;
+  readonly perOpen: boolean = false;
   abstract open(flags: OpenFlags, op: Op): Awaitable<FileHandle>;
 }
 

@@ -86,7 +86,7 @@ export class SnapshotHandle extends ReadOnlyHandle {
  * Keeps the mtime of a rendered text honest: the time moves only when the bytes differ from those
  * rendered before.
  */
-export class RenderedText {
+export class StableSnapshot {
   #last: Snapshot | undefined;
 
   /**

@@ -9,13 +9,13 @@ export interface Op {
   readonly session: Session;
   /**
    * Aborts when the caller gives up (a signal that ends it, a lost connection), with an `FsError` as its
-   * reason. Doors may make it on first use: read it only where something can be waited for.
+   * reason. Bridges may make it on first use: read it only where something can be waited for.
    */
   readonly signal: AbortSignal;
-  /** The process that calls, where the door can tell. */
+  /** The process that calls, where the bridge can tell. */
   readonly caller?: Caller;
-  /** The door that the call came through, where it learns from the answer what its own calls changed. */
-  readonly door?: object;
+  /** The bridge that the call came through, where it learns from the answer what its own calls changed. */
+  readonly origin?: object;
   /**
    * Permission bits that the caller's umask took from the mode of what it makes: a directory with a default
    * ACL, which takes the umask's place (acl(5)), gives them back. Absent: none, or nobody can tell.
@@ -69,7 +69,7 @@ export interface NodeBase {
   readonly ino: bigint;
   readonly freshness: Freshness;
   /** The attributes with which a lookup, a peek or its making found it, for who asks in the same breath: spares looking twice. */
-  found?(op: Op): Stat | undefined;
+  cachedStat?(op: Op): Stat | undefined;
   /** For how long (ms) the attributes hold that are told now, where they were looked at some time ago. */
   leftMs?(): number;
   stat(op: Op): Awaitable<Stat>;
@@ -88,7 +88,7 @@ export interface DirNode extends NodeBase {
   /** @throws FsError ENOENT when there is no such entry, or none that the session may know of. */
   lookup(name: string, op: Op): Awaitable<Node>;
   /** What `lookup` would find, where that can be told at once; spares the lookups of who looks at all that is listed. */
-  peek?(name: string, op: Op): Node | undefined;
+  lookupSync?(name: string, op: Op): Node | undefined;
   /** All entries but `.` and `..`, as of now, in a stable order. */
   list(op: Op): Awaitable<readonly DirEntry[]>;
   create(name: string, flags: OpenFlags, mode: number, op: Op): Awaitable<Created>;
@@ -114,15 +114,15 @@ export interface FileNode extends NodeBase {
   /** Set: this is no regular file, and `open` is ENXIO. */
   readonly special?: SpecialKind | undefined;
   /**
-   * The last attributes that are known of it, perhaps no longer true, where asking takes long: for a door
+   * The last attributes that are known of it, perhaps no longer true, where asking takes long: for a bridge
    * that asks again before anybody sees them.
    */
-  glimpse?(): Stat | undefined;
+  lastKnownStat?(): Stat | undefined;
   /**
    * True, of a live file: what is written to a descriptor and read from it is that descriptor's own, and
    * a write may take its time, so that no caller may be made to wait for another.
    */
-  readonly conversation?: boolean;
+  readonly perOpen?: boolean;
   open(flags: OpenFlags, op: Op): Awaitable<FileHandle>;
 }
 
@@ -138,7 +138,7 @@ export interface DirEntry {
   readonly ino: bigint;
   readonly kind: NodeKind;
   readonly special?: SpecialKind | undefined;
-  /** The node itself where it is at hand, which spares a door the lookup. */
+  /** The node itself where it is at hand, which spares a bridge the lookup. */
   readonly node?: Node;
 }
 
@@ -238,7 +238,7 @@ export interface StatFs {
  * - `entry`: the name `name` in the directory `ino` appeared, went, or means another node.
  * - `tree`: everything below the directory `ino`, and itself (a node came, went, or has other services).
  * - `all`: everything (the session's rights changed, a peer was lost).
- * `by` is the door (`Op.door`) whose call did it, and to which it is no news.
+ * `by` is the bridge (`Op.origin`) whose call did it, and to which it is no news.
  */
 export type Change =
   | { readonly what: 'data' | 'attr'; readonly ino: bigint; readonly by?: object | undefined }
@@ -249,7 +249,7 @@ export type Change =
 /** A tree of files with somebody behind it. Trees compose: a node of one may be the root of another. */
 export interface Vfs {
   readonly root: DirNode;
-  /** False: no node has extended attributes, nor will have; a door need not ask for any. */
+  /** False: no node has extended attributes, nor will have; a bridge need not ask for any. */
   readonly extendedAttributes?: boolean;
   readonly changes: Emitter<Change>;
   close(): Promise<void>;

@@ -1,6 +1,6 @@
 import { FsError } from '../core/index.js';
 
-/** What a door asks before it tells where a symlink points: `names` is the link's own path. */
+/** What a bridge asks before it tells where a symlink points: `names` is the link's own path. */
 export type LinkRule = (names: readonly string[], target: string) => void;
 
 /** What lies in it belongs to one service or export; the first names of a path that are its place. */

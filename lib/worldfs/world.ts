@@ -3,7 +3,7 @@ import type { Action, Session } from '../policy/index.js';
 import {
   Document,
   ReadOnlyDir,
-  RenderedText,
+  StableSnapshot,
   RenderedTexts,
   dirStat,
   entryOf,
@@ -121,7 +121,7 @@ class WorldRoot extends ReadOnlyDir {
   }
 
   #document(render: () => Buffer): Document {
-    const text = new RenderedText();
+    const text = new StableSnapshot();
     return new Document(() => text.snapshot(render(), this.#startedAtMs));
   }
 

@@ -2,7 +2,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { silentLog } from '../../lib/core/index.js';
-import { AuditLog } from '../../lib/node/audit-log.js';
+import { NodeAuditLog } from '../../lib/node/node-audit-log.js';
 import { temporaryDir } from '../support/test-node.js';
 
 const LIMIT = 160 * 1024 * 1024;
@@ -12,7 +12,7 @@ t.test(
   async (t) => {
     const dir = temporaryDir(t);
     let nowMs = 1_000_000;
-    const audit = new AuditLog(join(dir, 'audit.ndjson'), () => nowMs++, silentLog, LIMIT);
+    const audit = new NodeAuditLog(join(dir, 'audit.ndjson'), () => nowMs++, silentLog, LIMIT);
     t.teardown(() => audit.close());
     t.equal(audit.batch(), null, 'somebody is to have the records');
     const facts = { padding: 'x'.repeat(16_000) };

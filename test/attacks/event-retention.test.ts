@@ -23,7 +23,7 @@ function calls(store: ControlStore, nodeId: string, agent: (n: number) => string
 }
 
 function viewOf(store: ControlStore, agentId: string): { id: number; head: number } {
-  return store.views.of({ id: agentId, role: 'user', agentId, project: null, revoked: false });
+  return store.userEvents.of({ id: agentId, role: 'user', agentId, project: null, revoked: false });
 }
 
 t.test('who calls without end pushes out his own events, and not those of others', async (t) => {
@@ -54,13 +54,17 @@ t.test('whoever resumes before an event that is gone is told so, in the log and 
   const { id } = viewOf(under.store, 'busy');
   calls(under.store, nodeId, () => 'busy', 1500);
   const check = (store: ControlStore): void => {
-    const { events, views } = store;
+    const { events, userEvents } = store;
     t.ok(events.oldest > 1 && events.recent(1000)[0]!.revision === 1, 'the first is kept, not all after it');
     t.throws(() => events.after(1, 10), { code: 'EOVERFLOW' });
-    t.throws(() => views.after(id, 0, 10), { code: 'EOVERFLOW' });
+    t.throws(() => userEvents.after(id, 0, 10), { code: 'EOVERFLOW' });
     for (const [rest, oldest, head] of [
       [events.after(events.oldest - 1, 10_000), events.oldest, events.head],
-      [views.after(id, views.oldest(id) - 1, 10_000), views.oldest(id), viewOf(store, 'busy').head],
+      [
+        userEvents.after(id, userEvents.oldest(id) - 1, 10_000),
+        userEvents.oldest(id),
+        viewOf(store, 'busy').head,
+      ],
     ] as const) {
       const read = rest.map(({ revision }) => revision);
       t.strictSame(
@@ -100,8 +104,8 @@ t.test('large events of the views are bounded together, and take from the larges
   const quiet = viewOf(store, 'quiet');
   calls(store, nodeId, () => 'quiet', 100);
   calls(store, nodeId, () => 'busy', 5000);
-  t.equal(store.views.recent(quiet.id, 10_000).length, 101, 'all of the quiet one');
-  const left = store.views.recent(busy.id, 10_000).length;
+  t.equal(store.userEvents.recent(quiet.id, 10_000).length, 101, 'all of the quiet one');
+  const left = store.userEvents.recent(busy.id, 10_000).length;
   t.ok(left > 500 && left < 2500, `${left} of the busy one`);
 });
 

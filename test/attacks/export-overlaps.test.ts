@@ -7,7 +7,7 @@ import { addNodeOptions, localNodeOptions, type NodeFlags } from '../../lib/cli/
 import { silentLog, type JsonObject } from '../../lib/core/index.js';
 import { createExport } from '../../lib/providers/index.js';
 import { Registry } from '../../lib/registry/index.js';
-import { exposedByExports, type LocalNodeOptions } from '../../lib/node/index.js';
+import { exposedByExports, type RunningNodeOptions } from '../../lib/node/index.js';
 import { TestNode, temporaryDir } from '../support/test-node.js';
 import { needsRoot } from './fixtures/local-account.js';
 
@@ -179,7 +179,7 @@ t.test(
         file,
         JSON.stringify({ service_id: 'x', kind: 't', runtime: { type: 'native_proc', ...runtime } }),
       );
-    const exports: LocalNodeOptions['exports'] = [{ name: 'drop', path: exported, readOnly: false }];
+    const exports: RunningNodeOptions['exports'] = [{ name: 'drop', path: exported, readOnly: false }];
     const bounds = {
       nodeId: 'n1',
       stateFile: join(base, 's'),

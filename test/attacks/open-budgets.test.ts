@@ -1,7 +1,7 @@
 import t from 'tap';
 import { FsError } from '../../lib/core/index.js';
 import { localSession } from '../../lib/policy/index.js';
-import { OpenBudget } from '../../lib/tunnel/open-budget.js';
+import { OpenBudget } from '../../lib/tunnel/server/open-budget.js';
 import { walk, type FileHandle, type Op } from '../../lib/vfs/index.js';
 import { PlaneWithNode } from '../support/plane-with-node.js';
 import { READ, READ_WRITE as WRITE, shellManifest, TestNode } from '../support/test-node.js';

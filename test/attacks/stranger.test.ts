@@ -45,7 +45,7 @@ t.test('a refused change leaves everything as it was, in memory too', async (t) 
   const user = await under.user();
   const { nodes } = await user.request('node_list', {});
   const { head } = store.events;
-  const { id, head: seq } = store.views.of({
+  const { id, head: seq } = store.userEvents.of({
     id: 'x',
     role: 'user',
     agentId: null,
@@ -58,7 +58,7 @@ t.test('a refused change leaves everything as it was, in memory too', async (t) 
         store.nodes.upsert('n1', [descriptor('a'), descriptor('b')]);
         store.nodes.join({ ...FACTS, nodeName: 'n2' }, 60_000);
         store.projects.create('p', { nodes: ['n1'] }, false);
-        store.views.of({ id: 'y', role: 'user', agentId: 'new', project: null, revoked: false });
+        store.userEvents.of({ id: 'y', role: 'user', agentId: 'new', project: null, revoked: false });
         store.nodes.delete('n1');
         throw new Error('refused');
       }),
@@ -74,7 +74,7 @@ t.test('a refused change leaves everything as it was, in memory too', async (t) 
   t.same((await user.request('node_list', {})).nodes, nodes);
   store.nodes.upsert('n1', [descriptor('a'), descriptor('c')]);
   t.equal(store.events.head, head + 1, 'and revisions have no gap');
-  const told = store.views.after(id, seq, 10);
+  const told = store.userEvents.after(id, seq, 10);
   t.match(told, [{ revision: seq + 1, payload: { added: [{ service_id: 'c' }] } }]);
   t.equal(told.length, 1);
 });

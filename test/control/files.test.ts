@@ -4,7 +4,13 @@ import { NodeLink } from '../../lib/control/index.js';
 import { Emitter, FsError } from '../../lib/core/index.js';
 import { decide, localSession } from '../../lib/policy/index.js';
 import { connectWs, memoryPair, type Transport } from '../../lib/transport/index.js';
-import { greet, RemoteVfs, sayHello, serveVfs, type ServedConnection } from '../../lib/tunnel/index.js';
+import {
+  acceptHello,
+  RemoteVfs,
+  sendHello,
+  serveVfs,
+  type ServedConnection,
+} from '../../lib/tunnel/index.js';
 import { Document, MapDir, walk, type Op, type Vfs } from '../../lib/vfs/index.js';
 import { planeFor, until } from '../support/plane.js';
 import { descriptor, temporaryDir } from '../support/store.js';
@@ -33,8 +39,8 @@ t.test(
     const served = new Set<ServedConnection>();
     const under = await planeFor(t, {
       onFiles: ({ transport, session }) => {
-        void greet(transport).then((greeting) =>
-          served.add(serveVfs(far, greeting, { sessionOf: () => session.current })),
+        void acceptHello(transport).then((handshake) =>
+          served.add(serveVfs(far, handshake, { sessionOf: () => session.current })),
         );
       },
     });
@@ -45,9 +51,9 @@ t.test(
     });
     const admin = await under.admin();
     const [nodeEnd, planeEnd] = memoryPair();
-    const [near, greeting] = await Promise.all([sayHello(nodeEnd), greet(planeEnd)]);
+    const [near, handshake] = await Promise.all([sendHello(nodeEnd), acceptHello(planeEnd)]);
     serveVfs(whoami(), near, { relayed: { maxRole: 'user' } });
-    far.attach(greeting);
+    far.attach(handshake);
     await admin.request('project_create', { project_id: 'p' });
     const made = await admin.request('token_create', { role: 'user', agent_id: 'bot', projects: ['p'] });
     const control = under.client(made.token);
@@ -55,7 +61,7 @@ t.test(
     const transport = await connectWs(`${under.url}/v2/fs`, { token: made.token, maxMessageBytes: 2 ** 23 });
     const mount = new RemoteVfs();
     t.teardown(() => mount.close());
-    mount.attach(await sayHello(transport, { session: session! }));
+    mount.attach(await sendHello(transport, { session: session! }));
     // What a client says of its own identity is ignored.
     const op: Op = { session: localSession('admin'), signal: new AbortController().signal };
     const read = async (): Promise<string> => {
@@ -95,7 +101,7 @@ t.test(
     const under = await planeFor(t, {
       onNodeTunnel: ({ transport }) => {
         tunnels.push(transport);
-        void greet(transport).then((greeting) => far.attach(greeting));
+        void acceptHello(transport).then((handshake) => far.attach(handshake));
       },
     });
     const { invite_token } = await (await under.admin()).request('node_invite_create', {});
@@ -110,7 +116,7 @@ t.test(
       maxDelayMs: 30,
       snapshot: () => ({ services: [descriptor('echo')] }),
       serveTunnel: async (transport, node) => {
-        serveVfs(whoami(), await sayHello(transport, { node }), { relayed: { maxRole: 'admin' } });
+        serveVfs(whoami(), await sendHello(transport, { node }), { relayed: { maxRole: 'admin' } });
       },
     });
     t.teardown(() => link.close());

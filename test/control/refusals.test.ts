@@ -1,6 +1,6 @@
 import t from 'tap';
 import { silentLog, type JsonObject } from '../../lib/core/index.js';
-import { Refusals, REFUSALS_WINDOW_MS } from '../../lib/control/server/refusals.js';
+import { AuthFailureLog, REFUSALS_WINDOW_MS } from '../../lib/control/server/auth-failure-log.js';
 import { ControlStore } from '../../lib/control/store/store.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { planeFor } from '../support/plane.js';
@@ -70,8 +70,8 @@ t.test('who guesses all day does not fill the disk: the rest is counted in one l
   const clock = new FakeClock();
   const store = new ControlStore({ stateDir: temporaryDir(t), clock });
   t.teardown(() => store.close());
-  const refusals = new Refusals(store.audit, clock, silentLog);
-  const guess = (address: string): void => refusals.note({ act: 'login', address, reason: 'bad_token' });
+  const authFailures = new AuthFailureLog(store.audit, clock, silentLog);
+  const guess = (address: string): void => authFailures.note({ act: 'login', address, reason: 'bad_token' });
   for (let i = 0; i < 1000; i++) guess('192.0.2.1');
   t.equal(store.audit.tail(1000).length, 10, 'one address');
   for (let i = 0; i < 10_000; i++) guess(`2001:db8::${i.toString(16)}`);
@@ -81,7 +81,7 @@ t.test('who guesses all day does not fill the disk: the rest is counted in one l
   guess('192.0.2.1');
   t.equal(store.audit.tail(1000).length, 102, 'then it begins anew');
   guess('192.0.2.1');
-  refusals.close();
+  authFailures.close();
   t.equal(clock.pending, 0);
   t.equal(store.audit.tail(1000).length, 103, 'and where nothing was left out, nothing is added');
 });

@@ -150,16 +150,16 @@ t.test('a view tells its users only what they may see, contiguously, and survive
   const { hash } = store.tokens.verify(user.token)!;
   const { sessionId } = store.sessions.create(user.record, hash);
   const { nodeId } = store.nodes.join(FACTS, 60_000);
-  const view = store.views.of(store.sessions.snapshot(sessionId));
+  const view = store.userEvents.of(store.sessions.snapshot(sessionId));
   const told: ViewEvent[] = [];
-  const listen = (): void => void told.push(...store.views.after(view.id, told.length, 100));
+  const listen = (): void => void told.push(...store.userEvents.after(view.id, told.length, 100));
   store.nodes.upsert(nodeId, [descriptor('open'), descriptor('secret', { permissions: {} })]);
   listen();
   store.nodes.upsert(nodeId, [descriptor('open'), descriptor('secret', { permissions: {}, version: '2' })]);
   store.nodes.setOffline(nodeId, 'test');
   store.nodes.refresh(nodeId);
   store = under.reopen();
-  const same = store.views.of(store.sessions.snapshot(sessionId));
+  const same = store.userEvents.of(store.sessions.snapshot(sessionId));
   t.equal(same.id, view.id);
   listen();
   store.nodes.upsert(nodeId, [descriptor('open', { permissions: {} }), descriptor('secret')]);
@@ -186,11 +186,15 @@ t.test('a view tells its users only what they may see, contiguously, and survive
   t.same(gist(told), [[['open'], []], 'node_online', ...since]);
 
   const again = [[[], []], [[], []], [[], ['open']], ...since.slice(1)];
-  t.same(gist(store.views.after(view.id, 0, 100)), again, 'told later, what was hidden since is left out');
+  t.same(
+    gist(store.userEvents.after(view.id, 0, 100)),
+    again,
+    'told later, what was hidden since is left out',
+  );
   store = under.reopen();
-  t.same(gist(store.views.after(view.id, 0, 100)), again, 'after a restart too');
+  t.same(gist(store.userEvents.after(view.id, 0, 100)), again, 'after a restart too');
   store.nodes.upsert(nodeId, [descriptor('secret')]);
-  t.notMatch(JSON.stringify(store.views.recent(view.id, 100)), /open/, 'also when it is there no more');
+  t.notMatch(JSON.stringify(store.userEvents.recent(view.id, 100)), /open/, 'also when it is there no more');
 });
 
 t.test('an invite is good for one node, and a request is given its credentials once', async (t) => {

@@ -2,7 +2,7 @@ import t from 'tap';
 import { Emitter, FsError } from '../../lib/core/index.js';
 import { localSession } from '../../lib/policy/index.js';
 import { memoryPair } from '../../lib/transport/index.js';
-import { greetAndServe, RemoteVfs, sayHello } from '../../lib/tunnel/index.js';
+import { greetAndServe, RemoteVfs, sendHello } from '../../lib/tunnel/index.js';
 import {
   BaseFile,
   Document,
@@ -99,12 +99,12 @@ class Link {
       this.connections++;
       try {
         const faulty = [client, server].map((end) => new FaultyTransport(end, this.faults, this.#random));
-        const [, greeting] = await Promise.all([
+        const [, handshake] = await Promise.all([
           greetAndServe(this.#vfs, faulty[1]!, { sessionOf: () => session, timeoutMs: 200 }),
-          sayHello(faulty[0]!, { timeoutMs: 200 }),
+          sendHello(faulty[0]!, { timeoutMs: 200 }),
         ]);
         client.onClose(() => void this.connect());
-        this.remote.attach(greeting);
+        this.remote.attach(handshake);
         return;
       } catch (thrown) {
         if (!FsError.is(thrown)) throw thrown;

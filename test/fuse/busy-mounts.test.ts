@@ -11,7 +11,10 @@ import { until } from '../support/until.js';
 import { waitsInFuse } from '../support/waits-in-fuse.js';
 
 const run = promisify(execFile);
-const fixture = { module: new URL('../support/door-tree.js', import.meta.url).href, name: 'createDoorTree' };
+const fixture = {
+  module: new URL('../support/bridge-tree.js', import.meta.url).href,
+  name: 'createBridgeTree',
+};
 
 /** Whoever waits in the kernel for an answer that does not come. */
 interface Waiting {

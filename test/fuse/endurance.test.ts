@@ -40,7 +40,10 @@ const OPERATE = `
 for (const reader of ['pipe', 'thread'] as const) {
   t.test(`${OPERATIONS} operations leave nothing in memory (reader: ${reader})`, async (t) => {
     const { dir } = await mountChild(t, {
-      fixture: { module: new URL('../support/door-tree.js', import.meta.url).href, name: 'createDoorTree' },
+      fixture: {
+        module: new URL('../support/bridge-tree.js', import.meta.url).href,
+        name: 'createBridgeTree',
+      },
       binding: 'kernel',
       reader,
     });

@@ -1,13 +1,13 @@
 import t from 'tap';
 import { silentLog } from '../../lib/core/index.js';
-import { attributeHandlers } from '../../lib/fuse/kernel-door/attributes.js';
-import { directoryHandlers } from '../../lib/fuse/kernel-door/directories.js';
-import { fileHandlers } from '../../lib/fuse/kernel-door/files.js';
-import { nameHandlers } from '../../lib/fuse/kernel-door/names.js';
-import { Serving } from '../../lib/fuse/kernel-door/serving.js';
+import { attributeHandlers } from '../../lib/fuse/vfs-bridge/attributes.js';
+import { directoryHandlers } from '../../lib/fuse/vfs-bridge/directories.js';
+import { fileHandlers } from '../../lib/fuse/vfs-bridge/files.js';
+import { nameHandlers } from '../../lib/fuse/vfs-bridge/names.js';
+import { MountState } from '../../lib/fuse/vfs-bridge/mount-state.js';
 import { structs as s, type Notifier } from '../../lib/fuse/kernel/index.js';
 import { localSession } from '../../lib/policy/index.js';
-import { createDoorTree } from '../support/door-tree.js';
+import { createBridgeTree } from '../support/bridge-tree.js';
 import { Random, seedOfTheDay } from '../support/random.js';
 import { conversation, pack, request, text, type Reply } from './kernel/protocol-fixture.js';
 
@@ -51,9 +51,9 @@ class Kernel {
 
 t.test(`${REQUESTS} requests, forgotten as a kernel forgets, leave nothing`, async (t) => {
   const session = localSession('admin');
-  const vfs = createDoorTree();
+  const vfs = createBridgeTree();
   const quiet = { now: () => true, later: () => undefined, settled: () => undefined };
-  const serving = new Serving(vfs, quiet as unknown as Notifier, {
+  const serving = new MountState(vfs, quiet as unknown as Notifier, {
     sessionOf: () => session,
     owner: { uid: 0, gid: 0 },
     allowedUids: null,

@@ -5,7 +5,10 @@ import { cleanEnvironment, mountChild } from '../support/mount-child.js';
 import { until } from '../support/until.js';
 import { waitsInFuse } from '../support/waits-in-fuse.js';
 
-const fixture = { module: new URL('../support/door-tree.js', import.meta.url).href, name: 'createDoorTree' };
+const fixture = {
+  module: new URL('../support/bridge-tree.js', import.meta.url).href,
+  name: 'createBridgeTree',
+};
 /** How long whoever gives up may take to be gone. */
 const GONE_MS = 150;
 /** A busy machine is given so many tries to do it once. */

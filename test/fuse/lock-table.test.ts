@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { Errno } from '../../lib/fuse/kernel/index.js';
-import { MAX_LOCKS, type OwnedLock } from '../../lib/fuse/kernel-door/lock-ranges.js';
-import { LockTable } from '../../lib/fuse/kernel-door/lock-table.js';
+import { MAX_LOCKS, type OwnedLock } from '../../lib/fuse/vfs-bridge/lock-ranges.js';
+import { LockTable } from '../../lib/fuse/vfs-bridge/lock-table.js';
 
 const INO = 7n;
 const BYTES = 8;

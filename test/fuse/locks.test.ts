@@ -7,8 +7,8 @@ import { until } from '../support/until.js';
 
 const run = promisify(execFile);
 const doorFixture: Fixture = {
-  module: new URL('../support/door-tree.js', import.meta.url).href,
-  name: 'createDoorTree',
+  module: new URL('../support/bridge-tree.js', import.meta.url).href,
+  name: 'createBridgeTree',
 };
 
 /** Each with what a control file is named, and the same one by another name. */

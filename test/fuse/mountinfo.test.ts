@@ -1,5 +1,5 @@
 import t from 'tap';
-import { isMounted } from '../../lib/fuse/unmount.js';
+import { isMounted } from '../../lib/fuse/mounting/unmount.js';
 import { findMount, mountEntriesFrom, mountEntryAt } from '../../lib/fuse/index.js';
 
 const TEXT = [

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { NodeTable } from '../../lib/fuse/kernel-door/node-table.js';
+import { InodeTable } from '../../lib/fuse/vfs-bridge/inode-table.js';
 import { Document, MapDir, type Freshness } from '../../lib/vfs/index.js';
 
 const document = (freshness: Freshness): Document =>
@@ -7,7 +7,7 @@ const document = (freshness: Freshness): Document =>
 const directory = (): MapDir => new MapDir(new Map());
 
 t.test('a million lookups leave nothing once they are forgotten', async (t) => {
-  const table = new NodeTable(directory());
+  const table = new InodeTable(directory());
   const live = document('live');
   const announced = document('announced');
   const dir = directory();
@@ -34,7 +34,7 @@ t.test('a million lookups leave nothing once they are forgotten', async (t) => {
 });
 
 t.test('a directory has an id for each path, a file one for all its paths', async (t) => {
-  const table = new NodeTable(directory());
+  const table = new InodeTable(directory());
   const { root } = table;
   const dir = directory();
   const file = document('announced');
@@ -48,7 +48,7 @@ t.test('a directory has an id for each path, a file one for all its paths', asyn
 });
 
 t.test('ids are never used again, and the root is never forgotten', async (t) => {
-  const table = new NodeTable(directory());
+  const table = new InodeTable(directory());
   const first = table.refer(table.root, 'f', document('announced'));
   first.lookups = 1;
   table.forget(first.nodeid, 1);

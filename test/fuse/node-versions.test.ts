@@ -9,7 +9,10 @@ import { until } from '../support/until.js';
 
 // `npm test` installs these.
 const nodes = join(import.meta.dirname, '../../../test/nodes/node_modules');
-const fixture = { module: new URL('../support/door-tree.js', import.meta.url).href, name: 'createDoorTree' };
+const fixture = {
+  module: new URL('../support/bridge-tree.js', import.meta.url).href,
+  name: 'createBridgeTree',
+};
 
 for (const release of ['22', '24'])
   for (const reader of ['pipe', 'thread'] as const) {

@@ -62,7 +62,10 @@ for (const reader of ['pipe', 'thread'] as const)
     `Ctrl-C gives the prompt back within ${PROMPT_MS} ms; a resized window cancels nothing (reader: ${reader})`,
     async (t) => {
       const { dir } = await mountChild(t, {
-        fixture: { module: new URL('../support/door-tree.js', import.meta.url).href, name: 'createDoorTree' },
+        fixture: {
+          module: new URL('../support/bridge-tree.js', import.meta.url).href,
+          name: 'createBridgeTree',
+        },
         binding: 'kernel',
         reader,
       });

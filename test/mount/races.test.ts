@@ -13,7 +13,7 @@ import { shellManifest, temporaryDir } from '../support/test-node.js';
 import { until } from '../support/until.js';
 
 // Callers of mkdir, rmdir, unlink and rename hold the directory's lock while they are answered, and the
-// kernel takes the same lock to hear that a name is void: both at once, from many sides, is what a door
+// kernel takes the same lock to hear that a name is void: both at once, from many sides, is what a bridge
 // that notifies at the wrong moment does not survive.
 
 const MS = Number(process.env.ACHERON_RACE_MS ?? 1000);

@@ -1,7 +1,7 @@
 import { truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { AuditLog } from '../../lib/node/audit-log.js';
+import { NodeAuditLog } from '../../lib/node/node-audit-log.js';
 import { silentLog, type Log } from '../../lib/core/index.js';
 import { temporaryDir } from '../support/test-node.js';
 
@@ -9,7 +9,7 @@ t.test('an audit log that was emptied is told of at the start, one without a rec
   const path = join(temporaryDir(t), 'audit.ndjson');
   const warnings: string[] = [];
   const log: Log = { ...silentLog, warn: (message: string) => void warnings.push(message) };
-  const start = (): AuditLog => new AuditLog(path, Date.now, log);
+  const start = (): NodeAuditLog => new NodeAuditLog(path, Date.now, log);
   start().close();
   const second = start();
   t.same(warnings, [], 'nothing was recorded yet');

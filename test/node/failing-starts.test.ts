@@ -1,12 +1,12 @@
 import { mkdirSync, readlinkSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { LocalNode, type LocalNodeOptions } from '../../lib/node/index.js';
+import { RunningNode, type RunningNodeOptions } from '../../lib/node/index.js';
 import { optionsFor, temporaryDir } from '../support/test-node.js';
 import { until } from '../support/until.js';
 
 /** What stands in the way of one step: it is put at that path below the test's directory, and what it is said of. */
-type Obstacle = [step: string, path: string, options: Partial<LocalNodeOptions>, says: RegExp];
+type Obstacle = [step: string, path: string, options: Partial<RunningNodeOptions>, says: RegExp];
 
 const OBSTACLES: Obstacle[] = [
   ['the lock', 'state/node.json.lock/', {}, /lock file .*state.* cannot be opened/],
@@ -26,7 +26,7 @@ for (const [step, path, options, says] of OBSTACLES)
     const obstacle = join(dir, path);
     if (path.endsWith('/')) mkdirSync(obstacle, { recursive: true, mode: 0o700 });
     else writeFileSync(obstacle, '');
-    await t.rejects(LocalNode.start(optionsFor(dir, options)), { name: 'FsError', message: says });
+    await t.rejects(RunningNode.start(optionsFor(dir, options)), { name: 'FsError', message: says });
     const held = (): string[] =>
       readdirSync('/proc/self/fd')
         .map((fd) => {
@@ -39,7 +39,7 @@ for (const [step, path, options, says] of OBSTACLES)
         .filter((target) => target.startsWith(dir));
     await until(() => held().length === 0, `nothing to be open; ${held().join(' ')} is`);
     rmSync(obstacle, { recursive: true });
-    const node = await LocalNode.start(optionsFor(dir, {}));
+    const node = await RunningNode.start(optionsFor(dir, {}));
     await node.close();
     t.same(held(), []);
   });

@@ -2,7 +2,7 @@ import { appendFileSync, readFileSync, readdirSync, renameSync, statSync } from 
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
-import { Spool, type Dropped } from '../../lib/node/spool.js';
+import { AuditQueueFile, type Dropped } from '../../lib/node/audit-queue-file.js';
 import { temporaryDir } from '../support/test-node.js';
 
 /** In these tests a line that tells of others begins so, and what those told of is counted too. */
@@ -12,9 +12,9 @@ function lineOfDropped({ lines, first, last }: Dropped): string {
 }
 
 /** Takes all that there is, in batches. */
-function takeAll(spool: Spool, maxBytes = 64): string[] {
+function takeAll(queue: AuditQueueFile, maxBytes = 64): string[] {
   const taken: string[] = [];
-  for (let batch = spool.batch(maxBytes); batch !== null; batch = spool.batch(maxBytes)) {
+  for (let batch = queue.batch(maxBytes); batch !== null; batch = queue.batch(maxBytes)) {
     taken.push(...batch.lines);
     batch.taken();
   }
@@ -23,27 +23,27 @@ function takeAll(spool: Spool, maxBytes = 64): string[] {
 
 t.test('lines are taken once, in order, across restarts', async (t) => {
   const path = join(temporaryDir(t), 'log');
-  let spool = new Spool(path, { lineOfDropped });
-  for (const word of ['a', 'b', 'c']) spool.append(`${word}\n`);
-  const first = spool.batch(5)!;
+  let queue = new AuditQueueFile(path, { lineOfDropped });
+  for (const word of ['a', 'b', 'c']) queue.append(`${word}\n`);
+  const first = queue.batch(5)!;
   t.strictSame(first.lines, ['a', 'b']);
   first.taken();
-  t.strictSame(spool.batch(64)!.lines, ['c'], 'not acknowledged');
-  spool.close();
-  spool = new Spool(path, { lineOfDropped });
-  t.strictSame(takeAll(spool), ['c'], 'so it is sent again');
-  spool.append('d\n');
-  t.strictSame(takeAll(spool), ['d']);
-  spool.close();
+  t.strictSame(queue.batch(64)!.lines, ['c'], 'not acknowledged');
+  queue.close();
+  queue = new AuditQueueFile(path, { lineOfDropped });
+  t.strictSame(takeAll(queue), ['c'], 'so it is sent again');
+  queue.append('d\n');
+  t.strictSame(takeAll(queue), ['d']);
+  queue.close();
 });
 
 t.test('half a line that a full disk left is removed, and what follows is whole', async (t) => {
   const path = join(temporaryDir(t), 'log');
-  const spool = new Spool(path, { lineOfDropped });
-  spool.append('whole\n');
-  spool.close();
+  const queue = new AuditQueueFile(path, { lineOfDropped });
+  queue.append('whole\n');
+  queue.close();
   appendFileSync(path, 'half a li');
-  const again = new Spool(path, { lineOfDropped });
+  const again = new AuditQueueFile(path, { lineOfDropped });
   again.append('next\n');
   t.equal(readFileSync(path, 'utf8'), 'whole\nnext\n');
   t.strictSame(takeAll(again), ['whole', 'next']);
@@ -64,24 +64,24 @@ t.test(
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const path = join(dir, String(run++));
-        let spool = new Spool(path, { rotateBytes: 80, lineOfDropped });
-        spool.keepUntilTaken();
+        let queue = new AuditQueueFile(path, { rotateBytes: 80, lineOfDropped });
+        queue.keepUntilTaken();
         let written = 0;
         const taken: number[] = [];
         for (const what of steps) {
-          if (what === 'append') spool.append(`line ${written++}\n`);
+          if (what === 'append') queue.append(`line ${written++}\n`);
           else if (what === 'restart') {
-            spool.close();
-            spool = new Spool(path, { rotateBytes: 80, lineOfDropped });
+            queue.close();
+            queue = new AuditQueueFile(path, { rotateBytes: 80, lineOfDropped });
           } else {
-            const batch = spool.batch(40);
+            const batch = queue.batch(40);
             if (what !== 'take' || batch === null) continue;
             taken.push(...batch.lines.map((line) => Number(line.slice(5))));
             batch.taken();
           }
         }
-        taken.push(...takeAll(spool, 40).map((line) => Number(line.slice(5))));
-        spool.close();
+        taken.push(...takeAll(queue, 40).map((line) => Number(line.slice(5))));
+        queue.close();
         return taken.length === written && taken.every((line, index) => line === index);
       }),
     );
@@ -104,17 +104,17 @@ t.test(
       fc.property(fc.array(step, { minLength: 40, maxLength: 200 }), (steps) => {
         const name = `bounded-${run++}`;
         const path = join(dir, name);
-        let spool = new Spool(path, options);
-        spool.keepUntilTaken();
+        let queue = new AuditQueueFile(path, options);
+        queue.keepUntilTaken();
         let written = 0;
         const taken: string[] = [];
         for (const what of steps) {
-          if (what === 'append') spool.append(`line ${String(written++).padStart(3, '0')}\n`);
+          if (what === 'append') queue.append(`line ${String(written++).padStart(3, '0')}\n`);
           else if (what === 'restart') {
-            spool.close();
-            spool = new Spool(path, options);
+            queue.close();
+            queue = new AuditQueueFile(path, options);
           } else {
-            const batch = spool.batch(40);
+            const batch = queue.batch(40);
             taken.push(...(batch?.lines ?? []));
             batch?.taken();
           }
@@ -122,8 +122,8 @@ t.test(
           const bytes = files.reduce((sum, file) => sum + statSync(join(dir, file)).size, 0);
           if (bytes > 320 + 120) return false;
         }
-        taken.push(...takeAll(spool, 40));
-        spool.close();
+        taken.push(...takeAll(queue, 40));
+        queue.close();
         const numbers = taken.flatMap((line) => (line.startsWith('line ') ? [Number(line.slice(5))] : []));
         const told = taken.flatMap((line) => /^dropped (\d+) /.exec(line)?.[1] ?? []).map(Number);
         const lost = told.reduce((sum, count) => sum + count, 0);
@@ -137,29 +137,29 @@ t.test(
 
 t.test('a line says how many were dropped, the first and the last of them', async (t) => {
   const path = join(temporaryDir(t), 'log');
-  const spool = new Spool(path, { rotateBytes: 20, maxBytes: 60, lineOfDropped });
-  spool.keepUntilTaken();
-  for (let n = 10; n < 20; n++) spool.append(`line ${n}\n`);
-  t.strictSame(takeAll(spool), [
+  const queue = new AuditQueueFile(path, { rotateBytes: 20, maxBytes: 60, lineOfDropped });
+  queue.keepUntilTaken();
+  for (let n = 10; n < 20; n++) queue.append(`line ${n}\n`);
+  t.strictSame(takeAll(queue), [
     ...[13, 14, 15, 16, 17, 18].map((n) => `line ${n}`),
     'dropped 3 line 10..line 12',
     'line 19',
   ]);
-  spool.close();
+  queue.close();
 });
 
 t.test('files that a kill left half renamed are found again, in order', async (t) => {
   const path = join(temporaryDir(t), 'log');
   const options = { rotateBytes: 20, lineOfDropped };
-  let spool = new Spool(path, options);
-  spool.keepUntilTaken();
-  for (let n = 10; n < 20; n++) spool.append(`line ${n}\n`);
-  spool.close();
+  let queue = new AuditQueueFile(path, options);
+  queue.keepUntilTaken();
+  for (let n = 10; n < 20; n++) queue.append(`line ${n}\n`);
+  queue.close();
   for (const number of [3, 2]) renameSync(`${path}.${number}`, `${path}.${number + 1}`);
-  spool = new Spool(path, options);
+  queue = new AuditQueueFile(path, options);
   t.strictSame(
-    takeAll(spool),
+    takeAll(queue),
     Array.from({ length: 10 }, (_, n) => `line ${n + 10}`),
   );
-  spool.close();
+  queue.close();
 });

@@ -73,10 +73,10 @@ for (const { title, options } of MODES) {
       const [vfs, path] = await exported(t, options);
       fs.writeFileSync(join(path, 'f'), 'old');
       const kept = await vfs.root.create('f', RW, 0o666, op);
-      t.equal(kept.node.found?.(op)?.size, 3);
+      t.equal(kept.node.cachedStat?.(op)?.size, 3);
       await kept.handle.release();
       const emptied = await vfs.root.create('f', { ...RW, truncate: true }, 0o666, op);
-      t.equal(emptied.node.found?.(op)?.size, 0);
+      t.equal(emptied.node.cachedStat?.(op)?.size, 0);
       await emptied.handle.release();
     });
 

@@ -183,7 +183,7 @@ function statFrom(stat: Stat): AccessStat {
   return { kind, ino, mode, nlink, size, mtimeNs, atimeNs };
 }
 
-/** As a door does: whatever is thrown becomes an `FsError`, so that there is a `code`. */
+/** As a bridge does: whatever is thrown becomes an `FsError`, so that there is a `code`. */
 function translated<T extends object>(target: T): T {
   return new Proxy(target, {
     get: (methods, name, self) => {

@@ -1,7 +1,7 @@
 import { Emitter } from '../../lib/core/index.js';
 import { localSession } from '../../lib/policy/index.js';
 import { memoryPair } from '../../lib/transport/index.js';
-import { greetAndServe, RemoteVfs, sayHello } from '../../lib/tunnel/index.js';
+import { greetAndServe, RemoteVfs, sendHello } from '../../lib/tunnel/index.js';
 import { Document, MapDir, type Change, type Vfs } from '../../lib/vfs/index.js';
 
 /**
@@ -28,11 +28,11 @@ export async function createFarTree(): Promise<Vfs> {
   const vfs = new RemoteVfs();
   const root = new MapDir(new Map([['ticks', ticks]]));
   const far: Vfs = { root, changes: new Emitter<Change>(), close: async () => undefined };
-  const [, greeting] = await Promise.all([
+  const [, handshake] = await Promise.all([
     greetAndServe(far, server, { sessionOf: () => localSession('admin') }),
-    sayHello(client),
+    sendHello(client),
   ]);
-  vfs.attach(greeting);
+  vfs.attach(handshake);
   const requests = new Document(
     () => {
       const text = `${JSON.stringify(asked)}\n`;

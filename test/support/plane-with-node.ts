@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { ControlClient, NodeLink } from '../../lib/control/index.js';
 import { silentLog, type JsonObject } from '../../lib/core/index.js';
 import { runPlane, type RunningPlane } from '../../lib/plane/index.js';
-import { sayHello, serveVfs } from '../../lib/tunnel/index.js';
+import { sendHello, serveVfs } from '../../lib/tunnel/index.js';
 import type { Role } from '../../lib/policy/index.js';
 import { RawClient } from './raw-client.js';
 import { TestNode, temporaryDir, type Teardown } from './test-node.js';
@@ -94,8 +94,8 @@ function linked(t: Teardown, plane: RunningPlane, { node, dir }: TestNode, maxRo
     snapshot: () => node.catalog(),
     audit: node.audit,
     serveTunnel: async (transport, identity) => {
-      const greeting = await sayHello(transport, { node: identity });
-      serveVfs({ root: node.dir, changes: node.changes, close: async () => undefined }, greeting, {
+      const handshake = await sendHello(transport, { node: identity });
+      serveVfs({ root: node.dir, changes: node.changes, close: async () => undefined }, handshake, {
         relayed: {
           maxRole,
           onNodeFacts: ({ nodeProjects }) => node.setNodeProjects(nodeProjects),

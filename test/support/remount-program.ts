@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { silentLog } from '../../lib/core/index.js';
 import { kernelBindingWith } from '../../lib/fuse/kernel-binding.js';
 import { localSession } from '../../lib/policy/index.js';
-import { createDoorTree } from './door-tree.js';
+import { createBridgeTree } from './bridge-tree.js';
 import { heapBytes } from './garbage.js';
 
 // `remount-program DIR READER TIMES`: mounts, looks, unmounts, and prints what it holds after a few times and
@@ -24,7 +24,7 @@ const session = localSession('admin');
 const held: Held[] = [];
 
 for (let round = 0; round < WARM + Number(times); round++) {
-  const vfs = createDoorTree();
+  const vfs = createBridgeTree();
   const mount = await kernelBindingWith(reader as 'pipe' | 'thread').mount(vfs, {
     dir,
     sessionOf: () => session,

@@ -1,7 +1,7 @@
 import type { Test } from 'tap';
 import { FsError } from '../../lib/core/index.js';
 import { localSession } from '../../lib/policy/index.js';
-import { greetAndServe, type GreetingOptions, type ServedConnection } from '../../lib/tunnel/index.js';
+import { greetAndServe, type AcceptOptions, type ServedConnection } from '../../lib/tunnel/index.js';
 import type { Vfs } from '../../lib/vfs/index.js';
 import { listenWs } from './ws-pair.js';
 
@@ -9,7 +9,7 @@ import { listenWs } from './ws-pair.js';
 export async function servedOnWs(
   t: Test,
   vfs: Vfs,
-  options: GreetingOptions = {},
+  options: AcceptOptions = {},
 ): Promise<{ url: string; connections: ServedConnection[]; refused: FsError[] }> {
   const connections: ServedConnection[] = [];
   const refused: FsError[] = [];

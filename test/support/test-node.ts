@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLog, type JsonObject, type NodeId } from '../../lib/core/index.js';
-import { LocalNode, type LocalNodeOptions } from '../../lib/node/index.js';
+import { RunningNode, type RunningNodeOptions } from '../../lib/node/index.js';
 import { localSession, type Session } from '../../lib/policy/index.js';
 import { walk, type FileHandle, type OpenFlags, type Op } from '../../lib/vfs/index.js';
 import { World } from '../../lib/worldfs/index.js';
@@ -41,11 +41,11 @@ export function temporaryDir(t: Teardown): string {
 export class TestNode {
   readonly dir: string;
   readonly manifests: string;
-  node: LocalNode;
+  node: RunningNode;
   world: World;
-  readonly #options: Partial<LocalNodeOptions>;
+  readonly #options: Partial<RunningNodeOptions>;
 
-  private constructor(dir: string, node: LocalNode, options: Partial<LocalNodeOptions>) {
+  private constructor(dir: string, node: RunningNode, options: Partial<RunningNodeOptions>) {
     this.dir = dir;
     this.manifests = join(dir, 'manifests');
     this.node = node;
@@ -56,7 +56,7 @@ export class TestNode {
   static async start(
     t: Teardown,
     manifests: readonly JsonObject[],
-    options: Partial<LocalNodeOptions> = {},
+    options: Partial<RunningNodeOptions> = {},
   ): Promise<TestNode> {
     const dir = temporaryDir(t);
     mkdirSync(join(dir, 'manifests'));
@@ -65,7 +65,7 @@ export class TestNode {
         join(dir, 'manifests', `${manifest.service_id as string}.json`),
         JSON.stringify(manifest),
       );
-    const node = await LocalNode.start(optionsFor(dir, options));
+    const node = await RunningNode.start(optionsFor(dir, options));
     const started = new TestNode(dir, node, options);
     t.teardown(() => started.node.close());
     return started;
@@ -74,7 +74,7 @@ export class TestNode {
   /** Stops the node and starts it again on the same state. */
   async restart(): Promise<void> {
     await this.node.close();
-    this.node = await LocalNode.start(optionsFor(this.dir, this.#options));
+    this.node = await RunningNode.start(optionsFor(this.dir, this.#options));
     this.world = worldOf(this.node);
   }
 
@@ -153,11 +153,11 @@ export async function errnoOf(act: () => unknown): Promise<string | null> {
   }
 }
 
-function worldOf(node: LocalNode): World {
+function worldOf(node: RunningNode): World {
   return new World({ nodes: node, events: node.events, now: () => Date.now() });
 }
 
-export function optionsFor(dir: string, options: Partial<LocalNodeOptions>): LocalNodeOptions {
+export function optionsFor(dir: string, options: Partial<RunningNodeOptions>): RunningNodeOptions {
   return {
     nodeId: 'n1' as NodeId,
     nodeName: 'n1',

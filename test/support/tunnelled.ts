@@ -4,7 +4,7 @@ import { memoryPair, type Transport } from '../../lib/transport/index.js';
 import {
   greetAndServe,
   RemoteVfs,
-  sayHello,
+  sendHello,
   type RemoteVfsOptions,
   type ServedConnection,
 } from '../../lib/tunnel/index.js';
@@ -45,12 +45,12 @@ export async function tunnelled(t: Test, vfs: Vfs, options: TunnelOptions): Prom
           }))(...memoryPair());
     close = () => pair.close();
     const sessionOf = options.session ?? (() => localSession('admin'));
-    const [serving, greeting] = await Promise.all([
+    const [serving, handshake] = await Promise.all([
       greetAndServe(vfs, wrap(pair.server, 'server'), { sessionOf }),
-      sayHello(wrap(pair.client, 'client'), { binary }),
+      sendHello(wrap(pair.client, 'client'), { binary }),
     ]);
     served = serving;
-    remote.attach(greeting);
+    remote.attach(handshake);
   };
   await connect();
   t.teardown(async () => {

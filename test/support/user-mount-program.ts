@@ -6,7 +6,7 @@ import { containDrivers } from '../../lib/drivers/index.js';
 import { keepSetIdTools, mountEntryAt } from '../../lib/fuse/index.js';
 import { kernelBindingWith } from '../../lib/fuse/kernel-binding.js';
 import { localSession } from '../../lib/policy/index.js';
-import { createDoorTree } from './door-tree.js';
+import { createBridgeTree } from './bridge-tree.js';
 
 // `user-mount-program DIR READER`: gives up new privileges as `up` does, mounts as whoever runs it, uses the mount, unmounts, and tells what it saw.
 
@@ -24,7 +24,7 @@ const [dir = '', reader = ''] = process.argv.slice(2);
 const session = localSession('admin');
 keepSetIdTools();
 containDrivers('process', silentLog);
-const mount = await kernelBindingWith(reader as 'pipe' | 'thread').mount(createDoorTree(), {
+const mount = await kernelBindingWith(reader as 'pipe' | 'thread').mount(createBridgeTree(), {
   dir,
   sessionOf: () => session,
   allowOther: false,

@@ -2,7 +2,13 @@ import t, { type Test } from 'tap';
 import { FsError } from '../../lib/core/index.js';
 import { localSession, type Role, type Session } from '../../lib/policy/index.js';
 import { memoryPair } from '../../lib/transport/index.js';
-import { greet, RemoteVfs, sayHello, serveVfs, type ServedConnection } from '../../lib/tunnel/index.js';
+import {
+  acceptHello,
+  RemoteVfs,
+  sendHello,
+  serveVfs,
+  type ServedConnection,
+} from '../../lib/tunnel/index.js';
 import {
   Document,
   MapDir,
@@ -49,16 +55,16 @@ async function relayed(
   const facts: (readonly string[])[] = [];
   const remote = new RemoteVfs({ relayed: true });
   remote.setNodeProjects(['p1']);
-  const [greeting, accepted] = await Promise.all([
-    sayHello(atNode, { node: { id: 'n1', secret: 's3cret', epoch: 4 } }),
-    greet(atControl, {
+  const [handshake, accepted] = await Promise.all([
+    sendHello(atNode, { node: { id: 'n1', secret: 's3cret', epoch: 4 } }),
+    acceptHello(atControl, {
       authorize: (hello) => {
         if (hello.node_id !== 'n1' || hello.node_secret !== 's3cret' || hello.epoch !== 4)
           throw new FsError('EACCES', 'Not that node.');
       },
     }),
   ]);
-  const served = serveVfs(treeOfNode(), greeting, {
+  const served = serveVfs(treeOfNode(), handshake, {
     relayed: { maxRole, onNodeFacts: ({ nodeProjects }) => facts.push(nodeProjects) },
   });
   remote.attach(accepted);
@@ -114,8 +120,8 @@ t.test('--max-remote-role user: nobody is an admin of this node from afar', asyn
 
 t.test('a relayed request that names no session that is known is refused', async (t) => {
   const [atNode, atControl] = memoryPair();
-  const [greeting, accepted] = await Promise.all([sayHello(atNode), greet(atControl)]);
-  const served = serveVfs(treeOfNode(), greeting, { relayed: { maxRole: 'admin' } });
+  const [handshake, accepted] = await Promise.all([sendHello(atNode), acceptHello(atControl)]);
+  const served = serveVfs(treeOfNode(), handshake, { relayed: { maxRole: 'admin' } });
   const answers: unknown[] = [];
   const both = new Promise<void>((resolve) => {
     accepted.port.receive({

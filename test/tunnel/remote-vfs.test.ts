@@ -16,7 +16,7 @@ import {
   type Stat,
   type Vfs,
 } from '../../lib/vfs/index.js';
-import { greetAndServe, RemoteVfs, sayHello } from '../../lib/tunnel/index.js';
+import { greetAndServe, RemoteVfs, sendHello } from '../../lib/tunnel/index.js';
 import { codeOf, readText } from '../support/access.js';
 import { directAccess } from '../support/direct-access.js';
 import { createMemoryVfs, type MemoryDir } from '../support/memory-vfs.js';
@@ -175,11 +175,11 @@ t.test('a far side that tells of changes right after hello is listened to, and g
   const serving = greetAndServe(vfs, pair.server, { sessionOf: () => localSession('admin') });
   // In the same turn as the answer to hello, so that both come in one piece.
   const told = serving.then((served) => served.sessionChanged());
-  const greeting = await sayHello(pair.client);
+  const handshake = await sendHello(pair.client);
   const remote = new RemoteVfs();
   const heard: Change[] = [];
   remote.changes.on((change) => heard.push(change));
-  remote.attach(greeting);
+  remote.attach(handshake);
   await told;
   t.equal((await walk(remote.root, 'docs', op())).kind, 'dir');
   t.ok(heard.some(({ what }) => what === 'all'));

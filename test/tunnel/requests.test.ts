@@ -24,7 +24,7 @@ import { until } from '../support/until.js';
 class Lines extends BaseFile {
   readonly ino = newIno();
   override readonly freshness = 'live' as const;
-  override readonly conversation = true;
+  override readonly perOpen = true;
   flushes = 0;
   stat(): Stat {
     return documentStat(this.ino, 0o644, { bytes: new Uint8Array(0), mtimeNs: 0n });
@@ -130,7 +130,7 @@ t.test(
     await file('lines');
     requests();
     const node = await file('lines');
-    t.equal(node.conversation, true, 'whoever looks it up again knows what kind of file it is');
+    t.equal(node.perOpen, true, 'whoever looks it up again knows what kind of file it is');
     const handle = await node.open(WRITE, op());
     await handle.flush?.(op());
     t.equal((await handle.stat(op())).mode, 0o644);

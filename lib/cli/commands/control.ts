@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { DEFAULT_PORT, type TlsFiles } from '../../control/index.js';
 import { FsError } from '../../core/index.js';
 import { runPlane } from '../../plane/index.js';
-import { inBackgroundOrHere, tellReady } from '../background.js';
+import { inBackgroundOrHere, reportReady } from '../background.js';
 import { daemonName } from '../daemon-name.js';
 import { forgetControlUrl, keepControlUrl } from '../control-url.js';
 import { collect, integer, logLevelOption, option, stateDirOption } from '../options.js';
@@ -117,7 +117,7 @@ async function control(flags: ControlFlags): Promise<void> {
   try {
     goOnUnlessStopped();
     keepControlUrl(flags.stateDir, plane.url);
-    tellReady([
+    reportReady([
       `The control plane listens on ${plane.url}.`,
       `Tokens: ${flags.stateDir}/admin.token, ${flags.stateDir}/user.token.`,
     ]);

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import pc from 'picocolors';
-import { examine } from '../../doctor/index.js';
+import { diagnose } from '../../doctor/index.js';
 import { EXIT } from '../failure.js';
 import { jsonOption, stateDirOption } from '../options.js';
 import { printJson } from '../print.js';
@@ -14,7 +14,7 @@ export function doctorCommand(): Command {
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  $ acheron doctor')
     .action(async (flags: { stateDir: string; json?: boolean }) => {
-      const findings = await examine({ stateDir: flags.stateDir, version: VERSION });
+      const findings = await diagnose({ stateDir: flags.stateDir, version: VERSION });
       if (flags.json === true) await printJson(findings);
       else
         for (const finding of findings)

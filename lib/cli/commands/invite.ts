@@ -3,7 +3,7 @@ import { timestamp } from '../../core/index.js';
 import { addControlOptions, withControl, type ControlFlags } from '../control-access.js';
 import { durationMs } from '../duration.js';
 import { jsonOption } from '../options.js';
-import { printJson, printLine, printTable, tell } from '../print.js';
+import { printJson, printLine, printTable, printNote } from '../print.js';
 
 type Flags = ControlFlags & { readonly json?: boolean };
 type CreateFlags = Flags & { readonly ttl?: number };
@@ -40,10 +40,10 @@ Example:
           flags.ttl === undefined ? {} : { ttl_ms: flags.ttl },
         );
         if (flags.json === true) return printJson(made);
-        tell(
+        printNote(
           `One machine may join with it until ${timestamp(made.expires_at_ms)}; it is not shown again. There:`,
         );
-        tell(
+        printNote(
           `  acheron node --control-url ${url} --pair-mode invite --invite-token-file FILE --node-name NAME`,
         );
         await printLine(made.invite_token);

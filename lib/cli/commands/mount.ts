@@ -4,7 +4,7 @@ import { FsError, type Log } from '../../core/index.js';
 import { prepareMountpoint } from '../../fuse/index.js';
 import { RemoteTree, type TreeAddress } from '../../plane/index.js';
 import { localSession } from '../../policy/index.js';
-import { inBackgroundOrHere, tellReady } from '../background.js';
+import { inBackgroundOrHere, reportReady } from '../background.js';
 import { daemonName } from '../daemon-name.js';
 import {
   addKernelOptions,
@@ -48,7 +48,7 @@ async function mount(dir: string, flags: MountCommandFlags): Promise<void> {
   const fsname = nameFrom(flags);
   const found = await prepareMountpoint(dir, { fsname });
   if (found.state === 'mounted') {
-    tellReady([`${found.dir} is mounted already.`]);
+    reportReady([`${found.dir} is mounted already.`]);
     return;
   }
   await inBackgroundOrHere(flags, daemonName('mount', found.dir), () => serve(dir, fsname, flags));
@@ -83,7 +83,7 @@ async function serve(dir: string, fsname: string, flags: MountCommandFlags): Pro
     let reason: unknown = null;
     try {
       goOnUnlessStopped();
-      tellReady([`Mounted on ${mounted.dir}.`, `To stop: acheron unmount ${mounted.dir}`]);
+      reportReady([`Mounted on ${mounted.dir}.`, `To stop: acheron unmount ${mounted.dir}`]);
       reason = await Promise.race([stop, mounted.closed]);
     } finally {
       await mounted.unmount();

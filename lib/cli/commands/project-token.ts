@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { addControlOptions, withControl, type ControlFlags } from '../control-access.js';
 import { idArgument, jsonOption } from '../options.js';
-import { printJson, printLine, tell } from '../print.js';
+import { printJson, printLine, printNote } from '../print.js';
 
 type Flags = ControlFlags & { readonly json?: boolean };
 
@@ -22,7 +22,7 @@ export function projectTokenCommand(): Command {
       withControl(self, flags, async ({ client }) => {
         const made = await client.request('project_token_rotate', { project_id: id });
         if (flags.json === true) return printJson(made);
-        tell(`The new token of project ${id}; it is not shown again.`);
+        printNote(`The new token of project ${id}; it is not shown again.`);
         await printLine(made.project_token ?? '');
       }),
     );

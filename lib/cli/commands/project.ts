@@ -4,7 +4,7 @@ import { FsError, isJsonObject, type JsonObject } from '../../core/index.js';
 import type { ControlReply, ControlRequest } from '../../protocol/index.js';
 import { addControlOptions, withControl, type ControlFlags } from '../control-access.js';
 import { collect, idArgument, jsonOption, repeating } from '../options.js';
-import { plain, printJson, printLine, printTable, tell } from '../print.js';
+import { plain, printJson, printLine, printTable, printNote } from '../print.js';
 import { projectTokenCommand } from './project-token.js';
 
 type Flags = ControlFlags & { readonly json?: boolean };
@@ -127,7 +127,7 @@ function create(id: string, flags: ChangeFlags, self: Command): Promise<void> {
       with_token: flags.withToken === true,
     });
     if (flags.json === true) return printJson(made);
-    tell(`Project ${id} is made.`);
+    printNote(`Project ${id} is made.`);
     if (made.project_token !== null) await printLine(made.project_token);
   });
 }

@@ -4,7 +4,7 @@ import type { Role } from '../../policy/index.js';
 import type { ControlReply } from '../../protocol/index.js';
 import { addControlOptions, withControl, type ControlFlags } from '../control-access.js';
 import { collect, idArgument, jsonOption } from '../options.js';
-import { printJson, printLine, printTable, tell } from '../print.js';
+import { printJson, printLine, printTable, printNote } from '../print.js';
 
 type Flags = ControlFlags & { readonly json?: boolean };
 
@@ -107,7 +107,7 @@ async function show(
   said: string,
 ): Promise<void> {
   if (flags.json === true) return printJson({ token, record });
-  tell(said);
+  printNote(said);
   await printLine(token);
 }
 

@@ -1,12 +1,12 @@
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { prepareMountpoint } from '../../fuse/index.js';
-import { inBackgroundOrHere, tellReady } from '../background.js';
+import { inBackgroundOrHere, reportReady } from '../background.js';
 import { daemonName } from '../daemon-name.js';
 import { addMountOptions, standaloneMountName, type MountFlags } from '../mount-options.js';
 import { addNodeOptions, type NodeFlags } from '../node-options.js';
 import { integer, logLevelOption, option, stateDirOption } from '../options.js';
-import { checkPortIsFree, planeBeside, type BesideFlags } from '../plane-beside.js';
+import { checkPortIsFree, runEmbeddedControlPlane, type BesideFlags } from '../embedded-control-plane.js';
 import { runStandalone } from '../standalone.js';
 import { textLog, type LogLevel } from '../text-log.js';
 import { PACKAGE_DIR } from '../version.js';
@@ -46,7 +46,7 @@ async function up(dir: string, flags: UpFlags): Promise<void> {
   const fsname = standaloneMountName('up', flags);
   const found = await prepareMountpoint(dir, { fsname });
   if (found.state === 'mounted') {
-    tellReady([`${found.dir} is mounted already.`, ...whatToType(found.dir, nodeId, flags.bundled)]);
+    reportReady([`${found.dir} is mounted already.`, ...whatToType(found.dir, nodeId, flags.bundled)]);
     return;
   }
   const log = textLog(flags.logLevel);
@@ -60,7 +60,9 @@ async function up(dir: string, flags: UpFlags): Promise<void> {
       mountName: fsname,
       log,
       ...(hasPlane
-        ? { beside: (node, world, stopping) => planeBeside(flags, { node, world, stopping, log }) }
+        ? {
+            beside: (node, world, stopping) => runEmbeddedControlPlane(flags, { node, world, stopping, log }),
+          }
         : {}),
       ready: (mounted) => [`Mounted on ${mounted}.`, ...whatToType(mounted ?? dir, nodeId, flags.bundled)],
     });

@@ -3,7 +3,7 @@ import { FsError, timestamp } from '../../core/index.js';
 import type { CatalogEvent } from '../../control/index.js';
 import { addControlOptions, withControl, type ControlAccess, type ControlFlags } from '../control-access.js';
 import { idArgument, integer, jsonOption } from '../options.js';
-import { plain, plainFacts, printJsonLine, printLine, tell } from '../print.js';
+import { plain, plainFacts, printJsonLine, printLine, printNote } from '../print.js';
 import { stopAsked } from '../stop-asked.js';
 
 interface Flags extends ControlFlags {
@@ -51,7 +51,7 @@ async function watch({ client }: ControlAccess, flags: Flags): Promise<void> {
       if (state.state === 'closed') reject(state.error ?? new FsError('ECANCELED', 'The watch was closed.'));
       if (state.state !== 'backing-off' || wasLost) return;
       wasLost = true;
-      tell('The connection was lost. It is tried again.');
+      printNote('The connection was lost. It is tried again.');
     });
     client.sessionChanged.on(({ revoked }) => {
       if (revoked) reject(new FsError('EACCES', 'The session or its token was revoked.'));
@@ -60,7 +60,7 @@ async function watch({ client }: ControlAccess, flags: Flags): Promise<void> {
       ...(flags.node === undefined ? {} : { nodeId: flags.node }),
       ...(flags.since === undefined ? {} : { sinceRevision: flags.since }),
       onBegin: () => {
-        tell(wasLost ? 'Connected again; the watch goes on.' : 'Watching. Ctrl-C ends it.');
+        printNote(wasLost ? 'Connected again; the watch goes on.' : 'Watching. Ctrl-C ends it.');
         wasLost = false;
       },
       onEvent: ({ watch_id: _watch, ...event }) => print(event, () => lineOf(event)),

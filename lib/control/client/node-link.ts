@@ -51,7 +51,7 @@ const DEFAULT_LEASE_MS = 60_000;
 const UPSERT_RETRY_MS = 1_000;
 
 /**
- * A node's tie to its control plane: pairs once, then keeps a connection, the lease, the catalog and the
+ * A node's link to its control plane: pairs once, then keeps a connection, the lease, the catalog and the
  * tunnel, forever. It ends only when it is closed, when the node was deleted, or when another process of
  * the same node took over.
  */

@@ -24,7 +24,7 @@ import type { LiveSession } from '../store/sessions.js';
 import type { TokenRecord } from '../store/tokens.js';
 import { answerAcheron } from './acheron-stub.js';
 import { handlerFor } from './handlers/index.js';
-import type { Plane } from './plane.js';
+import type { ServerContext } from './server-context.js';
 import { MAX_STRANGER_FRAME_BYTES } from './strangers.js';
 import { UpsertParts } from './upsert-parts.js';
 import { Watches } from './watches.js';
@@ -51,7 +51,7 @@ type State = 'new' | 'versioned' | 'bootstrap' | 'node' | 'session' | 'closed';
  * nobody else.
  */
 export class ControlConnection {
-  readonly plane: Plane;
+  readonly context: ServerContext;
   readonly credential: Credential;
   readonly address: string;
   readonly connectedAtMs: number;
@@ -68,18 +68,18 @@ export class ControlConnection {
   readonly #known: (party: string) => void;
   #stopTimer: () => void;
 
-  constructor(plane: Plane, transport: Transport, options: Arrival) {
-    this.plane = plane;
+  constructor(context: ServerContext, transport: Transport, options: Arrival) {
+    this.context = context;
     this.id = options.id;
     this.address = options.address;
     this.credential = options.credential;
-    this.connectedAtMs = plane.clock.now();
+    this.connectedAtMs = context.clock.now();
     this.#transport = transport;
     this.#known = options.known;
-    this.watches = new Watches(plane.watchCounts);
-    plane.connections.add(this);
-    plane.metrics.connections.inc();
-    this.#stopTimer = plane.clock.after(plane.limits.handshakeTimeoutMs, () => {
+    this.watches = new Watches(context.watchCounts);
+    context.connections.add(this);
+    context.metrics.connections.inc();
+    this.#stopTimer = context.clock.after(context.limits.handshakeTimeoutMs, () => {
       if (this.#state === 'new' || this.#state === 'versioned') this.close(1008, 'No handshake in time.');
     });
     transport.onClose(() => this.#ended());
@@ -109,7 +109,7 @@ export class ControlConnection {
   /** Without a token it may stay for a moment, and for another as long as its request waits. */
   stayAwhile(): void {
     if (this.#state !== 'bootstrap') return;
-    const { clock, limits } = this.plane;
+    const { clock, limits } = this.context;
     this.#stopTimer();
     this.#stopTimer = clock.after(limits.strangerTimeoutMs, () =>
       this.close(1008, 'Without a token, a connection ends when it has nothing more to say.'),
@@ -125,7 +125,7 @@ export class ControlConnection {
 
   /** Uses this session from now on, instead of the one before. */
   useSession(sessionId: string): LiveSession {
-    const session = this.plane.store.sessions.use(sessionId);
+    const session = this.context.store.sessions.use(sessionId);
     this.#leaveSession();
     this.#session = session;
     this.#state = 'session';
@@ -149,7 +149,7 @@ export class ControlConnection {
       try {
         watch.pump();
       } catch (thrown) {
-        this.plane.log.error('a watch failed', { connection: this.id, error: thrown });
+        this.context.log.error('a watch failed', { connection: this.id, error: thrown });
         this.watches.end(watch.id);
       }
     }
@@ -158,13 +158,13 @@ export class ControlConnection {
   close(code: number, reason: string): void {
     this.#transport.close(code, reason);
     // A peer that does not answer the close does not keep us.
-    this.plane.clock.after(2_000, () => this.#transport.destroy());
+    this.context.clock.after(2_000, () => this.#transport.destroy());
   }
 
   #receive(message: Message): void {
     if (this.#state === 'closed') return;
     const isStranger = this.credential === undefined && this.#state !== 'node';
-    if (isStranger) this.plane.strangers.slow(this.#transport, this.id, this.address);
+    if (isStranger) this.context.strangers.slow(this.#transport, this.id, this.address);
     let frame: Envelope;
     try {
       if (typeof message !== 'string')
@@ -189,7 +189,7 @@ export class ControlConnection {
       if (isTooDeep(frame.payload))
         throw new ProtocolFault('invalid_payload', 'The payload is nested too deep.');
       const payload = payloadOf(frame, controlMessage(name).request);
-      const { accessChanges } = this.plane;
+      const { accessChanges } = this.context;
       const mark = accessChanges.mark;
       const handler = handlerFor<ControlName>(name);
       const answered = handler(this, payload as never);
@@ -202,10 +202,10 @@ export class ControlConnection {
       const fault = ProtocolFault.from(thrown);
       outcome = fault.code;
       if (fault.code === 'internal')
-        this.plane.log.error('a request failed', { type: frame.type, error: fault.cause ?? thrown });
+        this.context.log.error('a request failed', { type: frame.type, error: fault.cause ?? thrown });
       this.#send(errorFrameFrom(fault, requestReferenceOf(frame)));
     }
-    this.plane.metrics.requests.inc({ type: name ?? 'unknown', outcome });
+    this.context.metrics.requests.inc({ type: name ?? 'unknown', outcome });
   }
 
   /** @throws ProtocolFault unless who sends may send this now. */
@@ -227,7 +227,7 @@ export class ControlConnection {
     const { current } = this.session;
     if (current.revoked) throw new ProtocolFault('provider_auth_failed', 'This session was revoked.');
     if (sender !== 'admin' || current.role === 'admin') return;
-    this.plane.denials.note(this.session.tokenId, { act: name, ...this.who() });
+    this.context.denials.note(this.session.tokenId, { act: name, ...this.who() });
     throw new ProtocolFault('forbidden', 'Only admins may send this.');
   }
 
@@ -243,7 +243,7 @@ export class ControlConnection {
   }
 
   #refuseFrame(fault: ProtocolFault): void {
-    this.plane.metrics.requests.inc({ type: 'unreadable', outcome: fault.code });
+    this.context.metrics.requests.inc({ type: 'unreadable', outcome: fault.code });
     this.#send(errorFrameFromFault(fault, 'control'));
     if (++this.#badFrames >= MAX_BAD_FRAMES) this.close(1008, 'Too many frames that cannot be read.');
   }
@@ -273,7 +273,7 @@ export class ControlConnection {
 
   #leaveSession(): void {
     this.#stopSession?.();
-    if (this.#session !== undefined) this.plane.store.sessions.release(this.#session);
+    if (this.#session !== undefined) this.context.store.sessions.release(this.#session);
     this.#session = undefined;
   }
 
@@ -282,12 +282,12 @@ export class ControlConnection {
     this.#stopTimer();
     this.watches.endAll();
     this.upsertParts.clear();
-    this.plane.connections.delete(this);
-    this.plane.metrics.connections.dec();
+    this.context.connections.delete(this);
+    this.context.metrics.connections.dec();
     this.#leaveSession();
     for (const [nodeId, epoch] of this.claims) {
-      if (this.plane.store.nodes.get(nodeId)?.epoch === epoch)
-        this.plane.leases.lost(nodeId, this.plane.limits.offlineGraceMs);
+      if (this.context.store.nodes.get(nodeId)?.epoch === epoch)
+        this.context.leases.lost(nodeId, this.context.limits.offlineGraceMs);
     }
   }
 }

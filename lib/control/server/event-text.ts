@@ -2,7 +2,7 @@ import type { JsonObject } from '../../core/index.js';
 import { controlRequest, encodeEnvelope, type ControlPush } from '../../protocol/index.js';
 
 /** A watched event before it is counted for a watch. */
-export interface Told {
+export interface WatchEvent {
   readonly revision: number;
   readonly timestampMs: number;
   readonly kind: string;
@@ -14,10 +14,10 @@ type Push = ControlPush<'node_service_event'>;
 type OfTheWatch = Pick<Push, 'watch_id' | 'seq' | 'cursor'>;
 
 /** What all watchers are told alike, by event: it is turned into text once, however many they are. */
-const COMMON = new WeakMap<Told, string>();
+const COMMON = new WeakMap<WatchEvent, string>();
 
 /** The frame that tells one watch of `event`. */
-export function frameOfEvent(event: Told, ofTheWatch: OfTheWatch): string {
+export function frameOfEvent(event: WatchEvent, ofTheWatch: OfTheWatch): string {
   let common = COMMON.get(event);
   if (common === undefined) {
     common = JSON.stringify(commonOf(event)).slice(1);
@@ -28,7 +28,7 @@ export function frameOfEvent(event: Told, ofTheWatch: OfTheWatch): string {
   return `${frame.slice(0, -'}}'.length)},${common}}`;
 }
 
-function commonOf(event: Told): Omit<Push, keyof OfTheWatch> {
+function commonOf(event: WatchEvent): Omit<Push, keyof OfTheWatch> {
   const { revision, timestampMs, kind, nodeId, payload } = event;
   const common = { revision, timestamp_ms: timestampMs, kind, node_id: nodeId };
   if (kind !== 'services') return { ...common, details: payload };

@@ -22,8 +22,8 @@ import type { LiveSession } from '../store/sessions.js';
 import { answerAcheron } from './acheron-stub.js';
 import type { Arrival } from './control-connection.js';
 import { nodeRefusal } from './node-authority.js';
-import type { Plane } from './plane.js';
-import type { Refusal } from './refusals.js';
+import type { ServerContext } from './server-context.js';
+import type { AuthFailure } from './auth-failure-log.js';
 import { MAX_STRANGER_FRAME_BYTES } from './strangers.js';
 
 /**
@@ -44,8 +44,8 @@ export interface FilesOptions extends Arrival {
 const MAX_BAD_FRAMES = 16;
 
 /** Listens on `/v2/fs` until the hello says who it is: a session's mount, or a node with its tunnel. */
-export function greetFiles(plane: Plane, transport: Transport, options: FilesOptions): void {
-  const { limits, clock, throttle } = plane;
+export function greetFiles(context: ServerContext, transport: Transport, options: FilesOptions): void {
+  const { limits, clock, throttle } = context;
   const stopTimer = clock.after(limits.handshakeTimeoutMs, () => transport.close(1008, 'No hello in time.'));
   transport.onClose(stopTimer);
   let badFrames = 0;
@@ -54,7 +54,7 @@ export function greetFiles(plane: Plane, transport: Transport, options: FilesOpt
   const onMessage = (message: Message): void => {
     if (refused) return;
     const isStranger = options.credential === undefined;
-    if (isStranger) plane.strangers.slow(transport, options.id, options.address);
+    if (isStranger) context.strangers.slow(transport, options.id, options.address);
     let frame: Envelope | undefined;
     try {
       if (typeof message !== 'string')
@@ -67,7 +67,7 @@ export function greetFiles(plane: Plane, transport: Transport, options: FilesOpt
       if (frame.channel !== 'acheron' || frame.type !== 'acheron.t_fs_hello')
         throw new ProtocolFault('handshake_required', 'Send acheron.t_fs_hello first.');
       const hello = isJsonObject(frame.payload) ? frame.payload : {};
-      const adopt = authenticate(plane, options, hello);
+      const adopt = authenticate(context, options, hello);
       stopTimer();
       adopt(new ReplayTransport(transport, message));
     } catch (thrown) {
@@ -76,7 +76,7 @@ export function greetFiles(plane: Plane, transport: Transport, options: FilesOpt
       const refuse = (): void => answer(refusalFrame(fault, reference));
       if (fault.code === 'provider_auth_failed') {
         refused = true;
-        plane.refusals.note(refusalOf(plane, options.address, frame));
+        context.authFailures.note(refusalOf(context, options.address, frame));
         const end = (): void => {
           refuse();
           transport.close(1008, 'Not authenticated.');
@@ -85,7 +85,7 @@ export function greetFiles(plane: Plane, transport: Transport, options: FilesOpt
         return;
       }
       if (fault.code === 'internal')
-        plane.log.error('a file connection failed', { error: fault.cause ?? thrown });
+        context.log.error('a file connection failed', { error: fault.cause ?? thrown });
       refuse();
       if (++badFrames >= MAX_BAD_FRAMES || fault.code === 'stale_epoch') transport.close(1008, fault.message);
     }
@@ -95,7 +95,7 @@ export function greetFiles(plane: Plane, transport: Transport, options: FilesOpt
 
 /** Who says hello, and what is to be done with the connection. */
 function authenticate(
-  plane: Plane,
+  context: ServerContext,
   options: FilesOptions,
   hello: JsonObject,
 ): (transport: Transport) => void {
@@ -106,8 +106,8 @@ function authenticate(
   const nodeId = text('node_id');
   const nodeSecret = text('node_secret');
   if (nodeId !== undefined && nodeSecret !== undefined) {
-    if (!plane.store.nodes.secretIs(nodeId, nodeSecret)) throw notAuthenticated();
-    const { epoch: current, holder } = plane.store.nodes.require(nodeId);
+    if (!context.store.nodes.secretIs(nodeId, nodeSecret)) throw notAuthenticated();
+    const { epoch: current, holder } = context.store.nodes.require(nodeId);
     const epoch = ownValue(hello, 'epoch') ?? current;
     if (epoch !== current) {
       throw new ProtocolFault('stale_epoch', `Another connection of node "${nodeId}" took over.`, {
@@ -116,16 +116,16 @@ function authenticate(
     }
     return (transport) => {
       options.known(`tunnel ${nodeId}`);
-      plane.tunnels.open({ nodeId, epoch: current, transport });
+      context.tunnels.open({ nodeId, epoch: current, transport });
     };
   }
   const token = text('auth_token');
   const credential =
-    options.credential ?? (token === undefined ? undefined : plane.store.tokens.verify(token));
+    options.credential ?? (token === undefined ? undefined : context.store.tokens.verify(token));
   if (credential === undefined) throw notAuthenticated();
   const { onFiles, address } = options;
   if (onFiles === undefined) throw new ProtocolFault('unavailable', 'This control plane serves no files.');
-  const { sessions } = plane.store;
+  const { sessions } = context.store;
   const wanted = text('session');
   const record =
     wanted === undefined ? sessions.create(credential.record, credential.hash) : sessions.get(wanted);
@@ -156,10 +156,10 @@ function refusalFrame(fault: ProtocolFault, request: RequestReference): Envelope
 }
 
 /** Who failed to prove what: a node its secret, anybody else a token. */
-function refusalOf(plane: Plane, address: string, frame: Envelope | undefined): Refusal {
+function refusalOf(context: ServerContext, address: string, frame: Envelope | undefined): AuthFailure {
   const nodeId = frame?.payload === undefined ? undefined : ownValue(frame.payload as JsonObject, 'node_id');
   if (typeof nodeId !== 'string') return { act: 'login', address, reason: 'bad_token' };
-  return nodeRefusal(plane, address, nodeId);
+  return nodeRefusal(context, address, nodeId);
 }
 
 function notAuthenticated(): ProtocolFault {

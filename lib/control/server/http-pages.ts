@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Plane } from './plane.js';
+import type { ServerContext } from './server-context.js';
 
 /** The token of `Authorization: Bearer`, and nothing from anywhere else; `null` for a header that is no such thing. */
 export function bearerOf(request: IncomingMessage): string | null | undefined {
@@ -10,7 +10,7 @@ export function bearerOf(request: IncomingMessage): string | null | undefined {
 
 /** Answers `/livez /readyz /metrics /metrics.json`. */
 export async function answerPage(
-  plane: Plane,
+  context: ServerContext,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -24,20 +24,20 @@ export async function answerPage(
       respond(response, 200, 'text/plain', 'ok\n');
       return;
     case '/readyz': {
-      const ready = isReady(plane);
+      const ready = isReady(context);
       respond(response, ready ? 200 : 503, 'text/plain', ready ? 'ok\n' : 'the database does not answer\n');
       return;
     }
     case '/metrics':
     case '/metrics.json': {
-      const isAdmin = await asksAdmin(plane, request, response);
+      const isAdmin = await asksAdmin(context, request, response);
       if (isAdmin === undefined) return;
       const { contentType, body } =
         path === '/metrics'
-          ? await plane.metrics.text(isAdmin)
+          ? await context.metrics.text(isAdmin)
           : {
               contentType: 'application/json',
-              body: `${JSON.stringify(await plane.metrics.json(isAdmin), null, 2)}\n`,
+              body: `${JSON.stringify(await context.metrics.json(isAdmin), null, 2)}\n`,
             };
       respond(response, 200, contentType, body);
       return;
@@ -54,11 +54,11 @@ export async function answerPage(
   }
 }
 
-function isReady(plane: Plane): boolean {
+function isReady(context: ServerContext): boolean {
   try {
-    return plane.store.events.head >= 0 && plane.store.events.oldest >= 0;
+    return context.store.events.head >= 0 && context.store.events.oldest >= 0;
   } catch (thrown) {
-    plane.log.error('the database does not answer', { error: thrown });
+    context.log.error('the database does not answer', { error: thrown });
     return false;
   }
 }
@@ -68,18 +68,18 @@ function isReady(plane: Plane): boolean {
  * that is not good: that has been answered 401, each later than the one before.
  */
 async function asksAdmin(
-  plane: Plane,
+  context: ServerContext,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<boolean | undefined> {
   const token = bearerOf(request);
   if (token === undefined) return false;
-  const found = token === null ? undefined : plane.store.tokens.verify(token);
+  const found = token === null ? undefined : context.store.tokens.verify(token);
   if (found !== undefined) return found.record.role === 'admin';
   const address = request.socket.remoteAddress ?? 'unknown';
-  plane.refusals.note({ act: 'login', address, reason: 'bad_token' });
+  context.authFailures.note({ act: 'login', address, reason: 'bad_token' });
   const status = await new Promise<number>((resolve) => {
-    plane.throttle.failed(
+    context.throttle.failed(
       address,
       () => resolve(401),
       () => resolve(429),

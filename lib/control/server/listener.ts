@@ -8,7 +8,7 @@ import { FairTransport, WsAcceptor, type WsTransport } from '../../transport/ind
 import { ControlConnection, type Credential } from './control-connection.js';
 import { greetFiles, type FilesConnection } from './files-connection.js';
 import { answerPage, bearerOf, respond } from './http-pages.js';
-import type { Plane } from './plane.js';
+import type { ServerContext } from './server-context.js';
 import { RequestGuard } from './request-guard.js';
 import { farEndOf, MAX_STRANGER_FRAME_BYTES } from './strangers.js';
 import { usableTls, type TlsFiles } from './tls-files.js';
@@ -33,7 +33,7 @@ const GOODBYE_MS = 250;
 
 /** The socket of the control plane: HTTP pages, and the two WebSockets. */
 export class Listener {
-  readonly #plane: Plane;
+  readonly #context: ServerContext;
   readonly #options: ListenerOptions;
   readonly #guard: RequestGuard;
   readonly #server: Server;
@@ -43,8 +43,8 @@ export class Listener {
   readonly #sockets = new Set<Socket>();
   #connections = 0;
 
-  constructor(plane: Plane, options: ListenerOptions) {
-    this.#plane = plane;
+  constructor(context: ServerContext, options: ListenerOptions) {
+    this.#context = context;
     this.#options = options;
     const tls = options.tls === undefined ? undefined : usableTls(options.tls);
     this.#guard = new RequestGuard({ ...options, cert: tls?.cert });
@@ -58,7 +58,7 @@ export class Listener {
     this.#server = tls === undefined ? createServer(limits) : createTlsServer({ ...limits, ...tls });
     this.#server.maxConnections = MAX_CONNECTIONS;
     this.#server.on('connection', (socket) => {
-      plane.strangers.enter(socket);
+      context.strangers.enter(socket);
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
     });
@@ -68,8 +68,8 @@ export class Listener {
         respond(response, 403, 'text/plain', `${refusal}\n`);
         return;
       }
-      answerPage(plane, request, response).catch((thrown: unknown) => {
-        plane.log.error('a page could not be answered', { error: thrown });
+      answerPage(context, request, response).catch((thrown: unknown) => {
+        context.log.error('a page could not be answered', { error: thrown });
         response.destroy();
       });
     });
@@ -78,7 +78,7 @@ export class Listener {
       try {
         this.#upgrade(request, socket, head);
       } catch (thrown) {
-        plane.log.error('an upgrade failed', { error: thrown });
+        context.log.error('an upgrade failed', { error: thrown });
         refuse(socket, 500, 'It failed.');
       }
     });
@@ -136,7 +136,7 @@ export class Listener {
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const { upgrades } = this.#plane.metrics;
+    const { upgrades } = this.#context.metrics;
     const path = (request.url ?? '/').split('?', 1)[0];
     const refusal = this.#guard.refusal(request);
     if (refusal !== undefined) {
@@ -151,12 +151,12 @@ export class Listener {
     const address = request.socket.remoteAddress ?? 'unknown';
     const token = bearerOf(request);
     const credential: Credential =
-      typeof token === 'string' ? this.#plane.store.tokens.verify(token) : undefined;
+      typeof token === 'string' ? this.#context.store.tokens.verify(token) : undefined;
     if (token !== undefined && credential === undefined) {
       upgrades.inc({ outcome: 'unauthorized' });
-      this.#plane.refusals.note({ act: 'login', address, reason: 'bad_token' });
+      this.#context.authFailures.note({ act: 'login', address, reason: 'bad_token' });
       const answer = (): void => refuse(socket, 401, 'The token is not valid.');
-      this.#plane.throttle.failed(address, answer, () => refuse(socket, 429, 'Too many failed logins.'));
+      this.#context.throttle.failed(address, answer, () => refuse(socket, 429, 'Too many failed logins.'));
       return;
     }
     const own = credential === undefined ? 0 : (this.#byToken.get(credential.record.tokenId) ?? 0);
@@ -176,7 +176,7 @@ export class Listener {
     transport: WsTransport,
     { farEnd, address, credential }: { farEnd: string; address: string; credential: Credential },
   ): void {
-    const { strangers, turns } = this.#plane;
+    const { strangers, turns } = this.#context;
     const most = path === '/' ? 2 * MAX_CONTROL_FRAME_BYTES : MAX_FS_FRAME_BYTES;
     const fair = new FairTransport(transport, turns, `stranger ${networkOf(address)}`);
     const known = (party: string): void => {
@@ -195,8 +195,8 @@ export class Listener {
       });
     }
     const id = String(++this.#connections);
-    if (path === '/') new ControlConnection(this.#plane, fair, { id, address, credential, known });
-    else greetFiles(this.#plane, fair, { id, address, credential, known, onFiles: this.#options.onFiles });
+    if (path === '/') new ControlConnection(this.#context, fair, { id, address, credential, known });
+    else greetFiles(this.#context, fair, { id, address, credential, known, onFiles: this.#options.onFiles });
   }
 }
 

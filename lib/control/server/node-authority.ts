@@ -1,8 +1,8 @@
 import { ProtocolFault } from '../../protocol/index.js';
 import type { NodeHolder } from '../store/nodes.js';
 import type { ControlConnection } from './control-connection.js';
-import type { Plane } from './plane.js';
-import type { Refusal } from './refusals.js';
+import type { ServerContext } from './server-context.js';
+import type { AuthFailure } from './auth-failure-log.js';
 import { delayFailure } from './handlers/pairing-handlers.js';
 
 /** What a message brings to prove that it comes from the node, and from the connection that counts. */
@@ -24,14 +24,14 @@ export async function proveNode(connection: ControlConnection, proof: NodeProof)
     await refused(connection, nodeId);
     throw new ProtocolFault('provider_auth_failed', 'The node secret is not right.');
   }
-  const { nodes } = connection.plane.store;
+  const { nodes } = connection.context.store;
   const own = proof.epoch ?? connection.claims.get(nodeId);
   if (own === undefined) return claim(connection, nodeId, `connection-${connection.id}`);
   const current = nodes.require(nodeId).epoch;
   if (own > current) throw new ProtocolFault('invalid_payload', `Epoch ${own} was never given.`);
   if (own < current) throw staleEpoch(connection, nodeId);
   connection.claims.set(nodeId, own);
-  connection.plane.leases.returned(nodeId);
+  connection.context.leases.returned(nodeId);
   return own;
 }
 
@@ -46,11 +46,11 @@ export function connectNode(connection: ControlConnection, proof: NodeLogin): No
       throw new ProtocolFault('provider_auth_failed', 'The node secret is not right.');
     });
   }
-  const { nodes } = connection.plane.store;
+  const { nodes } = connection.context.store;
   const { epoch, holder } = nodes.require(nodeId);
   const isTwin =
     lastEpoch !== undefined && lastEpoch < epoch && holder !== null && holder.instance_id !== instanceId;
-  if (isTwin && connection.plane.holderOf(nodeId) !== undefined) throw staleEpoch(connection, nodeId);
+  if (isTwin && connection.context.holderOf(nodeId) !== undefined) throw staleEpoch(connection, nodeId);
   const taken = claim(connection, nodeId, instanceId, software);
   nodes.refresh(nodeId);
   connection.becomeNode(nodeId);
@@ -74,46 +74,46 @@ export interface NodeWelcome {
 
 /** Somebody who is not the node `nodeId` said that he is: recorded, and made to wait. */
 function refused(connection: ControlConnection, nodeId: string): Promise<void> {
-  connection.plane.refusals.note(nodeRefusal(connection.plane, connection.address, nodeId));
+  connection.context.authFailures.note(nodeRefusal(connection.context, connection.address, nodeId));
   return delayFailure(connection);
 }
 
 /** The node is named where there is one; any other text is the peer's own and stays out of the log. */
-export function nodeRefusal(plane: Plane, address: string, nodeId: string): Refusal {
-  const isKnown = plane.store.nodes.get(nodeId) !== undefined;
+export function nodeRefusal(context: ServerContext, address: string, nodeId: string): AuthFailure {
+  const isKnown = context.store.nodes.get(nodeId) !== undefined;
   return { act: 'node_login', address, reason: 'bad_node_secret', ...(isKnown ? { nodeId } : {}) };
 }
 
-function isProved({ plane }: ControlConnection, { nodeId, secret, leaseToken }: NodeProof): boolean {
-  const { nodes } = plane.store;
+function isProved({ context }: ControlConnection, { nodeId, secret, leaseToken }: NodeProof): boolean {
+  const { nodes } = context.store;
   if (secret !== undefined) return nodes.secretIs(nodeId, secret);
   return leaseToken !== undefined && nodes.leaseTokenIs(nodeId, leaseToken);
 }
 
 /** Raises the epoch for this connection and tells the one that held it. */
 function claim(connection: ControlConnection, nodeId: string, instanceId: string, software?: string): number {
-  const { plane, address, connectedAtMs } = connection;
-  const before = plane.holderOf(nodeId);
-  const previous = plane.store.nodes.require(nodeId).holder;
+  const { context, address, connectedAtMs } = connection;
+  const before = context.holderOf(nodeId);
+  const previous = context.store.nodes.require(nodeId).holder;
   const successor: NodeHolder = {
     instance_id: instanceId,
     address,
     connected_at_ms: connectedAtMs,
     software: software ?? null,
   };
-  const epoch = plane.store.nodes.raiseEpoch(nodeId, successor);
+  const epoch = context.store.nodes.raiseEpoch(nodeId, successor);
   connection.claims.set(nodeId, epoch);
-  plane.leases.returned(nodeId);
+  context.leases.returned(nodeId);
   if (before !== undefined && before !== connection) {
     before.push('node_superseded', { node_id: nodeId, epoch, successor });
   }
   if (previous?.instance_id !== instanceId)
-    plane.tunnels.cut(nodeId, 'Another process of this node took over.');
+    context.tunnels.cut(nodeId, 'Another process of this node took over.');
   return epoch;
 }
 
-function staleEpoch({ plane }: ControlConnection, nodeId: string): ProtocolFault {
-  const { epoch, holder } = plane.store.nodes.require(nodeId);
+function staleEpoch({ context }: ControlConnection, nodeId: string): ProtocolFault {
+  const { epoch, holder } = context.store.nodes.require(nodeId);
   return new ProtocolFault('stale_epoch', `Another connection of node "${nodeId}" took over.`, {
     details: { node_id: nodeId, current_epoch: epoch, successor: holder },
   });

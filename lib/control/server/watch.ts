@@ -5,7 +5,7 @@ import { LOW_WATER_BYTES, type Transport } from '../../transport/index.js';
 import { deltaEntry, piecesOf } from '../store/service-delta.js';
 import type { ControlStore } from '../store/store.js';
 import type { Cursors, WatchPosition } from './cursors.js';
-import { frameOfEvent, type Told } from './event-text.js';
+import { frameOfEvent, type WatchEvent } from './event-text.js';
 
 const BATCH = 64;
 /** A watcher that stays behind for this long is cut off. */
@@ -61,7 +61,7 @@ export class Watch {
         this.#waitForRoom();
         return;
       }
-      let batch: readonly Told[];
+      let batch: readonly WatchEvent[];
       try {
         batch = this.#read();
       } catch (thrown) {
@@ -83,11 +83,11 @@ export class Watch {
     this.#session = session;
     if (this.#ended || session.role === 'admin') return;
     const { store } = this.#options;
-    const view = store.views.of(session);
+    const view = store.userEvents.of(session);
     if (view.id === this.#position.viewId) return;
     if (!before.revoked) this.#tellRest();
-    const was = store.views.shown({ ...before, revoked: false });
-    const is = session.revoked ? new Map<string, ReadonlySet<string>>() : store.views.shown(session);
+    const was = store.userEvents.shown({ ...before, revoked: false });
+    const is = session.revoked ? new Map<string, ReadonlySet<string>>() : store.userEvents.shown(session);
     this.#position = { ...this.#position, viewId: view.id, revision: view.head };
     for (const nodeId of new Set([...was.keys(), ...is.keys()])) {
       const services = store.nodes.get(nodeId)?.services;
@@ -114,13 +114,15 @@ export class Watch {
       for (const event of batch) this.#tell(event);
   }
 
-  #read(): readonly Told[] {
+  #read(): readonly WatchEvent[] {
     const { store } = this.#options;
     const { viewId, revision } = this.#position;
-    return viewId === 0 ? store.events.after(revision, BATCH) : store.views.after(viewId, revision, BATCH);
+    return viewId === 0
+      ? store.events.after(revision, BATCH)
+      : store.userEvents.after(viewId, revision, BATCH);
   }
 
-  #tell(event: Told): void {
+  #tell(event: WatchEvent): void {
     const { nodeId } = this.#options;
     const concerns = nodeId === null || event.nodeId === nodeId;
     this.#position = {
@@ -169,10 +171,10 @@ export function positionFor(
   session: Session,
   from: { cursor?: string | undefined; sinceRevision?: number | undefined; replayLimit?: number | undefined },
 ): WatchPosition {
-  const view = session.role === 'admin' ? { id: 0, head: store.events.head } : store.views.of(session);
-  const oldest = view.id === 0 ? store.events.oldest : store.views.oldest(view.id);
+  const view = session.role === 'admin' ? { id: 0, head: store.events.head } : store.userEvents.of(session);
+  const oldest = view.id === 0 ? store.events.oldest : store.userEvents.oldest(view.id);
   // Who knows nothing yet is not told what was hidden, nor that it was.
-  const replayable = Math.max(oldest - 1, view.id === 0 ? 0 : store.views.withdrawnAt(view.id));
+  const replayable = Math.max(oldest - 1, view.id === 0 ? 0 : store.userEvents.withdrawnAt(view.id));
   let revision = Math.max(replayable, view.head - (from.replayLimit ?? 0));
   let seq = 0;
   if (from.cursor !== undefined) {

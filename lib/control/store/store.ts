@@ -13,7 +13,7 @@ import { Projects } from './projects.js';
 import { SESSION_KEEP_MS } from './session-keeper.js';
 import { Sessions } from './sessions.js';
 import { Tokens } from './tokens.js';
-import { Views } from './views.js';
+import { UserEventLogs } from './user-event-logs.js';
 
 export interface StoreOptions {
   /** Where `control.db` and the first tokens live; made if absent, mode 0700. */
@@ -33,7 +33,7 @@ export class ControlStore {
   readonly events: EventLog;
   readonly nodes: Nodes;
   readonly access: Access;
-  readonly views: Views;
+  readonly userEvents: UserEventLogs;
   readonly pairing: Pairing;
   readonly audit: AuditLog;
   /** Keys for what leaves the store: cursors, and hashes of payloads in the audit log. */
@@ -55,7 +55,7 @@ export class ControlStore {
       this.nodes = new Nodes(db, clock, this.events);
       this.access = new Access(this.projects);
       const rooms = { events: this.events, nodes: this.nodes, projects: this.projects, access: this.access };
-      this.views = new Views(db, clock, rooms, keep);
+      this.userEvents = new UserEventLogs(db, clock, rooms, keep);
       this.sessions = new Sessions(db, clock, this.tokens, this.projects);
       this.pairing = new Pairing(db, clock, this.nodes);
       this.audit = new AuditLog(db, clock, { ...DEFAULT_AUDIT_RETENTION, ...auditRetention });

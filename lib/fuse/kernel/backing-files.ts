@@ -1,7 +1,7 @@
 import { EPERM } from './errno.js';
 import { FUSE_DEV_IOC_BACKING_CLOSE, FUSE_DEV_IOC_BACKING_OPEN, INIT_FLAGS } from './constants.js';
 import type { Device } from './device.js';
-import type { Agreement } from './negotiate.js';
+import type { NegotiatedInit } from './negotiate.js';
 import { fuse_backing_map } from './structs.js';
 
 /** Why files are not handed to the kernel; null where they are. */
@@ -16,14 +16,14 @@ export class BackingFiles {
   readonly #device: Device;
   readonly #map = Buffer.alloc(fuse_backing_map.byteLength);
   readonly #id = Buffer.alloc(4);
-  #agreed: Agreement | undefined;
+  #agreed: NegotiatedInit | undefined;
   #refused = false;
 
   constructor(device: Device) {
     this.#device = device;
   }
 
-  begin(agreed: Agreement): void {
+  begin(agreed: NegotiatedInit): void {
     this.#agreed = agreed;
   }
 

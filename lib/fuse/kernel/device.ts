@@ -1,6 +1,6 @@
 import { writeSync, writevSync } from 'node:fs';
 import { getSystemErrorName } from 'node:util';
-import type { Outlet } from './session.js';
+import type { Outlet } from './kernel-connection.js';
 import type { SystemCalls } from './system-calls.js';
 
 /** Answers and notifications, written to /dev/fuse. One message is one write. */

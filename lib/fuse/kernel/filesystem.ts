@@ -1,7 +1,7 @@
 import type { Call } from './call.js';
 import type { DirentList } from './dirents.js';
 import type { Errno } from './errno.js';
-import type { Agreement } from './negotiate.js';
+import type { NegotiatedInit } from './negotiate.js';
 
 /** Now or later; a refusal may be returned or thrown. What answers at once costs no promise. */
 export type Answer<T> = T | Errno | Promise<T | Errno>;
@@ -109,7 +109,7 @@ export interface Filesystem {
   /** True: files may be handed to the kernel, to be read and written without us (FUSE_PASSTHROUGH). */
   readonly passesThrough?: boolean;
   /** The first thing that is called: what kernel and server agreed on. */
-  init?(agreed: Agreement): void;
+  init?(agreed: NegotiatedInit): void;
   /** The kernel took leave (unmounted). */
   destroy?(): void;
   lookup?(parent: number, name: string, call: Call): Answer<EntryOut>;

@@ -17,7 +17,7 @@ export interface InitIn {
 }
 
 /** What both sides hold to from INIT on. */
-export interface Agreement {
+export interface NegotiatedInit {
   readonly minor: number;
   readonly maxReadahead: number;
   /** The largest data of one WRITE, and of one READ. */
@@ -92,7 +92,7 @@ export function decodeInitIn(bytes: Buffer, start: number, end: number): InitIn 
  * The agreement with a kernel that says `offer`; 'again' where it must first come down to our major.
  * @throws Errno EPROTO where it is older than 7.31.
  */
-export function negotiate(offer: InitIn, { bufferBytes, ...can }: Abilities): Agreement | 'again' {
+export function negotiate(offer: InitIn, { bufferBytes, ...can }: Abilities): NegotiatedInit | 'again' {
   if (offer.major > FUSE_KERNEL_VERSION) return 'again';
   if (offer.major < FUSE_KERNEL_VERSION || offer.minor < FUSE_OLDEST_MINOR_VERSION) throw Errno.of(EPROTO);
   const wanted =
@@ -115,7 +115,7 @@ export function negotiate(offer: InitIn, { bufferBytes, ...can }: Abilities): Ag
 /** What a request may hold besides its data: FUSE_BUFFER_HEADER_SIZE of libfuse. */
 export const HEADER_ROOM = PAGE;
 
-export function putInitOut(out: DataView, agreed: Agreement | 'again', start: number): number {
+export function putInitOut(out: DataView, agreed: NegotiatedInit | 'again', start: number): number {
   const at = fuse_init_out.at;
   const end = start + fuse_init_out.byteLength;
   for (let i = start; i < end; i++) out.setUint8(i, 0);

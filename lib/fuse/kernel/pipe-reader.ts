@@ -1,5 +1,5 @@
 import { Socket, type SocketConstructorOpts } from 'node:net';
-import { Patience } from './patience.js';
+import { BusyPoll } from './busy-poll.js';
 import { isUnmounted, READ_BUFFER_BYTES, type Reader } from './reader.js';
 import type { SystemCalls } from './system-calls.js';
 
@@ -43,7 +43,7 @@ export function pipeReader(fd: number): Reader {
   const handle = new wrap.Pipe(wrap.constants.SOCKET);
   if ((handle.open(fd) ?? 0) !== 0) throw new Error('A pipe handle does not take /dev/fuse.');
   const buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
-  const patience = new Patience();
+  const busyPoll = new BusyPoll();
   let socket: Socket | undefined;
   let known: SystemCalls | undefined;
   return {
@@ -56,9 +56,9 @@ export function pipeReader(fd: number): Reader {
           const length = calls.read(fd, buffer);
           if (length > 0) {
             if (!onRequest(buffer, length) || reading.destroyed) return;
-            patience.answered((now = performance.now()));
+            busyPoll.answered((now = performance.now()));
           } else {
-            if (!patience.goesOn((now = performance.now()))) return;
+            if (!busyPoll.goesOn((now = performance.now()))) return;
             calls.yieldProcessor();
           }
         }
@@ -68,10 +68,10 @@ export function pipeReader(fd: number): Reader {
           onRequest(buffer, length);
           return true;
         }
-        patience.wakes(performance.now());
+        busyPoll.wakes(performance.now());
         if (!onRequest(buffer, length) || reading.destroyed) return true;
         const now = performance.now();
-        patience.answered(now);
+        busyPoll.answered(now);
         drain(known, now);
         return true;
       };

@@ -4,11 +4,11 @@ import { BackingFiles } from './backing-files.js';
 import { Device } from './device.js';
 import type { Filesystem } from './filesystem.js';
 import { MountError, mountDevice, unmountDevice } from './mount-device.js';
-import type { Agreement } from './negotiate.js';
+import type { NegotiatedInit } from './negotiate.js';
 import { Notifier } from './notifier.js';
 import { hasPipeReader, pipeReader } from './pipe-reader.js';
 import type { Reader, ReaderKind } from './reader.js';
-import { Session } from './session.js';
+import { KernelConnection } from './kernel-connection.js';
 import { threadReader } from './thread-reader.js';
 
 export interface ServeOptions {
@@ -32,7 +32,7 @@ export interface Served {
   /** What mountinfo shows as the source. */
   readonly fsname: string;
   readonly reader: ReaderKind;
-  readonly agreed: Agreement;
+  readonly agreed: NegotiatedInit;
   readonly notifier: Notifier;
   readonly backing: BackingFiles;
   /** Requests that are not answered yet. */
@@ -101,10 +101,10 @@ async function serveWith(
   const device = new Device(fd);
   const notifier = new Notifier(device);
   const backing = new BackingFiles(device);
-  let session: Session;
+  let session: KernelConnection;
   try {
     const filesystem = typeof fs === 'function' ? fs(notifier, backing) : fs;
-    session = new Session(filesystem, device, { ...options, bufferBytes: reader.bufferBytes });
+    session = new KernelConnection(filesystem, device, { ...options, bufferBytes: reader.bufferBytes });
   } catch (thrown) {
     await giveUp();
     throw thrown;
@@ -162,7 +162,7 @@ async function serveWith(
 }
 
 /** Waits for INIT; false when it does not come in time. */
-async function firstRequest(session: Session, closed: Promise<unknown>): Promise<boolean> {
+async function firstRequest(session: KernelConnection, closed: Promise<unknown>): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<false>((resolve) => {
     timer = setTimeout(() => resolve(false), SELF_TEST_MS);

@@ -10,7 +10,7 @@ const { fd, data, taken, slots, slotBytes } = workerData as ThreadReaderData;
 const words = new Int32Array(taken);
 const buffers = Array.from({ length: slots }, (_, slot) => new Uint8Array(data, slot * slotBytes, slotBytes));
 
-function tell(message: ThreadReaderMessage): void {
+function post(message: ThreadReaderMessage): void {
   parentPort!.postMessage(message);
 }
 
@@ -30,9 +30,9 @@ try {
     const length = read(slot);
     if (length === 0 || Atomics.load(words, slots) === 1) break;
     Atomics.store(words, slot, 1);
-    tell({ slot, length });
+    post({ slot, length });
   }
-  tell({ end: null });
+  post({ end: null });
 } catch (error) {
-  tell({ end: isUnmounted(error) ? null : String(error) });
+  post({ end: isUnmounted(error) ? null : String(error) });
 }

@@ -67,12 +67,12 @@ export class ExportDir extends ExportNode implements DirNode {
 
   lookup(name: string, op: Op): Node {
     this.state.watch.touch(this);
-    const node = this.peek(name, op);
+    const node = this.lookupSync(name, op);
     if (node === undefined) throw quietError('ENOENT', `There is no ${JSON.stringify(name)} here.`);
     return node;
   }
 
-  peek(name: string, op: Op): Node | undefined {
+  lookupSync(name: string, op: Op): Node | undefined {
     checkName(name);
     const { tree } = this.state;
     const stat = tree.run(op, () => tree.withDir(this.path, (dirFd) => tree.statAnywhere(dirFd, name)));

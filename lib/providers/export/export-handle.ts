@@ -22,7 +22,7 @@ export class ExportHandle implements FileHandle {
   readonly #file: ExportFile;
   readonly #fd: number;
   readonly #writable: boolean;
-  readonly #door: object | undefined;
+  readonly #origin: object | undefined;
   readonly #giveBack: () => void;
   #wrote = false;
   /** As it was when the kernel was given it, to write to it by itself. */
@@ -41,7 +41,7 @@ export class ExportHandle implements FileHandle {
     this.#file = file;
     this.#fd = fd;
     this.#writable = writable;
-    this.#door = op.door;
+    this.#origin = op.origin;
     this.#giveBack = state.openFiles.take(op);
     const { tree } = state;
     const { native } = tree;
@@ -142,7 +142,7 @@ export class ExportHandle implements FileHandle {
     this.#wrote = true;
     const { tree, changes } = this.#state;
     if (tree.actsFor(op) && dropSetId(pathOfFd(this.#fd), tree.stat(this.#fd, '')))
-      changes.emit({ what: 'attr', ino: this.#file.ino }); // the door that writes does not know
+      changes.emit({ what: 'attr', ino: this.#file.ino }); // the bridge that writes does not know
     try {
       for (let done = 0; done < data.length;)
         done += writeSync(this.#fd, data, done, data.length - done, at + done);
@@ -180,7 +180,7 @@ export class ExportHandle implements FileHandle {
     if (before !== undefined) this.#file.handedOver -= 1;
     if (this.#wrote || (before !== undefined && this.#writable && differs(before, this.#file.seen))) {
       if (this.#state.changes.size > 0)
-        this.#state.changes.emit({ what: 'data', ino: this.#file.ino, by: this.#door });
+        this.#state.changes.emit({ what: 'data', ino: this.#file.ino, by: this.#origin });
     }
     if (this.#waiting === 0) closeSync(this.#fd);
   }

@@ -157,7 +157,7 @@ export abstract class ExportNode {
     });
   }
 
-  found(): Stat {
+  cachedStat(): Stat {
     return this.state.statOf(this.seen, this.ino);
   }
 

@@ -9,7 +9,7 @@ import { kindOf, specialOf, type HostStat } from './host-stat.js';
 import { HostTree, type HostTreeOptions } from './host-tree.js';
 import { mountPoint } from './mount-point.js';
 import { openFilesOfProcess } from './open-files.js';
-import { NodeTable } from './node-table.js';
+import { NodeCache } from './node-cache.js';
 import { DirWatch } from './dir-watch.js';
 
 export interface ExportOptions extends HostTreeOptions {
@@ -21,7 +21,7 @@ export interface ExportOptions extends HostTreeOptions {
 /** What the nodes of one export share. */
 export class ExportState {
   readonly tree: HostTree;
-  readonly nodes = new NodeTable();
+  readonly nodes = new NodeCache();
   readonly changes = new Emitter<Change>();
   readonly openHandles = new Set<ExportHandle>();
   readonly openFiles = openFilesOfProcess();
@@ -106,14 +106,14 @@ export class ExportState {
   }
 
   /** Tells that `name` in `dir` is not what it was, by our own hand. */
-  entryChanged(dir: ExportDir, name: string, { door }: Op): void {
+  entryChanged(dir: ExportDir, name: string, { origin }: Op): void {
     this.watch.ignoreOwn(dir, name);
-    if (this.changes.size > 0) this.changes.emit({ what: 'entry', ino: dir.ino, name, by: door });
+    if (this.changes.size > 0) this.changes.emit({ what: 'entry', ino: dir.ino, name, by: origin });
   }
 
   /** Tells that a file has more names or fewer than it had, by our own hand. */
-  linksChanged(stat: HostStat, { door }: Op): void {
-    if (this.changes.size > 0) this.changes.emit({ what: 'attr', ino: this.inoOf(stat), by: door });
+  linksChanged(stat: HostStat, { origin }: Op): void {
+    if (this.changes.size > 0) this.changes.emit({ what: 'attr', ino: this.inoOf(stat), by: origin });
   }
 
   close(): void {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { FsError, type InvocationId, type JsonObject, type Log } from '../../core/index.js';
-import { evacuate } from './evacuate.js';
+import { compact } from './compact.js';
 import { acceptHeader, finishHeader } from './job-records.js';
 import { Job, type Holder, type JobEnd, type JobOwner } from './job.js';
 import { keepFormat1 } from './keep-format1.js';
@@ -331,7 +331,7 @@ export class JobStore {
   #tidy(): void {
     try {
       const segment = this.#log.worthEvacuating();
-      if (segment !== null) evacuate(this.#log, this.#jobs.values(), segment);
+      if (segment !== null) compact(this.#log, this.#jobs.values(), segment);
       this.#log.sweep();
     } catch (thrown) {
       // Nothing is lost: what could not be moved stays where it is, and the next job tries again.

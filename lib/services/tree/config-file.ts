@@ -3,7 +3,7 @@ import { documentFromJson } from '../../core/index.js';
 import {
   BaseFile,
   GuardedHandle,
-  RenderedText,
+  StableSnapshot,
   checkAccess,
   fileStat,
   newIno,
@@ -22,10 +22,10 @@ import type { Service } from '../service.js';
 export class ConfigFile extends BaseFile implements ObjectSink {
   readonly ino = newIno();
   override readonly freshness: Freshness = 'live';
-  override readonly conversation = true;
+  override readonly perOpen = true;
   readonly maxBytes = 1024 * 1024;
   readonly #service: Service;
-  readonly #text = new RenderedText();
+  readonly #text = new StableSnapshot();
 
   constructor(service: Service) {
     super();

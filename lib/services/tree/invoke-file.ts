@@ -28,7 +28,7 @@ import type { Service } from '../service.js';
 export class InvokeFile extends BaseFile implements ObjectSink {
   readonly ino = newIno();
   override readonly freshness: Freshness = 'live';
-  override readonly conversation = true;
+  override readonly perOpen = true;
   readonly #service: Service;
   readonly #live: LiveDocuments;
   readonly #waits: boolean;

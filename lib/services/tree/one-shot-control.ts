@@ -26,7 +26,7 @@ export interface OneShot {
 export class OneShotControl extends BaseFile {
   readonly ino = newIno();
   override readonly freshness: Freshness = 'live';
-  override readonly conversation = true;
+  override readonly perOpen = true;
   readonly #service: Service;
   readonly #control: OneShot;
   readonly #usage: Buffer;

@@ -2,7 +2,7 @@ import { principalOf } from '../../policy/index.js';
 import {
   MapDir,
   ReadOnlyDir,
-  RenderedText,
+  StableSnapshot,
   dirStat,
   entryOf,
   newIno,
@@ -89,7 +89,7 @@ export class ServiceDir extends ReadOnlyDir implements PlacedDir {
   }
 
   #descriptor(render: (service: PublishedService) => Buffer): GatedDocument {
-    const text = new RenderedText();
+    const text = new StableSnapshot();
     let rendered: { revision: number; snapshot: Snapshot } | null = null;
     return new GatedDocument(this.#service.gate, () => {
       const { revision, definedAtMs } = this.#service;

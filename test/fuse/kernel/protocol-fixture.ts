@@ -2,7 +2,7 @@ import {
   type Filesystem,
   OPCODES,
   type OpcodeName,
-  Session,
+  KernelConnection,
   structs,
 } from '../../../lib/fuse/kernel/index.js';
 import { INIT_FLAGS } from '../../../lib/fuse/kernel/constants.js';
@@ -77,7 +77,7 @@ export function conversation(fs: Filesystem, options: { init?: boolean; givesUp?
   const replies: Reply[] = [];
   const faults: unknown[] = [];
   const state = { refusals: 0 };
-  const session = new Session(
+  const session = new KernelConnection(
     fs,
     {
       send(bytes, length, payload) {

@@ -1,4 +1,4 @@
-import { Errno, OPCODES, serve, Session, type Filesystem } from '../../../lib/fuse/kernel/index.js';
+import { Errno, OPCODES, serve, KernelConnection, type Filesystem } from '../../../lib/fuse/kernel/index.js';
 
 // unserved DIR: serves one file and nothing more than it takes to open and read it; sends how often each request
 // came, by name, whenever its parent says something.
@@ -6,8 +6,8 @@ import { Errno, OPCODES, serve, Session, type Filesystem } from '../../../lib/fu
 const asked: Record<string, number> = {};
 const names = new Map<number, string>(Object.entries(OPCODES).map(([name, opcode]) => [opcode, name]));
 // eslint-disable-next-line @typescript-eslint/unbound-method -- it is called with its `this`
-const { dispatch } = Session.prototype;
-Session.prototype.dispatch = function (bytes, length) {
+const { dispatch } = KernelConnection.prototype;
+KernelConnection.prototype.dispatch = function (bytes, length) {
   const name = names.get(bytes.readUInt32LE(4)) ?? 'unknown';
   asked[name] = (asked[name] ?? 0) + 1;
   return dispatch.call(this, bytes, length);

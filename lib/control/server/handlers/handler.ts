@@ -20,7 +20,7 @@ export function audited<Name extends ControlName>(
   handler: (connection: ControlConnection, payload: ControlRequest<Name>) => ControlReply<Name>,
 ): Handler<Name> {
   return (connection, payload) => {
-    const { store } = connection.plane;
+    const { store } = connection.context;
     const facts: JsonObject = {
       ...connection.who(),
       ...target(payload),

@@ -39,7 +39,7 @@ export const nodeHandlers: Handlers<Names> = {
       leaseToken: payload.lease_token,
       epoch: payload.epoch,
     });
-    const { nodes } = connection.plane.store;
+    const { nodes } = connection.context.store;
     if (payload.fs_url !== undefined) nodes.describe(payload.node_id, { fsUrl: payload.fs_url });
     const expires = nodes.refresh(payload.node_id, payload.lease_ttl_ms);
     return {
@@ -50,22 +50,22 @@ export const nodeHandlers: Handlers<Names> = {
     };
   },
 
-  node_list({ plane, session }, asked) {
-    const seen = plane.store.nodes
+  node_list({ context, session }, asked) {
+    const seen = context.store.nodes
       .list()
-      .filter((node) => plane.store.access.seesNode(session.current, node));
+      .filter((node) => context.store.access.seesNode(session.current, node));
     const { page, next } = pageOf(seen, asked, {
       idOf: ({ nodeId }) => nodeId,
-      wireOf: (node) => wireNode(plane, node, session.current),
+      wireOf: (node) => wireNode(context, node, session.current),
     });
     return { nodes: page, next };
   },
 
   node_get: (connection, { node_id }) =>
-    wireNode(connection.plane, requireSeen(connection, node_id), connection.session.current),
+    wireNode(connection.context, requireSeen(connection, node_id), connection.session.current),
 
-  node_delete: audited('node_delete', ({ plane }, { node_id }) => {
-    const { nodes } = plane.store;
+  node_delete: audited('node_delete', ({ context }, { node_id }) => {
+    const { nodes } = context.store;
     const { online, leaseExpiresAtMs } = nodes.require(node_id);
     if (online && leaseExpiresAtMs === null)
       throw new FsError('EBUSY', `Node "${node_id}" runs in the process of the control plane itself.`, {
@@ -78,7 +78,7 @@ export const nodeHandlers: Handlers<Names> = {
   async node_service_upsert(connection, payload) {
     const { node_id, node_secret, platform, labels } = payload;
     const epoch = await proveNode(connection, { nodeId: node_id, secret: node_secret, epoch: payload.epoch });
-    const { store } = connection.plane;
+    const { store } = connection.context;
     const { services, reload } = catalogFrom(connection, payload);
     checkDescriptors(node_id, services);
     const change = store.change(() => {
@@ -100,9 +100,9 @@ export const nodeHandlers: Handlers<Names> = {
   },
 
   node_service_get(connection, { node_id, service_id, ...asked }) {
-    const { plane, session } = connection;
+    const { context, session } = connection;
     const node = requireSeen(connection, node_id);
-    const services = plane.store.access
+    const services = context.store.access
       .visibleServices(session.current, node)
       .filter(({ serviceId }) => service_id === undefined || serviceId === service_id);
     if (service_id !== undefined && services.length === 0)
@@ -121,12 +121,12 @@ export const nodeHandlers: Handlers<Names> = {
   },
 
   node_service_watch(connection, payload) {
-    const { plane, session, watches } = connection;
-    const id = payload.watch_id ?? `w-${connection.watches.size + 1}-${plane.clock.now().toString(36)}`;
+    const { context, session, watches } = connection;
+    const id = payload.watch_id ?? `w-${connection.watches.size + 1}-${context.clock.now().toString(36)}`;
     watches.admit(session.tokenId, id);
     if (payload.node_id !== undefined && session.current.role === 'admin')
-      plane.store.nodes.require(payload.node_id);
-    const position = positionFor(plane.store, plane.cursors, session.current, {
+      context.store.nodes.require(payload.node_id);
+    const position = positionFor(context.store, context.cursors, session.current, {
       cursor: payload.cursor,
       sinceRevision: payload.since_revision,
       replayLimit: payload.replay_limit,
@@ -134,17 +134,17 @@ export const nodeHandlers: Handlers<Names> = {
     const watch = new Watch(
       {
         id,
-        store: plane.store,
-        cursors: plane.cursors,
+        store: context.store,
+        cursors: context.cursors,
         transport: connection.transport,
-        clock: plane.clock,
+        clock: context.clock,
         nodeId: payload.node_id ?? null,
         push: (frame) => {
-          plane.metrics.pushes.inc();
+          context.metrics.pushes.inc();
           connection.transport.send(frame);
         },
         onLagged: (cursor) => {
-          plane.metrics.lagged.inc();
+          context.metrics.lagged.inc();
           watches.end(id);
           connection.pushFault(
             new ProtocolFault(
@@ -175,7 +175,7 @@ export const nodeHandlers: Handlers<Names> = {
     await proveNode(connection, { nodeId: node_id, secret: node_secret, epoch });
     return {
       accepted: takeNodeRecords(
-        connection.plane.store,
+        connection.context.store,
         node_id,
         records as unknown as readonly AuditRecord[],
       ),
@@ -224,9 +224,9 @@ function catalogFrom(
 }
 
 /** @throws FsError ENOENT for a node that is not there or that the session may not know of. */
-function requireSeen({ plane, session }: ControlConnection, nodeId: string): NodeRecord {
-  const node = plane.store.nodes.get(nodeId);
-  if (node === undefined || !plane.store.access.seesNode(session.current, node))
+function requireSeen({ context, session }: ControlConnection, nodeId: string): NodeRecord {
+  const node = context.store.nodes.get(nodeId);
+  if (node === undefined || !context.store.access.seesNode(session.current, node))
     throw new FsError('ENOENT', `There is no node "${nodeId}".`);
   return node;
 }

@@ -16,13 +16,13 @@ type Names =
   | 'node_join_deny';
 
 export const pairingHandlers: Handlers<Names> = {
-  node_invite_create: audited('node_invite_create', ({ plane }, { ttl_ms }) => {
-    const { invite, token } = plane.store.pairing.createInvite(ttl_ms ?? plane.limits.inviteTtlMs);
+  node_invite_create: audited('node_invite_create', ({ context }, { ttl_ms }) => {
+    const { invite, token } = context.store.pairing.createInvite(ttl_ms ?? context.limits.inviteTtlMs);
     return { ...wireInvite(invite), invite_token: token };
   }),
 
-  node_invite_list({ plane }, asked) {
-    const { page, next } = pageOf(plane.store.pairing.activeInvites(), asked, {
+  node_invite_list({ context }, asked) {
+    const { page, next } = pageOf(context.store.pairing.activeInvites(), asked, {
       idOf: ({ inviteId }) => inviteId,
       wireOf: wireInvite,
     });
@@ -34,33 +34,33 @@ export const pairingHandlers: Handlers<Names> = {
       return join(connection, payload);
     } catch (thrown) {
       if (FsError.is(thrown) && thrown.code === 'EACCES') {
-        const { plane, address } = connection;
+        const { context, address } = connection;
         const reason = payload.invite_token === undefined ? 'bad_request_secret' : 'bad_invite';
-        plane.refusals.note({ act: 'node_join', address, reason });
+        context.authFailures.note({ act: 'node_join', address, reason });
         await delayFailure(connection);
       }
       throw thrown;
     }
   },
 
-  node_join_request({ plane, address }, payload) {
+  node_join_request({ context, address }, payload) {
     try {
-      const { requestSecret, ...request } = plane.store.pairing.request(
+      const { requestSecret, ...request } = context.store.pairing.request(
         factsFrom(payload, payload.node_name),
         address,
       );
       return { ...wireJoinRequest(request), request_secret: requestSecret };
     } catch (thrown) {
       if (FsError.is(thrown) && thrown.code === 'EBUSY') {
-        plane.refusals.note({ act: 'node_join_request', address, reason: 'rate_limited' });
+        context.authFailures.note({ act: 'node_join_request', address, reason: 'rate_limited' });
         throw new ProtocolFault('rate_limited', thrown.sentence);
       }
       throw thrown;
     }
   },
 
-  node_join_pending_list({ plane }, { limit, after }) {
-    const all = plane.store.pairing.pending();
+  node_join_pending_list({ context }, { limit, after }) {
+    const all = context.store.pairing.pending();
     const from = after === undefined ? 0 : all.findIndex(({ requestId }) => requestId === after) + 1;
     const page = all.slice(from, from + (limit ?? all.length));
     const last = page.at(-1);
@@ -68,12 +68,12 @@ export const pairingHandlers: Handlers<Names> = {
     return { pending: page.map(wireJoinRequest), ...(hasMore ? { next: last.requestId } : {}) };
   },
 
-  node_join_approve: audited('node_join_approve', ({ plane }, { request_id, lease_ttl_ms }) =>
-    wireJoinRequest(plane.store.pairing.approve(request_id, lease_ttl_ms ?? null)),
+  node_join_approve: audited('node_join_approve', ({ context }, { request_id, lease_ttl_ms }) =>
+    wireJoinRequest(context.store.pairing.approve(request_id, lease_ttl_ms ?? null)),
   ),
 
-  node_join_deny: audited('node_join_deny', ({ plane }, { request_id, all, address }) => {
-    const { pairing } = plane.store;
+  node_join_deny: audited('node_join_deny', ({ context }, { request_id, all, address }) => {
+    const { pairing } = context.store;
     if (request_id !== undefined) {
       pairing.deny(request_id);
       return { request_id, state: 'denied', denied: 1 };
@@ -88,9 +88,9 @@ function join(
   connection: ControlConnection,
   payload: ControlRequest<'node_join'>,
 ): ControlReply<'node_join'> {
-  const { plane } = connection;
-  const { pairing, audit } = plane.store;
-  const ttlMs = payload.lease_ttl_ms ?? plane.limits.leaseTtlMs;
+  const { context } = connection;
+  const { pairing, audit } = context.store;
+  const ttlMs = payload.lease_ttl_ms ?? context.limits.leaseTtlMs;
   const record = (nodeId: string): void =>
     audit.record({ act: 'node_join', outcome: 'ok', target: { node_id: nodeId } });
   let credentials: NodeCredentials | undefined;
@@ -114,7 +114,7 @@ function join(
   return {
     state: 'joined',
     node_id: credentials.nodeId,
-    node_name: plane.store.nodes.require(credentials.nodeId).nodeName,
+    node_name: context.store.nodes.require(credentials.nodeId).nodeName,
     node_secret: credentials.nodeSecret,
     lease_token: credentials.leaseToken,
     lease_expires_at_ms: credentials.leaseExpiresAtMs,
@@ -131,8 +131,8 @@ function factsFrom(payload: Partial<ControlRequest<'node_join_request'>>, nodeNa
 }
 
 /** Waits as long as the address has earned by its failures. */
-export function delayFailure({ plane, address }: ControlConnection): Promise<void> {
+export function delayFailure({ context, address }: ControlConnection): Promise<void> {
   return new Promise((resolve) => {
-    plane.throttle.failed(address, resolve, resolve);
+    context.throttle.failed(address, resolve, resolve);
   });
 }

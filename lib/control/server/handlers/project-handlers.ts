@@ -17,8 +17,8 @@ type Names =
   | 'audit_tail';
 
 export const projectHandlers: Handlers<Names> = {
-  project_create: audited('project_create', ({ plane, session }, payload) => {
-    const { record, token } = plane.store.projects.create(
+  project_create: audited('project_create', ({ context, session }, payload) => {
+    const { record, token } = context.store.projects.create(
       payload.project_id,
       changeFrom(payload),
       payload.with_token === true,
@@ -26,9 +26,9 @@ export const projectHandlers: Handlers<Names> = {
     return { project: wireProject(record, session.current), project_token: token };
   }),
 
-  project_update: audited('project_update', ({ plane, session }, payload) => ({
+  project_update: audited('project_update', ({ context, session }, payload) => ({
     project: wireProject(
-      plane.store.projects.update(payload.project_id, changeFrom(payload)),
+      context.store.projects.update(payload.project_id, changeFrom(payload)),
       session.current,
     ),
   })),
@@ -47,23 +47,26 @@ export const projectHandlers: Handlers<Names> = {
     return { projects: page, next };
   },
 
-  project_delete: audited('project_delete', ({ plane }, { project_id }) => {
-    plane.store.projects.delete(project_id);
+  project_delete: audited('project_delete', ({ context }, { project_id }) => {
+    context.store.projects.delete(project_id);
     return { project_id, deleted: true };
   }),
 
-  project_token_rotate: audited('project_token_rotate', ({ plane, session }, { project_id }) => {
-    const project_token = plane.store.projects.rotateToken(project_id);
-    return { project: wireProject(plane.store.projects.require(project_id), session.current), project_token };
+  project_token_rotate: audited('project_token_rotate', ({ context, session }, { project_id }) => {
+    const project_token = context.store.projects.rotateToken(project_id);
+    return {
+      project: wireProject(context.store.projects.require(project_id), session.current),
+      project_token,
+    };
   }),
 
-  project_token_revoke: audited('project_token_revoke', ({ plane, session }, { project_id }) => {
-    plane.store.projects.revokeToken(project_id);
-    return { project: wireProject(plane.store.projects.require(project_id), session.current) };
+  project_token_revoke: audited('project_token_revoke', ({ context, session }, { project_id }) => {
+    context.store.projects.revokeToken(project_id);
+    return { project: wireProject(context.store.projects.require(project_id), session.current) };
   }),
 
-  audit_tail: ({ plane }, { limit, after_id }) => ({
-    records: plane.store.audit.tail(limit ?? 100, after_id),
+  audit_tail: ({ context }, { limit, after_id }) => ({
+    records: context.store.audit.tail(limit ?? 100, after_id),
   }),
 };
 
@@ -77,25 +80,25 @@ function changeFrom(payload: Omit<ControlRequest<'project_update'>, 'project_id'
 }
 
 /** Users know the project they are attached to, and those that their token names. */
-function visibleProjects({ plane, session }: ControlConnection): ProjectRecord[] {
+function visibleProjects({ context, session }: ControlConnection): ProjectRecord[] {
   const { current } = session;
-  const all = plane.store.projects.list();
+  const all = context.store.projects.list();
   if (current.role === 'admin') return all;
-  const named = plane.store.tokens.get(session.tokenId)?.projects ?? [];
+  const named = context.store.tokens.get(session.tokenId)?.projects ?? [];
   return all.filter(({ projectId }) => projectId === current.project?.id || named.includes(projectId));
 }
 
 /** Users are told of the project's nodes only those that they see. */
 function forSession(
-  { plane, session }: ControlConnection,
+  { context, session }: ControlConnection,
   record: ProjectRecord,
 ): ReturnType<typeof wireProject> {
   const current: Session = session.current;
   const wire = wireProject(record, current);
   if (current.role === 'admin') return wire;
   const sees = (nodeId: string): boolean => {
-    const node = plane.store.nodes.get(nodeId);
-    return node !== undefined && plane.store.access.seesNode(current, node);
+    const node = context.store.nodes.get(nodeId);
+    return node !== undefined && context.store.access.seesNode(current, node);
   };
   return { ...wire, nodes: wire.nodes.filter(sees) };
 }

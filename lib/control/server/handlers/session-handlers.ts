@@ -37,7 +37,7 @@ export const sessionHandlers: Handlers<Names> = {
     if (connection.state !== 'versioned')
       throw new ProtocolFault('session_busy', 'This connection is connected already.');
     if (payload.node_id !== undefined) return connectAsNode(connection, payload);
-    const { credential, plane } = connection;
+    const { credential, context } = connection;
     if (credential === undefined) {
       connection.enter('bootstrap');
       return {
@@ -49,7 +49,7 @@ export const sessionHandlers: Handlers<Names> = {
         bootstrap_only: true,
       };
     }
-    const { sessions, tokens } = plane.store;
+    const { sessions, tokens } = context.store;
     if (!tokens.liveHash(credential.record.tokenId)?.equals(credential.hash))
       throw new ProtocolFault('provider_auth_failed', 'The token was revoked.');
     let sessionId = payload.session;
@@ -59,7 +59,7 @@ export const sessionHandlers: Handlers<Names> = {
       sessions.touch(sessionId);
     }
     const { current } = connection.useSession(sessionId);
-    const status = wireSessionStatus(plane, sessionId);
+    const status = wireSessionStatus(context, sessionId);
     return {
       ...acknowledgement,
       session: sessionId,
@@ -71,38 +71,38 @@ export const sessionHandlers: Handlers<Names> = {
     };
   },
 
-  ping: ({ plane }) => ({ timestamp_ms: plane.clock.now() }),
+  ping: ({ context }) => ({ timestamp_ms: context.clock.now() }),
 
-  metrics: ({ plane, session }) => plane.metrics.json(session.current.role === 'admin'),
+  metrics: ({ context, session }) => context.metrics.json(session.current.role === 'admin'),
 
   session_attach(connection, { project_id, project_token }) {
-    const { plane, session } = connection;
+    const { context, session } = connection;
     try {
-      plane.store.sessions.attach(session.id, project_id, project_token ?? null);
+      context.store.sessions.attach(session.id, project_id, project_token ?? null);
     } catch (thrown) {
-      plane.denials.note(session.tokenId, {
+      context.denials.note(session.tokenId, {
         act: 'session_attach',
         ...connection.who(),
         target: { project_id },
       });
       throw thrown;
     }
-    return wireSessionStatus(plane, session.id);
+    return wireSessionStatus(context, session.id);
   },
 
   session_status(connection, { session }) {
     const id = session ?? connection.session.id;
     requireVisible(connection, id);
-    return wireSessionStatus(connection.plane, id);
+    return wireSessionStatus(connection.context, id);
   },
 
-  session_list({ plane, session }, { limit = MAX_LISTED, after }) {
+  session_list({ context, session }, { limit = MAX_LISTED, after }) {
     const tokenId = session.current.role === 'admin' ? undefined : session.tokenId;
-    const found = plane.store.sessions.list({ tokenId, limit: limit + 1, after: positionFrom(after) });
+    const found = context.store.sessions.list({ tokenId, limit: limit + 1, after: positionFrom(after) });
     const page = found.slice(0, limit);
     const last = page.at(-1);
     return {
-      sessions: page.map(({ sessionId }) => wireSessionStatus(plane, sessionId)),
+      sessions: page.map(({ sessionId }) => wireSessionStatus(context, sessionId)),
       ...(found.length > limit && last !== undefined
         ? { next: `${last.createdAtMs}.${last.sessionId}` }
         : {}),
@@ -112,7 +112,7 @@ export const sessionHandlers: Handlers<Names> = {
   session_close(connection, { session }) {
     const id = session ?? connection.session.id;
     requireVisible(connection, id);
-    const { store } = connection.plane;
+    const { store } = connection.context;
     store.change(() => {
       if (id !== connection.session.id)
         store.audit.record({
@@ -129,8 +129,8 @@ export const sessionHandlers: Handlers<Names> = {
   session_resume(connection, { session }) {
     requireOwn(connection, session);
     connection.useSession(session);
-    connection.plane.store.sessions.touch(session);
-    return wireSessionStatus(connection.plane, session);
+    connection.context.store.sessions.touch(session);
+    return wireSessionStatus(connection.context, session);
   },
 };
 
@@ -153,8 +153,8 @@ const acknowledgement = {
 };
 
 /** A new session; where the token is for one project alone, attached to it. */
-function beginSession({ credential, plane }: ControlConnection): string {
-  const { sessions, projects } = plane.store;
+function beginSession({ credential, context }: ControlConnection): string {
+  const { sessions, projects } = context.store;
   const { record, hash } = credential!;
   return sessions.begin(() => {
     const { sessionId } = sessions.create(record, hash);
@@ -191,14 +191,14 @@ function connectAsNode(
 }
 
 /** A session of this token that is open; any other is as absent as one that never was. */
-function requireOwn({ plane, credential }: ControlConnection, sessionId: string): void {
-  const record = plane.store.sessions.get(sessionId);
-  if (record?.tokenId !== credential?.record.tokenId || plane.store.sessions.snapshot(sessionId).revoked)
+function requireOwn({ context, credential }: ControlConnection, sessionId: string): void {
+  const record = context.store.sessions.get(sessionId);
+  if (record?.tokenId !== credential?.record.tokenId || context.store.sessions.snapshot(sessionId).revoked)
     throw new ProtocolFault('not_found', `There is no session "${sessionId}".`);
 }
 
 function requireVisible(connection: ControlConnection, sessionId: string): void {
-  const record = connection.plane.store.sessions.get(sessionId);
+  const record = connection.context.store.sessions.get(sessionId);
   const isAdmin = connection.session.current.role === 'admin';
   if (record === undefined || (!isAdmin && record.tokenId !== connection.session.tokenId))
     throw new ProtocolFault('not_found', `There is no session "${sessionId}".`);

@@ -7,19 +7,19 @@ import { wireToken } from './wire.js';
 type Names = 'auth_status' | 'auth_rotate' | 'token_create' | 'token_list' | 'token_revoke';
 
 export const tokenHandlers: Handlers<Names> = {
-  auth_status: ({ plane, session }) => ({
+  auth_status: ({ context, session }) => ({
     session: session.id,
-    record: wireToken(plane.store.tokens.get(session.tokenId)!),
+    record: wireToken(context.store.tokens.get(session.tokenId)!),
   }),
 
-  auth_rotate: audited('auth_rotate', ({ plane, session }, { token_id }) => {
-    const { record, token } = plane.store.tokens.rotate(token_id ?? session.tokenId);
-    if (record.file !== null) writeSecretFile(join(plane.store.stateDir, record.file), `${token}\n`);
+  auth_rotate: audited('auth_rotate', ({ context, session }, { token_id }) => {
+    const { record, token } = context.store.tokens.rotate(token_id ?? session.tokenId);
+    if (record.file !== null) writeSecretFile(join(context.store.stateDir, record.file), `${token}\n`);
     return { token, record: wireToken(record) };
   }),
 
-  token_create: audited('token_create', ({ plane }, { role, agent_id, projects, label }) => {
-    const { record, token } = plane.store.tokens.create({
+  token_create: audited('token_create', ({ context }, { role, agent_id, projects, label }) => {
+    const { record, token } = context.store.tokens.create({
       role,
       agentId: agent_id ?? null,
       projects: projects ?? null,
@@ -28,15 +28,15 @@ export const tokenHandlers: Handlers<Names> = {
     return { token, record: wireToken(record) };
   }),
 
-  token_list({ plane }, asked) {
-    const { page, next } = pageOf(plane.store.tokens.list(), asked, {
+  token_list({ context }, asked) {
+    const { page, next } = pageOf(context.store.tokens.list(), asked, {
       idOf: ({ tokenId }) => tokenId,
       wireOf: wireToken,
     });
     return { tokens: page, next };
   },
 
-  token_revoke: audited('token_revoke', ({ plane }, { token_id }) => ({
-    record: wireToken(plane.store.tokens.revoke(token_id)),
+  token_revoke: audited('token_revoke', ({ context }, { token_id }) => ({
+    record: wireToken(context.store.tokens.revoke(token_id)),
   })),
 };

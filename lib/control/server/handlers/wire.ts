@@ -7,7 +7,7 @@ import type { ProjectRecord } from '../../store/projects.js';
 import type { CatalogService } from '../../store/service-delta.js';
 import { mustAttach } from '../../store/sessions.js';
 import type { TokenRecord } from '../../store/tokens.js';
-import type { Plane } from '../plane.js';
+import type { ServerContext } from '../server-context.js';
 
 /** Records as they stand on the wire: snake_case, and only what the one who asks may see. */
 
@@ -24,10 +24,10 @@ export function wireToken(record: TokenRecord): ControlReply<'token_revoke'>['re
   };
 }
 
-export function wireSessionStatus(plane: Plane, sessionId: string): ControlReply<'session_status'> {
-  const record = plane.store.sessions.get(sessionId)!;
-  const current = plane.store.sessions.snapshot(sessionId);
-  const token = plane.store.tokens.get(record.tokenId);
+export function wireSessionStatus(context: ServerContext, sessionId: string): ControlReply<'session_status'> {
+  const record = context.store.sessions.get(sessionId)!;
+  const current = context.store.sessions.snapshot(sessionId);
+  const token = context.store.tokens.get(record.tokenId);
   return {
     session: sessionId,
     role: current.role,
@@ -37,7 +37,7 @@ export function wireSessionStatus(plane: Plane, sessionId: string): ControlReply
     requires_session_attach: token !== undefined && mustAttach(token) && record.projectId === null,
     created_at_ms: record.createdAtMs,
     last_seen_ms: record.lastSeenMs,
-    connections: plane.connectionsOf(sessionId),
+    connections: context.connectionsOf(sessionId),
   };
 }
 
@@ -78,7 +78,11 @@ export function wireInvite(invite: Invite): Omit<ControlReply<'node_invite_creat
 }
 
 /** Counts only what the session sees; what is the node's own affair is for admins. */
-export function wireNode(plane: Plane, node: NodeRecord, session: Session): ControlReply<'node_get'> {
+export function wireNode(
+  context: ServerContext,
+  node: NodeRecord,
+  session: Session,
+): ControlReply<'node_get'> {
   const isAdmin = session.role === 'admin';
   return {
     node_id: node.nodeId,
@@ -87,7 +91,7 @@ export function wireNode(plane: Plane, node: NodeRecord, session: Session): Cont
     platform: node.platform,
     labels: node.labels,
     fs_url: isAdmin ? node.fsUrl : null,
-    services: isAdmin ? node.services.size : plane.store.access.visibleServices(session, node).length,
+    services: isAdmin ? node.services.size : context.store.access.visibleServices(session, node).length,
     ...(isAdmin
       ? { revision: node.catalogRevision, epoch: node.epoch, lease_expires_at_ms: node.leaseExpiresAtMs }
       : {}),

@@ -29,7 +29,7 @@ export function loadSegment(options: LoadOptions): { segment: KeySegment; grows:
   const sealed = index === null ? null : recordAt(index, 0, 0);
   if (sealed !== null) {
     checkFormat(sealed.header, stem);
-    if (size < Number(sealed.header.bytes)) tellCut(log, `${stem}.log`, size, Number(sealed.header.bytes));
+    if (size < Number(sealed.header.bytes)) reportCut(log, `${stem}.log`, size, Number(sealed.header.bytes));
     const table = new SortedTable(index!.subarray(sealed.bodyAt, sealed.bodyAt + sealed.length));
     const totals = KeyTotals.from(sealed.header.totals as number[][]);
     return { segment: new KeySegment(dir, number, { size, table, totals }), grows: false };
@@ -64,7 +64,7 @@ function scanned(options: LoadOptions, stem: string, said: readonly Entry[], fro
   const last = Math.max(0, ...said.map(({ offset, length }) => offset + length));
   const entries = new Map(said.map((entry) => [entry.offset, entry]));
   if (from > bytes.length) {
-    tellCut(log, path, bytes.length, last);
+    reportCut(log, path, bytes.length, last);
     return [...entries.values()];
   }
   const { end, rest } = scanRecords(
@@ -76,11 +76,11 @@ function scanned(options: LoadOptions, stem: string, said: readonly Entry[], fro
       const entry = entryFromHeader(header, at, end - at);
       if (entry !== null) entries.set(at, entry);
     },
-    (start, stop) => tellDamage(log, path, start, stop),
+    (start, stop) => reportDamage(log, path, start, stop),
   );
   if (rest === 'torn' && isNewest && end >= last) truncateSync(path, end);
-  else if (rest !== 'none') tellDamage(log, path, end, bytes.length);
-  if (bytes.length < last) tellCut(log, path, bytes.length, last);
+  else if (rest !== 'none') reportDamage(log, path, end, bytes.length);
+  if (bytes.length < last) reportCut(log, path, bytes.length, last);
   return [...entries.values()].sort((a, b) => a.offset - b.offset);
 }
 
@@ -98,7 +98,7 @@ function contiguousEnd(entries: readonly Entry[], stem: string): number | null {
   return end;
 }
 
-function tellDamage(log: Log, file: string, from: number, to: number): void {
+function reportDamage(log: Log, file: string, from: number, to: number): void {
   const kept = keepAside(file);
   log.error(
     'The log of keys is damaged. What is whole was read; the other keys are answered EIO, not run again.',
@@ -111,7 +111,7 @@ function tellDamage(log: Log, file: string, from: number, to: number): void {
   );
 }
 
-function tellCut(log: Log, file: string, size: number, expected: number): void {
+function reportCut(log: Log, file: string, size: number, expected: number): void {
   log.error('The log of keys is shorter than it was. The keys at its end are answered EIO, not run again.', {
     file,
     bytes: size,

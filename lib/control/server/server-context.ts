@@ -1,0 +1,127 @@
+import type { Clock, Log } from '../../core/index.js';
+import { FairTurns } from '../../transport/index.js';
+import { SESSION_KEEP_MS } from '../store/session-keeper.js';
+import type { ControlStore } from '../store/store.js';
+import type { ControlConnection } from './control-connection.js';
+import { AccessChanges } from './access-changes.js';
+import { Cursors } from './cursors.js';
+import { Denials } from './denials.js';
+import { Housekeeper } from './housekeeper.js';
+import { LeaseKeeper } from './lease-keeper.js';
+import { LoginThrottle } from './login-throttle.js';
+import type { ControlMetrics } from './metrics.js';
+import { AuthFailureLog } from './auth-failure-log.js';
+import { Strangers } from './strangers.js';
+import { Tunnels } from './tunnels.js';
+import type { WatchCounts } from './watches.js';
+
+export interface PlaneOptions {
+  readonly store: ControlStore;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: ControlMetrics;
+  readonly limits: PlaneLimits;
+}
+
+export interface PlaneLimits {
+  /** A connection that has not said who it is by then is closed. */
+  readonly handshakeTimeoutMs: number;
+  /** A connection without a token is closed after this, unless its request to join waits. */
+  readonly strangerTimeoutMs: number;
+  /** A node whose connection was lost is offline after this, unless it comes back. */
+  readonly offlineGraceMs: number;
+  /** The lease of a node that does not ask for one. */
+  readonly leaseTtlMs: number;
+  readonly inviteTtlMs: number;
+  /** A session that nobody uses is kept for this long. */
+  readonly sessionKeepMs: number;
+  /** How often what is too old or too much is removed. */
+  readonly sweepEveryMs: number;
+}
+
+export const DEFAULT_LIMITS: PlaneLimits = {
+  handshakeTimeoutMs: 10_000,
+  strangerTimeoutMs: 20_000,
+  offlineGraceMs: 1_000,
+  leaseTtlMs: 60_000,
+  inviteTtlMs: 60 * 60 * 1000,
+  sessionKeepMs: SESSION_KEEP_MS,
+  sweepEveryMs: 60 * 60 * 1000,
+};
+
+/** What all connections of one control plane share. */
+export class ServerContext {
+  readonly store: ControlStore;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: ControlMetrics;
+  readonly limits: PlaneLimits;
+  readonly cursors: Cursors;
+  readonly throttle: LoginThrottle;
+  readonly authFailures: AuthFailureLog;
+  readonly denials: Denials;
+  readonly tunnels: Tunnels;
+  readonly leases: LeaseKeeper;
+  readonly accessChanges: AccessChanges;
+  readonly strangers: Strangers;
+  readonly turns = new FairTurns();
+  readonly connections = new Set<ControlConnection>();
+  readonly watchCounts: WatchCounts = new Map();
+  readonly #housekeeper: Housekeeper;
+
+  constructor({ store, clock, log, metrics, limits }: PlaneOptions) {
+    this.store = store;
+    this.clock = clock;
+    this.log = log;
+    this.metrics = metrics;
+    this.limits = limits;
+    this.cursors = new Cursors(store.keys.cursor);
+    this.strangers = new Strangers(clock);
+    this.throttle = new LoginThrottle(clock);
+    this.authFailures = new AuthFailureLog(store.audit, clock, log);
+    this.denials = new Denials(store.audit, clock, log);
+    this.tunnels = new Tunnels(store.nodes, log);
+    this.leases = new LeaseKeeper(store.nodes, clock, log);
+    this.accessChanges = new AccessChanges(store, log);
+    const tidy = (): boolean => {
+      store.sessions.sweep(limits.sessionKeepMs);
+      return store.audit.sweep();
+    };
+    this.#housekeeper = new Housekeeper(tidy, { clock, log, everyMs: limits.sweepEveryMs });
+    let pumping = false;
+    const pump = (): void => {
+      if (pumping) return;
+      pumping = true;
+      // After the writer was answered: a thousand watchers do not make it wait.
+      setImmediate(() => {
+        pumping = false;
+        for (const connection of this.connections) connection.pump();
+      });
+    };
+    store.events.appended.on(pump);
+    store.userEvents.appended.on(pump);
+  }
+
+  /** The connection that holds the node's current epoch, if one is open. */
+  holderOf(nodeId: string): ControlConnection | undefined {
+    const epoch = this.store.nodes.get(nodeId)?.epoch;
+    for (const connection of this.connections) {
+      if (epoch !== undefined && connection.claims.get(nodeId) === epoch) return connection;
+    }
+    return undefined;
+  }
+
+  /** How many connections use the session. */
+  connectionsOf(sessionId: string): number {
+    return this.store.sessions.usersOf(sessionId);
+  }
+
+  close(): void {
+    this.#housekeeper.close();
+    this.leases.close();
+    this.authFailures.close();
+    this.denials.close();
+    this.tunnels.close();
+    for (const connection of [...this.connections]) connection.close(1001, 'The control plane stops.');
+  }
+}

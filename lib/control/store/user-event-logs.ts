@@ -1,0 +1,385 @@
+import { Emitter, type Clock, type JsonObject } from '../../core/index.js';
+import type { Session } from '../../policy/index.js';
+import type { Access } from '../access.js';
+import type { ControlDatabase, Row } from './database.js';
+import { EventRows, OF_A_SERVICE, ownerOf } from './event-rows.js';
+import {
+  COMPACT_EVERY,
+  compactedBefore,
+  type ControlEvent,
+  type EventKind,
+  type EventLog,
+  type Retention,
+} from './events.js';
+import { fairShare } from './fair-share.js';
+import { factsForUsers, ownerOfEvent } from './node-acts.js';
+import type { Nodes } from './nodes.js';
+import type { Projects } from './projects.js';
+import { deltaOfView, piecesOf, type Delta, type DeltaEntry } from './service-delta.js';
+import { Withdrawals } from './withdrawals.js';
+
+/** An event as the users of one view are told it. `revision` counts this view's own events, without gaps. */
+export interface ViewEvent {
+  readonly revision: number;
+  readonly timestampMs: number;
+  readonly kind: EventKind;
+  readonly nodeId: string;
+  readonly payload: JsonObject;
+}
+
+interface UserEventLog {
+  readonly id: number;
+  readonly key: string;
+  readonly session: Omit<Session, 'project'>;
+  readonly projectId: string | null;
+  readonly verified: boolean;
+  /** What it shows as of the last commit, by node. */
+  visible: Map<string, ReadonlySet<string>>;
+  /** Kept in the column `visible`, which releases that do not know them leave empty and do not read. */
+  withdrawn: Withdrawals;
+  readonly rows: EventRows;
+  head: number;
+  lastUsedMs: number;
+}
+
+const KEEP_UNUSED_MS = 24 * 60 * 60 * 1000;
+const SEED_EVENTS = 256;
+const KEEP_RECENT = 64;
+
+/**
+ * What each kind of user has been told: one event log per (agent, project, project token proved), written
+ * in the same transaction as the change itself, so that it survives restarts, has no gaps, and says
+ * `added` and `removed` when a change of policy shows or hides a service. Sessions that may see the same
+ * share one.
+ */
+export class UserEventLogs {
+  /** The id of a view that has new events, after they are on disk. */
+  readonly appended = new Emitter<number>();
+  /** The id of a view in which something was hidden that goes on to exist, after that is on disk. */
+  readonly withdrew = new Emitter<number>();
+  readonly #db: ControlDatabase;
+  readonly #clock: Clock;
+  readonly #events: EventLog;
+  readonly #nodes: Nodes;
+  readonly #projects: Projects;
+  readonly #access: Access;
+  readonly #views = new Map<string, UserEventLog>();
+  readonly #byId = new Map<number, UserEventLog>();
+  /** The newest events of each view, so that its watchers do not each ask the database. */
+  readonly #recent = new Map<number, ViewEvent[]>();
+  readonly #retention: Retention;
+  #pending: ControlEvent[] = [];
+  #dirty = new Set<string>();
+
+  constructor(
+    db: ControlDatabase,
+    clock: Clock,
+    rooms: { events: EventLog; nodes: Nodes; projects: Projects; access: Access },
+    retention: Retention,
+  ) {
+    this.#db = db;
+    this.#clock = clock;
+    this.#events = rooms.events;
+    this.#nodes = rooms.nodes;
+    this.#projects = rooms.projects;
+    this.#access = rooms.access;
+    this.#retention = retention;
+    db.change(() => db.run('DELETE FROM views WHERE last_used_ms < ?', clock.now() - KEEP_UNUSED_MS));
+    this.#load();
+    this.#events.appending.on((event) => {
+      this.#forgetOnRollback();
+      this.#pending.push(event);
+      if (event.nodeId !== null && !OF_A_SERVICE.has(event.kind)) this.#dirty.add(event.nodeId);
+    });
+    this.#projects.changing.on(() => {
+      this.#forgetOnRollback();
+      for (const { nodeId } of this.#nodes.list()) this.#dirty.add(nodeId);
+    });
+    db.beforeCommit(() => this.#settle());
+  }
+
+  /** The view of a user session, made on first use from the history that it may see now. */
+  of(session: Session): { id: number; head: number } {
+    const verified = session.project?.verified === true;
+    const key = JSON.stringify([session.agentId, session.project?.id ?? null, verified]);
+    const now = this.#clock.now();
+    let view = this.#views.get(key);
+    if (view === undefined) {
+      this.#db.change(() => {
+        this.#db.run("INSERT INTO views (key, visible, last_used_ms) VALUES (?, '', ?)", key, now);
+        view = this.#viewFromRow(this.#db.get('SELECT * FROM views WHERE key = ?', key)!);
+        const { id } = view;
+        this.#db.onRollback(() => {
+          this.#views.delete(key);
+          this.#byId.delete(id);
+        });
+        this.#views.set(key, view);
+        this.#seed(view);
+      });
+    } else if (now - view.lastUsedMs > KEEP_UNUSED_MS / 24) {
+      const { id } = view;
+      this.#db.change(() => this.#db.run('UPDATE views SET last_used_ms = ? WHERE view_id = ?', now, id));
+      view.lastUsedMs = now;
+    }
+    return view!;
+  }
+
+  /** The ids (`node/service`) that the session's view shows. */
+  shown(session: Session): ReadonlyMap<string, ReadonlySet<string>> {
+    this.of(session);
+    return this.#visibleOf(session);
+  }
+
+  /** The revision from which on the view keeps all. */
+  oldest(viewId: number): number {
+    return this.#byId.get(viewId)?.rows.oldest ?? 1;
+  }
+
+  /** The last event by which something was hidden that it showed, and that goes on to exist; 0 if none was. */
+  withdrawnAt(viewId: number): number {
+    return this.#byId.get(viewId)?.withdrawn.latest ?? 0;
+  }
+
+  /**
+   * Up to `limit` events of the view that follow `revision`, oldest first.
+   * @throws FsError EOVERFLOW when some of them are no longer kept.
+   */
+  after(viewId: number, revision: number, limit: number): ViewEvent[] {
+    const view = this.#byId.get(viewId);
+    if (view?.head === revision) return [];
+    if (view !== undefined && revision + 1 < view.rows.oldest) throw compactedBefore(view.rows.oldest);
+    const { withdrawn } = view ?? { withdrawn: Withdrawals.NONE };
+    return this.#after(viewId, revision, limit).map((event) => withdrawn.forWatchers(event));
+  }
+
+  #after(viewId: number, revision: number, limit: number): ViewEvent[] {
+    const kept = this.#recent.get(viewId) ?? [];
+    const from = revision + 1 - (kept[0]?.revision ?? Infinity);
+    if (from >= 0) return kept.slice(from, from + limit);
+    return this.#db
+      .all(
+        'SELECT * FROM view_events WHERE view_id = ? AND seq > ? ORDER BY seq LIMIT ?',
+        viewId,
+        revision,
+        limit,
+      )
+      .map(eventFromRow);
+  }
+
+  /** The newest events, for who was told nothing yet. */
+  recent(viewId: number, limit: number): ViewEvent[] {
+    const { withdrawn } = this.#byId.get(viewId) ?? { withdrawn: Withdrawals.NONE };
+    return this.#db
+      .all('SELECT * FROM view_events WHERE view_id = ? ORDER BY seq DESC LIMIT ?', viewId, limit)
+      .map((row) => withdrawn.forReaders(eventFromRow(row)))
+      .reverse();
+  }
+
+  #forgetOnRollback(): void {
+    this.#db.onRollback(() => {
+      this.#pending = [];
+      this.#dirty = new Set();
+    });
+  }
+
+  /** Within the transaction: tells every view what the changes in it mean to it. */
+  #settle(): void {
+    const { dirty, pending } = { dirty: this.#dirty, pending: this.#pending };
+    if (dirty.size === 0 && pending.length === 0) return;
+    const concerned = new Set([...dirty, ...pending.flatMap(({ nodeId }) => nodeId ?? [])]);
+    this.#dirty = new Set();
+    this.#pending = [];
+    for (const view of this.#views.values()) {
+      const session = this.#sessionOf(view);
+      for (const nodeId of concerned) this.#settleNode(view, session, nodeId, dirty.has(nodeId), pending);
+    }
+  }
+
+  #settleNode(
+    view: UserEventLog,
+    session: Session,
+    nodeId: string,
+    dirty: boolean,
+    pending: readonly ControlEvent[],
+  ): void {
+    const before = view.visible.get(nodeId) ?? new Set<string>();
+    const after = dirty ? this.#visibleAt(session, nodeId) : before;
+    const own = pending.filter((event) => event.nodeId === nodeId);
+    const told = own
+      .filter(({ kind }) => kind === 'services')
+      .map(({ payload }) => payload as never as Delta);
+    const delta = deltaOfView(before, after, told, this.#nodes.get(nodeId)?.services);
+    if (dirty) this.#db.onRollback(() => show(view, nodeId, before));
+    show(view, nodeId, after);
+    for (const piece of piecesOf(delta)) this.#append(view, 'services', nodeId, { ...piece });
+    this.#withdraw(view, nodeId, delta.removed, after.size === 0);
+    if (before.size === 0 && after.size === 0) return;
+    for (const event of own) this.#tell(view, event, nodeId, after);
+  }
+
+  /** Notes which of the removed were hidden by the event that was appended last: they are there still. */
+  #withdraw(view: UserEventLog, nodeId: string, removed: readonly DeltaEntry[], node: boolean): void {
+    const there = this.#nodes.get(nodeId)?.services;
+    const services = removed.map(({ service_id }) => service_id).filter((id) => there?.has(id));
+    if (services.length === 0) return;
+    const before = view.withdrawn;
+    this.#db.onRollback(() => (view.withdrawn = before));
+    view.withdrawn = before.and(nodeId, { services, node }, view.head, view.rows.first - 1);
+    this.#db.run('UPDATE views SET visible = ? WHERE view_id = ?', view.withdrawn.toText(), view.id);
+    this.#db.afterChange(() => this.withdrew.emit(view.id));
+  }
+
+  /** An event of the node, or of a service that the view shows, as far as it is this view's business. */
+  #tell(
+    view: UserEventLog,
+    { kind, payload }: ControlEvent,
+    nodeId: string,
+    shown: ReadonlySet<string>,
+  ): void {
+    const isShown = shown.size > 0 || kind === 'node_deleted';
+    if (FOR_USERS.has(kind) && isShown) this.#append(view, kind, nodeId, {});
+    if (!OF_A_SERVICE.has(kind) || !shown.has(payload['service_id'] as string)) return;
+    const owner = ownerOfEvent(kind, payload);
+    const { agentId } = view.session;
+    const isOwn =
+      owner === null ||
+      (owner['role'] === 'user' && owner['agent_id'] === agentId && owner['project_id'] === view.projectId);
+    if (isOwn) this.#append(view, kind, nodeId, factsForUsers(payload));
+  }
+
+  #append(view: UserEventLog, kind: EventKind, nodeId: string, payload: JsonObject): void {
+    const seq = ++view.head;
+    this.#db.onRollback(() => (view.head = seq - 1));
+    const text = JSON.stringify(payload);
+    const owner = ownerOf(nodeId, kind, payload);
+    this.#db.run(
+      `INSERT INTO view_events (view_id, seq, timestamp_ms, kind, node_id, payload, owner, bytes)
+       VALUES (?,?,?,?,?,?,?,?)`,
+      view.id,
+      seq,
+      this.#clock.now(),
+      kind,
+      nodeId,
+      text,
+      owner,
+      view.rows.add(owner, text),
+    );
+    if (seq % COMPACT_EVERY === 0) this.#compact(view);
+    const event: ViewEvent = { revision: seq, timestampMs: this.#clock.now(), kind, nodeId, payload };
+    this.#db.afterChange(() => {
+      const recent = [...(this.#recent.get(view.id) ?? []).slice(-KEEP_RECENT), event];
+      this.#recent.set(view.id, recent);
+      this.appended.emit(view.id);
+    });
+  }
+
+  /** Forgets what exceeds the retention: of this view, and of those that have the most of what all may have. */
+  #compact(view: UserEventLog): void {
+    const { maxEvents, maxAgeMs, maxViewBytes } = this.#retention;
+    view.rows.forgetOlderThan(this.#clock.now() - maxAgeMs);
+    view.rows.shrink('records', maxEvents);
+    const all = [...this.#views.values()];
+    const share = fairShare(
+      all.map(({ rows }) => rows.bytes),
+      maxViewBytes,
+    );
+    for (const { rows } of all) rows.shrink('bytes', share);
+  }
+
+  /** The past, as far as it concerns what the view shows now. */
+  #seed(view: UserEventLog): void {
+    for (const event of this.#events.recent(SEED_EVENTS)) {
+      const shown = event.nodeId === null ? undefined : view.visible.get(event.nodeId);
+      if (event.nodeId === null || shown === undefined) continue;
+      if (event.kind === 'services') {
+        const only = (list: string): JsonObject[] =>
+          (event.payload[list] as unknown as readonly DeltaEntry[]).filter(({ service_id }) =>
+            shown.has(service_id),
+          );
+        const delta = { added: only('added'), updated: only('updated'), removed: only('removed') };
+        if (delta.added.length + delta.updated.length + delta.removed.length > 0)
+          this.#append(view, 'services', event.nodeId, delta);
+      } else this.#tell(view, event, event.nodeId, shown);
+    }
+  }
+
+  #visibleAt(session: Session, nodeId: string): ReadonlySet<string> {
+    const node = this.#nodes.get(nodeId);
+    if (node === undefined) return new Set();
+    return new Set(this.#access.visibleServices(session, node).map(({ serviceId }) => serviceId));
+  }
+
+  #visibleOf(session: Session): Map<string, ReadonlySet<string>> {
+    const visible = new Map<string, ReadonlySet<string>>();
+    for (const { nodeId } of this.#nodes.list()) {
+      const own = this.#visibleAt(session, nodeId);
+      if (own.size > 0) visible.set(nodeId, own);
+    }
+    return visible;
+  }
+
+  /** A session such as this view stands for, with its project as it is now. */
+  #sessionOf(view: UserEventLog): Session {
+    const project = view.projectId === null ? undefined : this.#projects.get(view.projectId);
+    return {
+      ...view.session,
+      revoked: view.projectId !== null && project === undefined,
+      project:
+        project === undefined
+          ? null
+          : {
+              id: project.projectId,
+              verified: view.verified && project.hasToken,
+              hasToken: project.hasToken,
+              accessPolicy: project.accessPolicy ?? undefined,
+            },
+    };
+  }
+
+  #viewFromRow(row: Row): UserEventLog {
+    const key = row['key'] as string;
+    const id = row['view_id'] as number;
+    const [agentId, projectId, verified] = JSON.parse(key) as [string | null, string | null, boolean];
+    const head = this.#db.get('SELECT COALESCE(MAX(seq), 0) AS head FROM view_events WHERE view_id = ?', id);
+    const view: UserEventLog = {
+      id,
+      key,
+      session: { id: `view-${id}`, role: 'user', agentId, revoked: false },
+      projectId,
+      verified,
+      visible: new Map(),
+      withdrawn: Withdrawals.parse(row['visible'] as string),
+      rows: new EventRows(this.#db, {
+        ...{ table: 'view_events', number: 'seq' },
+        ...{ where: 'view_id = ?', values: [id] },
+      }),
+      head: head!['head'] as number,
+      lastUsedMs: row['last_used_ms'] as number,
+    };
+    this.#byId.set(id, view);
+    view.visible = this.#visibleOf(this.#sessionOf(view));
+    return view;
+  }
+
+  #load(): void {
+    for (const row of this.#db.all('SELECT * FROM views'))
+      this.#views.set(row['key'] as string, this.#viewFromRow(row));
+  }
+}
+
+function show(view: UserEventLog, nodeId: string, services: ReadonlySet<string>): void {
+  if (services.size === 0) view.visible.delete(nodeId);
+  else view.visible.set(nodeId, services);
+}
+
+const FOR_USERS = new Set<EventKind>(['node_online', 'node_offline', 'node_deleted']);
+
+function eventFromRow(row: Row): ViewEvent {
+  return {
+    revision: row['seq'] as number,
+    timestampMs: row['timestamp_ms'] as number,
+    kind: row['kind'] as EventKind,
+    nodeId: row['node_id'] as string,
+    payload: JSON.parse(row['payload'] as string) as JsonObject,
+  };
+}

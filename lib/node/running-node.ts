@@ -1,0 +1,379 @@
+import { rmSync } from 'node:fs';
+import { arch, platform } from 'node:os';
+import { basename, dirname } from 'node:path';
+import {
+  Emitter,
+  FsError,
+  UndoStack,
+  systemClock,
+  type JsonObject,
+  type Log,
+  type NodeId,
+  type Unsubscribe,
+} from '../core/index.js';
+import type { LocalNodeFacts } from '../control/index.js';
+import { makePrivateDir } from '../disk/index.js';
+import { FileLock } from '../control/store/file-lock.js';
+import { stateFailure } from '../control/store/state-failure.js';
+import {
+  FileLedger,
+  containDrivers,
+  createDriver,
+  endLeftovers,
+  type Driver,
+  type DriverContext,
+  type NewPrivileges,
+} from '../drivers/index.js';
+import type { ServiceDefinition } from '../manifest/index.js';
+import { principalOf, type Action, type Session } from '../policy/index.js';
+import { Registry, type RegistryChange, type ReloadReport } from '../registry/index.js';
+import {
+  DEFAULT_JOB_LIMITS,
+  NodeDir,
+  ServiceHost,
+  publishedDescriptor,
+  stateOf,
+  type JobLimits,
+  type ServiceEvent,
+} from '../services/index.js';
+import type { Change, Op } from '../vfs/index.js';
+import { EventFeed, actionsAmong, offersOf, type NodeEntry, type NodeSource } from '../worldfs/index.js';
+import { NodeAuditLog } from './node-audit-log.js';
+import { openBuiltins, providersOf, type BuiltinService } from './builtin-services.js';
+import { warnAboutRoot, usersFrom, type UserOptions } from './driver-user.js';
+import { EventRules, isAdmin } from './event-rules.js';
+import { exposedByExports, forbiddenPaths } from './export-bounds.js';
+import type { ExportRequest } from './export-request.js';
+import { inputCheckOf } from './input-check.js';
+
+export interface RunningNodeOptions extends UserOptions {
+  readonly nodeId: NodeId;
+  readonly nodeName: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly version: string;
+  readonly stateFile: string;
+  readonly manifestFiles: readonly string[];
+  readonly servicesDirs: readonly string[];
+  readonly reloadIntervalMs: number;
+  readonly trustWritable: boolean;
+  readonly fsync: boolean;
+  readonly jobLimits?: JobLimits;
+  /** Bytes of audit records kept at most until the control plane has them. */
+  readonly auditKeepBytes?: number;
+  /**
+   * How drivers and terminals are kept from gaining privileges by set-id programs. By default the process of
+   * the node itself gives that up, for good: it starts none either from then on.
+   */
+  readonly newPrivileges?: NewPrivileges;
+  /** Directories to show as the service `fs`. */
+  readonly exports: readonly ExportRequest[];
+  /** Ids of terminals to offer. */
+  readonly terminals: readonly string[];
+  /** The mount point, if there is one: no export may contain it. */
+  readonly mountDir: string | null;
+  /** Files and directories with secrets or settings that no export may overlap, beside those named here otherwise. */
+  readonly keptApart?: readonly string[];
+  /** True where the caller holds the lock of the state file, because it keeps credentials in it. */
+  readonly stateIsLocked?: boolean;
+  readonly log: Log;
+}
+
+interface Parts {
+  readonly options: RunningNodeOptions;
+  readonly context: DriverContext;
+  readonly builtins: readonly BuiltinService[];
+  readonly audit: NodeAuditLog;
+  /** How all of it is closed. */
+  readonly undo: UndoStack;
+}
+
+/** A running node: registry, services and their state, as one entry of the world. */
+export class RunningNode implements NodeSource {
+  readonly changes = new Emitter<Change>();
+  readonly appearances = new Emitter<string>();
+  readonly events: EventFeed;
+  readonly host: ServiceHost;
+  readonly registry: Registry;
+  readonly dir: NodeDir;
+  readonly audit: NodeAuditLog;
+  readonly #options: RunningNodeOptions;
+  readonly #undo: UndoStack;
+  readonly #builtins: readonly BuiltinService[];
+  readonly #context: DriverContext;
+  readonly #startedAtMs = systemClock.now();
+  readonly #eventRules: EventRules;
+  #nodeProjects: readonly string[] = [];
+  #closed: Promise<void> | null = null;
+
+  private constructor({ options, context, builtins, audit, undo }: Parts) {
+    this.#options = options;
+    this.#builtins = builtins;
+    this.#context = context;
+    this.#undo = undo;
+    this.audit = audit;
+    const { stateFile, log } = options;
+    this.events = new EventFeed(this.#startedAtMs);
+    this.#eventRules = new EventRules(options.nodeId, () => this.#nodeProjects);
+    this.host = new ServiceHost({
+      nodeId: options.nodeId,
+      nodeName: options.nodeName,
+      platform: `${platform()}-${arch()}`,
+      clock: systemClock,
+      log,
+      stateFile,
+      jobsDir: `${stateFile}.jobs`,
+      jobLimits: options.jobLimits ?? DEFAULT_JOB_LIMITS,
+      fsync: options.fsync,
+      driverContext: context,
+      createDriver: (definition) => this.#driverOf(definition),
+      inputCheck: inputCheckOf,
+      audit: (record) => this.audit.record(record),
+      auditedEnd: (invocationId, endedAtMs) => this.audit.hasEnd(invocationId, endedAtMs),
+      nodeProjects: () => this.#nodeProjects,
+    });
+    this.registry = new Registry({
+      nodeId: options.nodeId,
+      manifestFiles: options.manifestFiles,
+      servicesDirs: options.servicesDirs,
+      builtins: this.#builtins.map(({ definition }) => definition),
+      trustWritable: options.trustWritable,
+      exposed: exposedByExports(options),
+      reloadIntervalMs: options.reloadIntervalMs,
+      log,
+    });
+    this.dir = new NodeDir(this.host, {
+      labels: options.labels,
+      version: options.version,
+      providers: providersOf(this.#builtins),
+    });
+    this.host.changes.on((change) => this.changes.emit(change));
+    for (const { provider } of this.#builtins)
+      provider?.tree.changes.on((change) => this.changes.emit(change));
+    this.#feedEvents();
+  }
+
+  /**
+   * Loads manifests and state, and ends what a killed node left running.
+   * @throws FsError EBUSY when another process uses the state; what the registry and the state file throw.
+   */
+  static async start(options: RunningNodeOptions): Promise<RunningNode> {
+    const undo = new UndoStack();
+    try {
+      return await RunningNode.#startWith(options, undo);
+    } catch (thrown) {
+      await undo.undoAfterFailure((failure) =>
+        options.log.warn('A node that did not start was not undone cleanly.', { error: failure }),
+      );
+      throw stateFailure(thrown, dirname(options.stateFile));
+    }
+  }
+
+  static async #startWith(options: RunningNodeOptions, undo: UndoStack): Promise<RunningNode> {
+    const { nodeId, stateFile, log } = options;
+    const own = basename(stateFile);
+    makePrivateDir(dirname(stateFile), (name) => name.startsWith(own));
+    const lock = options.stateIsLocked === true ? null : FileLock.tryAcquire(`${stateFile}.lock`);
+    if (lock === undefined) {
+      throw new FsError('EBUSY', `Another node is using the state file ${stateFile}.`, {
+        hint: `To end that one: acheron stop --state-dir ${dirname(stateFile)}. Or give this one a --state-dir (or --state-file) of its own.`,
+        path: stateFile,
+      });
+    }
+    undo.add(() => lock?.release());
+    containDrivers(options.newPrivileges ?? 'process', log);
+    const { drivers, terminals } = usersFrom(options, `${stateFile}.uids.json`, nodeId);
+    warnAboutRoot({ drivers, terminals }, options.terminals.length > 0, log);
+    rmSync(`${stateFile}.configs`, { recursive: true, force: true }); // of an earlier release
+    const ledgerFile = `${stateFile}.processes`;
+    await endLeftovers(ledgerFile);
+    const ledger = new FileLedger(ledgerFile);
+    undo.add(() => ledger.close());
+    const context = {
+      nodeId,
+      ledger,
+      driverUser: drivers,
+      refusesWritable: !options.trustWritable,
+      log,
+      clock: systemClock,
+    };
+    const running: { node: RunningNode | null } = { node: null };
+    const may = (session: Session, action: 'read' | 'write'): boolean =>
+      running.node?.host.dir('fs')?.service.gate.allows(session, action) === true;
+    const builtins = await openBuiltins(
+      { ...options, forbidden: forbiddenPaths(options) },
+      context,
+      terminals,
+      {
+        mayRead: (session) => may(session, 'read'),
+        mayWrite: (session) => may(session, 'write'),
+        denied: (session) => running.node?.host.dir('fs')?.service.authorize(session, 'write'),
+      },
+    );
+    for (const { provider } of builtins) undo.add(() => provider?.tree.close());
+    const audit = new NodeAuditLog(
+      `${stateFile}.audit.ndjson`,
+      () => systemClock.now(),
+      log,
+      options.auditKeepBytes,
+    );
+    undo.add(() => audit.close());
+    const node = new RunningNode({ options, context, builtins, audit, undo });
+    undo.add(() => node.host.close());
+    undo.add(() => node.registry.close());
+    running.node = node;
+    await node.#start();
+    return node;
+  }
+
+  /** The projects that name this node, as its control plane says: rights are judged by them from now on. */
+  setNodeProjects(projects: readonly string[]): void {
+    if (JSON.stringify(projects) === JSON.stringify(this.#nodeProjects)) return;
+    this.#nodeProjects = projects;
+    this.host.forgetDecisions();
+  }
+
+  /** `changed` is called each time that `catalog` may have changed. */
+  onCatalogChange(changed: () => void): Unsubscribe {
+    const stop = [
+      this.registry.changes.on(changed),
+      this.registry.reports.on(changed),
+      this.host.events.on(({ type }) => {
+        if (type !== 'invocation_finished') changed();
+      }),
+    ];
+    return () => stop.forEach((unsubscribe) => unsubscribe());
+  }
+
+  /** What a control plane knows of it beside its services. */
+  get facts(): LocalNodeFacts {
+    const { nodeId, labels } = this.#options;
+    return { nodeName: nodeId, platform: this.host.environment.platform, labels };
+  }
+
+  /** What the catalog of a control plane is told of this node. */
+  catalog(): { services: JsonObject[]; reload: JsonObject } {
+    const services = this.host.dirs.map(({ service }) => ({
+      ...publishedDescriptor(service),
+      state: stateOf(service),
+    }));
+    const { checked_at: _checkedAt, ...reload } = this.registry.diagnostics();
+    return { services, reload };
+  }
+
+  actionsOf(session: Session): readonly Action[] {
+    const services = this.host.dirs
+      .filter(({ service }) => service.gate.allows(session, 'observe'))
+      .map(({ service }) => ({
+        offers: offersOf(service.definition.descriptor, service.runnable),
+        allows: (action: Action) => service.gate.allows(session, action),
+      }));
+    return actionsAmong(session, services);
+  }
+
+  visible(op: Op): readonly NodeEntry[] {
+    if (!this.dir.isSeenBy(op)) return [];
+    const { nodeId, nodeName, labels } = this.#options;
+    return [
+      {
+        nodeId,
+        root: this.dir,
+        summary: { node_id: nodeId, name: nodeName, path: `/nodes/${nodeId}`, state: 'online', labels },
+        services: (later) => this.dir.index(later),
+      },
+    ];
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#undo.undo();
+    return this.#closed;
+  }
+
+  async #start(): Promise<void> {
+    await this.registry.start();
+    for (const { serviceId, permissions } of this.registry.services.values())
+      this.#eventRules.set(serviceId, permissions);
+    this.dir.apply({ added: [...this.registry.services.values()], updated: [], removed: [] });
+    this.registry.changes.on((change) => {
+      this.dir.apply(change);
+      this.appearances.emit(this.#options.nodeId);
+      // What is told of can be opened by then.
+      this.#tellOfServices(change);
+    });
+  }
+
+  #tellOfServices({ added, updated, removed }: RegistryChange): void {
+    const { nodeId } = this.#options;
+    const rules = this.#eventRules;
+    for (const [type, definitions] of [
+      ['service_added', added],
+      ['service_updated', updated.map(({ after }) => after)],
+      ['service_removed', removed],
+    ] as const) {
+      for (const { serviceId, permissions, version, digest } of definitions) {
+        rules.set(serviceId, permissions);
+        this.events.push({
+          atMs: systemClock.now(),
+          type,
+          facts: { node_id: nodeId, service_id: serviceId, version, digest },
+          visibleTo: rules.ruleFor(serviceId),
+        });
+      }
+    }
+  }
+
+  #driverOf(definition: ServiceDefinition): Driver | null {
+    const builtin = this.#builtins.find((service) => service.definition.serviceId === definition.serviceId);
+    if (builtin !== undefined) return builtin.driver;
+    return createDriver(definition, this.#context);
+  }
+
+  #feedEvents(): void {
+    const { nodeId } = this.#options;
+    const rules = this.#eventRules;
+    this.host.events.on((event) => {
+      const { type, serviceId, principal } = event;
+      if (type === 'service_health') this.#recordHealth(event);
+      const rule = rules.ruleFor(serviceId);
+      const visibleTo = (session: Session): boolean =>
+        rule(session) && (session.role === 'admin' || principal === principalOf(session));
+      this.events.push({
+        atMs: systemClock.now(),
+        type,
+        facts: { node_id: nodeId, service_id: serviceId, ...event.facts },
+        visibleTo: principal === null ? rule : visibleTo,
+      });
+    });
+    this.registry.reports.on((report) => {
+      this.events.push({
+        atMs: systemClock.now(),
+        type: typeOfReport(report),
+        facts: {
+          node_id: nodeId,
+          file: report.file,
+          service_id: report.serviceId ?? report.disabled,
+          faults: report.faults.map((fault) => fault.message),
+        },
+        visibleTo: isAdmin,
+      });
+    });
+  }
+
+  /** What a node did to a service by itself is on record too, and so reaches those who watch from afar. */
+  #recordHealth({ serviceId, facts }: ServiceEvent): void {
+    const { to, ...rest } = facts;
+    try {
+      this.audit.record({ by: null, act: 'health', serviceId, outcome: to as string, facts: rest });
+    } catch (thrown) {
+      const { message } = FsError.from(thrown);
+      this.#options.log.error('A change of health could not be recorded.', {
+        service: serviceId,
+        error: message,
+      });
+    }
+  }
+}
+
+function typeOfReport({ faults, disabled }: ReloadReport): string {
+  if (faults.length > 0) return 'manifest_faulty';
+  return disabled === null ? 'manifest_mended' : 'manifest_disabled';
+}

@@ -1,0 +1,67 @@
+import type { Emitter, Log, ServiceId } from '../core/index.js';
+import { lineFromFault, type ManifestFault } from '../manifest/index.js';
+import type { FolderFault } from './list-manifests.js';
+import type { ManifestFile } from './manifest-file.js';
+
+/** A manifest that has become faulty, differently faulty, disabled, or good again. */
+export interface ReloadReport {
+  readonly file: string;
+  /** The service that the file gives at present. */
+  readonly serviceId: ServiceId | null;
+  /** The service that it leaves out, as it says `"enabled": false`. */
+  readonly disabled: ServiceId | null;
+  /** Empty: the file is good, or gone. */
+  readonly faults: readonly ManifestFault[];
+}
+
+/** Tells of faults in the log and as reports: once when they come, once when they go. */
+export class ReloadReporter {
+  readonly #log: Log;
+  readonly #reports: Emitter<ReloadReport>;
+  readonly #toldFiles = new Map<string, string>();
+  #toldFolders = new Map<string, string>();
+
+  constructor(log: Log, reports: Emitter<ReloadReport>) {
+    this.#log = log;
+    this.#reports = reports;
+  }
+
+  tellFiles(files: ReadonlyMap<string, ManifestFile>): void {
+    for (const file of files.values()) this.#tellFile(file);
+    for (const path of [...this.#toldFiles.keys()]) {
+      if (files.has(path)) continue;
+      this.#toldFiles.delete(path);
+      this.#reports.emit({ file: path, serviceId: null, disabled: null, faults: [] });
+    }
+  }
+
+  /** True when a folder that could not be used can be used again. */
+  tellFolders(faults: readonly FolderFault[]): boolean {
+    const now = new Map(faults.map(({ folder, message }) => [folder, message]));
+    for (const { folder, message, hint } of faults)
+      if (this.#toldFolders.get(folder) !== message)
+        this.#log.error(message, { hint, kept: 'the services that it gave before' });
+    const mended = [...this.#toldFolders.keys()].filter((folder) => !now.has(folder));
+    for (const folder of mended) this.#log.info('services directory can be used again', { folder });
+    this.#toldFolders = now;
+    return mended.length > 0;
+  }
+
+  #tellFile(file: ManifestFile): void {
+    const warnings = file.reading?.warnings ?? [];
+    const disabled = file.disabled?.serviceId ?? null;
+    const off = disabled === null ? [] : [`disabled ${disabled}`];
+    const text = [...off, ...[...file.faults, ...warnings].map(lineFromFault)].join('\n');
+    if (text === (this.#toldFiles.get(file.path) ?? '')) return;
+    if (text === '') this.#toldFiles.delete(file.path);
+    else this.#toldFiles.set(file.path, text);
+    const serviceId = file.held?.serviceId ?? null;
+    const running = serviceId === null ? {} : { still_running: serviceId };
+    for (const fault of file.faults) this.#log.error(lineFromFault(fault), { hint: fault.hint, ...running });
+    for (const fault of warnings) this.#log.warn(lineFromFault(fault), { hint: fault.hint });
+    if (disabled !== null)
+      this.#log.info('manifest is disabled; its service is left out', { file: file.path, service: disabled });
+    if (text === '') this.#log.info('manifest is good again', { file: file.path });
+    this.#reports.emit({ file: file.path, serviceId, disabled, faults: file.faults });
+  }
+}

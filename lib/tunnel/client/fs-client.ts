@@ -1,0 +1,248 @@
+import { FsError } from '../../core/index.js';
+import {
+  ACHERON_VERSION,
+  FS_MESSAGES,
+  fsErrorFromFrame,
+  MAX_DATA_BYTES,
+  MAX_READ_BYTES,
+  payloadOf,
+  type AcheronEnvelope,
+  type Envelope,
+  type FsMessageName,
+  type FsRequest,
+} from '../../protocol/index.js';
+import { CLOSE_PROTOCOL_ERROR, HIGH_WATER_BYTES } from '../../transport/index.js';
+import { dataOf, type FramePort } from '../wire/frame-port.js';
+import type { Handshake } from '../wire/handshake.js';
+import { DeferredAbortWatch } from './deferred-abort-watch.js';
+import { kindOfRequest } from '../wire/deadlines.js';
+import { PeerWatch } from './peer-watch.js';
+import { PendingRequests, type FsAnswer, type Pending } from './pending-requests.js';
+import { lostError } from '../wire/tunnel-errors.js';
+
+/** What a request is about: a node or a handle, and whose it is on a relayed connection. */
+export interface RequestTarget {
+  readonly node?: number;
+  readonly h?: number;
+  readonly s?: string;
+}
+
+/** Who waits for an answer. */
+export interface Waiting {
+  /** Aborts when the caller gives up. It may be made on first use, so it is read late or not at all. */
+  readonly signal?: AbortSignal;
+}
+
+/** Content above this waits for the transport to have room. */
+const BULK_BYTES = 64 * 1024;
+
+/**
+ * Asks the files of one connection. Requests go out in order and are answered in any. Each is sent at most
+ * once; when the connection is lost, those that have no answer fail with EHOSTDOWN at once, whether the
+ * peer has carried them out or not. Where the peer falls silent, those that only read fail at once and others
+ * a little later; a request that is given up here is answered here.
+ */
+export class FsClient {
+  readonly maxReadBytes: number;
+  readonly maxWriteBytes: number;
+  /** The peer answers `t_fs_seek`. */
+  readonly canSeek: boolean;
+  /** The peer answers `t_fs_mknod` and `t_fs_tmpfile`. */
+  readonly canMakeSpecial: boolean;
+  readonly #port: FramePort;
+  readonly #pending: PendingRequests;
+  readonly #peer: PeerWatch;
+  readonly #onEvent: (frame: AcheronEnvelope) => void;
+  readonly #watch = new DeferredAbortWatch((tag, s) => this.#cancel(tag, s));
+  #nextTag = 2;
+
+  constructor(
+    handshake: Handshake,
+    listeners: {
+      onEvent: (frame: AcheronEnvelope) => void;
+      onClose: () => void;
+      /** The peer fell silent, or is heard again. */
+      onSilence?: (isSilent: boolean) => void;
+    },
+    lookMs?: number,
+  ) {
+    this.#port = handshake.port;
+    this.#onEvent = listeners.onEvent;
+    const capabilities = (handshake.hello.capabilities ?? {}) as { [name: string]: unknown };
+    const limit = (name: string, most: number): number => {
+      const theirs = capabilities[name];
+      return typeof theirs === 'number' && theirs > 0 ? Math.min(theirs, most) : most;
+    };
+    this.maxReadBytes = limit('max_read_bytes', MAX_READ_BYTES);
+    this.maxWriteBytes = limit('max_write_bytes', MAX_DATA_BYTES);
+    this.canSeek = capabilities['seek'] === true;
+    this.canMakeSpecial = capabilities['special'] === true;
+    const { transport } = this.#port;
+    this.#pending = new PendingRequests((tag) => this.#watch.delete(tag));
+    this.#peer = new PeerWatch(
+      transport,
+      {
+        pending: this.#pending,
+        probe: () => this.#probe(handshake.msize),
+        turned: (isSilent) => listeners.onSilence?.(isSilent),
+        gaveUp: () => transport.destroy(),
+      },
+      lookMs,
+    );
+    transport.onClose(() => {
+      this.#peer.end();
+      this.#pending.failAll(lostError);
+      this.#watch.end();
+      listeners.onClose();
+    });
+  }
+
+  /** Takes what comes from now on, and what has come already: it may be told of changes before this returns. */
+  listen(): void {
+    const { transport } = this.#port;
+    this.#port.receive({
+      frame: (frame, data) => this.#frame(frame, data),
+      fault: (fault) => {
+        transport.close(CLOSE_PROTOCOL_ERROR, fault.message);
+        transport.destroy();
+      },
+    });
+    transport.resume();
+  }
+
+  get open(): boolean {
+    return this.#port.transport.open;
+  }
+
+  /** Nothing is heard of the peer, or it answers nothing. */
+  get silent(): boolean {
+    return this.#peer.silent;
+  }
+
+  /**
+   * Sends one request and answers with its reply. When `waiting.signal` aborts, the peer is asked to
+   * cancel; what only reads fails at once then, anything else is answered by the peer, or after a while.
+   * `mayWait`: the peer may take as long as a driver, though it only reads.
+   * @throws FsError what the peer answered; EHOSTDOWN when the connection is or gets lost, or the peer does
+   *   not answer; EPROTO when the answer cannot be understood.
+   */
+  request<Name extends FsMessageName>(
+    name: Name,
+    target: RequestTarget,
+    payload: FsRequest<Name>,
+    waiting?: Waiting,
+    data?: Uint8Array,
+    mayWait = false,
+  ): Promise<FsAnswer<Name>> {
+    if (data !== undefined && data.byteLength > BULK_BYTES && !this.#hasRoom)
+      return this.#whenRoom().then(() => this.request(name, target, payload, waiting, data, mayWait));
+    const kind = mayWait && name === 'read' ? 'wait' : kindOfRequest(name);
+    if (waiting !== undefined && kind !== 'read' && kind !== 'wait' && waiting.signal?.aborted === true)
+      return Promise.reject(FsError.from(waiting.signal.reason));
+    if (!this.open) return Promise.reject(lostError());
+    const tag = this.#nextTag++;
+    const { looks, quietLooks } = this.#peer;
+    const answer = this.#pending.add(tag, {
+      name,
+      kind,
+      s: target.s,
+      looks,
+      quietLooks,
+      bytes: data?.byteLength ?? 0,
+    });
+    this.#peer.begin();
+    const type = `acheron.t_fs_${name}`;
+    this.#port.send({ channel: 'acheron', type, tag, ...target, payload: payload }, data);
+    if (waiting !== undefined) this.#watch.add(tag, waiting, target.s);
+    return answer;
+  }
+
+  /** Sends what is not answered. */
+  notify(type: string, payload: Record<string, unknown>): void {
+    this.#port.send({ channel: 'acheron', type, payload });
+  }
+
+  close(): void {
+    this.#port.transport.close();
+  }
+
+  get #hasRoom(): boolean {
+    const { transport } = this.#port;
+    return !transport.open || transport.bufferedBytes <= HIGH_WATER_BYTES;
+  }
+
+  async #whenRoom(): Promise<void> {
+    while (!this.#hasRoom) await this.#port.transport.drained();
+  }
+
+  #cancel(oldtag: number, s: string | undefined): void {
+    const pending = this.#pending.get(oldtag);
+    if (pending === undefined || !this.open) return;
+    this.request('cancel', s === undefined ? {} : { s }, { oldtag }).catch(() => {
+      // The request that was to be cancelled fails by itself.
+    });
+    this.#pending.cancelled(oldtag, this.#peer.looks);
+  }
+
+  /** Whoever serves files answers this one at once. */
+  #probe(msize: number): void {
+    const tag = this.#nextTag++;
+    this.#port.send({ channel: 'acheron', type: 'acheron.t_version', tag, msize, version: ACHERON_VERSION });
+  }
+
+  #frame(frame: Envelope, data: Uint8Array | undefined): void {
+    this.#peer.heard();
+    if (frame.channel !== 'acheron') return;
+    const { tag } = frame;
+    if (frame.type.startsWith('acheron.e_')) {
+      this.#onEvent(frame);
+      return;
+    }
+    if (tag === undefined) return;
+    const pending = this.#pending.take(tag);
+    if (pending === undefined) {
+      this.#late(tag, frame);
+      return;
+    }
+    this.#peer.answered();
+    if (frame.type === 'acheron.err_fs' || frame.type === 'acheron.error') {
+      pending.reject(fsErrorFromFrame(frame));
+      return;
+    }
+    try {
+      pending.resolve(answerFromFrame(pending.name, frame, data));
+    } catch (thrown) {
+      pending.reject(
+        new FsError('EPROTO', `The peer's answer to t_fs_${pending.name} cannot be understood.`, {
+          cause: thrown,
+        }),
+      );
+    }
+  }
+
+  /** An answer that nobody waits for any longer: what it opened is closed. */
+  #late(tag: number, frame: AcheronEnvelope): void {
+    const late = this.#pending.takeLate(tag);
+    if (late === undefined) return;
+    this.#peer.answered();
+    if (frame.type !== `acheron.r_fs_${late.name}` || !OPENING.has(late.name)) return;
+    const { handle, closed } = frame.payload ?? {};
+    if (typeof handle !== 'number' || closed === true) return;
+    const target = late.s === undefined ? { h: handle } : { h: handle, s: late.s };
+    this.request('close', target, {}).catch(() => undefined);
+  }
+}
+
+const OPENING: ReadonlySet<string> = new Set<FsMessageName>(['open', 'create', 'tmpfile']);
+
+function answerFromFrame(
+  name: Pending['name'],
+  frame: AcheronEnvelope,
+  data: Uint8Array | undefined,
+): FsAnswer<FsMessageName> {
+  if (frame.type !== `acheron.r_fs_${name}`) throw new TypeError(`got ${frame.type}`);
+  return {
+    payload: payloadOf(frame, FS_MESSAGES[name].reply),
+    data: dataOf(frame, data),
+  };
+}

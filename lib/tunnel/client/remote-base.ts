@@ -1,0 +1,242 @@
+import { FsError } from '../../core/index.js';
+import { MAX_XATTR_BYTES, ROOT_NODE, type FsMessageName, type FsRequest } from '../../protocol/index.js';
+import {
+  checkAccess,
+  type AttrChange,
+  type Awaitable,
+  type Freshness,
+  type Op,
+  type Stat,
+  type StatFs,
+} from '../../vfs/index.js';
+import type { FsAnswer } from './pending-requests.js';
+import type { RemoteDir, RemoteNode } from './remote-node.js';
+import type { RemoteSession, RequestOp } from './remote-session.js';
+import { lostError, moreThanAsked } from '../wire/tunnel-errors.js';
+import { statFromAttributes, statFsFromWire, wireFromChange } from '../wire/wire-stat.js';
+
+interface KnownAttributes {
+  readonly stat: Stat;
+  readonly cacheVersion: number;
+  readonly untilMs: number;
+}
+
+/** What nodes at the far side share: the number that stands for them, and attributes as long as they hold. */
+export abstract class RemoteBase {
+  abstract readonly kind: 'dir' | 'file' | 'symlink';
+  readonly remote: RemoteSession;
+  readonly ino: bigint;
+  /** That of a connection's root is learned with the first answer about it. */
+  freshness: Freshness;
+  /** Where it was found, to find it again on another connection. A rename moves it. */
+  parent: RemoteDir | undefined;
+  name: string;
+  /** How far below the root it was found. */
+  readonly depth: number;
+  /** The view's sequence at the last invalidation of this node. */
+  invalidSequence = 0;
+  #number = ROOT_NODE;
+  #generation = -1;
+  #attributes: KnownAttributes | undefined;
+  /** Of a live node: the attributes that a request brought, good for that request alone. */
+  #brought: { readonly op: RequestOp; readonly stat: Stat } | undefined;
+
+  constructor(
+    remote: RemoteSession,
+    parent: RemoteDir | undefined,
+    name: string,
+    ino: bigint,
+    freshness: Freshness,
+  ) {
+    this.remote = remote;
+    this.parent = parent;
+    this.depth = (parent?.depth ?? -1) + 1;
+    this.name = name;
+    this.ino = ino;
+    this.freshness = freshness;
+  }
+
+  stat(op: Op): Awaitable<Stat> {
+    this.admit(op);
+    const known = this.knownStat() ?? (this.#brought?.op === op ? this.#brought.stat : undefined);
+    return known ?? this.#askStat(op);
+  }
+
+  async setattr(change: AttrChange, op: Op): Promise<Stat> {
+    this.touched();
+    const { payload } = await this.ask('setattr', wireFromChange(change), op);
+    this.touched();
+    return statFromAttributes(payload, this.ino);
+  }
+
+  access(mask: number, op: Op): Awaitable<void> {
+    this.admit(op);
+    const known = this.freshness === 'announced' ? this.knownStat() : undefined;
+    return known === undefined ? this.#askAccess(mask, op) : checkAccess(known, mask);
+  }
+
+  async getxattr(name: string, op: Op): Promise<Uint8Array> {
+    // The kernel asks before each write whether there are rights to be taken away; what is live has none.
+    if (name === 'security.capability' && this.freshness === 'live')
+      throw new FsError('ENODATA', `There is no attribute ${JSON.stringify(name)}.`);
+    const { payload } = await this.ask('getxattr', { name }, op);
+    const value = Buffer.from(payload.value_b64, 'base64');
+    if (value.byteLength > MAX_XATTR_BYTES) throw moreThanAsked();
+    return value;
+  }
+
+  async setxattr(name: string, value: Uint8Array, flags: number, op: Op): Promise<void> {
+    this.touched();
+    await this.ask('setxattr', { name, value_b64: Buffer.from(value).toString('base64'), flags }, op);
+  }
+
+  async listxattr(op: Op): Promise<readonly string[]> {
+    const { names } = (await this.ask('listxattr', {}, op)).payload;
+    if (names.reduce((bytes, name) => bytes + name.length + 1, 0) > MAX_XATTR_BYTES) throw moreThanAsked();
+    return names;
+  }
+
+  async removexattr(name: string, op: Op): Promise<void> {
+    this.touched();
+    await this.ask('removexattr', { name }, op);
+  }
+
+  async statfs(op: Op): Promise<StatFs> {
+    return statFsFromWire((await this.ask('statfs', {}, op)).payload);
+  }
+
+  /** Attributes that still hold, if there are any; of directories the last ones while nobody can be asked. */
+  knownStat(): Stat | undefined {
+    const known = this.#attributes;
+    if (known === undefined || known.cacheVersion !== this.remote.cacheVersion) return undefined;
+    if (performance.now() > known.untilMs && (this.kind !== 'dir' || this.remote.connected)) return undefined;
+    this.remote.checkCacheUsable();
+    return known.stat;
+  }
+
+  /** Caches that follow each other do not add up: what was kept here for a while is kept less long elsewhere. */
+  leftMs(): number {
+    const left = (this.#attributes?.untilMs ?? Infinity) - performance.now();
+    return this.freshness === 'shared' ? Math.max(0, left) : Infinity;
+  }
+
+  /** Keeps attributes that came with an answer to a request sent at `sequence`, for `op`. */
+  remember(stat: Stat, sequence: number, op: RequestOp | undefined): void {
+    if (!this.remote.isFresh(sequence, this.self())) return;
+    if (this.freshness === 'live') {
+      this.#brought = op === undefined ? undefined : { op, stat };
+      this.parent?.noteStat(this.name, stat);
+    }
+    const untilMs =
+      this.freshness === 'announced'
+        ? Infinity
+        : this.freshness === 'shared'
+          ? performance.now() + this.remote.host.sharedMs
+          : -Infinity;
+    this.#attributes = { stat, cacheVersion: this.remote.cacheVersion, untilMs };
+  }
+
+  /** We changed it ourselves: what is known of it no longer holds. */
+  touched(): void {
+    this.invalidate(++this.remote.sequence, 'data', undefined);
+  }
+
+  invalidate(sequence: number, _what: 'attr' | 'data', _name: string | undefined): void {
+    this.invalidSequence = sequence;
+    this.#attributes = undefined;
+    this.#brought = undefined;
+  }
+
+  /** `number` stands for this node on the present connection. */
+  numbered(number: number): void {
+    this.#number = number;
+    this.#generation = this.remote.generation;
+  }
+
+  /** It has this name too, and is found again by it. */
+  foundAt(parent: RemoteDir, name: string): void {
+    this.parent = parent;
+    this.name = name;
+  }
+
+  /** The names that lead to it from the root. */
+  get path(): string[] {
+    const names = this.parent === undefined ? [] : [this.name];
+    for (let dir = this.parent; dir?.parent !== undefined; dir = dir.parent) names.unshift(dir.name);
+    return names;
+  }
+
+  /** Whether rights to it may be others than at `sequence` of `cacheVersion`: all was void since then, or all around it. */
+  isVoidSince(cacheVersion: number, sequence: number): boolean {
+    if (cacheVersion !== this.remote.cacheVersion) return true;
+    for (let dir = this.parent; dir !== undefined; dir = dir.parent) {
+      if (dir.treeSequence > sequence) return true;
+    }
+    return false;
+  }
+
+  isNumbered(number: number): boolean {
+    return this.#number === number && this.#generation === this.remote.generation;
+  }
+
+  /** The number on the present connection; found again by path where the connection is another one. */
+  number(op: RequestOp): Awaitable<number> {
+    if (this.parent === undefined) return ROOT_NODE;
+    if (this.#generation === this.remote.generation) return this.#number;
+    return this.#findAgain(op);
+  }
+
+  /** Asks about this node; once more, found anew, where the far side no longer knows its number. */
+  async ask<Name extends FsMessageName>(
+    name: Name,
+    payload: FsRequest<Name>,
+    op: RequestOp,
+  ): Promise<FsAnswer<Name>> {
+    this.admit(op);
+    if (!this.remote.connected) throw lostError();
+    try {
+      return await this.remote.request(name, { node: await this.number(op) }, payload, op);
+    } catch (thrown) {
+      if (this.parent === undefined || FsError.from(thrown).code !== 'ESTALE') throw thrown;
+      return this.remote.request(name, { node: await this.#findAgain(op) }, payload, op);
+    }
+  }
+
+  /**
+   * Called first for each operation, whether or not the far side is asked.
+   * @throws FsError EACCES, of a file or directory of an export, for a local user that is not the mount's own: the far
+   * side cannot know it, and would act for it as for the owner of the mount
+   */
+  protected admit(op: RequestOp): void {
+    this.remote.notice(op.session);
+    if (this.freshness === 'shared' && this.parent !== undefined && op.caller?.isGuest === true)
+      throw new FsError('EACCES', 'Exports of other machines are for the owner of the mount alone.', {
+        hint: 'Mount them as the user who is to use them.',
+      });
+  }
+
+  protected abstract self(): RemoteNode;
+
+  async #findAgain(op: RequestOp): Promise<number> {
+    if (this.parent === undefined) return ROOT_NODE;
+    const directory = await this.parent.number(op);
+    const { payload } = await this.remote.request('lookup', { node: directory }, { name: this.name }, op);
+    if (payload.kind !== this.kind)
+      throw new FsError('ESTALE', `${JSON.stringify(this.name)} is no longer what it was.`);
+    this.numbered(payload.node);
+    this.remote.register(payload.node, this.ino, this.self(), { dir: this.parent, name: this.name });
+    return payload.node;
+  }
+
+  async #askStat(op: Op): Promise<Stat> {
+    const { sequence } = this.remote;
+    const { payload } = await this.ask('getattr', {}, op);
+    const stat = statFromAttributes(payload, this.ino);
+    this.remember(stat, sequence, op);
+    return stat;
+  }
+
+  async #askAccess(mask: number, op: Op): Promise<void> {
+    await this.ask('access', { mask }, op);
+  }
+}

@@ -1,0 +1,230 @@
+import { Emitter, silentLog, systemClock, type Clock, type Log } from '../../core/index.js';
+import type { Session } from '../../policy/index.js';
+import { payloadOf, FS_EVENTS, ProtocolFault, type AcheronEnvelope } from '../../protocol/index.js';
+import { newIno, PeerInos, type Change, type DirNode, type Vfs } from '../../vfs/index.js';
+import { ContentCache } from './content-cache.js';
+import { FsClient } from './fs-client.js';
+import type { Handshake } from '../wire/handshake.js';
+import { ListingBudget, type ListingLimits } from './listing-budget.js';
+import { RelayRoot } from './relay-root.js';
+import { RemoteSession, type RemoteSessionHost } from './remote-session.js';
+import { lostError } from '../wire/tunnel-errors.js';
+import { textOfSession, wireFromSession } from '../wire/wire-session.js';
+
+export interface RemoteVfsOptions {
+  /**
+   * True: we are a control plane and speak for many sessions; each request carries the one of its `Op`,
+   * and what is kept is kept for each apart. False: the connection is one session, whatever an `Op` says.
+   */
+  readonly relayed?: boolean;
+  /** The inode number of what has one here already, by the names that lead to it: the far side's word does not count. */
+  readonly inoAt?: (names: readonly string[]) => bigint | undefined;
+  /**
+   * Asked before it is told where a symlink of the far side points, with the link's path below the root;
+   * throws what is to be seen instead. Absent: all are told.
+   */
+  readonly linkRule?: (names: readonly string[], target: string) => void;
+  /** How long attributes of `shared` files are taken for true. Default 1000. */
+  readonly sharedMs?: number;
+  /** How long what is kept may be shown while the far side is away. Default 10 minutes. */
+  readonly offlineMs?: number;
+  /** How often a peer that owes answers is looked after; what it may take is reckoned in looks. Default 250. */
+  readonly lookMs?: number;
+  readonly listingLimits?: ListingLimits;
+  /** How much content of documents is kept. Default 32 MiB. */
+  readonly maxCachedBytes?: number;
+  readonly clock?: Clock;
+  readonly log?: Log;
+}
+
+/** Of what lies deeper than so many names, the far side alone knows. */
+const MOST_NAMES = 4;
+
+export type RemoteState = 'attached' | 'detached';
+
+/**
+ * The tree at the far side of a connection. Connections come and go (`attach`); nodes live on and are found
+ * again by their path. While there is none, what is kept of documents and listings can be read for a
+ * while, and everything else fails with EHOSTDOWN at once. No request is ever sent twice.
+ */
+export class RemoteVfs implements Vfs, RemoteSessionHost {
+  readonly root: DirNode;
+  readonly changes = new Emitter<Change>();
+  /** Tells of each attach and each loss. */
+  readonly states = new Emitter<RemoteState>();
+  readonly relayed: boolean;
+  readonly sharedMs: number;
+  readonly linkRule: RemoteVfsOptions['linkRule'];
+  readonly contents: ContentCache;
+  readonly listings: ListingBudget;
+  generation = 0;
+  readonly #offlineMs: number;
+  readonly #lookMs: number | undefined;
+  readonly #inoAt: RemoteVfsOptions['inoAt'];
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #rootIno = newIno();
+  readonly #views = new Map<string, RemoteSession>();
+  /** The sessions as the far side knows them. */
+  readonly #told = new Map<string, Session>();
+  #nodeProjects: readonly string[] | undefined;
+  #client: FsClient | undefined;
+  #instance: string | undefined;
+  readonly #inos = new PeerInos();
+  #detachedMs = -Infinity;
+  #closed = false;
+
+  constructor(options: RemoteVfsOptions = {}) {
+    this.relayed = options.relayed ?? false;
+    this.sharedMs = options.sharedMs ?? 1000;
+    this.linkRule = options.linkRule;
+    this.#inoAt = options.inoAt;
+    this.#offlineMs = options.offlineMs ?? 600_000;
+    this.#lookMs = options.lookMs;
+    this.listings = new ListingBudget(options.listingLimits);
+    this.contents = new ContentCache(options.maxCachedBytes ?? 32 * 1024 * 1024);
+    this.#clock = options.clock ?? systemClock;
+    this.#log = options.log ?? silentLog;
+    this.root = this.relayed
+      ? new RelayRoot(this.#rootIno, (op) => this.#viewOf(op.session.id).root)
+      : this.#viewOf('').root;
+  }
+
+  /** The connection, while the far side can be asked. */
+  get client(): FsClient | undefined {
+    const { link } = this;
+    return link?.silent === true ? undefined : link;
+  }
+
+  /** The connection, though the far side may be silent: what it is told then, it learns in order. */
+  get link(): FsClient | undefined {
+    return this.#client?.open === true ? this.#client : undefined;
+  }
+
+  get state(): RemoteState {
+    return this.client === undefined ? 'detached' : 'attached';
+  }
+
+  /** Uses a connection from now on; one that was used before is closed. */
+  attach(handshake: Handshake): void {
+    const before = this.#client;
+    if (handshake.instance === undefined || handshake.instance !== this.#instance) {
+      this.#instance = handshake.instance;
+      this.#inos.useInstance(handshake.instance ?? `${this.generation}`);
+    }
+    this.generation++;
+    this.#told.clear();
+    const client: FsClient = new FsClient(
+      handshake,
+      {
+        onEvent: (frame) => this.#event(client, frame),
+        onClose: () => this.#lost(client),
+        onSilence: (isSilent) => this.#turned(client, isSilent),
+      },
+      this.#lookMs,
+    );
+    this.#client = client;
+    before?.close();
+    if (this.#closed) client.close();
+    for (const remote of this.#views.values()) remote.reconnected();
+    client.listen();
+    if (this.#nodeProjects !== undefined) this.setNodeProjects(this.#nodeProjects);
+    this.states.emit('attached');
+    this.changes.emit({ what: 'all' });
+  }
+
+  /** Relayed: the session is as `session` says from now on, for what it has open too. */
+  setSession(session: Session): void {
+    const { link } = this;
+    if (link !== undefined && this.#told.has(session.id)) this.sendSession(link, session);
+  }
+
+  /** Relayed: the session is over; what it has open at the far side is closed. */
+  endSession(id: string): void {
+    this.#views.delete(id);
+    if (this.#told.delete(id)) this.link?.notify('acheron.e_session_end', { id });
+  }
+
+  /** Relayed: tells the node which projects name it; nothing older is shown from now on. */
+  setNodeProjects(projects: readonly string[]): void {
+    this.#nodeProjects = projects;
+    for (const remote of this.#views.values()) remote.dropAll();
+    this.link?.notify('acheron.e_node_facts', { node_projects: [...projects] });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#client?.close();
+  }
+
+  checkCacheUsable(): void {
+    if (this.client === undefined && this.#clock.now() - this.#detachedMs > this.#offlineMs)
+      throw lostError();
+  }
+
+  inoAt(depth: number, names: () => readonly string[]): bigint | undefined {
+    if (this.#inoAt === undefined || depth >= MOST_NAMES) return undefined;
+    return this.#inoAt(names());
+  }
+
+  inoFrom(wire: string | undefined): bigint {
+    return wire === undefined ? newIno() : this.#inos.inoOf(BigInt(wire));
+  }
+
+  sendSession(client: FsClient, session: Session): void {
+    const told = this.#told.get(session.id);
+    if (told === session) return;
+    this.#told.set(session.id, session);
+    if (told !== undefined && textOfSession(told) === textOfSession(session)) return;
+    client.notify('acheron.e_session', { session: wireFromSession(session) });
+  }
+
+  #viewOf(id: string): RemoteSession {
+    let remote = this.#views.get(id);
+    if (remote === undefined) {
+      remote = new RemoteSession(this, this.relayed ? id : undefined, this.#rootIno);
+      this.#views.set(id, remote);
+    }
+    return remote;
+  }
+
+  #event(client: FsClient, frame: AcheronEnvelope): void {
+    if (frame.type !== 'acheron.e_fs_inval' && frame.type !== 'acheron.e_fs_inval_dir') return;
+    try {
+      const views = frame.s === undefined ? [...this.#views.values()] : [this.#views.get(frame.s)];
+      let change: Change | undefined;
+      for (const remote of views) change = remote?.event(frame) ?? change;
+      if (change !== undefined) this.changes.emit(change);
+      if (frame.type !== 'acheron.e_fs_inval') return;
+      const { sync } = payloadOf(frame, FS_EVENTS.e_fs_inval.payload);
+      if (sync !== undefined) client.notify('acheron.e_fs_synced', { sync });
+    } catch (thrown) {
+      if (!(thrown instanceof ProtocolFault)) throw thrown;
+      this.#log.warn('The far side pushed what cannot be understood.', { type: frame.type });
+      for (const remote of this.#views.values()) remote.dropAll();
+    }
+  }
+
+  #lost(client: FsClient): void {
+    if (this.#client !== client) return;
+    this.#client = undefined;
+    if (!client.silent) this.#away();
+  }
+
+  #turned(client: FsClient, isSilent: boolean): void {
+    if (this.#client !== client || !client.open) return;
+    if (isSilent) {
+      this.#log.warn('The far side is silent.', {});
+      this.#away();
+      return;
+    }
+    this.states.emit('attached');
+    this.changes.emit({ what: 'all' });
+  }
+
+  #away(): void {
+    this.#detachedMs = this.#clock.now();
+    this.states.emit('detached');
+    this.changes.emit({ what: 'all' });
+  }
+}

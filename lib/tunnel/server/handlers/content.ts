@@ -1,0 +1,196 @@
+import { FsError } from '../../../core/index.js';
+import { principalOf } from '../../../policy/index.js';
+import { MAX_READ_BYTES, type FsReply } from '../../../protocol/index.js';
+import {
+  chain,
+  needsFlush,
+  seekIn,
+  type Awaitable,
+  type Created,
+  type FileHandle,
+  type OpenFlags,
+  type Op,
+} from '../../../vfs/index.js';
+import { openBudget } from '../open-budget.js';
+import { ServedHandle } from '../served-handle.js';
+import { MAX_HANDLES, type ServedSession } from '../served-session.js';
+import { attributesFromStat, modeOfOpenFlags, openFlagsFromWire } from '../../wire/wire-stat.js';
+import {
+  asDir,
+  asFile,
+  handleOf,
+  nodeOf,
+  NOTHING,
+  required,
+  type Handlers,
+  type ServedReply,
+  type ServedRequest,
+  type Server,
+} from './handler.js';
+
+/** What opens files and works on what is open. */
+export const contentHandlers = {
+  open({ peer, frame, payload, op, server }) {
+    const node = asFile(nodeOf(peer, frame).node);
+    const flags = openFlagsFromWire(payload);
+    const inline = flags.read && !flags.write ? Math.min(payload.inline ?? 0, server.limits.dataBytes) : 0;
+    return chain(node.open(flags, op), (handle) => {
+      const number = keep(peer, server, handle, flags, op);
+      return orGiveBack(peer, number, () =>
+        chain(handle.stat(op), (stat): Awaitable<ServedReply<FsReply<'open'>>> => {
+          const fixed = !flags.write && (handle.fixed ?? node.freshness === 'announced');
+          const reply: FsReply<'open'> = {
+            handle: number,
+            mode: modeOfOpenFlags(flags),
+            direct: handle.direct,
+            fixed,
+            attr: attributesFromStat(stat, node.freshness),
+            ...(flags.write ? { flush: needsFlush(handle) } : {}),
+          };
+          if (inline === 0 || handle.revocable === true) return { payload: reply };
+          return chain(handle.read(0, inline, op), (data) => {
+            reply.eof = data.byteLength < inline;
+            if (!fixed || data.byteLength !== stat.size) return { payload: reply, data };
+            // A whole snapshot needs no descriptor here: that spares the peer a close.
+            reply.closed = true;
+            return chain(giveBack(peer, number), () => ({ payload: reply, data }));
+          });
+        }),
+      );
+    });
+  },
+
+  async create(request) {
+    const { peer, frame, payload, op } = request;
+    const flags = flagsToMake(payload);
+    const directory = asDir(nodeOf(peer, frame).node);
+    op.masked = payload.masked;
+    const created = await directory.create(payload.name, flags, (payload.perm ?? 0o644) & 0o7777, op);
+    return replyOf(request, created, flags, payload.name);
+  },
+
+  async tmpfile(request) {
+    const { peer, frame, payload, op } = request;
+    const flags = flagsToMake(payload);
+    const directory = asDir(nodeOf(peer, frame).node);
+    if (directory.tmpfile === undefined) throw new FsError('EOPNOTSUPP', 'A file must have a name here.');
+    op.masked = payload.masked;
+    const created = await directory.tmpfile(flags, (payload.perm ?? 0o644) & 0o7777, op);
+    return replyOf(request, created, flags, NAMELESS);
+  },
+
+  read({ peer, frame, payload, op, server }) {
+    const served = handleOf(peer, frame);
+    if (!served.readable) throw new FsError('EBADF', 'The handle is not open for reading.');
+    const count = Math.min(payload.count, MAX_READ_BYTES, server.limits.dataBytes);
+    const read = served.use(() => served.handle.read(payload.offset, count, op));
+    return chain(read, (data) => ({ payload: { eof: data.byteLength < count }, data }));
+  },
+
+  write({ peer, frame, payload, data, op }) {
+    const served = handleOf(peer, frame);
+    if (!served.writable) throw new FsError('EBADF', 'The handle is not open for writing.');
+    if (data === undefined) required('data_b64');
+    return chain(served.write(payload.offset, data, op), (count) => ({
+      payload: { count, flush: needsFlush(served.handle) },
+    }));
+  },
+
+  flush({ peer, frame, op }) {
+    return chain(handleOf(peer, frame).flush(op), () => NOTHING);
+  },
+
+  async fsync({ peer, frame, payload, op }) {
+    if (frame.h === undefined) {
+      await asDir(nodeOf(peer, frame).node).fsync(op);
+    } else {
+      const served = peer.handle(frame.h);
+      await served.inOrder(() => served.handle.fsync(payload.data_only ?? false, op));
+    }
+    return { payload: {} };
+  },
+
+  seek({ peer, frame, payload, op }) {
+    const served = handleOf(peer, frame);
+    const { offset, what } = payload;
+    const found = served.inOrder(() => seekIn(served.handle, offset, what, op));
+    return chain(found, (at) => ({ payload: { offset: at } }));
+  },
+
+  async allocate({ peer, frame, payload, op }) {
+    const served = handleOf(peer, frame);
+    const { mode, offset, length } = payload;
+    await served.inOrder(() => served.handle.allocate(mode, offset, length, op));
+    return { payload: {} };
+  },
+
+  async close({ peer, frame, op }) {
+    const served = handleOf(peer, frame);
+    peer.handles.delete(frame.h!);
+    await served.close(op);
+    return { payload: {} };
+  },
+} satisfies Partial<Handlers>;
+
+function flagsToMake(wire: { mode?: 'r' | 'w' | 'rw' | undefined; flags?: number | undefined }): OpenFlags {
+  return openFlagsFromWire(wire.mode === undefined && wire.flags === undefined ? { mode: 'rw' } : wire);
+}
+
+/** No entry has this name. */
+const NAMELESS = '';
+
+async function replyOf(
+  { peer, frame, op, server }: Pick<ServedRequest<'create' | 'tmpfile'>, 'peer' | 'frame' | 'op' | 'server'>,
+  created: Created,
+  flags: OpenFlags,
+  name: string,
+): Promise<ServedReply<FsReply<'create'>>> {
+  const handle = keep(peer, server, created.handle, flags, op);
+  return {
+    payload: {
+      node: peer.nodes.numberOf(created.node, nodeOf(peer, frame).number, name),
+      handle,
+      mode: modeOfOpenFlags(flags),
+      direct: created.handle.direct,
+      fixed: false,
+      attr: attributesFromStat(await created.handle.stat(op), created.node.freshness),
+      flush: needsFlush(created.handle),
+    },
+  };
+}
+
+function keep(peer: ServedSession, server: Server, handle: FileHandle, flags: OpenFlags, op: Op): number {
+  try {
+    if (peer.handles.size >= MAX_HANDLES)
+      throw new FsError('EMFILE', 'This connection has too many files open.', {
+        hint: 'Close some (t_fs_close).',
+      });
+    const counted = openBudget.take(principalOf(op.session), handle.holds);
+    const number = server.newHandle();
+    peer.handles.set(number, new ServedHandle(handle, flags, counted));
+    return number;
+  } catch (thrown) {
+    void Promise.resolve(handle.release()).catch(() => undefined);
+    throw thrown;
+  }
+}
+
+function giveBack(peer: ServedSession, number: number): Awaitable<void> {
+  const served = peer.handles.get(number);
+  peer.handles.delete(number);
+  return served?.release();
+}
+
+/** The handle of a request that fails is nobody's. */
+function orGiveBack<T>(peer: ServedSession, number: number, work: () => Awaitable<T>): Awaitable<T> {
+  const failed = async (thrown: unknown): Promise<never> => {
+    await giveBack(peer, number);
+    throw thrown;
+  };
+  try {
+    const answer = work();
+    return answer instanceof Promise ? answer.catch(failed) : answer;
+  } catch (thrown) {
+    return failed(thrown);
+  }
+}

@@ -1,0 +1,371 @@
+import { FsError, silentLog, type Log, type Unsubscribe } from '../../core/index.js';
+import type { Role, Session } from '../../policy/index.js';
+import {
+  DEFAULT_MSIZE,
+  errorFrameFrom,
+  errorFrameFromFault,
+  FS_EVENTS,
+  FS_MESSAGES,
+  fsMessageOfType,
+  LAYOUT,
+  payloadOf,
+  ProtocolFault,
+  requestReferenceOf,
+  TUNNEL_EVENTS,
+  type AcheronEnvelope,
+  type Envelope,
+  type FsMessageName,
+  type FsReply,
+} from '../../protocol/index.js';
+import {
+  CLOSE_GOING_AWAY,
+  CLOSE_POLICY,
+  CLOSE_PROTOCOL_ERROR,
+  type Transport,
+} from '../../transport/index.js';
+import type { Awaitable, Op, Vfs } from '../../vfs/index.js';
+import { exportsOfTree, type ExportEntry } from './exports-of-tree.js';
+import { dataOf, type FramePort } from '../wire/frame-port.js';
+import { answerVersion, acceptHello, type Handshake, type AcceptOptions } from '../wire/handshake.js';
+import {
+  FS_HANDLERS,
+  type ServedName,
+  type ServedReply,
+  type ServedRequest,
+  type Server,
+} from './handlers/index.js';
+import { InvalidationPusher } from './invalidation-pusher.js';
+import { NodeNumbers } from './numbered-nodes.js';
+import { kindOfRequest } from '../wire/deadlines.js';
+import { ReadBudget } from './read-budget.js';
+import { ServedOp } from './served-op.js';
+import { MAX_RUNNING, MAX_WRITING_BYTES, ServedSession } from './served-session.js';
+import { sessionFromWire } from '../wire/wire-session.js';
+
+/** Whose requests come over the connection. */
+export type SessionSource =
+  /** The connection is one session; asked anew for each request. */
+  | { readonly sessionOf: () => Session }
+  /** The peer is a control plane: each request names its session, which the peer has pushed. */
+  | {
+      readonly relayed: {
+        /** What a session may be at most (`--max-remote-role`). */
+        readonly maxRole: Role;
+        readonly onNodeFacts?: (facts: { readonly nodeProjects: readonly string[] }) => void;
+      };
+    };
+
+export type ServeOptions = SessionSource & {
+  /** What `t_fs_exports` lists; by default what the public layout of the tree shows. */
+  readonly exportsOf?: (op: Op) => Awaitable<readonly ExportEntry[]>;
+  readonly log?: Log;
+};
+
+/** A peer that sends this many unreadable frames in a row is cut. */
+const MAX_FAULTS = 64;
+const MAX_SESSIONS = 20_000;
+const SYNC_TIMEOUT_MS = 5000;
+
+/** Serves `vfs` to a peer that has been greeted. */
+export function serveVfs(vfs: Vfs, handshake: Handshake, options: ServeOptions): ServedConnection {
+  return new ServedConnection(vfs, handshake, options);
+}
+
+/** Greets whoever is at the far end of `transport`, then serves `vfs` to it. @throws FsError as `greet`. */
+export async function greetAndServe(
+  vfs: Vfs,
+  transport: Transport,
+  options: ServeOptions & AcceptOptions,
+): Promise<ServedConnection> {
+  return serveVfs(vfs, await acceptHello(transport, options), options);
+}
+
+/** One peer that uses a `Vfs` over a transport. */
+export class ServedConnection {
+  /** Answers when the peer is gone and everything that it held was given back. Never rejects. */
+  readonly closed: Promise<void>;
+  readonly #vfs: Vfs;
+  readonly #port: FramePort;
+  readonly #options: ServeOptions;
+  readonly #log: Log;
+  readonly #numbers = new NodeNumbers();
+  readonly #views = new Map<string, ServedSession>();
+  readonly #pusher: InvalidationPusher;
+  readonly #syncs = new Map<number, () => void>();
+  #unsubscribe: Unsubscribe;
+  #server: Server;
+  /** The largest reply that the peer takes. */
+  #msize: number = DEFAULT_MSIZE;
+  #nextHandle = 1;
+  #nextSync = 1;
+  #faults = 0;
+
+  constructor(vfs: Vfs, handshake: Handshake, options: ServeOptions) {
+    this.#vfs = vfs;
+    this.#port = handshake.port;
+    this.#options = options;
+    this.#log = options.log ?? silentLog;
+    this.#server = {
+      limits: { replyBytes: 0, dataBytes: 0 },
+      newHandle: () => this.#nextHandle++,
+      exports: options.exportsOf ?? ((op) => exportsOfTree(vfs.root, op)),
+    };
+    this.#setLimits(handshake.msize);
+    if ('sessionOf' in options) this.#addView(undefined, options.sessionOf);
+    this.#pusher = new InvalidationPusher(this.#port, () => this.#views.values());
+    this.#unsubscribe = vfs.changes.on((change) => this.#pusher.push(change));
+    const { transport } = this.#port;
+    this.closed = new Promise((resolve) => {
+      transport.onClose(() => {
+        void this.#ended().then(resolve);
+      });
+    });
+    this.#port.receive({
+      frame: (frame, data) => this.#frame(frame, data),
+      fault: (fault) => this.#fault(fault),
+    });
+    transport.resume();
+  }
+
+  /**
+   * The session's rights changed: what the peer keeps is no longer sure. Answers once the peer has
+   * confirmed that it shows nothing older, or is gone; a peer that does not confirm in time is cut.
+   */
+  async sessionChanged(): Promise<void> {
+    const { transport, framing } = this.#port;
+    if (!transport.open) return;
+    if (!framing.sync) {
+      this.#pusher.everything();
+      return;
+    }
+    const sync = this.#nextSync++;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(() => transport.destroy(), SYNC_TIMEOUT_MS);
+      this.#syncs.set(sync, () => {
+        clearTimeout(timer);
+        this.#syncs.delete(sync);
+        resolve();
+      });
+      this.#pusher.everything(sync);
+    });
+  }
+
+  close(reason = 'closed'): void {
+    this.#port.transport.close(CLOSE_POLICY, reason);
+  }
+
+  /** Says goodbye because this side goes, unless a request of the peer's may still be answered. */
+  leaveIfIdle(reason: string): void {
+    if ([...this.#views.values()].some(({ running }) => running.size > 0)) return;
+    this.#port.transport.close(CLOSE_GOING_AWAY, reason);
+  }
+
+  #addView(id: string | undefined, sessionOf: () => Session): void {
+    const budget = new ReadBudget(this.#port.transport);
+    this.#views.set(id ?? '', new ServedSession(id, sessionOf, this.#vfs.root, this.#numbers, budget));
+  }
+
+  async #ended(): Promise<void> {
+    this.#unsubscribe();
+    for (const done of [...this.#syncs.values()]) done();
+    const views = [...this.#views.values()];
+    this.#views.clear();
+    await Promise.all(views.map((peer) => peer.abandon()));
+  }
+
+  #fault(fault: ProtocolFault): void {
+    this.#port.send(errorFrameFromFault(fault, 'acheron'));
+    if (++this.#faults < MAX_FAULTS) return;
+    this.#log.warn('A peer that sends nothing readable was cut.', { code: fault.code });
+    this.#port.transport.close(CLOSE_PROTOCOL_ERROR, 'too many faults');
+  }
+
+  #frame(frame: Envelope, data: Uint8Array | undefined): void {
+    try {
+      if (frame.channel === 'acheron' && this.#acheron(frame, data)) {
+        this.#faults = 0;
+        return;
+      }
+      throw new ProtocolFault('unsupported_type', `${frame.type} is not served here.`);
+    } catch (thrown) {
+      this.#fault(ProtocolFault.from(thrown).about(requestReferenceOf(frame)));
+    }
+  }
+
+  /** False for a type that is not served. */
+  #acheron(frame: AcheronEnvelope, data: Uint8Array | undefined): boolean {
+    const name = fsMessageOfType(frame.type);
+    if (name !== undefined && name !== 'hello') {
+      this.#request(name, frame, data);
+      return true;
+    }
+    switch (frame.type) {
+      case 'acheron.t_fs_hello':
+        throw new ProtocolFault('invalid_envelope', 'Hello has been said.');
+      case 'acheron.t_version':
+        this.#setLimits(answerVersion(this.#port, frame, this.#msize));
+        return true;
+      case 'acheron.t_attach':
+        void this.#attach(frame);
+        return true;
+      case 'acheron.e_fs_synced':
+        this.#syncs.get(payloadOf(frame, FS_EVENTS.e_fs_synced.payload).sync)?.();
+        return true;
+      default:
+        return 'relayed' in this.#options && this.#fromControlPlane(frame, this.#options.relayed);
+    }
+  }
+
+  #fromControlPlane(
+    frame: AcheronEnvelope,
+    {
+      maxRole,
+      onNodeFacts,
+    }: { readonly maxRole: Role; onNodeFacts?: (facts: { nodeProjects: string[] }) => void },
+  ): boolean {
+    switch (frame.type) {
+      case 'acheron.e_session': {
+        const { session: wire } = payloadOf(frame, TUNNEL_EVENTS.e_session.payload);
+        const session = sessionFromWire(wire, maxRole);
+        const known = this.#views.get(session.id);
+        if (known !== undefined) known.sessionOf = () => session;
+        else if (this.#views.size < MAX_SESSIONS) this.#addView(session.id, () => session);
+        return true;
+      }
+      case 'acheron.e_session_end': {
+        const { id } = payloadOf(frame, TUNNEL_EVENTS.e_session_end.payload);
+        const ended = this.#views.get(id);
+        this.#views.delete(id);
+        void ended?.abandon();
+        return true;
+      }
+      case 'acheron.e_node_facts':
+        onNodeFacts?.({
+          nodeProjects: payloadOf(frame, TUNNEL_EVENTS.e_node_facts.payload).node_projects,
+        });
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  async #attach(frame: AcheronEnvelope): Promise<void> {
+    const { tag } = frame;
+    try {
+      const op = new ServedOp(this.#viewOf(frame).sessionOf());
+      const roots = (await this.#vfs.root.list(op)).map((entry) => `/${entry.name}`);
+      this.#port.send({
+        channel: 'acheron',
+        type: 'acheron.r_attach',
+        ...(tag === undefined ? {} : { tag }),
+        ok: true,
+        payload: { layout: LAYOUT, roots },
+      });
+    } catch (thrown) {
+      this.#port.send(errorFrameFrom(thrown, requestReferenceOf(frame)));
+    }
+  }
+
+  /** @throws FsError EACCES where a request names no session that the control plane has told us of. */
+  #viewOf(frame: AcheronEnvelope): ServedSession {
+    const found = this.#views.get('relayed' in this.#options ? (frame.s ?? '') : '');
+    if (found === undefined) throw new FsError('EACCES', 'The request names no session that is known here.');
+    return found;
+  }
+
+  #request(name: ServedName, frame: AcheronEnvelope, data: Uint8Array | undefined): void {
+    const { tag } = frame;
+    if (tag === undefined) throw new ProtocolFault('missing_field', 'The request has no tag.');
+    try {
+      const peer = this.#viewOf(frame);
+      if (peer.running.has(tag)) {
+        this.#port.send(
+          errorFrameFrom(new ProtocolFault('conflict', `The tag ${tag} is in use.`), { channel: 'acheron' }),
+        );
+        return;
+      }
+      const payload = payloadOf(frame, FS_MESSAGES[name].request);
+      const content = name === 'write' ? dataOf(frame, data) : undefined;
+      const bytes = content?.byteLength ?? 0;
+      if (peer.running.size >= MAX_RUNNING || (bytes > 0 && peer.writingBytes + bytes > MAX_WRITING_BYTES))
+        throw new FsError('EBUSY', 'Too many requests of this session are running.', {
+          hint: 'Wait for some of them to end.',
+        });
+      const op = new ServedOp(peer.sessionOf(), kindOfRequest(name) === 'read');
+      this.#run(name, { peer, frame, payload, data: content, op, server: this.#server });
+    } catch (thrown) {
+      this.#port.send(errorFrameFrom(thrown, requestReferenceOf(frame)));
+    }
+  }
+
+  /** Answers at once where the tree does. */
+  #run(name: ServedName, request: ServedRequest<FsMessageName>): void {
+    const { frame, peer, data, op } = request;
+    const handler = FS_HANDLERS[name] as (
+      request: ServedRequest<FsMessageName>,
+    ) => Awaitable<ServedReply<FsReply<FsMessageName>>>;
+    const tag = frame.tag!;
+    const reading = name === 'read' ? costOfRead(peer, frame) : name === 'open' ? costOfOpen(frame) : 0;
+    const writing = data?.byteLength ?? 0;
+    const end = (): void => {
+      peer.running.delete(tag);
+      peer.writingBytes -= writing;
+      if (reading > 0) peer.budget.leave(reading);
+    };
+    peer.running.set(tag, op);
+    peer.writingBytes += writing;
+    let answer: Awaitable<ServedReply<FsReply<FsMessageName>>>;
+    try {
+      const room = reading > 0 ? peer.budget.enter(reading) : undefined;
+      answer = room === undefined ? handler(request) : room.then(() => handler(request));
+    } catch (thrown) {
+      end();
+      this.#fail(name, frame, thrown);
+      return;
+    }
+    if (answer instanceof Promise) {
+      answer
+        .then((reply) => this.#reply(name, tag, reply))
+        .catch((thrown: unknown) => this.#fail(name, frame, thrown))
+        .finally(end);
+    } else {
+      end();
+      this.#reply(name, tag, answer);
+    }
+  }
+
+  #reply(name: ServedName, tag: number, { payload, data }: ServedReply<FsReply<FsMessageName>>): void {
+    this.#port.send({ channel: 'acheron', type: `acheron.r_fs_${name}`, tag, ok: true, payload }, data);
+  }
+
+  #fail(name: ServedName, frame: AcheronEnvelope, thrown: unknown): void {
+    if (!FsError.is(thrown) && !(thrown instanceof ProtocolFault))
+      this.#log.error('A file request failed unexpectedly.', { request: name, error: String(thrown) });
+    this.#port.send(errorFrameFrom(thrown, requestReferenceOf(frame)));
+  }
+
+  /** `msize`: the largest reply that the peer takes. */
+  #setLimits(msize: number): void {
+    this.#msize = msize;
+    const room = msize - 1024;
+    const dataBytes = this.#port.framing.binary ? room : Math.floor(room / 4) * 3;
+    this.#server = { ...this.#server, limits: { replyBytes: room, dataBytes } };
+  }
+}
+
+const COST_OF_OPEN = 4096;
+
+/** What an open may hold in memory: the first bytes that are to come with it. */
+function costOfOpen(frame: AcheronEnvelope): number {
+  const inline = frame.payload?.['inline'];
+  return COST_OF_OPEN + (typeof inline === 'number' ? Math.min(inline, 1024 * 1024) : 0);
+}
+
+/** What a read may hold in memory; a descriptor that may wait for its reply holds next to nothing. */
+function costOfRead(peer: ServedSession, frame: AcheronEnvelope): number {
+  const handle = frame.h === undefined ? undefined : peer.handles.get(frame.h);
+  const count = frame.payload?.['count'];
+  return handle?.handle.direct === true || typeof count !== 'number'
+    ? COST_OF_OPEN
+    : Math.min(count, 1024 * 1024);
+}

@@ -1,0 +1,100 @@
+import {
+  bytesFromBase64,
+  decodeBinaryFrame,
+  decodeEnvelope,
+  encodeBinaryFrame,
+  encodeEnvelope,
+  MAX_FS_FRAME_BYTES,
+  ProtocolFault,
+  type AcheronEnvelope,
+  type Envelope,
+} from '../../protocol/index.js';
+import { CLOSE_PROTOCOL_ERROR, type Message, type Transport } from '../../transport/index.js';
+
+/** What two peers agreed on in hello. */
+export interface FramingAgreement {
+  readonly binary: boolean;
+  readonly sequence: boolean;
+  /** The client confirms invalidations. */
+  readonly sync: boolean;
+}
+
+export const PLAIN: FramingAgreement = { binary: false, sequence: false, sync: false };
+
+/** Who is called for what a port receives. */
+export interface FrameReceiver {
+  frame(frame: Envelope, data: Uint8Array | undefined): void;
+  fault(fault: ProtocolFault): void;
+}
+
+/** Turns frames into messages of a transport and back, as agreed: text or binary, numbered or not. */
+export class FramePort {
+  readonly transport: Transport;
+  framing: FramingAgreement;
+  #sent = 0;
+  #received = 0;
+
+  constructor(transport: Transport, framing: FramingAgreement) {
+    this.transport = transport;
+    this.framing = framing;
+  }
+
+  /** `data` travels raw where that was agreed, else as `payload.data_b64`. The frame is numbered in place. */
+  send(frame: Envelope, data?: Uint8Array): void {
+    if (this.framing.sequence && frame.channel === 'acheron') frame.n = ++this.#sent;
+    if (data === undefined) this.transport.send(encodeEnvelope(frame));
+    else if (this.framing.binary && frame.channel === 'acheron')
+      this.transport.send(encodeBinaryFrame(frame, data));
+    else this.transport.send(encodeEnvelope(withBase64(frame, data)));
+  }
+
+  receive(receiver: FrameReceiver): void {
+    this.transport.receive((message) => {
+      let decoded: { envelope: Envelope; data: Uint8Array | undefined };
+      try {
+        decoded = this.#decode(message);
+      } catch (thrown) {
+        receiver.fault(ProtocolFault.from(thrown));
+        return;
+      }
+      if (this.#inOrder(decoded.envelope)) receiver.frame(decoded.envelope, decoded.data);
+    });
+  }
+
+  #decode(message: Message): { envelope: Envelope; data: Uint8Array | undefined } {
+    if (typeof message !== 'string') {
+      if (!this.framing.binary)
+        throw new ProtocolFault('invalid_envelope', 'Binary frames were not agreed on in t_fs_hello.');
+      return decodeBinaryFrame(message);
+    }
+    return { envelope: decodeEnvelope(message, MAX_FS_FRAME_BYTES), data: undefined };
+  }
+
+  /** A frame that came twice is dropped; where one is missing, nothing after it can be trusted. */
+  #inOrder(frame: Envelope): boolean {
+    if (!this.framing.sequence || frame.channel !== 'acheron' || !this.transport.open)
+      return this.transport.open;
+    const number = frame.n;
+    if (number === this.#received + 1) {
+      this.#received = number;
+      return true;
+    }
+    if (number === undefined || number > this.#received) {
+      this.transport.close(CLOSE_PROTOCOL_ERROR, 'A frame is missing.');
+      this.transport.destroy();
+    }
+    return false;
+  }
+}
+
+/** The bytes that came with a frame: raw, or in `payload.data_b64`; undefined if there are none. */
+export function dataOf(frame: Envelope, data: Uint8Array | undefined): Uint8Array | undefined {
+  if (data !== undefined) return data;
+  const text = frame.payload?.['data_b64'];
+  return typeof text === 'string' ? bytesFromBase64(text) : undefined;
+}
+
+function withBase64(frame: Envelope, data: Uint8Array): Envelope {
+  const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64');
+  return { ...frame, payload: { ...(frame as AcheronEnvelope).payload, data_b64: text } };
+}
