@@ -28,7 +28,7 @@ export interface BindingOffers {
   readonly interruption: boolean;
   /** `Change` events reach the kernel's caches. */
   readonly invalidation: boolean;
-  /** `Op.caller` is set, and `allowOther` can be told apart by uid. */
+  /** `Op.caller` is set, and the users that `allowOther` lets in are distinguished by uid. */
   readonly callerIdentity: boolean;
   /** `FileHandle.direct` is heeded for each open. */
   readonly perOpenFlags: boolean;
@@ -39,12 +39,12 @@ export interface BindingOffers {
 export interface MountOptions {
   /** An existing empty directory, or one that does not exist yet. */
   readonly dir: string;
-  /** Asked for each request, so that a changed session counts at once. `caller` where the binding can tell. */
+  /** Asked for each request, so that a changed session counts at once. `caller` where the binding knows it. */
   readonly sessionOf: (caller: Caller | undefined) => Session;
   /** Let other local users in: those of `allowUids` besides the owner; everyone else gets EACCES. */
   readonly allowOther: boolean;
   readonly allowUids: readonly number[];
-  /** Who owns nodes whose `Stat` names nobody. */
+  /** The owner of nodes whose `Stat` names nobody. */
   readonly owner: { readonly uid: number; readonly gid: number };
   /**
    * The session is an admin's whose rights are for good, on the machine whose files the tree shows: the kernel may have
@@ -52,8 +52,8 @@ export interface MountOptions {
    */
   readonly handsOver?: boolean | undefined;
   /**
-   * Asked before it is told where a symlink points, with the link's path below the mount; throws what who
-   * would follow it is to see. Absent: all are told.
+   * Called before readlink(2) is answered, with the link's path below the mount and its target; what it throws is
+   * the answer in its place. Absent: each link may be read.
    */
   readonly linkRule?: ((names: readonly string[], target: string) => void) | undefined;
   readonly log: Log;

@@ -91,7 +91,7 @@ async function serveVfs(vfs: Vfs, dir: string, options: MountOptions, reader?: R
       `Mounting on ${dir} failed: ${thrown.message}`,
       {
         path: dir,
-        hint: 'acheron doctor tells what is missing.',
+        hint: 'acheron doctor shows what is missing.',
         cause: thrown,
       },
     );
@@ -99,8 +99,8 @@ async function serveVfs(vfs: Vfs, dir: string, options: MountOptions, reader?: R
 }
 
 /**
- * Who may write above the directory can put a symbolic link in its place while it is mounted on: what has
- * gone elsewhere is taken away again.
+ * A user who may write above the directory can put a symbolic link in its place while it is mounted on: a mount
+ * that has gone elsewhere is taken off again.
  * @throws FsError EACCES
  */
 async function requireInPlace(served: Served, before: ReadonlySet<number>): Promise<void> {

@@ -98,7 +98,7 @@ class Guard {
     throw forbidden();
   }
 
-  /** Without write bits for who may not write. */
+  /** Without write bits for a session that may not write. */
   stat(stat: Awaitable<Stat>, op: Op): Awaitable<Stat> {
     return whenKnown(stat, (known) => this.shown(known, op));
   }

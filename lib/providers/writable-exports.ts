@@ -7,7 +7,7 @@ export interface WritableExport {
 }
 
 /**
- * Tells of a path which of the exports holds it, or holds a link on the way to it: whoever writes there decides what
+ * Finds which of the exports holds a path, or holds a link on the way to it: a user who writes there decides what
  * the path names. Null: none. The directories are those of now, whatever becomes of their paths.
  */
 export function holderAmong(exports: readonly WritableExport[]): (path: string) => WritableExport | null {

@@ -17,7 +17,7 @@ import type {
   SymlinkNode,
 } from './types.js';
 
-/** A filesystem without blocks of its own, as procfs tells it. */
+/** A filesystem without blocks of its own, as procfs reports it. */
 export const NO_BLOCKS: StatFs = {
   blockSize: 4096,
   blocks: 0n,

@@ -90,19 +90,19 @@ export class StableSnapshot {
   #last: Snapshot | undefined;
 
   /**
-   * @param changedAtMs when that changed of which it tells, as far as that is known
+   * @param changedAtMs when the thing that it describes changed, as far as that is known
    * @param nowMs the time of a change that shows in the text alone
    */
   snapshot(bytes: Uint8Array, changedAtMs: number, nowMs = changedAtMs): Snapshot {
     const last = this.#last;
     if (last !== undefined && Buffer.compare(last.bytes, bytes) === 0) return last;
-    const isTold = last === undefined || nsFromMs(changedAtMs) > last.mtimeNs;
-    this.#last = { bytes, mtimeNs: nsFromMs(isTold ? changedAtMs : nowMs) };
+    const isDated = last === undefined || nsFromMs(changedAtMs) > last.mtimeNs;
+    this.#last = { bytes, mtimeNs: nsFromMs(isDated ? changedAtMs : nowMs) };
     return this.#last;
   }
 }
 
-/** So many principals are remembered, the newest; of another one a text is as old as what it tells of. */
+/** So many principals are remembered, the newest; for any other a text is as old as what it describes. */
 const MAX_PRINCIPALS = 1024;
 
 /** The same for a text that shows each principal something else: none moves another's time. */
@@ -110,7 +110,7 @@ export class RenderedTexts {
   readonly #last = new Map<string, { readonly digest: string; readonly mtimeMs: number }>();
 
   /**
-   * @param changedAtMs when that changed of which it tells, as far as that is known
+   * @param changedAtMs when the thing that it describes changed, as far as that is known
    * @param nowMs the time of a change that shows in the text alone
    */
   snapshot(session: Session, bytes: Uint8Array, changedAtMs: number, nowMs: number): Snapshot {

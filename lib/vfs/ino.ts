@@ -8,7 +8,7 @@ let made = 0;
 /**
  * A new inode number, never used before in this process. Numbers lie between 2^32 and 2^33, so they cannot
  * meet the kernel's root (1) or those of an export or a peer, which have spaces of their own (`exportIno`,
- * `PeerInos`). They come in an order that nobody can tell: what lies between two of them is no count of
+ * `PeerInos`). They come in an order that nobody can predict: what lies between two of them is no count of
  * things that a session may not see.
  */
 export function newIno(): bigint {

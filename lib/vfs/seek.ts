@@ -3,7 +3,7 @@ import { chain } from './awaitable.js';
 import type { Awaitable, FileHandle, Op } from './types.js';
 
 /**
- * Where the next data, or the next hole, of `handle` begins: `from` or later. What cannot tell is data up to
+ * Where the next data, or the next hole, of `handle` begins: `from` or later. A handle without `seek` is data up to
  * its end, where every file has a hole.
  * @throws FsError ENXIO where `from` is not before the end, or no data follows
  */

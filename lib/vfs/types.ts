@@ -12,13 +12,13 @@ export interface Op {
    * reason. Bridges may make it on first use: read it only where something can be waited for.
    */
   readonly signal: AbortSignal;
-  /** The process that calls, where the bridge can tell. */
+  /** The process that calls, where the bridge knows it. */
   readonly caller?: Caller;
   /** The bridge that the call came through, where it learns from the answer what its own calls changed. */
   readonly origin?: object;
   /**
    * Permission bits that the caller's umask took from the mode of what it makes: a directory with a default
-   * ACL, which takes the umask's place (acl(5)), gives them back. Absent: none, or nobody can tell.
+   * ACL, which takes the umask's place (acl(5)), gives them back. Absent: none, or unknown.
    */
   readonly masked?: number | undefined;
 }
@@ -36,14 +36,14 @@ export type NodeKind = 'dir' | 'file' | 'symlink';
 /** What a special file is, which is a file all the same: opening it is a matter of the caller's own kernel. */
 export type SpecialKind = 'pipe' | 'socket' | 'character' | 'block';
 
-/** What stat(2) tells. Times are nanoseconds since the epoch. `uid` and `gid` null: the mount's owner. */
+/** What stat(2) reports. Times are nanoseconds since the epoch. `uid` and `gid` null: the mount's owner. */
 export interface Stat {
   readonly ino: bigint;
   readonly kind: NodeKind;
   readonly special?: SpecialKind | undefined;
   /** The device that a special file stands for, as makedev(3) puts it into 32 bits. */
   readonly rdev?: number | undefined;
-  /** Permission bits alone (07777). They tell the truth for the session that asks. */
+  /** Permission bits alone (07777). They are true for the session that asks. */
   readonly mode: number;
   readonly nlink: number;
   readonly uid: number | null;
@@ -58,7 +58,7 @@ export interface Stat {
 
 /**
  * How long what a node says stays true:
- * - `announced`: it changes only with a `Change`; caches may keep it until told.
+ * - `announced`: it changes only with a `Change`; caches may keep it until then.
  * - `live`: it may differ at each look; nothing is kept, and each lookup is a node of its own.
  * - `shared`: an ordinary file that others change behind our back; caches may keep it for a moment.
  */
@@ -68,9 +68,9 @@ export interface NodeBase {
   /** Stable while the thing exists, and the same at each path that shows it. */
   readonly ino: bigint;
   readonly freshness: Freshness;
-  /** The attributes with which a lookup, a peek or its making found it, for who asks in the same breath: spares looking twice. */
+  /** The attributes as they were when the node was looked up or made; spares a caller that asks right then a `stat`. */
   cachedStat?(op: Op): Stat | undefined;
-  /** For how long (ms) the attributes hold that are told now, where they were looked at some time ago. */
+  /** How much longer (ms) the attributes given now hold, where they were looked at some time ago. */
   leftMs?(): number;
   stat(op: Op): Awaitable<Stat>;
   setattr(change: AttrChange, op: Op): Awaitable<Stat>;
@@ -87,7 +87,7 @@ export interface DirNode extends NodeBase {
   readonly kind: 'dir';
   /** @throws FsError ENOENT when there is no such entry, or none that the session may know of. */
   lookup(name: string, op: Op): Awaitable<Node>;
-  /** What `lookup` would find, where that can be told at once; spares the lookups of who looks at all that is listed. */
+  /** What `lookup` would find, where that is known at once; spares a caller the lookups of all that is listed. */
   lookupSync?(name: string, op: Op): Node | undefined;
   /** All entries but `.` and `..`, as of now, in a stable order. */
   list(op: Op): Awaitable<readonly DirEntry[]>;
@@ -205,7 +205,7 @@ export interface FileHandle {
    */
   seek?(from: number, what: 'data' | 'hole', op: Op): Awaitable<number>;
   allocate(mode: number, at: number, length: number, op: Op): Awaitable<void>;
-  /** The last duplicate was closed. Nobody hears what it throws. */
+  /** The last duplicate was closed. What it throws reaches nobody. */
   release(): Awaitable<void>;
 }
 
@@ -219,7 +219,7 @@ export interface AttrChange {
   readonly mtimeNs?: bigint | 'now';
 }
 
-/** What statvfs(3) tells; sizes in blocks of `blockSize`. */
+/** What statvfs(3) reports; sizes in blocks of `blockSize`. */
 export interface StatFs {
   readonly blockSize: number;
   readonly blocks: bigint;
@@ -238,7 +238,7 @@ export interface StatFs {
  * - `entry`: the name `name` in the directory `ino` appeared, went, or means another node.
  * - `tree`: everything below the directory `ino`, and itself (a node came, went, or has other services).
  * - `all`: everything (the session's rights changed, a peer was lost).
- * `by` is the bridge (`Op.origin`) whose call did it, and to which it is no news.
+ * `by` is the bridge (`Op.origin`) whose call did it: it knows already.
  */
 export type Change =
   | { readonly what: 'data' | 'attr'; readonly ino: bigint; readonly by?: object | undefined }

@@ -5,7 +5,7 @@ const MAX_MS = 0.1;
 /** Where the window starts, and below which it closes. */
 const MIN_MS = 0.01;
 
-/** Whoever is off for so long between two looks has shared the processor. */
+/** A thread that is off for so long between two looks has shared the processor. */
 const SHARED_MS = 0.05;
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Names of files as text. A name is bytes, most often UTF-8; a byte that is not part of any is told as the
+ * Names of files as text. A name is bytes, most often UTF-8; a byte that is not part of any becomes the
  * lone surrogate U+DC00 + byte, and back (Python's "surrogateescape"), so that a filesystem may see them as
  * strings and none is lost.
  */

@@ -1,4 +1,4 @@
-/** One request as its handler sees it: who calls, and whether the caller still waits. */
+/** One request as its handler sees it: the caller, and whether the caller still waits. */
 export class Call {
   readonly opcode: number;
   readonly unique: number;

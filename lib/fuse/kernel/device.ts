@@ -57,6 +57,6 @@ export class Device implements Outlet {
 /**
  * ENOENT: the request was aborted, or the inode of a notification is not known; ENOTDIR, ENOTEMPTY and
  * EBUSY come for entries; ENODEV, ENOTCONN, EBADF: the mount is gone. EINVAL: the kernel does not know this
- * kind of notification, or has told the caller EIO, since the answer is not of the size that it must have.
+ * kind of notification, or has given the caller EIO, since the answer is not of the size that it must have.
  */
 const GONE = new Set(['ENOENT', 'ENODEV', 'ENOTCONN', 'EBADF', 'ENOTDIR', 'ENOTEMPTY', 'EBUSY', 'EINVAL']);

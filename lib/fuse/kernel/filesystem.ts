@@ -174,8 +174,8 @@ export interface Filesystem {
   /** Somebody else's lock that is in the way of `lock`, if there is one. Without this and `setlk` the kernel keeps locks. */
   getlk?(nodeid: number, fh: number, lock: LockIn, call: Call): Answer<Lock | undefined>;
   /**
-   * Takes or gives back a lock. Where another is in the way, `waits` tells whether it is EAGAIN, or answered once
-   * that is gone. Who waits gives up at any signal, with EINTR; the kernel asks anew where that is wanted.
+   * Takes or gives back a lock. Where another is in the way, it is EAGAIN, or, with `waits`, answered once that is
+   * gone. A caller that waits gives up at any signal, with EINTR; the kernel asks again where that is wanted.
    */
   setlk?(nodeid: number, fh: number, lock: LockIn, waits: boolean, call: Call): Answer<void>;
 }

@@ -3,7 +3,7 @@ import type { Call } from './call.js';
 
 /** How often the callers of interrupted requests are looked at again. */
 const LOOK_AGAIN_MS = 25;
-/** How long a handler that was told may take, before the call is answered in its place. */
+/** How long a handler may take after its call was interrupted, before the call is answered in its place. */
 const GRACE_MS = 100;
 
 /**
@@ -19,7 +19,7 @@ export class Interrupts {
   #timer: NodeJS.Timeout | undefined;
   #ended = false;
 
-  /** `onKept` hears of calls that were abandoned and are not `forget`ed in time. */
+  /** `onKept` gets the calls that were abandoned and not `forget`ed in time. */
   constructor(
     reason: () => unknown,
     onKept: (call: Call) => void,

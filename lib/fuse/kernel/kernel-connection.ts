@@ -136,7 +136,7 @@ export class KernelConnection {
     this.#fs.destroy?.();
   }
 
-  /** Tells the handlers of all that waits that nobody wants it any more; they are answered soon. */
+  /** Interrupts all pending calls; they are answered soon. */
   abandonAll(): void {
     for (const call of [...this.#pending.values()]) this.#interrupts.abandon(call);
   }

@@ -116,7 +116,7 @@ async function run(
   if (status !== 0) throw new MountError(codeOf(said), said || `${program} failed.`);
 }
 
-/** mount(8) and fusermount3 tell errors in words. */
+/** mount(8) and fusermount3 report errors in words. */
 function codeOf(said: string): string {
   if (/permission denied|not permitted|only root|must be superuser|user_allow_other/i.test(said))
     return 'EPERM';

@@ -33,7 +33,7 @@ export function invalInode(nodeid: number, what: 'attr' | 'data'): Buffer {
 }
 
 /**
- * The name is void. The kernel takes the lock of the directory, so whoever sends this may wait for every
+ * The name is void. The kernel takes the lock of the directory, so sending this may wait for every
  * request that holds it. `expireOnly` (7.38, FUSE_HAS_EXPIRE_ONLY) leaves what is open below it in place.
  */
 export function invalEntry(parent: number, name: string, expireOnly: boolean): Buffer {
@@ -49,7 +49,7 @@ export function invalEntry(parent: number, name: string, expireOnly: boolean): B
   return bytes;
 }
 
-/** The name went: as `invalEntry`, and those who watch `child` (inotify) hear of it. */
+/** The name went: as `invalEntry`, and watches of `child` (inotify) are notified. */
 export function deleteEntry(parent: number, child: number, name: string): Buffer {
   const at = fuse_notify_delete_out.at;
   const nameBytes = bytesFromText(name);

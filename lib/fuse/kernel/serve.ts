@@ -42,8 +42,8 @@ export interface Served {
   /** Unmounts, lazily where it is in use. Idempotent; answers when `closed` has. */
   unmount(): Promise<void>;
   /**
-   * Stops serving a mount that was taken off: what waits is abandoned, and whoever then still has files
-   * open in it gets ENOTCONN.
+   * Stops serving a mount that was taken off: pending calls are abandoned, and files
+   * that are still open in it give ENOTCONN.
    */
   end(): Promise<void>;
 }

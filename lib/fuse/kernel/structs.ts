@@ -1,6 +1,6 @@
 /**
  * The structs of linux/fuse.h, 7.31 to 7.45, under the header's own names. What later minors appended at
- * an end is here as well: whoever reads must look at the length that came.
+ * an end is here as well: a reader must look at the length that came.
  */
 import { struct } from './layout.js';
 

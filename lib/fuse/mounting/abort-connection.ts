@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { findMount, type MountEntry } from './mountinfo.js';
 
 /**
- * Cuts a mount off its server: whoever waits for an answer gets ECONNABORTED, whoever asks later ENOTCONN.
+ * Cuts a mount off its server: pending calls get ECONNABORTED, later ones ENOTCONN.
  * Does nothing where this process may not.
  */
 export function abortConnection(entry: MountEntry): void {
@@ -23,10 +23,10 @@ export function abortConnection(entry: MountEntry): void {
 const atExit = new Set<MountEntry>();
 
 /**
- * Aborts the connection when this process exits and has not been told otherwise, by the function that is
- * answered. A process that ends goes through the kernel thread by thread, and one of its threads may be
- * telling the kernel of a change to a directory whose lock is held by somebody who waits for this very process:
- * it would never end, and neither would they.
+ * Aborts the connection when this process exits, unless the function that is returned was called
+ * before. A process that ends goes through the kernel thread by thread, and one of its threads may be notifying
+ * the kernel of a change to a directory whose lock is held by a caller that waits for this very process: neither
+ * would ever end.
  */
 export function abortAtExit(entry: MountEntry): () => void {
   if (atExit.size === 0) process.on('exit', abortAll);

@@ -4,8 +4,8 @@ import type { Log } from '../../core/index.js';
 
 /**
  * Keeps this process's /dev/fuse descriptors out of the programs that it starts. libfuse 2 opens them
- * without O_CLOEXEC, and a driver that outlives the mount's server would hold the dead mount open: whoever
- * touches it hangs instead of being told that the endpoint is not connected.
+ * without O_CLOEXEC, and a driver that outlives the mount's server would hold the dead mount open: a program
+ * that touches it hangs, where it should get ENOTCONN.
  */
 export function closeFuseOnExec(log: Log): void {
   if (process.platform !== 'linux') return;

@@ -7,7 +7,7 @@ export function sourceWithServer(fsname: string): string {
   return `${fsname}:${process.pid}`;
 }
 
-/** Whether the entry is of a mount of that name, whoever serves it. */
+/** Whether the entry is of a mount of that name, by any server. */
 export function bearsName({ source }: MountEntry, fsname: string): boolean {
   return (
     source === fsname || (source.startsWith(`${fsname}:`) && /^\d+$/.test(source.slice(fsname.length + 1)))
@@ -20,7 +20,7 @@ export function serverOf({ source, ownerUid }: MountEntry): number | null {
   if (named === undefined) return null;
   const pid = Number(named);
   try {
-    // The number may be another process's by now, or a lie of who mounted.
+    // The number may be another process's by now, or a lie of the user who mounted.
     if (statSync(`/proc/${pid}`).uid !== ownerUid) return null;
     return linksOf(pid, 'fd').includes('/dev/fuse') ? pid : null;
   } catch {
@@ -35,7 +35,7 @@ export interface Holder {
   readonly how: 'works in it' | 'has a file open in it';
 }
 
-/** Who would keep the mount on `dir` from being taken off. Touches no mount, so it never hangs on a dead one. */
+/** The processes that keep the mount on `dir` from being taken off. Touches no mount, so none can hang it. */
 export function holdersOf(dir: string): Holder[] {
   const isIn = (path: string): boolean => path === dir || path.startsWith(`${dir}/`);
   const holders: Holder[] = [];

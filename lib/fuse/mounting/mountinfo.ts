@@ -70,8 +70,8 @@ export function mountEntryAt(mountPoint: string, entries = readMountEntries()): 
 }
 
 /**
- * That very mount as the table has it now; undefined once it is gone. Whoever renames a directory above a
- * mount moves it along. The kernel gives ids and devices that are free again to the next mount, wherever
+ * That very mount as the table has it now; undefined once it is gone. Renaming a directory above a
+ * mount moves the mount along. The kernel gives ids and devices that are free again to the next mount, wherever
  * that is: it is the same one where the old directory is no longer there.
  */
 export function findMount(entry: MountEntry, entries = readMountEntries()): MountEntry | undefined {

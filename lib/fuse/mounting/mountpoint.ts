@@ -16,7 +16,7 @@ export type MountpointState =
   | { readonly state: 'dead'; readonly dir: string; readonly entry: MountEntry }
   /** A mount of ours that is there, but did not answer in time. */
   | { readonly state: 'silent'; readonly dir: string; readonly entry: MountEntry }
-  /** A mount of another local user, which is not asked anything: who serves it could say what he likes. */
+  /** A mount of another local user, which is not asked anything: its server could answer what it likes. */
   | { readonly state: 'others'; readonly dir: string; readonly entry: MountEntry }
   | { readonly state: 'foreign'; readonly dir: string; readonly entry: MountEntry };
 
@@ -27,7 +27,7 @@ export async function inspectMountpoint(dir: string, probeMs?: number): Promise<
   return entry === undefined ? { state: 'free', dir: path } : inspectMount(entry, probeMs);
 }
 
-/** The same of a mount that is known. Mounts of others are told by the kernel's table alone, wherever they lie. */
+/** The same of a mount that is known. The kernel's table alone says which mounts are others', wherever they lie. */
 export async function inspectMount(
   entry: MountEntry,
   probeMs?: number,

@@ -8,8 +8,8 @@ const MAX_LINKS = 40;
 
 /**
  * The path under which the kernel lists a mount on `dir`. The directory itself is looked at only once the
- * mount table says that nothing is mounted there, since a dead mount may hang whoever touches it. Whoever owns
- * a symbolic link on the way says where it leads, so it must be root or who asks.
+ * mount table says that nothing is mounted there, since touching a dead mount may hang. The owner of a symbolic
+ * link on the way decides where it leads, so that owner must be root or the caller.
  * @throws FsError ELOOP, EACCES for a link of somebody else, or what resolving its parent throws; a parent
  *   that does not exist is no error.
  */

@@ -86,7 +86,7 @@ export async function abortMount(entry: MountEntry): Promise<void> {
 const POLL_MS = 250;
 
 /**
- * Calls back once, when that mount has left the mount table. The kernel tells of it through poll(2) on
+ * Calls back once, when that mount has left the mount table. The kernel reports it through poll(2) on
  * mountinfo alone, which Node cannot ask for, so the table is read now and then. Does not keep the process
  * alive. Returns the way to stop.
  */

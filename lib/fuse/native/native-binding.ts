@@ -11,7 +11,7 @@ import { repairFuse } from './native-repairs.js';
 import { detach, isMounted, watchMount } from '../mounting/unmount.js';
 
 /**
- * The portable binding: the npm package fuse-native (libfuse 2.9). It cannot tell who calls, nor when a caller
+ * The portable binding: the npm package fuse-native (libfuse 2.9). It knows neither the caller nor when a caller
  * gives up, keeps no caches and treats every file as direct; what libfuse keeps to itself is listed at
  * `NativeHandlers`. It works in the main thread alone.
  */
@@ -38,7 +38,7 @@ export const nativeBinding: FuseBinding = {
 
   async mount(vfs, options) {
     if (options.allowOther) {
-      throw new FsError('EOPNOTSUPP', 'fuse-native cannot tell who calls, so it lets no other users in.', {
+      throw new FsError('EOPNOTSUPP', 'fuse-native does not know who calls, so it lets no other users in.', {
         hint: 'Use --fuse-binding kernel with --allow-other.',
       });
     }
@@ -78,7 +78,7 @@ async function mountNative(vfs: Vfs, dir: string, options: MountOptions): Promis
     if (left?.fsType === ACHERON_FS_TYPE) await detach(dir, 'lazily', left);
     throw new FsError('EIO', `Mounting on ${dir} failed: ${FsError.from(thrown).message}.`, {
       path: dir,
-      hint: 'acheron doctor tells what is missing.',
+      hint: 'acheron doctor shows what is missing.',
       cause: thrown,
     });
   }
@@ -115,7 +115,7 @@ class NativeMount implements Mount {
   async #unmount(): Promise<void> {
     this.#stopWatching();
     if (this.#entry === undefined || isMounted(this.#entry)) {
-      // Where it is in use, whoever waits is sent away first.
+      // Where it is in use, pending calls are sent away first.
       if (!(await detach(this.dir, 'plainly', this.#entry))) {
         this.#handlers.requests.end();
         await detach(this.dir, 'lazily', this.#entry);

@@ -30,8 +30,8 @@ type Reply = NativeReply;
 
 /**
  * fuse-native's operations over a `Vfs`: finds the node that a path names, calls it, and answers through
- * `NativeRequests`. libfuse 2 speaks in paths; who calls, O_TRUNC, O_EXCL and rename's flags it keeps to
- * itself. There is no `opendir`: libfuse answers it without asking.
+ * `NativeRequests`. libfuse 2 speaks in paths; it does not pass on the caller, O_TRUNC, O_EXCL and rename's
+ * flags. There is no `opendir`: libfuse answers it without asking.
  */
 export class NativeHandlers {
   readonly requests: NativeRequests;
@@ -294,7 +294,7 @@ export class NativeHandlers {
     );
   }
 
-  /** Flags are not told here, so the descriptor can do both. */
+  /** No flags arrive here, so the descriptor can do both. */
   create(path: string, mode: number, reply: Reply): void {
     const flags = { read: true, write: true, append: false, truncate: false, exclusive: false };
     this.requests.quick('create', reply, (op) =>

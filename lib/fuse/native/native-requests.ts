@@ -7,7 +7,7 @@ import type { NativeReply } from './native-library.js';
 /** After this long an operation that should be quick is answered ETIMEDOUT, so that nobody hangs on it. */
 const QUICK_MS = 30_000;
 
-/** Who calls, as far as it can be told: the kernel lets nobody else into this mount. */
+/** The caller, as far as it is known: the kernel lets nobody else into this mount. */
 const SELF = { uid: process.geteuid!(), gid: process.getegid!(), pid: process.pid };
 
 /**

@@ -29,7 +29,7 @@ export function nativeStatFrom(
   owner: { readonly uid: number; readonly gid: number },
 ): NativeStat {
   if (!Number.isSafeInteger(stat.size) || stat.size < 0)
-    throw new TypeError(`A tree told the size ${String(stat.size)}.`);
+    throw new TypeError(`A tree gave the size ${String(stat.size)}.`);
   return {
     mode: typeBits({ kind: stat.kind }) | (stat.mode & 0o7777),
     uid: stat.uid ?? owner.uid,
@@ -64,7 +64,7 @@ function millisecondsFrom(ns: bigint): number {
   return ns <= 0n ? 0 : Number(ns / 1_000_000n);
 }
 
-/** What fuse-native takes as a statvfs: all 32-bit, so large file systems are told in larger blocks. */
+/** What fuse-native takes as a statvfs: all 32-bit, so large file systems are given in larger blocks. */
 export function nativeStatFsFrom(stat: StatFs): Record<string, number> {
   let unit = stat.blockSize;
   let shift = 0n;

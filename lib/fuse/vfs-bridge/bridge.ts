@@ -9,7 +9,7 @@ import { MountState, type MountStateOptions } from './mount-state.js';
 
 /**
  * A `Vfs` as a `Filesystem` of lib/fuse/kernel: which node has which nodeid, what the kernel may keep and
- * for how long, and how it hears of changes. With `backing`, files of exports are handed
+ * for how long, and how it is notified of changes. With `backing`, files of exports are handed
  * over to the kernel: the session must be one whose rights are for good.
  */
 export function bridgeTo(

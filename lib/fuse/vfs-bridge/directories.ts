@@ -23,7 +23,7 @@ type DirectoryHandlers = Pick<Filesystem, 'opendir' | 'readdir' | 'readdirplus' 
 
 /** `.` and `..` come first. */
 const DOTS = 2;
-/** A listing has no stamp of its own: `Change` events alone tell that it is another. */
+/** A listing has no stamp of its own: `Change` events alone mark it as another. */
 const LISTED = { size: 0, mtimeNs: 0n, ctimeNs: 0n };
 
 export function directoryHandlers(s: MountState): DirectoryHandlers {
@@ -92,7 +92,7 @@ export function directoryHandlers(s: MountState): DirectoryHandlers {
     });
   }
 
-  /** Tells the kernel of the node too, where it is at hand and may be kept. */
+  /** Gives the kernel the node as well, where it is at hand and may be kept. */
   function addPlus(
     dir: NodeRef,
     entry: DirEntry,
@@ -110,12 +110,12 @@ export function directoryHandlers(s: MountState): DirectoryHandlers {
       if (node === undefined || isClosedTo(op, node)) return list.addPlus(name, ino, type, next, null);
       if (isPerOpen(node)) {
         s.lookups.look(pid);
-        return addConversation(dir, node, entry, next, list, op);
+        return addPerOpen(dir, node, entry, next, list, op);
       }
       if (node.freshness === 'live') return list.addPlus(name, ino, type, next, null);
       stat = (entry.node === undefined ? node.cachedStat?.(op) : undefined) ?? node.stat(op);
     } catch {
-      return list.addPlus(name, ino, type, next, null); // who looks it up is told why
+      return list.addPlus(name, ino, type, next, null); // a lookup of it says why
     }
     if (stat instanceof Promise) {
       stat.catch(() => undefined);
@@ -128,9 +128,9 @@ export function directoryHandlers(s: MountState): DirectoryHandlers {
 
   /**
    * With what the name leads to already, or a node of nobody's: the kernel needs not look the name up under
-   * the directory's lock, behind all who call. Who opens it is sent back for a node of its own.
+   * the directory's lock, behind all callers. A caller that opens it is sent back for a node of its own.
    */
-  function addConversation(
+  function addPerOpen(
     dir: NodeRef,
     node: FileNode,
     entry: DirEntry,

@@ -161,7 +161,7 @@ export function fileHandlers(s: MountState): FileHandlers {
       seekIn(s.file(fh).handle, offset, whence === SEEK_HOLE ? 'hole' : 'data', s.op(call)),
   };
 
-  /** What is open on `ref` and meant by who asks for its attributes: not by who looked at the name alone. */
+  /** What is open on `ref` and meant by a caller that asks for its attributes: not by one that looked at the name alone. */
   function openOf(ref: NodeRef, call: Call): OpenFile | undefined {
     const file = ref.anyFile;
     if (file === undefined || !isPerOpen(ref.node)) return file;
@@ -169,8 +169,8 @@ export function fileHandlers(s: MountState): FileHandlers {
   }
 
   /**
-   * Who opens a per-open file that another has open, or is about to open, is sent back for one of its own,
-   * once it is its turn. A caller that comes back to the same all the same, because it has no path to walk
+   * A caller that opens a per-open file that another has open, or is about to open, is sent back for a node of its
+   * own, once it is its turn. A caller that comes back to the same all the same, because it has no path to walk
    * (/dev/fd/3), shares it.
    */
   function turnOf(ref: NodeRef, { pid, signal }: Call): Awaitable<void> | 'go on' {

@@ -25,8 +25,8 @@ export class HandingOver {
 
   /**
    * The flags for an open of `ref` by `handle`, which is not among its files yet; 0 where the kernel has nothing of
-   * it. Where others have it open so, the kernel wants the flag for all: who may not have the file itself is then
-   * served by us without a cache, for which FOPEN_DIRECT_IO stands beside it.
+   * it. Where others have it open so, the kernel wants the flag for all: a caller that may not have the file itself is
+   * then served by us without a cache, for which FOPEN_DIRECT_IO stands beside it.
    */
   flagsFor(ref: NodeRef, handle: FileHandle, op: Op): number {
     const files = this.#files;

@@ -9,7 +9,7 @@ export interface OpenFile {
   readonly isOver: boolean;
 }
 
-/** What tells two contents of one file apart. */
+/** What distinguishes two contents of one file. */
 export interface Stamp {
   readonly size: number;
   readonly mtimeNs: bigint;
@@ -20,7 +20,7 @@ export function sameStamp(a: Stamp, b: Stamp): boolean {
   return a.size === b.size && a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs;
 }
 
-/** A node as the kernel knows it: the nodeid, and how often it was told of it. */
+/** A node as the kernel knows it: the nodeid, and how many lookups of it the kernel holds. */
 export class NodeRef {
   readonly nodeid: number;
   node: Node;
@@ -70,7 +70,7 @@ export class NodeRef {
 }
 
 /** Whether each descriptor of `node` is one of its own. */
-export function isPerOpen(node: Node): node is FileNode & { readonly conversation: true } {
+export function isPerOpen(node: Node): node is FileNode & { readonly perOpen: true } {
   return node.kind === 'file' && node.perOpen === true;
 }
 

@@ -13,9 +13,9 @@ import type { NodeRef, InodeTable } from './inode-table.js';
 const EPOCH_MINOR = 44;
 
 /**
- * Tells the kernel what is no longer as it was. Attributes are void at once, before the writer that caused
+ * Notifies the kernel of what is no longer as it was. Attributes are void at once, before the writer that caused
  * the change is answered. What takes a directory's lock, or waits for pages, goes through the notifier's
- * thread; who may wait for it asks `notifier.settled`.
+ * thread; a caller that may wait for it awaits `notifier.settled`.
  */
 export class Invalidation {
   readonly #nodes: InodeTable;
@@ -46,7 +46,7 @@ export class Invalidation {
 
   #attributes(ref: NodeRef): void {
     if (ref.node.freshness === 'live') return;
-    // Not known, though told: the kernel is about to take in the answer, under the directory's lock.
+    // Answered, though not known yet: the kernel is about to take in the answer, under the directory's lock.
     if (!this.#notifier.now(invalInode(ref.nodeid, 'attr')) && ref.lookups > 0) this.#places(ref);
   }
 
@@ -73,9 +73,9 @@ export class Invalidation {
   }
 
   #all(): void {
-    const epochs = this.#agreed !== undefined && this.#agreed.minor >= EPOCH_MINOR;
-    if (epochs) this.#notifier.now(incEpoch());
-    for (const ref of this.#nodes.all()) this.#anew(ref, !epochs);
+    const marksAll = this.#agreed !== undefined && this.#agreed.minor >= EPOCH_MINOR;
+    if (marksAll) this.#notifier.now(incEpoch());
+    for (const ref of this.#nodes.all()) this.#anew(ref, !marksAll);
   }
 
   #tree(ino: bigint): void {

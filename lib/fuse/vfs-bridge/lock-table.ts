@@ -21,7 +21,7 @@ interface LockedFile {
 /**
  * The locks of one kind, by the inode number of the file that they mean: the kernel's own hang on a nodeid, of
  * which a file may have many. A lock counts against those of other owners, and is gone with its owner's close
- * or its descriptor's release, whichever is told first.
+ * or its descriptor's release, whichever comes first.
  */
 export class LockTable {
   readonly #files = new Map<bigint, LockedFile>();

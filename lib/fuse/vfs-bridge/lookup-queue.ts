@@ -3,10 +3,10 @@ import type { NodeRef } from './inode-table.js';
 
 /**
  * So many are under way to one per-open file at a time, each to a node of its own. They stand in line for the
- * directory's lock, and who lists it stands behind them.
+ * directory's lock, and a caller that lists it stands behind them.
  */
 const MAX_UNDER_WAY = 3;
-/** Who does not come back in this time died, wanted no more than the name, or is slow. */
+/** A caller that does not come back in this time died, wanted no more than the name, or is slow. */
 const TURN_MS = 100;
 /** For this time others wait for one that is slow: in its place they would only make the line longer. */
 const SLOW_TURN_MS = 2000;
@@ -23,7 +23,7 @@ const MAX_LOOKERS = 1024;
 interface PendingLookup {
   readonly pid: number;
   readonly sinceMs: number;
-  /** It was told at open to walk its path again, which it does once. */
+  /** It was sent back at open to walk its path again, which it does once. */
   readonly sentBack: boolean;
   ref: NodeRef | undefined;
 }
@@ -55,7 +55,7 @@ interface FileQueue {
  * Each is to get a nodeid of its own, and each new nodeid voids the name for all who walk over it at that
  * moment: they look again under the directory's lock, one after the other. So only a few at a time are given
  * one by a lookup. All others are shown what the name leads to already, so that attributes and listings wait
- * for nobody; who opens that is held there, where it holds no lock, until it is its turn to be sent back
+ * for nobody; a caller that opens that is held there, where it holds no lock, until it is its turn to be sent back
  * for a node of its own.
  */
 export class LookupQueue {
@@ -229,7 +229,7 @@ function forget(queue: FileQueue, lookup: PendingLookup): void {
   if (lookup.ref !== undefined) queue.given.delete(lookup.ref);
 }
 
-/** Where that cannot be told, it is taken to be. */
+/** Where that is unknown, it counts as alive. */
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

@@ -94,7 +94,7 @@ export class MountState {
   }
 
   /**
-   * Where changes came while an answer was made (`since` is the epoch at its start), it may be from
+   * Where changes came while an answer was made (`since` is the generation at its start), it may be from
    * before them: the kernel shall not keep it.
    */
   attrOut(ref: NodeRef, stat: Stat, since: number): AttrOut {
@@ -123,7 +123,7 @@ export class MountState {
     };
   }
 
-  /** Where others are let in, the root and each walk from it are to be asked for, as who asks. */
+  /** Where others are let in, the root and each walk from it are checked for each caller. */
   #isGate(ref: NodeRef): boolean {
     return this.options.allowedUids !== null && ref === this.nodes.root;
   }
@@ -139,7 +139,7 @@ export class MountState {
 
   /**
    * Gives `answer` once the kernel has taken in what changed on the way to it. Not for a caller that holds the
-   * lock of a file that can be removed (setattr, fsync, fallocate): who removes it waits for that lock and
+   * lock of a file that can be removed (setattr, fsync, fallocate): a caller that removes it waits for that lock and
    * holds the directory's, for which the kernel waits to take in a name.
    */
   noticed<T>(answer: Awaitable<T>): Awaitable<T> {

@@ -76,10 +76,10 @@ export function nameHandlers(s: MountState): NameHandlers {
     readlink(nodeid, call) {
       const ref = s.ref(nodeid);
       if (ref.node.kind !== 'symlink') throw new FsError('EINVAL', 'It is not a symbolic link.');
-      const told = ref.node.readlink(s.op(call));
+      const answer = ref.node.readlink(s.op(call));
       const { linkRule } = s.options;
-      if (linkRule === undefined) return told;
-      return chain(told, (target) => {
+      if (linkRule === undefined) return answer;
+      return chain(answer, (target) => {
         linkRule(ref.path, target);
         return target;
       });
@@ -104,8 +104,8 @@ export function nameHandlers(s: MountState): NameHandlers {
 }
 
 /**
- * Whether a pipe or socket must be proven to be open to who asks. The kernel opens those by itself and looks at no
- * mode: another user than the mount's own shall see only what it may read and write. Devices no mount lets open.
+ * Whether a pipe or socket must be proven to be open to the caller. The kernel opens those by itself and looks at no
+ * mode: another user than the mount's own shall see only what it may read and write. No mount lets devices be opened.
  */
 export function isClosedTo({ caller }: Op, node: Node): boolean {
   if (caller?.isGuest !== true || node.kind !== 'file') return false;
@@ -165,7 +165,7 @@ function refOf(
   return ref;
 }
 
-/** Whether what is open on `ref` is what `stat` tells of. */
+/** Whether what is open on `ref` is what `stat` describes. */
 export function shows(ref: NodeRef, stat: Stat, op: Op): boolean {
   const file = ref.anyFile;
   if (file === undefined || ref.node.freshness === 'shared') return true;

@@ -66,7 +66,7 @@ export function openFlagsFrom(flags: number): OpenFlags {
   };
 }
 
-/** How long the kernel may keep what a node says. What is announced is kept until it is told otherwise. */
+/** How long the kernel may keep what a node says. What is announced is kept until a `Change`. */
 export const VALID_MS: Readonly<Record<Freshness, number>> = { announced: 3_600_000, live: 0, shared: 1000 };
 
 const EAGAIN = 11;

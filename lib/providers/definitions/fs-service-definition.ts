@@ -1,6 +1,6 @@
 import { builtinDefinition, type ServiceDefinition } from '../../manifest/index.js';
 
-/** What the definition tells of an export. Where it lies on the host is the node's own affair. */
+/** What the definition says of an export. Where it lies on the host is the node's own affair. */
 export interface ExportFacts {
   readonly name: string;
   readonly readOnly: boolean;
@@ -34,7 +34,7 @@ function helpMd(shown: readonly { path: string; read_only: boolean }[]): string 
 
 ${list.length === 0 ? 'Nothing is exported at present.' : list.join('\n')}
 
-Symbolic links are shown as they are and followed by whoever reads them, in their own tree. Sockets, pipes
+Symbolic links are shown as they are and followed by the program that reads them, in its own tree. Sockets, pipes
 and devices can be seen but not opened. Whether a session may write is seen from the mode bits.
 `;
 }

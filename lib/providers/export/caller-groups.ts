@@ -7,8 +7,8 @@ const LINE = '\nGroups:\t';
 const buffer = Buffer.alloc(4096);
 
 /**
- * The supplementary groups of who calls, as they are at that moment (proc(5), `status`). The document is kept open for
- * who calls again: it stays that of the one process (or thread), whoever gets its number later.
+ * The supplementary groups of the caller, as they are at that moment (proc(5), `status`). The document is kept open
+ * for its next calls: it stays that of the one process (or thread), even when another gets its number later.
  */
 export class CallerGroups {
   /** By number, in the order in which they came. */

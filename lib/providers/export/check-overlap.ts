@@ -7,11 +7,11 @@ import { isKernelType, mountOf, readMounts } from './mount-table.js';
 const MAX_LINKS = 40;
 
 /**
- * Where a path is, told in two ways that neither symlinks nor bind mounts can hide: by what it is and the directories
+ * Where a path is, described in two ways that neither symlinks nor bind mounts can hide: by what it is and the directories
  * are that lead to it, those of symlinks on the way included; and by where these lie within their filesystems.
  */
 export interface Place {
-  /** What tells the path from all others; by its path where it is not there. */
+  /** What distinguishes the path from all others; the path itself where it is not there. */
   readonly own: string;
   readonly leading: ReadonlySet<string>;
   /** The path itself is the last. */

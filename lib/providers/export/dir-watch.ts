@@ -12,7 +12,7 @@ const ARMED_AT_ONCE = 8;
 const GATHER_MS = 10;
 /**
  * As many events are heard between two turns of the event loop. The system hands them over for as long as there are
- * any, so whoever renames without end would keep this process from everything else: the directories of further ones
+ * any, so one that renames without end would keep this process from everything else: the directories of further ones
  * are let go of for a while.
  */
 const MAX_EVENTS_AT_ONCE = 2_048;
@@ -136,7 +136,7 @@ export class DirWatch {
     let names = this.#events.get(dir);
     if (names === undefined) this.#events.set(dir, (names = new Map<string, 'entry' | 'content'>()));
     if (what === 'entry' || !names.has(name)) names.set(name, what);
-    this.#gathering ??= setTimeout(() => this.#tell(), GATHER_MS).unref();
+    this.#gathering ??= setTimeout(() => this.#report(), GATHER_MS).unref();
   }
 
   /** What it shows is right again when a cache's own time is up, as for a directory that is not watched. */
@@ -147,14 +147,14 @@ export class DirWatch {
     changes.emit({ what: 'data', ino: dir.ino });
   }
 
-  #tell(): void {
+  #report(): void {
     this.#gathering = undefined;
     this.#heardAtOnce = 0;
     const events = [...this.#events];
     this.#events.clear();
     for (const [dir, names] of events) {
       try {
-        this.#tellOf(dir, names);
+        this.#reportOf(dir, names);
       } catch (thrown) {
         if (!FsError.is(thrown) && hostErrorFrom(thrown).code === 'EIO') throw thrown;
         // The directory is gone, or is no longer below the export: not ours to watch.
@@ -163,7 +163,7 @@ export class DirWatch {
     }
   }
 
-  #tellOf(dir: ExportDir, names: ReadonlyMap<string, 'entry' | 'content'>): void {
+  #reportOf(dir: ExportDir, names: ReadonlyMap<string, 'entry' | 'content'>): void {
     const { tree, nodes, changes } = this.#state;
     const found = tree.withDir(dir.path, (fd) => {
       if (!dir.is(tree.stat(fd, ''))) return undefined;
@@ -178,7 +178,7 @@ export class DirWatch {
       if (what === 'entry') changes.emit({ what, ino: dir.ino, name });
       if (stat === undefined) continue;
       const node = nodes.get(this.#state.inoOf(stat));
-      // What is open for writing here changes by our own hand; its release tells.
+      // What is open for writing here changes by our own hand; its release reports that.
       if (node === undefined || !node.is(stat) || node.openForWriting > 0) continue;
       if (!differs(node.seen, stat)) continue;
       node.seen = stat;

@@ -40,7 +40,7 @@ const S_ISGID = 0o2000;
 /** A directory of the host. */
 export class ExportDir extends ExportNode implements DirNode {
   readonly kind = 'dir';
-  /** Removed through this export. Who still has it open may look at it, as at any removed directory. */
+  /** Removed through this export. A caller that still has it open may look at it, as at any removed directory. */
   #isRemoved = false;
 
   protected override hostStat(): HostStat {
@@ -194,7 +194,7 @@ export class ExportDir extends ExportNode implements DirNode {
     const missing = mode & 0o777 & ~stat.mode;
     if (missing === 0 || this.#hasDefaultAcl(dirFd)) return stat;
     const whole = stat.mode | missing;
-    // Who is not in the group would take away the bit that the directory has given.
+    // A user who is not in the group would take away the bit that the directory has given.
     if ((whole & S_ISGID) !== 0) this.state.tree.asSelfFor(stat.uid, () => chmod(whole));
     else chmod(whole);
     return { ...stat, mode: whole };

@@ -50,7 +50,7 @@ export abstract class ExportNode {
   #bare: { readonly is: boolean; readonly untilMs: number } | undefined;
   /** How many of these may write. */
   openForWriting = 0;
-  /** The attributes as callers last saw them, to tell a change behind our back from one that is known. */
+  /** The attributes as callers last saw them, which distinguishes a change behind our back from one that is known. */
   seen: HostStat;
 
   constructor(state: ExportState, ino: bigint, stat: HostStat) {
@@ -122,7 +122,7 @@ export abstract class ExportNode {
   protected hostStat(): HostStat {
     const { tree } = this.state;
     for (const fd of this.openFds) return (this.seen = tree.stat(fd, ''));
-    // Who has reached it, perhaps by a descriptor, needs no right to be told of it.
+    // A caller that has reached it, perhaps by a descriptor, needs no right to see it.
     return (this.seen = tree.asSelf(() =>
       this.atPlace((dirFd, name) => {
         const found = tree.statIfThere(dirFd, name);

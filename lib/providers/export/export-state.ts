@@ -105,13 +105,13 @@ export class ExportState {
     };
   }
 
-  /** Tells that `name` in `dir` is not what it was, by our own hand. */
+  /** Reports that a call of ours changed what `name` in `dir` is. */
   entryChanged(dir: ExportDir, name: string, { origin }: Op): void {
     this.watch.ignoreOwn(dir, name);
     if (this.changes.size > 0) this.changes.emit({ what: 'entry', ino: dir.ino, name, by: origin });
   }
 
-  /** Tells that a file has more names or fewer than it had, by our own hand. */
+  /** Reports that a call of ours gave a file more names or fewer. */
   linksChanged(stat: HostStat, { origin }: Op): void {
     if (this.changes.size > 0) this.changes.emit({ what: 'attr', ino: this.inoOf(stat), by: origin });
   }

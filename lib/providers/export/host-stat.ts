@@ -1,9 +1,9 @@
 import type { BigIntStats } from 'node:fs';
 import type { NodeKind, SpecialKind } from '../../vfs/index.js';
 
-/** What the host tells of a file. */
+/** What the host knows of a file. */
 export interface HostStat {
-  /** Tells devices apart; comparable only within one process. */
+  /** Distinguishes devices; comparable only within one process. */
   readonly dev: number;
   readonly ino: bigint;
   /** S_IFMT bits. */
@@ -20,9 +20,9 @@ export interface HostStat {
   readonly atimeNs: bigint;
   readonly mtimeNs: bigint;
   readonly ctimeNs: bigint;
-  /** When the inode was made; with it a number that is used again is told from the one before. 0 where unknown. */
+  /** When the inode was made; it distinguishes a number that is used again from the one before. 0 where unknown. */
   readonly birthNs: bigint;
-  /** The mount through which it was seen; 0 where the kernel does not tell. */
+  /** The mount through which it was seen; 0 where the kernel does not say. */
   readonly mountId: number;
 }
 

@@ -155,7 +155,7 @@ export class HostTree {
     if (path === '') return work(this.rootFd);
     const fd = this.#openDir(path);
     try {
-      // What may be crossed is not told by openat2: the descriptor itself is looked at.
+      // openat2 does not say what was crossed: the descriptor itself is looked at.
       if (this.#crossMounts) this.stat(fd, '');
       return work(fd);
     } finally {
@@ -164,8 +164,8 @@ export class HostTree {
   }
 
   /**
-   * The way down was asked for step by step, by who walked it; who has a directory open goes on from there, whatever
-   * has become of the rights on the way.
+   * The caller walked the way down, checked step by step; a caller that has a directory open goes on from there,
+   * whatever has become of the rights on the way.
    */
   #openDir(path: string): number {
     try {
@@ -273,7 +273,7 @@ export function checkName(name: string): void {
     throw new FsError('EINVAL', `${JSON.stringify(name)} cannot be the name of a file.`);
 }
 
-/** By proc(5): umask(2) cannot tell without changing it. Unknown: as if it took all. */
+/** By proc(5): umask(2) cannot read it without changing it. Unknown: as if it took all. */
 function ownUmask(): number {
   const line = /^Umask:\s+([0-7]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1];
   return line === undefined ? 0o777 : parseInt(line, 8);

@@ -13,7 +13,7 @@ const SET_ID_BITS = 0o6000;
 
 /**
  * Whether a call came from outside this machine's kernel: through a tunnel, the local socket, the console. Nobody
- * vouches for who stands behind it, and no number of a user of its own machine means anybody here.
+ * vouches for the user behind it, and no number of a user of its own machine means anybody here.
  */
 export function isRemote(op: Op): boolean {
   return op.caller === undefined;
@@ -25,7 +25,7 @@ export function modeFor(mode: number, op: Op): number {
 }
 
 /**
- * What a remote caller may not do to a file, whoever it acts as: make it set-id (a directory keeps the bit it has),
+ * What a remote caller may not do to a file, as any user: make it set-id (a directory keeps the bit it has),
  * or give it to somebody, unless it acts as root by the admin's own word.
  * @throws FsError EPERM
  */

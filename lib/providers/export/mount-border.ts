@@ -10,8 +10,8 @@ export function beyondBorder(): FsError {
 
 /**
  * Where an export ends: at what is mounted below it, unless it crosses mount points; and always at `/proc`, `/sys` and
- * the like. Told by the mount, so that a bind mount of the same filesystem counts; by the device of directories
- * alone where the kernel or a lack of koffi leaves mounts untold.
+ * the like. The mount decides, so that a bind mount of the same filesystem counts; where mounts are unknown, for lack of
+ * koffi or by the kernel, the device of directories alone.
  */
 export class MountBorder {
   readonly #root: HostStat;

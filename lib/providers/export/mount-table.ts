@@ -42,7 +42,7 @@ export function readMounts(): Map<number, HostMount> {
   return mounts;
 }
 
-/** The number of the mount that `fd` lies on; 0 where the kernel does not tell. */
+/** The number of the mount that `fd` lies on; 0 where the kernel does not say. */
 export function mountIdOfFd(fd: number): number {
   return Number(/^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1] ?? 0);
 }

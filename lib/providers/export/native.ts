@@ -39,7 +39,7 @@ export interface Native {
   removexattr(path: string, name: string): void;
   /** Fills `buffer` with raw `linux_dirent64` records; their bytes, 0 at the end. */
   getdents(fd: number, buffer: Uint8Array): number;
-  /** What the page cache has, without waiting: the count, or -1 where it would wait or cannot tell. */
+  /** What the page cache has, without waiting: the count, or -1 where it would wait or does not know. */
   readCached(fd: number, into: Uint8Array, at: number): number;
   /** This thread acts on files as somebody else until `becomeSelf`. Needs root. */
   become(uid: number, gid: number, groups: readonly number[]): void;

@@ -10,13 +10,13 @@ const SHARE = 0.75;
 
 interface Account {
   open: number;
-  /** Told in the log, and not told again until much was closed. */
-  isTold: boolean;
+  /** Logged, and not again until much was closed. */
+  isLogged: boolean;
 }
 
 /**
  * How many descriptors of this process the files that are open in exports take: so many that calls and control go on,
- * whoever opens what. A caller is a local user, or the principal of a session that comes from elsewhere.
+ * whatever a caller opens. A caller is a local user, or the principal of a session that comes from elsewhere.
  */
 export class OpenFiles {
   readonly #most: number;
@@ -34,8 +34,8 @@ export class OpenFiles {
     const most = Math.floor(this.#most * SHARE);
     const isGreedy = account !== undefined && account.open >= most;
     if (!isGreedy && this.#open < this.#most) return;
-    if (account !== undefined && !account.isTold) {
-      account.isTold = true;
+    if (account !== undefined && !account.isLogged) {
+      account.isLogged = true;
       log.warn('A caller is refused more open files of exports.', { caller, open: account.open });
     }
     throw new FsError('ENFILE', 'Too many files of exports are open.', {
@@ -49,14 +49,14 @@ export class OpenFiles {
   take(op: Op): () => void {
     const caller = callerOf(op);
     let account = this.#accounts.get(caller);
-    if (account === undefined) this.#accounts.set(caller, (account = { open: 0, isTold: false }));
+    if (account === undefined) this.#accounts.set(caller, (account = { open: 0, isLogged: false }));
     const counted = account;
     counted.open += 1;
     this.#open += 1;
     return () => {
       counted.open -= 1;
       this.#open -= 1;
-      if (counted.open < (this.#most * SHARE) / 2) counted.isTold = false;
+      if (counted.open < (this.#most * SHARE) / 2) counted.isLogged = false;
       if (counted.open === 0) this.#accounts.delete(caller);
     };
   }

@@ -10,7 +10,7 @@ import type { Native } from './native.js';
 const DT_UNKNOWN = 0;
 /** As many records are read in one go; between two goes others get their turn. */
 const BATCHES_AT_ONCE = 4;
-/** No more entries are read: who renames in a directory while it is read can make it endless on some filesystems. */
+/** No more entries are read: renames in a directory while it is read can make it endless on some filesystems. */
 const MAX_ENTRIES = 1_000_000;
 const buffer = Buffer.alloc(64 * 1024);
 

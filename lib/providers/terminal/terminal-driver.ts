@@ -109,7 +109,7 @@ function homeOf(env: NodeJS.ProcessEnv): string {
   return home !== undefined && isDirectory(home) ? home : '/';
 }
 
-/** Found before the start: one that fails for it could not be told from others. */
+/** Found before the start: a start that fails for it looks like any other failure. */
 function noDirectory(path: string): FsError {
   return new FsError('EINVAL', `${path} is not a directory.`, {
     path,

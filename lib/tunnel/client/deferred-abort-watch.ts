@@ -10,7 +10,7 @@ interface Watched {
 }
 
 /**
- * Tells when the callers of requests give up. Most requests are answered at once, and to make and watch an
+ * Reports when the callers of requests give up. Most requests are answered at once, and to make and watch an
  * `AbortSignal` costs more than such an answer: so the signals of those that take longer are looked at,
  * all together, a moment later.
  */

@@ -27,7 +27,7 @@ export interface RequestTarget {
   readonly s?: string;
 }
 
-/** Who waits for an answer. */
+/** A caller that waits for an answer. */
 export interface Waiting {
   /** Aborts when the caller gives up. It may be made on first use, so it is read late or not at all. */
   readonly signal?: AbortSignal;
@@ -97,7 +97,7 @@ export class FsClient {
     });
   }
 
-  /** Takes what comes from now on, and what has come already: it may be told of changes before this returns. */
+  /** Takes what comes from now on, and what has come already: changes may be reported before this returns. */
   listen(): void {
     const { transport } = this.#port;
     this.#port.receive({
@@ -184,7 +184,7 @@ export class FsClient {
     this.#pending.cancelled(oldtag, this.#peer.looks);
   }
 
-  /** Whoever serves files answers this one at once. */
+  /** A peer that serves files answers this one at once. */
   #probe(msize: number): void {
     const tag = this.#nextTag++;
     this.#port.send({ channel: 'acheron', type: 'acheron.t_version', tag, msize, version: ACHERON_VERSION });

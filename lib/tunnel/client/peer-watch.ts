@@ -12,7 +12,7 @@ import {
 } from '../wire/deadlines.js';
 import type { PendingRequests } from './pending-requests.js';
 
-/** What a watch looks after, and who is told. */
+/** What a watch looks after, and what it calls. */
 export interface PeerWatcher {
   readonly pending: PendingRequests;
   /** Asks the peer for a sign of life. */

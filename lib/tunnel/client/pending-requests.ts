@@ -86,7 +86,7 @@ export class PendingRequests {
     else pending.cancelledLooks ??= looks;
   }
 
-  /** The peer is silent: whoever only reads is answered. */
+  /** The peer is silent: callers that only read are answered. */
   failReads(): void {
     for (const [tag, pending] of this.#pending) if (isHarmless(pending)) this.#giveUp(tag, silentError());
   }
@@ -128,7 +128,7 @@ export class PendingRequests {
   }
 }
 
-/** Whoever asked may be answered before the peer has answered. */
+/** Whether the caller may be answered before the peer has answered. */
 function isHarmless({ kind }: Pending): boolean {
   return kind === 'read' || kind === 'wait';
 }

@@ -57,7 +57,7 @@ export class ReadAhead {
     while (this.#end < ahead) {
       const count = this.#windowBytes > 0 ? this.#chunkBytes : Math.min(this.#chunkBytes, to - this.#end);
       const fetched = this.#fetch(this.#end, count);
-      // Nobody may come for it; who does sees the failure.
+      // It may never be read; a reader that does sees the failure.
       fetched.catch(() => undefined);
       this.#chunks.push({ at: this.#end, size: count, fetched });
       this.#end += count;

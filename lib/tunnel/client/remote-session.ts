@@ -36,7 +36,7 @@ export interface RemoteSessionHost {
   readonly listings: ListingBudget;
   /** How long attributes of `shared` files are taken for true. */
   readonly sharedMs: number;
-  /** Throws where it must not be told that the link with this path points to `target`. */
+  /** Throws where the session must not learn that the link with this path points to `target`. */
   readonly linkRule?: ((names: readonly string[], target: string) => void) | undefined;
   /** @throws FsError EHOSTDOWN where the far side has been away for too long to show anything of it. */
   checkCacheUsable(): void;

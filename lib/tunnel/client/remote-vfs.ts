@@ -20,8 +20,8 @@ export interface RemoteVfsOptions {
   /** The inode number of what has one here already, by the names that lead to it: the far side's word does not count. */
   readonly inoAt?: (names: readonly string[]) => bigint | undefined;
   /**
-   * Asked before it is told where a symlink of the far side points, with the link's path below the root;
-   * throws what is to be seen instead. Absent: all are told.
+   * Called before a readlink of the far side is answered, with the link's path below the root and its target;
+   * what it throws is the answer in its place. Absent: each link may be read.
    */
   readonly linkRule?: (names: readonly string[], target: string) => void;
   /** How long attributes of `shared` files are taken for true. Default 1000. */
@@ -50,7 +50,7 @@ export type RemoteState = 'attached' | 'detached';
 export class RemoteVfs implements Vfs, RemoteSessionHost {
   readonly root: DirNode;
   readonly changes = new Emitter<Change>();
-  /** Tells of each attach and each loss. */
+  /** One event for each attach and each loss. */
   readonly states = new Emitter<RemoteState>();
   readonly relayed: boolean;
   readonly sharedMs: number;
@@ -66,7 +66,7 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
   readonly #rootIno = newIno();
   readonly #views = new Map<string, RemoteSession>();
   /** The sessions as the far side knows them. */
-  readonly #told = new Map<string, Session>();
+  readonly #sent = new Map<string, Session>();
   #nodeProjects: readonly string[] | undefined;
   #client: FsClient | undefined;
   #instance: string | undefined;
@@ -96,7 +96,7 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
     return link?.silent === true ? undefined : link;
   }
 
-  /** The connection, though the far side may be silent: what it is told then, it learns in order. */
+  /** The connection, though the far side may be silent: what is sent then arrives in order. */
   get link(): FsClient | undefined {
     return this.#client?.open === true ? this.#client : undefined;
   }
@@ -113,7 +113,7 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
       this.#inos.useInstance(handshake.instance ?? `${this.generation}`);
     }
     this.generation++;
-    this.#told.clear();
+    this.#sent.clear();
     const client: FsClient = new FsClient(
       handshake,
       {
@@ -136,16 +136,16 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
   /** Relayed: the session is as `session` says from now on, for what it has open too. */
   setSession(session: Session): void {
     const { link } = this;
-    if (link !== undefined && this.#told.has(session.id)) this.sendSession(link, session);
+    if (link !== undefined && this.#sent.has(session.id)) this.sendSession(link, session);
   }
 
   /** Relayed: the session is over; what it has open at the far side is closed. */
   endSession(id: string): void {
     this.#views.delete(id);
-    if (this.#told.delete(id)) this.link?.notify('acheron.e_session_end', { id });
+    if (this.#sent.delete(id)) this.link?.notify('acheron.e_session_end', { id });
   }
 
-  /** Relayed: tells the node which projects name it; nothing older is shown from now on. */
+  /** Relayed: sends the node which projects name it; nothing older is shown from now on. */
   setNodeProjects(projects: readonly string[]): void {
     this.#nodeProjects = projects;
     for (const remote of this.#views.values()) remote.dropAll();
@@ -172,10 +172,10 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
   }
 
   sendSession(client: FsClient, session: Session): void {
-    const told = this.#told.get(session.id);
-    if (told === session) return;
-    this.#told.set(session.id, session);
-    if (told !== undefined && textOfSession(told) === textOfSession(session)) return;
+    const sent = this.#sent.get(session.id);
+    if (sent === session) return;
+    this.#sent.set(session.id, session);
+    if (sent !== undefined && textOfSession(sent) === textOfSession(session)) return;
     client.notify('acheron.e_session', { session: wireFromSession(session) });
   }
 

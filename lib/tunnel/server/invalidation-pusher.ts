@@ -9,7 +9,7 @@ import { ServedOp } from './served-op.js';
 import type { ServedSession } from './served-session.js';
 
 /**
- * Tells a peer which of the nodes that it knows are no longer as they were. A session hears of names that
+ * Notifies a peer which of the nodes that it knows are no longer as they were. A session is notified of names that
  * it can see or has seen, and of no others. A peer that does not keep up gets one "everything changed" in
  * place of what it missed.
  */
@@ -86,7 +86,7 @@ export class InvalidationPusher {
   }
 }
 
-/** Null for a session that was revoked: it is told nothing any more. */
+/** Null for a session that was revoked: nothing is sent to it any more. */
 function sessionOf(peer: ServedSession): Session | null {
   try {
     return peer.sessionOf();

@@ -71,7 +71,7 @@ export function serveVfs(vfs: Vfs, handshake: Handshake, options: ServeOptions):
   return new ServedConnection(vfs, handshake, options);
 }
 
-/** Greets whoever is at the far end of `transport`, then serves `vfs` to it. @throws FsError as `greet`. */
+/** Answers the hello of the peer behind `transport`, then serves `vfs` to it. @throws FsError as `acceptHello`. */
 export async function greetAndServe(
   vfs: Vfs,
   transport: Transport,
@@ -266,7 +266,7 @@ export class ServedConnection {
     }
   }
 
-  /** @throws FsError EACCES where a request names no session that the control plane has told us of. */
+  /** @throws FsError EACCES where a request names no session that the control plane has sent us. */
   #viewOf(frame: AcheronEnvelope): ServedSession {
     const found = this.#views.get('relayed' in this.#options ? (frame.s ?? '') : '');
     if (found === undefined) throw new FsError('EACCES', 'The request names no session that is known here.');

@@ -84,7 +84,7 @@ export class ServedHandle {
     }
   }
 
-  /** The peer is gone: what runs goes on to its end, and nobody hears of a failure. */
+  /** The peer is gone: what runs goes on to its end, and a failure reaches nobody. */
   async abandon(): Promise<void> {
     await this.#idle();
     if (this.#released) return;

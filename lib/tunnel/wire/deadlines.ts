@@ -30,7 +30,7 @@ export const BULK_BYTES_PER_LOOK = 4096;
 export const LATE_MS = 500;
 
 /**
- * `read`: begins nothing, so that whoever asked may be answered at any time. `change`: its outcome is
+ * `read`: begins nothing, so that the caller may be answered at any time. `change`: its outcome is
  * unknown where no answer comes. `call`: may take as long as a driver, while the peer is heard.
  */
 export type RequestKind = 'read' | 'change' | 'call' | 'wait';

@@ -21,7 +21,7 @@ export interface FramingAgreement {
 
 export const PLAIN: FramingAgreement = { binary: false, sequence: false, sync: false };
 
-/** Who is called for what a port receives. */
+/** Called with what a port receives. */
 export interface FrameReceiver {
   frame(frame: Envelope, data: Uint8Array | undefined): void;
   fault(fault: ProtocolFault): void;

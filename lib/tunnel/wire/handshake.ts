@@ -39,7 +39,7 @@ export interface Handshake {
 export interface AcceptOptions {
   /**
    * Judges the peer's hello (its `auth_token`, or `node_id` with `node_secret`).
-   * @throws FsError to turn it away; the peer is told the errno and the sentence, then cut.
+   * @throws FsError to turn it away; the peer gets the errno and the sentence, then is cut.
    */
   readonly authorize?: (hello: Hello) => Awaitable<void>;
   /** How long the peer may take. */
@@ -49,7 +49,7 @@ export interface AcceptOptions {
   readonly clock?: Clock;
 }
 
-/** This process, as the far side tells it from others. */
+/** This process, as the far side distinguishes it from others. */
 export const OWN_INSTANCE = randomUUID();
 
 const ours = (binary: boolean): FramingAgreement & { readonly seek: boolean; readonly special: boolean } => ({
@@ -184,7 +184,7 @@ function agreementOf(
 export interface DialOptions {
   /** A token, where the upgrade did not carry it. */
   readonly authToken?: string;
-  /** Who dials, where it is a node that offers its files. */
+  /** The dialing node, where it is a node that offers its files. */
   readonly node?: { readonly id: string; readonly secret: string; readonly epoch?: number };
   /** The session that `control.connect` began, so that both connections are one session. */
   readonly session?: string;

@@ -6,14 +6,14 @@ export function lostError(): FsError {
   });
 }
 
-/** To whoever only wanted to read. */
+/** For a caller that only wanted to read. */
 export function silentError(): FsError {
   return new FsError('EHOSTDOWN', 'The far side does not answer.', {
     hint: 'It is tried again by itself once it is heard again.',
   });
 }
 
-/** To whoever called or changed something. */
+/** For a caller that invoked or changed something. */
 export function unknownOutcomeError(): FsError {
   return new FsError('EHOSTDOWN', 'The far side does not answer: whether this was done there is not known.', {
     hint:

@@ -12,7 +12,7 @@ export interface Operation<Result> {
   readonly minBytes: number;
   /** Decodes `request` and calls `fs`. What it passes on is a copy, but for the data of a write. */
   run(fs: Filesystem, request: Request, call: Call): Answer<Result>;
-  /** Whoever waits for it gives up with EINTR at any signal, and the kernel begins it anew where that is wanted. */
+  /** A caller that waits for it gives up with EINTR at any signal, and the kernel restarts it where that is wanted. */
   readonly restarts?: boolean;
   /** Writes the fixed answer at `start` of `out`, and gives its end. */
   put?(out: DataView, result: Result, start: number): number;
@@ -52,7 +52,7 @@ export function isDataOnly(r: Request): boolean {
   return (r.u32(fuse_fsync_in.at.fsync_flags) & FUSE_FSYNC_FDATASYNC) !== 0;
 }
 
-/** A handler's undo may answer late or refuse; there is nobody to tell. */
+/** A handler's undo may answer late or refuse; nobody is left to report it to. */
 export function unheard(answer: Answer<void> | undefined): void {
   if (answer instanceof Promise) answer.catch(() => undefined);
 }

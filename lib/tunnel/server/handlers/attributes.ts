@@ -11,7 +11,7 @@ import type { ServedSession } from '../served-session.js';
 import { attributesFromStat, changeFromWire, wireFromStatFs } from '../../wire/wire-stat.js';
 import { describe, nodeOf, NOTHING, type Handlers } from './handler.js';
 
-/** What tells of a node, and changes what is told. */
+/** The requests that read and change a node's attributes. */
 export const attributeHandlers = {
   getattr({ peer, frame, op }) {
     if (frame.h !== undefined) {
