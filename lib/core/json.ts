@@ -25,7 +25,7 @@ export function lineFromJson(value: unknown): string {
 
 /**
  * Canonical text: keys sorted by UTF-16 code unit, no white space (as in RFC 8785). Equal values give
- * equal text, so hashes of it tell whether a value changed.
+ * equal text, so a hash of it shows whether a value changed.
  */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value))

@@ -1,6 +1,6 @@
 import type { Clock } from './clock.js';
 
-/** The same again and again is told once more when so long (ms) has passed, with how often it came. */
+/** What repeats is reported once more when so long (ms) has passed, with its count. */
 export const REPEATS_WINDOW_MS = 10_000;
 const MAX_KEYS = 4096;
 
@@ -11,21 +11,21 @@ interface Group<Facts> {
 }
 
 /**
- * Groups what is alike: the first of a kind is told at once, what follows within the window when that ends,
- * as one with its count. Whoever repeats himself so costs a line in each window, and nothing is left out.
+ * Groups what is alike: the first of a kind is reported at once, what follows within the window when that ends,
+ * as one with its count. A repetition so costs a line in each window, and nothing is left out.
  */
 export class Repeats<Facts> {
   readonly #clock: Clock;
-  readonly #tell: (facts: Facts, repeats: number) => void;
+  readonly #report: (facts: Facts, repeats: number) => void;
   readonly #groups = new Map<string, Group<Facts>>();
 
-  /** `tell`: `repeats` is 0 for the first of a kind, else how many more there were, of which these were the last. */
-  constructor(clock: Clock, tell: (facts: Facts, repeats: number) => void) {
+  /** `report`: `repeats` is 0 for the first of a kind, else how many more there were, of which these were the last. */
+  constructor(clock: Clock, report: (facts: Facts, repeats: number) => void) {
     this.#clock = clock;
-    this.#tell = tell;
+    this.#report = report;
   }
 
-  /** @throws what `tell` throws for the first of a kind. */
+  /** @throws what `report` throws for the first of a kind. */
   note(kind: string, facts: Facts): void {
     const group = this.#groups.get(kind);
     if (group !== undefined) {
@@ -33,13 +33,13 @@ export class Repeats<Facts> {
       group.repeats++;
       return;
     }
-    this.#tell(facts, 0);
+    this.#report(facts, 0);
     const oldest = this.#groups.keys().next();
     if (this.#groups.size >= MAX_KEYS && oldest.done !== true) this.#end(oldest.value);
     this.#groups.set(kind, { facts, repeats: 0, disarm: this.#arm(kind) });
   }
 
-  /** Tells what was not told yet. */
+  /** Reports what was not reported yet. */
   close(): void {
     for (const kind of [...this.#groups.keys()]) this.#end(kind);
   }
@@ -55,7 +55,7 @@ export class Repeats<Facts> {
       }
       group.repeats = 0;
       group.disarm = this.#arm(kind);
-      this.#tell(facts, repeats);
+      this.#report(facts, repeats);
     });
   }
 
@@ -63,6 +63,6 @@ export class Repeats<Facts> {
     const { facts, repeats, disarm } = this.#groups.get(kind)!;
     this.#groups.delete(kind);
     disarm();
-    if (repeats > 0) this.#tell(facts, repeats);
+    if (repeats > 0) this.#report(facts, repeats);
   }
 }

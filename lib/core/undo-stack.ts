@@ -1,6 +1,6 @@
 /**
- * What a start has done so far, and how each part of it is undone. Whoever starts something in steps adds
- * the way back after each; whichever step fails, nothing is left.
+ * What a start has done so far, and how each part of it is undone. A start in steps adds the way
+ * back after each; whichever step fails, nothing is left.
  */
 export class UndoStack {
   #steps: (() => unknown)[] = [];

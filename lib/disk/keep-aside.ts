@@ -2,8 +2,8 @@ import { constants, copyFileSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
 /**
- * Copies a damaged file to `<path>.damaged-<time>` beside it, for whoever wants to look at it or mend it, and
- * answers where it is. A file that was kept already is not copied again. Null where it could not be kept.
+ * Copies a damaged file to `<path>.damaged-<time>` beside it, so that somebody can look at it or mend it,
+ * and answers where it is. A file that was kept already is not copied again. Null where it could not be kept.
  */
 export function keepAside(path: string, nowMs = Date.now()): string | null {
   const prefix = `${basename(path)}.damaged-`;

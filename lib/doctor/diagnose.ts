@@ -187,7 +187,7 @@ function driverUser(): Finding {
   return finding(
     'driver-user',
     'note',
-    'A node started by root runs drivers as root unless told otherwise.',
+    'A node started by root runs drivers as root unless a user is set.',
     'Name a user with --driver-user or ACHERON_DRIVER_USER ("dynamic": one for each service).',
   );
 }

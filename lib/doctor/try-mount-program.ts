@@ -7,7 +7,7 @@ import { localSession } from '../policy/index.js';
 import { Document, MapDir, type Change, type Node } from '../vfs/index.js';
 import { HostFile } from './host-file.js';
 
-// `try-mount-program BINDING DIR`: mounts a tree of one file, lets another program read it, unmounts, and tells.
+// `try-mount-program BINDING DIR`: mounts a tree of one file, lets another program read it, unmounts, and reports.
 
 /** What it says on standard output. */
 export interface TryMountReport {
@@ -56,7 +56,7 @@ async function tryMount(name: BindingName, dir: string): Promise<string | null> 
   }
 }
 
-/** Files are handed over from a moment after the start on; only one that is tells whether it is permitted. */
+/** Files are handed over from a moment after the start on; only one that is shows whether it is permitted. */
 async function whyThroughUs(mount: Mount, path: string): Promise<string | null> {
   const lateMs = Date.now() + LOAD_MS;
   const before = mount.whyThroughUs;

@@ -26,7 +26,7 @@ export async function tryMount(binding: BindingName): Promise<TryMountReport> {
       timeout: PATIENCE_MS,
       forceKillAfterDelay: 1000,
     });
-    if (timedOut) return failed('The trial did not end.', 'The kernel log (dmesg) may tell more.');
+    if (timedOut) return failed('The trial did not end.', 'The kernel log (dmesg) may say more.');
     try {
       return JSON.parse(stdout) as TryMountReport;
     } catch {

@@ -14,7 +14,7 @@ export interface Driver {
   invoke(call: Invocation): Promise<Outcome>;
   /** Why calls cannot succeed at present (a missing executable, a failed start), or null. */
   readonly fault: FsError | null;
-  /** Tells of each change of `fault`; returns the way to stop listening. */
+  /** Calls `listener` at each change of `fault`; returns the way to stop listening. */
   onFault(listener: (fault: FsError | null) => void): () => void;
   /** Ends what is running (as a cancellation does) and frees everything. Idempotent. */
   close(): Promise<void>;

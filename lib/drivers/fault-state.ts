@@ -1,6 +1,6 @@
 import { Emitter, type FsError } from '../core/index.js';
 
-/** Why calls cannot succeed at present, and who wants to hear of a change. */
+/** Why calls cannot succeed at present, and the listeners for changes of that. */
 export class FaultState {
   readonly #changes = new Emitter<FsError | null>();
   #fault: FsError | null = null;
@@ -9,7 +9,7 @@ export class FaultState {
     return this.#fault;
   }
 
-  /** Tells the listeners, unless nothing changed that a reader could see. */
+  /** Notifies the listeners, unless nothing changed that a reader could see. */
   set(fault: FsError | null): void {
     const before = this.#fault;
     this.#fault = fault;

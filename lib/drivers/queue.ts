@@ -15,7 +15,7 @@ interface Waiting {
 }
 
 /**
- * Who may run now: so many calls of a service at once, so many more waiting, first come first served.
+ * Which calls may run now: so many calls of a service at once, so many more waiting, first come first served.
  * The time limit of a call counts from its admission.
  */
 export class AdmissionQueue {

@@ -13,7 +13,7 @@ const MAX_LINKS = 40;
 const INSTEAD = 'or pass --trust-writable if everyone who can write there may run programs as this node';
 
 /**
- * Tells whether users other than root and our own could change a file, or put another in its place:
+ * Finds whether users other than root and our own could change a file, or put another in its place:
  * by its mode or owner, or by those of a folder above it. A group that is the user's own (same number, not root's) is
  * no other user. Answers are remembered for the life of the object, so make one for each pass.
  */
@@ -54,7 +54,7 @@ export class TrustCheck {
       const next = join(folder, name);
       const stats = lstatSync(next);
       if (stats.isSymbolicLink()) {
-        // Its mode says nothing; who owns it may replace it where only a sticky bit guards the folder.
+        // Its mode says nothing; its owner may replace it where only a sticky bit guards the folder.
         const distrust = this.#judgeOwner(next, stats.uid);
         if (distrust !== null) return distrust;
         if (++links > MAX_LINKS) throw Object.assign(new Error(`Too many links: ${path}`), { code: 'ELOOP' });

@@ -45,7 +45,7 @@ export function checkFormat(value: JsonValue, problems: Problems): value is Json
   return true;
 }
 
-/** Keywords whose failure is told by the error of a part of theirs. */
+/** Keywords whose failure shows in the error of a part of theirs. */
 const COMPOUND = new Set(['if', 'anyOf', 'allOf', 'oneOf']);
 
 function placeOf(error: ErrorObject): { path: PathStep[]; atKey?: boolean } {

@@ -4,7 +4,7 @@ import type { CheckDone, CheckTask } from './check-thread.js';
 import { compiledInputFrom } from './input-schema.js';
 import { digestFrom } from './request-digest.js';
 
-// Checks one request after the other; who waits for the answer ends this thread where it takes too long.
+// Checks one request after the other; the caller that waits for the answer ends this thread where it takes too long.
 
 parentPort!.on('message', ({ schema, bytes }: CheckTask) => {
   const validate = schema === null ? null : compiledInputFrom(schema).unbounded;

@@ -28,7 +28,7 @@ export interface ServiceDefinition {
   readonly descriptor: JsonObject;
   /**
    * sha256 (hex) over the canonical definition, env values and absolute paths included; equal digests mean
-   * nothing changed. Stays on the node: who can guess an env value could check the guess by it.
+   * nothing changed. Stays on the node: somebody who guesses an env value could check the guess by it.
    */
   readonly digest: string;
   /** sha256 (hex) over the canonical descriptor: the digest to publish. */

@@ -46,7 +46,7 @@ export function finishDefinition(parts: DefinitionParts): ServiceDefinition {
   };
   const descriptor = descriptorFrom(definition, manifest, nodeId);
   const descriptorDigest = sha256(canonicalJson(descriptor));
-  // The descriptor tells everything but the values of env and what relative paths mean here.
+  // The descriptor says everything but the values of env and what relative paths mean here.
   const digest = sha256(`${descriptorDigest} ${canonicalJson(own.runtime)}`);
   return { ...definition, descriptor, descriptorDigest, digest };
 }

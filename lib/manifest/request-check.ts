@@ -29,16 +29,16 @@ export function requestCheckOf(definition: ServiceDefinition): RequestCheck {
   const { unbounded, allOf, isCheap } = compiledInputFrom(schema);
   return (input, bytes) => {
     const isSmall = isCheap && bytes.length <= SMALL_BYTES;
-    const told = (fault: InputFault | null): readonly InputFault[] | null =>
+    const resultOf = (fault: InputFault | null): readonly InputFault[] | null =>
       fault === null ? null : allOf(input, fault, isSmall ? null : HERE_MS);
-    if (isSmall) return told(unbounded(input));
+    if (isSmall) return resultOf(unbounded(input));
     try {
-      return told(runWithin(HERE_MS, () => unbounded(input)));
+      return resultOf(runWithin(HERE_MS, () => unbounded(input)));
     } catch (thrown) {
       if (!(thrown instanceof TookTooLongError)) throw thrown;
     }
     return runOnCheckThread({ schema: schema!, bytes }).then((done) =>
-      done === null ? [tooCostly()] : told(done.fault ?? null),
+      done === null ? [tooCostly()] : resultOf(done.fault ?? null),
     );
   };
 }

@@ -1,7 +1,7 @@
 import { isJsonObject, type JsonValue } from '../core/index.js';
 import { regExpFrom } from './schema-dialect.js';
 
-/** Where in a schema lies what a compiler of schemas threw, as a JSON Pointer; empty where that cannot be told. */
+/** The place in a schema that a compiler of schemas threw for, as a JSON Pointer; empty where that is unknown. */
 export function placeOfFault(schema: JsonValue, thrown: unknown): { path: string; hint: string } {
   const pattern = find(schema, (key, value, parent) => {
     if (key === 'pattern') return typeof value === 'string' && !isPattern(value);

@@ -26,7 +26,7 @@ export function templateFromSchema(
   return undefined;
 }
 
-/** Values that a schema names itself, the most telling first. */
+/** Values that a schema names itself, the most specific first. */
 function offered(schema: JsonObject): JsonValue[] {
   const list: JsonValue[] = [];
   for (const key of ['default', 'const', 'example']) {
@@ -102,8 +102,8 @@ class Sketch {
     for (const name of required) if (!properties.has(name)) properties.set(name, {});
     const entries: [string, JsonValue][] = [];
     for (const [name, schema] of properties) {
-      const telling = isJsonObject(schema) && offered(schema).length > 0;
-      if (required.has(name) || (this.#withOptional && telling))
+      const hasExample = isJsonObject(schema) && offered(schema).length > 0;
+      if (required.has(name) || (this.#withOptional && hasExample))
         entries.push([name, this.valueOf(schema, depth + 1)]);
     }
     return Object.fromEntries(entries);

@@ -3,7 +3,7 @@ import type { JsonValue } from '../core/index.js';
 export type Role = 'admin' | 'user';
 
 /**
- * Who acts: an immutable snapshot of what a token proved. `agentId` comes from the token alone;
+ * The caller: an immutable snapshot of what a token proved. `agentId` comes from the token alone;
  * `project` is the project that the session is attached to, with its policy as of now.
  */
 export interface Session {

@@ -1,6 +1,6 @@
 /**
- * The live set of a node's services: reads and watches manifests, settles who owns which name, and tells
- * what was added, updated and removed. Knows definitions alone; running a service is others' work.
+ * The live set of a node's services: reads and watches manifests, settles which source owns which name, and
+ * reports what was added, updated and removed. Knows definitions alone; running a service is others' work.
  */
 export { checkManifests, type CheckedManifest } from './check-manifests.js';
 export type { ExposureCheck } from './exposed-files.js';

@@ -24,11 +24,11 @@ const GONE_SETTLE_MS = 80;
 export interface FileFacts {
   readonly nodeId: string;
   readonly clock: Clock;
-  /** Nothing runs yet: a file's own times tell whether it is being written. */
+  /** Nothing runs yet: a file's own times show whether it is being written. */
   readonly starting: boolean;
   /** Null where everything is trusted. */
   readonly trust: TrustCheck | null;
-  /** Tells what others may write to through this very node. */
+  /** Finds what others may write to through this very node. */
   readonly exposed?: ExposureCheck | undefined;
   readonly searchPath: string;
 }

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import { MAX_MANIFEST_BYTES } from '../manifest/index.js';
 
-/** What tells one content of a path from another without reading it. */
+/** Distinguishes one content of a path from another without reading it. */
 export type Signature = string;
 
 /** The signature of what is at `path` now. Rejects when there is nothing. */

@@ -29,9 +29,9 @@ export interface RegistryOptions {
   readonly builtins?: readonly ServiceDefinition[];
   /** Takes manifests, folders and drivers that other users may write to. */
   readonly trustWritable?: boolean;
-  /** Tells what others may write to through this very node, which no service may run then, whatever is trusted. */
+  /** Finds what others may write to through this very node: no service may run that, whatever is trusted. */
   readonly exposed?: ExposureCheck;
-  /** Every file is looked at again this often; 0: only when the watch tells. Default 2000. */
+  /** Every file is looked at again this often; 0: only when the watch reports a change. Default 2000. */
   readonly reloadIntervalMs?: number;
   /** Watch the files. Default true. */
   readonly watch?: boolean;
@@ -117,7 +117,7 @@ export class Registry {
       throw thrown;
     }
     if (this.#closed) return;
-    this.#reporter.tellFiles(this.#manifests.files);
+    this.#reporter.reportFiles(this.#manifests.files);
     if (this.#options.watch !== false) this.#startWatch();
     this.#planInterval();
   }
@@ -199,7 +199,7 @@ export class Registry {
     this.#timers.set(purpose, callOff);
   }
 
-  /** One look at a time; who calls during one gets another after it. Never rejects. */
+  /** One look at a time; a call during one gets another after it. Never rejects. */
   #look(): Promise<void> {
     this.#again = true;
     this.#pass ??= this.#looks().finally(() => (this.#pass = undefined));
@@ -212,7 +212,7 @@ export class Registry {
       try {
         if (await this.#load(false)) {
           this.#apply();
-          this.#reporter.tellFiles(this.#manifests.files);
+          this.#reporter.reportFiles(this.#manifests.files);
         }
       } catch (thrown) {
         this.#options.log.error('manifests could not be reloaded', { error: FsError.from(thrown).message });
@@ -232,7 +232,7 @@ export class Registry {
       searchPath: this.#options.searchPath ?? process.env['PATH'] ?? '',
     });
     this.#checkedAtMs = this.#clock.now();
-    if (!starting && this.#reporter.tellFolders(this.#manifests.listing.faults)) await this.#watchAgain();
+    if (!starting && this.#reporter.reportFolders(this.#manifests.listing.faults)) await this.#watchAgain();
     return changed && !this.#closed;
   }
 
@@ -256,7 +256,7 @@ export class Registry {
     this.#enact(desired, reconcile(desired, this.#services));
   }
 
-  /** Puts the actions in force, and tells. Kept definitions stay the same objects. */
+  /** Puts the actions in force, and reports them. Kept definitions stay the same objects. */
   #enact(desired: readonly ServiceDefinition[], actions: readonly ReconcileAction[]): void {
     const kept = new Map<ServiceId, ServiceDefinition>();
     const added: ServiceDefinition[] = [];

@@ -14,47 +14,47 @@ export interface ReloadReport {
   readonly faults: readonly ManifestFault[];
 }
 
-/** Tells of faults in the log and as reports: once when they come, once when they go. */
+/** Reports faults in the log and as events: once when they come, once when they go. */
 export class ReloadReporter {
   readonly #log: Log;
   readonly #reports: Emitter<ReloadReport>;
-  readonly #toldFiles = new Map<string, string>();
-  #toldFolders = new Map<string, string>();
+  readonly #reportedFiles = new Map<string, string>();
+  #reportedFolders = new Map<string, string>();
 
   constructor(log: Log, reports: Emitter<ReloadReport>) {
     this.#log = log;
     this.#reports = reports;
   }
 
-  tellFiles(files: ReadonlyMap<string, ManifestFile>): void {
-    for (const file of files.values()) this.#tellFile(file);
-    for (const path of [...this.#toldFiles.keys()]) {
+  reportFiles(files: ReadonlyMap<string, ManifestFile>): void {
+    for (const file of files.values()) this.#reportFile(file);
+    for (const path of [...this.#reportedFiles.keys()]) {
       if (files.has(path)) continue;
-      this.#toldFiles.delete(path);
+      this.#reportedFiles.delete(path);
       this.#reports.emit({ file: path, serviceId: null, disabled: null, faults: [] });
     }
   }
 
   /** True when a folder that could not be used can be used again. */
-  tellFolders(faults: readonly FolderFault[]): boolean {
+  reportFolders(faults: readonly FolderFault[]): boolean {
     const now = new Map(faults.map(({ folder, message }) => [folder, message]));
     for (const { folder, message, hint } of faults)
-      if (this.#toldFolders.get(folder) !== message)
+      if (this.#reportedFolders.get(folder) !== message)
         this.#log.error(message, { hint, kept: 'the services that it gave before' });
-    const mended = [...this.#toldFolders.keys()].filter((folder) => !now.has(folder));
+    const mended = [...this.#reportedFolders.keys()].filter((folder) => !now.has(folder));
     for (const folder of mended) this.#log.info('services directory can be used again', { folder });
-    this.#toldFolders = now;
+    this.#reportedFolders = now;
     return mended.length > 0;
   }
 
-  #tellFile(file: ManifestFile): void {
+  #reportFile(file: ManifestFile): void {
     const warnings = file.reading?.warnings ?? [];
     const disabled = file.disabled?.serviceId ?? null;
     const off = disabled === null ? [] : [`disabled ${disabled}`];
     const text = [...off, ...[...file.faults, ...warnings].map(lineFromFault)].join('\n');
-    if (text === (this.#toldFiles.get(file.path) ?? '')) return;
-    if (text === '') this.#toldFiles.delete(file.path);
-    else this.#toldFiles.set(file.path, text);
+    if (text === (this.#reportedFiles.get(file.path) ?? '')) return;
+    if (text === '') this.#reportedFiles.delete(file.path);
+    else this.#reportedFiles.set(file.path, text);
     const serviceId = file.held?.serviceId ?? null;
     const running = serviceId === null ? {} : { still_running: serviceId };
     for (const fault of file.faults) this.#log.error(lineFromFault(fault), { hint: fault.hint, ...running });

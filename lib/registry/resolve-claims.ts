@@ -32,8 +32,8 @@ interface Conflict {
 }
 
 /**
- * Settles who gets a service id or a root that several sources ask for: the one that was there stays, and
- * who is refused falls back to what it held. Where nobody was there, the earlier source gets it. Pure.
+ * Settles which source gets a service id or a root that several sources ask for: the one that was there stays, and
+ * a source that is refused falls back to what it held. Where none was there, the earlier source gets it. Pure.
  */
 export function resolveClaims(candidates: readonly Candidate[]): Resolution {
   const bySource = new Map(candidates.map((candidate, order) => [candidate.source, { candidate, order }]));

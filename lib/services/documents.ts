@@ -2,7 +2,7 @@ import type { JsonObject } from '../core/index.js';
 import type { PublishedService } from '../manifest/index.js';
 import type { Service } from './service.js';
 
-/** What a catalog is told of a service: its descriptor, and since when it is what it is. */
+/** What a catalog shows of a service: its descriptor, and since when it is what it is. */
 export function publishedDescriptor({ definition, revision, definedAtMs }: Service): JsonObject {
   return {
     ...definition.descriptor,

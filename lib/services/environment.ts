@@ -15,7 +15,7 @@ export interface ServiceEnvironment {
   /** Each service keeps its jobs in a folder of its own below this one. */
   readonly jobsDir: string;
   readonly jobLimits: JobLimits;
-  /** Flush results to the disk before the caller is told. */
+  /** Flush results to the disk before the caller is answered. */
   readonly fsync: boolean;
   /** What drivers and probes need of the node. */
   readonly driverContext: DriverContext;
@@ -36,13 +36,13 @@ export interface ServiceEnvironment {
 export interface ServiceEvent {
   readonly type: 'service_health' | 'service_control' | 'invocation_finished';
   readonly serviceId: string;
-  /** Who alone may see it; null for all who see the service. */
+  /** The principal that alone may see it; null for all who see the service. */
   readonly principal: string | null;
   readonly facts: JsonObject;
 }
 
 export interface AuditRecord {
-  /** Who acted; null: the node by itself. */
+  /** The caller; null: the node by itself. */
   readonly by: JobOwner | null;
   /** `invoke`, `control/enable`, …; what was denied: the action. */
   readonly act: string;

@@ -28,11 +28,14 @@ export interface InvokerHost {
   /** What runs the next call. */
   engine(): Engine;
   config(): JsonObject;
-  /** Lets a call in, and is told how it ended. @throws FsError EPERM, EBUSY, EHOSTDOWN when no call is taken now. */
+  /**
+   * Lets a call in; the function that it returns takes how the call ended.
+   * @throws FsError EPERM, EBUSY, EHOSTDOWN when no call is taken now
+   */
   admit(): EndCall;
 }
 
-/** Runs the invocations of one service: admits, queues, runs, and makes each outcome durable before it is told. */
+/** Runs the invocations of one service: admits, queues, runs, and makes each outcome durable before it is reported. */
 export class Invoker {
   readonly jobs: JobStore;
   readonly metrics = new Metrics();
@@ -69,15 +72,15 @@ export class Invoker {
     const earlier = this.#earlier(request, session);
     if (earlier !== undefined && earlier.keyDigest === request.key!.digest) return this.#callOf(earlier);
     if (earlier !== undefined) throw this.reject(request.bytes, keyReused(request.key!.key), session);
-    const tellEnd = this.#admit(request, session);
+    const reportEnd = this.#admit(request, session);
     const owner = ownerOf(session);
     const id = newInvocationId(this.#nowMs);
     try {
       this.#audit(owner, 'accepted', { invocation_id: id }, request.bytes);
       const job = this.jobs.accept(owner, request.bytes, { id, key: request.key });
-      return this.#start(job, request, session, tellEnd);
+      return this.#start(job, request, session, reportEnd);
     } catch (thrown) {
-      tellEnd('cancelled');
+      reportEnd('cancelled');
       this.jobs.showUnrecorded(owner, id, endFromError(FsError.from(thrown), null, this.#nowMs));
       throw thrown;
     }
@@ -138,12 +141,12 @@ export class Invoker {
     }
   }
 
-  #start(job: Job, request: Request, session: Session, tellEnd: EndCall): Call {
+  #start(job: Job, request: Request, session: Session, reportEnd: EndCall): Call {
     const abort = new AbortController();
     const call: Call = {
       job,
       cancel: (reason) => abort.abort(reason),
-      ended: this.#run(job, request, session, abort.signal, tellEnd),
+      ended: this.#run(job, request, session, abort.signal, reportEnd),
     };
     this.#calls.set(job, call);
     return call;
@@ -154,7 +157,7 @@ export class Invoker {
     request: Request,
     session: Session,
     signal: AbortSignal,
-    tellEnd: EndCall,
+    reportEnd: EndCall,
   ): Promise<CallEnd> {
     let outcome: Outcome;
     let hasRun = false;
@@ -172,7 +175,7 @@ export class Invoker {
     }
     const end = this.#end(job, outcome);
     const isOfService = hasRun && (outcome.ok || outcome.ofRequest !== true);
-    tellEnd(isOfService ? (HEALTH_OF_STATE.get(job.state) ?? 'failure') : 'cancelled');
+    reportEnd(isOfService ? (HEALTH_OF_STATE.get(job.state) ?? 'failure') : 'cancelled');
     return end;
   }
 
@@ -209,7 +212,7 @@ export class Invoker {
     }
   }
 
-  /** Makes the outcome durable, then tells. */
+  /** Makes the outcome durable, then reports it. */
   #end(job: Job, given: Outcome): CallEnd {
     const outcome = indented(given);
     this.#calls.delete(job);
@@ -274,7 +277,7 @@ export class Invoker {
     if (!this.#host.env.auditedEnd(job.id, job.end!.finishedAtMs)) this.#recordEnd(job);
   }
 
-  /** Its acceptance is on record already; an end that cannot be added is told to the operator. */
+  /** Its acceptance is on record already; an end that cannot be added is logged for the operator. */
   #recordEnd(job: Job): void {
     const { state, errno, exitCode } = job.end!;
     try {

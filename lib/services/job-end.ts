@@ -19,7 +19,7 @@ export function endFromError(error: FsError, exitCode: number | null, finishedAt
   };
 }
 
-/** The end of a job as it was told when it ended. */
+/** The end of a job as it was reported when it ended. */
 export function storedEnd(job: Job): CallEnd {
   const end = job.end!;
   if (end.errno === null) return { error: null, reply: job.result.all() };

@@ -33,7 +33,7 @@ export class ServiceGate {
     if (action === 'observe' || !this.allows(session, 'observe'))
       throw new FsError('ENOENT', 'There is no such service.');
     throw new FsError('EACCES', `This session may not ${action} the service ${this.#facts().serviceId}.`, {
-      hint: 'An admin can tell why: acheron explain --as ROLE SERVICE ACTION.',
+      hint: 'An admin can find out why: acheron explain --as ROLE SERVICE ACTION.',
     });
   }
 }

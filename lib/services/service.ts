@@ -52,7 +52,7 @@ export class Service {
       context: env.driverContext,
       state: saved?.supervision,
     });
-    this.#supervisor.changes.on((transition) => this.#tellHealth(transition));
+    this.#supervisor.changes.on((transition) => this.#reportHealth(transition));
     this.#engine = new Engine(definition, env);
     this.#invoker = new Invoker(
       {
@@ -210,7 +210,7 @@ export class Service {
       if (enabled) this.metrics.clearConsecutive();
       this.#save(() => this.#switch(before));
     });
-    this.#tell(op);
+    this.#emitControl(op);
   }
 
   async restart(session: Session): Promise<void> {
@@ -219,7 +219,7 @@ export class Service {
     this.jobs.reset(principalOf(session));
     await this.#supervisor.restart();
     this.#env.saveState();
-    this.#tell('restart');
+    this.#emitControl('restart');
   }
 
   /**
@@ -238,7 +238,7 @@ export class Service {
       });
     });
     this.#configChangedAtMs = this.nowMs;
-    this.#tell('config');
+    this.#emitControl('config');
   }
 
   /** Ends what is running, as a shutdown does, and frees everything. */
@@ -295,11 +295,11 @@ export class Service {
     }
   }
 
-  #tell(op: string): void {
+  #emitControl(op: string): void {
     this.#env.emit({ type: 'service_control', serviceId: this.id, principal: null, facts: { op } });
   }
 
-  #tellHealth({ from, to, reason }: HealthTransition): void {
+  #reportHealth({ from, to, reason }: HealthTransition): void {
     this.#env.emit({
       type: 'service_health',
       serviceId: this.id,

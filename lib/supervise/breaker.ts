@@ -1,6 +1,6 @@
 import type { SupervisionPolicy } from './policy.js';
 
-/** How a call ended, as far as it tells of the service's health. */
+/** How a call ended, as far as it says something of the service's health. */
 export type CallVerdict = 'ok' | 'failure' | 'timeout' | 'cancelled';
 
 /**
@@ -21,7 +21,7 @@ export const CLOSED: BreakerState = {
   consecutiveTimeouts: 0,
 };
 
-/** The state after a call ended. Pure. A call that was cancelled tells nothing. */
+/** The state after a call ended. Pure. A call that was cancelled changes nothing. */
 export function afterCall(
   state: BreakerState,
   end: CallVerdict,

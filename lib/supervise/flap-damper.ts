@@ -8,12 +8,12 @@ const WINDOW_MS = 10_000;
 const STABLE_MS = 5_000;
 
 /**
- * What is told of a service's health: each change once, at once; but while it goes back and forth, only
+ * What is reported of a service's health: each change once, at once; but while it goes back and forth, only
  * that it got worse, and that it is well again when that has lasted.
  */
 export class FlapDamper {
   readonly #clock: Clock;
-  readonly #tell: (assessment: HealthAssessment, from: HealthState) => void;
+  readonly #report: (assessment: HealthAssessment, from: HealthState) => void;
   #published: HealthAssessment;
   #changes: number[] = [];
   /** An improvement that has to last before it is believed. */
@@ -22,11 +22,11 @@ export class FlapDamper {
   constructor(
     first: HealthAssessment,
     clock: Clock,
-    tell: (assessment: HealthAssessment, from: HealthState) => void,
+    report: (assessment: HealthAssessment, from: HealthState) => void,
   ) {
     this.#published = first;
     this.#clock = clock;
-    this.#tell = tell;
+    this.#report = report;
   }
 
   get published(): HealthAssessment {
@@ -54,7 +54,7 @@ export class FlapDamper {
     else this.#publish(assessment);
   }
 
-  /** What comes next was asked for: it is told at once. */
+  /** What comes next was asked for: it is reported at once. */
   reset(): void {
     this.#forget();
     this.#changes = [];
@@ -70,6 +70,6 @@ export class FlapDamper {
     const from = this.#published.state;
     this.#published = assessment;
     this.#changes.push(this.#clock.now());
-    this.#tell(assessment, from);
+    this.#report(assessment, from);
   }
 }

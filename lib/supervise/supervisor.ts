@@ -31,7 +31,7 @@ export interface Health extends Omit<SupervisorState, 'breaker'> {
   readonly probe: ProbeReport | null;
 }
 
-/** A change of health, told once. */
+/** A change of health, reported once. */
 export interface HealthTransition {
   readonly from: HealthState;
   readonly to: HealthState;

@@ -8,8 +8,8 @@ interface Line {
 
 /**
  * Serves many parties on one thread, fairly: each that has work gets a slice of every turn, and between
- * turns the event loop takes in what came meanwhile. Who is alone is served without waiting, so nothing is
- * lost where nobody competes. A party is whoever answers for its connections: a token, a node, an address.
+ * turns the event loop takes in what came meanwhile. A party that is alone is served without waiting, so nothing is
+ * lost where nobody competes. A party answers for its connections: a token, a node, an address.
  */
 export class FairTurns {
   readonly #lines = new Map<string, Line>();

@@ -1,8 +1,8 @@
 import type { Unsubscribe } from '../core/index.js';
 
 /**
- * One message: text, or bytes. Boundaries are kept. Bytes may be given in two parts, which saves whoever
- * has them apart from joining them; they may then arrive in two parts, or in one.
+ * One message: text, or bytes. Boundaries are kept. Bytes may be given in two parts, which saves a sender
+ * that has them apart from joining them; they may then arrive in two parts, or in one.
  */
 export type Message = string | Uint8Array | Parts;
 export type Parts = readonly [Uint8Array, Uint8Array];
@@ -37,7 +37,7 @@ export interface Transport {
   onClose(listener: (reason: CloseReason) => void): Unsubscribe;
   /** Sends what is buffered, then closes. Idempotent. */
   close(code?: number, reason?: string): void;
-  /** Closes without ceremony: the peer may not hear of it at once. Idempotent. */
+  /** Closes without ceremony: the peer may notice later. Idempotent. */
   destroy(): void;
 }
 

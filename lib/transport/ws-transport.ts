@@ -103,7 +103,7 @@ export class WsTransport extends BaseTransport {
   }
 
   /**
-   * Takes messages of up to `bytes` from now on: who has said who he is may send more than a stranger. The
+   * Takes messages of up to `bytes` from now on: a peer that has proved who it is may send more than a stranger. The
    * package `ws` has this limit per server alone; its receiver looks at it with each frame.
    */
   limitMessages(bytes: number): void {

@@ -26,7 +26,7 @@ async function namesIn(root: DirNode, path: string, op: Op): Promise<string[]> {
   return entries.filter(({ kind }) => kind === 'dir').map(({ name }) => name);
 }
 
-/** False also where the node that could tell is away. */
+/** False also where the node that knows is away. */
 async function isThere(root: DirNode, path: string, op: Op): Promise<boolean> {
   try {
     await walk(root, path, op);

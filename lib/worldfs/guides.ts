@@ -11,7 +11,7 @@ to try, from this directory:
 
 They say who you are here; what services there are, a line each (its id, what it is for, the path to write
 to); and how the first of them is called. Where a write fails, last_error.txt beside result.json says what
-happened and what to do. AGENTS.md has all that a program needs; events.ndjson tells what happened lately.
+happened and what to do. AGENTS.md has all that a program needs; events.ndjson lists what happened lately.
 `;
 
 /** `/AGENTS.md`: all that an agent needs, under 400 words. */

@@ -1,6 +1,6 @@
 import { FsError } from '../core/index.js';
 
-/** What a bridge asks before it tells where a symlink points: `names` is the link's own path. */
+/** What a bridge calls before it answers a readlink: `names` is the link's own path. */
 export type LinkRule = (names: readonly string[], target: string) => void;
 
 /** What lies in it belongs to one service or export; the first names of a path that are its place. */
@@ -29,7 +29,7 @@ function staysWithin(depth: number, names: readonly string[], target: string): b
 }
 
 /**
- * Who reads a tree follows its links with his own rights: one that leads out of its service directory or its
+ * The reader of a tree follows its links with its own rights: one that leads out of its service directory or its
  * export is not followed. `followOutside`: those of exports are, as the reader said that they may.
  * @throws FsError EACCES
  */

@@ -36,7 +36,7 @@ export interface NodeSource {
   visible(op: Op): readonly NodeEntry[];
   /** What the session may do with what it sees. */
   actionsOf(session: Session): readonly Action[];
-  /** One of them, where it can be told without looking at all. */
+  /** One of them, where it is known without listing all. */
   find?(nodeId: string, op: Op): NodeEntry | undefined;
   /** The ids of nodes that some session may see anew, or no longer, or that another directory shows from now on. */
   readonly appearances?: Emitter<string>;

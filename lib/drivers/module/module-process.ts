@@ -40,7 +40,7 @@ export class ModuleProcess extends EventEmitter {
   }
 
   postMessage(message: ToWorker): void {
-    // That it cannot be sent is told by the end of the process.
+    // Where it cannot be sent, the end of the process says so.
     this.#group.child.send(message, () => undefined);
   }
 

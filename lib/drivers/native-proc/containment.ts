@@ -37,7 +37,7 @@ export function privilegePrefix(): readonly string[] {
   return prefix;
 }
 
-/** Nothing but what `stdio` names reaches the next program, whoever opened it and how. */
+/** Nothing but what `stdio` names reaches the next program, however it was opened. */
 export function sealDescriptors(): void {
   loadLibc()?.sealFrom(FIRST_AFTER_STDIO);
 }

@@ -32,7 +32,7 @@ export function baseEnvironment(
   return env;
 }
 
-/** The variables that tell a process of its call (ABI "namespace-driver-v1"). Unknown is the empty string. */
+/** The variables that describe its call to a process (ABI "namespace-driver-v1"). Unknown is the empty string. */
 export function callEnvironment(call: Invocation, configFile: string | null): Environment {
   return {
     ACHERON_CALL_INVOCATION_ID: call.id,

@@ -75,7 +75,7 @@ export function checkWorkingDirectory(cwd: string): void {
   });
 }
 
-/** Tells whether a file was replaced or changed; empty when there is none. */
+/** Another text once a file was replaced or changed; empty when there is none. */
 export function fingerprint(file: string): string {
   const stat = statSync(file, { throwIfNoEntry: false });
   return stat === undefined ? '' : `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeMs}:${stat.ctimeMs}`;

@@ -35,7 +35,7 @@ export class HandedFile {
     ftruncateSync(this.fd, bytes.length);
   }
 
-  /** From now on it stays as it is, whoever has it. */
+  /** From now on it stays as it is, also for processes that have it open. */
   seal(): void {
     if (this.#isInMemory) loadLibc()?.sealFile(this.fd);
   }

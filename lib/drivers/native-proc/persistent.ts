@@ -289,7 +289,7 @@ export class PersistentDriver implements Driver {
     const isPlanned = this.#endingFor !== null;
     for (const pending of [...this.#pending.values()])
       if (pending.state !== 'unsent') pending.finish(failure(lost));
-    for (const tell of this.#onIdle.splice(0)) tell();
+    for (const notify of this.#onIdle.splice(0)) notify();
     if (this.#isClosed) return;
     if (isPlanned) return this.#start();
     this.#context.log.warn('A persistent driver ended.', { file: this.#program.file, why: fault.message });
@@ -315,7 +315,7 @@ export class PersistentDriver implements Driver {
     if (!this.#isStartNear()) this.#failUnsent(fault);
   }
 
-  /** No start is planned: who waits for one is told why. */
+  /** No start is planned: calls that wait for one fail with the reason. */
   #giveUp(fault: FsError): void {
     this.#nextStartAt = null;
     this.#faults.set(fault);

@@ -9,7 +9,7 @@ export interface ProcessFacts {
   readonly session: number;
   /** Dead, but not yet reaped by its parent. */
   readonly isZombie: boolean;
-  /** In clock ticks since boot: tells a process from a later one with the same pid. */
+  /** In clock ticks since boot: distinguishes a process from a later one with the same pid. */
   readonly startTime: string;
 }
 
@@ -46,7 +46,7 @@ export function allProcesses(): ProcessFacts[] {
     .filter((facts) => facts !== null);
 }
 
-/** The value of a variable in the environment that a process was started with; undefined if it cannot be told. */
+/** The value of a variable in the environment that a process was started with; undefined where that is unknown. */
 export function variableOfProcess(pid: number, name: string): string | undefined {
   try {
     const prefix = `${name}=`;

@@ -45,13 +45,13 @@ const KILL_PATIENCE_MS = 10_000;
 
 /**
  * A process that leads a group of its own, with stdin, stdout and stderr as pipes, recorded while it
- * runs. It is over when the leader has exited and no process of its group is alive: whoever is left when
+ * runs. It is over when the leader has exited and no process of its group is alive: what is left when
  * the leader exits is killed, at once, or after the grace of a `terminate` that is under way; then also
  * what has left the group.
  */
 export class ProcessGroup {
   readonly child: ChildProcess;
-  /** Our ends of its input and output. Whoever reads them closes them. */
+  /** Our ends of its input and output. Their reader closes them. */
   readonly stdio: Stdio;
   /** How the leader ended; null while it runs. */
   exit: ProcessExit | null = null;

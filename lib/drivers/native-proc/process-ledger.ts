@@ -22,7 +22,7 @@ const SLOT_BYTES = 64;
  * A ledger in a file of fixed slots, one line each: `<pid> <start time> <tag>`. Recording is one small
  * write at a known offset, without fsync: it has to survive the node, not the machine, whose end ends the
  * processes too. Forgetting only frees the slot, as a line counts no longer once its process is gone
- * (its start time tells it from a later process of the same pid). The header names the boot.
+ * (its start time distinguishes it from a later process of the same pid). The header names the boot.
  */
 export class FileLedger implements ProcessLedger {
   readonly #fd: number;

@@ -50,7 +50,7 @@ export class Program {
     return this.#ids;
   }
 
-  /** The program's file, for messages and for telling whether it was changed. */
+  /** The program's file, for messages and for noticing changes of it. */
   get file(): string {
     return this.#start.at(-1) ?? this.runtime.executablePath;
   }

@@ -25,7 +25,7 @@ export function limitPrefix(limits: RuntimeLimits, path: string): readonly strin
   }
 }
 
-/** SIGXCPU at the limit, which says what happened; SIGKILL a second later for who does not heed it. */
+/** SIGXCPU at the limit, which says what happened; SIGKILL a second later for a program that ignores it. */
 function cpuOption(limit: number): string {
   const seconds = Math.max(1, Math.ceil(limit));
   return `--cpu=${seconds}:${seconds + 1}`;

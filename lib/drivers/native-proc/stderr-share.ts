@@ -5,7 +5,7 @@ const LINGER_MS = 1_000;
 const TAIL_BYTES = 2_048;
 
 /**
- * Who may hear the stderr of a process that serves many: nothing in it says which call it is about, so it
+ * Which calls get the stderr of a process that serves many: nothing in it says which call it is about, so it
  * is passed to the calls under way only while they, and those just answered, are all of one principal.
  * (A frame `{"id","stderr"}` goes to its call whatever else runs.) The end is kept for messages.
  */

@@ -13,7 +13,7 @@ const PATIENCE_MS = 10_000;
 
 /**
  * The processes that left the group of the driver that started them (`setsid`, a double fork). As this
- * process is their subreaper, each becomes a child of it once its parent has gone, and is told from those
+ * process is their subreaper, each becomes a child of it once its parent has gone, and is distinguished from those
  * that were started here. Its tag says which driver it is of. One that has cleared its environment can be
  * of any driver that was running when it was started, so it is left until the last of them has ended.
  */

@@ -25,7 +25,7 @@ const post = (message: FromWorker): void => port.postMessage(message);
 
 class TooMuchOutput extends Error {}
 
-// Node says "experimental" once for each thread that loads its WASI; whoever chose `wasm` knows.
+// Node says "experimental" once for each thread that loads its WASI; the choice of `wasm` implies it.
 process.emitWarning = () => undefined;
 const { WASI } = await import('node:wasi');
 // Standard streams never reach it (see stdioImports), but it wants descriptors.

@@ -44,7 +44,7 @@ export const wireSpecial = z.enum(['pipe', 'socket', 'character', 'block']);
 /** How long attributes and content stay true; see `Freshness` of `lib/vfs`. */
 export const wireFreshness = z.enum(['announced', 'live', 'shared']);
 
-/** What stat tells. `mode` is what this session may do; `perm` are the permission bits. */
+/** What stat reports. `mode` is what this session may do; `perm` are the permission bits. */
 export const wireAttributes = z.object({
   kind: wireKind,
   special: wireSpecial.optional(),

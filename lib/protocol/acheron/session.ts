@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { MAX_TOKEN_CHARS } from '../limits.js';
 
-/** A session as the control plane tells it to a node: who acts, and under which project's policy. */
+/** A session as the control plane sends it to a node: the caller, and the project's policy that holds for it. */
 export const wireSession = z.object({
   id: z.string().min(1).max(MAX_TOKEN_CHARS),
   role: z.enum(['admin', 'user']),

@@ -4,7 +4,7 @@ import type { ControlMessage } from './shapes.js';
 
 const SENDERS = new Map<string, string>([
   ['anyone', 'anyone'],
-  ['connected', 'whoever has connected'],
+  ['connected', 'a connection with a token or of a node'],
   ['session', 'a session'],
   ['admin', 'an admin'],
   ['node', 'a node, by its secret'],

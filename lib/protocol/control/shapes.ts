@@ -33,17 +33,17 @@ export const page = z.object({ next: z.string().optional() });
 export type PageRequest = z.infer<typeof pageRequest>;
 export type Page = z.infer<typeof page>;
 
-/** Who may send a message; the handler looks closer (what may be seen, which node it proves). */
+/** The senders that may send a message; the handler looks closer (what may be seen, which node it proves). */
 export type Sender =
   /** Also an upgrade without a token: the way in. */
   | 'anyone'
-  /** Whoever has connected with a token or as a node. */
+  /** A connection that has proved a token or a node. */
   | 'connected'
   /** A session. */
   | 'session'
   /** An admin's session. */
   | 'admin'
-  /** Whoever proves a node in the payload (`node_id` with `node_secret` or `lease_token`). */
+  /** A sender that proves a node in the payload (`node_id` with `node_secret` or `lease_token`). */
   | 'node';
 
 /** One request and its reply. */

@@ -55,7 +55,7 @@ interface Principal {
 }
 
 /**
- * The jobs of one service, durable: what was acknowledged is in the log before anyone is told. Keeps the
+ * The jobs of one service, durable: what was acknowledged is in the log before anyone is answered. Keeps the
  * newest of each principal and the last outcomes; what a `_key` promises is in the journal of keys.
  */
 export class JobStore {
@@ -355,14 +355,14 @@ export class JobStore {
 
   /** Rebuilds everything from the log: first what is there, then, in the order of finishing, what it means. */
   #replay(): void {
-    const told = replayJobs(this.#log, this.#options.log);
-    this.#sequence = told.sequence;
-    this.#metrics = told.metrics;
-    for (const [principal, upTo] of told.resets) this.#resets.set(principal, upTo);
-    const jobs = [...told.jobs.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+    const replayed = replayJobs(this.#log, this.#options.log);
+    this.#sequence = replayed.sequence;
+    this.#metrics = replayed.metrics;
+    for (const [principal, upTo] of replayed.resets) this.#resets.set(principal, upTo);
+    const jobs = [...replayed.jobs.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
     for (const job of jobs) {
       this.#adopt(job);
-      if (told.unlisted.has(job.id)) job.holders.delete('listed');
+      if (replayed.unlisted.has(job.id)) job.holders.delete('listed');
     }
     const { now, limits } = this.#options;
     reconcileKeys(this.#keys.values(), this.#log, this.#journal, now() - limits.keyMs);

@@ -47,7 +47,7 @@ export class Job {
   readonly acceptedAtMs: number;
   readonly rejected: boolean;
   readonly key: string | null;
-  /** sha256 of the request without its `_key`, to tell whether a key is reused for another request. */
+  /** sha256 of the request without its `_key`, which shows whether a key is reused for another request. */
   readonly keyDigest: string | null;
   startedAtMs: number | null = null;
   end: JobEnd | null = null;

@@ -4,7 +4,7 @@ import type { Job } from './job.js';
 import type { SegmentLog } from './segment-log.js';
 import type { Extent } from './segment.js';
 
-/** What a log of jobs tells. */
+/** What a log of jobs holds. */
 export interface Replayed {
   readonly jobs: ReadonlyMap<string, Job>;
   /** Those that were forgotten, or had left the list when they were moved. */
@@ -17,7 +17,7 @@ export interface Replayed {
   readonly metrics: JsonObject | null;
 }
 
-/** Reads all records of `log`; `report` hears of kinds that are not known, which are left alone. */
+/** Reads all records of `log`; `report` gets a warning of kinds that are not known, which are left alone. */
 export function replayJobs(log: SegmentLog, report: Pick<Log, 'warn'>): Replayed {
   const jobs = new Map<string, Job>();
   const unlisted = new Set<string>();

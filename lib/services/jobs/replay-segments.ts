@@ -38,7 +38,7 @@ export function segmentNumbers(dir: string): number[] {
   }
 }
 
-/** Reads all whole records of a log, oldest first, and tells `log` of all that is none. */
+/** Reads all whole records of a log, oldest first, and reports to `log` all that is none. */
 export function replaySegments(dir: string, facts: LogFacts, log: Log, onRecord: OnRecord): Segment[] {
   const numbers = segmentNumbers(dir);
   const newest = Math.max(facts.to, numbers.at(-1) ?? 0);

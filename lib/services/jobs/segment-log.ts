@@ -19,7 +19,7 @@ export interface SegmentLogOptions {
 /**
  * An append-only log of records (see `log-record.ts`) in segment files. A record is one `write`, so it is
  * there whole or, after a kill in its midst, not at all: the torn end of the newest segment is cut off when
- * the log is opened. Anything else that is no record is damage: it is told, the file is kept aside, and what
+ * the log is opened. Anything else that is no record is damage: it is logged, the file is kept aside, and what
  * is whole is read. The oldest segments are deleted once nobody refers to them, always from the front, so
  * that what a later record took back cannot return.
  */

@@ -25,7 +25,7 @@ export function maySeeJob(session: Session, job: Job): boolean {
   return session.role === 'admin' || job.owner.principal === principalOf(session);
 }
 
-/** A directory of files about one job. Who may not see the job finds none of them. */
+/** A directory of files about one job. A session that may not see the job finds none of them. */
 export abstract class JobFilesDir extends ReadOnlyDir {
   readonly ino: bigint;
   override readonly freshness: Freshness = 'live';
@@ -80,7 +80,7 @@ export abstract class JobFilesDir extends ReadOnlyDir {
   }
 }
 
-/** A document of a job: who may no longer see the job cannot read it on. */
+/** A document of a job: a session that may no longer see the job cannot read it on. */
 export class JobDocument extends Document {
   readonly #check: (op: Op) => void;
 

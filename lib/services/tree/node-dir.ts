@@ -75,7 +75,7 @@ export class NodeDir extends ReadOnlyDir {
     if (isMoved) this.#services.touch();
     if (isWide) this.#roots = this.#placedRoots();
     const updated = changes.updated.map(({ after }) => this.#host.dir(after.serviceId)!);
-    // What is told of the whole is not told of its parts once more.
+    // A change of the whole covers its parts.
     for (const { ino } of isWide ? [this] : updated) this.#host.changes.emit({ what: 'tree', ino });
   }
 

@@ -17,7 +17,7 @@ export interface LoadOptions {
 }
 
 /**
- * Opens a segment by its index or its entries; only what these do not tell is read from the log. Each key that
+ * Opens a segment by its index or its entries; only what these do not say is read from the log. Each key that
  * either says is there is there, if only to say that its record is damaged.
  * @throws FsError EPROTO when a newer format wrote it.
  */
