@@ -19,7 +19,21 @@ export const ROOMS = {
   control: ['core', 'disk', 'policy', 'protocol', 'transport', 'vfs'],
   tunnel: ['core', 'policy', 'protocol', 'transport', 'vfs'],
   worldfs: ['core', 'vfs', 'policy'],
+  node: [
+    ...['core', 'disk', 'policy', 'vfs', 'manifest', 'drivers', 'transport', 'registry'],
+    ...['services', 'providers', 'control', 'tunnel'],
+  ],
+  planefs: ['core', 'policy', 'vfs', 'manifest', 'services', 'control', 'tunnel', 'worldfs'],
   doctor: ['core', 'vfs', 'policy', 'fuse'],
+  compose: [
+    ...['core', 'disk', 'policy', 'protocol', 'vfs', 'manifest', 'drivers', 'transport', 'registry'],
+    ...['services', 'providers', 'control', 'tunnel', 'worldfs', 'node', 'planefs'],
+  ],
+  api: ['core', 'policy', 'vfs', 'fuse', 'worldfs', 'node', 'compose'],
+  cli: [
+    ...['core', 'disk', 'policy', 'protocol', 'vfs', 'manifest', 'drivers', 'transport', 'registry'],
+    ...['services', 'control', 'tunnel', 'fuse', 'worldfs', 'node', 'doctor', 'compose'],
+  ],
 };
 
 const rooms = Object.entries(ROOMS).map(([room, allowed]) => ({

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { RemoteTree } from '../../lib/plane/index.js';
+import { RemoteTree } from '../../lib/compose/index.js';
 import { servicesIn, startAcheron } from '../acheron.js';
 import type { Bench, BenchCase, Row } from '../bench.js';
 import { freshDir } from '../mounts.js';

@@ -1,4 +1,4 @@
-import { RemoteTree, type TreeAddress } from '../plane/index.js';
+import { RemoteTree, type TreeAddress } from '../compose/index.js';
 import { localSession } from '../policy/index.js';
 import { Client } from './client.js';
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { silentLog, type Log } from '../core/index.js';
-import { runPlane } from '../plane/index.js';
+import { runPlane } from '../compose/index.js';
 import type { StartedNode } from './start-node.js';
 
 export interface ControlPlaneSetup {

@@ -1,7 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { idFrom, silentLog, type Log, type NodeId } from '../core/index.js';
-import { RunningNode, localControlDir, type ExportRequest } from '../node/index.js';
+import { runNode, type RunningNode } from '../compose/index.js';
+import { localControlDir, type ExportRequest } from '../node/index.js';
 import { localSession } from '../policy/index.js';
 import { World } from '../worldfs/index.js';
 import { Client } from './client.js';
@@ -39,7 +40,7 @@ export async function startNode(options: NodeOptions): Promise<StartedNode> {
   const { stateDir, log = silentLog } = options;
   const nodeId = idFrom<NodeId>(options.nodeId ?? 'local', 'The node id');
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-  const node = await RunningNode.start({
+  const node = await runNode({
     nodeId,
     nodeName: nodeId,
     labels: options.labels ?? {},

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { FsError, type Log } from '../core/index.js';
-import type { RunningNode } from '../node/index.js';
+import type { RunningNode } from '../compose/index.js';
 import type { World } from '../worldfs/index.js';
 import { reportReady } from './background.js';
 import { forgetControlUrl, keepControlUrl } from './control-url.js';
@@ -38,7 +38,7 @@ export async function runEmbeddedControlPlane(
   if (stopping.aborted) return async () => undefined;
   try {
     const [{ runPlane }, { DEFAULT_PORT }] = await Promise.all([
-      import('../plane/index.js'),
+      import('../compose/index.js'),
       import('../control/index.js'),
     ]);
     const start = (port: number): ReturnType<typeof runPlane> =>

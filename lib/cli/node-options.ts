@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
+import type { RunningNodeOptions } from '../compose/index.js';
 import { idFrom, type Log, type NodeId } from '../core/index.js';
 import {
   DEFAULT_AUDIT_UNSENT_BYTES,
@@ -10,7 +11,6 @@ import {
   driverUserFrom,
   mustBeRoot,
   type ExportRequest,
-  type RunningNodeOptions,
   type UidRange,
   type UserOptions,
 } from '../node/index.js';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { FsError, type Log } from '../core/index.js';
 import { readGivenSecret } from '../disk/index.js';
-import type { TreeAddress } from '../plane/index.js';
+import type { TreeAddress } from '../compose/index.js';
 import { controlUrlFrom } from './control-url.js';
 import { idArgument, option } from './options.js';
 

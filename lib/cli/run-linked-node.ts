@@ -3,7 +3,7 @@ import { arch, platform } from 'node:os';
 import { NodeLink, type AuditSource, type PairMode } from '../control/client/index.js';
 import { makePrivateDir } from '../disk/index.js';
 import { Emitter, FsError } from '../core/index.js';
-import type { RunningNode } from '../node/index.js';
+import type { RunningNode } from '../compose/index.js';
 import type { Role } from '../policy/index.js';
 import { sendHello, serveVfs } from '../tunnel/index.js';
 import type { Standalone } from './standalone.js';

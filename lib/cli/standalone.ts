@@ -1,7 +1,8 @@
 import { UndoStack, type JsonObject, type Log } from '../core/index.js';
 import type { NewPrivileges } from '../drivers/index.js';
 import { keepSetIdTools, type Mount } from '../fuse/index.js';
-import { RunningNode, localControlDir, serveLocally } from '../node/index.js';
+import { runNode, type RunningNode } from '../compose/index.js';
+import { localControlDir, serveLocally } from '../node/index.js';
 import { World } from '../worldfs/index.js';
 import { reportReady } from './background.js';
 import { isFailedClose, mountTree, sessionFromFlags, type MountFlags } from './mount-options.js';
@@ -70,7 +71,7 @@ async function start(
   { link, undo }: Begun,
 ): Promise<Mount | null> {
   const { nodeId, servicesDirs, log } = standalone;
-  const node = await RunningNode.start({
+  const node = await runNode({
     ...localNodeOptions(flags, { nodeId, servicesDirs, mountDir: standalone.dir, log }),
     stateIsLocked: link !== null,
     newPrivileges: newPrivilegesFor(flags, standalone.dir),

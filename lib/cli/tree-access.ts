@@ -36,7 +36,7 @@ export async function openTree(flags: AccessFlags): Promise<Tree> {
 }
 
 async function openPlaneTree(flags: AccessFlags & { controlUrl: string }): Promise<Tree> {
-  const { RemoteTree } = await import('../plane/index.js');
+  const { RemoteTree } = await import('../compose/index.js');
   const tree = new RemoteTree(treeAddressFrom(flags));
   await tree.start();
   return treeOf(tree.vfs, () => tree.close());

@@ -1,4 +1,5 @@
 import { UndoStack, silentLog, systemClock, type Clock, type Log } from '../core/index.js';
+import { stateFailure } from '../disk/index.js';
 import { attachLocalNode, type InProcessNode, type LocalNodeFacts } from './in-process-node.js';
 import type { AccessChanges } from './server/access-changes.js';
 import type { FilesConnection } from './server/files-connection.js';
@@ -9,7 +10,6 @@ import { DEFAULT_LIMITS, ServerContext, type PlaneLimits } from './server/server
 import type { NodeTunnel, Tunnels } from './server/tunnels.js';
 import type { AuditRetention } from './store/audit-sweep.js';
 import type { Retention } from './store/events.js';
-import { stateFailure } from './store/state-failure.js';
 import { ControlStore } from './store/store.js';
 
 export interface ControlPlaneOptions {

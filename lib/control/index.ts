@@ -22,6 +22,5 @@ export type { TlsFiles } from './server/tls-files.js';
 export type { PlaneLimits } from './server/server-context.js';
 export type { NodeTunnel, Tunnels } from './server/tunnels.js';
 export { checkDescriptors } from './store/check-descriptors.js';
-export { FileLock } from './store/file-lock.js';
 export { writeSecretFile } from './store/first-start.js';
 export * from './client/index.js';

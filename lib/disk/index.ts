@@ -1,7 +1,9 @@
 /**
- * Files of state: replaced as a whole, and kept aside when they are damaged. What is written here is either
+ * Files of state: locked, replaced as a whole, and kept aside when they are damaged. What is written here is either
  * the old or the new after a kill, and on the disk when the call returns.
  */
+export { FileLock } from './file-lock.js';
+export { stateFailure } from './state-failure.js';
 export { replaceFile } from './replace-file.js';
 export { makePrivateDir, requirePrivateDir } from './private-dir.js';
 export { readGivenSecret } from './given-secret.js';

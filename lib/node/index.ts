@@ -1,13 +1,15 @@
 /**
- * A composition root: registry, drivers, services and providers put together as one running node.
+ * What a node keeps and uses beside its services: the queue of audit records, the local socket, the users
+ * that drivers run as, what exports may show, who sees which event.
  */
-export type { BuiltinService } from './builtin-services.js';
-export { exposedByExports } from './export-bounds.js';
-export type { ExportRequest } from './export-request.js';
-export type { NodeAuditLog } from './node-audit-log.js';
+export { NodeAuditLog } from './node-audit-log.js';
 export { DEFAULT_AUDIT_UNSENT_BYTES } from './audit-queue-file.js';
 export { localControlDir } from './control-dir.js';
-export * from './running-node.js';
 export * from './driver-user.js';
 export { DEFAULT_UID_RANGE, type UidRange } from './dynamic-users.js';
+export { EventRules, isAdmin } from './event-rules.js';
+export { exposedByExports, forbiddenPaths, ownPrograms } from './export-bounds.js';
+export type { ExportRequest } from './export-request.js';
+export { inputCheckOf } from './input-check.js';
 export { serveLocally, type LocalSocket } from './local-socket.js';
+export { squashUserFor } from './squash-user.js';

@@ -7,7 +7,8 @@ import { addNodeOptions, localNodeOptions, type NodeFlags } from '../../lib/cli/
 import { silentLog, type JsonObject } from '../../lib/core/index.js';
 import { createExport } from '../../lib/providers/index.js';
 import { Registry } from '../../lib/registry/index.js';
-import { exposedByExports, type RunningNodeOptions } from '../../lib/node/index.js';
+import type { RunningNodeOptions } from '../../lib/compose/index.js';
+import { exposedByExports } from '../../lib/node/index.js';
 import { TestNode, temporaryDir } from '../support/test-node.js';
 import { needsRoot } from './fixtures/local-account.js';
 

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { runPlane } from '../../lib/plane/index.js';
+import { runPlane } from '../../lib/compose/index.js';
 import { temporaryDir } from '../support/test-node.js';
 
 t.test('no node takes the place of a file of /nodes: its name is refused, however it joins', async (t) => {

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { FsError } from '../../lib/core/index.js';
 import { localSession } from '../../lib/policy/index.js';
-import { RemoteTree } from '../../lib/plane/remote-tree.js';
+import { RemoteTree } from '../../lib/compose/remote-tree.js';
 import { walk, type FileHandle, type Op } from '../../lib/vfs/index.js';
 import { READ, READ_WRITE } from '../support/test-node.js';
 import { answersFrom } from './fixtures/hostile-node.js';

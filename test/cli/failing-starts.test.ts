@@ -5,7 +5,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { FileLock } from '../../lib/control/store/file-lock.js';
+import { FileLock } from '../../lib/disk/file-lock.js';
 import { inspectMountpoint } from '../../lib/fuse/index.js';
 import { PROGRAM, type Ran } from '../support/acheron.js';
 import { cleanEnvironment } from '../support/mount-child.js';

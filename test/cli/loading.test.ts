@@ -25,7 +25,7 @@ async function loadedBy(args: readonly string[]): Promise<string[]> {
   return [...said.matchAll(/^LOADED (.+)$/gm)].map(([, url]) => url!);
 }
 
-const SERVER = /\/dist\/lib\/control\/(server|store\/(?!file-lock|first-start))/;
+const SERVER = /\/dist\/lib\/control\/(server|store\/(?!first-start))/;
 const STORAGE = /\/node_modules\/(libsql|prom-client)\//;
 const SERVICES = /\/dist\/lib\/(services|drivers|registry|manifest)\/|\/node_modules\/ajv\//;
 

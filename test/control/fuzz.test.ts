@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
-import { runPlane, type RunningPlane } from '../../lib/plane/index.js';
+import { runPlane, type RunningPlane } from '../../lib/compose/index.js';
 import { RawClient } from '../support/raw-client.js';
 import { temporaryDir } from '../support/store.js';
 import { ControlClient } from '../../lib/control/index.js';

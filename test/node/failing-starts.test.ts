@@ -1,7 +1,7 @@
 import { mkdirSync, readlinkSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { RunningNode, type RunningNodeOptions } from '../../lib/node/index.js';
+import { runNode, type RunningNode, type RunningNodeOptions } from '../../lib/compose/index.js';
 import { optionsFor, temporaryDir } from '../support/test-node.js';
 import { until } from '../support/until.js';
 
@@ -26,7 +26,7 @@ for (const [step, path, options, says] of OBSTACLES)
     const obstacle = join(dir, path);
     if (path.endsWith('/')) mkdirSync(obstacle, { recursive: true, mode: 0o700 });
     else writeFileSync(obstacle, '');
-    await t.rejects(RunningNode.start(optionsFor(dir, options)), { name: 'FsError', message: says });
+    await t.rejects(runNode(optionsFor(dir, options)), { name: 'FsError', message: says });
     const held = (): string[] =>
       readdirSync('/proc/self/fd')
         .map((fd) => {
@@ -39,7 +39,7 @@ for (const [step, path, options, says] of OBSTACLES)
         .filter((target) => target.startsWith(dir));
     await until(() => held().length === 0, `nothing to be open; ${held().join(' ')} is`);
     rmSync(obstacle, { recursive: true });
-    const node = await RunningNode.start(optionsFor(dir, {}));
+    const node = await runNode(optionsFor(dir, {}));
     await node.close();
     t.same(held(), []);
   });

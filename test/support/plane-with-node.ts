@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { ControlClient, NodeLink } from '../../lib/control/index.js';
 import { silentLog, type JsonObject } from '../../lib/core/index.js';
-import { runPlane, type RunningPlane } from '../../lib/plane/index.js';
+import { runPlane, type RunningPlane } from '../../lib/compose/index.js';
 import { sendHello, serveVfs } from '../../lib/tunnel/index.js';
 import type { Role } from '../../lib/policy/index.js';
 import { RawClient } from './raw-client.js';

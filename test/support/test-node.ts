@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLog, type JsonObject, type NodeId } from '../../lib/core/index.js';
-import { RunningNode, type RunningNodeOptions } from '../../lib/node/index.js';
+import { runNode, type RunningNode, type RunningNodeOptions } from '../../lib/compose/index.js';
 import { localSession, type Session } from '../../lib/policy/index.js';
 import { walk, type FileHandle, type OpenFlags, type Op } from '../../lib/vfs/index.js';
 import { World } from '../../lib/worldfs/index.js';
@@ -65,7 +65,7 @@ export class TestNode {
         join(dir, 'manifests', `${manifest.service_id as string}.json`),
         JSON.stringify(manifest),
       );
-    const node = await RunningNode.start(optionsFor(dir, options));
+    const node = await runNode(optionsFor(dir, options));
     const started = new TestNode(dir, node, options);
     t.teardown(() => started.node.close());
     return started;
@@ -74,7 +74,7 @@ export class TestNode {
   /** Stops the node and starts it again on the same state. */
   async restart(): Promise<void> {
     await this.node.close();
-    this.node = await RunningNode.start(optionsFor(this.dir, this.#options));
+    this.node = await runNode(optionsFor(this.dir, this.#options));
     this.world = worldOf(this.node);
   }
 

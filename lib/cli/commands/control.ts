@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { DEFAULT_PORT, type TlsFiles } from '../../control/index.js';
 import { FsError } from '../../core/index.js';
-import { runPlane } from '../../plane/index.js';
+import { runPlane } from '../../compose/index.js';
 import { inBackgroundOrHere, reportReady } from '../background.js';
 import { daemonName } from '../daemon-name.js';
 import { forgetControlUrl, keepControlUrl } from '../control-url.js';

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { FsError, type Log } from '../../core/index.js';
 import { prepareMountpoint } from '../../fuse/index.js';
-import { RemoteTree, type TreeAddress } from '../../plane/index.js';
+import { RemoteTree, type TreeAddress } from '../../compose/index.js';
 import { localSession } from '../../policy/index.js';
 import { inBackgroundOrHere, reportReady } from '../background.js';
 import { daemonName } from '../daemon-name.js';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { FsError } from '../../core/index.js';
-import { FileLock } from '../store/file-lock.js';
+import { FileLock } from '../../disk/index.js';
 import { writeSecretFile } from '../store/first-start.js';
 
 const FORMAT = 1;

@@ -3,8 +3,8 @@ import { chmodSync, closeSync, copyFileSync, fsyncSync, openSync } from 'node:fs
 import { dirname } from 'node:path';
 import Database from 'libsql';
 import { FsError } from '../../core/index.js';
+import { FileLock } from '../../disk/index.js';
 import { checkIntegrity, damaged, formatOfFile, refuseIfLost } from './check-database.js';
-import { FileLock } from './file-lock.js';
 import { FORMAT, MIGRATIONS, versionFromNumber, VERSION_NUMBER } from './migrations.js';
 
 export type SqlValue = string | number | Buffer | null;

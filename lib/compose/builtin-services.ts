@@ -11,9 +11,7 @@ import {
 } from '../providers/index.js';
 import type { Provider } from '../services/index.js';
 import type { Vfs } from '../vfs/index.js';
-import { ownPrograms } from './export-bounds.js';
-import type { ExportRequest } from './export-request.js';
-import { squashUserFor } from './squash-user.js';
+import { ownPrograms, squashUserFor, type ExportRequest } from '../node/index.js';
 
 /** A service that the program brings itself: its definition, what runs it, what it shows at its root. */
 export interface BuiltinService {

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type Database from 'libsql';
-import { FsError } from '../../core/index.js';
+import { FsError } from '../core/index.js';
 
 /** Loads what is native with the first lock: who only asks a control plane takes none. */
 const load = createRequire(import.meta.url);

@@ -12,9 +12,7 @@ import {
   type Unsubscribe,
 } from '../core/index.js';
 import type { LocalNodeFacts } from '../control/index.js';
-import { makePrivateDir } from '../disk/index.js';
-import { FileLock } from '../control/store/file-lock.js';
-import { stateFailure } from '../control/store/state-failure.js';
+import { FileLock, makePrivateDir, stateFailure } from '../disk/index.js';
 import {
   FileLedger,
   containDrivers,
@@ -25,6 +23,18 @@ import {
   type NewPrivileges,
 } from '../drivers/index.js';
 import type { ServiceDefinition } from '../manifest/index.js';
+import {
+  EventRules,
+  NodeAuditLog,
+  exposedByExports,
+  forbiddenPaths,
+  inputCheckOf,
+  isAdmin,
+  usersFrom,
+  warnAboutRoot,
+  type ExportRequest,
+  type UserOptions,
+} from '../node/index.js';
 import { principalOf, type Action, type Session } from '../policy/index.js';
 import { Registry, type RegistryChange, type ReloadReport } from '../registry/index.js';
 import {
@@ -38,13 +48,7 @@ import {
 } from '../services/index.js';
 import type { Change, Op } from '../vfs/index.js';
 import { EventFeed, actionsAmong, offersOf, type NodeEntry, type NodeSource } from '../worldfs/index.js';
-import { NodeAuditLog } from './node-audit-log.js';
 import { openBuiltins, providersOf, type BuiltinService } from './builtin-services.js';
-import { warnAboutRoot, usersFrom, type UserOptions } from './driver-user.js';
-import { EventRules, isAdmin } from './event-rules.js';
-import { exposedByExports, forbiddenPaths } from './export-bounds.js';
-import type { ExportRequest } from './export-request.js';
-import { inputCheckOf } from './input-check.js';
 
 export interface RunningNodeOptions extends UserOptions {
   readonly nodeId: NodeId;

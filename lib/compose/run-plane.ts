@@ -9,11 +9,15 @@ import { FsError, silentLog, type Log } from '../core/index.js';
 import type { Session } from '../policy/index.js';
 import { acceptHello, serveVfs, type ServedConnection } from '../tunnel/index.js';
 import { World, type WorldOptions } from '../worldfs/index.js';
-import { controlDir } from './control-dir.js';
-import { joinLocally, type LocalMember, type Membership } from './local-member.js';
-import { PlaneEvents } from './plane-events.js';
-import { PlaneNodes } from './plane-nodes.js';
-import { ProjectsDir } from './projects-dir.js';
+import {
+  PlaneEvents,
+  PlaneNodes,
+  ProjectsDir,
+  controlDir,
+  joinLocally,
+  type LocalMember,
+  type Membership,
+} from '../planefs/index.js';
 
 export interface PlaneOptions extends Omit<ControlPlaneOptions, 'onFiles' | 'onNodeTunnel'> {
   /** A node in this same process. */
