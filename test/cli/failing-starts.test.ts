@@ -109,7 +109,7 @@ const OBSTACLES: Obstacle[] = [
   [
     "a control plane's certificate",
     ({ top }) => {
-      writeFileSync(join(top, 'bad.pem'), 'no certificate');
+      writeFileSync(join(top, 'bad.pem'), 'no certificate', { mode: 0o600 });
     },
     (place) => [
       ...control(place),
