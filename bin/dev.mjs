@@ -3,7 +3,7 @@
 // nothing else: install what is missing, build what is stale, then hand over. Plain JavaScript, because
 // it runs before anything is installed or compiled.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const top = join(import.meta.dirname, '..');
@@ -96,8 +96,20 @@ function installNpm(folder) {
   writeFileSync(stamp, lock);
 }
 
+/** Compiles; what an earlier build made of sources that are gone or have moved is removed first. */
 function build() {
+  for (const folder of ['lib', 'bin', 'drivers', 'test', 'bench']) prune(folder);
   run(process.execPath, [join(top, 'node_modules/typescript/bin/tsc'), '-p', top]);
+}
+
+function prune(folder) {
+  const built = join(top, 'dist', folder);
+  if (!existsSync(built)) return;
+  for (const name of readdirSync(built, { recursive: true })) {
+    const source = /^(.+)\.(?:js|js\.map|d\.ts)$/.exec(name)?.[1];
+    if (source !== undefined && !existsSync(join(top, folder, `${source}.ts`)))
+      rmSync(join(built, name), { force: true });
+  }
 }
 
 function hand(name) {
