@@ -172,6 +172,8 @@ function userOptions({ driverUser, terminalUser, driverUidRange }: NodeFlags): U
   };
 }
 
+export const stateFileOf = ({ stateFile, stateDir }: NodeFlags): string => stateFile ?? stateFileIn(stateDir);
+
 export function localNodeOptions(
   flags: NodeFlags,
   more: { nodeId: string; servicesDirs: readonly string[]; mountDir: string | null; log: Log },
@@ -181,7 +183,7 @@ export function localNodeOptions(
     nodeName: flags.nodeName ?? more.nodeId,
     labels: flags.label ?? {},
     version: VERSION,
-    stateFile: flags.stateFile ?? stateFileIn(flags.stateDir),
+    stateFile: stateFileOf(flags),
     manifestFiles: flags.serviceManifest ?? [],
     servicesDirs: [...more.servicesDirs, ...(flags.servicesDir ?? [])],
     reloadIntervalMs: flags.manifestReloadIntervalMs,

@@ -6,12 +6,9 @@ import { Emitter, FsError } from '../core/index.js';
 import type { RunningNode } from '../compose/index.js';
 import type { Role } from '../policy/index.js';
 import { sendHello, serveVfs } from '../tunnel/index.js';
-import type { Standalone } from './standalone.js';
-import { runStandalone } from './standalone.js';
-import type { MountFlags } from './mount-options.js';
-import type { NodeFlags } from './node-options.js';
+import { stateFileOf } from './node-options.js';
+import { runStandalone, type Standalone, type StandaloneFlags } from './standalone.js';
 import { certificatesIn, secretIn } from './plane-options.js';
-import { stateFileIn } from './socket-path.js';
 import { stopAsked } from './stop-asked.js';
 import { VERSION } from './version.js';
 import { writeOut } from './write-out.js';
@@ -37,13 +34,13 @@ export interface LinkFlags {
  * @throws FsError EACCES (the invite, or the node was deleted), ESTALE (another process took over)
  */
 export async function runLinkedNode(
-  flags: NodeFlags & MountFlags & LinkFlags & { controlUrl: string },
+  flags: StandaloneFlags & LinkFlags & { controlUrl: string },
   standalone: Standalone,
 ): Promise<void> {
   const running: { node: RunningNode | null } = { node: null };
   const stop = stopAsked();
   const { log } = standalone;
-  const stateFile = flags.stateFile ?? stateFileIn(flags.stateDir);
+  const stateFile = stateFileOf(flags);
   const own = basename(stateFile);
   makePrivateDir(dirname(stateFile), (name) => name.startsWith(own));
   const audit: AuditSource = {

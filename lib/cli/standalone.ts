@@ -6,10 +6,13 @@ import { localControlDir, serveLocally } from '../node/index.js';
 import { World } from '../worldfs/index.js';
 import { reportReady } from './background.js';
 import { isFailedClose, mountTree, sessionFromFlags, type MountFlags } from './mount-options.js';
-import { localNodeOptions, type NodeFlags } from './node-options.js';
+import { listenForClients, listenerDir, type NodeListenFlags, type NodeListener } from './node-listener.js';
+import { localNodeOptions, stateFileOf, type NodeFlags } from './node-options.js';
 import { reloadOnHangUp } from './reload.js';
 import { socketPath } from './socket-path.js';
 import { goOnUnlessStopped, stopAsked } from './stop-asked.js';
+
+export type StandaloneFlags = NodeFlags & MountFlags & NodeListenFlags;
 
 export interface Standalone {
   readonly nodeId: string;
@@ -19,10 +22,18 @@ export interface Standalone {
   /** What the mount is called in the table of mounts. */
   readonly mountName: string;
   readonly log: Log;
-  /** What to say when it is ready; `dir` is the mount point as the kernel names it. */
-  readonly ready: (dir: string | null, nodeId: string) => readonly string[];
+  /** What to say when it is ready. */
+  readonly ready: (is: Ready) => readonly string[];
   /** What runs beside it from when it is ready on; it answers how to end it. It must not fail. */
   readonly beside?: (node: RunningNode, world: World, stopping: AbortSignal) => Promise<() => Promise<void>>;
+}
+
+export interface Ready {
+  readonly nodeId: string;
+  /** The mount point as the kernel names it. */
+  readonly dir: string | null;
+  /** Where it listens for clients of its own. */
+  readonly listensAt: { readonly url: string; readonly stateDir: string } | null;
 }
 
 /** What ties a node to a control plane. */
@@ -38,7 +49,7 @@ export interface ControlPlaneLink {
  * Whatever fails or ends it, all that it began is undone when this returns.
  */
 export async function runStandalone(
-  flags: NodeFlags & MountFlags,
+  flags: StandaloneFlags,
   standalone: Standalone,
   link: ControlPlaneLink | null = null,
 ): Promise<void> {
@@ -66,7 +77,7 @@ interface Begun {
 
 /** Each step adds to `undo` how it is undone. */
 async function start(
-  flags: NodeFlags & MountFlags,
+  flags: StandaloneFlags,
   standalone: Standalone,
   { link, undo }: Begun,
 ): Promise<Mount | null> {
@@ -98,6 +109,11 @@ async function start(
   const stopping = new AbortController();
   undo.add(async () => (await running.beside)?.());
   goOnUnlessStopped();
+  const listener = await listen(flags, { node, isLinked: link !== null, log });
+  undo.add(() => listener?.close());
+  if (listener !== null) reloadOnHangUp(log, () => listener.reload());
+  goOnUnlessStopped();
+  if (listener !== null && link === null) world.show(listener.plane.shown);
   const { dir, mountName: fsname } = standalone;
   const mount =
     dir === null
@@ -109,9 +125,20 @@ async function start(
   undo.add(() => mount?.unmount());
   undo.add(() => stopping.abort());
   goOnUnlessStopped();
-  reportReady(standalone.ready(mount?.dir ?? null, nodeId));
+  const listensAt =
+    listener === null ? null : { url: listener.url, stateDir: listenerDir(stateFileOf(flags)) };
+  reportReady(standalone.ready({ nodeId, dir: mount?.dir ?? null, listensAt }));
   running.beside = standalone.beside?.(node, world, stopping.signal);
   return mount;
+}
+
+async function listen(
+  flags: StandaloneFlags,
+  { node, isLinked, log }: { node: RunningNode; isLinked: boolean; log: Log },
+): Promise<NodeListener | null> {
+  const { listen: at } = flags;
+  if (at === undefined) return null;
+  return listenForClients({ ...flags, listen: at }, { node, stateFile: stateFileOf(flags), isLinked, log });
 }
 
 /** `/control/mount.json`. */
@@ -126,7 +153,7 @@ function mountFacts(mount: Mount | null, { passthrough }: MountFlags): JsonObjec
 }
 
 /** Who is not root mounts and unmounts by the set-id fusermount3, also while drivers run. */
-function newPrivilegesFor(flags: NodeFlags & MountFlags, dir: string | null): NewPrivileges {
+function newPrivilegesFor(flags: StandaloneFlags, dir: string | null): NewPrivileges {
   if (flags.allowNewPrivileges === true) return 'allowed';
   if (dir === null || process.getuid?.() === 0) return 'process';
   if (flags.fuseBinding === 'fuse-native') return 'wrapper';

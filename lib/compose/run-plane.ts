@@ -52,7 +52,7 @@ export async function runPlane(options: PlaneOptions): Promise<RunningPlane> {
     events: new PlaneEvents(store, flush),
     now: () => store.clock.now(),
     projects: new ProjectsDir(store),
-    control: controlDir(store, flush),
+    control: controlDir(store, { flush, takesNodes: options.takesNodes ?? true }),
   };
   const world = new World(shown);
   const mounts = new Mounts(nodes);

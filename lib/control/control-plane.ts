@@ -25,6 +25,8 @@ export interface ControlPlaneOptions {
   readonly retention?: Partial<Retention>;
   readonly auditRetention?: Partial<AuditRetention>;
   readonly limits?: Partial<PlaneLimits>;
+  /** Whether nodes may pair with it, as they do by default; one that stands for a single node takes no others. */
+  readonly takesNodes?: boolean;
   /** Serves the files of a session on this connection: the composition root knows the tree. */
   readonly onFiles?: (files: FilesConnection) => void;
   /** A node opened its tunnel. */
@@ -90,6 +92,7 @@ async function startWith(options: ControlPlaneOptions, undo: UndoStack): Promise
     log,
     metrics,
     limits: { ...DEFAULT_LIMITS, ...options.limits },
+    takesNodes: options.takesNodes ?? true,
   });
   undo.add(() => context.close());
   if (options.onNodeTunnel !== undefined) context.tunnels.opened.on(options.onNodeTunnel);

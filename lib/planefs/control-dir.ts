@@ -22,12 +22,19 @@ import {
 import { requireAdmin } from './admin-check.js';
 import { pairingDir } from './pairing-dir.js';
 
-/** `/control/`: what is for admins alone. `flush` brings the store up to date with what is known in this process. */
-export function controlDir(store: ControlStore, flush: () => void): DirNode {
+export interface ControlDirOptions {
+  /** Brings the store up to date with what is known in this process. */
+  readonly flush: () => void;
+  /** Whether nodes may pair, by `pairing/`. */
+  readonly takesNodes: boolean;
+}
+
+/** `/control/`: what is for admins alone. */
+export function controlDir(store: ControlStore, { flush, takesNodes }: ControlDirOptions): DirNode {
   const audit = new AuditStream(store, flush);
   return new MapDir(
     new Map<string, Node>([
-      ['pairing', pairingDir(store)],
+      ...(takesNodes ? [['pairing', pairingDir(store)] as const] : []),
       ['nodes', new NodeReloadsDir(store)],
     ]),
     { check: requireAdmin, current: new Map([['audit.ndjson', (op) => audit.file(op)]]) },

@@ -1,27 +1,21 @@
 import { Command } from 'commander';
-import { DEFAULT_PORT, type TlsFiles } from '../../control/index.js';
-import { FsError } from '../../core/index.js';
 import { runPlane } from '../../compose/index.js';
+import { DEFAULT_PORT } from '../../control/index.js';
 import { inBackgroundOrHere, reportReady } from '../background.js';
 import { daemonName } from '../daemon-name.js';
 import { forgetControlUrl, keepControlUrl } from '../control-url.js';
-import { collect, integer, logLevelOption, option, stateDirOption } from '../options.js';
-import { secretTextIn, textIn } from '../plane-options.js';
+import { addListenOptions, listenerOptions, tlsFrom, type ListenFlags } from '../listen-options.js';
+import { integer, logLevelOption, option, stateDirOption } from '../options.js';
 import { reloadOnHangUp } from '../reload.js';
 import { goOnUnlessStopped, stopAsked } from '../stop-asked.js';
 import { textLog, type LogLevel } from '../text-log.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-interface ControlFlags {
+interface ControlFlags extends ListenFlags {
   readonly host: string;
   readonly port: number;
   readonly stateDir: string;
-  readonly tlsCert?: string;
-  readonly tlsKey?: string;
-  readonly insecure?: boolean;
-  readonly allowOrigin?: readonly string[];
-  readonly allowHost?: readonly string[];
   readonly eventsKeep?: number;
   readonly eventsKeepBytes?: number;
   readonly eventsKeepViewBytes?: number;
@@ -36,23 +30,12 @@ interface ControlFlags {
 }
 
 export function controlCommand(): Command {
-  const text = (value: string): string => value;
-  return new Command('control')
+  const command = new Command('control')
     .description('Run the control plane: it knows all nodes, and shows each session its view of them.')
     .addOption(option('--host <address>', 'where to listen').default('127.0.0.1'))
     .addOption(option('--port <port>', 'the port; 0 picks one').argParser(integer(0)).default(DEFAULT_PORT))
-    .addOption(stateDirOption())
-    .addOption(option('--tls-cert <file>', 'the certificate, PEM'))
-    .addOption(option('--tls-key <file>', 'its key, PEM'))
-    .addOption(option('--insecure', 'listen beyond this machine without TLS'))
-    .addOption(
-      option('--allow-origin <origin>', 'let pages of this origin connect (repeatable)').argParser(
-        collect(text),
-      ),
-    )
-    .addOption(
-      option('--allow-host <name>', 'a further name of this machine (repeatable)').argParser(collect(text)),
-    )
+    .addOption(stateDirOption());
+  return addListenOptions(command)
     .addOption(option('--events-keep <n>', 'events kept at most').argParser(integer(1)))
     .addOption(option('--events-keep-bytes <bytes>', 'bytes of events kept at most').argParser(integer(1)))
     .addOption(
@@ -89,10 +72,7 @@ async function control(flags: ControlFlags): Promise<void> {
     stateDir: flags.stateDir,
     host: flags.host,
     port: flags.port,
-    insecure: flags.insecure === true,
-    tls: tlsFrom(flags),
-    allowOrigins: flags.allowOrigin ?? [],
-    allowHosts: flags.allowHost ?? [],
+    ...listenerOptions(flags),
     retention: {
       ...(flags.eventsKeep === undefined ? {} : { maxEvents: flags.eventsKeep }),
       ...(flags.eventsKeepBytes === undefined ? {} : { maxBytes: flags.eventsKeepBytes }),
@@ -126,16 +106,6 @@ async function control(flags: ControlFlags): Promise<void> {
   } finally {
     await plane.close();
   }
-}
-
-/** @throws FsError EINVAL for half of what TLS needs. */
-function tlsFrom({ tlsCert, tlsKey }: ControlFlags): TlsFiles | undefined {
-  if (tlsCert === undefined && tlsKey === undefined) return undefined;
-  if (tlsCert === undefined || tlsKey === undefined)
-    throw new FsError('EINVAL', 'TLS needs a certificate and its key.', {
-      hint: 'Give both --tls-cert and --tls-key.',
-    });
-  return { cert: textIn(tlsCert), key: secretTextIn(tlsKey) };
 }
 
 const EXAMPLES = `

@@ -3,27 +3,27 @@ import { Command } from 'commander';
 import { prepareMountpoint } from '../../fuse/index.js';
 import { inBackgroundOrHere } from '../background.js';
 import { daemonName } from '../daemon-name.js';
-import { addMountOptions, standaloneMountName, type MountFlags } from '../mount-options.js';
-import { addNodeOptions, defaultNodeId, type NodeFlags } from '../node-options.js';
+import { addMountOptions, standaloneMountName } from '../mount-options.js';
+import { addNodeOptions, defaultNodeId } from '../node-options.js';
 import { logLevelOption, option, stateDirOption } from '../options.js';
 import { addLinkOptions } from '../link-options.js';
 import type { LinkFlags } from '../run-linked-node.js';
-import { runStandalone, type Standalone } from '../standalone.js';
+import { addNodeListenOptions } from '../node-listener.js';
+import { runStandalone, type Standalone, type StandaloneFlags } from '../standalone.js';
 import { textLog, type LogLevel } from '../text-log.js';
 
-type NodeCommandFlags = NodeFlags &
-  MountFlags &
+type NodeCommandFlags = StandaloneFlags &
   LinkFlags & { readonly logLevel: LogLevel; readonly mount?: string };
 
 export function nodeCommand(): Command {
   const command = new Command('node')
     .description(
-      'Run a node: its services, until it is stopped. With --control-url others reach them through a control plane; with --mount it shows them on a directory of its own.',
+      'Run a node: its services, until it is stopped. With --control-url others reach them through a control plane; with --listen they reach it without one; with --mount it shows them on a directory of its own.',
     )
     .addOption(option('--mount <dir>', 'where to mount').argParser((dir: string) => resolve(dir)))
     .addOption(stateDirOption())
     .addOption(logLevelOption());
-  return addMountOptions(addLinkOptions(addNodeOptions(command)))
+  return addMountOptions(addNodeListenOptions(addLinkOptions(addNodeOptions(command))))
     .addHelpText('after', EXAMPLES)
     .action((flags: NodeCommandFlags) => runNode(flags));
 }
@@ -37,7 +37,15 @@ async function runNode(flags: NodeCommandFlags): Promise<void> {
     dir: flags.mount ?? null,
     mountName: standaloneMountName('node', flags),
     log: textLog(flags.logLevel),
-    ready: (dir, id) => [dir === null ? `Node ${id} is running.` : `Node ${id} is mounted on ${dir}.`],
+    ready: ({ nodeId: id, dir, listensAt }) => [
+      dir === null ? `Node ${id} is running.` : `Node ${id} is mounted on ${dir}.`,
+      ...(listensAt === null
+        ? []
+        : [
+            `It listens on ${listensAt.url}.`,
+            `Tokens: ${listensAt.stateDir}/admin.token, ${listensAt.stateDir}/user.token.`,
+          ]),
+    ],
   };
   const { controlUrl } = flags;
   await inBackgroundOrHere(flags, daemonName('node', flags.stateFile), () =>
@@ -54,4 +62,5 @@ Examples:
   $ acheron node --services-dir ./services --mount ./mnt
   $ acheron node --node-name n1 --service-manifest ./echo.json --mount /srv/n1 --background
   $ acheron node --node-name n2 --services-dir ./services --control-url ws://127.0.0.1:18790 --pair-mode request
+  $ acheron node --node-name n3 --services-dir ./services --listen 18791
 `;

@@ -64,7 +64,10 @@ async function up(dir: string, flags: UpFlags): Promise<void> {
             beside: (node, world, stopping) => runEmbeddedControlPlane(flags, { node, world, stopping, log }),
           }
         : {}),
-      ready: (mounted) => [`Mounted on ${mounted}.`, ...whatToType(mounted ?? dir, nodeId, flags.bundled)],
+      ready: ({ dir: mounted }) => [
+        `Mounted on ${mounted}.`,
+        ...whatToType(mounted ?? dir, nodeId, flags.bundled),
+      ],
     });
   });
 }

@@ -8,7 +8,7 @@ export function bearerOf(request: IncomingMessage): string | null | undefined {
   return /^Bearer +([\x21-\x7e]{1,1024})$/i.exec(header)?.[1] ?? null;
 }
 
-/** Answers `/livez /readyz /metrics /metrics.json`. */
+/** Answers `/livez /readyz /healthz /metrics /metrics.json`. */
 export async function answerPage(
   context: ServerContext,
   request: IncomingMessage,
@@ -23,7 +23,8 @@ export async function answerPage(
     case '/livez':
       respond(response, 200, 'text/plain', 'ok\n');
       return;
-    case '/readyz': {
+    case '/readyz':
+    case '/healthz': {
       const ready = isReady(context);
       respond(response, ready ? 200 : 503, 'text/plain', ready ? 'ok\n' : 'the database does not answer\n');
       return;

@@ -100,7 +100,7 @@ export class Listener {
         reject(
           thrown.code === 'EADDRINUSE'
             ? new FsError('EBUSY', `Port ${port} on ${host} is taken.`, {
-                hint: 'Stop what listens there, or choose another --port.',
+                hint: 'Stop what listens there, or choose another port.',
                 cause: thrown,
               })
             : FsError.from(thrown),
@@ -116,7 +116,7 @@ export class Listener {
   /** New connections get this certificate. @throws FsError EINVAL */
   replaceTls(tls: TlsFiles): void {
     if (!(this.#server instanceof TlsServer))
-      throw new FsError('EINVAL', 'The control plane listens without TLS.', {
+      throw new FsError('EINVAL', 'It listens without TLS.', {
         hint: 'Start it anew to listen with it.',
       });
     const usable = usableTls(tls);

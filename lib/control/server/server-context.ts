@@ -21,6 +21,7 @@ export interface PlaneOptions {
   readonly log: Log;
   readonly metrics: ControlMetrics;
   readonly limits: PlaneLimits;
+  readonly takesNodes: boolean;
 }
 
 export interface PlaneLimits {
@@ -56,6 +57,7 @@ export class ServerContext {
   readonly log: Log;
   readonly metrics: ControlMetrics;
   readonly limits: PlaneLimits;
+  readonly takesNodes: boolean;
   readonly cursors: Cursors;
   readonly throttle: LoginThrottle;
   readonly authFailures: AuthFailureLog;
@@ -69,12 +71,13 @@ export class ServerContext {
   readonly watchCounts: WatchCounts = new Map();
   readonly #housekeeper: Housekeeper;
 
-  constructor({ store, clock, log, metrics, limits }: PlaneOptions) {
+  constructor({ store, clock, log, metrics, limits, takesNodes }: PlaneOptions) {
     this.store = store;
     this.clock = clock;
     this.log = log;
     this.metrics = metrics;
     this.limits = limits;
+    this.takesNodes = takesNodes;
     this.cursors = new Cursors(store.keys.cursor);
     this.strangers = new Strangers(clock);
     this.throttle = new LoginThrottle(clock);

@@ -3,6 +3,7 @@ import { ProtocolFault, type ControlReply, type ControlRequest } from '../../../
 import type { NodeCredentials, NodeFacts } from '../../store/nodes.js';
 import { pageOf } from '../page-of.js';
 import type { ControlConnection } from '../control-connection.js';
+import type { ServerContext } from '../server-context.js';
 import { audited, type Handlers } from './handler.js';
 import { wireInvite, wireJoinRequest } from './wire.js';
 
@@ -17,6 +18,7 @@ type Names =
 
 export const pairingHandlers: Handlers<Names> = {
   node_invite_create: audited('node_invite_create', ({ context }, { ttl_ms }) => {
+    requireTakesNodes(context);
     const { invite, token } = context.store.pairing.createInvite(ttl_ms ?? context.limits.inviteTtlMs);
     return { ...wireInvite(invite), invite_token: token };
   }),
@@ -30,6 +32,7 @@ export const pairingHandlers: Handlers<Names> = {
   },
 
   async node_join(connection, payload) {
+    requireTakesNodes(connection.context);
     try {
       return join(connection, payload);
     } catch (thrown) {
@@ -44,6 +47,7 @@ export const pairingHandlers: Handlers<Names> = {
   },
 
   node_join_request({ context, address }, payload) {
+    requireTakesNodes(context);
     try {
       const { requestSecret, ...request } = context.store.pairing.request(
         factsFrom(payload, payload.node_name),
@@ -83,6 +87,12 @@ export const pairingHandlers: Handlers<Names> = {
     return { state: 'denied', denied: pairing.denyAll(address) };
   }),
 };
+
+/** @throws ProtocolFault forbidden where this stands for one node alone. */
+function requireTakesNodes({ takesNodes }: ServerContext): void {
+  if (!takesNodes)
+    throw new ProtocolFault('forbidden', 'This is a node that listens by itself: no other pairs with it.');
+}
 
 function join(
   connection: ControlConnection,
