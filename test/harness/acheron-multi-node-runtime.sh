@@ -1,6 +1,18 @@
 #!/usr/bin/env bash
 # Tries a control plane with two nodes and two mounts, as people use them. See docs/MULTI_NODE_RUNTIME_HARNESS.md.
 set -euo pipefail
+umask 077 # secrets in files are for us alone
+usage="usage: ${0##*/} [--deadline SECONDS]   (default 300: all of it ends by then, well or not)"
+deadline=300
+while [ $# -gt 0 ]; do
+  case $1 in
+    --deadline) deadline=${2:-} && shift $(($# > 1 ? 2 : 1)) ;;
+    --deadline=*) deadline=${1#*=} && shift ;;
+    -h | --help) echo "$usage" && exit 0 ;;
+    *) echo "$usage" >&2 && exit 2 ;;
+  esac
+done
+case $deadline in '' | *[!0-9]*) echo "$usage" >&2 && exit 2 ;; esac
 top=$(cd "$(dirname "$0")/../.." && pwd)
 acheron=${ACHERON:-"node $top/dist/bin/acheron.js"}
 home=$(mktemp -d "${TMPDIR:-/tmp}/acheron-harness.XXXXXX")
@@ -35,12 +47,15 @@ trap 'exit 130' INT TERM
 
 ok() { passed=$((passed + 1)); echo "ok $passed - $1"; }
 fail() { echo "not ok - $1" >&2; exit 1; }
-# Waits up to 30 s for a command to succeed.
+# Waits for a command to succeed, until all time is over, or a process that is meant to run has ended.
 await() {
-  local what=$1 until=$((SECONDS + 30))
+  local what=$1 pid
   shift
   until "$@" >/dev/null 2>&1; do
-    [ $SECONDS -lt $until ] || fail "$what did not come about"
+    [ $SECONDS -lt "$deadline" ] || fail "$what did not come about within $deadline s of the start (see --deadline)"
+    for pid in ${pids[@]+"${pids[@]}"}; do
+      kill -0 "$pid" 2>/dev/null || fail "a process ended before this came about: $what"
+    done
     sleep 0.1
   done
 }
@@ -75,6 +90,13 @@ start() { # name, then the command: in the background, with a log
   ${into[@]+"${into[@]}"} $acheron "$@" >>"$home/$name.log" 2>&1 &
   started=$!
   pids+=("$started")
+}
+kill_hard() { # a process that we started
+  local pid left=()
+  kill -9 "$1"
+  wait "$1" 2>/dev/null || true
+  for pid in "${pids[@]}"; do [ "$pid" = "$1" ] || left+=("$pid"); done
+  pids=(${left[@]+"${left[@]}"})
 }
 manifest() { # node, service, version, roles
   cat >"$home/$1/services/.$2.new" <<JSON
@@ -170,8 +192,7 @@ await "the new service" test -d "$user/nodes/n1/services/extra"
 ok "a changed and an added manifest reach the mounts"
 
 echo '{"greeting": "kept"}' >"$mnt/nodes/n1/services/greet/config.json"
-kill -9 "$n1"
-wait "$n1" 2>/dev/null || true
+kill_hard "$n1"
 await "n1 to be offline" has '"state": "offline"' "$mnt/nodes/n1/STATUS.json"
 has greet "$mnt/nodes/n1/services/greet/SERVICE.json" || fail "descriptors of a node that is away"
 ! call n1 greet '{}' 2>/dev/null || fail "a node that is away was invoked"
@@ -192,8 +213,7 @@ if [ -n "$separate" ]; then
 fi
 
 if [ -n "$control" ]; then
-  kill -9 "$control"
-  wait "$control" 2>/dev/null || true
+  kill_hard "$control"
   ! call n1 greet '{}' 2>/dev/null || fail "invoked without a control plane"
   run_control "${url##*:}"
   await "n1 to come back" online n1

@@ -8,7 +8,10 @@ import { cleanEnvironment } from '../support/mount-child.js';
 const SCRIPT = join(import.meta.dirname, '../../../test/harness/acheron-multi-node-runtime.sh');
 
 t.test('the multi-node harness finds all that it looks for', { timeout: 180_000 }, async (t) => {
-  const child = spawn('bash', [SCRIPT], { env: cleanEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn('bash', [SCRIPT, '--deadline', '160'], {
+    env: cleanEnvironment(),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let said = '';
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (text: string) => (said += text));
