@@ -2,10 +2,9 @@ import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { acheron } from '../support/acheron.js';
-import { ECHO, ListeningNode } from '../support/listening-node.js';
-import { PlaneProcesses, inviteThrough, shell, untilOnline } from '../support/plane-processes.js';
+import { ListeningNode } from '../support/listening-node.js';
+import { shell } from '../support/plane-processes.js';
 import { temporaryDir } from '../support/test-node.js';
-import { until } from '../support/until.js';
 
 const PATIENCE = { timeout: 180_000 };
 
@@ -66,39 +65,5 @@ t.test(
     t.match(await acheron([...args, '--listen', 'nowhere']), { status: 2, stderr: /18791/ });
     const half = await acheron([...args, '--listen', '0', '--tls-cert', join(dir, 'none.pem')]);
     t.match(half, { status: 1, stderr: /--tls-key/ });
-  },
-);
-
-t.test(
-  'a node of a control plane can listen by itself too; each has tokens of its own',
-  PATIENCE,
-  async (t) => {
-    const plane = await PlaneProcesses.start(t);
-    const admin = await plane.mount();
-    const linked = plane.node('n1', [ECHO]).start(await inviteThrough(admin), ['--listen', '0']);
-    const url = (await linked.program.says(/listens on (ws:\/\/[\d.]+:\d+)\./))[1]!;
-    await untilOnline(admin, 'n1');
-    const own = join(linked.dir, 'state', 'node.json.listen');
-    const direct = ['--control-url', url, '--token-file', join(own, 'user.token')];
-    t.match(await acheron(['invoke', 'greet', '{"direct":true}', ...direct]), { status: 0 });
-    t.match(await acheron(['invoke', 'greet', '{"through":"the plane"}', ...plane.as('user')]), {
-      status: 0,
-    });
-    t.match(await acheron(['ls', '/', '--control-url', url, '--token-file', plane.tokenFile('admin')]), {
-      status: 1,
-    });
-    await plane.control.end('SIGKILL');
-    t.match(
-      await acheron(['invoke', 'greet', '{"direct":2}', ...direct]),
-      { status: 0 },
-      'without the plane too',
-    );
-    await plane.startControl();
-    await untilOnline(admin, 'n1');
-    await until(
-      async () => /greet/.test((await plane.run(['audit', ...plane.as('admin')])).stdout),
-      "what was done directly is in the control plane's audit log",
-      30_000,
-    );
   },
 );
