@@ -10,6 +10,8 @@ export interface Served {
   readonly pid: number;
   /** Asks the process to unmount and waits until it has gone. */
   stop(): Promise<void>;
+  /** kill -9; answers when it has gone. */
+  kill(): Promise<void>;
 }
 
 /**
@@ -43,12 +45,12 @@ export async function serve(
   });
   await Promise.race([seen, ended]);
   ended.catch(() => undefined);
-  return { dir, pid: child.pid!, stop: () => stop(child) };
+  return { dir, pid: child.pid!, stop: () => end(child, 'SIGTERM'), kill: () => end(child, 'SIGKILL') };
 }
 
-async function stop(child: ChildProcess): Promise<void> {
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = once(child, 'exit');
-  child.kill('SIGTERM');
+  child.kill(signal);
   await gone;
 }

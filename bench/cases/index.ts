@@ -6,6 +6,7 @@ import { footprint } from './footprint.js';
 import { invocation } from './invocation.js';
 import { manyNodes } from './many-nodes.js';
 import { manifestChange } from './manifest-change.js';
+import { recovery } from './recovery.js';
 import { remoteOperations } from './remote-operations.js';
 import { recursiveListing } from './recursive-listing.js';
 import { runtimes } from './runtimes.js';
@@ -24,5 +25,6 @@ export const cases: readonly BenchCase[] = [
   exportOperations,
   remoteOperations,
   throughPlane,
+  recovery,
   manyNodes,
 ];
