@@ -4,11 +4,11 @@ import { ControlClient } from '../lib/control/index.js';
 import { program } from './acheron.js';
 import type { Bench } from './bench.js';
 import { freshDir } from './mounts.js';
-import { serve, type Served } from './served.js';
+import { serve, type ServedProcess } from './served.js';
 import { plainEnvironment } from './tools.js';
 
 /** A control plane of its own, as a process. */
-export interface ServedPlane extends Served {
+export interface ServedPlane extends ServedProcess {
   readonly url: string;
 }
 
@@ -27,7 +27,7 @@ export async function startControl(state: string, port = '0'): Promise<ServedPla
 }
 
 /** `acheron mount` of what the plane shows to an admin. */
-export function mountPlane(bench: Bench, url: string, tokenFile: string): Promise<Served> {
+export function mountPlane(bench: Bench, url: string, tokenFile: string): Promise<ServedProcess> {
   const dir = freshDir(bench);
   const args = [program, 'mount', dir, '--control-url', url, '--token-file', tokenFile];
   args.push('--state-dir', `${dir}-state`);
@@ -41,7 +41,7 @@ export async function startNode(
   tokenFile: string,
   name: string,
   ...more: readonly string[]
-): Promise<Served> {
+): Promise<ServedProcess> {
   const state = freshDir(bench);
   const admin = new ControlClient({ url, token: readFileSync(tokenFile, 'utf8').trim() }).start();
   try {

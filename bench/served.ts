@@ -10,6 +10,10 @@ export interface Served {
   readonly pid: number;
   /** Asks the process to unmount and waits until it has gone. */
   stop(): Promise<void>;
+}
+
+/** A process of its own, which can be killed too. */
+export interface ServedProcess extends Served {
   /** kill -9; answers when it has gone. */
   kill(): Promise<void>;
 }
@@ -24,7 +28,7 @@ export async function serve(
   args: readonly string[],
   ready: (line: string) => boolean = (line) => line === 'ready',
   env: NodeJS.ProcessEnv = process.env,
-): Promise<Served> {
+): Promise<ServedProcess> {
   await mkdir(dir, { recursive: true });
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
   let complaint = '';

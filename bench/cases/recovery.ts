@@ -6,7 +6,7 @@ import type { BenchCase, Row } from '../bench.js';
 import { quantile } from '../interleave.js';
 import { freshDir } from '../mounts.js';
 import { adminTokenFile, mountPlane, startControl, startNode } from '../plane.js';
-import { serve, type Served } from '../served.js';
+import { serve, type ServedProcess } from '../served.js';
 import { plainEnvironment } from '../tools.js';
 
 const CAT = { service_id: 'cat', kind: 'bench', runtime: { type: 'native_proc', executable_path: 'cat' } };
@@ -22,7 +22,7 @@ export const recovery: BenchCase = {
     await mkdir(services, { recursive: true });
     await writeFile(join(services, 'cat.json'), JSON.stringify(CAT), { mode: 0o600 });
     const state = `${freshDir(bench)}-plane`;
-    const running = new Map<string, Served>();
+    const running = new Map<string, ServedProcess>();
     try {
       const control = await startControl(state);
       running.set('control', control);
@@ -32,9 +32,9 @@ export const recovery: BenchCase = {
       running.set('node', node);
       const mount = await mountPlane(bench, url, tokenFile);
       running.set('mount', mount);
-      const again = (dir: string, ...args: readonly string[]): Promise<Served> =>
+      const again = (dir: string, ...args: readonly string[]): Promise<ServedProcess> =>
         serve(dir, process.execPath, [program, ...args], (line) => line !== '', plainEnvironment());
-      const starts: Readonly<Record<string, () => Promise<Served>>> = {
+      const starts: Readonly<Record<string, () => Promise<ServedProcess>>> = {
         control: () => startControl(state, new URL(url).port),
         node: () =>
           again(
