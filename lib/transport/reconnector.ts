@@ -23,15 +23,26 @@ export interface ReconnectorOptions {
 }
 
 /**
+ * A server that was started anew is back within moments: for so long after a connection was lost that had lasted,
+ * no wait is longer than this.
+ */
+const SOON_MS = 3_000;
+const SOON_DELAY_MS = 200;
+
+/**
  * Keeps one connection: connects, and when it is lost connects again, forever, waiting longer each time
- * and never in step with others (each wait is drawn between half the current step and the whole). Keeps
- * the process alive until it is closed.
+ * and never in step with others (each wait is drawn between half the current step and the whole); only just
+ * after a loss it stays quick. Keeps the process alive until it is closed.
  */
 export class Reconnector {
   readonly states = new Emitter<ConnectionState>();
   readonly #options: Required<ReconnectorOptions>;
   #state: ConnectionState = { state: 'closed', error: null };
   #failures = 0;
+  /** How many times the wait has become twice as long. */
+  #doublings = 0;
+  /** Until then the other side is taken to be on its way back. */
+  #soonUntilMs = -Infinity;
   #attempt: AbortController | undefined;
   #cancelWait: (() => void) | undefined;
   #keepsProcess: NodeJS.Timeout | undefined;
@@ -93,7 +104,12 @@ export class Reconnector {
     const since = this.#options.clock.now();
     transport.onClose(({ code, reason }) => {
       if (this.#state.state !== 'open' || this.#state.transport !== transport) return;
-      if (this.#options.clock.now() - since >= this.#options.stableAfterMs) this.#failures = 0;
+      const now = this.#options.clock.now();
+      if (now - since >= this.#options.stableAfterMs) {
+        this.#failures = 0;
+        this.#doublings = 0;
+        this.#soonUntilMs = now + SOON_MS;
+      }
       this.#failed(
         new FsError('EHOSTDOWN', `The connection was lost (${code}${reason === '' ? '' : `: ${reason}`}).`),
       );
@@ -107,8 +123,13 @@ export class Reconnector {
       return;
     }
     const { minDelayMs, maxDelayMs, random, clock } = this.#options;
-    const step = Math.min(maxDelayMs, minDelayMs * 2 ** Math.min(this.#failures, 30));
+    const most =
+      clock.now() < this.#soonUntilMs
+        ? Math.min(maxDelayMs, Math.max(minDelayMs, SOON_DELAY_MS))
+        : maxDelayMs;
+    const step = Math.min(most, minDelayMs * 2 ** this.#doublings);
     this.#failures++;
+    if (step < most) this.#doublings++;
     const delayMs = step / 2 + (step / 2) * random();
     this.#cancelWait = clock.after(delayMs, () => this.#connect());
     this.#enter({ state: 'backing-off', delayMs, error });

@@ -34,43 +34,46 @@ const until = (reconnector: Reconnector, state: ConnectionState['state']): Promi
     });
   });
 
-t.test('it connects, and after a loss connects again, forever and ever more slowly', async (t) => {
-  const clock = new HeldClock();
-  let reachable = true;
-  let peer: Transport | undefined;
-  const reconnector = new Reconnector({
-    clock,
-    random: () => 1,
-    minDelayMs: 100,
-    maxDelayMs: 1000,
-    connect: async () => {
-      if (!reachable) throw new FsError('EHOSTDOWN', 'Nobody there.');
-      const [client, server] = memoryPair();
-      peer = server;
-      return client;
-    },
-  });
-  reconnector.start();
-  reconnector.start();
-  await until(reconnector, 'open');
-  clock.time = 5000;
-  reachable = false;
-  peer?.destroy();
-  const delays: number[] = [];
-  for (let i = 0; i < 6; i++) {
-    const state = await until(reconnector, 'backing-off');
-    if (state.state === 'backing-off') delays.push(state.delayMs);
-    clock.next();
-  }
-  t.strictSame(delays, [100, 200, 400, 800, 1000, 1000]);
-  reachable = true;
-  await until(reconnector, 'backing-off');
-  reconnector.retryNow();
-  await until(reconnector, 'open');
-  reconnector.close();
-  t.match(reconnector.state, { state: 'closed', error: null });
-  t.equal(clock.waits.length, 0);
-});
+t.test(
+  'it connects, and after a loss connects again: often for some seconds, then forever and ever more slowly',
+  async (t) => {
+    const clock = new HeldClock();
+    let reachable = true;
+    let peer: Transport | undefined;
+    const reconnector = new Reconnector({
+      clock,
+      random: () => 1,
+      minDelayMs: 100,
+      maxDelayMs: 1000,
+      connect: async () => {
+        if (!reachable) throw new FsError('EHOSTDOWN', 'Nobody there.');
+        const [client, server] = memoryPair();
+        peer = server;
+        return client;
+      },
+    });
+    reconnector.start();
+    reconnector.start();
+    await until(reconnector, 'open');
+    clock.time = 5000;
+    reachable = false;
+    peer?.destroy();
+    const delays: number[] = [];
+    for (let i = 0; i < 21; i++) {
+      const state = await until(reconnector, 'backing-off');
+      if (state.state === 'backing-off') delays.push(state.delayMs);
+      clock.next();
+    }
+    t.strictSame(delays, [100, ...Array.from({ length: 16 }, () => 200), 400, 800, 1000, 1000]);
+    reachable = true;
+    await until(reconnector, 'backing-off');
+    reconnector.retryNow();
+    await until(reconnector, 'open');
+    reconnector.close();
+    t.match(reconnector.state, { state: 'closed', error: null });
+    t.equal(clock.waits.length, 0);
+  },
+);
 
 t.test('two clients do not wait in step', async (t) => {
   const delays = new Set<number>();
