@@ -1,4 +1,5 @@
-import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import { createRequire } from 'node:module';
+import type { Ajv, ErrorObject, ValidateFunction } from 'ajv';
 import { ACTIONS } from '../policy/index.js';
 import { isJsonObject, ownValue, type JsonObject, type JsonValue } from '../core/index.js';
 import { pathFromPointer, type PathStep, type Problems } from './fault.js';
@@ -14,11 +15,16 @@ import { expectedFromError, kindOfValue, wordsFromValue } from './words.js';
 
 const MAX_FAULTS = 100;
 
+const require = createRequire(import.meta.url);
+
+/** Loaded with the first manifest: a control plane, which reads none, goes without. */
+const ajv = (): typeof Ajv => (require('ajv') as { default: typeof Ajv }).default;
+
 let validate: ValidateFunction | undefined;
 
 /** Reports everything in `value` that the published schema of the format refuses, and unknown fields. */
 export function checkFormat(value: JsonValue, problems: Problems): value is JsonObject {
-  validate ??= new Ajv({
+  validate ??= new (ajv())({
     allErrors: true,
     verbose: true,
     strict: false,

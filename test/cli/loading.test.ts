@@ -71,3 +71,17 @@ t.test('help loads neither', async (t) => {
     [],
   );
 });
+
+t.test('a control plane, which reads no manifest, loads no ajv', async (t) => {
+  const dir = temporaryDir(t);
+  // The port is none that it could have: it has loaded all that it needs by then.
+  const loaded = await loadedBy(['control', '--state-dir', dir, '--port', '65536']);
+  t.ok(
+    loaded.some((url) => SERVER.test(url)),
+    'it loads the server',
+  );
+  t.same(
+    loaded.filter((url) => url.includes('/node_modules/ajv/')),
+    [],
+  );
+});
