@@ -1,4 +1,4 @@
-import { ERRNO, isErrnoCode, type ErrnoCode } from './errno.js';
+import { ERRNO, isErrnoCode, type ErrnoCode } from '../linux/index.js';
 
 export interface FsErrorOptions {
   /** One sentence on what to do about it. */

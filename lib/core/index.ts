@@ -2,10 +2,8 @@
  * What every room may use: the errno table and `FsError`, checked ids, time, JSON, events, the log
  * interface. Nothing here does I/O or knows another room.
  */
-export * from './byte-text.js';
 export * from './clock.js';
 export * from './emitter.js';
-export * from './errno.js';
 export * from './fs-error.js';
 export * from './ids.js';
 export * from './indent-json.js';

@@ -1,4 +1,5 @@
-import { FsError, type ErrnoCode } from '../core/index.js';
+import { FsError } from '../core/index.js';
+import type { ErrnoCode } from '../linux/index.js';
 
 const HINTS: Partial<Record<ErrnoCode, string>> = {
   ENOSPC: 'The disk is full. Make room there, or give a --state-dir on another disk.',

@@ -1,6 +1,12 @@
 import { accessSync, constants, existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { ACHERON_FS_TYPE, inspectMount, readMountEntries, type BindingName } from '../fuse/index.js';
+import {
+  ACHERON_FS_TYPE,
+  inspectMount,
+  programOnPath,
+  readMountEntries,
+  type BindingName,
+} from '../fuse/index.js';
 import type { TryMountReport } from './try-mount-program.js';
 import { tryMount } from './try-mount.js';
 
@@ -203,14 +209,6 @@ function clock(): Finding {
     `The clock says ${new Date().toISOString()}, which is before this program was built.`,
     'Set the clock: timedatectl set-ntp true.',
   );
-}
-
-function programOnPath(name: string): string | null {
-  for (const folder of (process.env.PATH ?? '').split(':')) {
-    const path = join(folder, name);
-    if (folder !== '' && existsSync(path)) return path;
-  }
-  return null;
 }
 
 /** `remedy` counts only where something is to be mended. */

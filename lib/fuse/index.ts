@@ -19,4 +19,5 @@ export {
   detach,
   type UnmountOutcome,
 } from './mounting/unmount.js';
+export { programOnPath } from './mounting/fuse-device.js';
 export { resolveMountDir } from './mounting/resolve-mount-dir.js';

@@ -1,4 +1,5 @@
-import { FsError, isErrnoCode } from '../core/index.js';
+import { FsError } from '../core/index.js';
+import { isErrnoCode } from '../linux/index.js';
 import type { Vfs } from '../vfs/index.js';
 import { abortAtExit } from './mounting/abort-connection.js';
 import type { CloseReason, FuseBinding, Mount, MountOptions } from './binding.js';
@@ -12,7 +13,7 @@ import {
 } from './kernel/index.js';
 import { bridgeTo } from './vfs-bridge/bridge.js';
 import { errnoFromThrown } from './vfs-bridge/translate.js';
-import { fuseDeviceRefusal, isOnPath } from './mounting/fuse-device.js';
+import { fuseDeviceRefusal, programOnPath } from './mounting/fuse-device.js';
 import { ACHERON_FS_TYPE, mountEntryAt, readMountEntries, type MountEntry } from './mounting/mountinfo.js';
 import { prepareMountpoint } from './mounting/mountpoint.js';
 import { detach, isMounted } from './mounting/unmount.js';
@@ -56,7 +57,7 @@ function unavailable(): string | null {
   if (process.platform !== 'linux') return 'This binding speaks to Linux alone; use fuse-native.';
   const refused = fuseDeviceRefusal();
   if (refused !== null) return refused;
-  if (process.getuid?.() === 0 || isOnPath('fusermount3')) return null;
+  if (process.getuid?.() === 0 || programOnPath('fusermount3') !== null) return null;
   return 'fusermount3, by which ordinary users mount, is not on PATH. As root: apt-get install fuse3.';
 }
 

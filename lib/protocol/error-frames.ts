@@ -1,4 +1,5 @@
-import { errnoCodeFromNumber, FsError, ownValue, type ErrnoCode, type JsonObject } from '../core/index.js';
+import { FsError, ownValue, type JsonObject } from '../core/index.js';
+import { errnoCodeFromNumber, type ErrnoCode } from '../linux/index.js';
 import { requestReferenceOf, type AcheronEnvelope, type Envelope } from './envelope.js';
 import { ProtocolFault, type RequestReference } from './protocol-fault.js';
 

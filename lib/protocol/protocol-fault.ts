@@ -1,4 +1,5 @@
-import { FsError, type ErrnoCode } from '../core/index.js';
+import { FsError } from '../core/index.js';
+import type { ErrnoCode } from '../linux/index.js';
 
 /**
  * What `error.code` may say on the wire. Peers of any age must be able to meet a code that they do not

@@ -1,8 +1,9 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
-import { basename, delimiter, join } from 'node:path';
+import { basename } from 'node:path';
 import { FsError } from '../core/index.js';
 import { filesToRun } from '../drivers/index.js';
+import { placesOnPath } from '../linux/index.js';
 import type { ServiceDefinition } from '../manifest/index.js';
 
 /** A file that a service runs, and the field of the manifest that names it. */
@@ -68,11 +69,7 @@ export async function findDriverFiles(
  */
 export async function findProgram(program: string, searchPath: string): Promise<string> {
   if (program.includes('/')) return findFile(program, constants.X_OK);
-  for (const folder of searchPath.split(delimiter)) {
-    if (!folder.startsWith('/')) continue;
-    const path = join(folder, program);
-    if (await isProgram(path)) return path;
-  }
+  for (const path of placesOnPath(program, searchPath)) if (await isProgram(path)) return path;
   throw new FsError('ENOENT', `The program ${JSON.stringify(program)} is not on PATH.`, {
     hint: `Install it, or give its full path.`,
   });

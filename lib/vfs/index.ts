@@ -10,6 +10,7 @@ export * from './document.js';
 export * from './guarded-handle.js';
 export * from './ino.js';
 export * from './map-dir.js';
+export * from './open-flags.js';
 export * from './seek.js';
 export * from './shared-bytes.js';
 export * from './stats.js';

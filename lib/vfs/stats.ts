@@ -1,11 +1,12 @@
+import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG, S_IFSOCK } from '../linux/index.js';
 import type { Node, NodeKind, SpecialKind, Stat } from './types.js';
 
-const KIND_BITS: Readonly<Record<NodeKind, number>> = { dir: 0o040000, file: 0o100000, symlink: 0o120000 };
+const KIND_BITS: Readonly<Record<NodeKind, number>> = { dir: S_IFDIR, file: S_IFREG, symlink: S_IFLNK };
 const SPECIAL_BITS: Readonly<Record<SpecialKind, number>> = {
-  pipe: 0o010000,
-  socket: 0o140000,
-  character: 0o020000,
-  block: 0o060000,
+  pipe: S_IFIFO,
+  socket: S_IFSOCK,
+  character: S_IFCHR,
+  block: S_IFBLK,
 };
 
 /** The type bits (S_IFMT) of a mode, as inode(7) has them. */

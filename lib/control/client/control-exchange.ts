@@ -1,4 +1,5 @@
-import { Emitter, FsError, type ErrnoCode } from '../../core/index.js';
+import { Emitter, FsError } from '../../core/index.js';
+import type { ErrnoCode } from '../../linux/index.js';
 import {
   controlMessage,
   controlRequest,

@@ -1,11 +1,5 @@
-import {
-  ERRNO,
-  type ErrnoCode,
-  isJsonObject,
-  ownValue,
-  type JsonObject,
-  type JsonValue,
-} from '../../core/index.js';
+import { isJsonObject, ownValue, type JsonObject, type JsonValue } from '../../core/index.js';
+import { ERRNO, type ErrnoCode } from '../../linux/index.js';
 import {
   acheronError,
   decodeEnvelope,

@@ -1,6 +1,6 @@
 import { constants, accessSync, closeSync, openSync, readSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import { FsError } from '../../core/index.js';
+import { placesOnPath } from '../../linux/index.js';
 
 /**
  * The absolute path of a program: as it stands when it has a slash, else the first match on `path` (the
@@ -13,11 +13,8 @@ export function resolveExecutable(name: string, path: string): string {
     if (problem === null) return name;
     throw new FsError('EIO', `The driver ${name} ${problem.what}.`, { hint: problem.hint });
   }
-  for (const folder of path.split(':')) {
-    if (!folder.startsWith('/')) continue;
-    const file = join(folder, name);
-    if (problemOf(file) === null) return file;
-  }
+  const found = placesOnPath(name, path).find((file) => problemOf(file) === null);
+  if (found !== undefined) return found;
   throw new FsError('EIO', `The driver ${JSON.stringify(name)} is not on PATH (${path}).`, {
     hint: 'Install it, or give "executable_path" with a slash.',
   });

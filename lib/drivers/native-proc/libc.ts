@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { O_CLOEXEC } from '../../linux/index.js';
 
 /** What the rules for drivers need of the system beyond Node's own calls. */
 export interface Libc {
@@ -25,7 +26,6 @@ const MFD_CLOEXEC = 1;
 const MFD_ALLOW_SEALING = 2;
 /** Seal, shrink, grow, write. */
 const ALL_SEALS = 1 | 2 | 4 | 8;
-const O_CLOEXEC = 0o2000000;
 const WNOHANG = 1;
 const EVERY_FD = 0xffff_ffff;
 

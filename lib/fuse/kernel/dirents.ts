@@ -1,4 +1,4 @@
-import { byteLengthOfText, bytesFromText, isRawText } from './byte-text.js';
+import { byteLengthOfText, bytesFromText, isRawText } from '../../linux/index.js';
 import { putEntryOut } from './encode.js';
 import type { EntryOut } from './filesystem.js';
 import { recordAlign, viewOf, writeU64 } from './layout.js';

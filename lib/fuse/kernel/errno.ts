@@ -1,3 +1,5 @@
+import { ERRNO } from '../../linux/index.js';
+
 /**
  * How a handler refuses: it throws, or returns, an `Errno`. It is no `Error`, so it costs no stack trace;
  * one object per number is made and kept.
@@ -25,13 +27,4 @@ export class Errno {
   }
 }
 
-export const EPERM = 1;
-export const ENOENT = 2;
-export const EINTR = 4;
-export const EIO = 5;
-export const ENODEV = 19;
-export const EINVAL = 22;
-export const ERANGE = 34;
-export const ENOSYS = 38;
-export const EPROTO = 71;
-export const ECANCELED = 125;
+export const { EPERM, ENOENT, EINTR, EIO, ENODEV, EINVAL, ERANGE, ENOSYS, EPROTO, ECANCELED } = ERRNO;

@@ -96,7 +96,7 @@ export interface LockIn extends Omit<Lock, 'kind'> {
  * What a filesystem answers, one method for each request of the protocol; those that are absent answer
  * ENOSYS, which the kernel remembers for most. `call` names the caller and aborts when it gives up.
  * Buffers passed in belong to the method, unless said otherwise; names are text, in which a byte that is
- * not UTF-8 is a lone surrogate (byte-text.ts), both ways. Modes of what is made come without the bits of the
+ * not UTF-8 is a lone surrogate (`lib/linux/byte-text.ts`), both ways. Modes of what is made come without the bits of the
  * caller's umask, which `call.masked` has.
  */
 export interface Filesystem {

@@ -1,4 +1,4 @@
-import { bytesFromText } from './byte-text.js';
+import { bytesFromText } from '../../linux/index.js';
 import { FUSE_EXPIRE_ONLY, NOTIFY } from './constants.js';
 import { putOutHeader } from './encode.js';
 import { viewOf, writeU64 } from './layout.js';

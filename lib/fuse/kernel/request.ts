@@ -1,4 +1,4 @@
-import { textFromBytes } from './byte-text.js';
+import { textFromBytes } from '../../linux/index.js';
 import { EINVAL, Errno } from './errno.js';
 import { readU64, viewOf } from './layout.js';
 import { fuse_in_header } from './structs.js';

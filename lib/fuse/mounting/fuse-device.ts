@@ -1,5 +1,5 @@
 import { accessSync, constants } from 'node:fs';
-import { join } from 'node:path';
+import { placesOnPath } from '../../linux/index.js';
 
 /** Why /dev/fuse cannot be opened by this user, and what to do; null where it can. fusermount3 asks the same. */
 export function fuseDeviceRefusal(): string | null {
@@ -13,14 +13,15 @@ export function fuseDeviceRefusal(): string | null {
   }
 }
 
-/** Whether a program of that name can be run. */
-export function isOnPath(program: string): boolean {
-  return (process.env.PATH ?? '').split(':').some((folder) => {
+/** Where the program of that name is that would be run; null where there is none. */
+export function programOnPath(program: string): string | null {
+  const isRunnable = (file: string): boolean => {
     try {
-      if (folder !== '') accessSync(join(folder, program), constants.X_OK);
-      return folder !== '';
+      accessSync(file, constants.X_OK);
+      return true;
     } catch {
       return false;
     }
-  });
+  };
+  return placesOnPath(program, process.env.PATH ?? '').find(isRunnable) ?? null;
 }

@@ -21,7 +21,7 @@ import {
   nativeEntryStat,
   nativeStatFrom,
   nativeStatFsFrom,
-  openFlagsFrom,
+  nativeOpenFlagsFrom,
   ownerChangeFrom,
   type NativeStat,
 } from './native-stat.js';
@@ -282,7 +282,7 @@ export class NativeHandlers {
   // --- files
 
   open(path: string, flags: number, reply: Reply): void {
-    const openFlags = openFlagsFrom(flags);
+    const openFlags = nativeOpenFlagsFrom(flags);
     this.requests.quick('open', reply, (op) =>
       chain(this.#resolve(path, op), (node) => {
         if (node.kind === 'dir') throw new FsError('EISDIR', `${path} is a directory.`);

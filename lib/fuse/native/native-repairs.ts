@@ -1,4 +1,4 @@
-import { ERRNO } from '../../core/index.js';
+import { ERRNO } from '../../linux/index.js';
 import type { NativeHandlers } from './native-handlers.js';
 import type { NativeFuse } from './native-library.js';
 

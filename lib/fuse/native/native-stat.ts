@@ -2,6 +2,7 @@ import {
   typeBits,
   type AttrChange,
   type NodeKind,
+  openFlagsFrom,
   type OpenFlags,
   type Stat,
   type StatFs,
@@ -86,20 +87,13 @@ export function nativeStatFsFrom(stat: StatFs): Record<string, number> {
   };
 }
 
+const DARWIN_O_APPEND = 0x8;
+
 /** open(2) flags as libfuse 2 passes them on: O_CREAT, O_EXCL and O_TRUNC never come this far. */
-export function openFlagsFrom(flags: number): OpenFlags {
-  const O_ACCMODE = 3;
-  const O_WRONLY = 1;
-  const O_RDWR = 2;
-  const O_APPEND = process.platform === 'darwin' ? 0x8 : 0o2000;
-  const access = flags & O_ACCMODE;
-  return {
-    read: access !== O_WRONLY,
-    write: access === O_WRONLY || access === O_RDWR,
-    append: (flags & O_APPEND) !== 0,
-    truncate: false,
-    exclusive: false,
-  };
+export function nativeOpenFlagsFrom(flags: number): OpenFlags {
+  const asked = openFlagsFrom(flags);
+  const append = process.platform === 'darwin' ? (flags & DARWIN_O_APPEND) !== 0 : asked.append;
+  return { ...asked, append, truncate: false, exclusive: false };
 }
 
 /** A chown's arguments: -1 leaves an id as it is. */

@@ -1,6 +1,7 @@
 import { FsError } from '../../core/index.js';
 import {
   chain,
+  openFlagsFrom,
   seekIn,
   type AttrChange,
   type Awaitable,
@@ -25,7 +26,6 @@ import {
 import { entryOf, shows } from './names.js';
 import { isPerOpen, type NodeRef, type OpenFile, sameStamp, type Stamp } from './inode-table.js';
 import type { MountState } from './mount-state.js';
-import { openFlagsFrom } from './translate.js';
 
 type FileHandlers = Pick<
   Filesystem,

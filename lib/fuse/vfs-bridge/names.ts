@@ -1,4 +1,5 @@
 import { FsError } from '../../core/index.js';
+import { S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK } from '../../linux/index.js';
 import { chain, type Awaitable, type Node, type OpenFlags, type Op, type Stat } from '../../vfs/index.js';
 import type { Call, EntryOut, Filesystem } from '../kernel/index.js';
 import { isPerOpen, type NodeRef, sameStamp } from './inode-table.js';
@@ -7,10 +8,6 @@ import type { MountState } from './mount-state.js';
 const RENAME_EXCHANGE = 2;
 const R_OK = 4;
 const W_OK = 2;
-const S_IFMT = 0o170000;
-const S_IFREG = 0o100000;
-const S_IFIFO = 0o010000;
-const S_IFSOCK = 0o140000;
 const NEW_FILE: OpenFlags = { read: false, write: true, append: false, truncate: false, exclusive: true };
 
 type NameHandlers = Pick<

@@ -4,7 +4,6 @@ import {
   typeBits,
   type DirEntry,
   type Freshness,
-  type OpenFlags,
   type Stat,
   type StatFs,
 } from '../../vfs/index.js';
@@ -45,24 +44,6 @@ export function statfsFrom(stat: StatFs): StatfsOut {
     ffree: stat.filesFree,
     bsize: stat.blockSize,
     namelen: stat.nameMax,
-  };
-}
-
-const O_ACCMODE = 3;
-const O_WRONLY = 1;
-const O_RDWR = 2;
-const O_EXCL = 0o200;
-const O_TRUNC = 0o1000;
-const O_APPEND = 0o2000;
-
-export function openFlagsFrom(flags: number): OpenFlags {
-  const access = flags & O_ACCMODE;
-  return {
-    read: access !== O_WRONLY,
-    write: access === O_WRONLY || access === O_RDWR,
-    append: (flags & O_APPEND) !== 0,
-    truncate: (flags & O_TRUNC) !== 0,
-    exclusive: (flags & O_EXCL) !== 0,
   };
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { byteLengthOfText } from '../../core/index.js';
+import { byteLengthOfText } from '../../linux/index.js';
 import { MAX_NAME_BYTES, MAX_PATH_BYTES } from '../limits.js';
 
 /** A count, offset, size or number of ours: an integer that JSON can hold. */

@@ -1,5 +1,6 @@
 import { watch, type FSWatcher } from 'node:fs';
-import { FsError, textFromBytes } from '../../core/index.js';
+import { FsError } from '../../core/index.js';
+import { textFromBytes } from '../../linux/index.js';
 import type { ExportDir } from './export-dir.js';
 import type { ExportState } from './export-state.js';
 import { hostErrorFrom } from './host-error.js';

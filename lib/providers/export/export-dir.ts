@@ -11,7 +11,8 @@ import {
   symlinkSync,
   unlinkSync,
 } from 'node:fs';
-import { bytesFromText, FsError } from '../../core/index.js';
+import { FsError } from '../../core/index.js';
+import { O_PATH, O_TMPFILE_BIT, bytesFromText } from '../../linux/index.js';
 import { typeBits } from '../../vfs/index.js';
 import type {
   Awaitable,
@@ -30,11 +31,11 @@ import { ExportNode, lost } from './export-node.js';
 import { quietError } from './host-error.js';
 import { isDirectory, type HostStat } from './host-stat.js';
 import { modeFor } from './identity.js';
-import { checkName, O_PATH, pathIn, pathOfFd } from './host-tree.js';
+import { checkName, pathIn, pathOfFd } from './host-tree.js';
 import { readDir } from './read-dir.js';
 
 /** open(2), Linux. Not in `node:fs`. */
-const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;
+const O_TMPFILE = O_TMPFILE_BIT | constants.O_DIRECTORY;
 const S_ISGID = 0o2000;
 
 /** A directory of the host. */

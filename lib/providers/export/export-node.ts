@@ -1,12 +1,13 @@
 import { chmodSync, chownSync, closeSync, linkSync, statfsSync, truncateSync, utimesSync } from 'node:fs';
 import { FsError } from '../../core/index.js';
+import { O_PATH } from '../../linux/index.js';
 import type { AttrChange, Awaitable, Freshness, Op, Stat, StatFs } from '../../vfs/index.js';
 import type { ExportDir } from './export-dir.js';
 import type { ExportState } from './export-state.js';
 import { hostErrorFrom, quietError } from './host-error.js';
 import type { HostStat } from './host-stat.js';
 import { checkRemoteChange } from './identity.js';
-import { O_PATH, pathIn, pathOfFd } from './host-tree.js';
+import { pathIn, pathOfFd } from './host-tree.js';
 import { mayAccess } from './may-access.js';
 import type { Native } from './native.js';
 

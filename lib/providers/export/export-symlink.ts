@@ -1,5 +1,5 @@
 import { readlinkSync } from 'node:fs';
-import { textFromBytes } from '../../core/index.js';
+import { textFromBytes } from '../../linux/index.js';
 import type { Awaitable, Op, SymlinkNode } from '../../vfs/index.js';
 import { ExportNode } from './export-node.js';
 import { pathIn } from './host-tree.js';

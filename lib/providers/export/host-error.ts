@@ -1,5 +1,6 @@
 import { getSystemErrorMap } from 'node:util';
-import { errnoCodeFromNumber, FsError } from '../../core/index.js';
+import { FsError } from '../../core/index.js';
+import { errnoCodeFromNumber } from '../../linux/index.js';
 
 /** The error of a system call that failed with the positive number `errno`. */
 export function hostErrorFromErrno(errno: number, cause?: unknown): FsError {

@@ -1,4 +1,5 @@
 import type { BigIntStats } from 'node:fs';
+import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from '../../linux/index.js';
 import type { NodeKind, SpecialKind } from '../../vfs/index.js';
 
 /** What the host knows of a file. */
@@ -28,20 +29,16 @@ export interface HostStat {
 
 /** statx(2), since Linux 5.8. */
 export const STATX_MNT_ID = 0x1000;
-const S_IFMT = 0o170000;
-const S_IFDIR = 0o040000;
-const S_IFREG = 0o100000;
-const S_IFLNK = 0o120000;
 
 export function kindOf(stat: Pick<HostStat, 'type'>): NodeKind {
   return stat.type === S_IFDIR ? 'dir' : stat.type === S_IFLNK ? 'symlink' : 'file';
 }
 
 const SPECIAL = new Map<number, SpecialKind>([
-  [0o010000, 'pipe'],
-  [0o140000, 'socket'],
-  [0o020000, 'character'],
-  [0o060000, 'block'],
+  [S_IFIFO, 'pipe'],
+  [S_IFSOCK, 'socket'],
+  [S_IFCHR, 'character'],
+  [S_IFBLK, 'block'],
 ]);
 
 export function specialOf({ type }: Pick<HostStat, 'type'>): SpecialKind | undefined {

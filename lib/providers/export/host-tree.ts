@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
-import { bytesFromText, FsError, isRawText } from '../../core/index.js';
+import { FsError } from '../../core/index.js';
+import { O_PATH, bytesFromText, isRawText } from '../../linux/index.js';
 import type { Op } from '../../vfs/index.js';
 import { CallerGroups } from './caller-groups.js';
 import { hostErrorFrom } from './host-error.js';
@@ -8,8 +9,6 @@ import { MountBorder } from './mount-border.js';
 import { hostStatFromNode, type HostStat } from './host-stat.js';
 import type { Native } from './native.js';
 
-/** open(2), Linux: a descriptor that names a file and gives no access to its content. Not in `node:fs`. */
-export const O_PATH = 0o10000000;
 /** Never follows a last symlink, never waits for the other end of a pipe, never takes a terminal. */
 export const O_SAFE = constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
 

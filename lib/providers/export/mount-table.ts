@@ -1,4 +1,5 @@
 import { closeSync, constants, openSync, readFileSync } from 'node:fs';
+import { O_PATH } from '../../linux/index.js';
 
 /** What /proc/self/mountinfo (proc(5)) says of one mount. */
 export interface HostMount {
@@ -9,9 +10,6 @@ export interface HostMount {
   readonly mountPoint: string;
   readonly fsType: string;
 }
-
-/** open(2), Linux. Not in `node:fs`. */
-const O_PATH = 0o10000000;
 
 /** Filesystems that are the kernel's own face, or a service's: no tree of files to show to others. */
 const KERNEL_TYPES = new Set([

@@ -1,7 +1,15 @@
 import { constants } from 'node:fs';
 import { createRequire } from 'node:module';
 import { endianness } from 'node:os';
-import { bytesFromText, errnoCodeFromNumber, isRawText, textFromBytes } from '../../core/index.js';
+import {
+  ERRNO,
+  O_CLOEXEC,
+  O_PATH,
+  bytesFromText,
+  errnoCodeFromNumber,
+  isRawText,
+  textFromBytes,
+} from '../../linux/index.js';
 import { hostErrorFromErrno, quietError } from './host-error.js';
 import { STATX_MNT_ID, StatxBuffer, type HostStat } from './host-stat.js';
 
@@ -65,16 +73,11 @@ const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
 const STATX_BASIC_AND_BTIME = 0xfff;
 const STATX_MASK = STATX_BASIC_AND_BTIME | STATX_MNT_ID;
-const O_PATH = 0o10000000;
-const O_CLOEXEC = 0o2000000;
 const RESOLVE_NO_XDEV = 0x01n;
 const RESOLVE_NO_MAGICLINKS_NO_SYMLINKS_BENEATH = 0x02n | 0x04n | 0x08n;
 const UTIME_NOW = 0x3fffffffn;
 const UTIME_OMIT = 0x3ffffffen;
 const RWF_NOWAIT = 8;
-const ENOENT = 2;
-const ENODATA = 61;
-const ERANGE = 34;
 const XATTR_MAX_BYTES = 65_536;
 
 let loaded: Native | null | undefined;
@@ -149,7 +152,7 @@ function bindNative(koffi: Koffi, numbers: Numbers): Native {
     );
   const attribute = (name: string): never => {
     const errno = koffi.errno();
-    throw errno === ENODATA
+    throw errno === ERRNO.ENODATA
       ? quietError('ENODATA', `There is no attribute ${JSON.stringify(name)}.`)
       : hostErrorFromErrno(errno);
   };
@@ -159,7 +162,7 @@ function bindNative(koffi: Koffi, numbers: Numbers): Native {
       const into = Buffer.alloc(size);
       const count = call(into);
       if (count >= 0) return into.subarray(0, count);
-      if (koffi.errno() !== ERANGE || size === XATTR_MAX_BYTES) return undefined;
+      if (koffi.errno() !== ERRNO.ERANGE || size === XATTR_MAX_BYTES) return undefined;
     }
   };
   const namesFrom = (call: (into: Buffer) => number): string[] => {
@@ -188,7 +191,7 @@ function bindNative(koffi: Koffi, numbers: Numbers): Native {
     statIfThere: (dirFd, name) => {
       if (statInto(dirFd, name) >= 0) return buffer.stat();
       const errno = koffi.errno();
-      if (errno === ENOENT) return undefined;
+      if (errno === ERRNO.ENOENT) return undefined;
       throw hostErrorFromErrno(errno);
     },
     makeNode: (dirFd, name, mode) => void check(mknodat(numbers.mknodat, dirFd, cText(name), mode, 0)),

@@ -1,6 +1,7 @@
 import { closeSync, readdirSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
-import { FsError, textFromBytes } from '../../core/index.js';
+import { FsError } from '../../core/index.js';
+import { textFromBytes } from '../../linux/index.js';
 import type { Awaitable, DirEntry, Op } from '../../vfs/index.js';
 import type { ExportState } from './export-state.js';
 import { kindOf, specialOf, type HostStat } from './host-stat.js';

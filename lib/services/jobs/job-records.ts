@@ -1,10 +1,5 @@
-import {
-  isErrnoCode,
-  isJsonObject,
-  type InvocationId,
-  type JsonObject,
-  type JsonValue,
-} from '../../core/index.js';
+import { isJsonObject, type InvocationId, type JsonObject, type JsonValue } from '../../core/index.js';
+import { isErrnoCode } from '../../linux/index.js';
 import type { ByteStore, Extent } from './segment.js';
 import { Job, type JobEnd, type JobState } from './job.js';
 

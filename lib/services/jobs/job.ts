@@ -1,5 +1,6 @@
 import { newIno } from '../../vfs/index.js';
-import { timestamp, type ErrnoCode, type InvocationId } from '../../core/index.js';
+import { timestamp, type InvocationId } from '../../core/index.js';
+import type { ErrnoCode } from '../../linux/index.js';
 import type { Session } from '../../policy/index.js';
 import { principalOf, roleOfPrincipal } from '../../policy/index.js';
 import { Blob } from './blob.js';

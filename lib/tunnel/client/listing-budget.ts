@@ -1,4 +1,5 @@
-import { byteLengthOfText, FsError } from '../../core/index.js';
+import { FsError } from '../../core/index.js';
+import { byteLengthOfText } from '../../linux/index.js';
 import { MAX_NAME_BYTES } from '../../protocol/index.js';
 
 /** What a peer may list at most; a directory of a filesystem that is larger is not listed through a tunnel. */

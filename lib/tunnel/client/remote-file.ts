@@ -1,14 +1,16 @@
-import { byteLengthOfText, FsError } from '../../core/index.js';
+import { FsError } from '../../core/index.js';
+import { byteLengthOfText } from '../../linux/index.js';
 import { MAX_PATH_BYTES } from '../../protocol/index.js';
-import type {
-  Awaitable,
-  FileHandle,
-  FileNode,
-  OpenFlags,
-  Op,
-  SpecialKind,
-  Stat,
-  SymlinkNode,
+import {
+  bitsFromOpenFlags,
+  type Awaitable,
+  type FileHandle,
+  type FileNode,
+  type OpenFlags,
+  type Op,
+  type SpecialKind,
+  type Stat,
+  type SymlinkNode,
 } from '../../vfs/index.js';
 import type { FsAnswer } from './pending-requests.js';
 import { RemoteBase } from './remote-base.js';
@@ -16,7 +18,7 @@ import { RemoteHandle, RemoteSnapshot } from './remote-handle.js';
 import type { RemoteNode } from './remote-node.js';
 import type { RequestOp } from './remote-session.js';
 import { moreThanAsked } from '../wire/tunnel-errors.js';
-import { statFromAttributes, wireFromOpenFlags } from '../wire/wire-stat.js';
+import { statFromAttributes } from '../wire/wire-stat.js';
 
 /** Documents up to this size come with the answer to `open`, and are kept. */
 const INLINE_BYTES = 64 * 1024;
@@ -48,7 +50,7 @@ export class RemoteFile extends RemoteBase implements FileNode {
     op: RequestOp,
     inline: number,
   ): Promise<FsAnswer<'open'> & { generation: number }> {
-    const answer = await this.ask('open', { flags: wireFromOpenFlags(flags), inline }, op);
+    const answer = await this.ask('open', { flags: bitsFromOpenFlags(flags), inline }, op);
     return { ...answer, generation: this.remote.generation };
   }
 

@@ -1,6 +1,8 @@
-import { byteLengthOfText, FsError } from '../../core/index.js';
+import { FsError } from '../../core/index.js';
+import { byteLengthOfText } from '../../linux/index.js';
 import { MAX_NAME_BYTES, type FsRequest, type WireAttributes } from '../../protocol/index.js';
 import {
+  bitsFromOpenFlags,
   type Awaitable,
   type Created,
   type DirEntry,
@@ -19,7 +21,7 @@ import { RemoteBase } from './remote-base.js';
 import { RemoteFile, RemoteSymlink } from './remote-file.js';
 import { RemoteHandle } from './remote-handle.js';
 import type { RequestOp } from './remote-session.js';
-import { statFromAttributes, wireFromOpenFlags } from '../wire/wire-stat.js';
+import { statFromAttributes } from '../wire/wire-stat.js';
 
 export type RemoteNode = RemoteDir | RemoteFile | RemoteSymlink;
 
@@ -89,7 +91,7 @@ export class RemoteDir extends RemoteBase implements DirNode {
 
   async create(name: string, flags: OpenFlags, mode: number, op: Op): Promise<Created> {
     this.touched();
-    const how = { ...permissions(mode, op), flags: wireFromOpenFlags(flags) };
+    const how = { ...permissions(mode, op), flags: bitsFromOpenFlags(flags) };
     const { payload } = await this.ask('create', { name, ...how }, op);
     const { generation } = this.remote;
     this.touched();
@@ -102,7 +104,7 @@ export class RemoteDir extends RemoteBase implements DirNode {
   async tmpfile(flags: OpenFlags, mode: number, op: Op): Promise<Created> {
     const { remote } = this;
     if (!remote.canMakeSpecial) throw new FsError('EOPNOTSUPP', 'A file must have a name there.');
-    const how = { ...permissions(mode, op), flags: wireFromOpenFlags(flags) };
+    const how = { ...permissions(mode, op), flags: bitsFromOpenFlags(flags) };
     const { payload } = await this.ask('tmpfile', how, op);
     const ino = remote.host.inoFrom(payload.attr?.ino);
     const node = new RemoteFile(remote, this, NAMELESS, ino, payload.attr?.freshness ?? 'shared');

@@ -1,6 +1,13 @@
 import { FsError } from '../../core/index.js';
 import type { WireAttributes } from '../../protocol/index.js';
-import type { AttrChange, Freshness, OpenFlags, Stat, StatFs } from '../../vfs/index.js';
+import {
+  openFlagsFrom,
+  type AttrChange,
+  type Freshness,
+  type OpenFlags,
+  type Stat,
+  type StatFs,
+} from '../../vfs/index.js';
 import type { FsReply, FsRequest } from '../../protocol/index.js';
 
 /** What `stat` says, as attributes on the wire. */
@@ -103,35 +110,14 @@ export function statFsFromWire(wire: FsReply<'statfs'>): StatFs {
   };
 }
 
-/** open(2) flags in Linux numbers (asm-generic/fcntl.h). */
-const O_WRONLY = 0o1;
-const O_RDWR = 0o2;
-const O_EXCL = 0o200;
-const O_TRUNC = 0o1000;
-const O_APPEND = 0o2000;
-
+/** What a request to open asks for; a `mode` wins over the access of `flags` (open(2), in Linux's numbers). */
 export function openFlagsFromWire(wire: {
   readonly mode?: 'r' | 'w' | 'rw' | undefined;
   readonly flags?: number | undefined;
 }): OpenFlags {
-  const flags = wire.flags ?? 0;
-  const how = wire.mode ?? (['r', 'w', 'rw', 'rw'] as const)[flags & 3]!;
-  return {
-    read: how.includes('r'),
-    write: how.includes('w'),
-    append: (flags & O_APPEND) !== 0,
-    truncate: (flags & O_TRUNC) !== 0,
-    exclusive: (flags & O_EXCL) !== 0,
-  };
-}
-
-export function wireFromOpenFlags(flags: OpenFlags): number {
-  return (
-    (flags.write ? (flags.read ? O_RDWR : O_WRONLY) : 0) |
-    (flags.append ? O_APPEND : 0) |
-    (flags.truncate ? O_TRUNC : 0) |
-    (flags.exclusive ? O_EXCL : 0)
-  );
+  const asked = openFlagsFrom(wire.flags ?? 0);
+  const { mode } = wire;
+  return mode === undefined ? asked : { ...asked, read: mode.includes('r'), write: mode.includes('w') };
 }
 
 export function modeOfOpenFlags(flags: OpenFlags): 'r' | 'w' | 'rw' {

@@ -1,4 +1,4 @@
-import { bytesFromText } from '../byte-text.js';
+import { bytesFromText } from '../../../linux/index.js';
 import {
   FATTR_ATIME,
   FATTR_ATIME_NOW,

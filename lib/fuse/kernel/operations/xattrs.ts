@@ -1,4 +1,4 @@
-import { bytesFromText } from '../byte-text.js';
+import { bytesFromText } from '../../../linux/index.js';
 import { ERANGE, Errno } from '../errno.js';
 import type { Answer } from '../filesystem.js';
 import * as s from '../structs.js';

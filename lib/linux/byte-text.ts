@@ -1,7 +1,7 @@
 /**
  * Names of files as text. A name is bytes, most often UTF-8; a byte that is not part of any becomes the
  * lone surrogate U+DC00 + byte, and back, so that every name can be shown, asked for and carried in JSON
- * (Python's "surrogateescape"). `lib/fuse/kernel`, which knows no other room, has the same of its own.
+ * (Python's "surrogateescape").
  */
 
 /** With the u flag it matches no half of a pair. */

@@ -1,4 +1,4 @@
-/** Linux error numbers (errno.h), by name. The negative form exists only in `lib/fuse`. */
+/** Error numbers (errno.h), by name. The negative form exists only in `lib/fuse`. */
 export const ERRNO = {
   EPERM: 1,
   ENOENT: 2,
