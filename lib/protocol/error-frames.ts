@@ -1,6 +1,7 @@
 import { FsError, ownValue, type JsonObject } from '../core/index.js';
-import { errnoCodeFromNumber, type ErrnoCode } from '../linux/index.js';
+import { errnoCodeFromNumber } from '../linux/index.js';
 import { requestReferenceOf, type AcheronEnvelope, type Envelope } from './envelope.js';
+import { errnoFromCode } from './protocol-codes.js';
 import { ProtocolFault, type RequestReference } from './protocol-fault.js';
 
 /**
@@ -91,16 +92,6 @@ function isFileRequest(request: RequestReference): boolean {
 /** A fault of the protocol within the files has an errno too, and keeps its own code. */
 function fileError(thrown: unknown, request: RequestReference): AcheronEnvelope {
   if (!(thrown instanceof ProtocolFault)) return errFsFrame(request.tag, FsError.from(thrown));
-  const code = ERRNO_OF_FAULT.get(thrown.code) ?? 'EINVAL';
-  const frame = errFsFrame(request.tag, new FsError(code, thrown.message));
+  const frame = errFsFrame(request.tag, new FsError(errnoFromCode(thrown.code), thrown.message));
   return { ...frame, error: { ...frame.error, code: thrown.code } };
 }
-
-const ERRNO_OF_FAULT = new Map<string, ErrnoCode>([
-  ['unsupported_type', 'ENOSYS'],
-  ['provider_auth_failed', 'EACCES'],
-  ['forbidden', 'EACCES'],
-  ['frame_too_large', 'E2BIG'],
-  ['unavailable', 'EHOSTDOWN'],
-  ['internal', 'EIO'],
-]);

@@ -14,4 +14,5 @@ export * from './control/index.js';
 export * from './envelope.js';
 export * from './error-frames.js';
 export * from './limits.js';
+export { PROTOCOL_CODES, errnoFromCode, type ProtocolCode } from './protocol-codes.js';
 export * from './protocol-fault.js';

@@ -1,33 +1,5 @@
 import { FsError } from '../core/index.js';
-import type { ErrnoCode } from '../linux/index.js';
-
-/**
- * What `error.code` may say on the wire. Peers of any age must be able to meet a code that they do not
- * know, so a reader takes any text; a writer takes one of these.
- */
-export const PROTOCOL_CODES = [
-  'provider_auth_failed',
-  'forbidden',
-  'missing_field',
-  'invalid_envelope',
-  'invalid_payload',
-  'unsupported_type',
-  'unsupported_protocol',
-  'handshake_required',
-  'frame_too_large',
-  'session_busy',
-  'not_found',
-  'conflict',
-  'rate_limited',
-  'stale_epoch',
-  'compacted',
-  'lagged',
-  'timeout',
-  'unavailable',
-  'internal',
-] as const;
-
-export type ProtocolCode = (typeof PROTOCOL_CODES)[number];
+import { codeFromErrno, type ProtocolCode } from './protocol-codes.js';
 
 /** Which request a fault answers, as far as it could be read. */
 export interface RequestReference {
@@ -81,22 +53,8 @@ export class ProtocolFault extends Error {
     if (thrown instanceof ProtocolFault) return thrown;
     if (!FsError.is(thrown))
       return new ProtocolFault('internal', 'The request failed unexpectedly.', { cause: thrown });
-    return new ProtocolFault(CODE_OF_ERRNO.get(thrown.code) ?? 'internal', thrown.sentence, {
+    return new ProtocolFault(codeFromErrno(thrown.code), thrown.sentence, {
       cause: thrown,
     });
   }
 }
-
-const CODE_OF_ERRNO = new Map<ErrnoCode, ProtocolCode>([
-  ['EACCES', 'forbidden'],
-  ['EPERM', 'forbidden'],
-  ['ENOENT', 'not_found'],
-  ['EINVAL', 'invalid_payload'],
-  ['E2BIG', 'frame_too_large'],
-  ['EFBIG', 'frame_too_large'],
-  ['EEXIST', 'conflict'],
-  ['EBUSY', 'session_busy'],
-  ['ETIMEDOUT', 'timeout'],
-  ['EHOSTDOWN', 'unavailable'],
-  ['EPROTO', 'unsupported_protocol'],
-]);

@@ -1,10 +1,10 @@
 import { Emitter, FsError } from '../../core/index.js';
-import type { ErrnoCode } from '../../linux/index.js';
 import {
   controlMessage,
   controlRequest,
   decodeEnvelope,
   encodeEnvelope,
+  errnoFromCode,
   faultFromFrame,
   MAX_CONTROL_FRAME_BYTES,
   payloadOf,
@@ -110,29 +110,8 @@ export class ControlExchange {
   }
 }
 
-const ERRNO_OF_CODE = new Map<string, ErrnoCode>([
-  ['provider_auth_failed', 'EACCES'],
-  ['forbidden', 'EACCES'],
-  ['missing_field', 'EINVAL'],
-  ['invalid_payload', 'EINVAL'],
-  ['invalid_envelope', 'EPROTO'],
-  ['unsupported_type', 'ENOSYS'],
-  ['unsupported_protocol', 'EPROTO'],
-  ['handshake_required', 'EPROTO'],
-  ['frame_too_large', 'E2BIG'],
-  ['session_busy', 'EBUSY'],
-  ['rate_limited', 'EBUSY'],
-  ['not_found', 'ENOENT'],
-  ['conflict', 'EEXIST'],
-  ['stale_epoch', 'ESTALE'],
-  ['compacted', 'ESTALE'],
-  ['lagged', 'ESTALE'],
-  ['timeout', 'ETIMEDOUT'],
-  ['unavailable', 'EHOSTDOWN'],
-]);
-
 function errorFromFault(fault: ProtocolFault): FsError {
-  return new FsError(ERRNO_OF_CODE.get(fault.code) ?? 'EIO', fault.message, { cause: fault });
+  return new FsError(errnoFromCode(fault.code), fault.message, { cause: fault });
 }
 
 /** What the server answered, where an error came from there. */

@@ -1,9 +1,10 @@
 import { isJsonObject, ownValue, type JsonObject, type JsonValue } from '../../core/index.js';
-import { ERRNO, type ErrnoCode } from '../../linux/index.js';
+import { ERRNO } from '../../linux/index.js';
 import {
   acheronError,
   decodeEnvelope,
   encodeEnvelope,
+  errnoFromCode,
   MAX_CONTROL_FRAME_BYTES,
   ProtocolFault,
   requestReferenceOf,
@@ -133,19 +134,11 @@ function authenticate(
   };
 }
 
-const ERRNO_OF_CODE = new Map<string, ErrnoCode>([
-  ['provider_auth_failed', 'EACCES'],
-  ['not_found', 'ENOENT'],
-  ['stale_epoch', 'ESTALE'],
-  ['unavailable', 'EHOSTDOWN'],
-  ['handshake_required', 'EPROTO'],
-]);
-
 /** File requests are refused with an errno too, as everywhere on this endpoint. */
 function refusalFrame(fault: ProtocolFault, request: RequestReference): Envelope {
   const refusal = acheronError(fault, { ...request, channel: 'acheron' });
   if (request.type?.startsWith('acheron.t_fs_') !== true) return refusal;
-  const errno = ERRNO[ERRNO_OF_CODE.get(fault.code) ?? 'EINVAL'];
+  const errno = ERRNO[errnoFromCode(fault.code)];
   return { ...refusal, type: 'acheron.err_fs', error: { ...refusal.error, errno } };
 }
 
