@@ -1,6 +1,6 @@
-import type { Unsubscribe } from '../core/index.js';
 import type { FairTurns } from './fair-turns.js';
-import { bytesOfMessage, type CloseReason, type Message, type Transport } from './transport.js';
+import { ForwardingTransport } from './forwarding-transport.js';
+import { bytesOfMessage, type Message, type Transport } from './transport.js';
 
 /** What may wait for a turn before nothing more is taken from the peer. */
 const MAX_WAITING = 64;
@@ -10,8 +10,7 @@ const MAX_WAITING_BYTES = 256 * 1024;
  * A transport whose messages are delivered in the turns of the party that answers for it. What waits for a
  * turn when it closes is not delivered.
  */
-export class FairTransport implements Transport {
-  readonly #inner: Transport;
+export class FairTransport extends ForwardingTransport {
   readonly #turns: FairTurns;
   #party: string;
   #receiver: ((message: Message) => void) | undefined;
@@ -23,7 +22,7 @@ export class FairTransport implements Transport {
   #isFull = false;
 
   constructor(inner: Transport, turns: FairTurns, party: string) {
-    this.#inner = inner;
+    super(inner);
     this.#turns = turns;
     this.#party = party;
     inner.onClose(() => {
@@ -37,50 +36,22 @@ export class FairTransport implements Transport {
     this.#party = party;
   }
 
-  get open(): boolean {
-    return this.#inner.open;
-  }
-
-  get bufferedBytes(): number {
-    return this.#inner.bufferedBytes;
-  }
-
-  send(message: Message): void {
-    this.#inner.send(message);
-  }
-
-  drained(): Promise<void> {
-    return this.#inner.drained();
-  }
-
-  receive(receiver: (message: Message) => void): void {
+  override receive(receiver: (message: Message) => void): void {
     const isFirst = this.#receiver === undefined;
     this.#receiver = receiver;
-    if (isFirst) this.#inner.receive((message) => this.#came(message));
+    if (isFirst) this.inner.receive((message) => this.#came(message));
   }
 
-  pause(): void {
+  override pause(): void {
     this.#isPaused = true;
-    this.#inner.pause();
+    this.inner.pause();
   }
 
-  resume(): void {
+  override resume(): void {
     this.#isPaused = false;
     while (this.#asked < this.#waiting.length) this.#ask();
     if (this.#isFull) this.#flow();
-    else if (!this.#isPaused) this.#inner.resume();
-  }
-
-  onClose(listener: (reason: CloseReason) => void): Unsubscribe {
-    return this.#inner.onClose(listener);
-  }
-
-  close(code?: number, reason?: string): void {
-    this.#inner.close(code, reason);
-  }
-
-  destroy(): void {
-    this.#inner.destroy();
+    else if (!this.#isPaused) this.inner.resume();
   }
 
   #came(message: Message): void {
@@ -89,7 +60,7 @@ export class FairTransport implements Transport {
     if (!this.#isPaused) this.#ask();
     if (this.#waiting.length <= MAX_WAITING && this.#waitingBytes <= MAX_WAITING_BYTES) return;
     this.#isFull = true;
-    this.#inner.pause();
+    this.inner.pause();
   }
 
   #ask(): void {
@@ -113,6 +84,6 @@ export class FairTransport implements Transport {
     if (!this.#isFull || this.#isPaused || this.#waiting.length > MAX_WAITING / 2) return;
     if (this.#waitingBytes > MAX_WAITING_BYTES / 2) return;
     this.#isFull = false;
-    this.#inner.resume();
+    this.inner.resume();
   }
 }

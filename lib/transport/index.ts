@@ -4,6 +4,7 @@
  */
 export * from './fair-transport.js';
 export * from './fair-turns.js';
+export * from './forwarding-transport.js';
 export * from './log-connection.js';
 export * from './memory-transport.js';
 export * from './reconnector.js';

@@ -7,6 +7,8 @@ export * from './awaitable.js';
 export * from './bases.js';
 export * from './checked-document.js';
 export * from './document.js';
+export * from './forwarding-handle.js';
+export * from './forwarding-nodes.js';
 export * from './guarded-handle.js';
 export * from './ino.js';
 export * from './map-dir.js';

@@ -157,7 +157,14 @@ export interface OpenFlags {
   readonly exclusive: boolean;
 }
 
-/** An open descriptor. Offsets and sizes are bytes, below 2^53. */
+/**
+ * An open descriptor. Offsets and sizes are bytes, below 2^53. What wraps one extends `ForwardingHandle`.
+ *
+ * Buffers belong to whoever made them. The `data` of a `write` is lent to the handle until the write has
+ * answered: the caller leaves it unchanged that long and may reuse it from then on, so a handle copies what it
+ * keeps for longer. `into` of `readInto` is lent likewise. What `read` answers is the caller's to look at and
+ * nobody's to change: others may be shown the same bytes.
+ */
 export interface FileHandle {
   /**
    * True: bytes go straight to the caller, in its own sizes, and nothing is cached (live documents,
@@ -166,7 +173,7 @@ export interface FileHandle {
   readonly direct: boolean;
   /**
    * True: what this descriptor shows no longer changes (a document's snapshot). Absent: it may, unless the
-   * node is `announced`. What wraps a handle passes it on.
+   * node is `announced`.
    */
   readonly fixed?: boolean;
   /** What it keeps in memory while it is open; others that show the same may share it. Absent: next to nothing. */
@@ -180,7 +187,7 @@ export interface FileHandle {
   read(at: number, size: number, op: Op): Awaitable<Uint8Array>;
   /**
    * The same into memory of the caller's, where a handle can: for large files it saves what memory costs.
-   * Answers how many bytes it put there; `into` must not be touched until then.
+   * Answers how many bytes it put there.
    */
   readInto?(at: number, into: Uint8Array, op: Op): Awaitable<number>;
   /**
@@ -191,7 +198,7 @@ export interface FileHandle {
   handOver?(hand: (fd: number) => boolean, isOpenSo: boolean): boolean;
   /** True: `write` answers at once, always, and keeps nothing of its `data`. */
   readonly writesAtOnce?: boolean;
-  /** Takes all of `data`, or throws. Callers may reuse `data` once it has answered. */
+  /** Takes all of `data`, or throws. */
   write(at: number, data: Uint8Array, op: Op): Awaitable<number>;
   /** A duplicate of the descriptor was closed; others may live on. Absent: nothing is to be done then. */
   flush?(op: Op): Awaitable<void>;

@@ -11,8 +11,7 @@ import {
   type Envelope,
   type RequestReference,
 } from '../../protocol/index.js';
-import type { CloseReason, Message, Transport } from '../../transport/index.js';
-import type { Unsubscribe } from '../../core/index.js';
+import { ForwardingTransport, type Message, type Transport } from '../../transport/index.js';
 import type { LiveSession } from '../store/sessions.js';
 import { answerAcheron } from './acheron-stub.js';
 import type { Arrival } from './control-connection.js';
@@ -154,58 +153,21 @@ function notAuthenticated(): ProtocolFault {
 }
 
 /** A transport of which the first message was read already: it is delivered again to whoever takes over. */
-class ReplayTransport implements Transport {
-  readonly #inner: Transport;
+class ReplayTransport extends ForwardingTransport {
   #first: Message | undefined;
   #receiver: ((message: Message) => void) | undefined;
 
   constructor(inner: Transport, first: Message) {
-    this.#inner = inner;
+    super(inner);
     this.#first = first;
   }
 
-  get open(): boolean {
-    return this.#inner.open;
-  }
-
-  get bufferedBytes(): number {
-    return this.#inner.bufferedBytes;
-  }
-
-  send(message: Message): void {
-    this.#inner.send(message);
-  }
-
-  drained(): Promise<void> {
-    return this.#inner.drained();
-  }
-
-  receive(receiver: (message: Message) => void): void {
+  override receive(receiver: (message: Message) => void): void {
     this.#receiver = receiver;
     const first = this.#first;
     this.#first = undefined;
     if (first !== undefined) receiver(first);
     // The first message may have made the receiver hand over to another, which is in place already.
-    if (this.#receiver === receiver) this.#inner.receive(receiver);
-  }
-
-  pause(): void {
-    this.#inner.pause();
-  }
-
-  resume(): void {
-    this.#inner.resume();
-  }
-
-  onClose(listener: (reason: CloseReason) => void): Unsubscribe {
-    return this.#inner.onClose(listener);
-  }
-
-  close(code?: number, reason?: string): void {
-    this.#inner.close(code, reason);
-  }
-
-  destroy(): void {
-    this.#inner.destroy();
+    if (this.#receiver === receiver) super.receive(receiver);
   }
 }

@@ -1,0 +1,62 @@
+import type { AttrChange, Awaitable, FileHandle, Op, Stat } from './types.js';
+
+/**
+ * Passes all on to another descriptor, and has the optional methods that this one has: the base of what wraps
+ * a descriptor, so that a new method of `FileHandle` is forwarded by all of them.
+ */
+export class ForwardingHandle implements FileHandle {
+  protected readonly inner: FileHandle;
+  readonly direct: boolean;
+  readonly fixed?: boolean;
+  readonly holds?: Uint8Array;
+  readonly revocable?: boolean;
+  readonly writesAtOnce?: boolean;
+  readInto?: FileHandle['readInto'];
+  handOver?: FileHandle['handOver'];
+  seek?: FileHandle['seek'];
+  flush?: FileHandle['flush'];
+
+  constructor(inner: FileHandle) {
+    this.inner = inner;
+    this.direct = inner.direct;
+    if (inner.fixed !== undefined) this.fixed = inner.fixed;
+    if (inner.holds !== undefined) this.holds = inner.holds;
+    if (inner.revocable !== undefined) this.revocable = inner.revocable;
+    if (inner.writesAtOnce !== undefined) this.writesAtOnce = inner.writesAtOnce;
+    if (inner.readInto !== undefined) this.readInto = (at, into, op) => inner.readInto!(at, into, op);
+    if (inner.handOver !== undefined) this.handOver = (hand, isOpenSo) => inner.handOver!(hand, isOpenSo);
+    if (inner.seek !== undefined) this.seek = (from, what, op) => inner.seek!(from, what, op);
+    if (inner.flush !== undefined) this.flush = (op) => inner.flush!(op);
+  }
+
+  get needsFlush(): boolean {
+    return needsFlush(this.inner);
+  }
+
+  stat(op: Op): Awaitable<Stat> {
+    return this.inner.stat(op);
+  }
+  setattr(change: AttrChange, op: Op): Awaitable<Stat> {
+    return this.inner.setattr(change, op);
+  }
+  read(at: number, size: number, op: Op): Awaitable<Uint8Array> {
+    return this.inner.read(at, size, op);
+  }
+  write(at: number, data: Uint8Array, op: Op): Awaitable<number> {
+    return this.inner.write(at, data, op);
+  }
+  fsync(dataOnly: boolean, op: Op): Awaitable<void> {
+    return this.inner.fsync(dataOnly, op);
+  }
+  allocate(mode: number, at: number, length: number, op: Op): Awaitable<void> {
+    return this.inner.allocate(mode, at, length, op);
+  }
+  release(): Awaitable<void> {
+    return this.inner.release();
+  }
+}
+
+/** Whether closing a duplicate of the descriptor would do or report anything now. */
+export function needsFlush(handle: FileHandle): boolean {
+  return handle.flush !== undefined && (handle.needsFlush ?? true);
+}
