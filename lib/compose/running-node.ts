@@ -12,7 +12,7 @@ import {
   type Unsubscribe,
 } from '../core/index.js';
 import type { LocalNodeFacts } from '../control/index.js';
-import { FileLock, makePrivateDir, stateFailure } from '../disk/index.js';
+import { DiskReserve, FileLock, makePrivateDir, stateFailure } from '../disk/index.js';
 import {
   FileLedger,
   containDrivers,
@@ -87,6 +87,7 @@ interface Parts {
   readonly context: DriverContext;
   readonly builtins: readonly BuiltinService[];
   readonly audit: NodeAuditLog;
+  readonly reserve: DiskReserve;
   /** How all of it is closed. */
   readonly undo: UndoStack;
 }
@@ -109,7 +110,7 @@ export class RunningNode implements NodeSource {
   #nodeProjects: readonly string[] = [];
   #closed: Promise<void> | null = null;
 
-  private constructor({ options, context, builtins, audit, undo }: Parts) {
+  private constructor({ options, context, builtins, audit, reserve, undo }: Parts) {
     this.#options = options;
     this.#builtins = builtins;
     this.#context = context;
@@ -128,6 +129,7 @@ export class RunningNode implements NodeSource {
       jobsDir: `${stateFile}.jobs`,
       jobLimits: options.jobLimits ?? DEFAULT_JOB_LIMITS,
       fsync: options.fsync,
+      reserve,
       driverContext: context,
       createDriver: (definition) => this.#driverOf(definition),
       inputCheck: inputCheckOf,
@@ -184,6 +186,8 @@ export class RunningNode implements NodeSource {
       });
     }
     undo.add(() => lock?.release());
+    const reserve = new DiskReserve(`${stateFile}.reserve`, { log });
+    undo.add(() => reserve.close());
     containDrivers(options.newPrivileges ?? 'process', log);
     const { drivers, terminals } = usersFrom(options, `${stateFile}.uids.json`, nodeId);
     warnAboutRoot({ drivers, terminals }, options.terminals.length > 0, log);
@@ -221,7 +225,7 @@ export class RunningNode implements NodeSource {
       options.auditKeepBytes,
     );
     undo.add(() => audit.close());
-    const node = new RunningNode({ options, context, builtins, audit, undo });
+    const node = new RunningNode({ options, context, builtins, audit, reserve, undo });
     undo.add(() => node.host.close());
     undo.add(() => node.registry.close());
     running.node = node;

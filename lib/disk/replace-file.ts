@@ -1,6 +1,7 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { FsError } from '../core/index.js';
+import { isNoSpace } from './disk-reserve.js';
 
 /**
  * Replaces a file atomically: a reader, or a start after a kill, finds the old or the new, never a part. On
@@ -19,9 +20,19 @@ export function replaceFile(path: string, content: string | Uint8Array, mode = 0
     renameSync(draft, path);
   } catch (thrown) {
     rmSync(draft, { force: true });
-    throw FsError.from(thrown);
+    throw cannotReplace(path, thrown);
   }
   syncDirectory(dirname(path));
+}
+
+function cannotReplace(path: string, cause: unknown): FsError {
+  const { code, message } = FsError.from(cause);
+  const hint = isNoSpace(cause) ? 'Free some space on its disk' : 'Look at its disk and its permissions';
+  return new FsError(code, `${path} cannot be written: ${message}.`, {
+    hint: `${hint}, and try again; the file is as it was.`,
+    path,
+    cause,
+  });
 }
 
 function syncDirectory(path: string): void {

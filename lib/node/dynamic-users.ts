@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { FsError, isJsonObject, type ServiceId } from '../core/index.js';
+import { replaceFile } from '../disk/index.js';
 import type { Ids } from '../drivers/index.js';
 
 export interface UidRange {
@@ -38,7 +39,12 @@ export class DynamicUsers {
     if (known !== undefined && this.#isInRange(known)) return { uid: known, gid: known };
     const uid = this.#choose(serviceId);
     this.#uids.set(serviceId, uid);
-    this.#save();
+    try {
+      this.#save();
+    } catch (thrown) {
+      this.#uids.delete(serviceId);
+      throw thrown;
+    }
     return { uid, gid: uid };
   }
 
@@ -62,14 +68,8 @@ export class DynamicUsers {
   }
 
   #save(): void {
-    const draft = `${this.#file}.new`;
     const content = { format: FORMAT, uids: Object.fromEntries(this.#uids) };
-    try {
-      writeFileSync(draft, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600, flush: true });
-      renameSync(draft, this.#file);
-    } catch (thrown) {
-      throw FsError.from(thrown);
-    }
+    replaceFile(this.#file, `${JSON.stringify(content, null, 2)}\n`);
   }
 }
 

@@ -1,8 +1,9 @@
 import type { Clock, JsonObject, Log } from '../core/index.js';
+import type { DiskReserve } from '../disk/index.js';
 import type { Driver, DriverContext } from '../drivers/index.js';
 import type { ServiceDefinition } from '../manifest/index.js';
 import type { JobOwner } from './jobs/job.js';
-import type { JobLimits } from './jobs/job-store.js';
+import type { JobLimits } from './jobs/job-limits.js';
 import type { InputCheck } from './request/request.js';
 
 /** What services need from the node that hosts them. */
@@ -17,6 +18,8 @@ export interface ServiceEnvironment {
   readonly jobLimits: JobLimits;
   /** Flush results to the disk before the caller is answered. */
   readonly fsync: boolean;
+  /** Space for what must be written though the disk is full. */
+  readonly reserve: DiskReserve;
   /** What drivers and probes need of the node. */
   readonly driverContext: DriverContext;
   createDriver(definition: ServiceDefinition): Driver | null;

@@ -4,7 +4,7 @@
  * methods. Nothing here knows a bridge, a wire or a mount.
  */
 export * from './environment.js';
-export { DEFAULT_JOB_LIMITS, type JobLimits } from './jobs/job-store.js';
+export { DEFAULT_JOB_LIMITS, type JobLimits } from './jobs/job-limits.js';
 export { ObjectHandle, type ObjectSink, type Taken } from './request/object-handle.js';
 export { ObjectScanner, type ScannedObject } from './request/object-scanner.js';
 export type { InputCheck } from './request/request.js';

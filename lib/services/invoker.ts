@@ -1,5 +1,12 @@
 import { join } from 'node:path';
-import { FsError, indentJson, newInvocationId, type JsonObject, type ServiceId } from '../core/index.js';
+import {
+  FsError,
+  indentJson,
+  newInvocationId,
+  type InvocationId,
+  type JsonObject,
+  type ServiceId,
+} from '../core/index.js';
 import { AdmissionQueue, type Outcome } from '../drivers/index.js';
 import { principalOf, type Session } from '../policy/index.js';
 import type { CallVerdict as HealthEnd, EndCall } from '../supervise/index.js';
@@ -57,6 +64,7 @@ export class Invoker {
       fsync: env.fsync,
       now: () => env.clock.now(),
       log: env.log,
+      reserve: env.reserve,
     });
     this.jobs = store;
     this.metrics.restore(laterMetrics(store.recordedMetrics, savedMetrics));
@@ -77,7 +85,7 @@ export class Invoker {
     const id = newInvocationId(this.#nowMs);
     try {
       this.#audit(owner, 'accepted', { invocation_id: id }, request.bytes);
-      const job = this.jobs.accept(owner, request.bytes, { id, key: request.key });
+      const job = this.#accept(owner, request, id);
       return this.#start(job, request, session, reportEnd);
     } catch (thrown) {
       reportEnd('cancelled');
@@ -86,14 +94,23 @@ export class Invoker {
     }
   }
 
-  /** Records a request that will not run, and returns the error to answer with. */
+  /**
+   * Records a request that will not run, and returns the error to answer with. Where it cannot be recorded it is
+   * shown as the last outcome all the same.
+   */
   reject(bytes: Uint8Array, error: FsError, session: Session): FsError {
     this.metrics.countRejection();
     const owner = ownerOf(session);
     const id = newInvocationId(this.#nowMs);
-    this.#audit(owner, error.code, { invocation_id: id }, bytes);
-    const job = this.jobs.accept(owner, bytes.subarray(0, KEPT_OF_REJECTED), { id, rejected: true });
-    this.jobs.finish(job, endFromError(error, null, this.#nowMs), new Uint8Array(), this.metrics.toRecord());
+    const end = endFromError(error, null, this.#nowMs);
+    try {
+      this.#audit(owner, error.code, { invocation_id: id }, bytes);
+      const job = this.jobs.accept(owner, bytes.subarray(0, KEPT_OF_REJECTED), { id, rejected: true });
+      this.jobs.finish(job, end, new Uint8Array(), this.metrics.toRecord());
+    } catch (thrown) {
+      this.#cannotRecord('A refused request could not be recorded.', id, thrown);
+      this.jobs.showUnrecorded(owner, id, end);
+    }
     return error;
   }
 
@@ -138,6 +155,17 @@ export class Invoker {
       return this.#host.admit();
     } catch (thrown) {
       throw this.reject(request.bytes, FsError.from(thrown), session);
+    }
+  }
+
+  /** What is on record as accepted, and is not, ends on record too. */
+  #accept(owner: JobOwner, request: Request, id: InvocationId): Job {
+    try {
+      return this.jobs.accept(owner, request.bytes, { id, key: request.key });
+    } catch (thrown) {
+      const { code } = FsError.from(thrown);
+      this.#recordOutcome(owner, code, { invocation_id: id, state: 'error', exit_code: null });
+      throw thrown;
     }
   }
 
@@ -233,11 +261,7 @@ export class Invoker {
       this.jobs.finish(job, end, result, this.metrics.toRecord());
     } catch (thrown) {
       failure = FsError.from(thrown);
-      this.#host.env.log.error('An outcome could not be written to the state directory.', {
-        service: this.#host.id,
-        invocation: job.id,
-        error: failure.message,
-      });
+      this.#cannotRecord('An outcome could not be written to the state directory.', job.id, thrown);
     }
     this.#recordEnd(job);
     this.#host.env.emit({
@@ -277,18 +301,28 @@ export class Invoker {
     if (!this.#host.env.auditedEnd(job.id, job.end!.finishedAtMs)) this.#recordEnd(job);
   }
 
-  /** Its acceptance is on record already; an end that cannot be added is logged for the operator. */
   #recordEnd(job: Job): void {
     const { state, errno, exitCode } = job.end!;
+    this.#recordOutcome(job.owner, errno ?? 'ok', { invocation_id: job.id, state, exit_code: exitCode });
+  }
+
+  /** Its acceptance is on record already; an end that cannot be added is logged for the operator. */
+  #recordOutcome(
+    by: JobOwner,
+    outcome: string,
+    facts: JsonObject & { readonly invocation_id: InvocationId },
+  ): void {
     try {
-      this.#audit(job.owner, errno ?? 'ok', { invocation_id: job.id, state, exit_code: exitCode });
+      this.#host.env.reserve.use(() => this.#audit(by, outcome, facts));
     } catch (thrown) {
-      this.#host.env.log.error('The end of an invocation could not be added to the audit log.', {
-        service: this.#host.id,
-        invocation: job.id,
-        error: FsError.from(thrown).message,
-      });
+      const what = 'The end of an invocation could not be added to the audit log.';
+      this.#cannotRecord(what, facts.invocation_id, thrown);
     }
+  }
+
+  #cannotRecord(what: string, invocation: InvocationId, thrown: unknown): void {
+    const error = FsError.from(thrown).message;
+    this.#host.env.log.error(what, { service: this.#host.id, invocation, error });
   }
 
   #audit(by: JobOwner, outcome: string, facts: JsonObject, payload?: Uint8Array): void {

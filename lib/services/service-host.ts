@@ -71,7 +71,8 @@ export class ServiceHost {
     for (const definition of changes.removed) this.#remove(definition.serviceId);
     for (const { after } of changes.updated) this.#update(after);
     for (const definition of changes.added) this.#add(definition);
-    if (changes.removed.length + changes.updated.length + changes.added.length > 0) this.#save();
+    if (changes.removed.length + changes.updated.length + changes.added.length > 0)
+      this.#environment.reserve.use(() => this.#save());
   }
 
   /** The projects that name this node, or their policies, changed. */
@@ -82,7 +83,7 @@ export class ServiceHost {
 
   async close(): Promise<void> {
     await Promise.all([...this.#dirs.values()].map(({ service }) => service.close()));
-    this.#save();
+    this.#environment.reserve.use(() => this.#save());
   }
 
   #add(definition: ServiceDefinition): void {

@@ -7,7 +7,7 @@ import { Engine } from './engine.js';
 import type { ServiceEnvironment } from './environment.js';
 import { Invoker } from './invoker.js';
 import { ownerOf, type Job } from './jobs/job.js';
-import type { JobStore } from './jobs/job-store.js';
+import { FOR_ENDS, type JobStore } from './jobs/job-store.js';
 import type { Metrics } from './metrics.js';
 import type { InputCheck, Request } from './request/request.js';
 import { Supervisor, type EndCall, type Health, type HealthTransition } from '../supervise/index.js';
@@ -199,7 +199,7 @@ export class Service {
   reset(principal: string | null, session: Session): void {
     this.#control('reset', session);
     this.jobs.reset(principal);
-    this.#env.saveState();
+    this.#saveThoughFull();
   }
 
   setEnabled(enabled: boolean, session: Session): void {
@@ -208,7 +208,10 @@ export class Service {
     this.#recorded(op, session, undefined, () => {
       this.#switch(enabled);
       if (enabled) this.metrics.clearConsecutive();
-      this.#save(() => this.#switch(before));
+      orUndo(
+        () => this.#saveThoughFull(),
+        () => this.#switch(before),
+      );
     });
     this.#emitControl(op);
   }
@@ -218,7 +221,7 @@ export class Service {
     this.metrics.clearConsecutive();
     this.jobs.reset(principalOf(session));
     await this.#supervisor.restart();
-    this.#env.saveState();
+    this.#saveThoughFull();
     this.#emitControl('restart');
   }
 
@@ -232,10 +235,13 @@ export class Service {
       const before = this.#config;
       this.#supervisor.setConfig(config);
       this.#config = config;
-      this.#save(() => {
-        this.#config = before;
-        this.#supervisor.setConfig(before);
-      });
+      orUndo(
+        () => this.#env.saveState(),
+        () => {
+          this.#config = before;
+          this.#supervisor.setConfig(before);
+        },
+      );
     });
     this.#configChangedAtMs = this.nowMs;
     this.#emitControl('config');
@@ -283,16 +289,13 @@ export class Service {
 
   #audit(act: string, session: Session, outcome = 'ok', payload?: Uint8Array): void {
     const by = ownerOf(session);
-    this.#env.audit({ by, act, serviceId: this.id, outcome, ...(payload === undefined ? {} : { payload }) });
+    const record = { by, act, serviceId: this.id, outcome, ...(payload === undefined ? {} : { payload }) };
+    this.#env.reserve.use(() => this.#env.audit(record), FOR_ENDS);
   }
 
-  #save(undo: () => void): void {
-    try {
-      this.#env.saveState();
-    } catch (thrown) {
-      undo();
-      throw FsError.from(thrown);
-    }
+  /** What an admin does about a full disk must not fail for it. */
+  #saveThoughFull(): void {
+    this.#env.reserve.use(() => this.#env.saveState(), FOR_ENDS);
   }
 
   #emitControl(op: string): void {
@@ -306,5 +309,14 @@ export class Service {
       principal: null,
       facts: { from, to, reason },
     });
+  }
+}
+
+function orUndo(act: () => void, undo: () => void): void {
+  try {
+    act();
+  } catch (thrown) {
+    undo();
+    throw FsError.from(thrown);
   }
 }

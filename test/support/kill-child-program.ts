@@ -10,6 +10,7 @@ import { silentLog, systemClock, type JsonObject, type NodeId } from '../../lib/
 import { FileLedger, createDriver, endLeftovers, type DriverContext } from '../../lib/drivers/index.js';
 import { readManifest } from '../../lib/manifest/index.js';
 import { localSession } from '../../lib/policy/index.js';
+import { DiskReserve } from '../../lib/disk/index.js';
 import { DEFAULT_JOB_LIMITS, NodeDir, ServiceHost } from '../../lib/services/index.js';
 import { walk, type FileHandle, type OpenFlags } from '../../lib/vfs/index.js';
 
@@ -84,6 +85,7 @@ async function startServices(dir: string, manifests: readonly JsonObject[]): Pro
     jobsDir: `${stateFile}.jobs`,
     jobLimits: DEFAULT_JOB_LIMITS,
     fsync: false,
+    reserve: new DiskReserve(`${stateFile}.reserve`, { log: silentLog, bytes: 0 }),
     driverContext,
     createDriver: (definition) => createDriver(definition, driverContext),
     inputCheck: () => () => null,

@@ -56,10 +56,11 @@ export class NodeStateFile {
     return this.#state;
   }
 
-  /** On disk when it returns. */
+  /** On disk when it returns. @throws FsError; what was written before stands then. */
   write(state: Omit<NodeState, 'format' | 'needs'>): void {
-    this.#state = { format: FORMAT, needs: '0.1.0', ...state };
-    writeSecretFile(this.path, `${JSON.stringify(this.#state, null, 2)}\n`);
+    const next: NodeState = { format: FORMAT, needs: '0.1.0', ...state };
+    writeSecretFile(this.path, `${JSON.stringify(next, null, 2)}\n`);
+    this.#state = next;
   }
 
   close(): void {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { FsError } from '../../core/index.js';
 import { processFacts } from './proc-table.js';
 
 /**
@@ -7,7 +8,10 @@ import { processFacts } from './proc-table.js';
  * (`endLeftovers`).
  */
 export interface ProcessLedger {
-  /** A name for a process about to start; it goes into its environment as `ACHERON_PROCESS_TAG`. */
+  /**
+   * A name for a process about to start; it goes into its environment as `ACHERON_PROCESS_TAG`.
+   * @throws FsError ENOSPC where the process could not be recorded
+   */
   newTag(): string;
   /** Records a process that leads its own group; the returned function forgets it. */
   record(pid: number, tag: string): () => void;
@@ -17,6 +21,8 @@ export const TAG_VARIABLE = 'ACHERON_PROCESS_TAG';
 export const LEDGER_FORMAT = 1;
 const HEADER_BYTES = 128;
 const SLOT_BYTES = 64;
+/** With the header, a page of the disk. */
+const SLOTS_AT_ONCE = 62;
 
 /**
  * A ledger in a file of fixed slots, one line each: `<pid> <start time> <tag>`. Recording is one small
@@ -25,6 +31,7 @@ const SLOT_BYTES = 64;
  * (its start time distinguishes it from a later process of the same pid). The header names the boot.
  */
 export class FileLedger implements ProcessLedger {
+  readonly #file: string;
   readonly #fd: number;
   readonly #run = randomBytes(8).toString('hex');
   readonly #free: number[] = [];
@@ -33,17 +40,20 @@ export class FileLedger implements ProcessLedger {
 
   /** Starts an empty ledger; call `endLeftovers` on the file before, or what it held is forgotten. */
   constructor(file: string) {
+    this.#file = file;
     this.#fd = openSync(file, 'w', 0o600);
     const header = `acheron-processes ${LEDGER_FORMAT} ${bootId() || '-'} ${this.#run}`;
     writeSync(this.#fd, `${header.padEnd(HEADER_BYTES - 1)}\n`, 0);
   }
 
   newTag(): string {
+    if (this.#free.length === 0) this.#addSlots();
     return `${this.#run}-${(this.#tags++).toString(36)}`;
   }
 
   record(pid: number, tag: string): () => void {
-    const slot = this.#free.pop() ?? this.#slots++;
+    if (this.#free.length === 0) this.#addSlots();
+    const slot = this.#free.pop()!;
     const line = `${pid} ${processFacts(pid)?.startTime || '-'} ${tag}`;
     writeSync(this.#fd, `${line.padEnd(SLOT_BYTES - 1)}\n`, HEADER_BYTES + slot * SLOT_BYTES);
     let held = true;
@@ -53,9 +63,33 @@ export class FileLedger implements ProcessLedger {
     };
   }
 
+  /** Written before they are used: recording takes no space, so no process runs that cannot be recorded. */
+  #addSlots(): void {
+    const blank = `${' '.repeat(SLOT_BYTES - 1)}\n`.repeat(SLOTS_AT_ONCE);
+    const at = HEADER_BYTES + this.#slots * SLOT_BYTES;
+    let written: number;
+    try {
+      written = writeSync(this.#fd, blank, at);
+    } catch (thrown) {
+      throw cannotRecord(this.#file, thrown);
+    }
+    if (written !== blank.length) throw cannotRecord(this.#file, null);
+    for (let n = SLOTS_AT_ONCE - 1; n >= 0; n--) this.#free.push(this.#slots + n);
+    this.#slots += SLOTS_AT_ONCE;
+  }
+
   close(): void {
     closeSync(this.#fd);
   }
+}
+
+function cannotRecord(path: string, cause: unknown): FsError {
+  const code = cause === null ? 'ENOSPC' : FsError.from(cause).code;
+  return new FsError(code, `No process can be started: ${path} cannot be written.`, {
+    hint: code === 'ENOSPC' ? 'Free some space on its disk.' : 'Look at its disk.',
+    path,
+    cause,
+  });
 }
 
 const RUN = randomBytes(8).toString('hex');

@@ -1,35 +1,16 @@
 import { join } from 'node:path';
 import { FsError, type InvocationId, type JsonObject, type Log } from '../../core/index.js';
-import { compact } from './compact.js';
+import { isNoSpace, type DiskReserve } from '../../disk/index.js';
 import { acceptHeader, finishHeader } from './job-records.js';
+import type { JobLimits } from './job-limits.js';
 import { Job, type Holder, type JobEnd, type JobOwner } from './job.js';
 import { keepFormat1 } from './keep-format1.js';
 import { KeyJournal } from './keys/key-journal.js';
 import { reconcileKeys } from './keys/reconcile-keys.js';
+import { LogCleaner } from './log-cleaner.js';
 import { replayJobs } from './replay-jobs.js';
+import type { Extent } from './segment.js';
 import { SegmentLog } from './segment-log.js';
-
-export interface JobLimits {
-  /** Finished jobs kept for each principal, and rejected ones apart. */
-  readonly keep: number;
-  readonly keepBytes: number;
-  /** How long a `_key` is remembered. */
-  readonly keyMs: number;
-  /** How many keys of one principal are kept, and how many bytes with their results. */
-  readonly maxKeys: number;
-  readonly maxKeyBytes: number;
-  /** How much a segment of the job log, and of the log of keys, holds; for tests of their borders. */
-  readonly segmentBytes?: number;
-  readonly segmentKeys?: number;
-}
-
-export const DEFAULT_JOB_LIMITS: JobLimits = {
-  keep: 64,
-  keepBytes: 64 * 1024 * 1024,
-  keyMs: 24 * 60 * 60 * 1000,
-  maxKeys: 1_000_000,
-  maxKeyBytes: 4 * 1024 * 1024 * 1024,
-};
 
 export interface JobStoreOptions {
   readonly dir: string;
@@ -37,7 +18,13 @@ export interface JobStoreOptions {
   readonly fsync: boolean;
   readonly now: () => number;
   readonly log: Log;
+  readonly reserve: DiskReserve;
 }
+
+/** A result that is no longer than this is kept though the disk is full. */
+const SMALL_RESULT = 4096;
+/** The part of the reserve that is left for the ends of calls and for removals. */
+export const FOR_ENDS = 1 / 2;
 
 /** What a principal sees in `status.json`, `result.json` and `last_error.txt`. */
 export interface Outcomes {
@@ -66,6 +53,7 @@ export class JobStore {
   /** Those of the jobs that have one. */
   readonly #keys = new Map<string, Job>();
   readonly #journal: KeyJournal;
+  readonly #cleaner: LogCleaner;
   readonly #live = new Set<Job>();
   /** Up to which finish the outcomes of a principal (null: of all) were reset. */
   readonly #resets = new Map<string | null, number>();
@@ -80,7 +68,8 @@ export class JobStore {
       log: options.log,
       segmentBytes: options.limits.segmentBytes,
     });
-    const { dir, limits, fsync, now, log } = options;
+    const { dir, limits, fsync, now, log, reserve } = options;
+    this.#cleaner = new LogCleaner(this.#log, this.#jobs, reserve, log);
     this.#journal = new KeyJournal({ ...limits, dir: join(dir, 'keys'), fsync, now, log });
   }
 
@@ -122,7 +111,7 @@ export class JobStore {
       key: key?.key ?? null,
       keyDigest: key?.digest ?? null,
     });
-    job.request.add(this.#log.append(acceptHeader(job), request));
+    job.request.add(this.#append(acceptHeader(job), request));
     if (key !== null) this.#acceptKey(job);
     this.#adopt(job);
     return job;
@@ -138,27 +127,29 @@ export class JobStore {
   }
 
   appendOutput(job: Job, stream: 'stdout' | 'stderr', chunk: Uint8Array): void {
-    job[stream].add(this.#log.append({ t: 'out', id: job.id, s: stream, at: job[stream].size }, chunk));
+    job[stream].add(this.#append({ t: 'out', id: job.id, s: stream, at: job[stream].size }, chunk));
     job.changedAtMs = this.#options.now();
   }
 
   /**
    * Ends a job; durable when it returns. `metrics` are the service's, this job counted in.
-   * @throws FsError when the log cannot take it: the job has ended all the same, as failed, for as long as
-   * the node runs.
+   * @throws FsError when the log cannot take it: the job has ended all the same, as failed. That is durable too, as
+   * long as there is space in reserve.
    */
   finish(job: Job, end: JobEnd, result: Uint8Array, metrics: JsonObject): void {
+    const { reserve } = this.#options;
     job.end = end;
     job.finishSequence = ++this.#sequence;
     job.cancel = null;
     job.changedAtMs = end.finishedAtMs;
     try {
-      job.result.add(this.#log.append(finishHeader(job, metrics), result));
-      this.#metrics = metrics;
-      if (this.#keys.get(keyNameOf(job)) === job) this.#journal.end(job, result);
+      if (result.length <= SMALL_RESULT) reserve.use(() => this.#recordEnd(job, result, metrics));
+      else this.#recordEnd(job, result, metrics);
     } catch (thrown) {
       const { code, message, hint } = FsError.from(thrown);
       job.end = { ...end, state: 'error', errno: code, error: message, hint: hint ?? null };
+      if (result.length > SMALL_RESULT && isNoSpace(thrown))
+        reserve.use(() => this.#recordEnd(job, new Uint8Array(), metrics));
       throw thrown;
     } finally {
       this.#settle(job);
@@ -213,17 +204,20 @@ export class JobStore {
 
   /** Takes the job out of `jobs/`; a running one goes when it has ended. */
   forget(job: Job): void {
-    this.#log.append({ t: 'forget', id: job.id });
+    const { reserve } = this.#options;
+    reserve.use(() => this.#log.append({ t: 'forget', id: job.id }));
     this.#unlist(job);
-    this.#tidy();
+    if (reserve.isShort()) this.#cleaner.makeRoom();
+    else this.#cleaner.tidy();
   }
 
   /** `control/reset`: no last outcome any more, for one principal or for all. */
   reset(principal: string | null): void {
-    this.#log.append({ t: 'reset', principal, n: this.#sequence });
+    const record = { t: 'reset', principal, n: this.#sequence };
+    this.#options.reserve.use(() => this.#log.append(record), FOR_ENDS);
     this.#resets.set(principal, this.#sequence);
     this.#resetOutcomes(principal, this.#options.now());
-    this.#tidy();
+    this.#cleaner.tidy();
   }
 
   sync(): void {
@@ -234,6 +228,30 @@ export class JobStore {
   close(): void {
     this.#log.close();
     this.#journal.close();
+  }
+
+  /** On a full disk, what is dead in the log goes first. */
+  #append(header: JsonObject, body: Uint8Array): Extent {
+    try {
+      return this.#log.append(header, body);
+    } catch (thrown) {
+      if (!isNoSpace(thrown) || !this.#cleaner.makeRoom()) throw thrown;
+      return this.#log.append(header, body);
+    }
+  }
+
+  /** When it throws, nothing has changed. */
+  #recordEnd(job: Job, result: Uint8Array, metrics: JsonObject): void {
+    const extent = this.#log.append(finishHeader(job, metrics), result);
+    job.result.add(extent);
+    try {
+      if (this.#keys.get(keyNameOf(job)) === job) this.#journal.end(job, result);
+    } catch (thrown) {
+      job.result.release();
+      this.#log.undo();
+      throw thrown;
+    }
+    this.#metrics = metrics;
   }
 
   #adopt(job: Job): void {
@@ -300,7 +318,7 @@ export class JobStore {
       if (principal.rejected.size <= limits.keep) break;
       this.#unlist(job);
     }
-    this.#tidy();
+    this.#cleaner.tidy();
   }
 
   #unlist(job: Job): void {
@@ -325,18 +343,6 @@ export class JobStore {
     job.result.release();
     this.#jobs.delete(job.id);
     if (this.#keys.get(keyNameOf(job)) === job) this.#keys.delete(keyNameOf(job));
-  }
-
-  /** Frees the front of the log when too much of it is dead. */
-  #tidy(): void {
-    try {
-      const segment = this.#log.worthEvacuating();
-      if (segment !== null) compact(this.#log, this.#jobs.values(), segment);
-      this.#log.sweep();
-    } catch (thrown) {
-      // Nothing is lost: what could not be moved stays where it is, and the next job tries again.
-      this.#options.log.warn('Old jobs could not be cleared away.', { error: FsError.from(thrown).message });
-    }
   }
 
   #principal(name: string): Principal {

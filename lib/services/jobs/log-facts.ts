@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FsError, type Log } from '../../core/index.js';
 import { recordAt, recordFrom } from './log-record.js';
@@ -34,6 +34,11 @@ export function readLogFacts(dir: string, log: Log): LogFacts {
 /** Not flushed: after a power loss it may be of before, which asks for less. */
 export function writeLogFacts(dir: string, facts: LogFacts): void {
   const path = join(dir, 'log.json');
-  writeFileSync(`${path}.new`, recordFrom({ t: 'log', ...facts }, [], 0).record, { mode: 0o600 });
-  renameSync(`${path}.new`, path);
+  try {
+    writeFileSync(`${path}.new`, recordFrom({ t: 'log', ...facts }, [], 0).record, { mode: 0o600 });
+    renameSync(`${path}.new`, path);
+  } catch (thrown) {
+    rmSync(`${path}.new`, { force: true });
+    throw thrown;
+  }
 }

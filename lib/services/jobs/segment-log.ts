@@ -81,8 +81,11 @@ export class SegmentLog implements ByteStore {
     return bytes;
   }
 
-  /** The oldest segment, when the log holds so much that is dead that copying what lives out of it pays. */
-  worthEvacuating(): Segment | null {
+  /**
+   * The oldest segment, when the log holds so much that is dead that copying what lives out of it pays: on a disk that
+   * is full, as soon as half of it is.
+   */
+  worthEvacuating(diskIsFull = false): Segment | null {
     let size = 0;
     let live = 0;
     for (const segment of this.#segments.values()) {
@@ -90,9 +93,14 @@ export class SegmentLog implements ByteStore {
       live += segment.live;
     }
     const [oldest] = this.#segments.values();
-    if (oldest === undefined || oldest === this.#active || size <= 2 * live + 2 * this.#segmentBytes)
-      return null;
-    return oldest;
+    const slack = diskIsFull ? 0 : 2 * this.#segmentBytes;
+    if (oldest === undefined || size <= 2 * live + slack) return null;
+    return diskIsFull || oldest !== this.#active ? oldest : null;
+  }
+
+  /** What is appended from now on is not in this segment. */
+  leave(segment: Segment): void {
+    if (segment === this.#active) this.#startSegment();
   }
 
   /** Deletes the oldest segments as far as nobody refers to them. */
@@ -122,6 +130,10 @@ export class SegmentLog implements ByteStore {
 
   #writable(): Segment {
     if (this.#active !== null && this.#active.size < this.#segmentBytes) return this.#active;
+    return this.#startSegment();
+  }
+
+  #startSegment(): Segment {
     this.close();
     mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
     const number = Math.max(this.#facts.to, ...this.#segments.keys()) + 1;

@@ -7,15 +7,18 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { newInvocationId, silentLog } from '../../../lib/core/index.js';
-import { DEFAULT_JOB_LIMITS, JobStore } from '../../../lib/services/jobs/job-store.js';
+import { DiskReserve } from '../../../lib/disk/index.js';
+import { DEFAULT_JOB_LIMITS } from '../../../lib/services/jobs/job-limits.js';
+import { JobStore } from '../../../lib/services/jobs/job-store.js';
 import type { JobEnd, JobOwner } from '../../../lib/services/jobs/job.js';
 
 const keys = Number(process.argv[2] ?? 1_000_000);
 const dir = mkdtempSync(join(tmpdir(), 'acheron-keys-'));
 const by: JobOwner = { principal: 'p', sessionId: 's', role: 'user', agentId: 'a', projectId: null };
+const reserve = new DiskReserve(join(dir, 'reserve'), { log: silentLog });
 const limits = { ...DEFAULT_JOB_LIMITS, maxKeys: keys + 1 };
 const open = (): JobStore =>
-  JobStore.open({ dir, limits, fsync: false, now: () => Date.now(), log: silentLog }).store;
+  JobStore.open({ dir, limits, fsync: false, now: () => Date.now(), log: silentLog, reserve }).store;
 const megabytes = (): number => {
   globalThis.gc?.();
   return Math.round(process.memoryUsage().rss / 1024 / 1024);
@@ -65,5 +68,6 @@ try {
     }),
   );
 } finally {
+  reserve.close();
   rmSync(dir, { recursive: true, force: true });
 }

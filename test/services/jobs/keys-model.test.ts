@@ -7,7 +7,9 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
 import { newInvocationId, silentLog } from '../../../lib/core/index.js';
-import { JobStore, type JobLimits } from '../../../lib/services/jobs/job-store.js';
+import { DiskReserve } from '../../../lib/disk/index.js';
+import type { JobLimits } from '../../../lib/services/jobs/job-limits.js';
+import { JobStore } from '../../../lib/services/jobs/job-store.js';
 import type { Job, JobEnd, JobOwner } from '../../../lib/services/jobs/job.js';
 import { temporaryDir } from '../../support/test-node.js';
 
@@ -69,12 +71,14 @@ interface Known {
 class Run {
   readonly #dir: string;
   #nowMs = Date.parse('2026-01-01T00:00:00Z');
+  readonly #reserve: DiskReserve;
   #store: JobStore;
   #live: Job[] = [];
   readonly #known = new Map<string, Known>();
 
   constructor(dir: string) {
     this.#dir = dir;
+    this.#reserve = new DiskReserve(`${dir}.reserve`, { log: silentLog, bytes: 0 });
     this.#store = this.#open();
   }
 
@@ -120,11 +124,19 @@ class Run {
   }
 
   close(): void {
+    this.#reserve.close();
     this.#store.close();
   }
 
   #open(): JobStore {
-    const options = { dir: this.#dir, limits: LIMITS, fsync: false, now: () => this.#nowMs, log: silentLog };
+    const options = {
+      dir: this.#dir,
+      limits: LIMITS,
+      fsync: false,
+      now: () => this.#nowMs,
+      log: silentLog,
+      reserve: this.#reserve,
+    };
     const { store, interrupted } = JobStore.open(options);
     this.#store = store;
     this.#live = [...interrupted];
