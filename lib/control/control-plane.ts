@@ -80,7 +80,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 
 async function startWith(options: ControlPlaneOptions, undo: UndoStack): Promise<ControlPlane> {
   const { stateDir, clock = systemClock, log = silentLog, retention = {}, auditRetention = {} } = options;
-  const store = new ControlStore({ stateDir, clock, retention, auditRetention });
+  const store = new ControlStore({ stateDir, clock, log, retention, auditRetention });
   undo.add(() => store.close());
   for (const { nodeId, online, leaseExpiresAtMs } of store.nodes.list()) {
     if (online && leaseExpiresAtMs === null) store.nodes.setOffline(nodeId, 'restart');

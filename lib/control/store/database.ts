@@ -3,7 +3,7 @@ import { chmodSync, closeSync, copyFileSync, fsyncSync, openSync } from 'node:fs
 import { dirname } from 'node:path';
 import Database from 'libsql';
 import { FsError } from '../../core/index.js';
-import { FileLock } from '../../disk/index.js';
+import { FileLock, stateFailure } from '../../disk/index.js';
 import { checkIntegrity, damaged, formatOfFile, refuseIfLost } from './check-database.js';
 import { FORMAT, MIGRATIONS, versionFromNumber, VERSION_NUMBER } from './migrations.js';
 
@@ -168,7 +168,7 @@ export class ControlDatabase {
       this.#after = undefined;
       for (const undo of this.#undos.splice(0).reverse()) undo();
       this.#rollBack();
-      throw thrown;
+      throw stateFailure(thrown, dirname(this.#path));
     }
     this.#after = undefined;
     this.#undos = [];

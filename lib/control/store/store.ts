@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { makePrivateDir } from '../../disk/index.js';
-import { systemClock, type Clock } from '../../core/index.js';
+import { DiskReserve, makePrivateDir } from '../../disk/index.js';
+import { silentLog, systemClock, type Clock, type Log } from '../../core/index.js';
 import { Access } from '../access.js';
 import { AuditLog } from './audit.js';
 import { DEFAULT_AUDIT_RETENTION, type AuditRetention } from './audit-sweep.js';
@@ -19,6 +19,7 @@ export interface StoreOptions {
   /** Where `control.db` and the first tokens live; made if absent, mode 0700. */
   readonly stateDir: string;
   readonly clock?: Clock;
+  readonly log?: Log;
   readonly retention?: Partial<Retention>;
   readonly auditRetention?: Partial<AuditRetention>;
 }
@@ -39,12 +40,25 @@ export class ControlStore {
   /** Keys for what leaves the store: cursors, and hashes of payloads in the audit log. */
   readonly keys: { readonly cursor: Buffer; readonly audit: Buffer };
   readonly #db: ControlDatabase;
+  readonly #reserve: DiskReserve;
 
   /** @throws FsError EBUSY (in use), EINVAL (written by a newer release) */
-  constructor({ stateDir, clock = systemClock, retention = {}, auditRetention = {} }: StoreOptions) {
+  constructor({
+    stateDir,
+    clock = systemClock,
+    log = silentLog,
+    retention = {},
+    auditRetention = {},
+  }: StoreOptions) {
     makePrivateDir(stateDir);
     const db = new ControlDatabase(join(stateDir, 'control.db'));
     this.#db = db;
+    try {
+      this.#reserve = new DiskReserve(join(stateDir, 'control.db.reserve'), { log });
+    } catch (thrown) {
+      db.close();
+      throw thrown;
+    }
     try {
       this.stateDir = stateDir;
       this.clock = clock;
@@ -67,6 +81,7 @@ export class ControlStore {
       this.sessions.sweep(SESSION_KEEP_MS);
       writeFirstTokens(db, this.tokens, stateDir);
     } catch (thrown) {
+      this.#reserve.close();
       db.close();
       throw thrown;
     }
@@ -77,8 +92,14 @@ export class ControlStore {
     return this.#db.change(work);
   }
 
+  /** As `change`, for what an admin does about a full disk, and what goes: it may use what is held in reserve. */
+  changeThoughFull<T>(work: () => T): T {
+    return this.#reserve.use(() => this.#db.change(work));
+  }
+
   close(): void {
     this.sessions.flush();
+    this.#reserve.close();
     this.#db.close();
   }
 }

@@ -27,12 +27,12 @@ export function audited<Name extends ControlName>(
       payload_hash: keyedHash(store.keys.audit, canonicalJson(payload)),
     };
     try {
-      return store.change(() => {
+      return store.changeThoughFull(() => {
         store.audit.record({ act: name, outcome: 'ok', ...facts });
         return handler(connection, payload);
       });
     } catch (thrown) {
-      store.audit.record({ act: name, outcome: 'error', ...facts });
+      store.changeThoughFull(() => store.audit.record({ act: name, outcome: 'error', ...facts }));
       throw thrown;
     }
   };
