@@ -20,3 +20,8 @@ export const DEFAULT_JOB_LIMITS: JobLimits = {
   maxKeys: 1_000_000,
   maxKeyBytes: 4 * 1024 * 1024 * 1024,
 };
+
+/** A result that is no longer than this is kept though the disk is full. */
+export const SMALL_RESULT = 4096;
+/** The part of the reserve that is left for the ends of calls and for removals. */
+export const FOR_ENDS = 1 / 2;

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { FsError, type InvocationId, type JsonObject, type Log } from '../../core/index.js';
 import { isNoSpace, type DiskReserve } from '../../disk/index.js';
 import { acceptHeader, finishHeader } from './job-records.js';
-import type { JobLimits } from './job-limits.js';
+import { FOR_ENDS, SMALL_RESULT, type JobLimits } from './job-limits.js';
 import { Job, type Holder, type JobEnd, type JobOwner } from './job.js';
 import { keepFormat1 } from './keep-format1.js';
 import { KeyJournal } from './keys/key-journal.js';
@@ -20,11 +20,6 @@ export interface JobStoreOptions {
   readonly log: Log;
   readonly reserve: DiskReserve;
 }
-
-/** A result that is no longer than this is kept though the disk is full. */
-const SMALL_RESULT = 4096;
-/** The part of the reserve that is left for the ends of calls and for removals. */
-export const FOR_ENDS = 1 / 2;
 
 /** What a principal sees in `status.json`, `result.json` and `last_error.txt`. */
 export interface Outcomes {
