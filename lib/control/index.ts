@@ -21,6 +21,4 @@ export type { FilesConnection } from './server/files-connection.js';
 export type { TlsFiles } from './server/tls-files.js';
 export type { PlaneLimits } from './server/server-context.js';
 export type { NodeTunnel, Tunnels } from './server/tunnels.js';
-export { checkDescriptors } from './store/check-descriptors.js';
-export { writeSecretFile } from './store/first-start.js';
 export * from './client/index.js';

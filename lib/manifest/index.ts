@@ -14,15 +14,8 @@ export {
   MAX_SCHEMA_BYTES,
   type InputValidator,
 } from './input-schema.js';
-export { ABI, MANIFEST_SCHEMA } from './manifest-schema.js';
-export {
-  findRootConflicts,
-  NODE_NAMES,
-  rootFromPath,
-  SERVICE_NAMES,
-  type RootClaim,
-  type RootConflict,
-} from './mounts.js';
+export { MANIFEST_SCHEMA } from './manifest-schema.js';
+export { findRootConflicts, type RootClaim, type RootConflict } from './mounts.js';
 export {
   MAX_MANIFEST_BYTES,
   readManifest,

@@ -4,10 +4,8 @@
  */
 export { checkManifests, type CheckedManifest } from './check-manifests.js';
 export type { ExposureCheck } from './exposed-files.js';
-export { findDriverFiles, findProgram, type DriverFile, type DriverFiles } from './driver-files.js';
-export { isManifestName } from './list-manifests.js';
+export type { DriverFile, DriverFiles } from './driver-files.js';
 export { reconcile, type ReconcileAction } from './reconcile.js';
 export { Registry, type RegistryChange, type RegistryOptions } from './registry.js';
-export { changedFields } from './reload-document.js';
 export type { ReloadReport } from './reload-reporter.js';
 export { resolveClaims, type Candidate, type Refusal, type Resolution } from './resolve-claims.js';

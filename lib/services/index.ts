@@ -10,7 +10,7 @@ export { ObjectScanner, type ScannedObject } from './request/object-scanner.js';
 export type { InputCheck } from './request/request.js';
 export { publishedDescriptor } from './documents.js';
 export { stateOf } from './live-documents.js';
-export { Service } from './service.js';
+export type { Service } from './service.js';
 export { ServiceHost, type DefinitionChanges, type ServiceHostOptions } from './service-host.js';
 export { DerivedRoot, type PlacedDir } from './tree/derived-roots.js';
 export { NodeDir, type NodeDirOptions, type Provider } from './tree/node-dir.js';

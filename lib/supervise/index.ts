@@ -2,10 +2,10 @@
  * Keeps a service healthy, or says that it is not: probes, the breaker that gives a failing service a
  * rest, and one assessment of all that is known of it. It knows drivers, and nothing of files or sessions.
  */
-export { CLOSED, afterCall, atTime, type BreakerState, type CallVerdict } from './breaker.js';
-export { assessHealth, type HealthFacts, type HealthState, type HealthAssessment } from './health.js';
-export { DEFAULT_POLICY, documentFromPolicy, policyFromConfig, type SupervisionPolicy } from './policy.js';
-export { reportAfter, type ProbeReport, type ProbeResult, type ProbeStatus } from './probe-report.js';
+export { CLOSED, type BreakerState, type CallVerdict } from './breaker.js';
+export type { HealthFacts, HealthState, HealthAssessment } from './health.js';
+export { documentFromPolicy, policyFromConfig, type SupervisionPolicy } from './policy.js';
+export type { ProbeReport, ProbeResult, ProbeStatus } from './probe-report.js';
 export {
   Supervisor,
   type EndCall,

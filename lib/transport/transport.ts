@@ -51,7 +51,6 @@ export const CLOSE_GOING_AWAY = 1001;
 export const CLOSE_PROTOCOL_ERROR = 1002;
 export const CLOSE_LOST = 1006;
 export const CLOSE_POLICY = 1008;
-export const CLOSE_TOO_LARGE = 1009;
 
 export function bytesOfMessage(message: Message): number {
   if (typeof message === 'string') return Buffer.byteLength(message);

@@ -3,7 +3,7 @@
  * the one who uses it. Nothing here knows what a service or a mount is, or where a session comes from.
  */
 export * from './server/exports-of-tree.js';
-export { PLAIN, type FramingAgreement } from './wire/frame-port.js';
+export type { FramingAgreement } from './wire/frame-port.js';
 export * from './wire/handshake.js';
 export { RemoteVfs, type RemoteState, type RemoteVfsOptions } from './client/remote-vfs.js';
 export * from './server/served-connection.js';

@@ -8,6 +8,4 @@ export const FS_PROTO = 2;
 /** The node number of a connection's root. */
 export const ROOT_NODE = 1;
 
-/** The payload of `r_attach`. */
-export const attachReply = z.object({ layout: z.string(), roots: z.array(z.string()) });
 export const LAYOUT = 'worldfs-v1';

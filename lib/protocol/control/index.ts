@@ -9,7 +9,7 @@ import { TOKEN_MESSAGES } from './token-messages.js';
 export * from './node-messages.js';
 export * from './pairing-messages.js';
 export * from './project-messages.js';
-export { CONTROL_PROTOCOL, CONTROL_VERSIONS, SESSION_MESSAGES, sessionStatus } from './session-messages.js';
+export { CONTROL_PROTOCOL, CONTROL_VERSIONS } from './session-messages.js';
 export { type ControlMessage, type Page, type PageRequest, type Sender } from './shapes.js';
 export * from './token-messages.js';
 

@@ -51,12 +51,6 @@ export function recordAt(bytes: Buffer, at: number, salt: number): LogRecord | n
   return saltOf(bytes, at, record) === salt ? record : null;
 }
 
-/** The salt with which the record at `at` is whole, whatever its bytes are; null where there is no frame of one. */
-export function saltAt(bytes: Buffer, at: number): number | null {
-  const record = frameAt(bytes, at);
-  return record === null || record.end > bytes.length ? null : saltOf(bytes, at, record);
-}
-
 /** Calls back for each whole record from `from` on, and for each run of bytes between them that is none. */
 export function scanRecords(
   bytes: Buffer,
