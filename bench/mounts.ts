@@ -3,7 +3,7 @@ import { CannotRun, type Bench } from './bench.js';
 import { bindings } from './bindings.js';
 import { serve, type Served } from './served.js';
 
-/** Filesystems to compare, all mounted at once, by name; those that cannot take part are told by `say`. */
+/** Filesystems to compare, all mounted at once, by name; those that cannot take part are named by `say`. */
 export type Mounts = ReadonlyMap<string, Served>;
 
 /** Mounts what `starts` names; what cannot start is named with its reason and left out. */

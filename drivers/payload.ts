@@ -19,7 +19,7 @@ export function readPayload(): Record<string, unknown> {
   return value as Record<string, unknown>;
 }
 
-/** Runs a driver's body; a bad payload is told on stderr with exit status 2, the rest is Node's to report. */
+/** Runs a driver's body; a bad payload is reported on stderr with exit status 2, the rest is Node's to report. */
 export async function runDriver(name: string, body: () => Promise<void>): Promise<void> {
   try {
     await body();

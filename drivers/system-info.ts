@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // What this machine is and how it is doing. {"facts": ["cpu", "load"]} asks for some, {} for all.
-// Nothing here tells who works on the machine: no users, no addresses, no process names.
+// Nothing here shows who works on the machine: no users, no addresses, no process names.
 import { readFile, statfs } from 'node:fs/promises';
 import {
   arch,

@@ -14,6 +14,6 @@ export async function connect(address: TreeAddress): Promise<Client> {
     await tree.close();
     throw thrown;
   }
-  // Who acts is known at the far side by the token, whatever is said here.
+  // The far side knows the session by the token, whatever is said here.
   return new Client(tree.vfs, localSession('user', null, 'client'), () => tree.close());
 }

@@ -7,7 +7,7 @@ import { goOnWithoutOutput } from './output.js';
 import { isStoppedEarly } from './stop-asked.js';
 import { writeOut } from './write-out.js';
 
-/** What the process in the background tells the one that started it. */
+/** What the process in the background reports to the one that started it. */
 interface Report {
   readonly lines?: readonly string[];
   readonly failure?: { readonly message: string; readonly hint?: string; readonly code: string };
@@ -18,7 +18,7 @@ export interface BackgroundFlags {
   readonly stateDir: string;
 }
 
-/** True in a process that was started to run in the background, until it has told that it is ready. */
+/** True in a process that was started to run in the background, until it has reported that it is ready. */
 function isAwaited(): boolean {
   return process.env[LOG_FILE] !== undefined && process.send !== undefined && process.connected;
 }
@@ -62,7 +62,7 @@ async function startApart(log: number, logFile: string): Promise<Report> {
     reject: false,
     env: { [LOG_FILE]: logFile },
   });
-  // Whoever gives up waiting does not want it later either.
+  // A caller that gives up waiting does not want it later either.
   const passOn = (): void => void child.kill('SIGTERM');
   process.on('SIGINT', passOn).on('SIGTERM', passOn);
   try {
@@ -87,7 +87,7 @@ function textFrom(file: number, from: number): string {
 
 /**
  * Runs `serve` in this process, or with `--background` in one of its own, and returns once that is ready.
- * `name` tells the daemons of one state directory apart.
+ * `name` distinguishes the daemons of one state directory.
  */
 export async function inBackgroundOrHere(
   flags: BackgroundFlags,

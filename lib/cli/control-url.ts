@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import { FsError } from '../core/index.js';
 
-/** Where `acheron control` listens unless told otherwise. */
+/** Where `acheron control` listens by default. */
 export const DEFAULT_CONTROL_URL = 'ws://127.0.0.1:18790';
 
 /** `ws://host:port` or `wss://host:port`, as `ControlClient` takes it; http and https mean the same. */
@@ -26,7 +26,7 @@ const SCHEMES = new Map([
 
 const fileIn = (stateDir: string): string => join(stateDir, 'control.url');
 
-/** Tells the commands that use this state directory where its control plane listens. */
+/** Keeps where the control plane of this state directory listens, for the commands that use it. */
 export function keepControlUrl(stateDir: string, url: string): void {
   writeFileSync(fileIn(stateDir), `${url}\n`, { mode: 0o600 });
 }
@@ -35,7 +35,7 @@ export function forgetControlUrl(stateDir: string): void {
   rmSync(fileIn(stateDir), { force: true });
 }
 
-/** Where the control plane of this state directory listens; else where one listens unless told otherwise. */
+/** Where the control plane of this state directory listens; else where one listens by default. */
 export function knownControlUrl(stateDir: string): string {
   try {
     return readFileSync(fileIn(stateDir), 'utf8').trim() || DEFAULT_CONTROL_URL;

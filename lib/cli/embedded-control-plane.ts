@@ -26,7 +26,7 @@ interface Beside {
 
 /**
  * Runs a control plane in this process, with the node as its first. It is loaded only once the mount is
- * ready and had a moment for whoever waited for it, because loading keeps this thread busy for a while. Where
+ * ready and had a moment for programs that waited for it, because loading keeps this thread busy for a while. Where
  * there cannot be one, the mount goes on as it is, and the log says why.
  */
 export async function runEmbeddedControlPlane(

@@ -22,7 +22,7 @@ export interface KernelFlags {
   readonly followOutsideLinks?: boolean;
 }
 
-/** The same, where who acts is said here and not by a token. */
+/** The same, where the session is set here and not by a token. */
 export interface MountFlags extends KernelFlags {
   readonly role: Role;
   readonly agent?: string;
@@ -55,7 +55,7 @@ export function addKernelOptions(command: Command): Command {
     .addOption(
       option(
         '--follow-outside-links',
-        'let symlinks of exports lead out of them, with the rights of who follows',
+        'let symlinks of exports lead out of them, with the rights of the user who follows',
       ),
     )
     .addOption(option('--background', 'return when the mount is ready, and go on in the background'));

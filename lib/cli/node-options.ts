@@ -71,7 +71,7 @@ export function addNodeOptions(command: Command): Command {
     )
     .addOption(option('--trust-writable', 'take manifests and drivers that other users may write to'))
     .addOption(
-      option('--fsync', 'flush each result to the disk before the caller is told (survives power loss)'),
+      option('--fsync', 'flush each result to the disk before the caller is answered (survives power loss)'),
     )
     .addOption(
       option(

@@ -5,9 +5,9 @@ import { writeError } from './write-out.js';
 const SIGPIPE_STATUS = 141;
 
 let goesOn = false;
-let isTold = false;
+let isReported = false;
 
-/** For what is not done with when nobody reads: servers, and calls whose outcome is told by the status. */
+/** For what is not done with when nobody reads: servers, and calls whose outcome is the exit status. */
 export function goOnWithoutOutput(): void {
   goesOn = true;
 }
@@ -19,9 +19,9 @@ export function goOnWithoutOutput(): void {
 export function watchOutput(): void {
   process.stdout.on('error', (thrown) => {
     const { code, message } = FsError.from(thrown);
-    if (code !== 'EPIPE' && !isTold)
+    if (code !== 'EPIPE' && !isReported)
       writeError(`acheron: The output cannot be written: ${message} (${code})\n`);
-    isTold = true;
+    isReported = true;
     if (!goesOn) process.exit(code === 'EPIPE' ? SIGPIPE_STATUS : 1);
   });
   process.stderr.on('error', () => undefined);

@@ -5,7 +5,7 @@ import { isReload, reload } from './reload.js';
 /** The signals that ask a server to end, SIGHUP where the terminal is gone; a second one of them ends it at once. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** Who was asked to end and is still there after so long is ended by force. */
+/** A process that was asked to end and is still there after so long (ms) is ended by force. */
 const DEADLINE_MS = 30_000;
 
 let asked: Promise<NodeJS.Signals> | undefined;

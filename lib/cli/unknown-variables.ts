@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { AllCommands } from './config-file.js';
 import { writeError } from './write-out.js';
 
-/** Ours, and no options: what drivers are told, what a start in the background tells its child, the token. */
+/** Ours, and no options: what drivers get, what a start in the background passes to its child, the token. */
 const OTHERS = /^ACHERON_(CALL_.*|PROCESS_TAG|BACKGROUND_LOG|TOKEN|CONFIG)$/;
 
 /**

@@ -4,7 +4,7 @@ import { harmless } from './harmless.js';
 const decoders = { out: new TextDecoder(), err: new TextDecoder() };
 
 /**
- * Writes to standard output, and waits while whoever reads it is slow; `watchOutput` sees to what fails. A
+ * Writes to standard output, and waits while its reader is slow; `watchOutput` sees to what fails. A
  * terminal gets what would act on it shown, a pipe or file the bytes as they are.
  */
 export function writeOut(bytes: Uint8Array | string): Promise<void> {

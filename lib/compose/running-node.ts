@@ -258,7 +258,7 @@ export class RunningNode implements NodeSource {
     return { nodeName: nodeId, platform: this.host.environment.platform, labels };
   }
 
-  /** What the catalog of a control plane is told of this node. */
+  /** What the catalog of a control plane shows of this node. */
   catalog(): { services: JsonObject[]; reload: JsonObject } {
     const services = this.host.dirs.map(({ service }) => ({
       ...publishedDescriptor(service),
@@ -304,12 +304,12 @@ export class RunningNode implements NodeSource {
     this.registry.changes.on((change) => {
       this.dir.apply(change);
       this.appearances.emit(this.#options.nodeId);
-      // What is told of can be opened by then.
-      this.#tellOfServices(change);
+      // What is reported can be opened by then.
+      this.#reportServices(change);
     });
   }
 
-  #tellOfServices({ added, updated, removed }: RegistryChange): void {
+  #reportServices({ added, updated, removed }: RegistryChange): void {
     const { nodeId } = this.#options;
     const rules = this.#eventRules;
     for (const [type, definitions] of [

@@ -3,7 +3,7 @@ import type { NodeRecord } from './store/nodes.js';
 import type { Projects } from './store/projects.js';
 import type { CatalogService } from './store/service-delta.js';
 
-/** Asks `decide` on behalf of the catalog. Whatever lists, counts or tells of services goes through here. */
+/** Asks `decide` on behalf of the catalog. Whatever lists, counts or describes services goes through here. */
 export class Access {
   readonly #projects: Projects;
 

@@ -45,7 +45,7 @@ export interface ControlPlane {
   /** Whether the node's lease and its connection say that it is there. */
   isOnline(nodeId: string): boolean;
   /**
-   * Who serves files hears of each change of rights, and may hold back the answer to whoever made it with
+   * A server of files is notified of each change of rights, and may hold back the answer to the change with
    * a promise, until no mount shows anything older.
    */
   readonly accessChanges: AccessChanges;

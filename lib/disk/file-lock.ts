@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import type Database from 'libsql';
 import { FsError } from '../core/index.js';
 
-/** Loads what is native with the first lock: who only asks a control plane takes none. */
+/** Loads what is native with the first lock: a client of a control plane takes none. */
 const load = createRequire(import.meta.url);
 
 /**

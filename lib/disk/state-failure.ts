@@ -22,7 +22,7 @@ const SQLITE = new Map<unknown, ErrnoCode>([
 const OF_SOCKETS = new Set(['listen', 'bind', 'connect', 'getaddrinfo']);
 
 /**
- * What the system refused about state, told with the place of the state. What is told already, and what has
+ * What the system refused about state, with the place of the state. What has its place already, and what has
  * nothing to do with files, stays as it is.
  */
 export function stateFailure(thrown: unknown, stateDir: string): unknown {

@@ -39,7 +39,7 @@ export interface SpoolOptions {
   readonly rotateBytes?: number;
   /** How much is kept at most until it is taken; at least the file and one that was set aside. */
   readonly maxBytes?: number;
-  /** The line that tells of what was dropped: it is written before that goes. */
+  /** The line that says what was dropped: it is written before that goes. */
   readonly lineOfDropped: (dropped: Dropped) => string;
 }
 
@@ -53,7 +53,7 @@ interface Mark {
  * A file of lines that only grows, and that somebody else is to have too, each line once it was written, in
  * order, whatever is killed in between: the file itself is the queue, and `<path>.sent` says how far it was
  * taken. When it is full it is set aside as `<path>.1`, which is `<path>.2` then, and so on, for as long as they have
- * lines to send; beyond `maxBytes` the oldest is dropped, and a line tells of it.
+ * lines to send; beyond `maxBytes` the oldest is dropped, and a line says so.
  */
 export class AuditQueueFile {
   readonly path: string;
@@ -194,7 +194,7 @@ export class AuditQueueFile {
     while (this.#aside > needed) rmSync(this.#pathOf(this.#aside--), { force: true });
   }
 
-  /** A kill in between leaves both the lines and the one that tells of them: the lines are not lost then. */
+  /** A kill in between leaves both the lines and the one about them: the lines are not lost then. */
   #dropOldest(): void {
     const oldest = this.#aside;
     const from = this.#sent?.offset ?? 0;
@@ -226,7 +226,7 @@ export class AuditQueueFile {
     renameSync(`${this.#markPath}.new`, this.#markPath);
   }
 
-  /** Where the mark stands. Where it fits no file, all is sent again: who takes the lines knows them by their ids. */
+  /** Where the mark stands. Where it fits no file, all is sent again: their receiver knows the lines by their ids. */
   #find(mark: Mark | null): { file: number; offset: number } {
     for (let file = 0; mark !== null && file <= this.#aside; file++)
       if (endsAt(this.#pathOf(file), mark)) return { file, offset: mark.offset };

@@ -7,7 +7,7 @@ export interface ControlFacts {
   readonly nodeId: string;
   readonly audit: NodeAuditLog;
   readonly diagnostics: () => JsonObject;
-  /** How the tree is mounted; absent where whoever mounts it is elsewhere. */
+  /** How the tree is mounted; absent where it is mounted elsewhere. */
   readonly mount?: () => JsonObject;
 }
 

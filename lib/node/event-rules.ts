@@ -1,7 +1,7 @@
 import type { JsonValue } from '../core/index.js';
 import { decide, type Session } from '../policy/index.js';
 
-/** Who may know of a service, from one change of its permissions to the next. */
+/** The sessions that may know of a service, from one change of its permissions to the next. */
 interface Law {
   readonly permissions: JsonValue | undefined;
   readonly text: string;
@@ -10,7 +10,7 @@ interface Law {
 }
 
 /**
- * Who may know of what happened to the services of a node: who could see the service at all times since. So
+ * Which sessions may know of what happened to the services of a node: those that could see the service ever since. So
  * an event about what is hidden stays hidden when the service is removed, or is shown again.
  */
 export class EventRules {

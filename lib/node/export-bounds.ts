@@ -26,7 +26,7 @@ export function ownPrograms(): string[] {
   return [process.execPath, resolve(import.meta.dirname, '../../..')];
 }
 
-/** Tells what remote callers may write to, so that no service runs it. */
+/** Finds what remote callers may write to, so that no service runs it. */
 export function exposedByExports({ exports }: Bounds): ExposureCheck {
   const holderOf = holderAmong(exports.filter(({ readOnly }) => !readOnly));
   return (path) => {

@@ -14,7 +14,7 @@ export interface LocalSocket {
 }
 
 /**
- * Serves `vfs` to whoever may open the socket: its owner alone. One that a killed process left is replaced;
+ * Serves `vfs` to those who may open the socket: its owner alone. One that a killed process left is replaced;
  * that nobody else uses it is known from the lock on the state.
  * @throws FsError when the socket cannot be made
  */

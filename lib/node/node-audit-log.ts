@@ -18,12 +18,12 @@ import { AuditQueueFile, type Dropped } from './audit-queue-file.js';
 
 /** About a quarter of the largest frame. */
 const BATCH_BYTES = 256 * 1024;
-/** The act of a record that tells of records that are lost. */
+/** The act of a record about records that are lost. */
 const DROPPED = 'audit_dropped';
 
 /**
  * The append-only audit log of this node, one JSON line per act; a control plane, where there is one, gets
- * them all. Payloads appear as a keyed hash: equal payloads can be told to be equal, and nobody can guess
+ * them all. Payloads appear as a keyed hash: equal payloads can be seen to be equal, and nobody can guess
  * them from the log.
  */
 export class NodeAuditLog implements AuditSource {
@@ -64,7 +64,7 @@ export class NodeAuditLog implements AuditSource {
   }
 
   /**
-   * Records an act; a denial like one of the last ten seconds is counted, and told with `repeats` after them.
+   * Records an act; a denial like one of the last ten seconds is counted, and recorded with `repeats` after them.
    * @throws FsError EIO when it cannot be written: the act is to be refused then.
    */
   record(record: AuditRecord): void {
@@ -101,12 +101,12 @@ export class NodeAuditLog implements AuditSource {
     return `${JSON.stringify({ ...common, ...record })}\n`;
   }
 
-  /** What the oldest of them told of is lost with it: this record tells of that too. */
+  /** What the oldest of them was about is lost with it: this record includes that. */
   #lineOfDropped({ lines, first, last }: Dropped): string {
     const earlier = recordOfLine(first);
-    const toldOf = earlier?.['act'] === DROPPED;
-    const removed = toldOf ? lines - 1 + (earlier['removed'] as number) : lines;
-    const from = toldOf ? earlier['from_timestamp_ms']! : timeOfLine(first);
+    const isOfDropped = earlier?.['act'] === DROPPED;
+    const removed = isOfDropped ? lines - 1 + (earlier['removed'] as number) : lines;
+    const from = isOfDropped ? earlier['from_timestamp_ms']! : timeOfLine(first);
     const span = { from_timestamp_ms: from, until_timestamp_ms: timeOfLine(last) };
     this.#log.warn('Records of the audit log are lost that nobody had taken: there were too many.', {
       file: this.#queue.path,

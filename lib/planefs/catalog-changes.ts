@@ -4,7 +4,7 @@ import type { CatalogNodeDir } from './catalog-node.js';
 
 type Services = NodeRecord['services'];
 
-/** What in a node's directory is no longer as it was, told once and with the scope that it has. */
+/** What in a node's directory is no longer as it was, once and with the scope that it has. */
 export function changesOfCatalog(dir: CatalogNodeDir, before: Services, after: Services): Change[] {
   const isMoved = ['mounts', 'runtime'].some((field) => isOther(before, after, field));
   if (isMoved || dir.hasNestedRoots || isSeenByOthers(before, after)) return [{ what: 'tree', ino: dir.ino }];

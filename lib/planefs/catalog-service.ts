@@ -100,7 +100,7 @@ export class CatalogServiceDir extends ReadOnlyDir {
     return (files.get(first) ?? running.get(first))?.ino;
   }
 
-  /** The inode number that somebody may have seen of the file that tells its state beside what it is. */
+  /** The inode number that somebody may have seen of the file that shows its state beside what it is. */
   get stateIno(): bigint | undefined {
     return this.#made?.files.get(STATE_FILE)?.ino;
   }

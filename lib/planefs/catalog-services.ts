@@ -96,7 +96,7 @@ export class CatalogServicesDir extends ReadOnlyDir {
     return false;
   }
 
-  /** The inode numbers of what tells states, as far as somebody may have seen them. */
+  /** The inode numbers of the files that show states, as far as somebody may have seen them. */
   get stateInos(): bigint[] {
     return [...this.#dirs.values()].flatMap(({ stateIno }) => stateIno ?? []);
   }

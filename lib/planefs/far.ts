@@ -21,8 +21,8 @@ import {
 export type FindFar = (op: Op) => Awaitable<Node> | undefined;
 
 /**
- * What a node alone can tell of: each operation asks the node while it is there, and what stands in for the
- * thing while it is away. Whoever holds it need not look it up again when the node goes or returns.
+ * What a node alone knows: each operation asks the node while it is there, and what stands in for the
+ * thing while it is away. It need not be looked up again when the node goes or returns.
  */
 abstract class Far<Kind extends FileNode | DirNode> {
   abstract readonly kind: Kind['kind'];
@@ -95,9 +95,9 @@ export class FarFile extends Far<FileNode> implements FileNode {
   readonly kind = 'file';
   readonly perOpen: boolean;
 
-  constructor(find: FindFar, away: FileNode, conversation = false) {
+  constructor(find: FindFar, away: FileNode, perOpen = false) {
     super(find, away);
-    this.perOpen = conversation;
+    this.perOpen = perOpen;
   }
 
   open(flags: OpenFlags, op: Op): Awaitable<FileHandle> {

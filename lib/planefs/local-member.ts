@@ -46,7 +46,7 @@ export function joinLocally(control: ControlPlane, member: LocalMember, log: Log
   });
   const stopListening = member.onCatalogChange(() => {
     try {
-      // What led to the change is told before it.
+      // What led to the change is sent before it.
       sender.wake();
       upsert();
     } catch (thrown) {

@@ -85,7 +85,7 @@ function requestFacts(request: JoinRequest): JsonObject {
   };
 }
 
-/** What came of the last request, for each session by itself: an invite's token is shown to who made it. */
+/** What came of the last request, for each session by itself: an invite's token is shown to the admin who made it. */
 class PairingFiles {
   readonly #store: ControlStore;
   readonly #outcomes = new Map<string, { result: JsonObject; error: string }>();

@@ -11,7 +11,7 @@ import type { FindFar } from './far.js';
 const MAX_CACHED_BYTES = 8 * 1024 * 1024;
 
 /** So many changes are passed on one by one in a moment; of more, it is said that all exports may be others. */
-const MOST_TOLD = 256;
+const MOST_PASSED = 256;
 const MOMENT_MS = 100;
 
 /** A node at another machine: what the catalog says of it, and its tunnel while there is one. */
@@ -21,7 +21,7 @@ export class PlaneNode {
   readonly changes = new Emitter<Change>();
   readonly #store: ControlStore;
   readonly #nodeId: string;
-  #told = 0;
+  #passed = 0;
   #moment: NodeJS.Timeout | undefined;
   #sinceMs: number;
   #services: NodeRecord['services'] | undefined;
@@ -45,7 +45,7 @@ export class PlaneNode {
       far: (...names) => this.#far(names),
     });
     this.remote.states.on(() => this.#turned());
-    this.remote.changes.on((change) => this.#tell(change));
+    this.remote.changes.on((change) => this.#onChange(change));
   }
 
   get isHere(): boolean {
@@ -80,10 +80,10 @@ export class PlaneNode {
   }
 
   /**
-   * What one node says has changed is no news about any other. Of its own, the catalog tells: all that is left
-   * to say of everything is that its exports may be others.
+   * A change at one node says nothing about any other. The catalog reports changes of services: what is left of a
+   * change of everything is that the node's exports may be others.
    */
-  #tell(change: Change): void {
+  #onChange(change: Change): void {
     if (change.what === 'all') this.#pass(this.#ofExports);
     else if (change.what !== 'tree' || !this.dir.services.has(change.ino)) this.#pass(change);
   }
@@ -92,13 +92,13 @@ export class PlaneNode {
     return { what: 'tree', ino: this.dir.exports.ino };
   }
 
-  /** However many changes a node tells of, others hear of so many at most. */
+  /** However many changes a node reports, so many at most are passed on. */
   #pass(change: Change): void {
-    if (++this.#told <= MOST_TOLD) this.changes.emit(change);
+    if (++this.#passed <= MOST_PASSED) this.changes.emit(change);
     if (this.#moment !== undefined) return;
     this.#moment = setTimeout(() => {
-      const isMore = this.#told > MOST_TOLD;
-      this.#told = 0;
+      const isMore = this.#passed > MOST_PASSED;
+      this.#passed = 0;
       this.#moment = undefined;
       if (isMore) this.#pass(this.#ofExports);
     }, MOMENT_MS).unref();

@@ -150,7 +150,7 @@ export class PlaneNodes implements NodeSource {
   }
 }
 
-/** What one node says has changed is no news about any other. */
+/** A change at one node says nothing about any other. */
 function within({ ino }: DirNode, change: Change): Change {
   return change.what === 'all' ? { what: 'tree', ino } : change;
 }

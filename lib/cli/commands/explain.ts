@@ -19,7 +19,7 @@ import { readText } from '../read-file.js';
 import { findService } from '../../worldfs/index.js';
 import { openTree } from '../tree-access.js';
 
-/** Who is asked about. */
+/** The session that is asked about. */
 interface Asked {
   readonly role: Role;
   readonly agentId: string | null;
@@ -105,7 +105,7 @@ interface Found {
   readonly project: SessionProject | null;
 }
 
-/** @throws FsError EACCES for who is no admin, ENOENT where there is no such project or service */
+/** @throws FsError EACCES for a token that is no admin's, ENOENT where there is no such project or service */
 async function planeFacts(client: ControlClient, name: string, asked: Asked): Promise<Found[]> {
   if (client.welcome?.role !== 'admin')
     throw new FsError('EACCES', 'Only admins may ask why something is allowed or denied.', {

@@ -77,7 +77,7 @@ async function serve(dir: string, fsname: string, flags: MountCommandFlags): Pro
   try {
     const first = await Promise.race([stop, tree.start(flags.connectTimeoutMs)]);
     if (first !== undefined) goOnUnlessStopped();
-    // Who acts is known at the far side by the token, whatever is said here.
+    // The far side knows the session by the token, whatever is said here.
     const session = localSession('user', null, 'mount');
     const mounted = await mountTree(tree.vfs, dir, flags, () => session, { fsname, log });
     let reason: unknown = null;

@@ -12,7 +12,7 @@ const END_MS = 35_000;
 export function unmountCommand(): Command {
   return new Command('unmount')
     .description(
-      'Unmount a directory, also when its server is dead or hangs, and wait until the process that served it has\nended. Who is still in it is told, and gets "Transport endpoint is not connected" from then on.',
+      'Unmount a directory, also when its server is dead or hangs, and wait until the process that served it has\nended. Programs that still use it are named, and get "Transport endpoint is not connected" from then on.',
     )
     .argument('<dir>', 'where it is mounted')
     .addHelpText('after', '\nExample:\n  $ acheron unmount ./mnt')

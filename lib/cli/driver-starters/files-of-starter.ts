@@ -27,7 +27,7 @@ function manifestFor(name: string, { runtime }: Starter): string {
       },
     },
     invoke_template: { name: 'world' },
-    help_md: `# ${name}\n\nGreets whoever is named.\n`,
+    help_md: `# ${name}\n\nGreets the name that it gets.\n`,
   }).toString();
 }
 

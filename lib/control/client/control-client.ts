@@ -240,7 +240,7 @@ export class ControlClient {
         return;
       case 'control.node_service_event': {
         const event = payloadOf(frame, CONTROL_EVENTS.node_service_event.payload);
-        for (const subscription of this.#subscriptions) subscription.told(event);
+        for (const subscription of this.#subscriptions) subscription.receive(event);
         return;
       }
       case 'control.error': {

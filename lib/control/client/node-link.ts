@@ -119,10 +119,10 @@ export class NodeLink {
     return credentials.node_id;
   }
 
-  /** The registry has changed: the catalog is told, as soon as may be. */
+  /** The registry has changed: the catalog gets the change, as soon as may be. */
   changed(): void {
     this.#dirty = true;
-    // What led to the change is told before it.
+    // What led to the change is sent before it.
     this.#audit?.wake();
     this.#upsert();
   }

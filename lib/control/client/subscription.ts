@@ -72,7 +72,7 @@ export class Subscription {
     );
   }
 
-  told(event: CatalogEvent): void {
+  receive(event: CatalogEvent): void {
     if (this.#closed || event.watch_id !== this.#watchId) return;
     this.#cursor = event.cursor;
     this.#options.onEvent(event);

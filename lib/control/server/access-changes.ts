@@ -5,15 +5,15 @@ import type { ControlStore } from '../store/store.js';
 export type AccessChange = { readonly sessionIds: readonly string[] } | 'all';
 
 /**
- * Tells those who serve files of each change of rights, and waits for them: who made the change is not
+ * Notifies the servers of files of each change of rights, and waits for them: the change is not
  * answered before nobody is shown anything older.
  */
 export class AccessChanges {
   readonly #listeners = new Set<(change: AccessChange) => void | Promise<void>>();
   /** What is waited for, with the count of the last change that is in it. */
   readonly #pending = new Map<Promise<unknown>, number>();
-  /** What has changed in this turn of the event loop: it is told at its end, as one. */
-  #gathered: { change: AccessChange; readonly told: Promise<unknown> } | undefined;
+  /** What has changed in this turn of the event loop: it is reported at its end, as one. */
+  #gathered: { change: AccessChange; readonly reported: Promise<unknown> } | undefined;
   readonly #log: Log;
   #count = 0;
 
@@ -23,7 +23,7 @@ export class AccessChanges {
     store.sessions.changed.on((sessionId) => this.#emit({ sessionIds: [sessionId] }));
   }
 
-  /** A promise that the listener returns holds back the answer to whoever made the change. */
+  /** A promise that the listener returns holds back the answer to the change. */
   on(listener: (change: AccessChange) => void | Promise<void>): Unsubscribe {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -41,19 +41,25 @@ export class AccessChanges {
   }
 
   #emit(change: AccessChange): void {
-    const gathered = (this.#gathered ??= { change, told: Promise.resolve().then(() => this.#tellAll()) });
+    const gathered = (this.#gathered ??= {
+      change,
+      reported: Promise.resolve().then(() => this.#notifyAll()),
+    });
     gathered.change = both(gathered.change, change);
-    this.#pending.set(gathered.told, ++this.#count);
+    this.#pending.set(gathered.reported, ++this.#count);
   }
 
-  async #tellAll(): Promise<void> {
-    const { change, told } = this.#gathered!;
+  async #notifyAll(): Promise<void> {
+    const { change, reported } = this.#gathered!;
     this.#gathered = undefined;
-    await Promise.all([...this.#listeners].map((listener) => this.#tell(listener, change)));
-    this.#pending.delete(told);
+    await Promise.all([...this.#listeners].map((listener) => this.#notify(listener, change)));
+    this.#pending.delete(reported);
   }
 
-  async #tell(listener: (change: AccessChange) => void | Promise<void>, change: AccessChange): Promise<void> {
+  async #notify(
+    listener: (change: AccessChange) => void | Promise<void>,
+    change: AccessChange,
+  ): Promise<void> {
     try {
       await listener(change);
     } catch (thrown) {

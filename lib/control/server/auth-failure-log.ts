@@ -17,7 +17,7 @@ export const REFUSALS_WINDOW_MS = 10 * 60 * 1000;
 
 /**
  * Failed logins, bad invites and refused pairing in the audit log, a line each; beyond the limits one line
- * at the window's end says how many more there were, so that who guesses all day cannot fill the disk.
+ * at the window's end says how many more there were, so that guessing all day cannot fill the disk.
  */
 export class AuthFailureLog {
   readonly #audit: AuditLog;

@@ -32,7 +32,7 @@ import { Watches } from './watches.js';
 /** What the upgrade proved. */
 export type Credential = { readonly record: TokenRecord; readonly hash: Buffer } | undefined;
 
-/** Who is at the far end of a connection, as far as the upgrade says. */
+/** The far end of a connection, as far as the upgrade says. */
 export interface Arrival {
   readonly id: string;
   readonly address: string;
@@ -143,7 +143,7 @@ export class ControlConnection {
     this.#send(errorFrameFrom(fault, { channel: 'control' }));
   }
 
-  /** Tells the watchers of this connection what is new. */
+  /** Sends the watchers of this connection what is new. */
   pump(): void {
     for (const watch of this.watches.all) {
       try {
@@ -231,7 +231,7 @@ export class ControlConnection {
     throw new ProtocolFault('forbidden', 'Only admins may send this.');
   }
 
-  /** Who acts, for the audit log. */
+  /** The caller, for the audit log. */
   who(): { session_id: string; role: string; agent_id: string | null; project_id: string | null } {
     const { current } = this.session;
     return {

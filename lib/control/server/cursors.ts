@@ -5,14 +5,14 @@ export interface WatchPosition {
   readonly viewId: number;
   /** The revision (of the view) of the last event that was looked at. */
   readonly revision: number;
-  /** How many events the watch was told. */
+  /** How many events the watch was sent. */
   readonly seq: number;
 }
 
-/** Positions as text that tells its holder nothing and that only we can make. */
+/** Positions as text that reveals nothing and that only we can make. */
 export class Cursors {
   readonly #key: Buffer;
-  /** The last that was made: watchers that are told of one event mostly stand at the same place. */
+  /** The last that was made: watchers that get one event mostly stand at the same place. */
   #last: { readonly position: WatchPosition; readonly text: string } | undefined;
 
   constructor(key: Buffer) {

@@ -9,7 +9,7 @@ const TARGET_GROUPS = 8;
 
 /**
  * What sessions were denied, in the audit log: the first of an act of a token at once, the like within
- * ten seconds in one line with `repeats`, so that who is denied all day costs nothing but himself.
+ * ten seconds in one line with `repeats`, so that denials all day cost next to nothing.
  */
 export class Denials {
   readonly #groups: Repeats<Denial>;

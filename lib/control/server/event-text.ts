@@ -13,10 +13,10 @@ export interface WatchEvent {
 type Push = ControlPush<'node_service_event'>;
 type OfTheWatch = Pick<Push, 'watch_id' | 'seq' | 'cursor'>;
 
-/** What all watchers are told alike, by event: it is turned into text once, however many they are. */
+/** What all watchers get alike, by event: it is turned into text once, however many they are. */
 const COMMON = new WeakMap<WatchEvent, string>();
 
-/** The frame that tells one watch of `event`. */
+/** The frame that brings `event` to one watch. */
 export function frameOfEvent(event: WatchEvent, ofTheWatch: OfTheWatch): string {
   let common = COMMON.get(event);
   if (common === undefined) {

@@ -87,7 +87,7 @@ export function greetFiles(context: ServerContext, transport: Transport, options
   transport.receive(onMessage);
 }
 
-/** Who says hello, and what is to be done with the connection. */
+/** Proves the sender of the hello, and says what is to be done with the connection. */
 function authenticate(
   context: ServerContext,
   options: FilesOptions,
@@ -141,7 +141,7 @@ function refusalFrame(fault: ProtocolFault, request: RequestReference): Envelope
   return { ...refusal, type: 'acheron.err_fs', error: { ...refusal.error, errno } };
 }
 
-/** Who failed to prove what: a node its secret, anybody else a token. */
+/** The proof that failed: of a node its secret, of anybody else a token. */
 function refusalOf(context: ServerContext, address: string, frame: Envelope | undefined): AuthFailure {
   const nodeId = frame?.payload === undefined ? undefined : ownValue(frame.payload as JsonObject, 'node_id');
   if (typeof nodeId !== 'string') return { act: 'login', address, reason: 'bad_token' };
@@ -152,7 +152,7 @@ function notAuthenticated(): ProtocolFault {
   return new ProtocolFault('provider_auth_failed', 'No valid token or node secret.');
 }
 
-/** A transport of which the first message was read already: it is delivered again to whoever takes over. */
+/** A transport of which the first message was read already: it is delivered again to its next user. */
 class ReplayTransport extends ForwardingTransport {
   #first: Message | undefined;
   #receiver: ((message: Message) => void) | undefined;

@@ -124,7 +124,7 @@ export class Listener {
     this.#guard.replaceCertificate(usable.cert);
   }
 
-  /** Takes no more; who is connected has a moment to say goodbye. */
+  /** Takes no more; open connections have a moment to end. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeIdleConnections();

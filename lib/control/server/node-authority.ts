@@ -90,7 +90,7 @@ function isProved({ context }: ControlConnection, { nodeId, secret, leaseToken }
   return leaseToken !== undefined && nodes.leaseTokenIs(nodeId, leaseToken);
 }
 
-/** Raises the epoch for this connection and tells the one that held it. */
+/** Raises the epoch for this connection and notifies the one that held it. */
 function claim(connection: ControlConnection, nodeId: string, instanceId: string, software?: string): number {
   const { context, address, connectedAtMs } = connection;
   const before = context.holderOf(nodeId);

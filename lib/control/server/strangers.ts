@@ -14,11 +14,11 @@ const OF_AN_ADDRESS = { burst: 5_000, perSecond: 500 };
 export const MAX_STRANGER_FRAME_BYTES = 64 * 1024;
 
 /**
- * Who is connected and has proved nothing yet. They cost little and cannot take the room of others: few
+ * Connections that have proved nothing yet. They cost little and cannot take the room of others: few
  * sockets, small messages, and no more of them in a second than a machine that pairs needs.
  */
 export class Strangers {
-  /** By network and far end; who came first stands first. */
+  /** By network and far end; the oldest stands first. */
   readonly #byNetwork = new Map<string, Map<string, Socket>>();
   readonly #networks = new Map<string, string>();
   readonly #frames: TokenBuckets;
@@ -37,7 +37,7 @@ export class Strangers {
 
   /**
    * Counts a socket until it closes or is known. Where there are too many, the one that has said nothing for
-   * longest makes room: who means well is known in a moment.
+   * longest makes room: an honest peer is known in a moment.
    */
   enter(socket: Socket): void {
     const network = networkOf(socket.remoteAddress ?? '');

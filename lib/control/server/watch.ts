@@ -70,13 +70,13 @@ export class Watch {
         return;
       }
       if (batch.length === 0) return;
-      for (const event of batch) this.#tell(event);
+      for (const event of batch) this.#send(event);
     }
   }
 
   /**
    * The session may see other things than before (it attached elsewhere, or its proof ended): what came
-   * into view is told as added, what went out of it as removed.
+   * into view is sent as added, what went out of it as removed.
    */
   moveTo(session: Session): void {
     const before = this.#session;
@@ -85,7 +85,7 @@ export class Watch {
     const { store } = this.#options;
     const view = store.userEvents.of(session);
     if (view.id === this.#position.viewId) return;
-    if (!before.revoked) this.#tellRest();
+    if (!before.revoked) this.#sendRest();
     const was = store.userEvents.shown({ ...before, revoked: false });
     const is = session.revoked ? new Map<string, ReadonlySet<string>>() : store.userEvents.shown(session);
     this.#position = { ...this.#position, viewId: view.id, revision: view.head };
@@ -99,7 +99,7 @@ export class Watch {
       const removed = [...old].filter((id) => !now.has(id)).map((id) => removal(id));
       const delta = { added, updated: [], removed };
       const common = { revision: view.head, timestampMs: this.#options.clock.now(), nodeId };
-      for (const piece of piecesOf(delta)) this.#tell({ ...common, kind: 'services', payload: { ...piece } });
+      for (const piece of piecesOf(delta)) this.#send({ ...common, kind: 'services', payload: { ...piece } });
     }
   }
 
@@ -108,10 +108,10 @@ export class Watch {
     this.#stopLagTimer?.();
   }
 
-  /** What happened before the session moved is told as it was seen then. */
-  #tellRest(): void {
+  /** What happened before the session moved is sent as it was seen then. */
+  #sendRest(): void {
     for (let batch = this.#read(); batch.length > 0; batch = this.#read())
-      for (const event of batch) this.#tell(event);
+      for (const event of batch) this.#send(event);
   }
 
   #read(): readonly WatchEvent[] {
@@ -122,7 +122,7 @@ export class Watch {
       : store.userEvents.after(viewId, revision, BATCH);
   }
 
-  #tell(event: WatchEvent): void {
+  #send(event: WatchEvent): void {
     const { nodeId } = this.#options;
     const concerns = nodeId === null || event.nodeId === nodeId;
     this.#position = {
@@ -173,7 +173,7 @@ export function positionFor(
 ): WatchPosition {
   const view = session.role === 'admin' ? { id: 0, head: store.events.head } : store.userEvents.of(session);
   const oldest = view.id === 0 ? store.events.oldest : store.userEvents.oldest(view.id);
-  // Who knows nothing yet is not told what was hidden, nor that it was.
+  // A watcher that knows nothing yet learns neither what was hidden, nor that it was.
   const replayable = Math.max(oldest - 1, view.id === 0 ? 0 : store.userEvents.withdrawnAt(view.id));
   let revision = Math.max(replayable, view.head - (from.replayLimit ?? 0));
   let seq = 0;

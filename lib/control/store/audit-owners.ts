@@ -2,7 +2,7 @@ import type { JsonObject, JsonValue } from '../../core/index.js';
 import type { ControlDatabase } from './database.js';
 import type { Account } from './fair-share.js';
 
-/** Owners of one origin that are told apart; a node that invents more does so in one account. */
+/** Owners of one origin that have accounts of their own; a node that invents more does so in one account. */
 const MAX_OWNERS_OF_AN_ORIGIN = 1024;
 const OTHERS = '"others"';
 /** What a row takes beside its text. */

@@ -51,11 +51,11 @@ export class AuditSweep {
       if (this.#owners[measure] <= low) this.#sweeping.delete(measure);
       if (!this.#sweeping.has(measure)) continue;
       const gone = this.#shrink(measure, low);
-      if (gone.length > 0) return told(measure === 'bytes' ? 'size' : 'count', gone);
+      if (gone.length > 0) return sweepFacts(measure === 'bytes' ? 'size' : 'count', gone);
     }
     if (!withAge) return undefined;
     const gone = this.#forgetOld();
-    return gone.length === 0 ? undefined : told('age', gone);
+    return gone.length === 0 ? undefined : sweepFacts('age', gone);
   }
 
   #shrink(measure: Measure, budget: number): Removal[] {
@@ -134,7 +134,7 @@ export class AuditSweep {
   }
 }
 
-function told(reason: string, gone: readonly Removal[]): JsonObject {
+function sweepFacts(reason: string, gone: readonly Removal[]): JsonObject {
   const removed = gone.reduce((sum, one) => sum + one.removed, 0);
   const more = gone.length - MAX_NAMED;
   return { reason, removed, whose: gone.slice(0, MAX_NAMED), ...(more > 0 ? { more_owners: more } : {}) };

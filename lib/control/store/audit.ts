@@ -6,7 +6,7 @@ import { newPublicId } from './secrets.js';
 
 /** One line of the audit log. */
 export interface AuditRecord extends JsonObject {
-  /** Who recorded it: `control`, or a node's id. */
+  /** The origin: `control`, or a node's id. */
   readonly origin: string;
   /** Unique for its origin, so that a spooled record sent twice is kept once. */
   readonly record_id: string;

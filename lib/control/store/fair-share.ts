@@ -15,7 +15,7 @@ export function lowWater(most: number): number {
 }
 
 /**
- * How much each of several may keep so that all of them fit `budget`: who has less than this keeps all, and
+ * How much each of several may keep so that all of them fit `budget`: one that has less than this keeps all, and
  * only who has more gives anything up. Infinity where all fit as they are.
  */
 export function fairShare(amounts: readonly number[], budget: number): number {
@@ -30,8 +30,8 @@ export function fairShare(amounts: readonly number[], budget: number): number {
 }
 
 /**
- * Who has more than is fair so that all fit `budget`, and by how much. It is shared among the origins first,
- * then within each among its owners: whoever invents owners takes from none but his own origin.
+ * Those that have more than is fair so that all fit `budget`, and by how much. It is shared among the origins first,
+ * then within each among its owners: an origin that invents owners takes from none but itself.
  */
 export function excesses<A extends Account>(
   accounts: readonly A[],

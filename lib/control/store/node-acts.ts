@@ -3,7 +3,7 @@ import type { AuditRecord } from './audit.js';
 import type { EventKind } from './events.js';
 import type { ControlStore } from './store.js';
 
-/** What a user is told of an event; the rest of its payload is for admins. */
+/** What a user sees of an event; the rest of its payload is for admins. */
 const USER_FACTS = ['service_id', 'op', 'from', 'to', 'reason', 'invocation_id', 'state', 'recorded_at'];
 
 const CONTROLS = new Set(['enable', 'disable', 'restart', 'config']);
@@ -47,7 +47,7 @@ function eventFrom(record: AuditRecord): { kind: EventKind; payload: JsonObject 
   return { kind: 'service_control', payload: { ...common, op, by } };
 }
 
-/** Whose invocation an event tells of; null where it is everybody's business who sees the service. */
+/** The owner of the invocation that an event is about; null where all who see the service may see it. */
 export function ownerOfEvent(kind: EventKind, payload: JsonObject): JsonObject | null {
   return kind === 'invocation_finished' ? (payload['by'] as JsonObject) : null;
 }

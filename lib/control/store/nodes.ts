@@ -13,7 +13,7 @@ import {
   type Delta,
 } from './service-delta.js';
 
-/** Who holds a node's epoch. */
+/** The holder of a node's epoch. */
 export interface NodeHolder extends JsonObject {
   readonly instance_id: string;
   readonly address: string;

@@ -43,8 +43,8 @@ type Also = (nodeId: string) => void;
 const nothingMore: Also = () => undefined;
 
 /**
- * How a machine becomes a node: by an invite, or by a request that an admin approves. Who is refused has
- * cost a look-up: no transaction is opened for him.
+ * How a machine becomes a node: by an invite, or by a request that an admin approves. A refusal
+ * costs a look-up: no transaction is opened for it.
  */
 export class Pairing {
   readonly #db: ControlDatabase;

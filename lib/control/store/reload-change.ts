@@ -2,7 +2,7 @@ import { isJsonObject, ownValue, type JsonObject, type JsonValue } from '../../c
 
 /** What names an entry of a list. */
 const NAMES = ['file', 'path', 'service_id'];
-/** Entries of a list that one event tells; the rest is in `reload.json`. */
+/** Entries of a list that one event holds; the rest is in `reload.json`. */
 const MAX_ENTRIES = 64;
 
 /**

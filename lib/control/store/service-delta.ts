@@ -70,15 +70,15 @@ export function serviceDelta(
   return { added, updated, removed };
 }
 
-/** What a view of a node is told when `told` changed there, and it shows `after` where it showed `before`. Pure. */
+/** What a view of a node gets when `reported` changed there, and it shows `after` where it showed `before`. Pure. */
 export function deltaOfView(
   before: ReadonlySet<string>,
   after: ReadonlySet<string>,
-  told: readonly Delta[],
+  reported: readonly Delta[],
   services: ReadonlyMap<string, CatalogService> | undefined,
 ): Delta {
   const entries = new Map<string, DeltaEntry>();
-  for (const { added, updated, removed } of told)
+  for (const { added, updated, removed } of reported)
     for (const entry of [...added, ...updated, ...removed]) entries.set(entry.service_id, entry);
   const entryOf = (id: string): DeltaEntry => deltaEntry(services?.get(id), undefined);
   return {

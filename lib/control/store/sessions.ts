@@ -61,7 +61,7 @@ export class Sessions {
 
   /**
    * What makes a session, as one transaction. It does not wait for the disk: a session that a power cut took
-   * is begun anew by whoever comes back to it.
+   * is begun anew by a client that comes back to it.
    */
   begin<T>(work: () => T): T {
     return this.#db.changeLightly(work);

@@ -18,7 +18,7 @@ import type { Projects } from './projects.js';
 import { deltaOfView, piecesOf, type Delta, type DeltaEntry } from './service-delta.js';
 import { Withdrawals } from './withdrawals.js';
 
-/** An event as the users of one view are told it. `revision` counts this view's own events, without gaps. */
+/** An event as the users of one view get it. `revision` counts this view's own events, without gaps. */
 export interface ViewEvent {
   readonly revision: number;
   readonly timestampMs: number;
@@ -47,7 +47,7 @@ const SEED_EVENTS = 256;
 const KEEP_RECENT = 64;
 
 /**
- * What each kind of user has been told: one event log per (agent, project, project token proved), written
+ * What each kind of user has been sent: one event log per (agent, project, project token proved), written
  * in the same transaction as the change itself, so that it survives restarts, has no gaps, and says
  * `added` and `removed` when a change of policy shows or hides a service. Sessions that may see the same
  * share one.
@@ -166,7 +166,7 @@ export class UserEventLogs {
       .map(eventFromRow);
   }
 
-  /** The newest events, for who was told nothing yet. */
+  /** The newest events, for a user who has seen none yet. */
   recent(viewId: number, limit: number): ViewEvent[] {
     const { withdrawn } = this.#byId.get(viewId) ?? { withdrawn: Withdrawals.NONE };
     return this.#db
@@ -182,7 +182,7 @@ export class UserEventLogs {
     });
   }
 
-  /** Within the transaction: tells every view what the changes in it mean to it. */
+  /** Within the transaction: adds to every view what the changes in it mean to it. */
   #settle(): void {
     const { dirty, pending } = { dirty: this.#dirty, pending: this.#pending };
     if (dirty.size === 0 && pending.length === 0) return;
@@ -205,16 +205,16 @@ export class UserEventLogs {
     const before = view.visible.get(nodeId) ?? new Set<string>();
     const after = dirty ? this.#visibleAt(session, nodeId) : before;
     const own = pending.filter((event) => event.nodeId === nodeId);
-    const told = own
+    const reported = own
       .filter(({ kind }) => kind === 'services')
       .map(({ payload }) => payload as never as Delta);
-    const delta = deltaOfView(before, after, told, this.#nodes.get(nodeId)?.services);
+    const delta = deltaOfView(before, after, reported, this.#nodes.get(nodeId)?.services);
     if (dirty) this.#db.onRollback(() => show(view, nodeId, before));
     show(view, nodeId, after);
     for (const piece of piecesOf(delta)) this.#append(view, 'services', nodeId, { ...piece });
     this.#withdraw(view, nodeId, delta.removed, after.size === 0);
     if (before.size === 0 && after.size === 0) return;
-    for (const event of own) this.#tell(view, event, nodeId, after);
+    for (const event of own) this.#show(view, event, nodeId, after);
   }
 
   /** Notes which of the removed were hidden by the event that was appended last: they are there still. */
@@ -230,7 +230,7 @@ export class UserEventLogs {
   }
 
   /** An event of the node, or of a service that the view shows, as far as it is this view's business. */
-  #tell(
+  #show(
     view: UserEventLog,
     { kind, payload }: ControlEvent,
     nodeId: string,
@@ -299,7 +299,7 @@ export class UserEventLogs {
         const delta = { added: only('added'), updated: only('updated'), removed: only('removed') };
         if (delta.added.length + delta.updated.length + delta.removed.length > 0)
           this.#append(view, 'services', event.nodeId, delta);
-      } else this.#tell(view, event, event.nodeId, shown);
+      } else this.#show(view, event, event.nodeId, shown);
     }
   }
 

@@ -7,7 +7,7 @@ const THE_NODE = '';
 
 /**
  * What was withdrawn from a view while it went on to exist, and by which of the view's events. All that was
- * told of it up to then is not told again, whatever becomes of it: shown anew, its history begins anew.
+ * reported of it up to then is not reported again, whatever becomes of it: shown anew, its history begins anew.
  */
 export class Withdrawals {
   static readonly NONE = new Withdrawals(new Map(), 0);
@@ -50,7 +50,7 @@ export class Withdrawals {
   }
 
   /**
-   * What may be told of an event now. Watchers are told what was removed, that they may forget it, and their
+   * What may be reported of an event now. Watchers get what was removed, so that they may forget it, and their
    * revisions have no gaps: an event of which nothing is left is an empty change.
    */
   forWatchers(event: ViewEvent): ViewEvent {
@@ -58,7 +58,7 @@ export class Withdrawals {
     return this.#without(event, ['added', 'updated']);
   }
 
-  /** The same for who was told nothing yet: nothing names what was withdrawn. */
+  /** The same for a watcher that has seen nothing yet: nothing names what was withdrawn. */
   forReaders(event: ViewEvent): ViewEvent {
     if (event.revision > this.latest) return event;
     return this.#without(event, ['added', 'updated', 'removed']);

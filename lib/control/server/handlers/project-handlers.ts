@@ -88,7 +88,7 @@ function visibleProjects({ context, session }: ControlConnection): ProjectRecord
   return all.filter(({ projectId }) => projectId === current.project?.id || named.includes(projectId));
 }
 
-/** Users are told of the project's nodes only those that they see. */
+/** Of the project's nodes a user gets only those that the user sees. */
 function forSession(
   { context, session }: ControlConnection,
   record: ProjectRecord,
