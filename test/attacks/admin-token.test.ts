@@ -18,7 +18,7 @@ t.test('the admin token of this machine goes to no other, whatever address is gi
   t.match(
     (await plane.run(['token', 'list', '--control-url', 'ws://plane.invalid:1', ...named])).stderr,
     /is not there|No connection/,
-    'a token that is named goes where it is told to',
+    'a token that is named goes where it is sent',
   );
   t.match(await plane.run(['token', 'list']), { status: 0 }, 'and here it serves as before');
 });

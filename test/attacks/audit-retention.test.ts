@@ -13,7 +13,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 const ADMIN = { role: 'admin', agent_id: 'boss', project_id: null };
 const BUSY = { role: 'user', agent_id: 'busy', project_id: null };
 
-t.test('who floods the audit log pushes out his own records, and a record tells how many', async (t) => {
+t.test('a flood of the audit log pushes out its own records, and a record says how many', async (t) => {
   const { store } = storeFor(t, { auditRetention: { maxBytes: 300_000 } });
   const { audit } = store;
   store.change(() => {

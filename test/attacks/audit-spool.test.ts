@@ -8,7 +8,7 @@ import { temporaryDir } from '../support/test-node.js';
 const LIMIT = 160 * 1024 * 1024;
 
 t.test(
-  'calls without end while the plane is away take no more disk than was said, and what went is told',
+  'calls without end while the plane is away take no more disk than was said, and what went is on record',
   async (t) => {
     const dir = temporaryDir(t);
     let nowMs = 1_000_000;

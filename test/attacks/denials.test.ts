@@ -29,7 +29,7 @@ t.test('who is denied over and over fills no log: the first is recorded, the res
   denials.note('t1', { act: 'token_list' });
   t.equal(records(), 4, 'the next window has begun');
   denials.close();
-  t.match(store.audit.tail(1), [{ repeats: 1 }], 'and the end tells what was not told');
+  t.match(store.audit.tail(1), [{ repeats: 1 }], 'and the end reports the rest');
   t.equal(clock.pending, 0);
 });
 

@@ -72,34 +72,37 @@ t.test(
   },
 );
 
-t.test('a driver gets no descriptor that it was not given, however high and whoever opened it', async (t) => {
-  const node = await TestNode.start(t, [
-    shellManifest(
-      'looker',
-      `cat >/dev/null; printf '{"open":"%s"}' "$(readlink /proc/$$/fd/* | tr '\\n' ' ')"`,
-    ),
-    shellManifest(
-      'warm',
-      `cat >/dev/null; printf '{"open":"%s"}' "$(readlink /proc/$$/fd/* | tr '\\n' ' ')"`,
-      {
-        runtime: { mode: 'warm' },
-      },
-    ),
-  ]);
-  const secret = join(temporaryDir(t), 'secret');
-  writeFileSync(secret, 'secret');
-  const fd = openSync(secret, 'r');
-  t.teardown(() => closeSync(fd));
-  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-  const libc = koffi.load(null);
-  const dup2 = libc.func('int dup2(int from, int to)');
-  t.equal(dup2(fd, 200), 200);
-  t.teardown(() => closeSync(200));
-  for (const id of ['looker', 'warm']) {
-    const { open } = await invoke(node, id);
-    t.notMatch(open, /secret/, id);
-  }
-});
+t.test(
+  'a driver gets no descriptor that it was not given, however high and however it was opened',
+  async (t) => {
+    const node = await TestNode.start(t, [
+      shellManifest(
+        'looker',
+        `cat >/dev/null; printf '{"open":"%s"}' "$(readlink /proc/$$/fd/* | tr '\\n' ' ')"`,
+      ),
+      shellManifest(
+        'warm',
+        `cat >/dev/null; printf '{"open":"%s"}' "$(readlink /proc/$$/fd/* | tr '\\n' ' ')"`,
+        {
+          runtime: { mode: 'warm' },
+        },
+      ),
+    ]);
+    const secret = join(temporaryDir(t), 'secret');
+    writeFileSync(secret, 'secret');
+    const fd = openSync(secret, 'r');
+    t.teardown(() => closeSync(fd));
+    const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+    const libc = koffi.load(null);
+    const dup2 = libc.func('int dup2(int from, int to)');
+    t.equal(dup2(fd, 200), 200);
+    t.teardown(() => closeSync(200));
+    for (const id of ['looker', 'warm']) {
+      const { open } = await invoke(node, id);
+      t.notMatch(open, /secret/, id);
+    }
+  },
+);
 
 const ESCAPES: Readonly<Record<string, string>> = {
   'a new session': 'setsid sleep 300 & echo $!',

@@ -6,7 +6,7 @@ import { shellManifest, temporaryDir, TestNode } from '../support/test-node.js';
 import { isAlive } from '../support/drivers.js';
 import { until } from '../support/until.js';
 
-// A driver that looks for what belongs to another service of the same node, as whoever it runs as.
+// A driver that looks for what belongs to another service of the same node, as the user that it runs as.
 
 const isRoot = process.getuid!() === 0;
 const skip = isRoot ? false : 'only root can run drivers as somebody else';

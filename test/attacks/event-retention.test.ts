@@ -47,39 +47,45 @@ t.test('who calls without end pushes out his own events, and not those of others
   t.equal(kept.at(-1)!.revision, store.events.head, 'the newest is there');
 });
 
-t.test('whoever resumes before an event that is gone is told so, in the log and in a view', async (t) => {
-  const under = storeFor(t, { retention: { maxEvents: 300 } });
-  const { nodeId } = under.store.nodes.join(FACTS, 60_000);
-  under.store.nodes.upsert(nodeId, [descriptor('a')]);
-  const { id } = viewOf(under.store, 'busy');
-  calls(under.store, nodeId, () => 'busy', 1500);
-  const check = (store: ControlStore): void => {
-    const { events, userEvents } = store;
-    t.ok(events.oldest > 1 && events.recent(1000)[0]!.revision === 1, 'the first is kept, not all after it');
-    t.throws(() => events.after(1, 10), { code: 'EOVERFLOW' });
-    t.throws(() => userEvents.after(id, 0, 10), { code: 'EOVERFLOW' });
-    for (const [rest, oldest, head] of [
-      [events.after(events.oldest - 1, 10_000), events.oldest, events.head],
-      [
-        userEvents.after(id, userEvents.oldest(id) - 1, 10_000),
-        userEvents.oldest(id),
-        viewOf(store, 'busy').head,
-      ],
-    ] as const) {
-      const read = rest.map(({ revision }) => revision);
-      t.strictSame(
-        read,
-        [...read.keys()].map((n) => n + oldest),
-        'without gaps from there on',
+t.test(
+  'a watch that resumes before an event that is gone learns that, in the log and in a view',
+  async (t) => {
+    const under = storeFor(t, { retention: { maxEvents: 300 } });
+    const { nodeId } = under.store.nodes.join(FACTS, 60_000);
+    under.store.nodes.upsert(nodeId, [descriptor('a')]);
+    const { id } = viewOf(under.store, 'busy');
+    calls(under.store, nodeId, () => 'busy', 1500);
+    const check = (store: ControlStore): void => {
+      const { events, userEvents } = store;
+      t.ok(
+        events.oldest > 1 && events.recent(1000)[0]!.revision === 1,
+        'the first is kept, not all after it',
       );
-      t.ok(read.length > 100 && oldest + read.length - 1 <= head);
-    }
-  };
-  check(under.store);
-  const { oldest } = under.store.events;
-  check(under.reopen());
-  t.equal(under.store.events.oldest, oldest);
-});
+      t.throws(() => events.after(1, 10), { code: 'EOVERFLOW' });
+      t.throws(() => userEvents.after(id, 0, 10), { code: 'EOVERFLOW' });
+      for (const [rest, oldest, head] of [
+        [events.after(events.oldest - 1, 10_000), events.oldest, events.head],
+        [
+          userEvents.after(id, userEvents.oldest(id) - 1, 10_000),
+          userEvents.oldest(id),
+          viewOf(store, 'busy').head,
+        ],
+      ] as const) {
+        const read = rest.map(({ revision }) => revision);
+        t.strictSame(
+          read,
+          [...read.keys()].map((n) => n + oldest),
+          'without gaps from there on',
+        );
+        t.ok(read.length > 100 && oldest + read.length - 1 <= head);
+      }
+    };
+    check(under.store);
+    const { oldest } = under.store.events;
+    check(under.reopen());
+    t.equal(under.store.events.oldest, oldest);
+  },
+);
 
 t.test('a node that reports without end, under any names, keeps to its share', async (t) => {
   const { store } = storeFor(t, { retention: { maxBytes: 200_000 } });

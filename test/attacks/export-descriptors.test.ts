@@ -52,7 +52,7 @@ t.test(
     const { stdout, stderr } = await runAs(STRANGER_UID, ['cat', join(shown, 'f')]);
     t.same([stdout, stderr], ['text', ''], 'others find some left');
     t.match(up.said, /refused more open files of exports/);
-    t.equal(up.said.match(/refused more open files/g)?.length, 1, 'one line tells it');
+    t.equal(up.said.match(/refused more open files/g)?.length, 1, 'one line says it');
 
     greedy.stdin.end();
     await once(greedy, 'exit');

@@ -40,7 +40,7 @@ async function refusalOf(path: string, forbidden: string[], readOnly = true): Pr
 }
 
 t.test(
-  'what is kept apart is told by what it is: neither symlinks nor bind mounts hide it',
+  'what is kept apart is known by what it is: neither symlinks nor bind mounts hide it',
   needsRoot,
   async (t) => {
     const { base, exported, apart } = places(t);
@@ -56,7 +56,7 @@ t.test(
     t.match(
       await refusalOf(exported, [join(exported, 'link')]),
       /contains/,
-      'whoever writes there can turn the link',
+      'a user who writes there can turn the link',
     );
     fs.symlinkSync(exported, join(base, 'way'));
     fs.symlinkSync(join(base, 'way/link'), join(base, 'link-to-link'));

@@ -115,7 +115,7 @@ t.test(
   },
 );
 
-t.test('a set-id file that is written loses its bits, whoever writes', needsRoot, async (t) => {
+t.test('a set-id file that is written loses its bits, whichever user writes', needsRoot, async (t) => {
   for (const as of [null, 'root']) {
     const node = await ExportingNode.start(t, { as });
     const path = join(node.path, 'tool');

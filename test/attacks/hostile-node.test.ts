@@ -31,7 +31,7 @@ t.test(
 );
 
 t.test(
-  'a flood of changes that a node tells of reaches others as a few, and its end is not lost',
+  'a flood of changes that a node reports reaches others as a few, and its end is not lost',
   async (t) => {
     const under = await PlaneWithNode.start(t, 'here', []);
     const hostile = await HostileNode.join(t, {

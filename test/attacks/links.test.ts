@@ -9,7 +9,7 @@ import { PlaneWithNode } from '../support/plane-with-node.js';
 import { shellManifest, temporaryDir } from '../support/test-node.js';
 import { answersFrom, HostileNode, type Lie } from './fixtures/hostile-node.js';
 
-/** Where the links of a hostile node would lead whoever follows them. */
+/** Where the links of a hostile node would lead a reader who follows them. */
 const OUT = {
   absolute: '/etc/passwd',
   above: '../../../../../../session.json',
@@ -77,11 +77,11 @@ t.test(
       { path: 'nodes/n2/services/evil/jobs/latest' },
     );
     const told = await files.ask('t_fs_readlink', { node: latest.payload['node'] });
-    t.equal(told.payload['target'], 'j-1', 'a link that stays is told');
+    t.equal(told.payload['target'], 'j-1', 'a link that stays is shown');
   },
 );
 
-t.test('a mount shows such links and follows none, unless it was told to for exports', async (t) => {
+t.test('a mount shows such links and follows none, unless it may for exports', async (t) => {
   const [careful, following] = await Promise.all([mounted(), mounted(['--follow-outside-links'])]);
   for (const name of Object.keys(OUT)) {
     for (const dir of [careful, following]) {

@@ -7,7 +7,7 @@ import { needsRoot, runAs, STRANGER_UID } from './fixtures/local-account.js';
 
 const LET_IN = ['--allow-other', '--allow-uid', String(STRANGER_UID)];
 
-/** What a stranger may try in a directory, each told by its message. */
+/** What a stranger may try in a directory, each known by its message. */
 const ATTEMPTS = `exec 2>&1; cd "$0" 2>/dev/null && echo in; cat "$0/open"; echo x >>"$0/open"; echo x >"$0/new"; ls "$0"; ls -l "$0"
   stat -c %s "$0/open"; mkdir "$0/d"; rm "$0/open"; mv "$0/open" "$0/moved"; chmod 777 "$0/open"; ln "$0/open" "$0/l"
   ln -s x "$0/s"; touch "$0/open"; truncate -s 0 "$0/open"; test -r "$0/open" && echo readable; true`;

@@ -38,7 +38,7 @@ t.test('a symbolic link of another local user is no way to a mount point', needs
   }
 });
 
-t.test('a directory that another user replaces while it is mounted on is told', needsRoot, async (t) => {
+t.test('a directory that another user replaces while it is mounted on is reported', needsRoot, async (t) => {
   const top = sharedDir(t);
   for (const name of ['mnt', 'victim', 'bin']) mkdirSync(join(top, name));
   // As one who may write to \`top\` and wins the race: between the look at the directory and the system call.

@@ -66,7 +66,7 @@ t.test('a policy that nobody can read is refused when it is given, and says wher
     );
 });
 
-t.test('a policy that is malformed denies, whoever stored it', async (t) => {
+t.test('a policy that is malformed denies, however it was stored', async (t) => {
   const service = {
     nodeId: 'n',
     serviceId: 's',

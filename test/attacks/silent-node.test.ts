@@ -104,7 +104,7 @@ t.test('what the catalog says of such a node is read without asking it, through 
   );
   const started = performance.now();
   t.match((await shell(`ls -lR ${dir}/nodes/n2`)).stdout, /status.json/);
-  t.ok(performance.now() - started < STUCK_MS + 2000, 'nor is what it alone can tell waited for long');
+  t.ok(performance.now() - started < STUCK_MS + 2000, 'nor is what it alone knows waited for long');
 });
 
 t.test(
@@ -119,7 +119,7 @@ t.test(
     t.ok(stuck.ms < STUCK_MS, `it took ${stuck.ms} ms`);
     const next = await timed(files.ask('t_fs_open', { node: file }, { mode: 'r' }));
     t.match(next.frame, { error: { errno: 112 } });
-    t.ok(next.ms < 500, 'whoever comes next does not wait');
+    t.ok(next.ms < 500, 'the next caller does not wait');
     hostile.answering = HONEST;
     hostile.push('e_fs_inval', { node: 1, what: 'attr' });
     await until(async () => (await lookup(files, 'nodes/n2/fs/f')).ok === true, 'the node, heard again');

@@ -32,7 +32,7 @@ t.test('refused joins cost next to nothing, however much the plane holds', async
   t.ok(slowestMs < 500, `${Math.round(slowestMs)} ms at most`);
   await until(() => attack.answers() > 0, 'an answer to the flood');
   const seconds = (performance.now() - startedMs) / 1000;
-  t.ok(attack.answers() < 40 * (40 + 20 * seconds), 'who floods is read no faster than who pairs needs');
+  t.ok(attack.answers() < 40 * (40 + 20 * seconds), 'a flood is read no faster than pairing needs');
   attack.stop();
   t.equal(store.nodes.list().length, 400);
 });

@@ -55,7 +55,7 @@ for (const joined of ['here', 'through a tunnel'] satisfies Joined[]) {
     t.ok(!asked.ok && asked.error['errno'] === 116, 'nor does what was looked up');
     const text = await read(await openIt());
     t.notMatch(text, /echo/);
-    t.match(text, /"service_id":"other"/, 'what is shown still is told of still');
+    t.match(text, /"service_id":"other"/, 'events of what is shown are shown still');
     await t.rejects(held.read(Buffer.alloc(65536), 0, 65536, 0), { message: /system error -116/ });
     await held.close();
     t.not((await stat(path)).ino, ino, 'the path names another file');

@@ -169,7 +169,7 @@ for (const [size, command] of [
   [160, control],
 ] as const)
   t.test(
-    `a disk that is full at the start of ${command === up ? 'up' : 'control'} is told with its path`,
+    `a disk that is full at the start of ${command === up ? 'up' : 'control'} is reported with its path`,
     async (t) => {
       const place = placeFor(t);
       const fill = `mount -t tmpfs -o size=256k,mode=700 acheron-test "${place.state}"

@@ -5,7 +5,7 @@ import { PROGRAM } from '../support/acheron.js';
 import { cleanEnvironment } from '../support/mount-child.js';
 import { temporaryDir } from '../support/test-node.js';
 
-/** Tells on standard error each module that is loaded. */
+/** Prints on standard error each module that is loaded. */
 const HOOK = `data:text/javascript,${encodeURIComponent(
   `import { writeSync } from 'node:fs';
 export async function load(url, context, next) { writeSync(2, 'LOADED ' + url + '\\n'); return next(url, context); }`,

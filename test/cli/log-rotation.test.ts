@@ -8,19 +8,22 @@ import { acheron } from '../support/acheron.js';
 import { mountDirFor } from '../support/mount-child.js';
 import { temporaryDir } from '../support/test-node.js';
 
-t.test('a log that has grown is set aside, and whoever has it open goes on at its beginning', async (t) => {
-  const path = join(temporaryDir(t), 'x.log');
-  const file = openSync(path, 'a+');
-  t.teardown(() => closeSync(file));
-  writeSync(file, 'first\n');
-  rotateLog(file, path, 100);
-  t.equal(readFileSync(path, 'utf8'), 'first\n', 'a small one stays');
-  writeSync(file, 'x'.repeat(100));
-  rotateLog(file, path, 100);
-  writeSync(file, 'second\n');
-  t.equal(readFileSync(path, 'utf8'), 'second\n');
-  t.equal(statSync(`${path}.1`).size, 106);
-});
+t.test(
+  'a log that has grown is set aside, and a process that has it open goes on at its beginning',
+  async (t) => {
+    const path = join(temporaryDir(t), 'x.log');
+    const file = openSync(path, 'a+');
+    t.teardown(() => closeSync(file));
+    writeSync(file, 'first\n');
+    rotateLog(file, path, 100);
+    t.equal(readFileSync(path, 'utf8'), 'first\n', 'a small one stays');
+    writeSync(file, 'x'.repeat(100));
+    rotateLog(file, path, 100);
+    writeSync(file, 'second\n');
+    t.equal(readFileSync(path, 'utf8'), 'second\n');
+    t.equal(statSync(`${path}.1`).size, 106);
+  },
+);
 
 t.test('what serves different directories logs to different files', async (t) => {
   t.equal(daemonName('up'), 'up');

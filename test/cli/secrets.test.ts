@@ -47,7 +47,7 @@ t.test(
   },
 );
 
-t.test('a variable that is no setting is told, with the name that was meant', async (t) => {
+t.test('a variable that is no setting is reported, with the name that was meant', async (t) => {
   const env = {
     ACHERON_CONTROL_ULR: 'ws://127.0.0.1:1',
     ACHERON_CALL_ROLE: 'user',

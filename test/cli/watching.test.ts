@@ -32,7 +32,7 @@ class Running {
   }
 }
 
-t.test('watch tells each event once and in order, across a restart of the control plane', async (t) => {
+t.test('watch shows each event once and in order, across a restart of the control plane', async (t) => {
   const plane = await PlaneCommands.start(t);
   let node = plane.under.plane.attachLocalNode({ nodeName: 'n1', platform: null, labels: {} });
   node.upsert([descriptor('a')]);

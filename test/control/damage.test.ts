@@ -50,7 +50,7 @@ t.test('a database that is cut by a hundredth is not served', async (t) => {
   refused(t, state, /control\.db is damaged/);
 });
 
-t.test('garbage is not told to be of a later release', async (t) => {
+t.test('garbage is not taken for a later release', async (t) => {
   const state = stateFor(t);
   writeFileSync(state.db, Buffer.alloc(200_000, 0xab));
   refused(t, state, /control\.db is damaged: it is not a database/);

@@ -6,7 +6,7 @@ import { WebSocket, type ClientOptions } from 'ws';
 import { planeFor, until, type PlaneUnderTest } from '../support/plane.js';
 import { descriptor } from '../support/store.js';
 
-/** Speaks whatever it is told to, and hears what comes. */
+/** Sends whatever it is asked to, and gets what comes. */
 class Peer {
   readonly socket: WebSocket;
   readonly heard: { type: string; ok?: boolean; id?: string; error?: { code: string }; payload?: never }[] =
@@ -191,7 +191,7 @@ t.test('[P] what comes too early, is unknown, malformed or too large is answered
   t.ok(await bystander.request('ping', {}));
 });
 
-t.test('/v2/fs turns away whoever does not say a good hello first', async (t) => {
+t.test('/v2/fs turns away a peer that does not say a good hello first', async (t) => {
   const under = await planeFor(t, { onFiles: ({ transport }) => transport.close(4999, 'handed over') });
   const url = `${under.url}/v2/fs`;
   const hello = (more: object): string =>
@@ -255,7 +255,7 @@ t.test('a tunnel belongs to the current epoch, and deleting the node cuts it', a
   t.equal(under.plane.tunnels.get('n1'), undefined);
 });
 
-t.test('it does not listen beyond this machine without TLS, unless told to', async (t) => {
+t.test('it does not listen beyond this machine without TLS, unless asked to', async (t) => {
   await t.rejects(planeFor(t, { host: '0.0.0.0' }), { code: 'EACCES', hint: /--tls-cert/ });
   const under = await planeFor(t, { host: '0.0.0.0', insecure: true });
   await t.rejects(

@@ -47,7 +47,7 @@ t.test(
     bot.sessionChanged.on(({ revoked }) => (changed = revoked));
     await admin.request('token_revoke', { token_id: made.record.token_id });
     t.equal(await refused(bot.request('node_list', {})), 'provider_auth_failed');
-    t.ok(changed, 'and it was told');
+    t.ok(changed, 'and it was sent');
     const rotated = await admin.request('auth_rotate', {});
     t.equal(under.token('admin'), rotated.token, 'the file of the first start has the new one');
     t.equal(await refused(admin.request('ping', {})), 'done');
@@ -141,7 +141,7 @@ t.test(
   },
 );
 
-t.test('users are told of what a change of policy shows and hides, with a seq of their own', async (t) => {
+t.test('users learn what a change of policy shows and hides, with a seq of their own', async (t) => {
   const under = await planeFor(t);
   const admin = await under.admin();
   await admin.request('project_create', { project_id: 'p' });

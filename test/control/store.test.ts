@@ -143,7 +143,7 @@ t.test('history is kept by size and by age too, and the newest event always', as
   t.equal(store.events.recent(100).length, 1);
 });
 
-t.test('a view tells its users only what they may see, contiguously, and survives a restart', async (t) => {
+t.test('a view shows its users only what they may see, contiguously, and survives a restart', async (t) => {
   const under = storeFor(t);
   let { store } = under;
   const user = store.tokens.create({ role: 'user', agentId: 'bot' });
@@ -189,7 +189,7 @@ t.test('a view tells its users only what they may see, contiguously, and survive
   t.same(
     gist(store.userEvents.after(view.id, 0, 100)),
     again,
-    'told later, what was hidden since is left out',
+    'read later, what was hidden since is left out',
   );
   store = under.reopen();
   t.same(gist(store.userEvents.after(view.id, 0, 100)), again, 'after a restart too');

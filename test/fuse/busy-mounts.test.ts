@@ -16,7 +16,7 @@ const fixture = {
   name: 'createBridgeTree',
 };
 
-/** Whoever waits in the kernel for an answer that does not come. */
+/** A process that waits in the kernel for an answer that does not come. */
 interface Waiting {
   readonly what: string;
   readonly pid: number;

@@ -77,7 +77,7 @@ t.test(`${REQUESTS} requests, forgotten as a kernel forgets, leave nothing`, asy
   };
 
   for (let i = 0; i < REQUESTS; i++) {
-    // The kernel refuses the answer of who gave up meanwhile.
+    // The kernel refuses the answer to a caller that gave up meanwhile.
     const unwanted = random.below(20) === 0;
     const refuse = (): void => void (state.refusals = unwanted ? 1 : 0);
     const nodeid = random.of([1, ...kernel.lookups.keys()]);

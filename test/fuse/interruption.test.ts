@@ -9,7 +9,7 @@ const fixture = {
   module: new URL('../support/bridge-tree.js', import.meta.url).href,
   name: 'createBridgeTree',
 };
-/** How long whoever gives up may take to be gone. */
+/** How long a caller that gives up may take to be gone. */
 const GONE_MS = 150;
 /** A busy machine is given so many tries to do it once. */
 const TRIES = 8;

@@ -74,7 +74,7 @@ class Model {
     this.serve();
   }
 
-  /** From the first on, until nobody can go; who goes may have given something back. */
+  /** From the first on, until nobody can go; one that goes may have given something back. */
   serve(): void {
     for (let served = true; served;) {
       served = false;

@@ -35,7 +35,7 @@ async function two(t: Test, { fixture, make }: (typeof FILES)[number]): Promise<
   return { dir, a: new Locker(t, dir), b: new Locker(t, dir) };
 }
 
-/** Whether the thread waits in the kernel, as who waits for a lock does. */
+/** Whether the thread waits in the kernel, as one that waits for a lock does. */
 async function waits(locker: Locker): Promise<void> {
   await until(async () => {
     const { stdout } = await run('cat', [`/proc/${locker.pid}/wchan`]);
@@ -107,7 +107,7 @@ for (const file of FILES)
         });
     }
 
-    t.test('fcntl locks are of bytes, and F_GETLK tells whose they are', async (t) => {
+    t.test('fcntl locks are of bytes, and F_GETLK says whose they are', async (t) => {
       await a.do('lock', own, 'exclusive', 10, 10);
       t.equal(await b.do('tryLock', other, 'exclusive', 20, 0), null);
       t.same(await b.do('getlk', other, 'shared', 0, 100), ['exclusive', 10, 10, a.pid]);

@@ -84,7 +84,7 @@ for (const { binding } of BINDINGS) {
       await abortMount(entry);
       t.equal(mountEntryAt(child.dir), undefined);
       const [status] = (await ended) as [number];
-      t.not(status, 0, 'whoever waited is sent away');
+      t.not(status, 0, 'a caller that waited is sent away');
       process.kill(child.pid, 'SIGCONT');
       t.equal(await child.closed, 'outside');
     },

@@ -30,7 +30,7 @@ t.test('where mounts are stacked, the topmost counts', async (t) => {
 });
 
 t.test(
-  'a mount that was moved with its directory is found, and told from one that got its id later',
+  'a mount that was moved with its directory is found, and not mistaken for one that got its id later',
   async (t) => {
     const entry = mountEntryAt('/proc')!;
     t.ok(isMounted(entry));

@@ -10,7 +10,7 @@ const PROMPT_MS = 150;
 /** A busy machine is given so many tries to do it once. */
 const TRIES = 8;
 
-/** A shell at a terminal of its own: types a call that waits, resizes the window, types Ctrl-C; tells how long the prompt took. */
+/** A shell at a terminal of its own: types a call that waits, resizes the window, types Ctrl-C; prints how long the prompt took. */
 const TERMINAL = `
 import fcntl, json, os, pty, re, select, struct, sys, termios, time
 tries = int(sys.argv[1])

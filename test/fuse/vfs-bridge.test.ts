@@ -187,7 +187,7 @@ t.test(
   },
 );
 
-t.test('the caller is told: uid, gid and thread', async (t) => {
+t.test('the caller is known: uid, gid and thread', async (t) => {
   const dir = await mounted(t);
   const { pid, ...caller } = JSON.parse(await readFile(join(dir, 'caller'), 'utf8')) as Caller;
   t.ok(pid > 0);
@@ -297,7 +297,7 @@ t.test('what is announced is asked for once, and again when it changed', async (
   t.same(await readdir(join(dir, 'told')), []);
 });
 
-t.test('ls -l looks up no name in a directory whose nodes can be told at once', async (t) => {
+t.test('ls -l looks up no name in a directory whose nodes are known at once', async (t) => {
   const dir = await mounted(t);
   const { stdout } = await run('ls', ['-l', 'peeked'], { cwd: dir });
   t.equal(stdout.trim().split('\n').length, 101);

@@ -57,7 +57,7 @@ t.test(`with ${CALLERS} callers of one service each look at it comes soon, the f
   t.ok(Math.max(...listings) < soonMs, `the slowest ls -l: ${Math.round(Math.max(...listings))} ms`);
 });
 
-/** @returns what ends them, and tells whether all of their calls succeeded. */
+/** @returns what ends them, and returns whether all of their calls succeeded. */
 async function startCallers(t: Test, cwd: string): Promise<() => Promise<boolean>> {
   const stop = join(temporaryDir(t), 'stop');
   const call = `while [ ! -e ${stop} ]; do echo "{}" > control/invoke.json || kill $$; done`;

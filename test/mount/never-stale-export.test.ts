@@ -13,7 +13,7 @@ const READERS = 3;
 const SOON_MS = 2_000;
 
 // The directory behind the mount is the model: what it holds, the mount shows. fuse-native has the kernel
-// keep nothing, and so tells a fault of the tree from one of the caches; but it renames what is removed while
+// keep nothing, and so separates a fault of the tree from one of the caches; but it renames what is removed while
 // open, so nothing is held open there.
 for (const { binding, holds, steps, args = [] } of [
   { binding: 'kernel', holds: true, steps: STEPS },

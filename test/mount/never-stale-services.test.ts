@@ -23,8 +23,8 @@ interface Expected {
 
 const FRESH: Expected = { version: 0, config: '{}', enabled: true, called: null, jobs: 0 };
 
-// fuse-native has the kernel keep nothing, and so tells a fault of the tree from one of the caches; but it
-// cannot tell an open descriptor from its path, so nothing is held open there.
+// fuse-native has the kernel keep nothing, and so separates a fault of the tree from one of the caches; but it
+// does not distinguish an open descriptor from its path, so nothing is held open there.
 for (const { binding, holds, steps } of [
   { binding: 'kernel', holds: true, steps: STEPS },
   { binding: 'fuse-native', holds: false, steps: STEPS / 4 },
@@ -121,7 +121,7 @@ function pathsOf(up: Up): string[] {
   ]);
 }
 
-/** What was seen, in the model's terms; what does not agree with itself is told as it is. */
+/** What was seen, in the model's terms; what does not agree with itself is shown as it is. */
 function viewOf(up: Up, seen: Record<string, Seen>): Record<string, unknown> {
   const view: Record<string, unknown> = {};
   for (const id of SERVICES) {

@@ -41,7 +41,7 @@ async function exported(t: Test, args: readonly string[] = []): Promise<Place> {
   return { up, real, shown: join(up.dir, 'nodes/local/fs/x') };
 }
 
-/** A process that holds a file open and does with it what it is told, a line each. */
+/** A process that holds a file open and does with it what it is asked to, a line each. */
 const HOLDER = `
 import os, sys
 fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT, 0o644)

@@ -58,8 +58,8 @@ t.test('a request that the kernel splits', async (t) => {
 
   t.test('fails once where its last piece fails, however often the rest is written again [P]', async (t) => {
     const took = await write('fail');
-    t.equal(took[0], 'some', 'the kernel tells how much was taken before the failure');
-    t.same(new Set(took.slice(1)), new Set(['EIO']), 'who writes the rest is told');
+    t.equal(took[0], 'some', 'the kernel reports how much was taken before the failure');
+    t.same(new Set(took.slice(1)), new Set(['EIO']), 'the writer of the rest gets the error');
     t.equal(await invokes('fail'), 1);
   });
 

@@ -16,7 +16,7 @@ const AGREE_MS = 1_000;
 /** How long it may take to notice: a program that is gone is looked for every five seconds. */
 const NOTICE_MS = 10_000;
 
-t.test('what happens to a driver is told alike by health.json, the catalog and the watch', async (t) => {
+t.test('what happens to a driver is the same in health.json, the catalog and the watch', async (t) => {
   const dir = temporaryDir(t);
   const isWell = join(dir, 'well');
   const program = join(dir, 'program');

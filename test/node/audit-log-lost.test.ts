@@ -5,7 +5,7 @@ import { NodeAuditLog } from '../../lib/node/node-audit-log.js';
 import { silentLog, type Log } from '../../lib/core/index.js';
 import { temporaryDir } from '../support/test-node.js';
 
-t.test('an audit log that was emptied is told of at the start, one without a record is not', (t) => {
+t.test('an audit log that was emptied is reported at the start, one without a record is not', (t) => {
   const path = join(temporaryDir(t), 'audit.ndjson');
   const warnings: string[] = [];
   const log: Log = { ...silentLog, warn: (message: string) => void warnings.push(message) };

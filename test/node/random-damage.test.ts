@@ -19,7 +19,7 @@ const JOB_LIMITS = { ...DEFAULT_JOB_LIMITS, keep: 4, segmentBytes: 8_000, segmen
 const DAMAGES = ['flip', 'cut', 'empty', 'overwrite', 'remove'] as const;
 
 t.test(
-  'a file of state that is damaged is told or does no harm, and no key runs twice [P]',
+  'a file of state that is damaged is reported or does no harm, and no key runs twice [P]',
   { timeout: 3_600_000 },
   async (t) => {
     t.comment(`${CASES} cases, seed ${SEED}`);

@@ -5,7 +5,7 @@ import t from 'tap';
 import { AuditQueueFile, type Dropped } from '../../lib/node/audit-queue-file.js';
 import { temporaryDir } from '../support/test-node.js';
 
-/** In these tests a line that tells of others begins so, and what those told of is counted too. */
+/** In these tests a line about dropped lines begins so, and what those were about is counted too. */
 function lineOfDropped({ lines, first, last }: Dropped): string {
   const [, earlier, from] = /^dropped (\d+) (.*)\.\./.exec(first) ?? [];
   return `dropped ${earlier === undefined ? lines : lines - 1 + Number(earlier)} ${from ?? first}..${last}\n`;
@@ -90,7 +90,7 @@ t.test(
 );
 
 t.test(
-  '[P] what is kept for whoever is away is bounded, and each line was taken or is told as dropped',
+  '[P] what is kept for a receiver that is away is bounded, and each line was taken or is counted as dropped',
   async (t) => {
     const dir = temporaryDir(t);
     const options = { rotateBytes: 80, maxBytes: 320, lineOfDropped };

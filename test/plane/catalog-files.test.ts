@@ -29,7 +29,7 @@ const DIRS = [
   '/tool',
   '/tool/inner',
 ];
-/** Their content is the node's state, which it alone can tell. */
+/** Their content is the node's state, which it alone knows. */
 const LIVE = [
   'status.json',
   'result.json',
@@ -60,7 +60,7 @@ async function contentOf(files: RawClient, path: string): Promise<{ text: string
   return { text: Buffer.from(String(data), 'base64').toString(), mtime: payload['mtime_ns'] };
 }
 
-/** All listings, and all documents but those that tell of the node's state. */
+/** All listings, and all documents but those that show the node's state. */
 async function shownTo(files: RawClient): Promise<Record<string, unknown>> {
   const shown: Record<string, unknown> = {};
   for (const dir of DIRS) {

@@ -21,7 +21,7 @@ async function errnoOfOpen(files: RawClient, path: string, mode: string): Promis
 }
 
 t.test(
-  'a service whose node is away is listed as before, and what it cannot tell is EHOSTDOWN',
+  'a service whose node is away is listed as before, and what it alone knows is EHOSTDOWN',
   async (t) => {
     const under = await PlaneWithNode.start(t, 'through a tunnel', [shellManifest('tool', 'cat')]);
     const admin = (await under.session({ token: under.token('admin') })).files;

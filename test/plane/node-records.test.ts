@@ -98,7 +98,7 @@ t.test('[P] the control plane has each invocation, control write and denial of i
 });
 
 t.test(
-  'how an invocation ended is told to its own caller and to admins; health and controls to all',
+  'how an invocation ended is shown to its own caller and to admins; health and controls to all',
   async (t) => {
     const mine = ({ type, service_id: id }: Record<string, unknown>): boolean =>
       type === 'invocation_finished' && id === 'fragile';

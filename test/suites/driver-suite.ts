@@ -171,7 +171,7 @@ export function driverSuite(t: Test, factory: DriverFactory, supports: Supports)
     t.equal(resultOf(await driver.invoke(callOf({ do: 'echo', text })))['text'], text);
   });
 
-  t.test('the driver is told who calls, and for what', async (t) => {
+  t.test('the driver learns who calls, and for what', async (t) => {
     const driver = driverOf(t);
     const call = callOf({ do: 'context' });
     const told = resultOf(await driver.invoke(call));

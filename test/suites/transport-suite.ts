@@ -54,7 +54,7 @@ export function transportSuite(t: Test, makePair: () => Promise<Pair>): void {
     t.strictSame(await take(server, 2), ['one', 'two']);
   });
 
-  withPair('close delivers what was sent before, then tells both ends why', async (t, { client, server }) => {
+  withPair('close delivers what was sent before, then both ends learn why', async (t, { client, server }) => {
     const got = take(server, 2);
     const ends = [ended(client), ended(server)];
     client.send('a');
@@ -68,7 +68,7 @@ export function transportSuite(t: Test, makePair: () => Promise<Pair>): void {
     t.match(theirs, { code: 1000, reason: 'done' });
     t.equal(mine?.code, 1000);
     t.notOk(server.open);
-    t.equal((await ended(server)).code, 1000, 'a late listener hears of it too');
+    t.equal((await ended(server)).code, 1000, 'a late listener gets it too');
   });
 
   withPair('destroy ends both ends, and nobody waits for room any longer', async (t, { client, server }) => {

@@ -6,7 +6,7 @@ const W_OK = 2;
 
 export function testControls(t: Test, access: Access): void {
   t.test(
-    'mode bits tell the truth: what may not be written has no write bit and cannot be opened so',
+    'mode bits are true: what may not be written has no write bit and cannot be opened so',
     async (t) => {
       t.equal((await access.stat('/control/denied')).mode & 0o200, 0);
       t.equal(await codeOf(access.access('/control/denied', W_OK)), 'EACCES');

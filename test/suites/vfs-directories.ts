@@ -41,7 +41,7 @@ export function testDirectories(t: Test, access: Access): void {
     t.match(await readText(access, '/README.md'), /^# A tree\n/);
   });
 
-  t.test('the file system tells its block size and the longest name', async (t) => {
+  t.test('the file system reports its block size and the longest name', async (t) => {
     t.ok((await access.statfs('/')).blockSize >= 512);
   });
 }

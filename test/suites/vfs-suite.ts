@@ -15,7 +15,7 @@ export interface VfsSupports {
   readonly xattrs: boolean;
   /** renameat2's flags. */
   readonly renameFlags: boolean;
-  /** stat tells apart descriptors of one file that show different snapshots. */
+  /** stat distinguishes descriptors of one file that show different snapshots. */
   readonly statPerDescriptor: boolean;
   /** A directory can be removed while a file that was in it is open, and that file is still served. */
   readonly orphans: boolean;

@@ -53,7 +53,7 @@ export function testWritable(t: Test, access: Access, supports: VfsSupports): vo
     t.equal(Buffer.compare(await readAll(access, `${dir}/large`), bytes), 0);
   });
 
-  test('O_APPEND writes at the end, whoever else does', async (t, dir) => {
+  test('O_APPEND writes at the end, also when others do', async (t, dir) => {
     await writeText(access, `${dir}/log`, 'start\n');
     const files = await Promise.all(
       Array.from({ length: 8 }, () => access.open(`${dir}/log`, O.write | O.append)),
@@ -104,7 +104,7 @@ export function testWritable(t: Test, access: Access, supports: VfsSupports): vo
     t.equal(await readText(access, `${dir}/moved/c`), 'a');
   });
 
-  test('a file replaced while open keeps its content for who has it open', async (t, dir) => {
+  test('a file replaced while open keeps its content for programs that have it open', async (t, dir) => {
     await writeText(access, `${dir}/old`, 'old');
     await writeText(access, `${dir}/new`, 'new');
     const file = await access.open(`${dir}/old`, O.read);

@@ -121,7 +121,7 @@ class Told {
  * answers when its writer gives up, or, where `N` was written, after so many ms; `gone` counts those that gave up;
  * `blocked`, which is not per open, is read when something is written to `open`; `taken` takes writes at
  * once, as does `taken-too`, its other name, and `flushes` counts its flushes; `busy` keeps the thread busy for as many ms as are written; `gate`
- * stays closed to whoever opens it; `crash` ends the process; `lookups` counts those of names here and in
+ * stays closed to all callers; `crash` ends the process; `lookups` counts those of names here and in
  * `peeked`, where 100 documents are; `memory` shows the server's. `set` takes `NAME TEXT`, `remove NAME`,
  * `all`: `told/NAME`.
  */

@@ -27,7 +27,7 @@ export interface TestContext extends DriverContext {
   remove(): void;
 }
 
-/** A context with a ledger of its own, so that what it started can be told from all else. */
+/** A context with a ledger of its own, so that what it started is known from all else. */
 export function testContext(): TestContext {
   const folder = mkdtempSync(join(tmpdir(), 'acheron-drivers-'));
   const ledgerFile = join(folder, 'processes');
@@ -132,7 +132,7 @@ export function resultOf(outcome: Outcome): JsonObject {
   return JSON.parse(Buffer.from(outcome.result).toString('utf8')) as JsonObject;
 }
 
-/** Waits until `holds`; for what no event tells of (the end of a process). */
+/** Waits until `holds`; for what no event reports (the end of a process). */
 export async function until(holds: () => boolean, what: string, patienceMs = 5_000): Promise<void> {
   const end = Date.now() + patienceMs;
   while (!holds()) {

@@ -6,7 +6,7 @@ import { Document, MapDir, type Change, type Vfs } from '../../lib/vfs/index.js'
 
 /**
  * A tree at the far side of a connection, at `far`: `far/ticks` counts how often it was rendered, in a text
- * that gets longer. `requests` tells what was asked of the far side since `reset` was read.
+ * that gets longer. `requests` holds what was asked of the far side since `reset` was read.
  */
 export async function createFarTree(): Promise<Vfs> {
   let rendered = 0;

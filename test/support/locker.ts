@@ -40,7 +40,7 @@ for line in sys.stdin:
     print(json.dumps(said), flush=True)
 `;
 
-/** Another process, which does to files what it is told. */
+/** Another process, which does to files what it is asked to. */
 export class Locker {
   readonly #child;
   readonly #said;

@@ -5,7 +5,7 @@ import type { Vfs } from '../../lib/vfs/index.js';
 import { kernelBindingWith } from '../../lib/fuse/kernel-binding.js';
 import type { FromChild, MountRequest } from './mount-child.js';
 
-// Mounts what its parent asks for, until told to unmount, or until the parent is gone.
+// Mounts what its parent asks for, until asked to unmount, or until the parent is gone.
 
 const say = (message: FromChild): void => void process.send?.(message);
 const print = (message: string, facts: object = {}): void => console.error(message, facts);

@@ -38,7 +38,7 @@ export type FromChild =
 export interface MountedChild {
   readonly dir: string;
   readonly pid: number;
-  /** How the mount ended, as the child tells it. Rejects when the child ends without saying. */
+  /** How the mount ended, as the child reports it. Rejects when the child ends without saying. */
   readonly closed: Promise<CloseReason['how']>;
   /** What the child printed and logged so far. */
   output(): string;

@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { act, look, type Act, type Look } from './onlooker.js';
 
-// Does what it is told in a mount, with system calls that wait, and keeps what it opened on the way.
+// Does what it is asked to in a mount, with system calls that wait, and keeps what it opened on the way.
 
 /** So many files stay open. */
 const MOST_HELD = 8;
@@ -10,7 +10,7 @@ const held: number[] = [];
 
 export type Order = { readonly act: Act; readonly root: string } | { readonly look: Look };
 
-/** Whoever asked may be gone. */
+/** The process that asked may be gone. */
 const gone = (): void => undefined;
 
 process.on('message', (order: Order) => {

@@ -121,7 +121,7 @@ function seenAt(path: string, openFirst: boolean): Seen {
   try {
     const early = openFirst ? undefined : fs.lstatSync(path);
     if (early === undefined) {
-      // A path that is no file is told apart by what opening it says.
+      // A path that is no file is known by what opening it says.
       const text = textAt(path);
       if (text !== undefined) return fileSeen(fs.lstatSync(path), text);
     }

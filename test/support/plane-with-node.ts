@@ -11,7 +11,7 @@ import { until } from './until.js';
 /** How the node belongs to the control plane: in its process, or at the far end of a tunnel. */
 export type Joined = 'here' | 'through a tunnel';
 
-/** Who a client of the control plane is. */
+/** The identity of a client of the control plane. */
 export interface Who {
   readonly token: string;
   readonly project?: string | undefined;

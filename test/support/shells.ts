@@ -5,7 +5,7 @@ import type { Test } from 'tap';
 
 export type Shell = 'sh' | 'bash' | 'dash' | 'zsh';
 
-/** How each shell is started so that it reads no file of whoever runs the tests. */
+/** How each shell is started so that it reads no file of the user who runs the tests. */
 const START: Readonly<Record<Shell, readonly string[]>> = {
   sh: ['sh', '-c'],
   bash: ['bash', '--norc', '--noprofile', '-c'],
@@ -52,7 +52,7 @@ const TIMEOUT_MS = 20_000;
 const LAST_WORDS_MS = 250;
 
 /**
- * Runs a script and tells all about it. The shell leads a process group; when it has ended, or the time is
+ * Runs a script and returns all about it. The shell leads a process group; when it has ended, or the time is
  * up, what is left of the group is killed. Never waits for a process that hangs in the kernel.
  */
 export function runShell(shell: Shell, script: string, options: ShellOptions): Promise<ShellResult> {

@@ -5,7 +5,7 @@ interface Pair {
   readonly far: Socket;
 }
 
-/** A network between processes: passes bytes on to a port, and mistreats them when told to. */
+/** A network between processes: passes bytes on to a port, and mistreats them when asked to. */
 export class TcpProxy {
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
@@ -41,7 +41,7 @@ export class TcpProxy {
     setTimeout(() => (this.#tearing = false), 200);
   }
 
-  /** Nothing moves, and nobody is told, for so long. */
+  /** Nothing moves, without a word, for so long. */
   stall(forMs: number): void {
     this.#stalled = true;
     for (const { near, far } of this.#pairs) for (const socket of [near, far]) socket.pause();

@@ -8,7 +8,8 @@ import { kernelBindingWith } from '../../lib/fuse/kernel-binding.js';
 import { localSession } from '../../lib/policy/index.js';
 import { createBridgeTree } from './bridge-tree.js';
 
-// `user-mount-program DIR READER`: gives up new privileges as `up` does, mounts as whoever runs it, uses the mount, unmounts, and tells what it saw.
+// `user-mount-program DIR READER`: gives up new privileges as `up` does, mounts as the user who runs it, uses the
+// mount, unmounts, and prints what it saw.
 
 export interface UserMountReport {
   readonly uid: number;

@@ -30,7 +30,7 @@ t.test('to read a live file of the far side takes one request, and each read is 
 });
 
 t.test(
-  'stat of a live file that somebody holds open tells of now, and the holder of its snapshot',
+  'stat of a live file that somebody holds open is as of now; its holder has the snapshot',
   async (t) => {
     const { ticks } = await mounted(t);
     await readFile(ticks);

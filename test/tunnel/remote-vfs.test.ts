@@ -26,7 +26,7 @@ import { tunnelled } from '../support/tunnelled.js';
 import { until } from '../support/until.js';
 import { wsPair } from '../support/ws-pair.js';
 
-/** A file whose writes run until they are told to end, as an invocation does. */
+/** A file whose writes run until they are asked to end, as an invocation does. */
 class Slow extends BaseFile {
   readonly ino = newIno();
   override readonly freshness = 'live' as const;
@@ -167,7 +167,7 @@ t.test(
   },
 );
 
-t.test('a far side that tells of changes right after hello is listened to, and goes on', async (t) => {
+t.test('a far side that reports changes right after hello is listened to, and goes on', async (t) => {
   const vfs = createMemoryVfs(true);
   vfs.root.put('docs', new MapDir(new Map()));
   const pair = await wsPair();

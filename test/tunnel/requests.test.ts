@@ -130,7 +130,7 @@ t.test(
     await file('lines');
     requests();
     const node = await file('lines');
-    t.equal(node.perOpen, true, 'whoever looks it up again knows what kind of file it is');
+    t.equal(node.perOpen, true, 'a caller that looks it up again knows what kind of file it is');
     const handle = await node.open(WRITE, op());
     await handle.flush?.(op());
     t.equal((await handle.stat(op())).mode, 0o644);

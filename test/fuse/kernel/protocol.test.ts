@@ -344,7 +344,7 @@ t.test(
   },
 );
 
-t.test('the end abandons what is pending and tells the filesystem once', async (t) => {
+t.test('the end abandons what is pending and notifies the filesystem once', async (t) => {
   let destroyed = 0;
   const { session, say, replies } = conversation({
     destroy: () => (destroyed += 1),

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import t from 'tap';
 import { cleanEnvironment, mountDirFor } from '../../support/mount-child.js';
 
-/** Asks for everything that is not there, as often as it is told: prints which errnos it heard. */
+/** Asks for everything that is not there, as often as it is asked to: prints which errnos it got. */
 const ASKS = `
 import ctypes, errno, json, os, select, sys
 libc = ctypes.CDLL(None, use_errno=True)

@@ -14,7 +14,7 @@ const OTHER = shellManifest('other', 'cat');
 const find = (files: RawClient, path: string): Promise<RawFrame> =>
   files.ask('t_fs_lookup', { node: 1 }, { path });
 
-/** A session's client that confirms what it is told, as a mount does. */
+/** A session's client that confirms what it gets, as a mount does. */
 async function confirming(t: Test, under: PlaneWithNode, token: string): Promise<RawClient> {
   const { session } = await under.client({ token }).ready();
   const files = await RawClient.connect(`${under.plane.url}/v2/fs`, token);
@@ -37,28 +37,31 @@ function writeManifest(node: TestNode, manifest: JsonObject): Promise<unknown> {
   return node.node.registry.reload();
 }
 
-t.test('a service that changes is told once, and nothing of its neighbours or of other nodes', async (t) => {
-  const under = await PlaneWithNode.start(t, 'through a tunnel', [ONE, OTHER]);
-  const { files } = await under.session({ token: under.token('user') });
-  const at = 'nodes/n1/services';
-  const [one] = await Promise.all(
-    [`${at}/one`, `${at}/other`, `${at}/one/README.md`, `${at}/other/README.md`, at].map((path) =>
-      find(files, path),
-    ),
-  );
-  await until(async () => (await find(files, `${at}/one/jobs`)).ok === true, 'the tunnel');
-  files.pushed.length = 0;
-  const { services } = under.plane.control.store.nodes.require('n1');
-  await writeManifest(under.node, { ...ONE, help_md: 'Another text.' });
-  await until(() => under.plane.control.store.nodes.require('n1').services !== services, 'the catalog');
-  await find(files, at);
-  t.same(
-    files.pushed.map(({ payload }) => payload),
-    [{ node: one!.payload['node'], what: 'all', tree: true }],
-  );
-});
+t.test(
+  'a service that changes is reported once, and nothing of its neighbours or of other nodes',
+  async (t) => {
+    const under = await PlaneWithNode.start(t, 'through a tunnel', [ONE, OTHER]);
+    const { files } = await under.session({ token: under.token('user') });
+    const at = 'nodes/n1/services';
+    const [one] = await Promise.all(
+      [`${at}/one`, `${at}/other`, `${at}/one/README.md`, `${at}/other/README.md`, at].map((path) =>
+        find(files, path),
+      ),
+    );
+    await until(async () => (await find(files, `${at}/one/jobs`)).ok === true, 'the tunnel');
+    files.pushed.length = 0;
+    const { services } = under.plane.control.store.nodes.require('n1');
+    await writeManifest(under.node, { ...ONE, help_md: 'Another text.' });
+    await until(() => under.plane.control.store.nodes.require('n1').services !== services, 'the catalog');
+    await find(files, at);
+    t.same(
+      files.pushed.map(({ payload }) => payload),
+      [{ node: one!.payload['node'], what: 'all', tree: true }],
+    );
+  },
+);
 
-t.test('a node that goes and returns is told of by what tells states alone', async (t) => {
+t.test('a node that goes and returns changes only what shows states', async (t) => {
   const under = await PlaneWithNode.start(t, 'through a tunnel', [ONE]);
   const { files } = await under.session({ token: under.token('user') });
   const at = 'nodes/n1/services/one';
@@ -77,7 +80,7 @@ t.test('a node that goes and returns is told of by what tells states alone', asy
   );
 });
 
-t.test('a change of policy is told once to each mount, however many sessions there are', async (t) => {
+t.test('a change of policy reaches each mount once, however many sessions there are', async (t) => {
   const under = await PlaneWithNode.start(t, 'here', [ONE]);
   const { store } = under.plane.control;
   store.projects.create('web', {}, false);
@@ -92,7 +95,7 @@ t.test('a change of policy is told once to each mount, however many sessions the
     t.equal(pushed.filter(({ payload }) => payload['sync'] !== undefined).length, 1);
 });
 
-t.test('a service that is told of can be opened', async (t) => {
+t.test('a service that is reported can be opened', async (t) => {
   const node = await TestNode.start(t, [ONE]);
   const { events, dir } = node.node;
   const opened: unknown[] = [];
@@ -106,5 +109,5 @@ t.test('a service that is told of can be opened', async (t) => {
   await writeManifest(node, { ...OTHER, service_id: 'later' });
   t.ok(opened.length > 0);
   for (const found of opened) t.match(await (found as Promise<object>), { kind: 'file' });
-  t.same(told, ['tree'], 'and that it came is told once');
+  t.same(told, ['tree'], 'and that it came is reported once');
 });
