@@ -37,8 +37,8 @@ export function requirePrivateDir(dir: string, isOurs: (name: string) => boolean
 function requirePrivateWay(dir: string): string {
   let path = parse(resolve(dir)).root;
   const ahead = namesOf(resolve(dir));
-  for (let links = 0; ahead.length > 0;) {
-    const name = ahead.shift()!;
+  let links = 0;
+  for (let name = ahead.shift(); name !== undefined; name = ahead.shift()) {
     if (name === '..') {
       path = dirname(path);
       continue;

@@ -22,7 +22,7 @@ const TEXT = 'It works.\n';
 
 async function tryMount(name: BindingName, dir: string): Promise<string | null> {
   const session = localSession('admin');
-  const host = new HostFile(process.argv[1]!);
+  const host = new HostFile(import.meta.filename);
   const file = new Document(() => ({ bytes: Buffer.from(TEXT), mtimeNs: 0n }));
   const changes = new Emitter<Change>();
   const tree = {

@@ -14,7 +14,7 @@ export function policyFault(policy: JsonValue): string | undefined {
   if (!isJsonObject(policy)) return 'access_policy is not an object';
   const { agents, ...own } = policy;
   const fault = faultOfEntry('access_policy', own);
-  return fault ?? (Object.hasOwn(policy, 'agents') ? faultOfAgents(agents!) : undefined);
+  return fault ?? (agents === undefined ? undefined : faultOfAgents(agents));
 }
 
 /**

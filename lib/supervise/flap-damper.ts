@@ -49,7 +49,7 @@ export class FlapDamper {
     if (isFlapping && isWorse(this.#published.state, assessment.state))
       this.#awaited = {
         assessment,
-        callOff: this.#clock.after(STABLE_MS, () => this.#publish(this.#awaited!.assessment)),
+        callOff: this.#clock.after(STABLE_MS, () => this.#publish(this.#awaited?.assessment ?? assessment)),
       };
     else this.#publish(assessment);
   }

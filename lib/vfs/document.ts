@@ -121,7 +121,10 @@ export class RenderedTexts {
     const mtimeMs = last === undefined || changedAtMs > last.mtimeMs ? changedAtMs : nowMs;
     this.#last.delete(view);
     this.#last.set(view, { digest, mtimeMs });
-    if (this.#last.size > MAX_PRINCIPALS) this.#last.delete(this.#last.keys().next().value!);
+    if (this.#last.size > MAX_PRINCIPALS) {
+      const [oldest] = this.#last.keys();
+      if (oldest !== undefined) this.#last.delete(oldest);
+    }
     return { bytes, mtimeNs: nsFromMs(mtimeMs) };
   }
 }

@@ -23,10 +23,10 @@ export function walk(root: DirNode, path: string, op: Op): Awaitable<Node> {
 
 function walkNames(start: Node, names: readonly string[], from: number, op: Op): Awaitable<Node> {
   let node = start;
-  for (let i = from; i < names.length; i++) {
+  for (let i = from, name = names[i]; name !== undefined; name = names[++i]) {
     if (node.kind !== 'dir')
       throw new FsError('ENOTDIR', `${JSON.stringify(names[i - 1] ?? '/')} is not a directory.`);
-    const found: Awaitable<Node> = node.lookup(names[i]!, op);
+    const found: Awaitable<Node> = node.lookup(name, op);
     if (found instanceof Promise) return found.then((next) => walkNames(next, names, i + 1, op));
     node = found;
   }

@@ -106,10 +106,11 @@ class ShownEvents {
     if (this.#upTo === events.length) return;
     const fresh = events.slice(this.#upTo).filter((event) => event.visibleTo(this.#session));
     this.#upTo = events.length;
-    if (fresh.length === 0) return;
+    const newest = fresh.at(-1);
+    if (newest === undefined) return;
     for (const { visibleTo } of fresh) this.#rules.add(visibleTo);
     const lines = fresh.map(({ atMs, type, facts }) => lineFromJson({ at: timestamp(atMs), type, ...facts }));
     this.#text = Buffer.concat([this.#text, Buffer.from(lines.join(''))]);
-    this.#changedAtMs = fresh.at(-1)!.atMs;
+    this.#changedAtMs = newest.atMs;
   }
 }
