@@ -6,18 +6,9 @@
 export * from './binding.js';
 export * from './choose-binding.js';
 export { keepSetIdTools } from './kernel/index.js';
-export { kernelBinding } from './kernel-binding.js';
 export * from './mounting/mount-server.js';
 export * from './mounting/mountinfo.js';
 export * from './mounting/mountpoint.js';
-export { nativeBinding } from './native/native-binding.js';
-export {
-  abortMount,
-  unmountDir,
-  watchMount,
-  isMounted,
-  detach,
-  type UnmountOutcome,
-} from './mounting/unmount.js';
+export { abortMount, unmountDir, type UnmountOutcome } from './mounting/unmount.js';
 export { programOnPath } from './mounting/fuse-device.js';
 export { resolveMountDir } from './mounting/resolve-mount-dir.js';
