@@ -1,7 +1,7 @@
 import { mkdirSync, readlinkSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { runNode, type RunningNode, type RunningNodeOptions } from '../../lib/compose/index.js';
+import { runNode, type RunningNodeOptions } from '../../lib/compose/index.js';
 import { optionsFor, temporaryDir } from '../support/test-node.js';
 import { until } from '../support/until.js';
 

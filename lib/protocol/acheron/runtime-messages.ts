@@ -1,5 +1,3 @@
-import { z } from 'zod';
-
 /** The version of the runtime protocol, in `t_version`. */
 export const ACHERON_VERSION = 'acheron-1';
 /** The name and number of the file protocol, in `t_fs_hello`. */
