@@ -25,7 +25,7 @@ export class DiskReserve {
   readonly #fd: number;
   readonly #wanted: number;
   #held: number;
-  #wasTold = false;
+  #isReported = false;
   #refilling: NodeJS.Timeout | null = null;
 
   /** A disk without space to spare holds less, or nothing. @throws FsError when the file cannot be opened */
@@ -38,7 +38,7 @@ export class DiskReserve {
       throw FsError.from(thrown);
     }
     this.#held = fstatSync(this.#fd).size;
-    this.#wanted = Math.min(bytes, wholeSteps((this.#freeBytes() + this.#held) * SHARE));
+    this.#wanted = Math.min(bytes, wholePages((this.#freeBytes() + this.#held) * SHARE));
     if (this.#held > this.#wanted) this.#cutTo(this.#wanted);
     this.#refill();
   }
@@ -75,11 +75,11 @@ export class DiskReserve {
   }
 
   #giveUp(): void {
-    if (!this.#wasTold)
+    if (!this.#isReported)
       this.#log.error('The disk of the state directory is full: only what was kept in reserve is left.', {
         file: this.path,
       });
-    this.#wasTold = true;
+    this.#isReported = true;
     this.#cutTo(Math.max(0, this.#held - STEP_BYTES));
     this.#refillLater();
   }
@@ -100,8 +100,8 @@ export class DiskReserve {
       }
     }
     if (this.#held < this.#wanted) this.#refillLater();
-    else if (this.#wasTold) {
-      this.#wasTold = false;
+    else if (this.#isReported) {
+      this.#isReported = false;
       this.#log.info('The disk of the state directory has space again.', { file: this.path });
     }
   }
@@ -109,7 +109,15 @@ export class DiskReserve {
   #refillLater(): void {
     this.#refilling ??= setTimeout(() => {
       this.#refilling = null;
-      this.#refill();
+      try {
+        this.#refill();
+      } catch (thrown) {
+        this.#log.warn('The reserve for a full disk cannot be filled.', {
+          file: this.path,
+          error: FsError.from(thrown).message,
+        });
+        this.#refillLater();
+      }
     }, REFILL_MS).unref();
   }
 
@@ -128,6 +136,6 @@ export function isNoSpace(thrown: unknown): boolean {
   return false;
 }
 
-function wholeSteps(bytes: number): number {
+function wholePages(bytes: number): number {
   return Math.floor(bytes / 4096) * 4096;
 }
