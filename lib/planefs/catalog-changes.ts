@@ -6,8 +6,10 @@ type Services = NodeRecord['services'];
 
 /** What in a node's directory is no longer as it was, once and with the scope that it has. */
 export function changesOfCatalog(dir: CatalogNodeDir, before: Services, after: Services): Change[] {
-  const isMoved = ['mounts', 'runtime'].some((field) => isOther(before, after, field));
-  if (isMoved || dir.hasNestedRoots || isSeenByOthers(before, after)) return [{ what: 'tree', ino: dir.ino }];
+  const changed = idsOfChanged(before, after);
+  const isOther = (...fields: string[]): boolean => isAnyOther(changed, before, after, fields);
+  if (dir.hasNestedRoots || isOther('mounts', 'runtime', 'permissions'))
+    return [{ what: 'tree', ino: dir.ino }];
   const changes: Change[] = [];
   for (const [serviceId, service] of after) {
     const ino = dir.services.inoOf(serviceId);
@@ -18,12 +20,19 @@ export function changesOfCatalog(dir: CatalogNodeDir, before: Services, after: S
 
 /** Whether services came, went, or are for other sessions than before. */
 export function isSeenByOthers(before: Services, after: Services): boolean {
-  return isOther(before, after, 'permissions');
+  return isAnyOther(idsOfChanged(before, after), before, after, ['permissions']);
 }
 
-function isOther(before: Services, after: Services, field: string): boolean {
+/** Services that came, went, or say something else of themselves: all else has the same hash. */
+function idsOfChanged(before: Services, after: Services): string[] {
   const ids = new Set([...before.keys(), ...after.keys()]);
-  return [...ids].some((id) => textOf(before.get(id), field) !== textOf(after.get(id), field));
+  return [...ids].filter((id) => before.get(id)?.hash !== after.get(id)?.hash);
+}
+
+function isAnyOther(ids: readonly string[], before: Services, after: Services, fields: string[]): boolean {
+  return ids.some((id) =>
+    fields.some((field) => textOf(before.get(id), field) !== textOf(after.get(id), field)),
+  );
 }
 
 function textOf(service: CatalogService | undefined, field: string): string | undefined {
