@@ -38,8 +38,7 @@ export class CallFolder {
 
   /** @throws FsError EPERM for a name that the service itself writes, ENOSPC where there are too many files */
   create(name: string): Draft {
-    if (/\.(result\.json|error\.txt)$/.test(name))
-      throw new FsError('EPERM', `${JSON.stringify(name)} comes by itself, when the call has ended.`);
+    refuseOutcome(name);
     if (this.drafts.size >= MAX_DRAFTS)
       throw new FsError('ENOSPC', `There are ${MAX_DRAFTS} files here already that are no calls.`, {
         hint: 'Remove those that are left over; what was submitted does not count.',
@@ -155,6 +154,12 @@ export class CallFolder {
 
 /** Refusals that `Service.submit` records itself. */
 const RECORDED = new Set(['EPERM', 'EBUSY', 'EHOSTDOWN', 'EIO', 'EACCES', 'ENOENT']);
+
+/** @throws FsError EPERM for the name of an outcome, which the service itself writes */
+export function refuseOutcome(name: string): void {
+  if (/\.(result\.json|error\.txt)$/.test(name))
+    throw new FsError('EPERM', `${JSON.stringify(name)} comes by itself, when the call has ended.`);
+}
 
 /** The name of the call that a file submits; null for one that is only a file, as hidden ones are. */
 export function callOfName(name: string): string | null {

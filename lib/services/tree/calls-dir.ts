@@ -22,7 +22,7 @@ import {
   type Op,
   type Stat,
 } from '../../vfs/index.js';
-import { CallFolder, callOfName, incompleteIn } from '../calls/call-folder.js';
+import { CallFolder, callOfName, incompleteIn, refuseOutcome } from '../calls/call-folder.js';
 import type { Draft } from '../calls/draft.js';
 import { errorTextOfJob, type Job } from '../jobs/job.js';
 import type { Service } from '../service.js';
@@ -103,8 +103,7 @@ export class CallsDir extends ReadOnlyDir {
     const target = this.#existing(toName, op);
     if (target !== undefined && flags === 1)
       throw new FsError('EEXIST', `${JSON.stringify(toName)} is there already.`);
-    if (/\.(result\.json|error\.txt)$/.test(toName))
-      throw new FsError('EPERM', `${JSON.stringify(toName)} comes by itself, when the call has ended.`);
+    refuseOutcome(toName);
     return this.#folder(op).move(name, toName, op.session);
   }
 
