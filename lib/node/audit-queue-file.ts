@@ -34,7 +34,7 @@ export interface Dropped {
   readonly last: string;
 }
 
-export interface SpoolOptions {
+export interface AuditQueueOptions {
   /** The file is set aside when it has so much. */
   readonly rotateBytes?: number;
   /** How much is kept at most until it is taken; at least the file and one that was set aside. */
@@ -68,7 +68,7 @@ export class AuditQueueFile {
   #sent: { file: number; offset: number } | null;
 
   /** @throws FsError when it cannot be opened. */
-  constructor(path: string, { rotateBytes, maxBytes, lineOfDropped }: SpoolOptions) {
+  constructor(path: string, { rotateBytes, maxBytes, lineOfDropped }: AuditQueueOptions) {
     this.path = path;
     this.#rotateBytes = rotateBytes ?? DEFAULT_ROTATE_BYTES;
     this.#maxAside = Math.max(

@@ -145,7 +145,7 @@ export function fileHandlers(s: MountState): FileHandlers {
       const file = s.files.remove(fh);
       if (file === undefined) return;
       file.ref.files.delete(file);
-      if (file.isOver) s.handingOver.released(file.ref);
+      if (file.isOver) s.passthrough.released(file.ref);
       s.locks.released(file.ref.node.ino, fh);
       s.flocks.released(file.ref.node.ino, fh);
       return file.handle.release();
@@ -246,7 +246,7 @@ export function fileHandlers(s: MountState): FileHandlers {
     stat: Stat | undefined,
     op: Op,
   ): OpenOut {
-    const over = s.handingOver.flagsFor(ref, handle, op);
+    const over = s.passthrough.flagsFor(ref, handle, op);
     if (over === 0) return keep(ref, handle, flags | openMode(ref, handle, stat));
     ref.cached = undefined;
     return keep(ref, handle, flags | over);

@@ -1,5 +1,5 @@
 import { isOneType, type FileHandle, type FileNode, type Node } from '../../vfs/index.js';
-import type { Backing } from './handing-over.js';
+import type { Backing } from './passthrough.js';
 
 /** A descriptor, as long as the kernel has it. */
 export interface OpenFile {

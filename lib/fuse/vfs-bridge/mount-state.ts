@@ -2,7 +2,7 @@ import { FsError, type Log } from '../../core/index.js';
 import type { Session } from '../../policy/index.js';
 import type { Awaitable, Caller, DirEntry, DirNode, Node, Op, Stat, Vfs } from '../../vfs/index.js';
 import type { AttrOut, BackingFiles, Call, EntryOut, Notifier } from '../kernel/index.js';
-import { HandingOver } from './handing-over.js';
+import { Passthrough } from './passthrough.js';
 import { HandleTable } from './handle-table.js';
 import { Invalidation } from './invalidation.js';
 import { LockTable } from './lock-table.js';
@@ -34,7 +34,7 @@ export class MountState {
   readonly files = new HandleTable<OpenFile>();
   readonly dirs = new HandleTable<OpenDir>();
   readonly invalidation: Invalidation;
-  readonly handingOver: HandingOver;
+  readonly passthrough: Passthrough;
   readonly lookups = new LookupQueue();
   /** Of fcntl(2). */
   readonly locks = new LockTable();
@@ -46,7 +46,7 @@ export class MountState {
     this.options = options;
     this.notifier = notifier;
     this.nodes = new InodeTable(vfs.root);
-    this.handingOver = new HandingOver(backing, options.owner);
+    this.passthrough = new Passthrough(backing, options.owner);
     this.invalidation = new Invalidation(this.nodes, notifier);
   }
 

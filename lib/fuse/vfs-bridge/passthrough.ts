@@ -13,7 +13,7 @@ export interface Backing {
  * Hands files over to the kernel (FUSE passthrough). An inode is open one way at a time: the first descriptor decides.
  * What is handed over cannot be taken back, so only the mount's own user has it so, as an admin whose rights are for good.
  */
-export class HandingOver {
+export class Passthrough {
   readonly #files: BackingFiles | undefined;
   readonly #owner: Owner;
 
