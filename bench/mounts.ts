@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { CannotRun, type Bench } from './bench.js';
-import { bindings } from './bindings.js';
+import { BINDINGS } from '../lib/fuse/index.js';
 import { serve, type Served } from './served.js';
 
 /** Filesystems to compare, all mounted at once, by name; those that cannot take part are named by `say`. */
@@ -67,7 +67,7 @@ export function bindingStarts(
   bench: Bench,
   freshness: 'live' | 'announced',
 ): [string, () => Promise<Served>][] {
-  return bindings().map(({ name }) => [
+  return BINDINGS.map(({ name }) => [
     name,
     () => {
       const dir = freshDir(bench);

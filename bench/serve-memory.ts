@@ -1,11 +1,11 @@
 // A child process of the bench: `serve-memory BINDING live|announced DIR` mounts the filesystem in memory by
 // one binding and serves it until SIGTERM.
-import { bindingNamed } from './bindings.js';
+import { BINDINGS } from '../lib/fuse/index.js';
 import { memoryVfs } from './memory-vfs.js';
 import { mountUntilTerm } from './mount-until-term.js';
 
 const [name = '', freshness = '', dir = ''] = process.argv.slice(2);
-const binding = await bindingNamed(name);
+const binding = BINDINGS.find((one) => one.name === name);
 const reason = binding === undefined ? 'it is not part of this build' : await binding.unavailable();
 if (binding === undefined || reason !== null) {
   process.stderr.write(`the binding ${name} cannot be used: ${reason}\n`);

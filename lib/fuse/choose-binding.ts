@@ -4,7 +4,7 @@ import { kernelBinding } from './kernel-binding.js';
 import { nativeBinding } from './native/native-binding.js';
 
 /** In the order in which `auto` tries them. */
-const BINDINGS: readonly FuseBinding[] = [kernelBinding, nativeBinding];
+export const BINDINGS: readonly FuseBinding[] = [kernelBinding, nativeBinding];
 
 /**
  * The binding of that name, or with `auto` the first that can mount here.
