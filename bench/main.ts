@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { bundleProgram } from './acheron.js';
 import { CannotRun, type Bench, type BenchCase, type Row } from './bench.js';
 import { cases } from './cases/index.js';
 import { tableFromRows } from './table.js';
@@ -55,6 +56,7 @@ async function runAll(): Promise<void> {
   };
   const results: Record<string, { title: string; rows?: readonly Row[]; skipped?: string }> = {};
   try {
+    await bundleProgram();
     for (const each of chosen) {
       print(`\n${each.name}: ${each.title}`);
       try {

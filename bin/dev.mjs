@@ -7,7 +7,7 @@ import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path';
 
 const top = join(import.meta.dirname, '..');
-const acheron = join(top, 'dist/bin/acheron.js');
+const acheron = join(top, 'dist/bundle/bin/acheron.js');
 const wants = {
   start: { debian: { fusermount3: 'fuse3' } },
   stop: { debian: {} },
@@ -96,10 +96,11 @@ function installNpm(folder) {
   writeFileSync(stamp, lock);
 }
 
-/** Compiles; what an earlier build made of sources that are gone or have moved is removed first. */
+/** Compiles and bundles; what an earlier build made of sources that are gone or have moved is removed first. */
 function build() {
   for (const folder of ['lib', 'bin', 'drivers', 'test', 'bench']) prune(folder);
   run(process.execPath, [join(top, 'node_modules/typescript/bin/tsc'), '-p', top]);
+  run(process.execPath, [join(top, 'bin/bundle.mjs')]);
 }
 
 function prune(folder) {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { isJsonObject, ownValue, type JsonObject } from '../core/index.js';
 import { MAX_TOKEN_CHARS } from './limits.js';
 import { ProtocolFault, type RequestReference } from './protocol-fault.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { z } from 'zod';
+import * as z from 'zod';
 import { FsError } from '../../lib/core/index.js';
 import {
   controlReply,

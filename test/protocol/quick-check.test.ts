@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { acheronEnvelope, controlEnvelope, FS_EVENTS, FS_MESSAGES } from '../../lib/protocol/index.js';
 import { quickCheck } from '../../lib/protocol/quick-check.js';
 

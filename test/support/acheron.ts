@@ -43,6 +43,8 @@ export interface UpOptions {
   readonly args?: readonly string[];
   readonly stateDir?: string;
   readonly dir?: string;
+  /** The compiled program, unless it is said. */
+  readonly program?: string;
   /** The limit of open files that it starts with, soft and hard. */
   readonly openFiles?: number;
 }
@@ -89,7 +91,7 @@ export class Up {
     ];
     const { openFiles } = options;
     const limit = openFiles === undefined ? [] : ['prlimit', `--nofile=${openFiles}:${openFiles}`, '--'];
-    const argv = [...limit, process.execPath, PROGRAM, ...args];
+    const argv = [...limit, process.execPath, options.program ?? PROGRAM, ...args];
     const child = spawn(argv[0]!, argv.slice(1), {
       env: { ...cleanEnvironment(), NO_COLOR: '1' },
       stdio: ['ignore', 'pipe', 'pipe'],

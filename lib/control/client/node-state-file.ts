@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { z } from 'zod';
+import * as z from 'zod';
 import { FsError } from '../../core/index.js';
 import { FileLock } from '../../disk/index.js';
 import { writeSecretFile } from '../store/first-start.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { byteLengthOfText } from '../../linux/index.js';
 import { MAX_NAME_BYTES, MAX_PATH_BYTES } from '../limits.js';
 

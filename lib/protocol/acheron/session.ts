@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { MAX_TOKEN_CHARS } from '../limits.js';
 
 /** A session as the control plane sends it to a node: the caller, and the project's policy that holds for it. */

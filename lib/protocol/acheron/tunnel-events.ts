@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { MAX_TOKEN_CHARS } from '../limits.js';
 import { wireSession } from './session.js';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { CONTROL_EVENTS, CONTROL_MESSAGES } from './index.js';
 import type { ControlMessage } from './shapes.js';
 

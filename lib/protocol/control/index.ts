@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { NODE_MESSAGES, nodeEvent } from './node-messages.js';
 import { PAIRING_MESSAGES } from './pairing-messages.js';
 import { PROJECT_MESSAGES } from './project-messages.js';

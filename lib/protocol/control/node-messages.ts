@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { leaseTtl } from './pairing-messages.js';
 import {
   message,

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ID_PATTERN, isId, isJsonObject, type JsonObject } from '../../core/index.js';
 
 /** A node, service, project, agent or session name. */

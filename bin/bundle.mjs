@@ -1,0 +1,41 @@
+// `bundle [DIR]`: joins what the compiler made into a few files, the program that the package installs, in
+// dist/bundle/bin or DIR. Most of what a command takes is the loading of modules, by their number more than by
+// their size. Names stay as they are, maps lead to the sources, and `import 'acheron'` gets dist/lib as before.
+import { readdirSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { build } from 'esbuild';
+
+const dist = join(import.meta.dirname, '../dist');
+/** As deep as a room of dist/lib: some modules find the package by where they are. */
+const outdir = resolve(process.argv[2] ?? join(dist, 'bundle/bin'));
+/** Started as threads or processes, by their path beside the module that starts them. */
+const beside = readdirSync(join(dist, 'lib'), { recursive: true }).filter((name) =>
+  /-(worker|program)\.js$/.test(name),
+);
+
+const { metafile } = await build({
+  entryPoints: [join(dist, 'bin/acheron.js'), ...beside.map((name) => join(dist, 'lib', name))],
+  outdir,
+  entryNames: '[name]',
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20.19',
+  // These choose native code, or other files of their own, while they run.
+  external: ['bufferutil', 'fuse-native', 'koffi', 'libsql', 'prom-client'],
+  mainFields: ['module', 'main'],
+  // What is CommonJS among the rest asks for Node's own modules by `require`.
+  banner: {
+    js: "import { createRequire as requireFrom } from 'node:module';\nconst require = requireFrom(import.meta.url);",
+  },
+  sourcemap: true,
+  legalComments: 'inline',
+  logLevel: 'warning',
+  metafile: true,
+});
+
+// Removed last, so that what runs from here while nothing was changed misses nothing.
+const built = new Set(Object.keys(metafile.outputs).map((path) => resolve(path)));
+for (const name of readdirSync(outdir))
+  if (!built.has(join(outdir, name))) rmSync(join(outdir, name), { recursive: true });
