@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { isJsonObject, ownValue, type JsonObject } from '../core/index.js';
+import { hasMoreMarks } from './json-marks.js';
 import { MAX_TOKEN_CHARS } from './limits.js';
 import { ProtocolFault, type RequestReference } from './protocol-fault.js';
 import { quickCheck } from './quick-check.js';
@@ -41,15 +42,20 @@ export type AcheronEnvelope = z.infer<typeof acheronEnvelope>;
 export type Envelope = ControlEnvelope | AcheronEnvelope;
 
 /**
- * The envelope in `text`. Fields that it does not know are dropped; what stands in `payload` is passed on
+ * The envelope in `text`, of at most `maxMarks` commas, colons and opening brackets. Fields that it does not know are dropped; what stands in `payload` is passed on
  * unchecked (the message's own schema is next) and may hold any own key, `__proto__` included: look at it
  * through a schema or `ownValue`.
  * @throws ProtocolFault `frame_too_large`, `invalid_envelope`, `missing_field` or `unsupported_type`;
  *   nothing else.
  */
-export function decodeEnvelope(text: string, maxBytes: number): Envelope {
+export function decodeEnvelope(text: string, maxBytes: number, maxMarks = Infinity): Envelope {
   if (text.length > maxBytes || (text.length * 3 > maxBytes && Buffer.byteLength(text) > maxBytes))
     throw new ProtocolFault('frame_too_large', `A frame may have at most ${maxBytes} bytes.`);
+  if (hasMoreMarks(text, maxMarks))
+    throw new ProtocolFault(
+      'frame_too_large',
+      `A frame may have at most ${maxMarks} commas, colons and opening brackets outside of strings.`,
+    );
   let value: unknown;
   try {
     value = JSON.parse(text);

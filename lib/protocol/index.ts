@@ -13,6 +13,7 @@ export { controlReference } from './control/control-reference.js';
 export * from './control/index.js';
 export * from './envelope.js';
 export * from './error-frames.js';
+export { hasMoreMarks } from './json-marks.js';
 export * from './limits.js';
 export { PROTOCOL_CODES, errnoFromCode, type ProtocolCode } from './protocol-codes.js';
 export * from './protocol-fault.js';

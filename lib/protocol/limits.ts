@@ -1,6 +1,12 @@
 /** The largest control frame, bytes of UTF-8. */
 export const MAX_CONTROL_FRAME_BYTES = 1024 * 1024;
 
+/** The most commas, colons and opening brackets of a frame to a control plane: parsing it takes a few milliseconds. */
+export const MAX_CONTROL_FRAME_MARKS = 50_000;
+
+/** The same of a frame on `/v2/fs`, where a directory of thousands of entries is one reply. */
+export const MAX_FS_FRAME_MARKS = 300_000;
+
 /** The largest frame on `/v2/fs`, text or binary: `MAX_DATA_BYTES` as base64, with room for its envelope. */
 export const MAX_FS_FRAME_BYTES = 8 * 1024 * 1024;
 

@@ -52,6 +52,7 @@ const CATALOGS = {
   'few services that are large': named(8, { help_md: 'ü"\\\n'.repeat(60_000) }),
   'many services': named(600, { help_md: 'x'.repeat(3000) }),
   'thousands of tiny services': named(6000),
+  'services of very many parts': named(2, { schema: { input: { enum: Array(60_000).fill(1) } } }),
 };
 
 for (const [what, services] of Object.entries(CATALOGS)) {

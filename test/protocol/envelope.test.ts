@@ -17,9 +17,9 @@ import {
   ProtocolFault,
 } from '../../lib/protocol/index.js';
 
-const faultOf = (text: string, maxBytes = MAX_CONTROL_FRAME_BYTES): ProtocolFault => {
+const faultOf = (text: string, maxBytes = MAX_CONTROL_FRAME_BYTES, maxMarks?: number): ProtocolFault => {
   try {
-    decodeEnvelope(text, maxBytes);
+    decodeEnvelope(text, maxBytes, maxMarks);
   } catch (thrown) {
     if (thrown instanceof ProtocolFault) return thrown;
     throw thrown;
@@ -87,6 +87,21 @@ t.test('a frame that is too large is refused by its bytes, before it is parsed',
   t.equal(faultOf('é'.repeat(501), 1000).code, 'frame_too_large');
   t.equal(faultOf('é'.repeat(500), 1000).code, 'invalid_envelope');
 });
+
+t.test(
+  'a frame of too many parts is refused before it is parsed; what stands in strings is no part',
+  async (t) => {
+    const frameOf = (payload: unknown): string =>
+      JSON.stringify({ channel: 'control', type: 'control.x', payload });
+    const many = Array.from({ length: 1000 }, () => ({}));
+    t.equal(faultOf(frameOf({ many }), undefined, 1500).code, 'frame_too_large');
+    t.equal(faultOf('['.repeat(1501), undefined, 1500).code, 'frame_too_large');
+    t.equal(faultOf(`"${',:'.repeat(2000)}`, undefined, 1500).code, 'invalid_envelope');
+    const payload = { text: '\\",{[:\\'.repeat(1000), key: [1, { a: 2 }] };
+    t.same(decodeEnvelope(frameOf(payload), MAX_CONTROL_FRAME_BYTES, 14).payload, payload);
+    t.equal(faultOf(frameOf(payload), undefined, 13).code, 'frame_too_large');
+  },
+);
 
 t.test('a payload is checked by its schema, and a missing field is told from a wrong one', async (t) => {
   const schema = z.object({ a: z.object({ b: z.int() }) });

@@ -2,7 +2,9 @@ import type { JsonObject } from '../../core/index.js';
 import { FsError } from '../../core/index.js';
 import {
   MAX_CATALOG_CHARS,
+  MAX_CONTROL_FRAME_MARKS,
   MAX_SERVICES,
+  hasMoreMarks,
   type ControlReply,
   type ControlRequest,
 } from '../../protocol/index.js';
@@ -31,7 +33,7 @@ export async function sendCatalog(
   if (services.length > MAX_SERVICES)
     throw tooLarge(`has ${services.length} services; a control plane takes ${MAX_SERVICES}`);
   const text = JSON.stringify({ services, ...(reload === undefined ? {} : { reload }) });
-  if (text.length <= PART_CHARS)
+  if (text.length <= PART_CHARS && !hasMoreMarks(text, MAX_CONTROL_FRAME_MARKS / 2))
     return client.request('node_service_upsert', {
       ...node,
       services: [...services],

@@ -4,6 +4,7 @@ import {
   controlNameFromType,
   controlReply,
   controlRequest,
+  MAX_CONTROL_FRAME_MARKS,
   decodeEnvelope,
   encodeEnvelope,
   errorFrameFrom,
@@ -169,7 +170,11 @@ export class ControlConnection {
     try {
       if (typeof message !== 'string')
         throw new ProtocolFault('invalid_envelope', 'Control frames are text.');
-      frame = decodeEnvelope(message, isStranger ? MAX_STRANGER_FRAME_BYTES : MAX_CONTROL_FRAME_BYTES);
+      frame = decodeEnvelope(
+        message,
+        isStranger ? MAX_STRANGER_FRAME_BYTES : MAX_CONTROL_FRAME_BYTES,
+        MAX_CONTROL_FRAME_MARKS,
+      );
     } catch (thrown) {
       this.#refuseFrame(ProtocolFault.from(thrown));
       return;

@@ -2,6 +2,7 @@ import { isJsonObject, ownValue, type JsonObject, type JsonValue } from '../../c
 import { ERRNO } from '../../linux/index.js';
 import {
   acheronError,
+  MAX_CONTROL_FRAME_MARKS,
   decodeEnvelope,
   encodeEnvelope,
   errnoFromCode,
@@ -53,7 +54,11 @@ export function greetFiles(context: ServerContext, transport: Transport, options
     try {
       if (typeof message !== 'string')
         throw new ProtocolFault('handshake_required', 'Send acheron.t_fs_hello first.');
-      frame = decodeEnvelope(message, isStranger ? MAX_STRANGER_FRAME_BYTES : MAX_CONTROL_FRAME_BYTES);
+      frame = decodeEnvelope(
+        message,
+        isStranger ? MAX_STRANGER_FRAME_BYTES : MAX_CONTROL_FRAME_BYTES,
+        MAX_CONTROL_FRAME_MARKS,
+      );
       if (frame.channel === 'acheron' && frame.type === 'acheron.t_version') {
         answer(answerAcheron(frame, true));
         return;

@@ -1,6 +1,7 @@
 import {
   bytesFromBase64,
   decodeBinaryFrame,
+  MAX_FS_FRAME_MARKS,
   decodeEnvelope,
   encodeBinaryFrame,
   encodeEnvelope,
@@ -67,7 +68,7 @@ export class FramePort {
         throw new ProtocolFault('invalid_envelope', 'Binary frames were not agreed on in t_fs_hello.');
       return decodeBinaryFrame(message);
     }
-    return { envelope: decodeEnvelope(message, MAX_FS_FRAME_BYTES), data: undefined };
+    return { envelope: decodeEnvelope(message, MAX_FS_FRAME_BYTES, MAX_FS_FRAME_MARKS), data: undefined };
   }
 
   /** A frame that came twice is dropped; where one is missing, nothing after it can be trusted. */
