@@ -29,8 +29,6 @@ export interface Invocation {
   readonly serviceId: ServiceId;
   /** The request's exact bytes, one JSON object. */
   readonly payload: Uint8Array;
-  /** The same, parsed. */
-  readonly input: Readonly<Record<string, unknown>>;
   readonly caller: {
     readonly role: Role;
     readonly agentId: string | null;

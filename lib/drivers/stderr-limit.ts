@@ -34,13 +34,12 @@ export function withStderrLimit(call: Invocation, max: number): Invocation {
   const limit = new StderrLimit(max, (chunk) => call.onOutput('stderr', chunk));
   const onOutput: Invocation['onOutput'] = (stream, chunk) =>
     stream === 'stderr' ? limit.take(chunk) : call.onOutput(stream, chunk);
-  const { id, nodeId, serviceId, payload, input, caller, deadlineMs, config, signal } = call;
+  const { id, nodeId, serviceId, payload, caller, deadlineMs, config, signal } = call;
   return {
     id,
     nodeId,
     serviceId,
     payload,
-    input,
     caller,
     deadlineMs,
     config,

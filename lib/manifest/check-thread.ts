@@ -18,6 +18,8 @@ const DEADLINE_MS = 1_000;
 const DIGEST_DEADLINE_MS = 10_000;
 /** Tasks that wait for one schema: callers of one service do not fill the queue of the others. */
 const MAX_WAITING = 32;
+/** A digest is soon made; the bytes that wait are bounded where they are held. */
+const MAX_DIGESTS_WAITING = 4096;
 const LIMITS = { maxOldGenerationSizeMb: 256, stackSizeMb: 4 };
 
 interface Waiting {
@@ -38,8 +40,8 @@ let isBusy = false;
 export async function runOnCheckThread(task: CheckTask): Promise<CheckDone | null> {
   const name = JSON.stringify(task.schema);
   const queue = waiting.get(name) ?? [];
-  if (queue.length >= MAX_WAITING)
-    throw new FsError('EBUSY', 'Too many requests wait to be checked by the schema of this service.', {
+  if (queue.length >= (task.schema === null ? MAX_DIGESTS_WAITING : MAX_WAITING))
+    throw new FsError('EBUSY', 'Too many requests wait to be checked before they run.', {
       hint: 'Such a check may take a second: try again a little later, or simplify the schema.',
     });
   return new Promise((resolve) => {
@@ -77,7 +79,7 @@ function runTask(task: CheckTask): Promise<CheckDone | null> {
       resolve(done);
     };
     heard = (message) => {
-      // Starting the thread is not part of the time that a check has.
+      // Starting the thread and parsing are no part of the time that a check has.
       if (message === 'begun') timer = setTimeout(() => end(null), deadlineOf(task));
       else end(message);
     };

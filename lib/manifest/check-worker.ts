@@ -8,8 +8,8 @@ import { digestFrom } from './request-digest.js';
 
 parentPort!.on('message', ({ schema, bytes }: CheckTask) => {
   const validate = schema === null ? null : compiledInputFrom(schema).unbounded;
-  parentPort!.postMessage('begun');
   const input = JSON.parse(Buffer.from(bytes).toString()) as JsonValue;
+  parentPort!.postMessage('begun');
   const done: CheckDone = validate === null ? { digest: digestFrom(input) } : { fault: validate(input) };
   parentPort!.postMessage(done);
 });

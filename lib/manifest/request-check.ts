@@ -1,4 +1,4 @@
-import type { JsonValue } from '../core/index.js';
+import { FsError, type JsonObject } from '../core/index.js';
 import { runOnCheckThread } from './check-thread.js';
 import type { ServiceDefinition } from './definition.js';
 import type { InputFault } from './input-faults.js';
@@ -14,37 +14,49 @@ const HERE_MS = 8;
 const SMALL_DIGEST_BYTES = 16 * 1024;
 
 /**
- * Checks a request, which came as `bytes`; null when it passes, else all that is wrong with it, or the first thing
- * where looking for more takes too long. Holds the caller's thread for a few
- * milliseconds at most: what takes longer goes on in a thread of its own, for a second, and is refused then.
+ * Checks a request, which came as `bytes`; `input` is the same, parsed, or null where that takes too long here.
+ * Answers null when it passes, else all that is wrong with it, or the first thing where looking for more takes too
+ * long. Holds the caller's thread for a few milliseconds at most: what takes longer goes on in a thread of its own,
+ * for a second, and is refused then.
  * @throws FsError EBUSY while too many of such checks wait
  */
 export type RequestCheck = (
-  input: unknown,
   bytes: Uint8Array,
+  input: JsonObject | null,
 ) => readonly InputFault[] | null | Promise<readonly InputFault[] | null>;
 
 export function requestCheckOf(definition: ServiceDefinition): RequestCheck {
   const schema = inputSchemaOf(definition);
   const { unbounded, allOf, isCheap } = compiledInputFrom(schema);
-  return (input, bytes) => {
+  return (bytes, input) => {
+    if (schema === undefined) return null;
     const isSmall = isCheap && bytes.length <= SMALL_BYTES;
-    const resultOf = (fault: InputFault | null): readonly InputFault[] | null =>
-      fault === null ? null : allOf(input, fault, isSmall ? null : HERE_MS);
-    if (isSmall) return resultOf(unbounded(input));
+    const resultOf = (fault: InputFault | null): readonly InputFault[] | null => {
+      if (fault === null) return null;
+      return input === null ? [fault] : allOf(input, fault, isSmall ? null : HERE_MS);
+    };
+    if (isSmall && input !== null) return resultOf(unbounded(input));
     try {
-      return resultOf(runWithin(HERE_MS, () => unbounded(input)));
+      if (input !== null) return resultOf(runWithin(HERE_MS, () => unbounded(input)));
     } catch (thrown) {
       if (!(thrown instanceof TookTooLongError)) throw thrown;
     }
-    return runOnCheckThread({ schema: schema!, bytes }).then((done) =>
+    return runOnCheckThread({ schema, bytes }).then((done) =>
       done === null ? [tooCostly()] : resultOf(done.fault ?? null),
     );
   };
 }
 
-/** `digestFrom(input)`, that of a large request made elsewhere. */
-export function requestDigest(input: JsonValue, bytes: Uint8Array): string | Promise<string> {
-  if (bytes.length <= SMALL_DIGEST_BYTES) return digestFrom(input);
-  return runOnCheckThread({ schema: null, bytes }).then((done) => done?.digest ?? digestFrom(input));
+/**
+ * The digest of a request, which came as `bytes`; that of a large one made elsewhere.
+ * @throws FsError EBUSY while too many wait for theirs, EFBIG for what has none in the time and memory there is
+ */
+export function requestDigest(bytes: Uint8Array, input: JsonObject | null): string | Promise<string> {
+  if (input !== null && bytes.length <= SMALL_DIGEST_BYTES) return digestFrom(input);
+  return runOnCheckThread({ schema: null, bytes }).then((done) => {
+    if (done?.digest !== undefined) return done.digest;
+    throw new FsError('EFBIG', 'The request is too large to be known again by its "_key".', {
+      hint: 'Leave "_key" out, or give large data as a file and name its path in the request.',
+    });
+  });
 }

@@ -7,8 +7,8 @@ export function inputCheckOf(definition: ServiceDefinition): InputCheck {
   const check = requestCheckOf(definition);
   const errorOf = (faults: readonly InputFault[] | null): FsError | null =>
     faults === null ? null : schemaError(faults);
-  return (input, bytes) => {
-    const faults = check(input, bytes);
+  return (bytes, input) => {
+    const faults = check(bytes, input);
     return faults instanceof Promise ? faults.then(errorOf) : errorOf(faults);
   };
 }

@@ -217,7 +217,6 @@ export class Invoker {
       nodeId: this.#host.env.nodeId,
       serviceId: this.#host.id,
       payload: request.bytes,
-      input: request.input,
       caller: {
         role: session.role,
         agentId: session.agentId,

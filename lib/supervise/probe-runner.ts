@@ -102,7 +102,6 @@ export class ProbeRunner {
       nodeId: this.#context.nodeId,
       serviceId: this.#serviceId,
       payload: Buffer.from(JSON.stringify(this.#probe.payload)),
-      input: this.#probe.payload,
       caller: { role: 'admin', agentId: null, projectId: null },
       deadlineMs: now + this.#probe.timeoutMs,
       config: {},

@@ -75,6 +75,31 @@ t.test('a request with a key may be large', async (t) => {
   });
 });
 
+t.test('a request of millions of parts is read in turns, also with a schema or a key', async (t) => {
+  const limits = { runtime: { kind: 'native-proc', max_payload_bytes: 16 * 1024 * 1024 } };
+  const node = await TestNode.start(t, [
+    shellManifest('plain', 'cat >/dev/null', limits),
+    shellManifest('checked', 'cat >/dev/null', {
+      ...limits,
+      schema: { input: of({ type: 'array', items: { type: 'object' } }) },
+    }),
+  ]);
+  const parts = '{},'.repeat(1_200_000);
+  const dense = `[${parts}{}]`;
+  const ways: [string, () => Promise<unknown>][] = [
+    ['as it comes', () => node.write(node.path('plain', 'control/invoke.json'), `{"a":${dense}}`)],
+    ['with a schema', () => node.write(node.path('checked', 'control/invoke.json'), `{"a":${dense}}`)],
+    ['with a key', () => node.write(node.path('plain', 'control/invoke.json'), `{"_key":"k","a":${dense}}`)],
+  ];
+  for (const [title, call] of ways) {
+    const held = watchThread();
+    await t.resolves(call(), title);
+    const ms = held();
+    t.comment(title, ms);
+    t.ok(ms < MAX_HELD_MS, title);
+  }
+});
+
 /** Answers, when it is asked, for how long this thread did nothing else at most. */
 function watchThread(): () => number {
   let last = performance.now();

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import type { JsonObject } from '../../lib/core/index.js';
 import {
@@ -72,6 +73,40 @@ t.test('an object followed by rubbish in the same write is refused and does not 
   t.equal(await errnoOf(() => node.write(invokePath(node, 'cat'), '{"a":1} x')), 'EINVAL');
   t.match(await node.json(node.path('cat', 'metrics.json')), { invokes_total: 0, rejected_total: 1 });
   t.same(await node.json(node.path('cat', 'result.json')), { state: 'idle' }, 'result.json is left alone');
+});
+
+t.test('writes of one descriptor act one after the other, however many wait and come later', async (t) => {
+  const log = join(temporaryDir(t), 'log');
+  const node = await TestNode.start(t, [
+    shellManifest('log', '', {
+      runtime: {
+        args: [
+          '-c',
+          `cat >/dev/null; echo "begin $0" >>${log}; sleep 0.05; echo "end $0" >>${log}`,
+          '{payload.n}',
+        ],
+        max_concurrency: 8,
+      },
+    }),
+  ]);
+  const handle = await node.open(invokePath(node, 'log'), WRITE);
+  let at = 0;
+  const write = async (n: number): Promise<void> => {
+    const bytes = Buffer.from(`{"n":"${n}"}`);
+    const from = at;
+    at += bytes.length;
+    await handle.write(from, bytes, node.op(ADMIN));
+  };
+  const first = write(1);
+  const others = [write(2), write(3)];
+  await first;
+  // Now the second is at work, the third waits for it, and this one comes last.
+  await Promise.all([...others, write(4)]);
+  await handle.release();
+  t.same(
+    readFileSync(log, 'utf8').trim().split('\n'),
+    [1, 2, 3, 4].flatMap((n) => [`begin ${n}`, `end ${n}`]),
+  );
 });
 
 t.test('once a driver has started, its failure is sticky on that descriptor [P]', async (t) => {

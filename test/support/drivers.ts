@@ -110,7 +110,6 @@ export function callOf(
     nodeId: 'n1',
     serviceId,
     payload,
-    input: JSON.parse(Buffer.from(payload).toString('utf8')) as JsonObject,
     caller: { role: 'user', agentId: 'agent-7', projectId: 'project-7' },
     deadlineMs: Date.now() + 60_000,
     config: {},

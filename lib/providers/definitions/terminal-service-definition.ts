@@ -31,6 +31,7 @@ export function terminalServiceDefinition(
               type: 'array',
               items: TEXT,
               minItems: 1,
+              maxItems: 10_000,
               description: 'A program and its arguments, without a shell.',
             },
             cwd: {

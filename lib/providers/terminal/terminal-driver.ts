@@ -56,7 +56,7 @@ export class TerminalDriver implements Driver {
     if (call.signal.aborted) return failure(errorFromAbort(call.signal));
     let request: TerminalRequest;
     try {
-      request = terminalRequestFrom(call.input);
+      request = terminalRequestFrom(call.payload);
     } catch (thrown) {
       return requestFailure(thrown);
     }

@@ -1,4 +1,4 @@
-import { FsError } from '../../core/index.js';
+import { FsError, type JsonObject } from '../../core/index.js';
 import { checkArgument } from '../../drivers/index.js';
 
 /** A checked request to a terminal. */
@@ -9,10 +9,11 @@ export interface TerminalRequest {
 }
 
 /**
- * The schema of the service says the same; this holds where nobody has validated.
+ * What the object in `payload` asks for. The schema of the service says the same; this holds where nobody has validated.
  * @throws FsError EINVAL; E2BIG for an argument that no command line holds
  */
-export function terminalRequestFrom(input: Readonly<Record<string, unknown>>): TerminalRequest {
+export function terminalRequestFrom(payload: Uint8Array): TerminalRequest {
+  const input = JSON.parse(Buffer.from(payload).toString()) as JsonObject;
   const { command, argv, cwd, max_output_bytes: maxOutputBytes } = input;
   if ((command === undefined) === (argv === undefined)) throw invalid('Give either "command" or "argv".');
   if (cwd !== undefined && !isText(cwd)) throw invalid('"cwd" must be the name of a directory.');

@@ -4,6 +4,7 @@ import { newIno, type Awaitable } from '../../vfs/index.js';
 import type { Job } from '../jobs/job.js';
 import { ObjectScanner, type ScannedObject } from '../request/object-scanner.js';
 import { requestFrom, type Request } from '../request/request.js';
+import { scanInTurns } from '../request/scan-in-turns.js';
 import type { Service } from '../service.js';
 import { Draft, roomFor, type Room } from './draft.js';
 
@@ -122,14 +123,11 @@ export class CallFolder {
     const limit = this.#service.definition.runtime.limits.maxPayloadBytes;
     if (bytes.length > limit)
       throw new FsError('EFBIG', `The request is larger than the ${limit} bytes that this service takes.`);
+    const { check } = this.#service;
     const object = oneObject(bytes);
-    if (object.keyMember === null) return requestFrom(withKey(object, call), this.#service.check);
-    const { _key: key } = JSON.parse(object.bytes.toString()) as { _key: unknown };
-    if (key !== call)
-      throw new FsError('EINVAL', `The "_key" of the request is not the name of its file, ${call}.`, {
-        hint: 'Leave "_key" out: the name is the key.',
-      });
-    return requestFrom(object, this.#service.check);
+    return object instanceof Promise
+      ? object.then((scanned) => requestFrom(scanned, check, call))
+      : requestFrom(object, check, call);
   }
 
   /** What was recorded as a job already when it was refused keeps its record; a used name says so to the caller alone. */
@@ -168,29 +166,28 @@ export function callOfName(name: string): string | null {
 }
 
 /** What is wrong with bytes that may yet become a request, as more of them come; null for all others. */
-export function incompleteIn(bytes: Uint8Array): FsError | null {
+export function incompleteIn(bytes: Uint8Array): Awaitable<FsError | null> {
   const scanner = new ObjectScanner();
+  const faultIn = (): FsError | null => (scanner.pendingBytes > 0 ? scanner.incomplete() : null);
   try {
-    scanner.push(bytes);
+    const objects = scanInTurns(scanner, bytes);
+    return objects instanceof Promise ? objects.then(faultIn, () => null) : faultIn();
   } catch {
     return null;
   }
-  return scanner.pendingBytes > 0 ? scanner.incomplete() : null;
 }
 
 /** @throws FsError EINVAL */
-function oneObject(bytes: Buffer): ScannedObject {
+function oneObject(bytes: Buffer): Awaitable<ScannedObject> {
   const scanner = new ObjectScanner();
-  const objects = scanner.push(bytes);
-  if (scanner.pendingBytes > 0) throw scanner.incomplete();
-  if (objects.length === 1) return objects[0]!;
-  throw new FsError('EINVAL', `A file is one request: a JSON object. This one has ${objects.length}.`, {
-    hint: 'SCHEMA.json says what a request may hold; TEMPLATE.json is one that passes.',
-  });
-}
-
-function withKey({ bytes }: ScannedObject, key: string): ScannedObject {
-  const rest = bytes.subarray(1);
-  const comma = rest.toString().trimStart() === '}' ? '' : ',';
-  return oneObject(Buffer.concat([Buffer.from(`{"_key":${JSON.stringify(key)}${comma}`), rest]));
+  const oneOf = (objects: readonly ScannedObject[]): ScannedObject => {
+    const [object] = objects;
+    if (scanner.pendingBytes > 0) throw scanner.incomplete();
+    if (object !== undefined && objects.length === 1) return object;
+    throw new FsError('EINVAL', `A file is one request: a JSON object. This one has ${objects.length}.`, {
+      hint: 'SCHEMA.json says what a request may hold; TEMPLATE.json is one that passes.',
+    });
+  };
+  const objects = scanInTurns(scanner, bytes);
+  return objects instanceof Promise ? objects.then(oneOf) : oneOf(objects);
 }

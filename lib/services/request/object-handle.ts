@@ -3,6 +3,7 @@ import { principalOf, type Session } from '../../policy/index.js';
 import type { AttrChange, Awaitable, FileHandle, Op, Snapshot, Stat } from '../../vfs/index.js';
 import { HeldBytes } from './held-bytes.js';
 import { ObjectScanner, type ScannedObject } from './object-scanner.js';
+import { scanInTurns } from './scan-in-turns.js';
 
 /** What becomes of the objects written to a control file. */
 export interface ObjectSink {
@@ -91,7 +92,10 @@ export class ObjectHandle implements FileHandle {
 
   /** Writes of one descriptor act one after the other, in the order in which they came. */
   write(at: number, data: Uint8Array, op: Op): Awaitable<number> {
-    if (this.#tail === null) return this.#writeInTurn(at, data, op);
+    if (this.#tail === null) {
+      const written = this.#writeInTurn(at, data, op);
+      return written instanceof Promise ? this.#queue(written) : written;
+    }
     const copy = Buffer.from(data);
     return this.#queue(this.#tail.then(() => this.#writeInTurn(at, copy, op)));
   }
@@ -130,6 +134,12 @@ export class ObjectHandle implements FileHandle {
     this.#checkRejection(at, data);
     if (this.#scanner.pendingBytes === 0) this.#objectStart = at;
     const objects = this.#scan(at, data, op);
+    if (!(objects instanceof Promise)) return this.#act(objects, at, data, op);
+    const copy = Buffer.from(data);
+    return objects.then((found) => this.#act(found, at, copy, op));
+  }
+
+  #act(objects: readonly ScannedObject[], at: number, data: Uint8Array, op: Op): Awaitable<number> {
     this.#count();
     if (objects.length === 0) {
       if (this.#blank && endsInLineBreak(data))
@@ -145,13 +155,11 @@ export class ObjectHandle implements FileHandle {
     }
     if (!(taken instanceof Promise)) return this.#taken(taken, at, data);
     const copy = Buffer.from(data);
-    return this.#queue(
-      taken.then(
-        (done) => this.#taken(done, at, copy),
-        (thrown: unknown) => {
-          throw this.#reject(at, copy, FsError.from(thrown));
-        },
-      ),
+    return taken.then(
+      (done) => this.#taken(done, at, copy),
+      (thrown: unknown) => {
+        throw this.#reject(at, copy, FsError.from(thrown));
+      },
     );
   }
 
@@ -175,17 +183,28 @@ export class ObjectHandle implements FileHandle {
     this.#rejection = null;
   }
 
-  #scan(at: number, data: Uint8Array, op: Op): ScannedObject[] {
-    let objects: ScannedObject[];
+  /** What it reads of `data` after it has returned is a copy. */
+  #scan(at: number, data: Uint8Array, op: Op): Awaitable<ScannedObject[]> {
+    const refuse = (bytes: Uint8Array, thrown: unknown): FsError =>
+      this.#reject(at, bytes, this.#sink.rejected(this.#scanner.pending(), FsError.from(thrown), op.session));
+    let objects: Awaitable<ScannedObject[]>;
     try {
-      objects = this.#scanner.push(data);
+      objects = scanInTurns(this.#scanner, data);
     } catch (thrown) {
-      throw this.#reject(
-        at,
-        data,
-        this.#sink.rejected(this.#scanner.pending(), FsError.from(thrown), op.session),
-      );
+      throw refuse(data, thrown);
     }
+    if (!(objects instanceof Promise)) return this.#sized(objects, at, data, op);
+    const copy = Buffer.from(data);
+    return objects.then(
+      (found) => this.#sized(found, at, copy, op),
+      (thrown: unknown) => {
+        throw refuse(copy, thrown);
+      },
+    );
+  }
+
+  /** @throws FsError EFBIG where an object is too large, or will be */
+  #sized(objects: ScannedObject[], at: number, data: Uint8Array, op: Op): ScannedObject[] {
     const largest = Math.max(this.#scanner.pendingBytes, ...objects.map((object) => object.bytes.length));
     if (largest > this.#sink.maxBytes) {
       const bytes = objects[0]?.bytes ?? this.#scanner.pending();

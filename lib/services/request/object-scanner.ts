@@ -9,6 +9,8 @@ export interface ScannedObject {
   readonly bytes: Buffer;
   /** Where its top-level `_key` member stands in `bytes`, commas included so that cutting it leaves JSON. */
   readonly keyMember: { readonly from: number; readonly to: number } | null;
+  /** How many values and keys it has, at every depth: what its parts cost, where its bytes do not say. */
+  readonly parts: number;
 }
 
 const enum State {
@@ -78,6 +80,7 @@ export class ObjectScanner {
   #keyTo = -1;
   #keyOpen = false;
   #lastComma = -1;
+  #parts = 0;
 
   /** Bytes of an object that has begun and not ended. */
   get pendingBytes(): number {
@@ -89,12 +92,41 @@ export class ObjectScanner {
    * @throws FsError EINVAL at the first byte that cannot be; the scanner is of no use afterwards.
    */
   push(data: Uint8Array): ScannedObject[] {
-    this.#append(data);
+    this.append(data);
+    return this.scan(data.length);
+  }
+
+  /** Takes the next bytes, which `scan` looks at later. */
+  append(data: Uint8Array): void {
+    const needed = this.#length + data.length;
+    if (needed > this.#buffer.length) {
+      const larger = Buffer.allocUnsafe(
+        Math.max(needed, Math.min(this.#buffer.length * 2, this.#buffer.length + (1 << 22))),
+      );
+      this.#buffer.copy(larger, 0, 0, this.#length);
+      this.#buffer = larger;
+    }
+    this.#buffer.set(data, this.#length);
+    this.#length = needed;
+  }
+
+  /** Bytes that `scan` has not looked at. */
+  get unscannedBytes(): number {
+    return this.#length - this.#at;
+  }
+
+  /**
+   * Looks at `count` more bytes, of those there are, and returns the objects that they complete.
+   * @throws FsError as `push` does
+   */
+  scan(count: number): ScannedObject[] {
     const found: ScannedObject[] = [];
-    while (this.#at < this.#length) {
+    const end = Math.min(this.#at + count, this.#length);
+    while (this.#at < end) {
       if (this.#step(this.#buffer[this.#at]!)) found.push(this.#take());
     }
-    if (this.#state === State.Start) this.#length = this.#at = this.#objectStart = 0;
+    if (this.#state === State.Start && this.#at === this.#length)
+      this.#length = this.#at = this.#objectStart = 0;
     return found;
   }
 
@@ -110,19 +142,6 @@ export class ObjectScanner {
 
   #text(): Buffer {
     return this.#buffer.subarray(0, this.#length);
-  }
-
-  #append(data: Uint8Array): void {
-    const needed = this.#length + data.length;
-    if (needed > this.#buffer.length) {
-      const larger = Buffer.allocUnsafe(
-        Math.max(needed, Math.min(this.#buffer.length * 2, this.#buffer.length + (1 << 22))),
-      );
-      this.#buffer.copy(larger, 0, 0, this.#length);
-      this.#buffer = larger;
-    }
-    this.#buffer.set(data, this.#length);
-    this.#length = needed;
   }
 
   /** Consumes one byte; true when it completed the top-level object. */
@@ -163,6 +182,7 @@ export class ObjectScanner {
           );
         this.#objectStart = this.#at;
         this.#keyFrom = this.#keyTo = this.#lastComma = -1;
+        this.#parts = 0;
         return this.#open(false);
       case State.FirstKey:
         if (byte === CLOSE) return this.#close(false);
@@ -185,11 +205,13 @@ export class ObjectScanner {
   #beginKey(byte: number): boolean {
     if (byte !== QUOTE) throw this.#fault('something else where a key in double quotes should stand');
     this.#inKey = true;
+    this.#parts++;
     this.#stringStart = this.#at;
     return this.#go(State.String);
   }
 
   #beginValue(byte: number): boolean {
+    this.#parts++;
     if (byte === QUOTE) {
       this.#inKey = false;
       return this.#go(State.String);
@@ -322,7 +344,7 @@ export class ObjectScanner {
         ? null
         : { from: this.#keyFrom - this.#objectStart, to: this.#keyTo - this.#objectStart };
     this.#objectStart = this.#at;
-    return { bytes, keyMember };
+    return { bytes, keyMember, parts: this.#parts };
   }
 
   #fault(what: string): FsError {

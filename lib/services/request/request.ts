@@ -7,34 +7,48 @@ import type { ScannedObject } from './object-scanner.js';
 export interface Request {
   /** The exact bytes for the driver. */
   readonly bytes: Buffer;
-  readonly input: JsonObject;
   readonly key: { readonly key: string; readonly digest: string } | null;
 }
 
-/** Says what is wrong with a request's content, which came as `bytes`, or null. */
-export type InputCheck = (input: JsonObject, bytes: Uint8Array) => Awaitable<FsError | null>;
+/**
+ * Says what is wrong with a request's content, which came as `bytes`, or null; `input` is the same, parsed, or null
+ * where that takes too long for this thread.
+ */
+export type InputCheck = (bytes: Uint8Array, input: JsonObject | null) => Awaitable<FsError | null>;
+
+/** What is parsed on this thread takes a few milliseconds. */
+const MAX_PARSED_BYTES = 1024 * 1024;
+const MAX_PARSED_PARTS = 10_000;
 
 /**
- * At once, unless it takes too long for that.
- * @throws FsError EINVAL when the object has a bad `_key` or fails the service's schema.
+ * At once, unless it takes too long for that. A request without a key has the one that is `named`.
+ * @throws FsError EINVAL when the object has a bad `_key`, or another than `named`, or fails the service's schema.
  */
-export function requestFrom(scanned: ScannedObject, check: InputCheck): Awaitable<Request> {
+export function requestFrom(
+  scanned: ScannedObject,
+  check: InputCheck,
+  named: string | null = null,
+): Awaitable<Request> {
   const { bytes, key } =
     scanned.keyMember === null
-      ? { bytes: scanned.bytes, key: null }
+      ? { bytes: scanned.bytes, key: named }
       : cutKey(scanned.bytes, scanned.keyMember);
-  const input = JSON.parse(bytes.toString()) as JsonObject;
-  const fault = check(input, bytes);
-  if (fault instanceof Promise) return fault.then((later) => checked(later));
-  return checked(fault);
+  if (named !== null && key !== named)
+    throw new FsError('EINVAL', `The "_key" of the request is not the name of its file, ${named}.`, {
+      hint: 'Leave "_key" out: the name is the key.',
+    });
+  const isQuick = bytes.length <= MAX_PARSED_BYTES && scanned.parts <= MAX_PARSED_PARTS;
+  const input = isQuick ? (JSON.parse(bytes.toString()) as JsonObject) : null;
+  const fault = check(bytes, input);
+  return fault instanceof Promise ? fault.then(checked) : checked(fault);
 
   function checked(found: FsError | null): Awaitable<Request> {
     if (found !== null) throw found;
-    if (key === null) return { bytes, input, key };
-    const digest = requestDigest(input, bytes);
+    if (key === null) return { bytes, key };
+    const digest = requestDigest(bytes, input);
     return typeof digest === 'string'
-      ? { bytes, input, key: { key, digest } }
-      : digest.then((later) => ({ bytes, input, key: { key, digest: later } }));
+      ? { bytes, key: { key, digest } }
+      : digest.then((later) => ({ bytes, key: { key, digest: later } }));
   }
 }
 

@@ -299,6 +299,12 @@ class DraftHandle extends ReadOnlyHandle {
   flush(op: Op): Awaitable<void> {
     if (this.#wrote === null || callOfName(this.#file.name) === null) return undefined;
     const incomplete = incompleteIn(this.#file.draft.bytes);
+    return incomplete instanceof Promise
+      ? incomplete.then((found) => this.#submitUnless(found, op))
+      : this.#submitUnless(incomplete, op);
+  }
+
+  #submitUnless(incomplete: FsError | null, op: Op): Awaitable<void> {
     if (incomplete !== null) throw incomplete;
     this.#wrote = null;
     return this.#file.submit(op);
