@@ -205,13 +205,14 @@ export class RunningNode implements NodeSource {
       clock: systemClock,
     };
     const running: { node: RunningNode | null } = { node: null };
-    const may = (session: Session, action: 'read' | 'write'): boolean =>
+    const may = (session: Session, action: 'observe' | 'read' | 'write'): boolean =>
       running.node?.host.dir('fs')?.service.gate.allows(session, action) === true;
     const builtins = await openBuiltins(
       { ...options, forbidden: forbiddenPaths(options) },
       context,
       terminals,
       {
+        maySee: (session) => may(session, 'observe'),
         mayRead: (session) => may(session, 'read'),
         mayWrite: (session) => may(session, 'write'),
         denied: (session) => running.node?.host.dir('fs')?.service.authorize(session, 'write'),

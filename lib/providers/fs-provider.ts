@@ -44,6 +44,8 @@ export function createFsProvider(exports: readonly Export[], rights: ExportRight
   };
 }
 
+const NONE: ReadonlyMap<string, DirNode> = new Map();
+
 class ExportsDir extends ReadOnlyDir {
   readonly ino = newIno();
   readonly #roots: ReadonlyMap<string, DirNode>;
@@ -56,18 +58,23 @@ class ExportsDir extends ReadOnlyDir {
     this.#rights = rights;
   }
 
-  stat(): Stat {
-    return dirStat(this.ino, this.#timeNs, 0o555, 2 + this.#roots.size);
+  stat(op: Op): Stat {
+    return dirStat(this.ino, this.#timeNs, 0o555, 2 + this.#visible(op).size);
   }
 
   lookup(name: string, op: Op): Node {
-    const root = this.#rights.mayRead(op.session) ? this.#roots.get(name) : undefined;
+    const root = this.#visible(op).get(name);
     if (root === undefined) throw noSuchEntry(name);
     return root;
   }
 
   list(op: Op): readonly DirEntry[] {
-    if (!this.#rights.mayRead(op.session)) return [];
-    return [...this.#roots].map(([name, root]) => entryOf(name, root));
+    return [...this.#visible(op)].map(([name, root]) => entryOf(name, root));
+  }
+
+  /** @throws FsError ENOENT where the session may not know of it, though it has it open */
+  #visible({ session }: Op): ReadonlyMap<string, DirNode> {
+    if (!this.#rights.maySee(session)) throw new FsError('ENOENT', 'There is no such directory.');
+    return this.#rights.mayRead(session) ? this.#roots : NONE;
   }
 }

@@ -20,6 +20,8 @@ import {
 
 /** Asked for each operation, so that a right that is given or withdrawn counts at once. */
 export interface ExportRights {
+  /** Whether it may know that the node has exports. */
+  maySee(session: Session): boolean;
   mayRead(session: Session): boolean;
   mayWrite(session: Session): boolean;
   /** Somebody tried to write who may not. */

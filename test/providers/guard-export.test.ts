@@ -18,6 +18,7 @@ async function guarded(t: Test) {
   const rights = { read: true, write: true };
   const denials: string[] = [];
   const guard = {
+    maySee: () => true,
     mayRead: () => rights.read,
     mayWrite: () => rights.write,
     denied: ({ role }: { role: string }) => void denials.push(role),

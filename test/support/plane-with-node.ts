@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { ControlClient, NodeLink } from '../../lib/control/index.js';
 import { silentLog, type JsonObject } from '../../lib/core/index.js';
-import { runPlane, type RunningPlane } from '../../lib/compose/index.js';
+import { runPlane, type RunningNodeOptions, type RunningPlane } from '../../lib/compose/index.js';
 import { sendHello, serveVfs } from '../../lib/tunnel/index.js';
 import type { Role } from '../../lib/policy/index.js';
 import { RawClient } from './raw-client.js';
@@ -39,15 +39,17 @@ export class PlaneWithNode {
     joined: Joined,
     manifests: readonly JsonObject[],
     maxRemoteRole: Role = 'admin',
+    options: Partial<RunningNodeOptions> = {},
   ): Promise<PlaneWithNode> {
-    const node = await TestNode.start(t, manifests);
+    const node = await TestNode.start(t, manifests, options);
+    const builtIn = options.exports === undefined ? 0 : 1;
     const stateDir = temporaryDir(t);
     const local = joined === 'here' ? { local: node.node } : {};
     const plane = await runPlane({ stateDir, port: 0, ...local });
     t.teardown(() => plane.close());
     const link = joined === 'through a tunnel' ? linked(t, plane, node, maxRemoteRole) : undefined;
     const { store } = plane.control;
-    await until(() => store.nodes.get('n1')?.services.size === manifests.length, 'the catalog');
+    await until(() => store.nodes.get('n1')?.services.size === manifests.length + builtIn, 'the catalog');
     const started = new PlaneWithNode(t, plane, node, link);
     await started.admin.ready();
     return started;

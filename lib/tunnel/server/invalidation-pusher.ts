@@ -2,16 +2,22 @@ import { FsError } from '../../core/index.js';
 import { ROOT_NODE, type AcheronEnvelope } from '../../protocol/index.js';
 import { HIGH_WATER_BYTES } from '../../transport/index.js';
 import type { Session } from '../../policy/index.js';
-import type { Change } from '../../vfs/index.js';
+import type { Awaitable, Change } from '../../vfs/index.js';
 import type { FramePort } from '../wire/frame-port.js';
 import type { KnownNode } from './numbered-nodes.js';
 import { ServedOp } from './served-op.js';
 import type { ServedSession } from './served-session.js';
 
+/** A session of the peer's, and its rights as of now. */
+interface Addressee {
+  readonly peer: ServedSession;
+  readonly session: Session;
+}
+
 /**
  * Notifies a peer which of the nodes that it knows are no longer as they were. A session is notified of names that
- * it can see or has seen, and of no others. A peer that does not keep up gets one "everything changed" in
- * place of what it missed.
+ * it can see or has seen with the rights that it has, and of no others. A peer that does not keep up gets one
+ * "everything changed" in place of what it missed.
  */
 export class InvalidationPusher {
   readonly #port: FramePort;
@@ -38,19 +44,17 @@ export class InvalidationPusher {
       return;
     }
     for (const peer of this.#views()) {
-      for (const number of peer.nodes.numbersOfIno(change.ino)) {
-        const known = peer.nodes.get(number);
-        if (change.what === 'tree') this.#send(peer, 'node', { node: number, what: 'all', tree: true });
-        else if (change.what === 'entry') this.#pushEntry(peer, known, change.name);
-        else if (change.what === 'data' && known.node.kind === 'dir')
-          this.#send(peer, 'dir', { dir: number });
-        else this.#send(peer, 'node', { node: number, what: change.what });
-      }
+      const { nodes } = peer;
+      if (nodes.numbersOfIno(change.ino).size === 0 && (change.what !== 'tree' || nodes.pathless.size === 0))
+        continue;
+      const session = sessionOf(peer);
+      if (session !== null) this.#pushTo({ peer, session }, change);
     }
   }
 
   /** Nothing that the peer keeps is sure any longer; with `sync`, it confirms. */
   everything(sync?: number): void {
+    for (const { nodes } of this.#views()) nodes.doubtAll();
     this.#port.send({
       channel: 'acheron',
       type: 'acheron.e_fs_inval',
@@ -58,21 +62,63 @@ export class InvalidationPusher {
     });
   }
 
-  #pushEntry(peer: ServedSession, directory: KnownNode, name: string): void {
-    const push = (): void => this.#send(peer, 'dir', { dir: directory.number, name });
-    const session = sessionOf(peer);
-    if (session === null) return;
-    if (session.role === 'admin' || directory.children.has(name)) {
-      push();
-      return;
+  #pushTo(to: Addressee, change: Exclude<Change, { what: 'all' }>): void {
+    const { peer, session } = to;
+    if (change.what === 'tree')
+      for (const number of peer.nodes.pathless) this.#lookAgain(to, peer.nodes.get(number));
+    for (const number of peer.nodes.numbersOfIno(change.ino)) {
+      // Whatever was hidden from a session since it was shown, it hears nothing of.
+      if (session.role !== 'admin' && !peer.nodes.isShown(number)) continue;
+      const known = peer.nodes.get(number);
+      if (change.what === 'tree') this.#pushTree(to, number);
+      else if (change.what === 'entry') this.#pushEntry(to, known, change.name);
+      else if (change.what === 'data' && known.node.kind === 'dir') this.#send(peer, 'dir', { dir: number });
+      else this.#send(peer, 'node', { node: number, what: change.what });
     }
-    if (directory.node.kind !== 'dir') return;
+  }
+
+  /** What of it is hidden by now, nobody looked up again: of that, this is the last that the session hears. */
+  #pushTree({ peer }: Addressee, number: number): void {
+    this.#send(peer, 'node', { node: number, what: 'all', tree: true });
+    peer.nodes.doubt(number);
+  }
+
+  #pushEntry(to: Addressee, { number: dir, node, children }: KnownNode, name: string): void {
+    const { peer, session } = to;
+    const push = (): void => this.#send(peer, 'dir', { dir, name });
+    const number = children.get(name);
+    const isSeen = number !== undefined && peer.nodes.isShown(number);
+    if (isSeen || session.role === 'admin') push();
+    if (session.role === 'admin' || node.kind !== 'dir' || (isSeen && node.freshness === 'shared')) return;
+    this.#try(
+      () => node.lookup(name, new ServedOp(session)),
+      (isThere) => {
+        if (isSeen && !isThere) this.#pushTree(to, number);
+        else if (!isSeen && isThere) push();
+      },
+    );
+  }
+
+  /** What was found without a way to it may be hidden by a change anywhere. */
+  #lookAgain(to: Addressee, { number, node }: KnownNode): void {
+    if (to.session.role === 'admin' || !to.peer.nodes.isShown(number)) return;
+    this.#try(
+      () => node.stat(new ServedOp(to.session)),
+      (isThere) => {
+        if (!isThere) this.#pushTree(to, number);
+      },
+    );
+  }
+
+  /** Whether the session sees something; told at once where the tree answers at once. */
+  #try(look: () => Awaitable<unknown>, told: (isThere: boolean) => void): void {
+    const failed = (thrown: unknown): void => told(FsError.from(thrown).code !== 'ENOENT');
     try {
-      const found = directory.node.lookup(name, new ServedOp(session));
-      if (found instanceof Promise) found.then(push, (thrown: unknown) => pushUnlessAbsent(thrown, push));
-      else push();
+      const found = look();
+      if (found instanceof Promise) found.then(() => told(true), failed);
+      else told(true);
     } catch (thrown) {
-      pushUnlessAbsent(thrown, push);
+      failed(thrown);
     }
   }
 
@@ -94,8 +140,4 @@ function sessionOf(peer: ServedSession): Session | null {
     if (FsError.from(thrown).code !== 'EACCES') throw thrown;
     return null;
   }
-}
-
-function pushUnlessAbsent(thrown: unknown, push: () => void): void {
-  if (FsError.from(thrown).code !== 'ENOENT') push();
 }

@@ -228,8 +228,10 @@ export class ServedConnection {
         const { session: wire } = payloadOf(frame, TUNNEL_EVENTS.e_session.payload);
         const session = sessionFromWire(wire, maxRole);
         const known = this.#views.get(session.id);
-        if (known !== undefined) known.sessionOf = () => session;
-        else if (this.#views.size < MAX_SESSIONS) this.#addView(session.id, () => session);
+        if (known !== undefined) {
+          known.sessionOf = () => session;
+          known.nodes.doubtAll();
+        } else if (this.#views.size < MAX_SESSIONS) this.#addView(session.id, () => session);
         return true;
       }
       case 'acheron.e_session_end': {
@@ -291,7 +293,7 @@ export class ServedConnection {
         throw new FsError('EBUSY', 'Too many requests of this session are running.', {
           hint: 'Wait for some of them to end.',
         });
-      const op = new ServedOp(peer.sessionOf(), kindOfRequest(name) === 'read');
+      const op = new ServedOp(peer.sessionOf(), kindOfRequest(name) === 'read', peer.nodes.moment);
       this.#run(name, { peer, frame, payload, data: content, op, server: this.#server });
     } catch (thrown) {
       this.#port.send(errorFrameFrom(thrown, requestReferenceOf(frame)));
@@ -314,6 +316,11 @@ export class ServedConnection {
     };
     peer.running.set(tag, op);
     peer.writingBytes += writing;
+    const about = SHOWING.has(name) ? (frame.node ?? peer.handles.get(frame.h ?? 0)?.node) : undefined;
+    const answered = (reply: ServedReply<FsReply<FsMessageName>>): void => {
+      if (about !== undefined) peer.nodes.shown(about, op.moment);
+      this.#reply(name, tag, reply);
+    };
     let answer: Awaitable<ServedReply<FsReply<FsMessageName>>>;
     try {
       const room = reading > 0 ? peer.budget.enter(reading) : undefined;
@@ -325,12 +332,12 @@ export class ServedConnection {
     }
     if (answer instanceof Promise) {
       answer
-        .then((reply) => this.#reply(name, tag, reply))
+        .then(answered)
         .catch((thrown: unknown) => this.#fail(name, frame, thrown))
         .finally(end);
     } else {
       end();
-      this.#reply(name, tag, answer);
+      answered(answer);
     }
   }
 
@@ -352,6 +359,15 @@ export class ServedConnection {
     this.#server = { ...this.#server, limits: { replyBytes: room, dataBytes } };
   }
 }
+
+/** What is answered only where the session sees the node. */
+const SHOWING: ReadonlySet<ServedName> = new Set<ServedName>([
+  'lookup',
+  'getattr',
+  'readdirp',
+  'open',
+  'read',
+]);
 
 const COST_OF_OPEN = 4096;
 

@@ -7,6 +7,8 @@ import type { Awaitable, FileHandle, Op } from '../../vfs/index.js';
  */
 export class ServedHandle {
   readonly handle: FileHandle;
+  /** The number of the file. */
+  readonly node: number;
   readonly readable: boolean;
   readonly writable: boolean;
   #busy = 0;
@@ -19,10 +21,12 @@ export class ServedHandle {
   /** `giveBack` is called once it is released. */
   constructor(
     handle: FileHandle,
+    node: number,
     how: { readonly read: boolean; readonly write: boolean },
     giveBack: () => void,
   ) {
     this.handle = handle;
+    this.node = node;
     this.#giveBack = giveBack;
     this.readable = how.read;
     this.writable = how.write;

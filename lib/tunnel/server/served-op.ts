@@ -7,14 +7,17 @@ export class ServedOp implements Op {
   readonly session: Session;
   /** It begins nothing: without its caller it need not go on. */
   readonly onlyReads: boolean;
+  /** When it came, as the session's `NumberedNodes` count. */
+  readonly moment: number;
   /** The handler of a request that makes something sets it first. */
   masked: number | undefined;
   #controller: AbortController | undefined;
   #reason: FsError | undefined;
 
-  constructor(session: Session, onlyReads = false) {
+  constructor(session: Session, onlyReads = false, moment = 0) {
     this.session = session;
     this.onlyReads = onlyReads;
+    this.moment = moment;
   }
 
   get signal(): AbortSignal {

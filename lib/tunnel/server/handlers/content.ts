@@ -31,11 +31,12 @@ import {
 /** What opens files and works on what is open. */
 export const contentHandlers = {
   open({ peer, frame, payload, op, server }) {
-    const node = asFile(nodeOf(peer, frame).node);
+    const known = nodeOf(peer, frame);
+    const node = asFile(known.node);
     const flags = openFlagsFromWire(payload);
     const inline = flags.read && !flags.write ? Math.min(payload.inline ?? 0, server.limits.dataBytes) : 0;
     return chain(node.open(flags, op), (handle) => {
-      const number = keep(peer, server, handle, flags, op);
+      const number = keep(peer, server, handle, { flags, node: known.number }, op);
       return orGiveBack(peer, number, () =>
         chain(handle.stat(op), (stat): Awaitable<ServedReply<FsReply<'open'>>> => {
           const fixed = !flags.write && (handle.fixed ?? node.freshness === 'announced');
@@ -145,10 +146,11 @@ async function replyOf(
   flags: OpenFlags,
   name: string,
 ): Promise<ServedReply<FsReply<'create'>>> {
-  const handle = keep(peer, server, created.handle, flags, op);
+  const node = peer.nodes.numberOf(created.node, nodeOf(peer, frame).number, name, op.moment);
+  const handle = keep(peer, server, created.handle, { flags, node }, op);
   return {
     payload: {
-      node: peer.nodes.numberOf(created.node, nodeOf(peer, frame).number, name),
+      node,
       handle,
       mode: modeOfOpenFlags(flags),
       direct: created.handle.direct,
@@ -159,7 +161,13 @@ async function replyOf(
   };
 }
 
-function keep(peer: ServedSession, server: Server, handle: FileHandle, flags: OpenFlags, op: Op): number {
+function keep(
+  peer: ServedSession,
+  server: Server,
+  handle: FileHandle,
+  { flags, node }: { readonly flags: OpenFlags; readonly node: number },
+  op: Op,
+): number {
   try {
     if (peer.handles.size >= MAX_HANDLES)
       throw new FsError('EMFILE', 'This connection has too many files open.', {
@@ -167,7 +175,7 @@ function keep(peer: ServedSession, server: Server, handle: FileHandle, flags: Op
       });
     const counted = openBudget.take(principalOf(op.session), handle.holds);
     const number = server.newHandle();
-    peer.handles.set(number, new ServedHandle(handle, flags, counted));
+    peer.handles.set(number, new ServedHandle(handle, node, flags, counted));
     return number;
   } catch (thrown) {
     void Promise.resolve(handle.release()).catch(() => undefined);

@@ -1,6 +1,7 @@
 import { FsError } from '../../../core/index.js';
 import type { WireEntry } from '../../../protocol/index.js';
-import type { DirEntry, DirNode, Op } from '../../../vfs/index.js';
+import type { DirEntry, DirNode } from '../../../vfs/index.js';
+import type { ServedOp } from '../served-op.js';
 import type { ServedSession } from '../served-session.js';
 import { asDir, describe, freshnessOfRoot, nodeOf, type Handlers } from './handler.js';
 
@@ -15,7 +16,7 @@ export const directoryHandlers = {
       payload: {
         exports: found.map(({ name, node, ro, desc, sourceKind, sourceId, caps }) => ({
           name,
-          root: peer.nodes.numberOf(node, 0, name),
+          root: peer.nodes.numberOf(node, 0, name, op.moment),
           ro,
           desc,
           source_kind: sourceKind,
@@ -76,11 +77,11 @@ async function describeEntry(
   parent: number,
   directory: DirNode,
   entry: DirEntry,
-  op: Op,
+  op: ServedOp,
 ): Promise<WireEntry | undefined> {
   try {
     const node = entry.node ?? (await directory.lookup(entry.name, op));
-    const number = peer.nodes.numberOf(node, parent, entry.name);
+    const number = peer.nodes.numberOf(node, parent, entry.name, op.moment);
     if (node.freshness === 'live') return { ...plainEntry(entry), node: number, freshness: 'live' };
     return { name: entry.name, ...(await describe(number, node, op)) };
   } catch (thrown) {

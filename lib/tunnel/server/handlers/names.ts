@@ -1,6 +1,7 @@
 import { FsError } from '../../../core/index.js';
 import { ROOT_NODE } from '../../../protocol/index.js';
-import { chain, namesOfPath, type Awaitable, type Node, type Op } from '../../../vfs/index.js';
+import { chain, namesOfPath, type Awaitable, type Node } from '../../../vfs/index.js';
+import type { ServedOp } from '../served-op.js';
 import type { ServedSession } from '../served-session.js';
 import { asDir, describe, freshnessOfRoot, nodeOf, required, type Handlers } from './handler.js';
 
@@ -26,7 +27,7 @@ export const nameHandlers = {
     const { number, node } = nodeOf(peer, frame);
     op.masked = payload.masked;
     const made = await asDir(node).mkdir(payload.name, (payload.perm ?? 0o755) & 0o7777, op);
-    return { payload: await describe(peer.nodes.numberOf(made, number, payload.name), made, op) };
+    return { payload: await describe(peer.nodes.numberOf(made, number, payload.name, op.moment), made, op) };
   },
 
   async mknod({ peer, frame, payload, op }) {
@@ -36,7 +37,7 @@ export const nameHandlers = {
     op.masked = payload.masked;
     const mode = (payload.perm ?? 0o644) & 0o7777;
     const made = await directory.mknod(payload.name, payload.special, mode, op);
-    return { payload: await describe(peer.nodes.numberOf(made, number, payload.name), made, op) };
+    return { payload: await describe(peer.nodes.numberOf(made, number, payload.name, op.moment), made, op) };
   },
 
   async unlink({ peer, frame, payload, op }) {
@@ -65,13 +66,15 @@ export const nameHandlers = {
     const { number, node } = nodeOf(peer, frame);
     const target = peer.nodes.get(payload.target_node).node;
     const linked = await asDir(node).link(target, payload.name, op);
-    return { payload: await describe(peer.nodes.numberOf(linked, number, payload.name), linked, op) };
+    return {
+      payload: await describe(peer.nodes.numberOf(linked, number, payload.name, op.moment), linked, op),
+    };
   },
 
   async symlink({ peer, frame, payload, op }) {
     const { number, node } = nodeOf(peer, frame);
     const made = await asDir(node).symlink(payload.name, payload.target, op);
-    return { payload: await describe(peer.nodes.numberOf(made, number, payload.name), made, op) };
+    return { payload: await describe(peer.nodes.numberOf(made, number, payload.name, op.moment), made, op) };
   },
 
   async readlink({ peer, frame, op }) {
@@ -91,9 +94,9 @@ interface Numbered {
   readonly node: Node;
 }
 
-function stepInto(peer: ServedSession, from: Numbered, name: string, op: Op): Awaitable<Numbered> {
+function stepInto(peer: ServedSession, from: Numbered, name: string, op: ServedOp): Awaitable<Numbered> {
   return chain(asDir(from.node).lookup(name, op), (node) => ({
-    number: peer.nodes.numberOf(node, from.number, name),
+    number: peer.nodes.numberOf(node, from.number, name, op.moment),
     node,
   }));
 }
@@ -102,7 +105,7 @@ async function walkInto(
   peer: ServedSession,
   from: Numbered,
   names: readonly string[],
-  op: Op,
+  op: ServedOp,
 ): Promise<Numbered> {
   let at = from;
   for (const name of names) at = await stepInto(peer, at, name, op);
