@@ -10,6 +10,7 @@ import {
   RUNTIME_FIELDS,
   RUNTIME_TYPES,
 } from './manifest-schema.js';
+import { plainCheckFrom } from './plain-schema.js';
 import { nearest } from './nearest.js';
 import { expectedFromError, kindOfValue, wordsFromValue } from './words.js';
 
@@ -17,22 +18,27 @@ const MAX_FAULTS = 100;
 
 const require = createRequire(import.meta.url);
 
-/** Loaded with the first manifest: a control plane, which reads none, goes without. */
+/** Loaded for the first manifest with a fault, which it finds the words for. */
 const ajv = (): typeof Ajv => (require('ajv') as { default: typeof Ajv }).default;
 
-let validate: ValidateFunction | undefined;
+const passes = plainCheckFrom(MANIFEST_SCHEMA as JsonObject);
+let compiled: ValidateFunction | undefined;
 
-/** Reports everything in `value` that the published schema of the format refuses, and unknown fields. */
-export function checkFormat(value: JsonValue, problems: Problems): value is JsonObject {
-  validate ??= new (ajv())({
+function validator(): ValidateFunction {
+  return (compiled ??= new (ajv())({
     allErrors: true,
     verbose: true,
     strict: false,
     ownProperties: true,
     validateSchema: false,
     addUsedSchema: false,
-  }).compile(MANIFEST_SCHEMA);
-  if (!validate(value)) {
+  }).compile(MANIFEST_SCHEMA));
+}
+
+/** Reports everything in `value` that the published schema of the format refuses, and unknown fields. */
+export function checkFormat(value: JsonValue, problems: Problems): value is JsonObject {
+  const validate = passes?.(value) === true ? null : validator();
+  if (validate !== null && !validate(value)) {
     const seen = new Set<string>();
     for (const error of validate.errors!) {
       if (COMPOUND.has(error.keyword) && !error.schemaPath.endsWith('/allow_roles/anyOf')) continue;

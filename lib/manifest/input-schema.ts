@@ -10,6 +10,7 @@ import {
 import type { ServiceDefinition } from './definition.js';
 import { allFaultsFrom, bestError, firstFaultFrom, inputFault, type InputFault } from './input-faults.js';
 import { runWithin, TookTooLongError } from './run-within.js';
+import { plainCheckFrom } from './plain-schema.js';
 import { dialectOf, newAjv, preparedSchema, type Dialect } from './schema-dialect.js';
 import { placeOfFault, placeOfKey } from './schema-place.js';
 import { expectedFromError, wordsFromValue } from './words.js';
@@ -91,11 +92,16 @@ function compile(schema: JsonValue, size: number): CompiledInput {
   const named = ['$id', '$anchor', '$dynamicAnchor', '$recursiveAnchor'].some((name) =>
     traits.keys.has(name),
   );
-  const validate = compileWith(dialect, named, 'first', prepared);
-  const unbounded = (value: unknown): InputFault | null => faultFrom(validate, value);
+  const plain = traits.large ? undefined : plainCheckFrom(prepared);
+  let compiled = plain === undefined ? compileWith(dialect, named, 'first', prepared) : undefined;
+  const unbounded = (value: unknown): InputFault | null =>
+    plain?.(value) === true
+      ? null
+      : faultFrom((compiled ??= compileWith(dialect, named, 'first', prepared)), value);
+  const within = bounded(unbounded);
   return {
     unbounded,
-    validate: bounded(unbounded),
+    validate: (value) => (!traits.risky && plain?.(value) === true ? null : within(value)),
     allOf: everyFault(() => compileWith(dialect, named, 'all', prepared)),
     isCheap: !traits.risky,
   };
@@ -205,7 +211,12 @@ const RISKY = [
 ];
 const MANY_NODES = 300;
 
-function traitsOf(schema: JsonValue): { keys: Set<string>; tooDeep: boolean; risky: boolean } {
+function traitsOf(schema: JsonValue): {
+  keys: Set<string>;
+  tooDeep: boolean;
+  large: boolean;
+  risky: boolean;
+} {
   const keys = new Set<string>();
   let nodes = 0;
   let tooDeep = false;
@@ -223,7 +234,8 @@ function traitsOf(schema: JsonValue): { keys: Set<string>; tooDeep: boolean; ris
       }
   };
   visit(schema, 0);
-  return { keys, tooDeep, risky: nodes > MANY_NODES || RISKY.some((key) => keys.has(key)) };
+  const large = nodes > MANY_NODES;
+  return { keys, tooDeep, large, risky: large || RISKY.some((key) => keys.has(key)) };
 }
 
 function refusal(message: string, hint: string, path = '', cause?: unknown): FsError {

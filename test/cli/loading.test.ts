@@ -1,17 +1,24 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { PROGRAM } from '../support/acheron.js';
 import { cleanEnvironment } from '../support/mount-child.js';
 import { temporaryDir } from '../support/test-node.js';
 
-/** Prints on standard error each module that is loaded. */
+/** Prints on standard error each module that is imported. */
 const HOOK = `data:text/javascript,${encodeURIComponent(
   `import { writeSync } from 'node:fs';
 export async function load(url, context, next) { writeSync(2, 'LOADED ' + url + '\\n'); return next(url, context); }`,
 )}`;
+/** The same, and each that is required. */
 const REGISTER = `data:text/javascript,${encodeURIComponent(
-  `import { register } from 'node:module'; register(${JSON.stringify(HOOK)});`,
+  `import Module, { register } from 'node:module';
+import { writeSync } from 'node:fs';
+register(${JSON.stringify(HOOK)});
+const load = Module._extensions['.js'];
+Module._extensions['.js'] = (module, file) => { writeSync(2, 'LOADED file://' + file + '\\n'); load(module, file); };`,
 )}`;
 
 async function loadedBy(args: readonly string[]): Promise<string[]> {
@@ -70,6 +77,23 @@ t.test('help loads neither', async (t) => {
     ),
     [],
   );
+});
+
+t.test('manifests and templates that are right are read without ajv, others with it', async (t) => {
+  const dir = temporaryDir(t);
+  const bundled = join(import.meta.dirname, '../../../manifests/services');
+  const loaded = await loadedBy(['validate', bundled]);
+  t.ok(
+    loaded.some((url) => url.includes('/lib/manifest/')),
+    'it loads what reads them',
+  );
+  t.same(
+    loaded.filter((url) => url.includes('/node_modules/ajv/')),
+    [],
+  );
+  const wrong = join(dir, 'wrong.json');
+  writeFileSync(wrong, JSON.stringify({ service_id: 'a', kind: 1 }));
+  t.ok((await loadedBy(['validate', wrong])).some((url) => url.includes('/node_modules/ajv/')));
 });
 
 t.test('a control plane, which reads no manifest, loads no ajv', async (t) => {
