@@ -7,7 +7,7 @@
  * - `sh run`: run by bash in the document's folder. All blocks of a document are one session, in order:
  *   variables and `cd` carry over, and a command that fails ends it (`set -e`).
  * - `sh tour`: the same in a folder where `acheron up ./mnt --services-dir ./services` is running and
- *   `acheron` is on PATH. One such block gives the whole document the mount.
+ *   `acheron` is on PATH. One such block gives the whole document the mount. Port 18800 stands for one that is free.
  * - `text output`: what the block before prints, stdout and stderr; `…` stands for anything.
  */
 export interface Block {

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Block } from './blocks.js';
@@ -22,7 +23,8 @@ export async function runDocument(blocks: readonly Block[]): Promise<DocumentRun
     const { folder, env } = mounted ?? (await makeHome(home));
     await mkdir(join(home, 'out'));
     const steps = await Promise.all(blocks.map((block, index) => stepFor(block, index, home)));
-    await writeFile(join(home, 'session'), `set -e\n${steps.join('')}`);
+    const session = `set -e\n${steps.join('')}`.replaceAll('18800', String(await freePort()));
+    await writeFile(join(home, 'session'), session);
     const shell = spawn('bash', [join(home, 'session')], { cwd: folder, env, stdio: 'ignore' });
     const [status] = (await once(shell, 'exit')) as [number | null];
     const printed = new Map<Block, string>();
@@ -48,4 +50,13 @@ async function stepFor(block: Block, index: number, home: string): Promise<strin
   const target = join(home, 'work', block.file);
   // Renamed into place, as an editor would: a manifest is never seen half written.
   return `mkdir -p '${dirname(target)}'; mv '${kept}' '${target}'\n`;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
 }
