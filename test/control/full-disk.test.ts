@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { startControlPlane, ControlClient } from '../../lib/control/index.js';
+import { ControlClient, faultOf, startControlPlane } from '../../lib/control/index.js';
 import { temporaryDir } from '../support/store.js';
 
 const skip = process.getuid?.() === 0 ? false : 'only root can mount a small file system';
@@ -16,7 +16,8 @@ t.test(
     t.teardown(() => execFileSync('umount', ['-l', disk]));
     const stateDir = join(disk, 'state');
     const ballast = join(disk, 'ballast');
-    const start = (): ReturnType<typeof startControlPlane> => startControlPlane({ stateDir, port: 0 });
+    const start = (): ReturnType<typeof startControlPlane> =>
+      startControlPlane({ stateDir, port: 0, limits: { sweepEveryMs: 20 } });
     const adminOf = async (url: string): Promise<ControlClient> => {
       const token = readFileSync(join(stateDir, 'admin.token'), 'utf8').trim();
       const client = new ControlClient({ url, token, minDelayMs: 10, maxDelayMs: 50 }).start();
@@ -44,6 +45,17 @@ t.test(
     const before = await countProjects(admin);
     t.equal(before, made, 'one that was refused is not there, all others are');
 
+    const stranger = new ControlClient({ url: plane.url, minDelayMs: 10, maxDelayMs: 50 }).start();
+    t.teardown(() => stranger.close());
+    const asks = { node_name: 'n1', platform: { padding: 'p'.repeat(1_500) } };
+    for (const [what, act] of Object.entries({
+      'an invite': () => admin.request('node_invite_create', {}),
+      'a token': () => admin.request('token_create', { role: 'user' }),
+      'a request to pair': () => stranger.request('node_join_request', asks),
+    }))
+      t.equal(await codeOf(act), 'no_space', `${what} is refused for the disk alone`);
+    t.equal((await admin.request('token_list', {})).tokens.length, 3, 'no token was made');
+
     rmSync(ballast);
     await admin.request('project_create', { project_id: 'later' });
     await plane.close();
@@ -55,6 +67,15 @@ t.test(
     t.ok((found?.revoked_at_ms ?? null) !== null, 'the token that was revoked stays so');
   },
 );
+
+async function codeOf(act: () => Promise<unknown>): Promise<string | undefined> {
+  try {
+    await act();
+    return undefined;
+  } catch (thrown) {
+    return faultOf(thrown)?.code;
+  }
+}
 
 async function countProjects(admin: ControlClient): Promise<number> {
   let count = 0;

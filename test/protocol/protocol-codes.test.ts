@@ -14,6 +14,7 @@ t.test(
     const nearest = new Map<ErrnoCode, ErrnoCode>([
       ['EPERM', 'EACCES'],
       ['EFBIG', 'E2BIG'],
+      ['EDQUOT', 'ENOSPC'],
     ]);
     for (const code of Object.keys(ERRNO) as ErrnoCode[]) {
       const said = ProtocolFault.from(new FsError(code, 'It does not work.')).code;

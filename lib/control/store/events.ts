@@ -3,18 +3,21 @@ import type { ControlDatabase, Row } from './database.js';
 import { EventRows, ownerOf } from './event-rows.js';
 
 /** What happened to the catalog, to its services, and to those who may see them. */
-export type EventKind =
-  | 'services'
-  | 'node_joined'
-  | 'node_online'
-  | 'node_offline'
-  | 'node_deleted'
-  | 'node_reload'
-  | 'service_health'
-  | 'service_control'
-  | 'invocation_finished'
-  | 'project_changed'
-  | 'project_deleted';
+export const EVENT_KINDS = [
+  'services',
+  'node_joined',
+  'node_online',
+  'node_offline',
+  'node_deleted',
+  'node_reload',
+  'service_health',
+  'service_control',
+  'invocation_finished',
+  'project_changed',
+  'project_deleted',
+] as const;
+
+export type EventKind = (typeof EVENT_KINDS)[number];
 
 export interface ControlEvent {
   /** Global, gap-free, from 1. */
