@@ -1,11 +1,14 @@
 import type { ControlStore, Invite, JoinRequest } from '../control/index.js';
 import { FsError, documentFromJson, isJsonObject, timestamp, type JsonObject } from '../core/index.js';
 import { requireAdmin } from './admin-check.js';
-import { Document, MapDir, RenderedTexts, type Node, type Op } from '../vfs/index.js';
+import type { Session } from '../policy/index.js';
+import { Document, MapDir, RenderedTexts, nsFromMs, type Node, type Snapshot } from '../vfs/index.js';
 import { RequestFile } from './request-file.js';
 
 /** How long an invite is good that does not say otherwise. */
 const INVITE_TTL_MS = 60 * 60 * 1000;
+/** Sessions whose last outcome is kept. */
+const MAX_OUTCOMES = 64;
 
 /** `/control/pairing/`: how admins let nodes in from a shell. */
 export function pairingDir(store: ControlStore): MapDir {
@@ -21,8 +24,8 @@ export function pairingDir(store: ControlStore): MapDir {
       ['approve.json', pairing.request('node_join_approve', { request_id: '' }, approve(store))],
       ['deny.json', pairing.request('node_join_deny', { request_id: '' }, deny(store))],
       ['invites', new MapDir(invites, { check })],
-      ['last_result.json', pairing.document((op) => documentFromJson(pairing.lastResult(op)))],
-      ['last_error.txt', pairing.document((op) => Buffer.from(pairing.lastError(op)))],
+      ['last_result.json', pairing.lastOf('result')],
+      ['last_error.txt', pairing.lastOf('error')],
     ]),
     { check },
   );
@@ -85,30 +88,40 @@ function requestFacts(request: JoinRequest): JsonObject {
   };
 }
 
-/** What came of the last request, for each session by itself: an invite's token is shown to the admin who made it. */
+/** What came of the last request of a session, as its files show it. */
+interface Outcome {
+  readonly result: Snapshot;
+  readonly error: Snapshot;
+}
+
+/** Outcomes are for each session by itself: an invite's token is shown to the admin who made it. */
 class PairingFiles {
   readonly #store: ControlStore;
-  readonly #outcomes = new Map<string, { result: JsonObject; error: string }>();
+  readonly #idle: Outcome;
+  readonly #outcomes = new Map<string, Outcome>();
 
   constructor(store: ControlStore) {
     this.#store = store;
+    this.#idle = { result: this.#snapshot(documentFromJson({ state: 'idle' })), error: this.#snapshot('') };
   }
 
-  lastResult({ session }: Op): JsonObject {
-    return this.#outcomes.get(session.id)?.result ?? { state: 'idle' };
+  lastOf(file: keyof Outcome): Document {
+    return new Document(
+      (op) => {
+        requireAdmin(op);
+        return this.#outcomeOf(op.session)[file];
+      },
+      { freshness: 'live', mode: 0o400 },
+    );
   }
 
-  lastError({ session }: Op): string {
-    return this.#outcomes.get(session.id)?.error ?? '';
-  }
-
-  document(render: (op: Op) => Buffer): Document {
+  document(render: () => Buffer): Document {
     const texts = new RenderedTexts();
     return new Document(
       (op) => {
         requireAdmin(op);
         const now = this.#store.clock.now();
-        return texts.snapshot(op.session, render(op), now, now);
+        return texts.snapshot(op.session, render(), now, now);
       },
       { freshness: 'live', mode: 0o400 },
     );
@@ -116,12 +129,7 @@ class PairingFiles {
 
   /** A file to which the objects of one kind of request are written; each is done, and recorded, or neither. */
   request(act: string, template: JsonObject, perform: Act): RequestFile {
-    const { store, outcomes } = { store: this.#store, outcomes: this.#outcomes };
-    const keep = (id: string, outcome: { result: JsonObject; error: string }): void => {
-      outcomes.delete(id);
-      outcomes.set(id, outcome);
-      if (outcomes.size > 64) outcomes.delete(outcomes.keys().next().value!);
-    };
+    const store = this.#store;
     return new RequestFile({
       template,
       check: requireAdmin,
@@ -133,7 +141,10 @@ class PairingFiles {
             store.audit.record({ act, outcome: 'ok', ...who, ...targetOf(request) });
             return perform(request);
           });
-          keep(session.id, { result, error: '' });
+          this.#keep(session, {
+            result: this.#snapshot(documentFromJson(result)),
+            error: this.#snapshot(''),
+          });
           return result;
         } catch (thrown) {
           store.audit.record({ act, outcome: 'error', ...who, ...targetOf(request) });
@@ -141,11 +152,25 @@ class PairingFiles {
         }
       },
       failed: (error, session) =>
-        keep(session.id, {
-          result: outcomes.get(session.id)?.result ?? { state: 'idle' },
-          error: `${error.code}: ${error.sentence}\n`,
+        this.#keep(session, {
+          result: this.#outcomeOf(session).result,
+          error: this.#snapshot(`${error.code}: ${error.sentence}\n`),
         }),
     });
+  }
+
+  #outcomeOf(session: Session): Outcome {
+    return this.#outcomes.get(session.id) ?? this.#idle;
+  }
+
+  #keep({ id }: Session, outcome: Outcome): void {
+    this.#outcomes.delete(id);
+    this.#outcomes.set(id, outcome);
+    if (this.#outcomes.size > MAX_OUTCOMES) this.#outcomes.delete(this.#outcomes.keys().next().value!);
+  }
+
+  #snapshot(text: Buffer | string): Snapshot {
+    return { bytes: Buffer.from(text), mtimeNs: nsFromMs(this.#store.clock.now()) };
   }
 }
 
