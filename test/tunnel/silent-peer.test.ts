@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { FsError } from '../../lib/core/index.js';
 import { localSession } from '../../lib/policy/index.js';
@@ -120,6 +121,23 @@ t.test(
     t.ok(file.opened >= 4);
   },
 );
+
+t.test('a peer that is busy with 64 slow reads is not taken for silent', async (t) => {
+  const { file, tunnel, open } = await slowTunnel(t);
+  let turns = 0;
+  tunnel.remote.states.on(() => {
+    turns++;
+  });
+  file.holdsOpen = true;
+  const opening = Array.from({ length: 64 }, () => codeOf(open().then((handle) => handle.release())));
+  await until(() => file.waiting.length === 64, 'the requests');
+  // Longer than a peer may owe an answer without a sign, and not as long as a read may take.
+  await sleep(20 * LOOK_MS);
+  t.equal(tunnel.remote.state, 'attached');
+  file.go();
+  t.same(new Set(await Promise.all(opening)), new Set(['answered']));
+  t.equal(turns, 0, 'nor was it for a moment');
+});
 
 t.test(
   'a connection that carries nothing in one direction is given up, and reads do not wait for that',

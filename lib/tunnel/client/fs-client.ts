@@ -1,11 +1,11 @@
 import { FsError } from '../../core/index.js';
 import {
-  ACHERON_VERSION,
   FS_MESSAGES,
   fsErrorFromFrame,
   MAX_DATA_BYTES,
   MAX_READ_BYTES,
   payloadOf,
+  ROOT_NODE,
   type AcheronEnvelope,
   type Envelope,
   type FsMessageName,
@@ -15,7 +15,7 @@ import { CLOSE_PROTOCOL_ERROR, HIGH_WATER_BYTES } from '../../transport/index.js
 import { dataOf, type FramePort } from '../wire/frame-port.js';
 import type { Handshake } from '../wire/handshake.js';
 import { DeferredAbortWatch } from './deferred-abort-watch.js';
-import { kindOfRequest } from '../wire/deadlines.js';
+import { kindOfRequest, type RequestKind } from '../wire/deadlines.js';
 import { PeerWatch } from './peer-watch.js';
 import { PendingRequests, type FsAnswer, type Pending } from './pending-requests.js';
 import { lostError } from '../wire/tunnel-errors.js';
@@ -55,13 +55,17 @@ export class FsClient {
   readonly #onEvent: (frame: AcheronEnvelope) => void;
   readonly #watch = new DeferredAbortWatch((tag, s) => this.#cancel(tag, s));
   #nextTag = 2;
+  /** Whose request was the last. */
+  #lastSession: string | undefined;
+  /** The last request that asked for a sign. */
+  #signTag: number | undefined;
 
   constructor(
     handshake: Handshake,
     listeners: {
       onEvent: (frame: AcheronEnvelope) => void;
       onClose: () => void;
-      /** The peer fell silent, or is heard again. */
+      /** The peer fell silent, or answers again. */
       onSilence?: (isSilent: boolean) => void;
     },
     lookMs?: number,
@@ -83,7 +87,7 @@ export class FsClient {
       transport,
       {
         pending: this.#pending,
-        probe: () => this.#probe(handshake.msize),
+        askForSign: () => this.#askForSign(),
         turned: (isSilent) => listeners.onSilence?.(isSilent),
         gaveUp: () => transport.destroy(),
       },
@@ -151,6 +155,7 @@ export class FsClient {
       bytes: data?.byteLength ?? 0,
     });
     this.#peer.begin();
+    this.#lastSession = target.s;
     const type = `acheron.t_fs_${name}`;
     this.#port.send({ channel: 'acheron', type, tag, ...target, payload: payload }, data);
     if (waiting !== undefined) this.#watch.add(tag, waiting, target.s);
@@ -184,10 +189,29 @@ export class FsClient {
     this.#pending.cancelled(oldtag, this.#peer.looks);
   }
 
-  /** A peer that serves files answers this one at once. */
-  #probe(msize: number): void {
-    const tag = this.#nextTag++;
-    this.#port.send({ channel: 'acheron', type: 'acheron.t_version', tag, msize, version: ACHERON_VERSION });
+  /** Of its root, a peer that serves files says something at once, be it that this session may not ask. */
+  #askForSign(): void {
+    if (this.#signTag !== undefined) this.#pending.cancelled(this.#signTag, this.#peer.looks);
+    const tag = (this.#signTag = this.#nextTag++);
+    const { looks, quietLooks } = this.#peer;
+    const s = this.#lastSession;
+    this.#pending.add(tag, { name: 'getattr', kind: 'sign', s, looks, quietLooks, bytes: 0 }).catch(() => {
+      // That none came is seen by who looks after the peer.
+    });
+    const whose = s === undefined ? {} : { s };
+    this.#port.send({
+      channel: 'acheron',
+      type: 'acheron.t_fs_getattr',
+      tag,
+      node: ROOT_NODE,
+      ...whose,
+      payload: {},
+    });
+  }
+
+  #answered({ kind }: { readonly kind: RequestKind }): void {
+    if (kind === 'sign') this.#peer.gaveSign();
+    else this.#peer.answered();
   }
 
   #frame(frame: Envelope, data: Uint8Array | undefined): void {
@@ -204,7 +228,7 @@ export class FsClient {
       this.#late(tag, frame);
       return;
     }
-    this.#peer.answered();
+    this.#answered(pending);
     if (frame.type === 'acheron.err_fs' || frame.type === 'acheron.error') {
       pending.reject(fsErrorFromFrame(frame));
       return;
@@ -224,7 +248,7 @@ export class FsClient {
   #late(tag: number, frame: AcheronEnvelope): void {
     const late = this.#pending.takeLate(tag);
     if (late === undefined) return;
-    this.#peer.answered();
+    this.#answered(late);
     if (frame.type !== `acheron.r_fs_${late.name}` || !OPENING.has(late.name)) return;
     const { handle, closed } = frame.payload ?? {};
     if (typeof handle !== 'number' || closed === true) return;

@@ -5,6 +5,7 @@ import {
   CUT_LOOKS,
   LATE_MS,
   LOOK_MS,
+  MOST_PATIENCE,
   MOST_UNANSWERED,
   MUTE_LOOKS,
   PROBE_LOOKS,
@@ -15,18 +16,20 @@ import type { PendingRequests } from './pending-requests.js';
 /** What a watch looks after, and what it calls. */
 export interface PeerWatcher {
   readonly pending: PendingRequests;
-  /** Asks the peer for a sign of life. */
-  probe(): void;
-  /** It fell silent, or is heard again. */
+  /** Asks the peer for what each that serves files answers at once, however slow the disk below. */
+  askForSign(): void;
+  /** It fell silent, or answers again. */
   turned(isSilent: boolean): void;
   /** It was silent for so long that the connection is of no use. */
   gaveUp(): void;
 }
 
 /**
- * Looks whether a peer is heard, as long as an answer is awaited. What is heard is a frame, or a part of a
- * large one: a WebSocket's pings alone are no sign that the peer serves files. While we did not run
- * ourselves, or what we sent is still leaving, its silence does not count.
+ * Looks whether a peer answers, as long as an answer is awaited. One that gives none is asked for a sign, and is silent
+ * where none comes, whatever else is heard of it: pings and pushes say that it is there, and not that it serves
+ * files. It stays silent until it answers, for which it is asked from time to time. While we did not run ourselves,
+ * or what we sent is still leaving, its silence does not count. The connection is given up where nothing is heard
+ * at all: neither a frame nor a part of a large one.
  */
 export class PeerWatch {
   readonly #transport: Transport;
@@ -44,6 +47,11 @@ export class PeerWatch {
   #timer: NodeJS.Timeout | undefined;
   #ended = false;
   #unanswered = 0;
+  /** Looks since the last answer, and how many of them count. */
+  #owedLooks = 0;
+  #owedQuietLooks = 0;
+  /** It is asked for a sign once it has owed an answer for so long. */
+  #asksAt = PROBE_LOOKS;
 
   constructor(transport: Transport, watcher: PeerWatcher, lookMs = LOOK_MS) {
     this.#transport = transport;
@@ -57,9 +65,10 @@ export class PeerWatch {
 
   /** An answer is awaited from now on. */
   begin(): void {
-    if (this.#timer !== undefined || this.#ended) return;
+    if (this.#timer !== undefined || this.#ended || this.#silent) return;
     this.#silentLooks = 0;
     this.#heard = false;
+    this.#nothingOwed();
     this.#bufferedBytes = 0;
     this.#receivedBytes = this.#transport.receivedBytes ?? 0;
     this.#arm();
@@ -68,15 +77,19 @@ export class PeerWatch {
   /** A frame came. */
   heard(): void {
     this.#heard = true;
-    if (this.#silent && this.#muteLooks === 0) this.#spoke();
   }
 
   /** It answered a request. */
   answered(): void {
     this.#unanswered = 0;
-    if (this.#muteLooks === 0) return;
     this.#muteLooks = 0;
-    this.#spoke();
+    this.gaveSign();
+  }
+
+  /** It answered what it was asked for a sign. */
+  gaveSign(): void {
+    this.#nothingOwed();
+    if (this.#muteLooks === 0) this.#spoke();
   }
 
   end(): void {
@@ -100,10 +113,12 @@ export class PeerWatch {
     this.#bufferedBytes = this.#transport.bufferedBytes;
     this.looks++;
     if (!isBulk && !isLate) this.quietLooks++;
+    if (!isLate) this.#owedLooks++;
+    if (!isLate && !isBulk && !leaves) this.#owedQuietLooks++;
     if (this.#heard || isBulk || leaves) this.#silentLooks = 0;
     else if (!isLate) this.#silentLooks++;
     this.#heard = false;
-    if (this.#muteLooks > 0 && --this.#muteLooks === 0) this.#spoke();
+    if (this.#muteLooks > 0) this.#muteLooks--;
     this.#judge();
     if (this.#ended || this.#timer !== undefined) return;
     if (this.#watcher.pending.size > 0 || this.#silent) this.#arm();
@@ -112,17 +127,26 @@ export class PeerWatch {
   #judge(): void {
     const { pending } = this.#watcher;
     const onItsWay = Math.floor(pending.contentBytes / BYTES_PER_LOOK);
-    if (this.#silentLooks === PROBE_LOOKS) this.#watcher.probe();
-    if (this.#silentLooks >= SILENT_LOOKS + onItsWay) this.#fallSilent();
+    const owed = Math.max(this.#owedQuietLooks, Math.floor(this.#owedLooks / MOST_PATIENCE));
+    if (owed >= this.#asksAt) {
+      this.#asksAt += SILENT_LOOKS;
+      this.#watcher.askForSign();
+    }
     this.#unanswered += pending.expire(this.looks, this.quietLooks);
     if (this.#unanswered >= MOST_UNANSWERED && !this.#silent) {
       this.#unanswered = 0;
       this.#muteLooks = MUTE_LOOKS;
-      this.#fallSilent();
     }
-    if (this.#silentLooks < CUT_LOOKS + onItsWay || this.#muteLooks > 0) return;
-    pending.failRest();
-    this.#watcher.gaveUp();
+    if (owed >= SILENT_LOOKS + onItsWay || this.#muteLooks > 0) this.#fallSilent();
+    else this.#spoke();
+    if (owed >= CUT_LOOKS + onItsWay) pending.failRest();
+    if (this.#silentLooks >= CUT_LOOKS + onItsWay && this.#muteLooks === 0) this.#watcher.gaveUp();
+  }
+
+  #nothingOwed(): void {
+    this.#owedLooks = 0;
+    this.#owedQuietLooks = 0;
+    this.#asksAt = PROBE_LOOKS;
   }
 
   #fallSilent(): void {

@@ -130,7 +130,7 @@ export class PendingRequests {
 
 /** Whether the caller may be answered before the peer has answered. */
 function isHarmless({ kind }: Pending): boolean {
-  return kind === 'read' || kind === 'wait';
+  return kind === 'read' || kind === 'wait' || kind === 'sign';
 }
 
 function isOver(asked: Asked, mostLooks: number, looks: number, quietLooks: number): boolean {

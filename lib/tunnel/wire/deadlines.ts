@@ -2,11 +2,11 @@ import type { FsMessageName } from '../../protocol/index.js';
 
 /** How long a peer is waited for, in looks; a look is taken every so often while an answer is awaited. */
 export const LOOK_MS = 250;
-/** Nothing came in so many looks: the peer is asked whether it is there. */
+/** No answer came in so many looks: the peer is asked for a sign. */
 export const PROBE_LOOKS = 3;
-/** Nor then: it is silent. What reads fails; nothing is asked of it until it is heard again. */
+/** Nor then: it is silent. What reads fails; nothing but a sign is asked of it until it answers. */
 export const SILENT_LOOKS = 7;
-/** Nor then: what changes or calls fails too, its outcome unknown, and the connection is given up. */
+/** Nor then: what changes or calls fails too, its outcome unknown; the connection is given up if nothing at all came. */
 export const CUT_LOOKS = 16;
 /** A request that only reads has an answer in so many looks, though the peer is heard. */
 export const READ_LOOKS = 40;
@@ -16,9 +16,9 @@ export const CHANGE_LOOKS = 240;
 export const CANCEL_LOOKS = 60;
 /** Looks in which much content came do not count for a deadline, up to so many times as long. */
 export const MOST_PATIENCE = 12;
-/** So many reads in a row that got no answer in time: the peer is taken for silent, whatever else it says. */
+/** So many reads in a row that got no answer in time: the peer is taken for silent, whatever signs it gives. */
 export const MOST_UNANSWERED = 3;
-/** After this many looks, a peer that was heard but did not answer is tried again. */
+/** After this many looks, a peer that gave signs but answered no reads is tried again. */
 export const MUTE_LOOKS = 120;
 
 /** A slow line may take this long for content that was sent. */
@@ -31,9 +31,10 @@ export const LATE_MS = 500;
 
 /**
  * `read`: begins nothing, so that the caller may be answered at any time. `change`: its outcome is
- * unknown where no answer comes. `call`: may take as long as a driver, while the peer is heard.
+ * unknown where no answer comes. `call`: may take as long as a driver, while the peer gives signs. `wait`: a
+ * read that may take as long. `sign`: asked only to see whether it answers.
  */
-export type RequestKind = 'read' | 'change' | 'call' | 'wait';
+export type RequestKind = 'read' | 'change' | 'call' | 'wait' | 'sign';
 
 const KINDS: { readonly [Name in FsMessageName]?: RequestKind } = {
   hello: 'read',

@@ -9,7 +9,7 @@ export function lostError(): FsError {
 /** For a caller that only wanted to read. */
 export function silentError(): FsError {
   return new FsError('EHOSTDOWN', 'The far side does not answer.', {
-    hint: 'It is tried again by itself once it is heard again.',
+    hint: 'It is tried again by itself once it answers again.',
   });
 }
 
