@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Command } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 import {
   chooseBinding,
   sourceWithServer,
@@ -8,16 +8,20 @@ import {
   type Mount,
 } from '../fuse/index.js';
 import { localSession, type Role, type Session } from '../policy/index.js';
-import type { Log } from '../core/index.js';
+import { FsError, type Log } from '../core/index.js';
 import type { Vfs } from '../vfs/index.js';
 import { linkRule } from '../worldfs/index.js';
-import { collect, idArgument, integer, option } from './options.js';
+import { collect, idArgument, integer, option, repeating } from './options.js';
+
+/** Uids from here on are nobody's, or stand for "unchanged". */
+const END_OF_UIDS = 4_294_967_294;
 
 /** Options of all commands that mount in their process. */
 export interface KernelFlags {
   readonly fuseBinding: 'auto' | BindingName;
   readonly allowOther?: boolean;
   readonly allowUid?: readonly number[];
+  readonly mapUid?: ReadonlyMap<number, number>;
   readonly background?: boolean;
   readonly followOutsideLinks?: boolean;
 }
@@ -54,12 +58,30 @@ export function addKernelOptions(command: Command): Command {
     )
     .addOption(
       option(
+        '--map-uid <local:remote>',
+        'a local user (uid) who acts as the user <remote> in exports of other machines that allow it by :map= (repeatable)',
+      ).argParser(collectUids),
+    )
+    .addOption(
+      option(
         '--follow-outside-links',
         'let symlinks of exports lead out of them, with the rights of the user who follows',
       ),
     )
     .addOption(option('--background', 'return when the mount is ready, and go on in the background'));
 }
+
+/** `local:remote`, repeatable. */
+const collectUids = repeating(
+  (text: string, before: ReadonlyMap<number, number> | undefined): ReadonlyMap<number, number> => {
+    const [local = NaN, remote = NaN] = (/^(\d+):(\d+)$/.exec(text) ?? []).slice(1).map(Number);
+    if (!(local < END_OF_UIDS && remote < END_OF_UIDS))
+      throw new InvalidArgumentError('It must look like 1000:2000, the uid here and the uid there.');
+    if (before?.has(local) === true)
+      throw new InvalidArgumentError(`The user ${local} can be mapped to one other alone.`);
+    return new Map([...(before ?? []), [local, remote]]);
+  },
+);
 
 export function sessionFromFlags(flags: MountFlags): Session {
   return localSession(flags.role, flags.agent ?? null);
@@ -84,7 +106,7 @@ export function standaloneMountName(
   return mountNameFrom(kind, [role, agent, stateDir, stateFile]);
 }
 
-/** @throws FsError ENODEV where nothing can be mounted, and what the binding throws. */
+/** @throws FsError ENODEV where nothing can be mounted, EINVAL for options at odds, and what the binding throws. */
 export async function mountTree(
   vfs: Vfs,
   dir: string,
@@ -92,13 +114,22 @@ export async function mountTree(
   sessionOf: () => Session,
   { fsname, handsOver, log }: { readonly fsname: string; readonly handsOver?: boolean; readonly log: Log },
 ): Promise<Mount> {
+  const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+  const letIn = new Set([owner.uid, ...(flags.allowOther === true ? (flags.allowUid ?? []) : [])]);
+  for (const uid of flags.mapUid?.keys() ?? []) {
+    if (letIn.has(uid)) continue;
+    throw new FsError('EINVAL', `--map-uid names the user ${uid}, whom the mount does not let in.`, {
+      hint: `Add --allow-other --allow-uid ${uid}.`,
+    });
+  }
   const binding = await chooseBinding(flags.fuseBinding);
   return binding.mount(vfs, {
     dir,
     sessionOf,
     allowOther: flags.allowOther === true,
     allowUids: flags.allowUid ?? [],
-    owner: { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
+    remoteUids: flags.mapUid,
+    owner,
     handsOver,
     linkRule: linkRule({ followOutside: flags.followOutsideLinks === true }),
     log,

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import type { RunningNodeOptions } from '../compose/index.js';
-import { idFrom, type Log, type NodeId } from '../core/index.js';
+import { idFrom, isId, type Log, type NodeId } from '../core/index.js';
 import {
   DEFAULT_AUDIT_UNSENT_BYTES,
   DEFAULT_UID_RANGE,
@@ -12,6 +12,7 @@ import {
   mustBeRoot,
   type ExportRequest,
   type UidRange,
+  type UserMapRequest,
   type UserOptions,
 } from '../node/index.js';
 import { DEFAULT_JOB_LIMITS } from '../services/index.js';
@@ -98,8 +99,8 @@ export function addNodeOptions(command: Command): Command {
     )
     .addOption(
       option(
-        '--export <name=path[:ro|rw][:as=USER][:xdev]>',
-        'show a directory at fs/<name> (repeatable). Read-only unless :rw. Where the node is root, remote callers act as USER: a name or uid[:gid]; default: --driver-user, else nobody. It ends at mount points unless :xdev',
+        '--export <name=path[:ro|rw][:as=USER][:map=USERS[@AGENTS]][:xdev]>',
+        'show a directory at fs/<name> (repeatable). Read-only unless :rw. Where the node is root, remote callers act as USER: a name or uid[:gid]; default: --driver-user, else nobody; mounts of admins, or of AGENTS, may ask to act as one of USERS instead (names, uids, 1000-1999). It ends at mount points unless :xdev',
       ).argParser(collect(exportFrom)),
     )
     .addOption(option('--no-fs-service', 'leave out the service fs, whatever is exported'))
@@ -135,22 +136,36 @@ export function addNodeOptions(command: Command): Command {
     );
 }
 
-/** `name=path[:ro|rw][:as=USER][:xdev]`, the words in any order; read-only unless it says otherwise. */
+/** `name=path[:ro|rw][:as=USER][:map=USERS[@AGENTS]][:xdev]`, the words in any order; read-only unless it says otherwise. */
 function exportFrom(text: string): ExportRequest {
-  const parts = /^([^=]+)=(.+?)((?::(?:ro|rw|xdev|as=\d+:\d+|as=[^:]+))*)$/.exec(text);
+  const parts = /^([^=]+)=(.+?)((?::(?:ro|rw|xdev|as=\d+:\d+|as=[^:]+|map=[^:]+))*)$/.exec(text);
   if (parts === null)
     throw new InvalidArgumentError('It must look like name=path, name=path:rw or name=path:rw:as=USER.');
   const words = parts[3]!.match(/:(?:as=\d+:\d+|[^:]+)/g)?.map((word) => word.slice(1)) ?? [];
   const kinds = words.map((word) => (word === 'ro' || word === 'rw' ? 'mode' : word.split('=')[0]));
   if (new Set(kinds).size !== kinds.length)
-    throw new InvalidArgumentError('Each of :ro or :rw, :as=USER and :xdev can be given once.');
+    throw new InvalidArgumentError('Each of :ro or :rw, :as=USER, :map=USERS and :xdev can be given once.');
   return {
     name: idArgument(parts[1]!),
     path: resolve(parts[2]!),
     readOnly: !words.includes('rw'),
     as: words.find((word) => word.startsWith('as='))?.slice('as='.length) ?? null,
+    map: userMapFrom(words.find((word) => word.startsWith('map='))?.slice('map='.length)),
     crossMounts: words.includes('xdev'),
   };
+}
+
+/** `USER[,USER…][@AGENT[,AGENT…]]`. */
+function userMapFrom(text: string | undefined): UserMapRequest | null {
+  if (text === undefined) return null;
+  const [users = '', agents, ...rest] = text.split('@');
+  const listed = (list: string): string[] => list.split(',');
+  const isMap = listed(users).every((user) => /^[\w.-]+\$?$/.test(user)) && rest.length === 0;
+  if (!isMap || (agents !== undefined && !listed(agents).every((agent) => agent === '*' || isId(agent))))
+    throw new InvalidArgumentError(
+      'After :map= come users (alice,1000-1999), and perhaps agents (@ws1,ws2 or @*).',
+    );
+  return { users: listed(users), agents: agents === undefined ? [] : listed(agents) };
 }
 
 function uidRangeFrom(text: string): UidRange {

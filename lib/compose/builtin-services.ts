@@ -11,7 +11,7 @@ import {
 } from '../providers/index.js';
 import type { Provider } from '../services/index.js';
 import type { Vfs } from '../vfs/index.js';
-import { ownPrograms, squashUserFor, type ExportRequest } from '../node/index.js';
+import { ownPrograms, squashUserFor, userMapFor, type ExportRequest } from '../node/index.js';
 
 /** A service that the program brings itself: its definition, what runs it, what it shows at its root. */
 export interface BuiltinService {
@@ -60,12 +60,13 @@ async function fsService(
 ): Promise<BuiltinService> {
   const opened = [];
   try {
-    for (const { as = null, ...one } of exports) {
+    for (const { as = null, map = null, ...one } of exports) {
       // Files outlive a user who was made up, so none of those owns any.
       const driverUser = typeof context.driverUser === 'function' ? null : context.driverUser;
       const squash = squashUserFor(one.name, as, driverUser);
+      const userMap = map === null ? null : userMapFor(one.name, map, context.log);
       const kept = one.readOnly ? forbidden : [...forbidden, ...ownPrograms()];
-      opened.push(await createExport({ ...one, squash, forbidden: kept, log: context.log }));
+      opened.push(await createExport({ ...one, squash, userMap, forbidden: kept, log: context.log }));
     }
   } catch (thrown) {
     await Promise.all(opened.map((one) => one.close()));

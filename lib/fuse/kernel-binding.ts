@@ -67,6 +67,7 @@ async function serveVfs(vfs: Vfs, dir: string, options: MountOptions, reader?: R
     sessionOf: options.sessionOf,
     owner,
     allowedUids: allowOther ? new Set([owner.uid, ...allowUids]) : null,
+    remoteUids: options.remoteUids,
     linkRule: options.linkRule,
     log,
   };

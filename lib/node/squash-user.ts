@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { FsError } from '../core/index.js';
 import { idsOfUser } from '../drivers/index.js';
 import type { Identity } from '../providers/index.js';
+import { identityOf } from './identity-of.js';
 
 type Ids = Pick<Identity, 'uid' | 'gid'>;
 
@@ -28,8 +28,8 @@ export function squashUserFor(name: string, as: string | null, driverUser: Ids |
     );
   }
   if (ids?.uid === 0) return null;
-  const { uid, gid } = ids ?? driverUser ?? nobody();
-  if (uid !== 0) return { uid, gid, groups: groupsOf(uid, gid) };
+  const user = ids ?? driverUser ?? nobody();
+  if (user.uid !== 0) return identityOf(user);
   throw new FsError(
     'EPERM',
     `Remote callers of the export ${JSON.stringify(name)} would act as root, as --driver-user is root.`,
@@ -43,29 +43,5 @@ function nobody(): Ids {
   } catch {
     // A small image may have no such entry.
     return NOBODY;
-  }
-}
-
-/** The supplementary groups of a user by /etc/passwd and /etc/group, its own group included. */
-function groupsOf(uid: number, gid: number): number[] {
-  const names = new Set(
-    fieldsIn('/etc/passwd')
-      .filter((fields) => Number(fields[2]) === uid)
-      .map(([name]) => name!),
-  );
-  const member = (list: string | undefined): boolean =>
-    (list ?? '').split(',').some((name) => names.has(name));
-  const groups = fieldsIn('/etc/group').filter((fields) => fields.length >= 4 && member(fields[3]));
-  return [...new Set([gid, ...groups.map((fields) => Number(fields[2]))])];
-}
-
-function fieldsIn(path: string): string[][] {
-  try {
-    return readFileSync(path, 'utf8')
-      .split('\n')
-      .map((line) => line.split(':'));
-  } catch {
-    // No such file: no such groups.
-    return [];
   }
 }

@@ -31,6 +31,11 @@ export const acheronEnvelope = z.object({
   version: z.string().max(MAX_TOKEN_CHARS).optional(),
   /** The session on whose behalf a relayed request is made; only a control plane may set it. */
   s: z.string().max(MAX_TOKEN_CHARS).optional(),
+  /**
+   * The user whom the caller asks to act as in exports of the node's machine, where the peer said `capabilities.uid`; the
+   * export decides.
+   */
+  uid: wireInteger.optional(),
   /** The frame's number in its direction, from 1, where both sides said `capabilities.sequence`. */
   n: wireInteger.optional(),
   payload: payload.optional(),

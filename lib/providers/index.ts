@@ -5,7 +5,7 @@
 export { fsServiceDefinition, type ExportFacts } from './definitions/fs-service-definition.js';
 export { terminalServiceDefinition } from './definitions/terminal-service-definition.js';
 export { createExport, type CreateExportOptions, type Export } from './export/create-export.js';
-export type { Identity } from './export/identity.js';
+export type { Identity, UserMap } from './export/identity.js';
 export { createFsProvider } from './fs-provider.js';
 export { holderAmong, type WritableExport } from './writable-exports.js';
 export { guardExport, type ExportRights } from './guard-export.js';

@@ -21,6 +21,11 @@ export interface Op {
    * ACL, which takes the umask's place (acl(5)), gives them back. Absent: none, or unknown.
    */
   readonly masked?: number | undefined;
+  /**
+   * The user of another machine whom the caller acts as in that machine's exports, by the map of the mount that it came
+   * through. A claim: the export decides whether the session may make it.
+   */
+  readonly remoteUid?: number | undefined;
 }
 
 export interface Caller {

@@ -16,8 +16,10 @@ export class Program {
   said = '';
   readonly #ended: Promise<unknown>;
 
-  constructor(t: Test, args: readonly string[]) {
-    this.child = spawn(process.execPath, [PROGRAM, ...args], {
+  /** `by`: a command that runs what stands behind it. */
+  constructor(t: Test, args: readonly string[], by: readonly string[] = []) {
+    const [command, ...rest] = [...by, process.execPath, PROGRAM, ...args];
+    this.child = spawn(command!, rest, {
       env: { ...cleanEnvironment(), NO_COLOR: '1' },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -110,10 +112,10 @@ export class NodeProcess {
   readonly dir: string;
   program!: Program;
   readonly #t: Test;
-  readonly #plane: PlaneProcesses;
+  readonly #plane: { readonly url: string };
   readonly #name: string;
 
-  constructor(t: Test, plane: PlaneProcesses, name: string, manifests: readonly JsonObject[]) {
+  constructor(t: Test, plane: { readonly url: string }, name: string, manifests: readonly JsonObject[]) {
     this.#t = t;
     this.#plane = plane;
     this.#name = name;
@@ -127,16 +129,17 @@ export class NodeProcess {
     writeFileSync(file, JSON.stringify(manifest), { mode: 0o600 });
   }
 
-  /** Runs it, with the invite where it is not paired yet. */
-  start(invite?: string, args: readonly string[] = []): this {
+  /** Runs it, with the invite where it is not paired yet; by the command `by`, where one is given. */
+  start(invite?: string, args: readonly string[] = [], by: readonly string[] = []): this {
     const inviteFile = join(this.dir, 'invite');
     if (invite !== undefined) writeFileSync(inviteFile, invite, { mode: 0o600 });
-    this.program = new Program(this.#t, [
+    const command = [
       ...['node', '--node-name', this.#name, '--state-dir', join(this.dir, 'state')],
       ...['--services-dir', join(this.dir, 'services'), '--control-url', this.#plane.url],
       ...(invite === undefined ? [] : ['--pair-mode', 'invite', '--invite-token-file', inviteFile]),
       ...['--reconnect-backoff-ms', '20', '--reconnect-backoff-max-ms', '100', ...args],
-    ]);
+    ];
+    this.program = new Program(this.#t, command, by);
     return this;
   }
 }

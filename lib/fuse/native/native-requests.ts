@@ -15,11 +15,11 @@ const SELF = { uid: process.geteuid!(), gid: process.getegid!(), pid: process.pi
  * the kernel gets exactly one answer: fuse-native would end the process, or hang the caller, otherwise.
  */
 export class NativeRequests {
-  readonly #options: Pick<MountOptions, 'sessionOf' | 'log'>;
+  readonly #options: Pick<MountOptions, 'sessionOf' | 'remoteUids' | 'log'>;
   readonly #ending = new AbortController();
   readonly #quickMs: number;
 
-  constructor(options: Pick<MountOptions, 'sessionOf' | 'log'>, quickMs = QUICK_MS) {
+  constructor(options: Pick<MountOptions, 'sessionOf' | 'remoteUids' | 'log'>, quickMs = QUICK_MS) {
     this.#options = options;
     this.#quickMs = quickMs;
     setMaxListeners(0, this.#ending.signal);
@@ -68,7 +68,13 @@ export class NativeRequests {
   }
 
   #op(): Op {
-    return { session: this.#options.sessionOf(undefined), signal: this.#ending.signal, caller: SELF };
+    const { sessionOf, remoteUids } = this.#options;
+    return {
+      session: sessionOf(undefined),
+      signal: this.#ending.signal,
+      caller: SELF,
+      remoteUid: remoteUids?.get(SELF.uid),
+    };
   }
 
   #send(name: string, reply: NativeReply, errno: number, value?: unknown): void {

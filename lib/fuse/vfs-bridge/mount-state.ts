@@ -15,6 +15,8 @@ export interface MountStateOptions {
   readonly owner: Owner;
   /** Null: the kernel lets nobody else in. Else only these uids are answered. */
   readonly allowedUids: ReadonlySet<number> | null;
+  /** Whom local users act as in exports of other machines. */
+  readonly remoteUids?: ReadonlyMap<number, number> | undefined;
   readonly linkRule?: ((names: readonly string[], target: string) => void) | undefined;
   readonly log: Log;
 }
@@ -177,6 +179,10 @@ class CallOp implements Op {
 
   get masked(): number {
     return this.#call.masked;
+  }
+
+  get remoteUid(): number | undefined {
+    return this.origin.options.remoteUids?.get(this.#call.uid);
   }
 
   get caller(): Caller {

@@ -69,6 +69,8 @@ export const wireCapabilities = z.object({
   seek: z.boolean().optional(),
   /** Answers `t_fs_mknod` and `t_fs_tmpfile`. */
   special: z.boolean().optional(),
+  /** Heeds `uid` beside requests. */
+  uid: z.boolean().optional(),
 });
 
 export const wireEntry = wireAttributes.partial().extend({

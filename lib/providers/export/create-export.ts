@@ -4,7 +4,7 @@ import type { Change, DirNode, Vfs } from '../../vfs/index.js';
 import { checkOverlap } from './check-overlap.js';
 import { ExportState } from './export-state.js';
 import { hostErrorFrom } from './host-error.js';
-import type { Identity } from './identity.js';
+import type { Identity, UserMap } from './identity.js';
 import { loadNative, type Native } from './native.js';
 
 /** As many directories of one export are watched for changes at a time. */
@@ -23,6 +23,8 @@ export interface CreateExportOptions {
    * callers act as themselves.
    */
   readonly squash: Identity | null;
+  /** Whom remote callers may ask to act as instead; null: nobody. */
+  readonly userMap?: UserMap | null;
   /** Whether what is mounted below is shown too. */
   readonly crossMounts?: boolean;
   readonly log?: Log;
@@ -62,6 +64,7 @@ export async function createExport(options: CreateExportOptions): Promise<Export
       readOnly,
       native,
       squash: options.squash,
+      userMap: options.userMap ?? null,
       crossMounts,
       maxWatches: options.maxWatches ?? MAX_WATCHES,
       log: options.log ?? silentLog,
@@ -115,12 +118,15 @@ class RealDirectory implements Export {
 }
 
 /** @throws FsError EOPNOTSUPP for what cannot be done without koffi */
-function checkNative({ name, squash, crossMounts }: CreateExportOptions, native: Native | null): void {
+function checkNative(
+  { name, squash, userMap = null, crossMounts }: CreateExportOptions,
+  native: Native | null,
+): void {
   if (native !== null) return;
   const needs =
     crossMounts === true
       ? ':xdev needs'
-      : squash !== null && process.geteuid?.() === 0
+      : (squash !== null || userMap !== null) && process.geteuid?.() === 0
         ? 'acting as another user needs'
         : null;
   if (needs === null) return;

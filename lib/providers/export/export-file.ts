@@ -60,7 +60,7 @@ export class ExportFile extends ExportNode implements FileNode {
     const { tree } = this.state;
     if (flags.truncate)
       closingOnFault(fd, () => {
-        if (tree.actsForUnknown(op)) dropSetId(pathOfFd(fd), tree.stat(fd, ''));
+        if (tree.isRemoteRoot(op)) dropSetId(pathOfFd(fd), tree.stat(fd, ''));
         // What only reads truncates as well, with the right to write: open(2) leaves it open, Linux does it.
         if (flags.write) ftruncateSync(fd, 0);
         else truncateSync(pathOfFd(fd), 0);

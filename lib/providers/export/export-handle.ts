@@ -80,8 +80,8 @@ export class ExportHandle implements FileHandle {
         applyChange(this.#state, path, change, op, current);
         return;
       }
-      checkRemoteChange(rest, op, tree.remoteIsRoot, current);
-      if (tree.actsForUnknown(op)) dropSetId(path, current());
+      checkRemoteChange(rest, op, tree.isRemoteRoot(op), current);
+      if (tree.isRemoteRoot(op)) dropSetId(path, current());
       ftruncateSync(this.#fd, checkedSize(size));
       if (!changesNothing(rest)) applyChange(this.#state, path, rest, op, current);
     });

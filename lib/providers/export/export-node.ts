@@ -291,9 +291,9 @@ export function applyChange(
   current: () => HostStat,
 ): void {
   const { size, mode, uid, gid, atimeNs, mtimeNs } = change;
-  checkRemoteChange(change, op, state.tree.remoteIsRoot, current);
+  checkRemoteChange(change, op, state.tree.isRemoteRoot(op), current);
   if (size !== undefined) {
-    if (state.tree.actsForUnknown(op)) dropSetId(path, current());
+    if (state.tree.isRemoteRoot(op)) dropSetId(path, current());
     truncateSync(path, checkedSize(size));
   }
   if (uid !== undefined || gid !== undefined) chownSync(path, uid ?? -1, gid ?? -1);

@@ -4,7 +4,7 @@ import { O_PATH, bytesFromText, isRawText } from '../../linux/index.js';
 import type { Op } from '../../vfs/index.js';
 import { CallerGroups } from './caller-groups.js';
 import { hostErrorFrom } from './host-error.js';
-import type { Identity } from './identity.js';
+import type { Identity, UserMap } from './identity.js';
 import { MountBorder } from './mount-border.js';
 import { hostStatFromNode, type HostStat } from './host-stat.js';
 import type { Native } from './native.js';
@@ -30,6 +30,8 @@ export interface HostTreeOptions {
   readonly native: Native | null;
   /** Whom remote callers act as, where this process is root; null: as this process. */
   readonly squash: Identity | null;
+  /** Whom else they may ask to act as; null: nobody. */
+  readonly userMap: UserMap | null;
   /** Whether what is mounted below is shown too. */
   readonly crossMounts: boolean;
 }
@@ -49,6 +51,7 @@ export class HostTree {
   readonly umask = ownUmask();
   #closed = false;
   readonly #squash: Identity | null;
+  readonly #userMap: UserMap | null;
   readonly #crossMounts: boolean;
   readonly #border: MountBorder;
   readonly #mayBecome: boolean;
@@ -57,9 +60,10 @@ export class HostTree {
   #acting: Identity | undefined;
 
   /** @throws FsError ENOENT, ENOTDIR, EACCES as open(2) */
-  constructor(path: string, { native, squash, crossMounts }: HostTreeOptions) {
+  constructor(path: string, { native, squash, userMap, crossMounts }: HostTreeOptions) {
     this.native = native;
     this.#squash = squash;
+    this.#userMap = userMap;
     this.#crossMounts = crossMounts;
     this.#mayBecome = process.geteuid?.() === 0;
     try {
@@ -82,14 +86,9 @@ export class HostTree {
     return this.#mayBecome && caller?.uid !== 0;
   }
 
-  /** The same within `run`, where nobody has taken this process's place. */
-  actsForUnknown(op: Op): boolean {
-    return op.caller === undefined && this.#squash === null && this.#mayBecome;
-  }
-
-  /** Whether remote callers have all rights of root here, by the admin's own word. */
-  get remoteIsRoot(): boolean {
-    return this.#squash === null && this.#mayBecome;
+  /** Whether `op` is a remote caller's that has all rights of root here, by the admin's own word. */
+  isRemoteRoot(op: Op): boolean {
+    return op.caller === undefined && this.#mayBecome && this.#remoteIdentity(op) === null;
   }
 
   /** Whether `op` may know of what only root may. */
@@ -98,18 +97,31 @@ export class HostTree {
   }
 
   /**
-   * Runs `work` with the rights of the process that called, or of the user that remote callers act as, where this
+   * Runs `work` with the rights of the process that called, or of the user that a remote caller acts as, where this
    * process is root and can take them on; everything it throws becomes an `FsError`. `work` must not await.
    */
-  run<Result>({ caller }: Op, work: () => Result): Result {
+  run<Result>(op: Op, work: () => Result): Result {
     if (this.#closed) throw new FsError('ESTALE', 'This export has been withdrawn.');
+    const { caller } = op;
     try {
-      if (!this.#mayBecome || caller?.uid === 0) return work();
-      if (caller !== undefined) return this.#runAs({ ...caller, groups: this.#groups.of(caller.pid) }, work);
-      return this.#squash === null ? work() : this.#runAs(this.#squash, work);
+      if (caller === undefined) {
+        const who = this.#remoteIdentity(op);
+        return who === null || !this.#mayBecome ? work() : this.#runAs(who, work);
+      }
+      if (!this.#mayBecome || caller.uid === 0) return work();
+      return this.#runAs({ ...caller, groups: this.#groups.of(caller.pid) }, work);
     } catch (thrown) {
       throw hostErrorFrom(thrown);
     }
+  }
+
+  /** @throws FsError EACCES for a user whom the session may not act as here */
+  #remoteIdentity({ remoteUid, session }: Op): Identity | null {
+    if (remoteUid === undefined) return this.#squash;
+    if (this.#userMap !== null) return this.#userMap.identityOf(remoteUid, session);
+    throw new FsError('EACCES', `Nobody may act as the user ${remoteUid} in this export.`, {
+      hint: 'Its admin may allow it with :map= (docs/ADMIN.md); or leave --map-uid out of the mount.',
+    });
   }
 
   #runAs<Result>(who: Identity, work: () => Result): Result {

@@ -1,5 +1,6 @@
 import type { AttrChange, Op } from '../../vfs/index.js';
 import { FsError } from '../../core/index.js';
+import type { Session } from '../../policy/index.js';
 import { isDirectory, type HostStat } from './host-stat.js';
 
 /** A user of the host, for the system calls that are made in its place. */
@@ -7,6 +8,15 @@ export interface Identity {
   readonly uid: number;
   readonly gid: number;
   readonly groups: readonly number[];
+}
+
+/** Whom remote callers may ask to act as, instead of the one user that all others act as. */
+export interface UserMap {
+  /**
+   * Null: root, by the admin's own word, as this process.
+   * @throws FsError EACCES unless the session may act as that user
+   */
+  identityOf(uid: number, session: Session): Identity | null;
 }
 
 const SET_ID_BITS = 0o6000;

@@ -25,6 +25,8 @@ export interface RequestTarget {
   readonly node?: number;
   readonly h?: number;
   readonly s?: string;
+  /** Whom the caller asks to act as. */
+  readonly uid?: number;
 }
 
 /** A caller that waits for an answer. */
@@ -49,6 +51,8 @@ export class FsClient {
   readonly canSeek: boolean;
   /** The peer answers `t_fs_mknod` and `t_fs_tmpfile`. */
   readonly canMakeSpecial: boolean;
+  /** The peer heeds `uid`. */
+  readonly canMapUsers: boolean;
   readonly #port: FramePort;
   readonly #pending: PendingRequests;
   readonly #peer: PeerWatch;
@@ -81,6 +85,7 @@ export class FsClient {
     this.maxWriteBytes = limit('max_write_bytes', MAX_DATA_BYTES);
     this.canSeek = capabilities['seek'] === true;
     this.canMakeSpecial = capabilities['special'] === true;
+    this.canMapUsers = capabilities['uid'] === true;
     const { transport } = this.#port;
     this.#pending = new PendingRequests((tag) => this.#watch.delete(tag));
     this.#peer = new PeerWatch(

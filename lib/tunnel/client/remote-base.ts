@@ -38,7 +38,7 @@ export abstract class RemoteBase {
   #number = ROOT_NODE;
   #generation = -1;
   #attributes: KnownAttributes | undefined;
-  /** Of a live node: the attributes that a request brought, good for that request alone. */
+  /** Attributes that are good for the request alone that brought them: of a live node, or for a caller of its own. */
   #brought: { readonly op: RequestOp; readonly stat: Stat } | undefined;
 
   constructor(
@@ -58,8 +58,8 @@ export abstract class RemoteBase {
 
   stat(op: Op): Awaitable<Stat> {
     this.admit(op);
-    const known = this.knownStat() ?? (this.#brought?.op === op ? this.#brought.stat : undefined);
-    return known ?? this.#askStat(op);
+    const known = this.isPrivate(op) ? undefined : this.knownStat();
+    return known ?? (this.#brought?.op === op ? this.#brought.stat : undefined) ?? this.#askStat(op);
   }
 
   async setattr(change: AttrChange, op: Op): Promise<Stat> {
@@ -123,6 +123,10 @@ export abstract class RemoteBase {
   /** Keeps attributes that came with an answer to a request sent at `sequence`, for `op`. */
   remember(stat: Stat, sequence: number, op: RequestOp | undefined): void {
     if (!this.remote.isFresh(sequence, this.self())) return;
+    if (op !== undefined && this.isPrivate(op)) {
+      this.#brought = { op, stat };
+      return;
+    }
     if (this.freshness === 'live') {
       this.#brought = op === undefined ? undefined : { op, stat };
       this.parent?.noteStat(this.name, stat);
@@ -204,15 +208,30 @@ export abstract class RemoteBase {
 
   /**
    * Called first for each operation, whether or not the far side is asked.
-   * @throws FsError EACCES, of a file or directory of an export, for a local user that is not the mount's own: the far
-   * side cannot know it, and would act for it as for the owner of the mount
+   * @throws FsError EACCES, of a file or directory of an export, for a local user that is not the mount's own and has no
+   * user there: the far side cannot know it, and would act for it as for the owner of the mount
    */
   protected admit(op: RequestOp): void {
     this.remote.notice(op.session);
-    if (this.freshness === 'shared' && this.parent !== undefined && op.caller?.isGuest === true)
-      throw new FsError('EACCES', 'Exports of other machines are for the owner of the mount alone.', {
-        hint: 'Mount them as the user who is to use them.',
+    if (this.freshness !== 'shared' || this.parent === undefined) return;
+    if (op.remoteUid !== undefined) {
+      if (this.remote.canMapUsers || !this.remote.connected) return;
+      throw new FsError('EACCES', 'The far side cannot act as another user.', {
+        hint: 'Update it; or leave --map-uid out of the mount.',
       });
+    }
+    if (op.caller?.isGuest === true)
+      throw new FsError('EACCES', 'Exports of other machines are for the owner of the mount alone.', {
+        hint: 'Give the user one of its own there with --map-uid; or mount them as the user who is to use them.',
+      });
+  }
+
+  /**
+   * Whether what the far side answers may be for this caller alone, since it acts as a user of its own there: nothing that
+   * is kept is shown to it, and nothing that it learns is kept.
+   */
+  protected isPrivate(op: RequestOp): boolean {
+    return op.remoteUid !== undefined && this.freshness === 'shared';
   }
 
   protected abstract self(): RemoteNode;

@@ -79,7 +79,7 @@ export class RemoteFile extends RemoteBase implements FileNode {
     const { attr, fixed, closed, direct = true, handle } = payload;
     if (attr !== undefined) {
       const stat = statFromAttributes(attr, this.ino);
-      if (!flags.truncate) this.remember(stat, sequence, undefined);
+      if (!flags.truncate && !this.isPrivate(op)) this.remember(stat, sequence, undefined);
       if (fixed === true && data !== undefined && data.byteLength === stat.size) {
         if (closed !== true) this.remote.closeHandle(handle, generation);
         const bytes = Uint8Array.from(data);
@@ -93,7 +93,7 @@ export class RemoteFile extends RemoteBase implements FileNode {
         return new RemoteSnapshot(this, bytes, stat, direct);
       }
     }
-    return new RemoteHandle(this, flags, generation, payload, data);
+    return new RemoteHandle(this, { flags, op }, generation, payload, data);
   }
 }
 

@@ -78,6 +78,8 @@ export class RemoteHandle implements FileHandle {
   readonly seek?: (from: number, what: 'data' | 'hole', op: Op) => Promise<number>;
   readonly #file: RemoteFile;
   readonly #flags: OpenFlags;
+  /** Whom it was opened as at the far side: it is read ahead, and opened again, as that user. */
+  readonly #openedAs: number | undefined;
   #number: number;
   #generation: number;
   #stat: Stat | undefined;
@@ -97,13 +99,14 @@ export class RemoteHandle implements FileHandle {
 
   constructor(
     file: RemoteFile,
-    flags: OpenFlags,
+    { flags, op }: { readonly flags: OpenFlags; readonly op: Op },
     generation: number,
     opened: FsReply<'open'>,
     data: Uint8Array | undefined,
   ) {
     this.#file = file;
     this.#flags = flags;
+    this.#openedAs = op.remoteUid;
     this.#number = opened.handle;
     this.#generation = generation;
     this.direct = opened.direct ?? true;
@@ -150,8 +153,8 @@ export class RemoteHandle implements FileHandle {
       this.#ahead?.reset();
       this.#stat = undefined;
     }
-    const { session } = op;
-    this.#ahead ??= new ReadAhead((from, count) => this.#fetch(from, count, { session }));
+    const opener = { session: op.session, remoteUid: this.#openedAs };
+    this.#ahead ??= new ReadAhead((from, count) => this.#fetch(from, count, opener));
     return this.#ahead.read(at, size, this.#stat?.size ?? 0);
   }
 
@@ -276,7 +279,12 @@ export class RemoteHandle implements FileHandle {
       throw new FsError('EHOSTDOWN', 'The connection was lost while this file was open for writing.', {
         hint: 'Open it again. What was written may have been carried out: see jobs/.',
       });
-    const again = await this.#file.openRemote({ ...this.#flags, truncate: false, exclusive: false }, op, 0);
+    const opener = { session: op.session, remoteUid: this.#openedAs };
+    const again = await this.#file.openRemote(
+      { ...this.#flags, truncate: false, exclusive: false },
+      op.signal === undefined ? opener : { ...opener, signal: op.signal },
+      0,
+    );
     this.#number = again.payload.handle;
     this.#generation = again.generation;
     this.#ahead?.reset();

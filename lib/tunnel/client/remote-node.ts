@@ -67,7 +67,7 @@ export class RemoteDir extends RemoteBase implements DirNode {
       throw new FsError('ENAMETOOLONG', `Directories are nested more than ${MAX_DEPTH} deep.`);
     this.admit(op);
     const child = this.#children.get(name);
-    if (child !== undefined && child.cacheVersion === this.remote.cacheVersion) {
+    if (child?.cacheVersion === this.remote.cacheVersion && !this.isPrivate(op)) {
       // While nobody can be asked, the last that was known of a name stands in, but not for live files.
       if (this.freshness === 'announced' || (!this.remote.connected && child.node !== undefined)) {
         this.remote.checkCacheUsable();
@@ -82,7 +82,7 @@ export class RemoteDir extends RemoteBase implements DirNode {
   list(op: Op): Awaitable<readonly DirEntry[]> {
     this.admit(op);
     const known = this.#listing;
-    const good = this.freshness === 'announced' || !this.remote.connected;
+    const good = (this.freshness === 'announced' || !this.remote.connected) && !this.isPrivate(op);
     if (known === undefined || known.cacheVersion !== this.remote.cacheVersion || !good)
       return this.#list(op);
     this.remote.checkCacheUsable();
@@ -98,7 +98,7 @@ export class RemoteDir extends RemoteBase implements DirNode {
     const found = { ...payload.attr, kind: 'file' as const, node: payload.node };
     const node = this.adopt(name, found, this.remote.sequence, op);
     if (node.kind !== 'file') throw new FsError('EPROTO', 'The far side created something that is no file.');
-    return { node, handle: new RemoteHandle(node, flags, generation, payload, undefined) };
+    return { node, handle: new RemoteHandle(node, { flags, op }, generation, payload, undefined) };
   }
 
   async tmpfile(flags: OpenFlags, mode: number, op: Op): Promise<Created> {
@@ -110,7 +110,7 @@ export class RemoteDir extends RemoteBase implements DirNode {
     const node = new RemoteFile(remote, this, NAMELESS, ino, payload.attr?.freshness ?? 'shared');
     node.numbered(payload.node);
     remote.register(payload.node, ino, node, { dir: this, name: NAMELESS });
-    return { node, handle: new RemoteHandle(node, flags, remote.generation, payload, undefined) };
+    return { node, handle: new RemoteHandle(node, { flags, op }, remote.generation, payload, undefined) };
   }
 
   async mkdir(name: string, mode: number, op: Op): Promise<DirNode> {
@@ -224,7 +224,7 @@ export class RemoteDir extends RemoteBase implements DirNode {
       freshness,
       node: kept,
       perOpen,
-      cacheVersion: remote.isFresh(sequence, this) ? remote.cacheVersion : -1,
+      cacheVersion: remote.isFresh(sequence, this) && !this.isPrivate(op) ? remote.cacheVersion : -1,
       lastKnownStat: same ? before.lastKnownStat : undefined,
     });
     if (found.size !== undefined && found.mode !== undefined)
@@ -280,11 +280,12 @@ export class RemoteDir extends RemoteBase implements DirNode {
 
   async #list(op: Op): Promise<readonly DirEntry[]> {
     const { sequence, cacheVersion } = this.remote;
+    const isPrivate = this.isPrivate(op);
     const entries: DirEntry[] = [];
     const count = this.remote.host.listings.begin();
     try {
       for (let cookie = 0, eof = false; !eof;) {
-        const plus = count.entries < LEARNED_ENTRIES;
+        const plus = count.entries < LEARNED_ENTRIES && !isPrivate;
         const { payload } = await this.ask('readdirp', { cookie, plus }, op);
         count.add(payload.entries);
         this.#learn(payload.dir);
@@ -296,7 +297,7 @@ export class RemoteDir extends RemoteBase implements DirNode {
     } finally {
       count.end();
     }
-    const isKept = entries.length <= KEPT_ENTRIES && cacheVersion === this.remote.cacheVersion;
+    const isKept = entries.length <= KEPT_ENTRIES && cacheVersion === this.remote.cacheVersion && !isPrivate;
     if (isKept && this.remote.isFresh(sequence, this)) this.#listing = { entries, cacheVersion };
     return entries;
   }

@@ -24,6 +24,7 @@ export interface RequestOp {
   readonly session: Session;
   readonly signal?: AbortSignal;
   readonly caller?: Caller;
+  readonly remoteUid?: number | undefined;
 }
 
 /** What a view needs of the `RemoteVfs` that it belongs to. */
@@ -95,6 +96,10 @@ export class RemoteSession {
     return this.host.client?.canMakeSpecial ?? false;
   }
 
+  get canMapUsers(): boolean {
+    return this.host.client?.canMapUsers ?? false;
+  }
+
   get canSeek(): boolean {
     return this.host.client?.canSeek ?? false;
   }
@@ -144,6 +149,8 @@ export class RemoteSession {
       this.host.sendSession(client, op.session);
       whose = { ...target, s: op.session.id };
     }
+    const { remoteUid } = op;
+    if (remoteUid !== undefined && client.canMapUsers) whose = { ...whose, uid: remoteUid };
     return client.request(name, whose, payload, op, data, mayWait);
   }
 

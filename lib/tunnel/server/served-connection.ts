@@ -293,7 +293,8 @@ export class ServedConnection {
         throw new FsError('EBUSY', 'Too many requests of this session are running.', {
           hint: 'Wait for some of them to end.',
         });
-      const op = new ServedOp(peer.sessionOf(), kindOfRequest(name) === 'read', peer.nodes.moment);
+      const { moment } = peer.nodes;
+      const op = new ServedOp(peer.sessionOf(), kindOfRequest(name) === 'read', moment, frame.uid);
       this.#run(name, { peer, frame, payload, data: content, op, server: this.#server });
     } catch (thrown) {
       this.#port.send(errorFrameFrom(thrown, requestReferenceOf(frame)));

@@ -9,15 +9,17 @@ export class ServedOp implements Op {
   readonly onlyReads: boolean;
   /** When it came, as the session's `NumberedNodes` count. */
   readonly moment: number;
+  readonly remoteUid: number | undefined;
   /** The handler of a request that makes something sets it first. */
   masked: number | undefined;
   #controller: AbortController | undefined;
   #reason: FsError | undefined;
 
-  constructor(session: Session, onlyReads = false, moment = 0) {
+  constructor(session: Session, onlyReads = false, moment = 0, remoteUid?: number) {
     this.session = session;
     this.onlyReads = onlyReads;
     this.moment = moment;
+    this.remoteUid = remoteUid;
   }
 
   get signal(): AbortSignal {

@@ -23,8 +23,8 @@ export class ServedSession {
   readonly nodes: NumberedNodes;
   readonly handles = new Map<number, ServedHandle>();
   readonly running = new Map<number, ServedOp>();
-  /** Listings that are being read page by page, by node number; the oldest is dropped. */
-  readonly listings = new Map<number, readonly DirEntry[]>();
+  /** Listings that are being read page by page, by node number and reader; the oldest is dropped. */
+  readonly #listings = new Map<string, readonly DirEntry[]>();
   /** The session as of now. */
   sessionOf: () => Session;
   readonly budget: ReadBudget;
@@ -50,16 +50,25 @@ export class ServedSession {
     return handle;
   }
 
-  keepListing(number: number, entries: readonly DirEntry[]): void {
-    this.listings.delete(number);
-    this.listings.set(number, entries);
+  listing(number: number, op: ServedOp): readonly DirEntry[] | undefined {
+    return this.#listings.get(keyOf(number, op));
+  }
+
+  keepListing(number: number, op: ServedOp, entries: readonly DirEntry[]): void {
+    const key = keyOf(number, op);
+    this.#listings.delete(key);
+    this.#listings.set(key, entries);
     let kept = 0;
-    for (const { length } of this.listings.values()) kept += length;
-    for (const [oldest, { length }] of this.listings) {
-      if (oldest === number || (this.listings.size <= 16 && kept <= MAX_KEPT_ENTRIES)) break;
-      this.listings.delete(oldest);
+    for (const { length } of this.#listings.values()) kept += length;
+    for (const [oldest, { length }] of this.#listings) {
+      if (oldest === key || (this.#listings.size <= 16 && kept <= MAX_KEPT_ENTRIES)) break;
+      this.#listings.delete(oldest);
       kept -= length;
     }
+  }
+
+  dropListing(number: number, op: ServedOp): void {
+    this.#listings.delete(keyOf(number, op));
   }
 
   /** Gives back everything. What runs goes on to its end, unless it only reads. */
@@ -67,7 +76,12 @@ export class ServedSession {
     for (const op of this.running.values()) if (op.onlyReads) op.cancel();
     const handles = [...this.handles.values()];
     this.handles.clear();
-    this.listings.clear();
+    this.#listings.clear();
     await Promise.allSettled(handles.map((handle) => handle.abandon()));
   }
+}
+
+/** Who asks to act as another user reads no listing that was made for somebody else. */
+function keyOf(number: number, { remoteUid }: ServedOp): string {
+  return `${number} ${remoteUid ?? ''}`;
 }

@@ -52,12 +52,14 @@ export interface AcceptOptions {
 /** This process, as the far side distinguishes it from others. */
 export const OWN_INSTANCE = randomUUID();
 
-const ours = (binary: boolean): FramingAgreement & { readonly seek: boolean; readonly special: boolean } => ({
+/** What else we can, beside the framing. */
+const OFFERS = { seek: true, special: true, uid: true };
+
+const ours = (binary: boolean): FramingAgreement & typeof OFFERS => ({
   binary,
   sequence: true,
   sync: true,
-  seek: true,
-  special: true,
+  ...OFFERS,
 });
 
 /**

@@ -31,7 +31,7 @@ export const directoryHandlers = {
     const { number, node } = nodeOf(peer, frame);
     const directory = asDir(node);
     const from = payload.cookie ?? 0;
-    const kept = from === 0 ? undefined : peer.listings.get(number);
+    const kept = from === 0 ? undefined : peer.listing(number, op);
     const listing = kept ?? (await directory.list(op));
     const most = Math.max(1, Math.min(payload.count ?? 1000, 10_000));
     const page = listing.slice(from, from + most);
@@ -50,15 +50,15 @@ export const directoryHandlers = {
       for (const entry of room === -1 ? described : described.slice(0, room))
         if (entry !== undefined) entries.push(entry);
       if (room === -1) continue;
-      peer.keepListing(number, listing);
+      peer.keepListing(number, op, listing);
       return {
         payload: { entries, next: from + i + room, eof: false, ...freshnessOfRoot(peer, frame) },
       };
     }
     const next = from + page.length;
     const eof = next >= listing.length;
-    if (eof) peer.listings.delete(number);
-    else peer.keepListing(number, listing);
+    if (eof) peer.dropListing(number, op);
+    else peer.keepListing(number, op, listing);
     return { payload: { entries, next, eof, ...freshnessOfRoot(peer, frame) } };
   },
 } satisfies Partial<Handlers>;
