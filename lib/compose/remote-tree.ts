@@ -1,5 +1,6 @@
 import { ControlClient } from '../control/client/index.js';
-import { FsError, silentLog, type Log } from '../core/index.js';
+import { FsError, silentLog, systemClock, type Clock, type Log } from '../core/index.js';
+import { KeptDescriptors, type CatalogFollower } from '../planefs/client/index.js';
 import { MAX_FS_FRAME_BYTES } from '../protocol/index.js';
 import { Reconnector, connectWs, logConnection, type Transport } from '../transport/index.js';
 import { RemoteVfs, sendHello } from '../tunnel/index.js';
@@ -14,6 +15,9 @@ export interface TreeAddress {
   readonly project?: { readonly id: string; readonly token: string | null } | undefined;
   readonly minDelayMs?: number;
   readonly maxDelayMs?: number;
+  /** True: the descriptors of all that the session sees are kept, to show them for a while without the control plane. */
+  readonly keepsDescriptors?: boolean;
+  readonly clock?: Clock;
   readonly log?: Log;
 }
 
@@ -23,14 +27,17 @@ export class RemoteTree {
   readonly #address: TreeAddress;
   readonly #log: Log;
   readonly #reconnector: Reconnector;
+  readonly #follower: CatalogFollower | undefined;
   /** The session, once there is one: it outlives connections, and restarts of the control plane. */
   #session: string | undefined;
 
   constructor(address: TreeAddress) {
     this.#address = address;
     this.#log = address.log ?? silentLog;
-    this.vfs = new RemoteVfs({ log: this.#log });
-    const { minDelayMs = 50, maxDelayMs = 1000 } = address;
+    const kept = address.keepsDescriptors === true ? new KeptDescriptors() : undefined;
+    const { minDelayMs = 50, maxDelayMs = 1000, clock = systemClock } = address;
+    this.vfs = new RemoteVfs({ clock, log: this.#log, ...(kept === undefined ? {} : { standIn: kept }) });
+    this.#follower = kept?.follow(this.vfs, this.#log);
     this.#reconnector = new Reconnector({
       connect: (signal) => this.#connect(signal),
       minDelayMs,
@@ -66,11 +73,25 @@ export class RemoteTree {
 
   async close(): Promise<void> {
     this.#reconnector.close();
+    this.#follower?.close();
     await this.vfs.close();
   }
 
   async #connect(signal: AbortSignal): Promise<Transport> {
-    this.#session ??= await this.#beginSession();
+    try {
+      this.#session ??= await this.#beginSession();
+      return await this.#attach(this.#session, signal);
+    } catch (thrown) {
+      const { code } = FsError.from(thrown);
+      // The session is gone (it was closed, or the state of the control plane is another): begin anew.
+      if (code === 'ENOENT') this.#session = undefined;
+      // Who is told to be nobody is shown nothing that is kept.
+      if (code === 'ENOENT' || code === 'EACCES') this.vfs.forget();
+      throw thrown;
+    }
+  }
+
+  async #attach(session: string, signal: AbortSignal): Promise<Transport> {
     const { url, token, ca } = this.#address;
     const transport = await connectWs(`${url.replace(/\/$/, '')}/v2/fs`, {
       token,
@@ -78,13 +99,7 @@ export class RemoteTree {
       maxMessageBytes: MAX_FS_FRAME_BYTES,
       ...(ca === undefined ? {} : { ca }),
     });
-    try {
-      this.vfs.attach(await sendHello(transport, { session: this.#session }));
-    } catch (thrown) {
-      // The session is gone (it was closed, or the state of the control plane is another): begin anew.
-      if (FsError.from(thrown).code === 'ENOENT') this.#session = undefined;
-      throw thrown;
-    }
+    this.vfs.attach(await sendHello(transport, { session }));
     return transport;
   }
 

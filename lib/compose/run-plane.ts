@@ -67,7 +67,11 @@ export async function runPlane(options: PlaneOptions): Promise<RunningPlane> {
       return current;
     };
     acceptHello(transport).then(
-      (handshake) => mounts.add(session.id, serveVfs(world, handshake, { sessionOf, log })),
+      (handshake) =>
+        mounts.add(
+          session.id,
+          serveVfs(world, handshake, { sessionOf, catalog: nodes.catalogFor(() => session.current), log }),
+        ),
       (thrown: unknown) =>
         log.debug('A mount was turned away.', { address, error: FsError.from(thrown).message }),
     );

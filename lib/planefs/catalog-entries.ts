@@ -1,14 +1,26 @@
-import type { ControlStore, NodeRecord } from '../control/index.js';
+import type { ControlStore } from '../control/index.js';
+import type { JsonObject } from '../core/index.js';
 import { indexEntry, isInvocable, type ServiceEntry } from '../manifest/index.js';
 import type { Action, Session } from '../policy/index.js';
 import { actionsAmong, offersOf, type ActionsOfService } from '../worldfs/index.js';
-import { stateOf } from './catalog.js';
+import { stateOf, type Catalog, type CatalogRecord } from './catalog.js';
 import { publishedFrom } from './catalog-service.js';
+
+/** A node's line in NODES.json. */
+export function summaryOf({ nodeId, nodeName, labels }: CatalogRecord, isHere: boolean): JsonObject {
+  return {
+    node_id: nodeId,
+    name: nodeName,
+    path: `/nodes/${nodeId}`,
+    state: isHere ? 'online' : 'offline',
+    labels,
+  };
+}
 
 /** The entries of a node's SERVICES.json that a session may see, as the catalog knows them. */
 export function catalogEntries(
-  store: ControlStore,
-  record: NodeRecord,
+  store: Catalog,
+  record: CatalogRecord,
   session: Session,
   isHere: boolean,
 ): ServiceEntry[] {

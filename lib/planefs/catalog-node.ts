@@ -1,4 +1,4 @@
-import type { CatalogService, NodeRecord } from '../control/index.js';
+import type { CatalogService } from '../control/index.js';
 import { documentFromJson, timestamp, type JsonObject } from '../core/index.js';
 import {
   countStates,
@@ -25,8 +25,8 @@ import {
   type Op,
   type Stat,
 } from '../vfs/index.js';
-import { AwayDir, offlineError } from './away.js';
-import { requireSeen, stateOf, type CatalogNodeOptions } from './catalog.js';
+import { AwayDir, AwayFile, offlineError, type FindAway } from './away.js';
+import { requireSeen, stateOf, type CatalogNodeOptions, type CatalogRecord } from './catalog.js';
 import { CatalogServicesDir } from './catalog-services.js';
 import { FarFile, FarRoot } from './far.js';
 
@@ -44,14 +44,24 @@ export class CatalogNodeDir extends ReadOnlyDir {
   readonly #files: ReadonlyMap<string, Node>;
   readonly #exports: FarRoot;
   readonly #rootInos = new Map<string, bigint>();
-  #roots: { readonly of: NodeRecord['services']; readonly roots: DerivedRoot } | undefined;
+  #roots: { readonly of: CatalogRecord['services']; readonly roots: DerivedRoot } | undefined;
 
   constructor(options: CatalogNodeOptions) {
     super();
     this.#options = options;
     const { far, nodeId } = options;
     this.services = new CatalogServicesDir(options);
-    const status = this.#document((op) => documentFromJson(this.#status(op)), 'live');
+    const away =
+      (mode: number): FindAway =>
+      (op) => ({
+        mode,
+        timeNs: nsFromMs(requireSeen(options.store, nodeId, op.session).joinedAtMs),
+        error: options.outage?.() ?? offlineError(nodeId),
+      });
+    const status =
+      options.outage === undefined
+        ? this.#document((op) => documentFromJson(this.#status(op)), 'live')
+        : new AwayFile(away(0o444));
     this.#files = new Map<string, Node>([
       ['README.md', this.#document(() => nodeReadme(this.#published()))],
       ['NODE.json', this.#document(() => nodeDocument(this.#published()))],
@@ -59,15 +69,7 @@ export class CatalogNodeDir extends ReadOnlyDir {
       ['CAPS.json', this.#document((op) => nodeCapabilities(this.#visible(op).map(descriptorOf)))],
       ['services', this.services],
     ]);
-    const exports = new AwayDir(
-      (op) => ({
-        mode: 0o555,
-        timeNs: nsFromMs(requireSeen(options.store, nodeId, op.session).joinedAtMs),
-        error: offlineError(nodeId),
-      }),
-      'announced',
-    );
-    this.#exports = new FarRoot(far(EXPORTS), exports);
+    this.#exports = new FarRoot(far(EXPORTS), new AwayDir(away(0o555), 'announced'));
   }
 
   stat(op: Op): Stat {
@@ -122,7 +124,7 @@ export class CatalogNodeDir extends ReadOnlyDir {
     return this.#roots.roots;
   }
 
-  #placed(services: NodeRecord['services']): DerivedRoot {
+  #placed(services: CatalogRecord['services']): DerivedRoot {
     const roots = new DerivedRoot('', (path) => {
       let ino = this.#rootInos.get(path);
       if (ino === undefined) this.#rootInos.set(path, (ino = newIno()));
@@ -157,11 +159,11 @@ export class CatalogNodeDir extends ReadOnlyDir {
     return publishedNode(this.#record());
   }
 
-  #record(): NodeRecord {
+  #record(): CatalogRecord {
     return this.#options.store.nodes.require(this.#options.nodeId);
   }
 
-  #seen(op: Op): NodeRecord {
+  #seen(op: Op): CatalogRecord {
     return requireSeen(this.#options.store, this.#options.nodeId, op.session);
   }
 
@@ -176,7 +178,7 @@ export class CatalogNodeDir extends ReadOnlyDir {
   }
 }
 
-function publishedNode({ nodeId, nodeName, platform, labels, holder }: NodeRecord): PublishedNode {
+function publishedNode({ nodeId, nodeName, platform, labels, holder }: CatalogRecord): PublishedNode {
   const version = holder?.software;
   return {
     id: nodeId,

@@ -1,5 +1,5 @@
-import type { CatalogService, NodeRecord } from '../control/index.js';
-import { documentFromJson, type JsonObject } from '../core/index.js';
+import type { CatalogService } from '../control/index.js';
+import { documentFromJson, type FsError, type JsonObject } from '../core/index.js';
 import {
   ALIASES,
   CONTROLS,
@@ -28,12 +28,13 @@ import {
   type Snapshot,
   type Stat,
 } from '../vfs/index.js';
+import type { CatalogRecord } from './catalog.js';
 import { AwayDir, AwayFile, offlineError, type FindAway } from './away.js';
 import { FarDir, FarFile, type FindFar } from './far.js';
 
 /** A service of a catalog, as one session may see it. */
 export interface KnownService {
-  readonly record: NodeRecord;
+  readonly record: CatalogRecord;
   readonly service: CatalogService;
   readonly may: (action: Action) => boolean;
 }
@@ -50,6 +51,7 @@ export interface CatalogServiceOptions {
   readonly isSeenBy: (session: Session) => boolean;
   /** Whether the node can be asked, and since when that is so or not. */
   readonly presence: () => Presence;
+  readonly outage?: (() => FsError) | undefined;
   /** How what these names lead to, from the service's directory, is found at the node. */
   readonly far: (...names: readonly string[]) => FindFar;
 }
@@ -124,7 +126,7 @@ interface Made {
 /** The descriptor with the state of the service: the one file that changes as its node goes and returns. */
 const STATE_FILE = 'SERVICE.json';
 
-function filesOf({ find, far, presence }: CatalogServiceOptions): Made {
+function filesOf({ find, far, presence, outage }: CatalogServiceOptions): Made {
   const away =
     (modeOf: (known: KnownService) => number, form?: (known: KnownService) => Uint8Array): FindAway =>
     (op) => {
@@ -132,7 +134,7 @@ function filesOf({ find, far, presence }: CatalogServiceOptions): Made {
       return {
         mode: modeOf(known),
         timeNs: timeOf(known),
-        error: offlineError(known.record.nodeId),
+        error: outage?.() ?? offlineError(known.record.nodeId),
         ...(form === undefined ? {} : { form: form(known) }),
       };
     };
@@ -158,8 +160,10 @@ function filesOf({ find, far, presence }: CatalogServiceOptions): Made {
       name,
       new CheckedDocument(rendered(find, render, name === STATE_FILE ? presence : undefined), check),
     );
-  for (const name of LIVE_FILES)
-    files.set(name, new FarFile(far(name), inPlace.get(name) ?? new AwayFile(away(() => 0o444))));
+  for (const name of LIVE_FILES) {
+    const said = outage === undefined ? inPlace.get(name) : undefined;
+    files.set(name, new FarFile(far(name), said ?? new AwayFile(away(() => 0o444))));
+  }
   const config = new AwayFile(away(({ may }) => (may('control') ? 0o600 : 0)));
   files.set('config.json', new FarFile(far('config.json'), config, true));
   files.set('jobs', new FarDir(far('jobs'), new AwayDir(away(() => 0o755))));

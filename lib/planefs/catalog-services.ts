@@ -1,4 +1,4 @@
-import type { CatalogService, NodeRecord } from '../control/index.js';
+import type { CatalogService } from '../control/index.js';
 import { documentFromJson } from '../core/index.js';
 import type { Session } from '../policy/index.js';
 import {
@@ -15,7 +15,7 @@ import {
   type Op,
   type Stat,
 } from '../vfs/index.js';
-import { requireSeen, type CatalogNodeOptions } from './catalog.js';
+import { requireSeen, type CatalogNodeOptions, type CatalogRecord } from './catalog.js';
 import { catalogEntries } from './catalog-entries.js';
 import { CatalogServiceDir, type KnownService } from './catalog-service.js';
 
@@ -32,10 +32,11 @@ export class CatalogServicesDir extends ReadOnlyDir {
     this.#options = options;
     this.#changedAtMs = options.store.clock.now();
     const texts = new RenderedTexts();
-    const { store, presence } = options;
+    const { store, presence, outage } = options;
+    const isHere = (): boolean => outage === undefined && presence().isHere;
     this.#index = new IndexDocument(
       {
-        visible: ({ session }) => catalogEntries(store, this.#seen(session), session, presence().isHere),
+        visible: ({ session }) => catalogEntries(store, this.#seen(session), session, isHere()),
         idOf: ({ service_id: id }) => id,
         render: (entries, { session }) =>
           texts.snapshot(
@@ -83,6 +84,7 @@ export class CatalogServicesDir extends ReadOnlyDir {
         find: (session) => this.#known(serviceId, session),
         isSeenBy: (session) => this.#isSeen(serviceId, session),
         presence: this.#options.presence,
+        outage: this.#options.outage,
         far: (...names) => this.#options.far('services', serviceId, ...names),
       });
       this.#dirs.set(serviceId, dir);
@@ -132,11 +134,11 @@ export class CatalogServicesDir extends ReadOnlyDir {
     return { record, service, may: (action) => access.decide(session, record, service, action).allow };
   }
 
-  #seen(session: Session): NodeRecord {
+  #seen(session: Session): CatalogRecord {
     return requireSeen(this.#options.store, this.#options.nodeId, session);
   }
 
-  #record(): NodeRecord {
+  #record(): CatalogRecord {
     return this.#options.store.nodes.require(this.#options.nodeId);
   }
 }

@@ -1,20 +1,49 @@
-import type { CatalogService, ControlStore, NodeRecord } from '../control/index.js';
-import type { Session } from '../policy/index.js';
+import type { CatalogService, NodeRecord } from '../control/index.js';
+import type { Clock, FsError } from '../core/index.js';
+import type { Action, Session } from '../policy/index.js';
 import { noSuchEntry } from '../vfs/index.js';
 import type { Presence } from './catalog-service.js';
 import type { FindFar } from './far.js';
 
-/** What a control plane's catalog needs to show a node at another machine. */
+/** What a catalog says of a node. */
+export type CatalogRecord = Pick<
+  NodeRecord,
+  'nodeId' | 'nodeName' | 'platform' | 'labels' | 'holder' | 'joinedAtMs' | 'lastSeenMs' | 'services'
+>;
+
+/** What is known of nodes, and who may know it: all of it at a control plane, one session's part at a mount. */
+export interface Catalog {
+  readonly nodes: {
+    get(nodeId: string): CatalogRecord | undefined;
+    /** @throws FsError ENOENT */
+    require(nodeId: string): CatalogRecord;
+  };
+  readonly access: {
+    seesNode(session: Session, node: CatalogRecord): boolean;
+    visibleServices(session: Session, node: CatalogRecord): CatalogService[];
+    decide(
+      session: Session,
+      node: CatalogRecord,
+      service: CatalogService,
+      action: Action,
+    ): { readonly allow: boolean };
+  };
+  readonly clock: Clock;
+}
+
+/** What a catalog needs to show a node at another machine. */
 export interface CatalogNodeOptions {
-  readonly store: ControlStore;
+  readonly store: Catalog;
   readonly nodeId: string;
   readonly presence: () => Presence;
+  /** Why nothing that is live can be told, not even whether the node is away; absent where that can be told. */
+  readonly outage?: () => FsError;
   /** How what these names lead to, from the node's directory, is found at the node. */
   readonly far: (...names: readonly string[]) => FindFar;
 }
 
 /** @throws FsError ENOENT where the session may not know of the node, though it has it open. */
-export function requireSeen(store: ControlStore, nodeId: string, session: Session): NodeRecord {
+export function requireSeen(store: Catalog, nodeId: string, session: Session): CatalogRecord {
   const record = store.nodes.get(nodeId);
   if (record === undefined || !store.access.seesNode(session, record)) throw noSuchEntry(nodeId);
   return record;

@@ -5,6 +5,7 @@ import { chain, type Awaitable, type Change, type Node, type Op } from '../vfs/i
 import { nodeLinkRule } from '../worldfs/index.js';
 import { CatalogNodeDir } from './catalog-node.js';
 import { changesOfCatalog, isSeenByOthers } from './catalog-changes.js';
+import type { Presence } from './catalog-service.js';
 import type { FindFar } from './far.js';
 
 /** Content of documents that is kept for one node, for all sessions together. */
@@ -41,7 +42,7 @@ export class PlaneNode {
     this.dir = new CatalogNodeDir({
       store,
       nodeId,
-      presence: () => ({ isHere: this.isHere, sinceMs: this.#sinceMs }),
+      presence: () => this.presence,
       far: (...names) => this.#far(names),
     });
     this.remote.states.on(() => this.#turned());
@@ -50,6 +51,10 @@ export class PlaneNode {
 
   get isHere(): boolean {
     return this.remote.state === 'attached';
+  }
+
+  get presence(): Presence {
+    return { isHere: this.isHere, sinceMs: this.#sinceMs };
   }
 
   /** Looks what the catalog says by now. True where others than before may see the node. */

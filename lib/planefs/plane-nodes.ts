@@ -1,23 +1,32 @@
 import type { ControlStore, NodeRecord, NodeTunnel } from '../control/index.js';
-import { Emitter, FsError, type JsonObject, type Log } from '../core/index.js';
+import { Emitter, FsError, type Log } from '../core/index.js';
 import type { Action, Session } from '../policy/index.js';
 import { acceptHello } from '../tunnel/index.js';
 import type { Change, DirNode, Op } from '../vfs/index.js';
 import type { NodeEntry, NodeSource } from '../worldfs/index.js';
 import { isSeenByOthers } from './catalog-changes.js';
-import { catalogActions, catalogEntries } from './catalog-entries.js';
+import { catalogActions, catalogEntries, summaryOf } from './catalog-entries.js';
 import type { LocalMember } from './local-member.js';
+import { CatalogPages } from './catalog-pages.js';
+import type { Presence } from './catalog-service.js';
 import { PlaneNode } from './plane-node.js';
+
+/** The node of this same process. */
+const HERE: Presence = { isHere: true, sinceMs: 0 };
 
 /** The nodes of a control plane: what the catalog knows of them, and the far ends of their tunnels. */
 export class PlaneNodes implements NodeSource {
   readonly changes = new Emitter<Change>();
   readonly appearances = new Emitter<string>();
+  /** The nodes of which the catalog says something else, or that came or went. */
+  readonly #catalogChanges = new Emitter<string>();
   readonly #store: ControlStore;
   readonly #log: Log;
   readonly #local: LocalMember | null;
   readonly #nodes = new Map<string, PlaneNode>();
   #localServices: NodeRecord['services'] | undefined;
+  /** What the catalog said last of each node, but for when it was seen. */
+  readonly #said = new Map<string, { readonly services: NodeRecord['services']; readonly facts: string }>();
   readonly #stopListening: () => void;
   #actions = new WeakMap<Session, readonly Action[]>();
 
@@ -51,6 +60,26 @@ export class PlaneNodes implements NodeSource {
     const record = this.#store.nodes.get(nodeId);
     if (record === undefined || !this.#store.access.seesNode(op.session, record)) return undefined;
     return this.#entryOf(record);
+  }
+
+  /** The catalog for one connection, as its session may see it. */
+  catalogFor(sessionOf: () => Session): CatalogPages {
+    const { nodes, access } = this.#store;
+    const find = (session: Session, nodeId: string): NodeRecord | undefined => {
+      const record = nodes.get(nodeId);
+      return record !== undefined && access.seesNode(session, record) ? record : undefined;
+    };
+    return new CatalogPages(
+      {
+        visible: (session) => nodes.list().filter((record) => access.seesNode(session, record)),
+        find,
+        services: (session, record) => access.visibleServices(session, record),
+        may: (session, record, service, action) => access.decide(session, record, service, action).allow,
+        presence: (nodeId) => (nodeId === this.#local?.facts.nodeName ? HERE : this.#known(nodeId).presence),
+        onChange: (told) => this.#catalogChanges.on(told),
+      },
+      sessionOf,
+    );
   }
 
   /** A node opened its tunnel. */
@@ -114,6 +143,7 @@ export class PlaneNodes implements NodeSource {
     if (known === undefined) {
       known = new PlaneNode(this.#store, nodeId, this.#log);
       known.changes.on((change) => this.changes.emit(change));
+      known.remote.states.on(() => this.#catalogChanges.emit(nodeId));
       this.#nodes.set(nodeId, known);
     }
     return known;
@@ -123,6 +153,18 @@ export class PlaneNodes implements NodeSource {
   #changed(nodeId: string): void {
     this.#actions = new WeakMap();
     if (this.#isNews(nodeId)) this.appearances.emit(nodeId);
+    if (this.#isOther(nodeId)) this.#catalogChanges.emit(nodeId);
+  }
+
+  /** Whether the catalog says more of the node than that it was seen again. */
+  #isOther(nodeId: string): boolean {
+    const record = this.#store.nodes.get(nodeId);
+    if (record === undefined) return this.#said.delete(nodeId);
+    const { services, nodeName, platform, labels, holder } = record;
+    const facts = JSON.stringify([nodeName, platform, labels, holder?.software]);
+    const before = this.#said.get(nodeId);
+    this.#said.set(nodeId, { services, facts });
+    return before?.services !== services || before.facts !== facts;
   }
 
   /** Whether others than before may see the node. */
@@ -153,15 +195,4 @@ export class PlaneNodes implements NodeSource {
 /** A change at one node says nothing about any other. */
 function within({ ino }: DirNode, change: Change): Change {
   return change.what === 'all' ? { what: 'tree', ino } : change;
-}
-
-/** A node's line in NODES.json. */
-function summaryOf(record: NodeRecord, isHere: boolean): JsonObject {
-  return {
-    node_id: record.nodeId,
-    name: record.nodeName,
-    path: `/nodes/${record.nodeId}`,
-    state: isHere ? 'online' : 'offline',
-    labels: record.labels,
-  };
 }

@@ -5,6 +5,7 @@
  */
 export * from './acheron/attributes.js';
 export * from './acheron/binary-frame.js';
+export { MAX_CATALOG_NODES } from './acheron/catalog-messages.js';
 export * from './acheron/fs-messages.js';
 export * from './acheron/runtime-messages.js';
 export * from './acheron/session.js';

@@ -43,12 +43,19 @@ export class TcpProxy {
 
   /** Nothing moves, without a word, for so long. */
   stall(forMs: number): void {
+    this.swallow();
+    setTimeout(() => this.release(), forMs);
+  }
+
+  /** Nothing moves, without a word, until `release`. */
+  swallow(): void {
     this.#stalled = true;
     for (const { near, far } of this.#pairs) for (const socket of [near, far]) socket.pause();
-    setTimeout(() => {
-      this.#stalled = false;
-      for (const { near, far } of this.#pairs) for (const socket of [near, far]) socket.resume();
-    }, forMs);
+  }
+
+  release(): void {
+    this.#stalled = false;
+    for (const { near, far } of this.#pairs) for (const socket of [near, far]) socket.resume();
   }
 
   /** Everything arrives late, in order, for so long. */

@@ -73,7 +73,7 @@ async function serve(dir: string, fsname: string, flags: MountCommandFlags): Pro
   const log = textLog(flags.logLevel);
   const stop = stopAsked();
   reloadOnHangUp(log);
-  const tree = new RemoteTree(addressFrom(flags, log));
+  const tree = new RemoteTree({ ...addressFrom(flags, log), keepsDescriptors: true });
   try {
     const first = await Promise.race([stop, tree.start(flags.connectTimeoutMs)]);
     if (first !== undefined) goOnUnlessStopped();

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { canonicalJson, type JsonObject } from '../../core/index.js';
+import { canonicalJson, type JsonObject, type JsonValue } from '../../core/index.js';
 import { MAX_DELTA_ENTRIES } from '../../protocol/index.js';
 
 export interface CatalogService {
@@ -38,13 +38,17 @@ export function catalogServiceFromDescriptor(descriptor: JsonObject): CatalogSer
   };
 }
 
+/** What its hash does not cover. */
+export function volatilesOf({ descriptor }: CatalogService): (JsonValue | undefined)[] {
+  return [...VOLATILE].map((name) => descriptor[name]);
+}
+
 /** Whether what a node writes anew by itself is as it was, in every service. Pure. */
 export function sameVolatiles(
   before: ReadonlyMap<string, CatalogService>,
   after: ReadonlyMap<string, CatalogService>,
 ): boolean {
-  const text = ({ descriptor }: CatalogService): string =>
-    JSON.stringify([...VOLATILE].map((name) => descriptor[name]));
+  const text = (service: CatalogService): string => JSON.stringify(volatilesOf(service));
   for (const [serviceId, service] of after) {
     const previous = before.get(serviceId);
     if (previous === undefined || text(previous) !== text(service)) return false;

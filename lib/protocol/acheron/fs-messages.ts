@@ -12,6 +12,7 @@ import {
   wireTimeNs,
   wireUint64,
 } from './attributes.js';
+import { catalogNews, catalogPage, catalogRequest } from './catalog-messages.js';
 
 /** One file request: what must stand beside `payload`, and both payloads. */
 export interface FsMessage<Request extends z.ZodType = z.ZodType, Reply extends z.ZodType = z.ZodType> {
@@ -113,6 +114,12 @@ export const FS_MESSAGES = {
     'exports and services, and where each begins',
     nothing,
     z.object({ exports: z.array(wireExport) }),
+  ),
+  catalog: message(
+    [],
+    'what the catalog says of the nodes that you may see, in pages: enough to show their descriptors while nobody can be asked',
+    catalogRequest,
+    catalogPage,
   ),
   lookup: message(
     ['node'],
@@ -295,6 +302,7 @@ export const FS_MESSAGES = {
 export type FsMessageName = keyof typeof FS_MESSAGES;
 export type FsRequest<Name extends FsMessageName> = z.infer<(typeof FS_MESSAGES)[Name]['request']>;
 export type FsReply<Name extends FsMessageName> = z.infer<(typeof FS_MESSAGES)[Name]['reply']>;
+export type CatalogNews = z.infer<typeof catalogNews>;
 export type WireExport = z.infer<typeof wireExport>;
 export type WireEntry = z.infer<typeof wireEntry>;
 
@@ -321,6 +329,11 @@ export const FS_EVENTS = {
   e_fs_synced: {
     about: 'from the client: nothing older than the `e_fs_inval` with this `sync` is shown any more',
     payload: z.object({ sync: wireNumber }),
+  },
+  e_fs_catalog: {
+    about:
+      'to who has asked for the catalog: it says something else of these nodes; what they no longer name is no longer shown',
+    payload: z.object({ nodes: z.array(catalogNews) }),
   },
   e_fs_inval_dir: {
     about: 'a directory has other entries; `name` says which one, where it is just one',

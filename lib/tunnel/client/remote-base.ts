@@ -1,10 +1,12 @@
 import { FsError } from '../../core/index.js';
 import { MAX_XATTR_BYTES, ROOT_NODE, type FsMessageName, type FsRequest } from '../../protocol/index.js';
 import {
+  chain,
   checkAccess,
   type AttrChange,
   type Awaitable,
   type Freshness,
+  type Node,
   type Op,
   type Stat,
   type StatFs,
@@ -58,8 +60,15 @@ export abstract class RemoteBase {
 
   stat(op: Op): Awaitable<Stat> {
     this.admit(op);
-    const known = this.isPrivate(op) ? undefined : this.knownStat();
-    return known ?? (this.#brought?.op === op ? this.#brought.stat : undefined) ?? this.#askStat(op);
+    const kept = this.isPrivate(op) ? undefined : this.knownStat();
+    const known = kept ?? (this.#brought?.op === op ? this.#brought.stat : undefined);
+    return (
+      known ??
+      this.orInPlace(
+        () => this.#askStat(op),
+        (node, their) => this.#statInPlace(node, their),
+      )
+    );
   }
 
   async setattr(change: AttrChange, op: Op): Promise<Stat> {
@@ -72,7 +81,11 @@ export abstract class RemoteBase {
   access(mask: number, op: Op): Awaitable<void> {
     this.admit(op);
     const known = this.freshness === 'announced' ? this.knownStat() : undefined;
-    return known === undefined ? this.#askAccess(mask, op) : checkAccess(known, mask);
+    if (known !== undefined) return checkAccess(known, mask);
+    return this.orInPlace(
+      () => this.#askAccess(mask, op),
+      (node, their) => node.access(mask, their),
+    );
   }
 
   async getxattr(name: string, op: Op): Promise<Uint8Array> {
@@ -234,6 +247,26 @@ export abstract class RemoteBase {
     return op.remoteUid !== undefined && this.freshness === 'shared';
   }
 
+  /** Asks the far side; while that is away, what stands in for this node answers in its place. */
+  protected orInPlace<T>(
+    ask: () => Awaitable<T>,
+    instead: (node: Node, op: Op) => Awaitable<T>,
+  ): Awaitable<T> {
+    const { standIn } = this.remote.host;
+    if (standIn === undefined) return ask();
+    const look = (): Awaitable<T> => {
+      this.remote.checkCacheUsable();
+      return instead(standIn.find(this.path), standIn.op);
+    };
+    if (!this.remote.connected) return look();
+    const asked = ask();
+    if (!(asked instanceof Promise)) return asked;
+    return asked.catch((thrown: unknown) => {
+      if (this.remote.connected || FsError.from(thrown).code !== 'EHOSTDOWN') throw thrown;
+      return look();
+    });
+  }
+
   protected abstract self(): RemoteNode;
 
   async #findAgain(op: RequestOp): Promise<number> {
@@ -245,6 +278,10 @@ export abstract class RemoteBase {
     this.numbered(payload.node);
     this.remote.register(payload.node, this.ino, this.self(), { dir: this.parent, name: this.name });
     return payload.node;
+  }
+
+  #statInPlace(node: Node, op: Op): Awaitable<Stat> {
+    return chain(node.stat(op), (stat) => ({ ...stat, ino: this.ino }));
   }
 
   async #askStat(op: Op): Promise<Stat> {

@@ -3,9 +3,11 @@ import { byteLengthOfText } from '../../linux/index.js';
 import { MAX_PATH_BYTES } from '../../protocol/index.js';
 import {
   bitsFromOpenFlags,
+  chain,
   type Awaitable,
   type FileHandle,
   type FileNode,
+  type Node,
   type OpenFlags,
   type Op,
   type SpecialKind,
@@ -17,7 +19,7 @@ import { RemoteBase } from './remote-base.js';
 import { RemoteHandle, RemoteSnapshot } from './remote-handle.js';
 import type { RemoteNode } from './remote-node.js';
 import type { RequestOp } from './remote-session.js';
-import { moreThanAsked } from '../wire/tunnel-errors.js';
+import { lostError, moreThanAsked } from '../wire/tunnel-errors.js';
 import { statFromAttributes } from '../wire/wire-stat.js';
 
 /** Documents up to this size come with the answer to `open`, and are kept. */
@@ -33,10 +35,13 @@ export class RemoteFile extends RemoteBase implements FileNode {
 
   open(flags: OpenFlags, op: Op): Awaitable<FileHandle> {
     this.admit(op);
-    if (flags.write || this.freshness !== 'announced') return this.#open(flags, op);
-    const cached = this.remote.host.contents.get(this);
+    if (flags.write || this.freshness === 'shared') return this.#open(flags, op);
+    const cached = this.freshness === 'announced' ? this.remote.host.contents.get(this) : undefined;
     if (cached === undefined || cached.cacheVersion !== this.remote.cacheVersion)
-      return this.#open(flags, op);
+      return this.orInPlace(
+        () => this.#open(flags, op),
+        (node, their) => this.#openInPlace(node, flags, their),
+      );
     this.remote.checkCacheUsable();
     return new RemoteSnapshot(this, cached.bytes, cached.stat, cached.direct);
   }
@@ -67,6 +72,16 @@ export class RemoteFile extends RemoteBase implements FileNode {
 
   protected override self(): RemoteNode {
     return this;
+  }
+
+  #openInPlace(node: Node, flags: OpenFlags, op: Op): Awaitable<FileHandle> {
+    if (node.kind !== 'file') throw lostError();
+    return chain(node.open(flags, op), (handle) =>
+      chain(handle.stat(op), (stat) => {
+        if (handle.holds === undefined) throw lostError();
+        return new RemoteSnapshot(this, handle.holds, { ...stat, ino: this.ino }, handle.direct);
+      }),
+    );
   }
 
   async #open(flags: OpenFlags, op: Op): Promise<FileHandle> {

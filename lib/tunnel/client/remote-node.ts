@@ -3,6 +3,8 @@ import { byteLengthOfText } from '../../linux/index.js';
 import { MAX_NAME_BYTES, type FsRequest, type WireAttributes } from '../../protocol/index.js';
 import {
   bitsFromOpenFlags,
+  chain,
+  newIno,
   type Awaitable,
   type Created,
   type DirEntry,
@@ -21,6 +23,7 @@ import { RemoteBase } from './remote-base.js';
 import { RemoteFile, RemoteSymlink } from './remote-file.js';
 import { RemoteHandle } from './remote-handle.js';
 import type { RequestOp } from './remote-session.js';
+import { lostError } from '../wire/tunnel-errors.js';
 import { statFromAttributes } from '../wire/wire-stat.js';
 
 export type RemoteNode = RemoteDir | RemoteFile | RemoteSymlink;
@@ -57,6 +60,8 @@ export class RemoteDir extends RemoteBase implements DirNode {
   /** The view's sequence when all below it was void for the last time. */
   treeSequence = 0;
   readonly #children = new Map<string, Child>();
+  /** What was looked up while the far side was away: the same each time, and found there by its name later. */
+  readonly #inPlace = new Map<string, RemoteNode>();
   #listing: { readonly entries: readonly DirEntry[]; readonly cacheVersion: number } | undefined;
 
   lookup(name: string, op: Op): Awaitable<Node> {
@@ -76,7 +81,10 @@ export class RemoteDir extends RemoteBase implements DirNode {
       // What was listed a moment ago is not looked up one by one.
       if (child.freshness === 'shared' && child.node?.knownStat() !== undefined) return child.node;
     }
-    return this.#lookup(name, op);
+    return this.orInPlace(
+      () => this.#lookup(name, op),
+      (dir, their) => this.#lookupInPlace(dir, name, their),
+    );
   }
 
   list(op: Op): Awaitable<readonly DirEntry[]> {
@@ -84,7 +92,10 @@ export class RemoteDir extends RemoteBase implements DirNode {
     const known = this.#listing;
     const good = (this.freshness === 'announced' || !this.remote.connected) && !this.isPrivate(op);
     if (known === undefined || known.cacheVersion !== this.remote.cacheVersion || !good)
-      return this.#list(op);
+      return this.orInPlace(
+        () => this.#list(op),
+        (dir, their) => this.#listInPlace(dir, their),
+      );
     this.remote.checkCacheUsable();
     return known.entries;
   }
@@ -181,6 +192,7 @@ export class RemoteDir extends RemoteBase implements DirNode {
   /** Lets go of all that is known of names, here and below. */
   dropChildren(): void {
     this.#children.clear();
+    this.#inPlace.clear();
     this.#listing = undefined;
   }
 
@@ -271,6 +283,30 @@ export class RemoteDir extends RemoteBase implements DirNode {
     return node;
   }
 
+  #lookupInPlace(dir: Node, name: string, op: Op): Awaitable<Node> {
+    return chain(asDir(dir).lookup(name, op), (node) => this.#nodeInPlace(name, node));
+  }
+
+  #listInPlace(dir: Node, op: Op): Awaitable<readonly DirEntry[]> {
+    return chain(asDir(dir).list(op), (entries) =>
+      entries.map(({ name, kind, node }) => {
+        const known = this.#children.get(name);
+        const ino = known?.cacheVersion === this.remote.cacheVersion ? known.ino : undefined;
+        return { name, kind, ino: ino ?? this.#nodeInPlace(name, node!).ino };
+      }),
+    );
+  }
+
+  #nodeInPlace(name: string, shown: Node): RemoteNode {
+    let node = this.#inPlace.get(name);
+    if (node?.kind !== shown.kind || node.freshness !== shown.freshness) {
+      node = this.#newNode(name, shown, newIno(), shown.freshness);
+      this.#inPlace.set(name, node);
+    }
+    if (node.kind === 'file' && shown.kind === 'file') node.perOpen = shown.perOpen === true;
+    return node;
+  }
+
   async #lookup(name: string, op: Op): Promise<Node> {
     const { sequence } = this.remote;
     const { payload } = await this.ask('lookup', { name }, op);
@@ -351,6 +387,11 @@ const NAMELESS = '';
 
 function permissions(mode: number, { masked }: Op): { perm: number; masked?: number } {
   return masked === undefined || masked === 0 ? { perm: mode } : { perm: mode, masked };
+}
+
+function asDir(node: Node): DirNode {
+  if (node.kind !== 'dir') throw lostError();
+  return node;
 }
 
 function isRemote(node: Node | RemoteNode): node is RemoteNode {

@@ -16,6 +16,7 @@ import type { ListingBudget } from './listing-budget.js';
 import type { FsClient, RequestTarget } from './fs-client.js';
 import type { FsAnswer } from './pending-requests.js';
 import { RemoteDir, type RemoteNode } from './remote-node.js';
+import type { StandIn } from './stand-in.js';
 import { lostError } from '../wire/tunnel-errors.js';
 import { textOfSession } from '../wire/wire-session.js';
 
@@ -48,6 +49,7 @@ export interface RemoteSessionHost {
   /** Makes sure that the far side knows `session` as it is now. */
   sendSession(client: FsClient, session: Session): void;
   readonly relayed: boolean;
+  readonly standIn: StandIn | undefined;
 }
 
 /** Above this many nodes, what is known of names is dropped, so that unused nodes can go. */

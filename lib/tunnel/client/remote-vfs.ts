@@ -1,6 +1,14 @@
-import { Emitter, silentLog, systemClock, type Clock, type Log } from '../../core/index.js';
+import { Emitter, silentLog, systemClock, type Clock, type Log, type Unsubscribe } from '../../core/index.js';
 import type { Session } from '../../policy/index.js';
-import { payloadOf, FS_EVENTS, ProtocolFault, type AcheronEnvelope } from '../../protocol/index.js';
+import {
+  payloadOf,
+  FS_EVENTS,
+  ProtocolFault,
+  type AcheronEnvelope,
+  type CatalogNews,
+  type FsReply,
+  type FsRequest,
+} from '../../protocol/index.js';
 import { newIno, PeerInos, type Change, type DirNode, type Vfs } from '../../vfs/index.js';
 import { ContentCache } from './content-cache.js';
 import { FsClient } from './fs-client.js';
@@ -8,6 +16,7 @@ import type { Handshake } from '../wire/handshake.js';
 import { ListingBudget, type ListingLimits } from './listing-budget.js';
 import { RelayRoot } from './relay-root.js';
 import { RemoteSession, type RemoteSessionHost } from './remote-session.js';
+import type { StandIn } from './stand-in.js';
 import { lostError } from '../wire/tunnel-errors.js';
 import { textOfSession, wireFromSession } from '../wire/wire-session.js';
 
@@ -33,6 +42,8 @@ export interface RemoteVfsOptions {
   readonly listingLimits?: ListingLimits;
   /** How much content of documents is kept. Default 32 MiB. */
   readonly maxCachedBytes?: number;
+  /** What is shown in place of what is not kept, while the far side is away. */
+  readonly standIn?: StandIn;
   readonly clock?: Clock;
   readonly log?: Log;
 }
@@ -52,7 +63,12 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
   readonly changes = new Emitter<Change>();
   /** One event for each attach and each loss. */
   readonly states = new Emitter<RemoteState>();
+  /** Nothing that the far side has told is sure any longer, since rights may be others. */
+  readonly doubts = new Emitter<void>();
+  /** The far side's catalog says something else of these nodes. */
+  readonly catalogChanges = new Emitter<readonly CatalogNews[]>();
   readonly relayed: boolean;
+  readonly standIn: StandIn | undefined;
   readonly sharedMs: number;
   readonly linkRule: RemoteVfsOptions['linkRule'];
   readonly contents: ContentCache;
@@ -71,13 +87,16 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
   #client: FsClient | undefined;
   #instance: string | undefined;
   readonly #inos = new PeerInos();
-  #detachedMs = -Infinity;
+  /** Since when something else may be true than is shown, at the longest. */
+  #awaySinceMs: number | undefined;
+  #stopExpiry: Unsubscribe | undefined;
   #closed = false;
 
   constructor(options: RemoteVfsOptions = {}) {
     this.relayed = options.relayed ?? false;
     this.sharedMs = options.sharedMs ?? 1000;
     this.linkRule = options.linkRule;
+    this.standIn = options.standIn;
     this.#inoAt = options.inoAt;
     this.#offlineMs = options.offlineMs ?? 600_000;
     this.#lookMs = options.lookMs;
@@ -133,6 +152,12 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
     this.changes.emit({ what: 'all' });
   }
 
+  /** Asks for a page of the far side's catalog. @throws FsError as `FsClient.request`, EOPNOTSUPP or ENOSYS where it has none */
+  async askCatalog(request: FsRequest<'catalog'>): Promise<FsReply<'catalog'>> {
+    if (this.client === undefined) throw lostError();
+    return (await this.client.request('catalog', {}, request)).payload;
+  }
+
   /** Relayed: the session is as `session` says from now on, for what it has open too. */
   setSession(session: Session): void {
     const { link } = this;
@@ -145,6 +170,13 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
     if (this.#sent.delete(id)) this.link?.notify('acheron.e_session_end', { id });
   }
 
+  /** Shows nothing of what is kept: the far side was asked who we are, and does not know us. */
+  forget(): void {
+    for (const remote of this.#views.values()) remote.dropAll();
+    this.doubts.emit();
+    this.changes.emit({ what: 'all' });
+  }
+
   /** Relayed: sends the node which projects name it; nothing older is shown from now on. */
   setNodeProjects(projects: readonly string[]): void {
     this.#nodeProjects = projects;
@@ -154,11 +186,12 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#stopExpiry?.();
     this.#client?.close();
   }
 
   checkCacheUsable(): void {
-    if (this.client === undefined && this.#clock.now() - this.#detachedMs > this.#offlineMs)
+    if (this.client === undefined && this.#clock.now() - (this.#awaySinceMs ?? -Infinity) > this.#offlineMs)
       throw lostError();
   }
 
@@ -189,11 +222,16 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
   }
 
   #event(client: FsClient, frame: AcheronEnvelope): void {
-    if (frame.type !== 'acheron.e_fs_inval' && frame.type !== 'acheron.e_fs_inval_dir') return;
     try {
+      if (frame.type === 'acheron.e_fs_catalog') {
+        this.catalogChanges.emit(payloadOf(frame, FS_EVENTS.e_fs_catalog.payload).nodes);
+        return;
+      }
+      if (frame.type !== 'acheron.e_fs_inval' && frame.type !== 'acheron.e_fs_inval_dir') return;
       const views = frame.s === undefined ? [...this.#views.values()] : [this.#views.get(frame.s)];
       let change: Change | undefined;
       for (const remote of views) change = remote?.event(frame) ?? change;
+      if (change?.what === 'all') this.doubts.emit();
       if (change !== undefined) this.changes.emit(change);
       if (frame.type !== 'acheron.e_fs_inval') return;
       const { sync } = payloadOf(frame, FS_EVENTS.e_fs_inval.payload);
@@ -201,7 +239,7 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
     } catch (thrown) {
       if (!(thrown instanceof ProtocolFault)) throw thrown;
       this.#log.warn('The far side pushed what cannot be understood.', { type: frame.type });
-      for (const remote of this.#views.values()) remote.dropAll();
+      this.forget();
     }
   }
 
@@ -223,7 +261,15 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
   }
 
   #away(): void {
-    this.#detachedMs = this.#clock.now();
+    const now = this.#clock.now();
+    if (this.standIn?.isBehind !== true) this.#awaySinceMs = undefined;
+    this.#awaySinceMs ??= now;
+    // Whoever keeps copies of what is shown is told that it ends.
+    this.#stopExpiry?.();
+    const leftMs = Math.max(0, this.#awaySinceMs + this.#offlineMs + 1 - now);
+    this.#stopExpiry = this.#clock.after(leftMs, () => {
+      if (this.client === undefined) this.changes.emit({ what: 'all' });
+    });
     this.states.emit('detached');
     this.changes.emit({ what: 'all' });
   }

@@ -4,6 +4,7 @@ import { HIGH_WATER_BYTES } from '../../transport/index.js';
 import type { Session } from '../../policy/index.js';
 import type { Awaitable, Change } from '../../vfs/index.js';
 import type { FramePort } from '../wire/frame-port.js';
+import type { CatalogNews } from './catalog-source.js';
 import type { KnownNode } from './numbered-nodes.js';
 import { ServedOp } from './served-op.js';
 import type { ServedSession } from './served-session.js';
@@ -30,15 +31,7 @@ export class InvalidationPusher {
   }
 
   push(change: Change): void {
-    if (this.#behind) return;
-    if (this.#port.transport.bufferedBytes > HIGH_WATER_BYTES) {
-      this.#behind = true;
-      void this.#port.transport.drained().then(() => {
-        this.#behind = false;
-        this.everything();
-      });
-      return;
-    }
+    if (!this.#keepsUp()) return;
     if (change.what === 'all') {
       this.everything();
       return;
@@ -52,6 +45,12 @@ export class InvalidationPusher {
     }
   }
 
+  /** The catalog says something else of these nodes; a peer that does not keep up is told of everything then. */
+  catalog(nodes: readonly CatalogNews[]): void {
+    if (!this.#keepsUp()) return;
+    this.#port.send({ channel: 'acheron', type: 'acheron.e_fs_catalog', payload: { nodes: [...nodes] } });
+  }
+
   /** Nothing that the peer keeps is sure any longer; with `sync`, it confirms. */
   everything(sync?: number): void {
     for (const { nodes } of this.#views()) nodes.doubtAll();
@@ -60,6 +59,19 @@ export class InvalidationPusher {
       type: 'acheron.e_fs_inval',
       payload: { node: ROOT_NODE, what: 'all', tree: true, ...(sync === undefined ? {} : { sync }) },
     });
+  }
+
+  /** False for a peer that is notified of everything once it has taken what was sent. */
+  #keepsUp(): boolean {
+    if (this.#behind) return false;
+    const { transport } = this.#port;
+    if (transport.bufferedBytes <= HIGH_WATER_BYTES) return true;
+    this.#behind = true;
+    void transport.drained().then(() => {
+      this.#behind = false;
+      this.everything();
+    });
+    return false;
   }
 
   #pushTo(to: Addressee, change: Exclude<Change, { what: 'all' }>): void {

@@ -24,6 +24,7 @@ import {
   type Transport,
 } from '../../transport/index.js';
 import type { Awaitable, Op, Vfs } from '../../vfs/index.js';
+import type { CatalogSource } from './catalog-source.js';
 import { exportsOfTree, type ExportEntry } from './exports-of-tree.js';
 import { dataOf, type FramePort } from '../wire/frame-port.js';
 import { answerVersion, acceptHello, type Handshake, type AcceptOptions } from '../wire/handshake.js';
@@ -58,6 +59,8 @@ export type SessionSource =
 export type ServeOptions = SessionSource & {
   /** What `t_fs_exports` lists; by default what the public layout of the tree shows. */
   readonly exportsOf?: (op: Op) => Awaitable<readonly ExportEntry[]>;
+  /** What `t_fs_catalog` answers, for this connection alone. */
+  readonly catalog?: CatalogSource;
   readonly log?: Log;
 };
 
@@ -109,11 +112,17 @@ export class ServedConnection {
       limits: { replyBytes: 0, dataBytes: 0 },
       newHandle: () => this.#nextHandle++,
       exports: options.exportsOf ?? ((op) => exportsOfTree(vfs.root, op)),
+      catalog: options.catalog,
     };
     this.#setLimits(handshake.msize);
     if ('sessionOf' in options) this.#addView(undefined, options.sessionOf);
     this.#pusher = new InvalidationPusher(this.#port, () => this.#views.values());
-    this.#unsubscribe = vfs.changes.on((change) => this.#pusher.push(change));
+    const stopChanges = vfs.changes.on((change) => this.#pusher.push(change));
+    const stopCatalog = options.catalog?.watch((nodes) => this.#pusher.catalog(nodes));
+    this.#unsubscribe = () => {
+      stopChanges();
+      stopCatalog?.();
+    };
     const { transport } = this.#port;
     this.closed = new Promise((resolve) => {
       transport.onClose(() => {
@@ -134,6 +143,7 @@ export class ServedConnection {
   async sessionChanged(): Promise<void> {
     const { transport, framing } = this.#port;
     if (!transport.open) return;
+    this.#options.catalog?.forget();
     if (!framing.sync) {
       this.#pusher.everything();
       return;

@@ -39,6 +39,7 @@ export type RequestKind = 'read' | 'change' | 'call' | 'wait' | 'sign';
 const KINDS: { readonly [Name in FsMessageName]?: RequestKind } = {
   hello: 'read',
   exports: 'read',
+  catalog: 'read',
   lookup: 'read',
   getattr: 'read',
   readdirp: 'read',

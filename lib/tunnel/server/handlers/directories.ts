@@ -10,6 +10,11 @@ const LOOKUPS_AT_ONCE = 64;
 
 /** What lists. */
 export const directoryHandlers = {
+  catalog({ payload, op, server: { catalog, limits } }) {
+    if (catalog === undefined) throw new FsError('EOPNOTSUPP', 'There is no catalog here.');
+    return { payload: catalog.page(op.session, payload, limits.replyBytes) };
+  },
+
   async exports({ peer, op, server }) {
     const found = await server.exports(op);
     return {

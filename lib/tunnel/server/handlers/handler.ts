@@ -17,6 +17,7 @@ import {
   type Node,
   type Op,
 } from '../../../vfs/index.js';
+import type { CatalogSource } from '../catalog-source.js';
 import type { ExportEntry } from '../exports-of-tree.js';
 import type { KnownNode } from '../numbered-nodes.js';
 import type { ServedHandle } from '../served-handle.js';
@@ -29,6 +30,7 @@ export interface Server {
   readonly limits: { readonly dataBytes: number; readonly replyBytes: number };
   readonly newHandle: () => number;
   readonly exports: (op: Op) => Awaitable<readonly ExportEntry[]>;
+  readonly catalog: CatalogSource | undefined;
 }
 
 /** One request, as its handler sees it. */
