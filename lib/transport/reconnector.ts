@@ -23,11 +23,12 @@ export interface ReconnectorOptions {
 }
 
 /**
- * A server that was started anew is back within moments: for so long after a connection was lost that had lasted,
- * no wait is longer than this.
+ * A server that was started anew is back within moments. For so long after a connection was lost that had lasted, a
+ * wait adds an eighth to the time that it is away, within these bounds.
  */
 const SOON_MS = 3_000;
-const SOON_DELAY_MS = 200;
+const SOON_LEAST_MS = 50;
+const SOON_MOST_MS = 200;
 
 /**
  * Keeps one connection: connects, and when it is lost connects again, forever, waiting longer each time
@@ -39,10 +40,10 @@ export class Reconnector {
   readonly #options: Required<ReconnectorOptions>;
   #state: ConnectionState = { state: 'closed', error: null };
   #failures = 0;
-  /** How many times the wait has become twice as long. */
-  #doublings = 0;
-  /** Until then the other side is taken to be on its way back. */
-  #soonUntilMs = -Infinity;
+  /** The last wait, before its jitter; 0 before the first. */
+  #stepMs = 0;
+  /** Since when a connection that had lasted is away. */
+  #awaySinceMs = -Infinity;
   #attempt: AbortController | undefined;
   #cancelWait: (() => void) | undefined;
   #keepsProcess: NodeJS.Timeout | undefined;
@@ -107,8 +108,8 @@ export class Reconnector {
       const now = this.#options.clock.now();
       if (now - since >= this.#options.stableAfterMs) {
         this.#failures = 0;
-        this.#doublings = 0;
-        this.#soonUntilMs = now + SOON_MS;
+        this.#stepMs = 0;
+        this.#awaySinceMs = now;
       }
       this.#failed(
         new FsError('EHOSTDOWN', `The connection was lost (${code}${reason === '' ? '' : `: ${reason}`}).`),
@@ -122,17 +123,22 @@ export class Reconnector {
       this.#enter({ state: 'closed', error });
       return;
     }
-    const { minDelayMs, maxDelayMs, random, clock } = this.#options;
-    const most =
-      clock.now() < this.#soonUntilMs
-        ? Math.min(maxDelayMs, Math.max(minDelayMs, SOON_DELAY_MS))
-        : maxDelayMs;
-    const step = Math.min(most, minDelayMs * 2 ** this.#doublings);
+    const { random, clock } = this.#options;
     this.#failures++;
-    if (step < most) this.#doublings++;
-    const delayMs = step / 2 + (step / 2) * random();
+    this.#stepMs = this.#nextStepMs();
+    const delayMs = this.#stepMs / 2 + (this.#stepMs / 2) * random();
     this.#cancelWait = clock.after(delayMs, () => this.#connect());
     this.#enter({ state: 'backing-off', delayMs, error });
+  }
+
+  #nextStepMs(): number {
+    const { minDelayMs, maxDelayMs, clock } = this.#options;
+    const awayMs = clock.now() - this.#awaySinceMs;
+    const step =
+      awayMs < SOON_MS
+        ? Math.min(SOON_MOST_MS, Math.max(SOON_LEAST_MS, awayMs / 8))
+        : Math.max(minDelayMs, this.#stepMs * 2);
+    return Math.min(maxDelayMs, step);
   }
 
   #enter(state: ConnectionState): void {
