@@ -85,6 +85,7 @@ async function start(
   const node = await runNode({
     ...localNodeOptions(flags, { nodeId, servicesDirs, mountDir: standalone.dir, log }),
     stateIsLocked: link !== null,
+    holdsAhead: true,
     newPrivileges: newPrivilegesFor(flags, standalone.dir),
   });
   undo.add(() => node.close());
@@ -128,6 +129,7 @@ async function start(
   const listensAt =
     listener === null ? null : { url: listener.url, stateDir: listenerDir(stateFileOf(flags)) };
   reportReady(standalone.ready({ nodeId, dir: mount?.dir ?? null, listensAt }));
+  node.beginAhead();
   running.beside = standalone.beside?.(node, world, stopping.signal);
   return mount;
 }

@@ -14,6 +14,7 @@ import {
 import type { LocalNodeFacts } from '../control/index.js';
 import { DiskReserve, FileLock, makePrivateDir, stateFailure } from '../disk/index.js';
 import {
+  AheadStarts,
   FileLedger,
   containDrivers,
   createDriver,
@@ -79,6 +80,8 @@ export interface RunningNodeOptions extends UserOptions {
   readonly keptApart?: readonly string[];
   /** True where the caller holds the lock of the state file, because it keeps credentials in it. */
   readonly stateIsLocked?: boolean;
+  /** True where the caller says by `beginAhead` when drivers may start processes and threads ahead of calls. */
+  readonly holdsAhead?: boolean;
   readonly log: Log;
 }
 
@@ -203,6 +206,7 @@ export class RunningNode implements NodeSource {
       refusesWritable: !options.trustWritable,
       log,
       clock: systemClock,
+      ahead: new AheadStarts(options.holdsAhead === true),
     };
     const running: { node: RunningNode | null } = { node: null };
     const may = (session: Session, action: 'observe' | 'read' | 'write'): boolean =>
@@ -232,6 +236,11 @@ export class RunningNode implements NodeSource {
     running.node = node;
     await node.#start();
     return node;
+  }
+
+  /** The node serves now: what drivers start ahead of calls no longer slows it down. */
+  beginAhead(): void {
+    this.#context.ahead?.release();
   }
 
   /** The projects that name this node, as its control plane says: rights are judged by them from now on. */

@@ -1,4 +1,5 @@
 import type { Clock, Log, ServiceId } from '../core/index.js';
+import type { AheadStarts } from './ahead-starts.js';
 import type { Ids } from './native-proc/ids.js';
 import type { ProcessLedger } from './native-proc/process-ledger.js';
 
@@ -14,6 +15,8 @@ export interface DriverContext {
   readonly driverUser: Ids | ((serviceId: ServiceId) => Ids) | null;
   /** Refuses to run what other users could change (unless `--trust-writable`), looked at before each start. */
   readonly refusesWritable?: boolean;
+  /** Absent: what is started ahead of calls is started at once. */
+  readonly ahead?: AheadStarts;
   readonly log: Log;
   readonly clock: Clock;
 }

@@ -4,6 +4,7 @@
  * once is the admission queue's affair, which the service asks before it calls the driver.
  */
 export * from './contract.js';
+export { AheadStarts } from './ahead-starts.js';
 export { CallSet } from './call-set.js';
 export { createDriver } from './create-driver.js';
 export type { DriverContext } from './driver-context.js';

@@ -36,7 +36,7 @@ const EX_CONFIG = 78;
 
 /**
  * `native_proc` in mode `persistent`: one process serves all calls, as frames on its stdin and stdout. It
- * is started at once and again when it ends, after a growing pause; a call that was sent to a process
+ * is started ahead of calls, and again when it ends, after a growing pause; a call that was sent to a process
  * that ends is EIO and is never sent again. Once its program was replaced, it finishes what it has begun, and the next call
  * starts the new one. A call that times out or is cancelled is stopped by a cancel
  * frame when the driver said `{"ready":{"cancel":true}}` and answers within the grace; otherwise the only
@@ -58,6 +58,7 @@ export class PersistentDriver implements Driver {
   #isOutdated = false;
   #canCancel = false;
   #failedStarts = 0;
+  #hasStarted = false;
   #startedAt = 0;
   #hasAnswered = false;
   #nextStartAt: number | null = null;
@@ -73,8 +74,10 @@ export class PersistentDriver implements Driver {
       if (fault === null) this.#start();
       else if (this.#process === null) this.#giveUp(fault);
     });
-    if (this.#program.faults.current === null) this.#start();
-    else this.#giveUp(this.#program.faults.current);
+    const fault = this.#program.faults.current;
+    if (fault !== null) this.#giveUp(fault);
+    else if (context.ahead === undefined) this.#start();
+    else context.ahead.begin(() => this.#startFirst());
   }
 
   get fault(): FsError | null {
@@ -94,6 +97,7 @@ export class PersistentDriver implements Driver {
     if (this.#isClosed) return Promise.resolve(failure(driverClosed()));
     if (call.signal.aborted) return Promise.resolve(failure(errorFromAbort(call.signal)));
     if (this.#process === null && this.#nextStartAt === null) this.#program.check();
+    this.#startFirst();
     this.#lookForNewer();
     if (this.#process === null && !this.#isStartNear())
       return Promise.resolve(failure(this.#faults.current!));
@@ -146,6 +150,11 @@ export class PersistentDriver implements Driver {
     await ended;
   }
 
+  /** Where it was held back until now. */
+  #startFirst(): void {
+    if (!this.#hasStarted && this.fault === null) this.#start();
+  }
+
   #start(): void {
     if (this.#isClosed || this.#process !== null || !this.#program.isAsChecked()) return;
     this.#callOffStart?.();
@@ -155,6 +164,7 @@ export class PersistentDriver implements Driver {
     this.#seen = this.#program.look();
     this.#canCancel = false;
     this.#hasAnswered = false;
+    this.#hasStarted = true;
     this.#startedAt = this.#context.clock.now();
     this.#stderr.clear();
     const { runtime, env, ids } = this.#program;

@@ -51,7 +51,8 @@ export class WarmDriver extends OneshotDriver {
     this.program.faults.on((fault: FsError | null) => {
       if (fault === null) this.#fill();
     });
-    this.#fill();
+    if (context.ahead === undefined) this.#fill();
+    else context.ahead.begin(() => this.#fill());
   }
 
   /** How many processes wait for a call. */

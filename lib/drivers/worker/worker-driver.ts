@@ -51,13 +51,15 @@ export class WorkerDriver implements Driver {
   readonly #idle: Slot[] = [];
   readonly #ending = new Set<Promise<unknown>>();
   #seenFaulty: string | null = null;
+  #hasLoaded = false;
   #callOff: (() => void) | undefined;
 
   constructor(serviceId: ServiceId, kind: WorkerKind, context: DriverContext) {
     this.#kind = kind;
     this.#context = context;
     if (fingerprint(kind.file) === '') this.#setFault(missing(kind.file), '');
-    else this.#loadAhead();
+    else if (context.ahead === undefined) this.#loadAhead();
+    else context.ahead.begin(() => this.#loadFirst());
     context.log.debug('A driver runs in worker threads.', { service: serviceId });
   }
 
@@ -135,6 +137,7 @@ export class WorkerDriver implements Driver {
   async #load(seen: string): Promise<Slot> {
     if (this.fault !== null && this.#seenFaulty === seen) throw this.fault;
     try {
+      this.#hasLoaded = true;
       if (seen === '') throw missing(this.#kind.file);
       if (this.#context.refusesWritable === true) mustBeTrusted([this.#kind.file]);
       const worker = await this.#kind.start();
@@ -155,6 +158,11 @@ export class WorkerDriver implements Driver {
       this.#setFault(fault, seen);
       throw fault;
     }
+  }
+
+  /** Unless it was closed, or a call has loaded one, or failed to. */
+  #loadFirst(): void {
+    if (!this.#calls.isClosed && this.#seenFaulty === null && !this.#hasLoaded) this.#loadAhead();
   }
 
   #loadAhead(): void {
