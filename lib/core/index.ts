@@ -3,7 +3,9 @@
  * interface. Nothing here does I/O or knows another room.
  */
 export * from './clock.js';
+export * from './decimal.js';
 export * from './emitter.js';
+export * from './exact-numbers.js';
 export * from './fs-error.js';
 export * from './ids.js';
 export * from './indent-json.js';

@@ -1,10 +1,11 @@
 import { Worker } from 'node:worker_threads';
-import { FsError, type JsonValue } from '../core/index.js';
+import { FsError } from '../core/index.js';
 import type { InputFault } from './input-faults.js';
 
 /** A request to check by a schema; where that is null, to make a digest of. */
 export interface CheckTask {
-  readonly schema: JsonValue | null;
+  /** As text, which keeps its numbers as they are. */
+  readonly schema: string | null;
   readonly bytes: Uint8Array;
 }
 
@@ -38,7 +39,7 @@ let isBusy = false;
  * @throws FsError EBUSY while too many wait
  */
 export async function runOnCheckThread(task: CheckTask): Promise<CheckDone | null> {
-  const name = JSON.stringify(task.schema);
+  const name = task.schema ?? '';
   const queue = waiting.get(name) ?? [];
   if (queue.length >= (task.schema === null ? MAX_DIGESTS_WAITING : MAX_WAITING))
     throw new FsError('EBUSY', 'Too many requests wait to be checked before they run.', {

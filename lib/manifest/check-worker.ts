@@ -1,5 +1,5 @@
 import { parentPort } from 'node:worker_threads';
-import type { JsonValue } from '../core/index.js';
+import { parseExactly } from '../core/index.js';
 import type { CheckDone, CheckTask } from './check-thread.js';
 import { compiledInputFrom } from './input-schema.js';
 import { digestFrom } from './request-digest.js';
@@ -7,9 +7,11 @@ import { digestFrom } from './request-digest.js';
 // Checks one request after the other; the caller that waits for the answer ends this thread where it takes too long.
 
 parentPort!.on('message', ({ schema, bytes }: CheckTask) => {
-  const validate = schema === null ? null : compiledInputFrom(schema).unbounded;
-  const input = JSON.parse(Buffer.from(bytes).toString()) as JsonValue;
+  const compiled = schema === null ? null : compiledInputFrom(parseExactly(schema));
+  const input = parseExactly(Buffer.from(bytes).toString());
+  compiled?.prepare(input);
   parentPort!.postMessage('begun');
-  const done: CheckDone = validate === null ? { digest: digestFrom(input) } : { fault: validate(input) };
+  const done: CheckDone =
+    compiled === null ? { digest: digestFrom(input) } : { fault: compiled.unbounded(input) };
   parentPort!.postMessage(done);
 });

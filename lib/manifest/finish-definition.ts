@@ -1,5 +1,13 @@
 import { hash } from 'node:crypto';
-import { canonicalJson, ownValue, type JsonObject, type JsonValue, type ServiceId } from '../core/index.js';
+import {
+  canonicalExactJson,
+  canonicalJson,
+  hasInexactNumber,
+  ownValue,
+  type JsonObject,
+  type JsonValue,
+  type ServiceId,
+} from '../core/index.js';
 import type { MountDefinition, RuntimeDefinition, ServiceDefinition } from './definition.js';
 import { descriptorFrom } from './descriptor.js';
 
@@ -46,8 +54,9 @@ export function finishDefinition(parts: DefinitionParts): ServiceDefinition {
   };
   const descriptor = descriptorFrom(definition, manifest, nodeId);
   const descriptorDigest = sha256(canonicalJson(descriptor));
-  // The descriptor says everything but the values of env and what relative paths mean here.
-  const digest = sha256(`${descriptorDigest} ${canonicalJson(own.runtime)}`);
+  // The descriptor says everything but the values of env, what relative paths mean here, and what no double holds.
+  const exact = hasInexactNumber(definition.schema) ? ` ${canonicalExactJson(definition.schema)}` : '';
+  const digest = sha256(`${descriptorDigest} ${canonicalJson(own.runtime)}${exact}`);
   return { ...definition, descriptor, descriptorDigest, digest };
 }
 

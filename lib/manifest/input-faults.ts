@@ -1,5 +1,7 @@
 import type { ErrorObject } from 'ajv';
-import { expectedFromError, wordsFromValue } from './words.js';
+import { isInexact } from '../core/index.js';
+import { pathFromPointer } from './fault.js';
+import { expectedFromError, wordsFromNumber, wordsFromValue } from './words.js';
 
 /** What is wrong with a value at one place, by its schema. */
 export interface InputFault {
@@ -21,12 +23,12 @@ export function inputFault(pointer: string, expected: string, got: string): Inpu
 }
 
 /** The fault that a check found which stopped at the first one. */
-export function firstFaultFrom(errors: readonly ErrorObject[]): InputFault {
-  return faultFromError(bestError(errors));
+export function firstFaultFrom(errors: readonly ErrorObject[], value: unknown): InputFault {
+  return faultFromError(bestError(errors), value);
 }
 
 /** Everything that a check of the whole value found, each once, in the order in which it was found. */
-export function allFaultsFrom(errors: readonly ErrorObject[]): InputFault[] {
+export function allFaultsFrom(errors: readonly ErrorObject[], value: unknown): InputFault[] {
   const left: ErrorObject[] = [];
   for (const error of errors) {
     if (error.keyword === 'if') continue;
@@ -41,17 +43,30 @@ export function allFaultsFrom(errors: readonly ErrorObject[]): InputFault[] {
     }
   }
   const faults = new Map<string, InputFault>();
-  for (const fault of left.map(faultFromError)) faults.set(fault.message, fault);
+  for (const error of left) {
+    const fault = faultFromError(error, value);
+    faults.set(fault.message, fault);
+  }
   return [...faults.values()];
 }
 
-function faultFromError(error: ErrorObject): InputFault {
+/** `value`: the whole in which the error was found. */
+function faultFromError(error: ErrorObject, value: unknown): InputFault {
   const isMissing = error.keyword === 'required' || error.keyword === 'dependentRequired';
   return inputFault(
     error.instancePath,
     expectedFromError(error),
-    isMissing ? 'none' : wordsFromValue(error.data),
+    isMissing ? 'none' : wordsFromData(error, value),
   );
+}
+
+/** A number as it was written. */
+function wordsFromData({ data, instancePath }: ErrorObject, value: unknown): string {
+  if (typeof data !== 'number' || !isInexact(value)) return wordsFromValue(data);
+  const path = pathFromPointer(instancePath);
+  let container = value;
+  for (const step of path.slice(0, -1)) container = (container as Record<string | number, unknown>)[step];
+  return wordsFromNumber(data, container, path.at(-1) ?? '');
 }
 
 /** Keywords whose own error follows those of their parts. */

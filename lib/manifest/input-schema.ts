@@ -1,7 +1,9 @@
 import type { Ajv, AnySchema, ValidateFunction } from 'ajv';
 import {
-  canonicalJson,
+  canonicalExactJson,
   FsError,
+  hasInexactNumber,
+  isInexact,
   isJsonObject,
   ownValue,
   type JsonObject,
@@ -10,6 +12,7 @@ import {
 import type { ServiceDefinition } from './definition.js';
 import { allFaultsFrom, bestError, firstFaultFrom, inputFault, type InputFault } from './input-faults.js';
 import { runWithin, TookTooLongError } from './run-within.js';
+import { NUMERIC_KEYWORDS } from './exact-keywords.js';
 import { plainCheckFrom } from './plain-schema.js';
 import { dialectOf, newAjv, preparedSchema, type Dialect } from './schema-dialect.js';
 import { placeOfFault, placeOfKey } from './schema-place.js';
@@ -20,6 +23,8 @@ export type InputValidator = (value: unknown) => InputFault | null;
 
 /** How requests are checked by a schema. */
 export interface CompiledInput {
+  /** Called before the first check of a value: makes what that takes, which may take a while. */
+  readonly prepare: (value: unknown) => void;
   /** The same check, which takes as long as it takes. */
   readonly unbounded: InputValidator;
   /** The check, stopped after `CHECK_MS`. */
@@ -49,6 +54,7 @@ export function inputSchemaOf(definition: ServiceDefinition): JsonValue | undefi
 }
 
 const ACCEPT: CompiledInput = {
+  prepare: () => undefined,
   unbounded: () => null,
   validate: () => null,
   allOf: (_value, fault) => [fault],
@@ -66,7 +72,7 @@ export function compileInputSchema(schema: JsonValue | undefined): InputValidato
 /** The same, with what is known of its cost. */
 export function compiledInputFrom(schema: JsonValue | undefined): CompiledInput {
   if (schema === undefined || schema === true) return ACCEPT;
-  const key = canonicalJson(schema);
+  const key = canonicalExactJson(schema);
   const known = compiled.get(key);
   if (known !== undefined) {
     compiled.delete(key);
@@ -92,35 +98,51 @@ function compile(schema: JsonValue, size: number): CompiledInput {
   const named = ['$id', '$anchor', '$dynamicAnchor', '$recursiveAnchor'].some((name) =>
     traits.keys.has(name),
   );
-  const plain = traits.large ? undefined : plainCheckFrom(prepared);
-  let compiled = plain === undefined ? compileWith(dialect, named, 'first', prepared) : undefined;
-  const unbounded = (value: unknown): InputFault | null =>
-    plain?.(value) === true
-      ? null
-      : faultFrom((compiled ??= compileWith(dialect, named, 'first', prepared)), value);
+  const make = (wanted: Wanted, exact: boolean): ValidateFunction =>
+    compileWith(dialect, { named, wanted, exact }, prepared);
+  const allExact = hasInexactNumber(prepared);
+  const needsExact = (value: unknown): boolean => allExact || (traits.judgesNumbers && isInexact(value));
+  const plain = traits.large || allExact ? undefined : plainCheckFrom(prepared);
+  let compiled = plain === undefined ? make('first', false) : undefined;
+  let exact: ValidateFunction | undefined;
+  const prepare = (value: unknown): void => {
+    if (needsExact(value)) exact ??= make('first', true);
+  };
+  const unbounded = (value: unknown): InputFault | null => {
+    if (needsExact(value)) return faultFrom((exact ??= make('first', true)), value);
+    return plain?.(value) === true ? null : faultFrom((compiled ??= make('first', false)), value);
+  };
   const within = bounded(unbounded);
+  const allOf = { plain: everyFault(() => make('all', false)), exact: everyFault(() => make('all', true)) };
   return {
+    prepare,
     unbounded,
-    validate: (value) => (!traits.risky && plain?.(value) === true ? null : within(value)),
-    allOf: everyFault(() => compileWith(dialect, named, 'all', prepared)),
+    validate: (value) => {
+      prepare(value);
+      const isQuick = !traits.risky && !needsExact(value);
+      return isQuick && plain?.(value) === true ? null : within(value);
+    },
+    allOf: (value, ...rest) => allOf[needsExact(value) ? 'exact' : 'plain'](value, ...rest),
     isCheap: !traits.risky,
   };
 }
 
+/** Where a check stops. */
+type Wanted = 'first' | 'all';
+
 /** @throws FsError EINVAL, with the place in the schema */
 function compileWith(
   dialect: Dialect,
-  named: boolean,
-  wanted: 'first' | 'all',
+  { named, wanted, exact }: { readonly named: boolean; readonly wanted: Wanted; readonly exact: boolean },
   schema: JsonValue,
 ): ValidateFunction {
-  const kind = `${dialect} ${wanted}`;
-  const make = (): Ajv => newAjv(dialect, { allErrors: wanted === 'all' });
+  const kind = `${dialect} ${wanted} ${exact}`;
+  const make = (): Ajv => newAjv(dialect, { allErrors: wanted === 'all', exact });
   const ajv = named ? make() : (shared.get(kind) ?? make());
   if (!named) shared.set(kind, ajv);
   try {
     return runWithin(COMPILE_MS, () => {
-      if (wanted === 'first') requireSchema(ajv, schema);
+      if (wanted === 'first' && !exact) requireSchema(ajv, schema);
       return ajv.compile(schema as AnySchema);
     });
   } catch (thrown) {
@@ -157,7 +179,7 @@ function everyFault(make: () => ValidateFunction): CompiledInput['allOf'] {
   return (value, fault, withinMs) => {
     try {
       const validate = (made ??= make());
-      const all = (): InputFault[] => (validate(value) ? [fault] : allFaultsFrom(validate.errors!));
+      const all = (): InputFault[] => (validate(value) ? [fault] : allFaultsFrom(validate.errors!, value));
       return withinMs === null ? all() : runWithin(withinMs, all);
     } catch (thrown) {
       if (thrown instanceof TookTooLongError || thrown instanceof RangeError) return [fault];
@@ -190,10 +212,10 @@ function faultFrom(validate: ValidateFunction, value: unknown): InputFault | nul
       return inputFault('', 'a value that is not nested too deeply', 'one that is');
     throw thrown;
   }
-  return firstFaultFrom(validate.errors!);
+  return firstFaultFrom(validate.errors!, value);
 }
 
-/** By dialect, and by whether it stops at the first fault. */
+/** By dialect, by whether it stops at the first fault, and by how it judges numbers. */
 const shared = new Map<string, Ajv>();
 
 /** What can make the cost of a check explode with the value. */
@@ -211,21 +233,27 @@ const RISKY = [
 ];
 const MANY_NODES = 300;
 
-function traitsOf(schema: JsonValue): {
-  keys: Set<string>;
-  tooDeep: boolean;
-  large: boolean;
-  risky: boolean;
-} {
+interface Traits {
+  readonly keys: ReadonlySet<string>;
+  readonly tooDeep: boolean;
+  readonly large: boolean;
+  readonly risky: boolean;
+  /** Whether an outcome can turn on what a double does not hold. */
+  readonly judgesNumbers: boolean;
+}
+
+function traitsOf(schema: JsonValue): Traits {
   const keys = new Set<string>();
   let nodes = 0;
   let tooDeep = false;
+  let hasIntegers = false;
   const visit = (value: JsonValue, depth: number): void => {
     nodes++;
     if (depth > MAX_SCHEMA_DEPTH) {
       tooDeep = true;
       return;
     }
+    hasIntegers ||= value === 'integer';
     if (Array.isArray(value)) for (const item of value as readonly JsonValue[]) visit(item, depth + 1);
     else if (isJsonObject(value))
       for (const [key, item] of Object.entries(value)) {
@@ -235,7 +263,11 @@ function traitsOf(schema: JsonValue): {
   };
   visit(schema, 0);
   const large = nodes > MANY_NODES;
-  return { keys, tooDeep, large, risky: large || RISKY.some((key) => keys.has(key)) };
+  const has = (key: string): boolean => keys.has(key);
+  return {
+    ...{ keys, tooDeep, large, risky: large || RISKY.some(has) },
+    judgesNumbers: hasIntegers || NUMERIC_KEYWORDS.some(has),
+  };
 }
 
 function refusal(message: string, hint: string, path = '', cause?: unknown): FsError {

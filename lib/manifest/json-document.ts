@@ -1,5 +1,5 @@
 import { findNodeAtLocation, parseTree, printParseErrorCode, type Node, type ParseError } from 'jsonc-parser';
-import type { JsonValue } from '../core/index.js';
+import { parseExactly, type JsonValue } from '../core/index.js';
 import { pointerFromPath, type ManifestFault, type PathStep, type Problem } from './fault.js';
 
 /** Deeper nesting than any manifest has; keeps every later recursion shallow. */
@@ -38,7 +38,7 @@ export function readJsonDocument(
   const errors: ParseError[] = [];
   const tree = parseTree(source, errors, { disallowComments: true, allowTrailingComma: false });
   try {
-    value = JSON.parse(source) as JsonValue;
+    value = parseExactly(source);
   } catch (thrown) {
     if (errors.length === 0)
       return { faults: [faultAt(offsetFromMessage(thrown, source), messageOf(thrown), SYNTAX_HINT)] };

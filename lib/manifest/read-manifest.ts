@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import {
+  copyWritten,
   FsError,
   isId,
   isJsonObject,
@@ -144,9 +145,16 @@ function definitionFrom(
 /** `{node_id}` in every string value becomes the node's id. Names of properties stay. */
 export function withNodeId(value: JsonValue, nodeId: string): JsonValue {
   if (typeof value === 'string') return value.replaceAll('{node_id}', () => nodeId);
-  if (Array.isArray(value)) return (value as readonly JsonValue[]).map((item) => withNodeId(item, nodeId));
+  if (Array.isArray(value))
+    return copyWritten(
+      value,
+      (value as readonly JsonValue[]).map((item) => withNodeId(item, nodeId)),
+    );
   if (!isJsonObject(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withNodeId(item, nodeId)]));
+  return copyWritten(
+    value,
+    Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withNodeId(item, nodeId)])),
+  );
 }
 
 function checkNames(manifest: JsonObject, problems: Problems): void {

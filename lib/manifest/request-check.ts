@@ -1,4 +1,4 @@
-import { FsError, type JsonObject } from '../core/index.js';
+import { canonicalExactJson, FsError, type JsonObject } from '../core/index.js';
 import { runOnCheckThread } from './check-thread.js';
 import type { ServiceDefinition } from './definition.js';
 import type { InputFault } from './input-faults.js';
@@ -27,9 +27,11 @@ export type RequestCheck = (
 
 export function requestCheckOf(definition: ServiceDefinition): RequestCheck {
   const schema = inputSchemaOf(definition);
-  const { unbounded, allOf, isCheap } = compiledInputFrom(schema);
+  const { prepare, unbounded, allOf, isCheap } = compiledInputFrom(schema);
+  let schemaText: string | undefined;
   return (bytes, input) => {
     if (schema === undefined) return null;
+    prepare(input);
     const isSmall = isCheap && bytes.length <= SMALL_BYTES;
     const resultOf = (fault: InputFault | null): readonly InputFault[] | null => {
       if (fault === null) return null;
@@ -41,7 +43,8 @@ export function requestCheckOf(definition: ServiceDefinition): RequestCheck {
     } catch (thrown) {
       if (!(thrown instanceof TookTooLongError)) throw thrown;
     }
-    return runOnCheckThread({ schema, bytes }).then((done) =>
+    schemaText ??= canonicalExactJson(schema, false);
+    return runOnCheckThread({ schema: schemaText, bytes }).then((done) =>
       done === null ? [tooCostly()] : resultOf(done.fault ?? null),
     );
   };

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import type { Ajv, FuncKeywordDefinition } from 'ajv';
-import { isJsonObject, ownValue, type JsonObject, type JsonValue } from '../core/index.js';
+import { copyWritten, isJsonObject, ownValue, type JsonObject, type JsonValue } from '../core/index.js';
+import { addExactKeywords } from './exact-keywords.js';
 import { isMultipleOf } from './multiple-of.js';
 
 export type Dialect = '2020-12' | 'draft-07';
@@ -30,7 +31,7 @@ export function dialectOf(schema: JsonValue): Dialect | undefined {
 export function preparedSchema(schema: JsonValue, dialect: Dialect): JsonValue {
   const prepared = withoutLoneNullable(schema);
   return isJsonObject(prepared) && Object.hasOwn(prepared, '$schema')
-    ? { ...prepared, $schema: URI[dialect] }
+    ? copyWritten(prepared, { ...prepared, $schema: URI[dialect] })
     : prepared;
 }
 
@@ -46,18 +47,22 @@ const MAPS = new Set([
 ]);
 
 function withoutLoneNullable(schema: JsonValue): JsonValue {
-  if (Array.isArray(schema)) return (schema as readonly JsonValue[]).map(withoutLoneNullable);
+  if (Array.isArray(schema))
+    return copyWritten(schema, (schema as readonly JsonValue[]).map(withoutLoneNullable));
   if (!isJsonObject(schema)) return schema;
   const kept = Object.entries(schema).filter(([key]) => key !== 'nullable' || Object.hasOwn(schema, 'type'));
-  return fromEntries(
-    kept.map(([key, value]) => {
-      if (DATA.has(key)) return [key, value];
-      if (!MAPS.has(key) || !isJsonObject(value)) return [key, withoutLoneNullable(value)];
-      return [
-        key,
-        fromEntries(Object.entries(value).map(([name, part]) => [name, withoutLoneNullable(part)])),
-      ];
-    }),
+  return copyWritten(
+    schema,
+    fromEntries(
+      kept.map(([key, value]) => {
+        if (DATA.has(key)) return [key, value];
+        if (!MAPS.has(key) || !isJsonObject(value)) return [key, withoutLoneNullable(value)];
+        return [
+          key,
+          fromEntries(Object.entries(value).map(([name, part]) => [name, withoutLoneNullable(part)])),
+        ];
+      }),
+    ),
   );
 }
 
@@ -69,7 +74,10 @@ function fromEntries(entries: readonly (readonly [string, JsonValue])[]): JsonOb
 const require = createRequire(import.meta.url);
 
 /** ajv takes a while to load and to compile the meta-schema: a node without schemas never pays for it. */
-export function newAjv(dialect: Dialect, options: { readonly allErrors: boolean }): Ajv {
+export function newAjv(
+  dialect: Dialect,
+  { allErrors, exact }: { readonly allErrors: boolean; readonly exact: boolean },
+): Ajv {
   const module = (dialect === '2020-12' ? require('ajv/dist/2020') : require('ajv')) as {
     default: typeof Ajv;
   };
@@ -82,11 +90,16 @@ export function newAjv(dialect: Dialect, options: { readonly allErrors: boolean 
     inlineRefs: false,
     ignoreKeywordsWithRef: dialect === 'draft-07',
     code: { regExp: Object.assign(regExpFrom, { code: 'new RegExp' }) },
-    ...options,
+    allErrors,
+    // What is judged exactly was judged as a schema before.
+    validateSchema: !exact,
   });
   formats.default(ajv);
-  ajv.removeKeyword('multipleOf');
-  ajv.addKeyword(MULTIPLE_OF);
+  if (exact) addExactKeywords(ajv);
+  else {
+    ajv.removeKeyword('multipleOf');
+    ajv.addKeyword(MULTIPLE_OF);
+  }
   return ajv;
 }
 

@@ -1,5 +1,5 @@
 import type { ErrorObject } from 'ajv';
-import { ID_PATTERN } from '../core/index.js';
+import { ID_PATTERN, writtenNumber } from '../core/index.js';
 import { nearest } from './nearest.js';
 
 /** A value as a message shows it: short, on one line. */
@@ -9,6 +9,12 @@ export function wordsFromValue(value: unknown): string {
   if (typeof value === 'object' && value !== null && Object.keys(value).length > 0) return 'an object';
   const text = typeof value === 'string' ? JSON.stringify(value.slice(0, 81)) : JSON.stringify(value);
   return text.length > 80 ? `${text.slice(0, 76)}…"` : text;
+}
+
+/** The number that `container` has under `key`, as it was written. */
+export function wordsFromNumber(value: unknown, container: unknown, key: string | number): string {
+  const text = writtenNumber(container, key) ?? wordsFromValue(value);
+  return text.length > 80 ? `${text.slice(0, 76)}…` : text;
 }
 
 /** The kind of a value alone, where the value itself must not be shown. */
@@ -55,7 +61,7 @@ export function expectedFromError(error: ErrorObject): string {
     case 'enum':
       return oneOfWords(params['allowedValues'] as unknown[]);
     case 'const':
-      return wordsFromValue(params['allowedValue']);
+      return wordsFromNumber(params['allowedValue'], schema, keyword);
     case 'required':
     case 'dependentRequired':
     case 'dependencies':
@@ -75,12 +81,12 @@ export function expectedFromError(error: ErrorObject): string {
     case 'minimum':
     case 'maximum':
       if (schema.minimum !== undefined && schema.maximum !== undefined) return rangeWords(schema);
-      return `a number ${String(params['comparison'])} ${String(params['limit'])}`;
+      return limitWords();
     case 'exclusiveMinimum':
     case 'exclusiveMaximum':
-      return `a number ${String(params['comparison'])} ${String(params['limit'])}`;
+      return limitWords();
     case 'multipleOf':
-      return `a multiple of ${String(error.schema)}`;
+      return `a multiple of ${wordsFromNumber(error.schema, schema, keyword)}`;
     case 'minLength':
       return `a string of at least ${count(params['limit'], 'character')}`;
     case 'maxLength':
@@ -106,6 +112,10 @@ export function expectedFromError(error: ErrorObject): string {
     default:
       return error.message ?? `a value that satisfies "${keyword}"`;
   }
+
+  function limitWords(): string {
+    return `a number ${String(params['comparison'])} ${wordsFromNumber(params['limit'], schema, keyword)}`;
+  }
 }
 
 /** A name that the schema does not know, and the one that was meant perhaps. */
@@ -127,11 +137,15 @@ function typeWords(type: string | string[], schema: SchemaLike): string {
 
 function rangeWords(schema: SchemaLike): string {
   const kind = [schema.type].flat().includes('integer') ? 'an integer' : 'a number';
-  return `${kind} from ${schema.minimum} to ${schema.maximum}`;
+  const [from, to] = [
+    wordsFromNumber(schema.minimum, schema, 'minimum'),
+    wordsFromNumber(schema.maximum, schema, 'maximum'),
+  ];
+  return `${kind} from ${from} to ${to}`;
 }
 
 function oneOfWords(values: readonly unknown[]): string {
-  const words = values.slice(0, 12).map((value) => JSON.stringify(value));
+  const words = values.slice(0, 12).map((value, at) => writtenNumber(values, at) ?? JSON.stringify(value));
   return `${words.length > 1 ? 'one of ' : ''}${words.join(', ')}${values.length > 12 ? ', …' : ''}`;
 }
 

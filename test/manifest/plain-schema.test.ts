@@ -104,7 +104,7 @@ function validatorOfAjv(ajv: Ajv, schema: JsonValue): (value: unknown) => boolea
 
 for (const dialect of ['2020-12', 'draft-07'] satisfies Dialect[])
   t.test(`what a plain schema (${dialect}) says of a value is what ajv says`, (t) => {
-    const ajv = newAjv(dialect, { allErrors: false });
+    const ajv = newAjv(dialect, { allErrors: false, exact: false });
     const met = { plain: 0, true: 0, false: 0, undefined: 0 };
     fc.assert(
       fc.property(schemas, fc.array(values, { minLength: 3, maxLength: 3 }), (schema, tried) => {

@@ -11,7 +11,12 @@ export interface ScannedObject {
   readonly keyMember: { readonly from: number; readonly to: number } | null;
   /** How many values and keys it has, at every depth: what its parts cost, where its bytes do not say. */
   readonly parts: number;
+  /** Whether it has numbers of which a double perhaps holds a part alone. */
+  readonly hasLongNumbers: boolean;
 }
+
+/** Shorter ones without an exponent are held whole. */
+const LONG_NUMBER = 16;
 
 const enum State {
   Start,
@@ -81,6 +86,8 @@ export class ObjectScanner {
   #keyOpen = false;
   #lastComma = -1;
   #parts = 0;
+  #numberStart = 0;
+  #hasLongNumbers = false;
 
   /** Bytes of an object that has begun and not ended. */
   get pendingBytes(): number {
@@ -183,6 +190,7 @@ export class ObjectScanner {
         this.#objectStart = this.#at;
         this.#keyFrom = this.#keyTo = this.#lastComma = -1;
         this.#parts = 0;
+        this.#hasLongNumbers = false;
         return this.#open(false);
       case State.FirstKey:
         if (byte === CLOSE) return this.#close(false);
@@ -217,6 +225,7 @@ export class ObjectScanner {
       return this.#go(State.String);
     }
     if (byte === OPEN || byte === OPEN_ARRAY) return this.#open(byte === OPEN_ARRAY);
+    this.#numberStart = this.#at;
     if (byte === 0x2d) return this.#go(State.Minus);
     if (byte === 0x30) return this.#go(State.Zero);
     if (isDigit(byte)) return this.#go(State.Integer);
@@ -325,6 +334,8 @@ export class ObjectScanner {
         if (byte === 0x2e && this.#state <= State.Integer) return this.#go(State.Point);
         if ((byte === 0x65 || byte === 0x45) && this.#state !== State.ExponentDigits)
           return this.#go(State.Exponent);
+        if (this.#at - this.#numberStart >= LONG_NUMBER || this.#state === State.ExponentDigits)
+          this.#hasLongNumbers = true;
         this.#state = State.AfterValue;
         return this.#structural(byte);
     }
@@ -344,7 +355,7 @@ export class ObjectScanner {
         ? null
         : { from: this.#keyFrom - this.#objectStart, to: this.#keyTo - this.#objectStart };
     this.#objectStart = this.#at;
-    return { bytes, keyMember, parts: this.#parts };
+    return { bytes, keyMember, parts: this.#parts, hasLongNumbers: this.#hasLongNumbers };
   }
 
   #fault(what: string): FsError {

@@ -1,4 +1,4 @@
-import { FsError, isId, type JsonObject } from '../../core/index.js';
+import { FsError, isId, parseExactly, type JsonObject } from '../../core/index.js';
 import { requestDigest } from '../../manifest/index.js';
 import type { Awaitable } from '../../vfs/index.js';
 import type { ScannedObject } from './object-scanner.js';
@@ -38,7 +38,8 @@ export function requestFrom(
       hint: 'Leave "_key" out: the name is the key.',
     });
   const isQuick = bytes.length <= MAX_PARSED_BYTES && scanned.parts <= MAX_PARSED_PARTS;
-  const input = isQuick ? (JSON.parse(bytes.toString()) as JsonObject) : null;
+  const parse = scanned.hasLongNumbers ? parseExactly : JSON.parse;
+  const input = isQuick ? (parse(bytes.toString()) as JsonObject) : null;
   const fault = check(bytes, input);
   return fault instanceof Promise ? fault.then(checked) : checked(fault);
 
