@@ -1,10 +1,11 @@
 import { readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { acheron } from '../support/acheron.js';
 import { mountChild, mountDirFor } from '../support/mount-child.js';
 import { PlaneProcesses, Program, inviteThrough, untilOnline } from '../support/plane-processes.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
-import { shellManifest } from '../support/test-node.js';
+import { shellManifest, temporaryDir } from '../support/test-node.js';
 import { until } from '../support/until.js';
 
 t.setTimeout(240_000);
@@ -188,6 +189,41 @@ t.test('what is kept is shown for ten minutes, and by the kernel too no longer t
   await untilOnline(tree, 'n1');
   await until(async () => (await codeOf(described(tree))) === undefined, 'the descriptors');
 });
+
+t.test(
+  'a mount that comes back with a token that was revoked meanwhile shows nothing of what it kept',
+  async (t) => {
+    let target = port;
+    const network = await TcpProxy.start(() => target);
+    t.teardown(() => network.close());
+    const made = await acheron([
+      'token',
+      'create',
+      '--role',
+      'admin',
+      '--label',
+      'lost',
+      ...plane.as('admin'),
+    ]);
+    const tokenFile = join(temporaryDir(t), 'lost.token');
+    await writeFile(tokenFile, made.stdout, { mode: 0o600 });
+    const { dir } = await new Untouched(t, network.url, tokenFile).keeps();
+    const readme = join(dir, 'nodes/n1/services/tool/README.md');
+    target = 1;
+    network.cut();
+    await until(async () => (await codeOf(readFile(join(dir, 'session.json')))) === 'EHOSTDOWN', 'the loss');
+    const listed = await acheron(['token', 'list', '--json', ...plane.as('admin')]);
+    const lost = (JSON.parse(listed.stdout) as { token_id: string; label: string }[]).find(
+      ({ label }) => label === 'lost',
+    );
+    const revoked = await acheron(['token', 'revoke', lost!.token_id, ...plane.as('admin')]);
+    t.equal(revoked.status, 0, revoked.stderr);
+    t.equal(await codeOf(readFile(readme)), undefined, 'nobody has told the mount so far');
+    target = port;
+    await until(async () => (await codeOf(readFile(readme))) === 'EHOSTDOWN', 'the refusal');
+    t.equal(await codeOf(readdir(join(dir, 'nodes'))), 'EHOSTDOWN');
+  },
+);
 
 t.test('what a user may no longer see is not shown to it after the control plane was killed', async (t) => {
   const open = { permissions: { allow_roles: ['admin', 'user'] } };
