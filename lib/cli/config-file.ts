@@ -6,10 +6,7 @@ import { FsError, type JsonValue } from '../core/index.js';
 import { configFault, readConfigDocument, type ConfigEntry } from './config-document.js';
 import { isSecret } from './options.js';
 import { isOn, isSwitch, optionNamed, valueFromJson } from './option-value.js';
-import { warnOfUnknownVariables } from './unknown-variables.js';
-
-/** All commands with all their options: what a key may mean. Loading them takes a while. */
-export type AllCommands = () => Promise<Command>;
+import { warnOfUnknownVariables, type AllCommands } from './unknown-variables.js';
 
 let usedPath: string | null | undefined;
 let applied: { readonly command: Command; readonly all: AllCommands } | undefined;

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
-import type { AllCommands } from './config-file.js';
 import { writeError } from './write-out.js';
+
+/** All commands with all their options: what a key may mean. Loading them takes a while. */
+export type AllCommands = () => Promise<Command>;
 
 /** Ours, and no options: what drivers get, what a start in the background passes to its child, the token. */
 const OTHERS = /^ACHERON_(CALL_.*|PROCESS_TAG|BACKGROUND_LOG|TOKEN|CONFIG)$/;

@@ -14,6 +14,7 @@ export * from './store/sessions.js';
 export * from './store/store.js';
 export * from './store/tokens.js';
 export * from './store/user-event-logs.js';
+export type { ViewEvent } from './store/view-event.js';
 export * from './control-plane.js';
 export * from './in-process-node.js';
 export type { AccessChange, AccessChanges } from './server/access-changes.js';

@@ -1,6 +1,6 @@
-import type { Clock, Log, ServiceId } from '../core/index.js';
+import type { Clock, Log } from '../core/index.js';
 import type { AheadStarts } from './ahead-starts.js';
-import type { Ids } from './native-proc/ids.js';
+import type { DriverUser } from './native-proc/ids.js';
 import type { ProcessLedger } from './native-proc/process-ledger.js';
 
 /** What a driver needs of the node that runs it. */
@@ -8,11 +8,8 @@ export interface DriverContext {
   readonly nodeId: string;
   /** Where running process groups are recorded, so that the next start can end what a killed node left; null keeps no record. */
   readonly ledger: ProcessLedger | null;
-  /**
-   * Whom processes run as when the node runs as root (`--driver-user`), which may depend on the service;
-   * null runs them as the node itself.
-   */
-  readonly driverUser: Ids | ((serviceId: ServiceId) => Ids) | null;
+  /** `--driver-user`. */
+  readonly driverUser: DriverUser;
   /** Refuses to run what other users could change (unless `--trust-writable`), looked at before each start. */
   readonly refusesWritable?: boolean;
   /** Absent: what is started ahead of calls is started at once. */

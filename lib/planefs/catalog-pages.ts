@@ -9,7 +9,7 @@ import {
   type CatalogRequest,
   type CatalogSource,
 } from '../tunnel/index.js';
-import type { Presence } from './catalog-service.js';
+import type { Presence } from './catalog.js';
 
 type WireNode = Page['nodes'][number];
 type WireService = NonNullable<WireNode['services']>[number];

@@ -28,7 +28,7 @@ import {
   type Snapshot,
   type Stat,
 } from '../vfs/index.js';
-import type { CatalogRecord } from './catalog.js';
+import type { CatalogRecord, Presence } from './catalog.js';
 import { AwayDir, AwayFile, offlineError, type FindAway } from './away.js';
 import { FarDir, FarFile, type FindFar } from './far.js';
 
@@ -37,12 +37,6 @@ export interface KnownService {
   readonly record: CatalogRecord;
   readonly service: CatalogService;
   readonly may: (action: Action) => boolean;
-}
-
-/** Whether a node can be asked, and when that changed last. */
-export interface Presence {
-  readonly isHere: boolean;
-  readonly sinceMs: number;
 }
 
 export interface CatalogServiceOptions {

@@ -2,7 +2,6 @@ import type { CatalogService, NodeRecord } from '../control/index.js';
 import type { Clock, FsError } from '../core/index.js';
 import type { Action, Session } from '../policy/index.js';
 import { noSuchEntry } from '../vfs/index.js';
-import type { Presence } from './catalog-service.js';
 import type { FindFar } from './far.js';
 
 /** What a catalog says of a node. */
@@ -10,6 +9,12 @@ export type CatalogRecord = Pick<
   NodeRecord,
   'nodeId' | 'nodeName' | 'platform' | 'labels' | 'holder' | 'joinedAtMs' | 'lastSeenMs' | 'services'
 >;
+
+/** Whether a node can be asked, and when that changed last. */
+export interface Presence {
+  readonly isHere: boolean;
+  readonly sinceMs: number;
+}
 
 /** What is known of nodes, and who may know it: all of it at a control plane, one session's part at a mount. */
 export interface Catalog {

@@ -5,7 +5,7 @@ import { chain, type Awaitable, type Change, type Node, type Op } from '../vfs/i
 import { nodeLinkRule } from '../worldfs/index.js';
 import { CatalogNodeDir } from './catalog-node.js';
 import { changesOfCatalog, isSeenByOthers } from './catalog-changes.js';
-import type { Presence } from './catalog-service.js';
+import type { Presence } from './catalog.js';
 import type { FindFar } from './far.js';
 
 /** Content of documents that is kept for one node, for all sessions together. */

@@ -8,7 +8,7 @@ import { isSeenByOthers } from './catalog-changes.js';
 import { catalogActions, catalogEntries, summaryOf } from './catalog-entries.js';
 import type { LocalMember } from './local-member.js';
 import { CatalogPages } from './catalog-pages.js';
-import type { Presence } from './catalog-service.js';
+import type { Presence } from './catalog.js';
 import { PlaneNode } from './plane-node.js';
 
 /** The node of this same process. */

@@ -69,7 +69,7 @@ export class ProbeRunner {
   async #exec(): Promise<ProbeResult> {
     const [file = '', ...args] = this.#probe.command;
     const runtime = this.#runtime;
-    const ids = idsForService(this.#serviceId, runtime.limits.user, this.#context);
+    const ids = idsForService(this.#serviceId, runtime.limits.user, this.#context.driverUser);
     const set = 'env' in runtime ? runtime.env : {};
     const env = baseEnvironment(this.#context.nodeId, this.#serviceId, set, ids?.uid ?? null);
     const cwd = runtime.type === 'native_proc' ? runtime.cwd : '/';

@@ -22,16 +22,13 @@ import {
 import { HIGH_WATER_BYTES, type Message, type Transport } from '../../transport/index.js';
 import { isTooDeep } from '../json-depth.js';
 import type { LiveSession } from '../store/sessions.js';
-import type { TokenRecord } from '../store/tokens.js';
 import { answerAcheron } from './acheron-stub.js';
 import { handlerFor } from './handlers/index.js';
+import type { Credential, Peer, PeerState } from './peer.js';
 import type { ServerContext } from './server-context.js';
 import { MAX_STRANGER_FRAME_BYTES } from './strangers.js';
 import { UpsertParts } from './upsert-parts.js';
 import { Watches } from './watches.js';
-
-/** What the upgrade proved. */
-export type Credential = { readonly record: TokenRecord; readonly hash: Buffer } | undefined;
 
 /** The far end of a connection, as far as the upgrade says. */
 export interface Arrival {
@@ -45,24 +42,21 @@ export interface Arrival {
 /** Frames that could not be read, before the peer is no longer listened to. */
 const MAX_BAD_FRAMES = 64;
 
-type State = 'new' | 'versioned' | 'bootstrap' | 'node' | 'session' | 'closed';
-
 /**
  * One peer on the control channel. Whatever is wrong with a request is answered with a code and touches
  * nobody else.
  */
-export class ControlConnection {
+export class ControlConnection implements Peer {
   readonly context: ServerContext;
   readonly credential: Credential;
   readonly address: string;
   readonly connectedAtMs: number;
   readonly watches: Watches;
   readonly upsertParts = new UpsertParts();
-  /** The epochs that this connection took, by node. */
   readonly claims = new Map<string, number>();
   readonly id: string;
   readonly #transport: Transport;
-  #state: State = 'new';
+  #state: PeerState = 'new';
   #session: LiveSession | undefined;
   #stopSession: (() => void) | undefined;
   #badFrames = 0;
@@ -91,23 +85,20 @@ export class ControlConnection {
     return this.#transport;
   }
 
-  get state(): State {
+  get state(): PeerState {
     return this.#state;
   }
 
-  /** The session of this connection. @throws ProtocolFault where it has none. */
   get session(): LiveSession {
     if (this.#session === undefined) throw new ProtocolFault('forbidden', 'This connection has no session.');
     return this.#session;
   }
 
-  /** The handshake goes on. */
   enter(state: 'versioned' | 'bootstrap'): void {
     this.#state = state;
     if (state === 'bootstrap') this.stayAwhile();
   }
 
-  /** Without a token it may stay for a moment, and for another as long as its request waits. */
   stayAwhile(): void {
     if (this.#state !== 'bootstrap') return;
     const { clock, limits } = this.context;
@@ -117,14 +108,12 @@ export class ControlConnection {
     );
   }
 
-  /** This is the connection of a node from now on. */
   becomeNode(nodeId: string): void {
     this.#stopTimer();
     this.#state = 'node';
     this.#known(`node ${nodeId}`);
   }
 
-  /** Uses this session from now on, instead of the one before. */
   useSession(sessionId: string): LiveSession {
     const session = this.context.store.sessions.use(sessionId);
     this.#leaveSession();
@@ -144,7 +133,6 @@ export class ControlConnection {
     this.#send(errorFrameFrom(fault, { channel: 'control' }));
   }
 
-  /** Sends the watchers of this connection what is new. */
   pump(): void {
     for (const watch of this.watches.all) {
       try {
@@ -236,7 +224,6 @@ export class ControlConnection {
     throw new ProtocolFault('forbidden', 'Only admins may send this.');
   }
 
-  /** The caller, for the audit log. */
   who(): { session_id: string; role: string; agent_id: string | null; project_id: string | null } {
     const { current } = this.session;
     return {

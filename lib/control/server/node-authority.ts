@@ -1,9 +1,9 @@
 import { ProtocolFault } from '../../protocol/index.js';
 import type { NodeHolder } from '../store/nodes.js';
-import type { ControlConnection } from './control-connection.js';
 import type { ServerContext } from './server-context.js';
 import type { AuthFailure } from './auth-failure-log.js';
-import { delayFailure } from './handlers/pairing-handlers.js';
+import { delayFailure } from './delay-failure.js';
+import type { Peer } from './peer.js';
 
 /** What a message brings to prove that it comes from the node, and from the connection that counts. */
 export interface NodeProof {
@@ -18,7 +18,7 @@ export interface NodeProof {
  * its first message.
  * @throws ProtocolFault `provider_auth_failed`; `stale_epoch`, naming the successor.
  */
-export async function proveNode(connection: ControlConnection, proof: NodeProof): Promise<number> {
+export async function proveNode(connection: Peer, proof: NodeProof): Promise<number> {
   const { nodeId } = proof;
   if (!isProved(connection, proof)) {
     await refused(connection, nodeId);
@@ -39,7 +39,7 @@ export async function proveNode(connection: ControlConnection, proof: NodeProof)
  * Makes this the connection of a node. One that held an epoch before, and was overtaken meanwhile by
  * another process that is still there, is refused: it is the paused twin.
  */
-export function connectNode(connection: ControlConnection, proof: NodeLogin): NodeWelcome | Promise<never> {
+export function connectNode(connection: Peer, proof: NodeLogin): NodeWelcome | Promise<never> {
   const { nodeId, instanceId = `connection-${connection.id}`, software, lastEpoch } = proof;
   if (!isProved(connection, proof)) {
     return refused(connection, nodeId).then(() => {
@@ -73,7 +73,7 @@ export interface NodeWelcome {
 }
 
 /** Somebody who is not the node `nodeId` said that he is: recorded, and made to wait. */
-function refused(connection: ControlConnection, nodeId: string): Promise<void> {
+function refused(connection: Peer, nodeId: string): Promise<void> {
   connection.context.authFailures.note(nodeRefusal(connection.context, connection.address, nodeId));
   return delayFailure(connection);
 }
@@ -84,14 +84,14 @@ export function nodeRefusal(context: ServerContext, address: string, nodeId: str
   return { act: 'node_login', address, reason: 'bad_node_secret', ...(isKnown ? { nodeId } : {}) };
 }
 
-function isProved({ context }: ControlConnection, { nodeId, secret, leaseToken }: NodeProof): boolean {
+function isProved({ context }: Peer, { nodeId, secret, leaseToken }: NodeProof): boolean {
   const { nodes } = context.store;
   if (secret !== undefined) return nodes.secretIs(nodeId, secret);
   return leaseToken !== undefined && nodes.leaseTokenIs(nodeId, leaseToken);
 }
 
 /** Raises the epoch for this connection and notifies the one that held it. */
-function claim(connection: ControlConnection, nodeId: string, instanceId: string, software?: string): number {
+function claim(connection: Peer, nodeId: string, instanceId: string, software?: string): number {
   const { context, address, connectedAtMs } = connection;
   const before = context.holderOf(nodeId);
   const previous = context.store.nodes.require(nodeId).holder;
@@ -112,7 +112,7 @@ function claim(connection: ControlConnection, nodeId: string, instanceId: string
   return epoch;
 }
 
-function staleEpoch({ context }: ControlConnection, nodeId: string): ProtocolFault {
+function staleEpoch({ context }: Peer, nodeId: string): ProtocolFault {
   const { epoch, holder } = context.store.nodes.require(nodeId);
   return new ProtocolFault('stale_epoch', `Another connection of node "${nodeId}" took over.`, {
     details: { node_id: nodeId, current_epoch: epoch, successor: holder },

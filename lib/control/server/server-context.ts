@@ -1,8 +1,8 @@
 import type { Clock, Log } from '../../core/index.js';
+import type { ControlEventName, ControlPush } from '../../protocol/index.js';
 import { FairTurns } from '../../transport/index.js';
 import { SESSION_KEEP_MS } from '../store/session-keeper.js';
 import type { ControlStore } from '../store/store.js';
-import type { ControlConnection } from './control-connection.js';
 import { AccessChanges } from './access-changes.js';
 import { Cursors } from './cursors.js';
 import { Denials } from './denials.js';
@@ -50,6 +50,16 @@ export const DEFAULT_LIMITS: PlaneLimits = {
   sweepEveryMs: 60 * 60 * 1000,
 };
 
+/** A connection of the control channel, as far as others have to do with it. */
+export interface Connection {
+  /** The epochs that it took, by node. */
+  readonly claims: Map<string, number>;
+  push<Name extends ControlEventName>(name: Name, payload: ControlPush<Name>): void;
+  /** Sends its watchers what is new. */
+  pump(): void;
+  close(code: number, reason: string): void;
+}
+
 /** What all connections of one control plane share. */
 export class ServerContext {
   readonly store: ControlStore;
@@ -67,7 +77,7 @@ export class ServerContext {
   readonly accessChanges: AccessChanges;
   readonly strangers: Strangers;
   readonly turns = new FairTurns();
-  readonly connections = new Set<ControlConnection>();
+  readonly connections = new Set<Connection>();
   readonly watchCounts: WatchCounts = new Map();
   readonly #housekeeper: Housekeeper;
 
@@ -106,7 +116,7 @@ export class ServerContext {
   }
 
   /** The connection that holds the node's current epoch, if one is open. */
-  holderOf(nodeId: string): ControlConnection | undefined {
+  holderOf(nodeId: string): Connection | undefined {
     const epoch = this.store.nodes.get(nodeId)?.epoch;
     for (const connection of this.connections) {
       if (epoch !== undefined && connection.claims.get(nodeId) === epoch) return connection;

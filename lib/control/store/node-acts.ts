@@ -3,9 +3,6 @@ import type { AuditRecord } from './audit.js';
 import type { EventKind } from './events.js';
 import type { ControlStore } from './store.js';
 
-/** What a user sees of an event; the rest of its payload is for admins. */
-const USER_FACTS = ['service_id', 'op', 'from', 'to', 'reason', 'invocation_id', 'state', 'recorded_at'];
-
 const CONTROLS = new Set(['enable', 'disable', 'restart', 'config']);
 
 /**
@@ -45,13 +42,4 @@ function eventFrom(record: AuditRecord): { kind: EventKind; payload: JsonObject 
   const op = act.startsWith('control/') ? act.slice('control/'.length) : '';
   if (outcome !== 'ok' || !CONTROLS.has(op)) return null;
   return { kind: 'service_control', payload: { ...common, op, by } };
-}
-
-/** The owner of the invocation that an event is about; null where all who see the service may see it. */
-export function ownerOfEvent(kind: EventKind, payload: JsonObject): JsonObject | null {
-  return kind === 'invocation_finished' ? (payload['by'] as JsonObject) : null;
-}
-
-export function factsForUsers(payload: JsonObject): JsonObject {
-  return Object.fromEntries(Object.entries(payload).filter(([name]) => USER_FACTS.includes(name)));
 }

@@ -12,20 +12,11 @@ import {
   type Retention,
 } from './events.js';
 import { fairShare } from './fair-share.js';
-import { factsForUsers, ownerOfEvent } from './node-acts.js';
 import type { Nodes } from './nodes.js';
 import type { Projects } from './projects.js';
 import { deltaOfView, piecesOf, type Delta, type DeltaEntry } from './service-delta.js';
+import { factsForUsers, ownerOfEvent, type ViewEvent } from './view-event.js';
 import { Withdrawals } from './withdrawals.js';
-
-/** An event as the users of one view get it. `revision` counts this view's own events, without gaps. */
-export interface ViewEvent {
-  readonly revision: number;
-  readonly timestampMs: number;
-  readonly kind: EventKind;
-  readonly nodeId: string;
-  readonly payload: JsonObject;
-}
 
 interface UserEventLog {
   readonly id: number;

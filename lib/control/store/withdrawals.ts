@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../core/index.js';
 import type { DeltaEntry } from './service-delta.js';
-import type { ViewEvent } from './user-event-logs.js';
+import type { ViewEvent } from './view-event.js';
 
 /** Stands for the node itself among the ids of its services, which are never empty. */
 const THE_NODE = '';

@@ -9,7 +9,8 @@ import { HandedFile, configBytes } from '../native-proc/handed-file.js';
 import { idsForService, type Ids } from '../native-proc/ids.js';
 import { failure, tooMuchOutput } from '../outcome.js';
 import type { DriverThread } from '../worker/messages.js';
-import { WorkerDriver, type HandedConfig } from '../worker/worker-driver.js';
+import { WorkerDriver } from '../worker/worker-driver.js';
+import type { HandedConfig } from '../worker/worker-kind.js';
 import { ModuleProcess } from './module-process.js';
 
 const SCRIPT = new URL('./module-worker.js', import.meta.url);
@@ -27,7 +28,7 @@ export function moduleDriver(
 ): WorkerDriver {
   const { limits, modulePath } = runtime;
   const start = async (): Promise<DriverThread> => {
-    const ids = idsForService(serviceId, limits.user, context);
+    const ids = idsForService(serviceId, limits.user, context.driverUser);
     const env = baseEnvironment(context.nodeId, serviceId, runtime.env, ids?.uid ?? null);
     return ids === null ? startThread(runtime, env) : startProcess(runtime, env, ids, context);
   };

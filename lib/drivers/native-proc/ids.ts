@@ -1,5 +1,4 @@
 import { FsError, type ServiceId } from '../../core/index.js';
-import type { DriverContext } from '../driver-context.js';
 import { idsOfUser } from './passwd.js';
 
 export interface Ids {
@@ -7,16 +6,15 @@ export interface Ids {
   readonly gid: number;
 }
 
+/** Whom processes run as when the node runs as root, which may depend on the service; null: as the node itself. */
+export type DriverUser = Ids | ((serviceId: ServiceId) => Ids) | null;
+
 /**
  * Whom the programs of a service run as: the manifest's `user`, else the node's `--driver-user`; null
  * where the node's own user is meant.
  * @throws FsError when the user is unknown, or the node may not become it.
  */
-export function idsForService(
-  serviceId: ServiceId,
-  user: string | null,
-  { driverUser }: Pick<DriverContext, 'driverUser'>,
-): Ids | null {
+export function idsForService(serviceId: ServiceId, user: string | null, driverUser: DriverUser): Ids | null {
   const isRoot = process.getuid?.() === 0;
   if (user === null) {
     if (!isRoot) return null;

@@ -82,7 +82,7 @@ export class Program {
   /** Looks for the program and its user; sets or clears the fault. */
   check(): void {
     try {
-      this.#ids = idsForService(this.#serviceId, this.runtime.limits.user, this.#context);
+      this.#ids = idsForService(this.#serviceId, this.runtime.limits.user, this.#context.driverUser);
       const { nodeId } = this.#context;
       this.#env = baseEnvironment(nodeId, this.#serviceId, this.runtime.env, this.#ids?.uid ?? null);
       const path = this.#env['PATH'] ?? '';

@@ -3,7 +3,7 @@ import { payloadText, type Invocation, type Outcome } from '../contract.js';
 import { callFacts } from '../native-proc/environment.js';
 import { errorFromAbort, failure } from '../outcome.js';
 import type { DriverThread, FromWorker, ToWorker } from './messages.js';
-import type { WorkerKind } from './worker-driver.js';
+import type { WorkerKind } from './worker-kind.js';
 
 /** A thread that does not even hear that it should stop is stuck in a loop. */
 const DEAF_MS = 50;

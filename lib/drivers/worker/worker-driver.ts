@@ -1,5 +1,4 @@
 import { FsError, type ServiceId } from '../../core/index.js';
-import type { RuntimeLimits } from '../../manifest/index.js';
 import { CallSet } from '../call-set.js';
 import { timeLeftMs, type Driver, type Invocation, type Outcome } from '../contract.js';
 import type { DriverContext } from '../driver-context.js';
@@ -10,24 +9,7 @@ import { mustBeTrusted } from '../run-files.js';
 import { withStderrLimit } from '../stderr-limit.js';
 import type { DriverThread, FromWorker } from './messages.js';
 import { WorkerCall } from './worker-call.js';
-
-/** What makes a runtime of worker threads: how to start one, and what its answer means. */
-export interface WorkerKind {
-  readonly file: string;
-  readonly limits: RuntimeLimits;
-  /** A thread that loads the driver and then posts `ready` or `fault`. @throws FsError when the file is no driver. */
-  start(): Promise<DriverThread>;
-  outcome(message: FromWorker): Outcome;
-  /** Gives the thread the config of a call as a file; null where it can open none. */
-  handConfig: ((config: Invocation['config'], thread: DriverThread) => HandedConfig) | null;
-  /** False where code can only be stopped by ending its thread. */
-  readonly canStopItself: boolean;
-}
-
-export interface HandedConfig {
-  readonly path: string;
-  close(): void;
-}
+import type { HandedConfig, WorkerKind } from './worker-kind.js';
 
 interface Slot {
   readonly worker: DriverThread;

@@ -1,6 +1,6 @@
 import { byteLengthOfText, bytesFromText, isRawText } from '../../linux/index.js';
 import { putEntryOut } from './encode.js';
-import type { EntryOut } from './filesystem.js';
+import type { EntryOut } from './values.js';
 import { recordAlign, viewOf, writeU64 } from './layout.js';
 import { fuse_dirent, fuse_direntplus, fuse_entry_out } from './structs.js';
 

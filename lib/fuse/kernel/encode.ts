@@ -1,4 +1,4 @@
-import type { Attr, AttrOut, EntryOut, Lock, OpenOut, StatfsOut } from './filesystem.js';
+import type { Attr, AttrOut, EntryOut, Lock, OpenOut, StatfsOut } from './values.js';
 import { writeU64 } from './layout.js';
 import {
   fuse_attr,

@@ -9,6 +9,7 @@ export * from './constants.js';
 export { DirentList } from './dirents.js';
 export { Errno } from './errno.js';
 export type * from './filesystem.js';
+export type * from './values.js';
 export { callerGivesUp } from './interrupts.js';
 export { MountError, mountDevice, unmountDevice, type MountDeviceOptions } from './mount-device.js';
 export { negotiate, type NegotiatedInit, type InitIn } from './negotiate.js';

@@ -1,5 +1,10 @@
 import { isOneType, type FileHandle, type FileNode, type Node } from '../../vfs/index.js';
-import type { Backing } from './passthrough.js';
+
+/** A host file that the kernel reads and writes by itself: its number, and how many descriptors it has it open by. */
+export interface Backing {
+  readonly id: number;
+  opens: number;
+}
 
 /** A descriptor, as long as the kernel has it. */
 export interface OpenFile {

@@ -3,12 +3,6 @@ import { FOPEN_DIRECT_IO, FOPEN_PASSTHROUGH, type BackingFiles } from '../kernel
 import type { NodeRef } from './inode-table.js';
 import type { Owner } from './translate.js';
 
-/** A host file that the kernel reads and writes by itself: its number, and how many descriptors it has it open by. */
-export interface Backing {
-  readonly id: number;
-  opens: number;
-}
-
 /**
  * Hands files over to the kernel (FUSE passthrough). An inode is open one way at a time: the first descriptor decides.
  * What is handed over cannot be taken back, so only the mount's own user has it so, as an admin whose rights are for good.

@@ -2,8 +2,7 @@ import type { CatalogService } from '../../control/index.js';
 import { FsError, systemClock, type JsonObject, type JsonValue } from '../../core/index.js';
 import type { Role } from '../../policy/index.js';
 import type { CatalogNews, CatalogPage as Page } from '../../tunnel/index.js';
-import type { Catalog, CatalogRecord } from '../catalog.js';
-import type { Presence } from '../catalog-service.js';
+import type { Catalog, CatalogRecord, Presence } from '../catalog.js';
 import { KeptValues } from './kept-values.js';
 
 type WireNode = Page['nodes'][number];

@@ -78,7 +78,7 @@ export class TerminalDriver implements Driver {
   async #run(request: TerminalRequest, call: Invocation, signal: AbortSignal): Promise<Outcome> {
     const { limits, serviceId } = this.#options;
     const { nodeId, clock } = this.#context;
-    const ids = idsForService(serviceId, limits.user, this.#context);
+    const ids = idsForService(serviceId, limits.user, this.#context.driverUser);
     const env = {
       ...baseEnvironment(nodeId, serviceId, { TERM: 'dumb' }, ids?.uid ?? null),
       ...callEnvironment(call, null),

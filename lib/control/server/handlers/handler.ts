@@ -1,11 +1,11 @@
 import { canonicalJson, type JsonObject } from '../../../core/index.js';
 import type { ControlName, ControlReply, ControlRequest } from '../../../protocol/index.js';
 import { keyedHash } from '../../store/secrets.js';
-import type { ControlConnection } from '../control-connection.js';
+import type { Peer } from '../peer.js';
 
 /** Does what a request asks and answers its reply; what it throws becomes the error. */
 export type Handler<Name extends ControlName> = (
-  connection: ControlConnection,
+  connection: Peer,
   payload: ControlRequest<Name>,
 ) => ControlReply<Name> | Promise<ControlReply<Name>>;
 
@@ -17,7 +17,7 @@ export type Handlers<Name extends ControlName> = { readonly [Key in Name]: Handl
  */
 export function audited<Name extends ControlName>(
   name: Name,
-  handler: (connection: ControlConnection, payload: ControlRequest<Name>) => ControlReply<Name>,
+  handler: (connection: Peer, payload: ControlRequest<Name>) => ControlReply<Name>,
 ): Handler<Name> {
   return (connection, payload) => {
     const { store } = connection.context;

@@ -12,7 +12,7 @@ import { takeNodeRecords } from '../../store/node-acts.js';
 import type { CatalogChange, NodeRecord } from '../../store/nodes.js';
 import { checkDescriptors } from '../../store/check-descriptors.js';
 import type { DeltaEntry } from '../../store/service-delta.js';
-import type { ControlConnection } from '../control-connection.js';
+import type { Peer } from '../peer.js';
 import { proveNode } from '../node-authority.js';
 import { pageOf } from '../page-of.js';
 import { positionFor, Watch } from '../watch.js';
@@ -207,7 +207,7 @@ function wireDelta({
 
 /** @throws ProtocolFault `missing_field` where it says neither, `invalid_payload` */
 function catalogFrom(
-  connection: ControlConnection,
+  connection: Peer,
   { node_id, services, reload, parts }: ControlRequest<'node_service_upsert'>,
 ): CatalogText {
   if (parts !== undefined) {
@@ -224,7 +224,7 @@ function catalogFrom(
 }
 
 /** @throws FsError ENOENT for a node that is not there or that the session may not know of. */
-function requireSeen({ context, session }: ControlConnection, nodeId: string): NodeRecord {
+function requireSeen({ context, session }: Peer, nodeId: string): NodeRecord {
   const node = context.store.nodes.get(nodeId);
   if (node === undefined || !context.store.access.seesNode(session.current, node))
     throw new FsError('ENOENT', `There is no node "${nodeId}".`);

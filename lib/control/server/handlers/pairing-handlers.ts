@@ -2,7 +2,8 @@ import { FsError } from '../../../core/index.js';
 import { ProtocolFault, type ControlReply, type ControlRequest } from '../../../protocol/index.js';
 import type { NodeCredentials, NodeFacts } from '../../store/nodes.js';
 import { pageOf } from '../page-of.js';
-import type { ControlConnection } from '../control-connection.js';
+import { delayFailure } from '../delay-failure.js';
+import type { Peer } from '../peer.js';
 import type { ServerContext } from '../server-context.js';
 import { audited, type Handlers } from './handler.js';
 import { wireInvite, wireJoinRequest } from './wire.js';
@@ -94,10 +95,7 @@ function requireTakesNodes({ takesNodes }: ServerContext): void {
     throw new ProtocolFault('forbidden', 'This is a node that listens by itself: no other pairs with it.');
 }
 
-function join(
-  connection: ControlConnection,
-  payload: ControlRequest<'node_join'>,
-): ControlReply<'node_join'> {
+function join(connection: Peer, payload: ControlRequest<'node_join'>): ControlReply<'node_join'> {
   const { context } = connection;
   const { pairing, audit } = context.store;
   const ttlMs = payload.lease_ttl_ms ?? context.limits.leaseTtlMs;
@@ -138,11 +136,4 @@ function factsFrom(payload: Partial<ControlRequest<'node_join_request'>>, nodeNa
     labels: payload.labels ?? {},
     fsUrl: payload.fs_url ?? null,
   };
-}
-
-/** Waits as long as the address has earned by its failures. */
-export function delayFailure({ context, address }: ControlConnection): Promise<void> {
-  return new Promise((resolve) => {
-    context.throttle.failed(address, resolve, resolve);
-  });
 }

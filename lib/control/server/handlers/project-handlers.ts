@@ -1,7 +1,7 @@
 import type { Session } from '../../../policy/index.js';
 import { ProtocolFault, type ControlRequest } from '../../../protocol/index.js';
 import { pageOf } from '../page-of.js';
-import type { ControlConnection } from '../control-connection.js';
+import type { Peer } from '../peer.js';
 import type { ProjectChange, ProjectRecord } from '../../store/projects.js';
 import { audited, type Handlers } from './handler.js';
 import { wireProject } from './wire.js';
@@ -80,7 +80,7 @@ function changeFrom(payload: Omit<ControlRequest<'project_update'>, 'project_id'
 }
 
 /** Users know the project they are attached to, and those that their token names. */
-function visibleProjects({ context, session }: ControlConnection): ProjectRecord[] {
+function visibleProjects({ context, session }: Peer): ProjectRecord[] {
   const { current } = session;
   const all = context.store.projects.list();
   if (current.role === 'admin') return all;
@@ -89,10 +89,7 @@ function visibleProjects({ context, session }: ControlConnection): ProjectRecord
 }
 
 /** Of the project's nodes a user gets only those that the user sees. */
-function forSession(
-  { context, session }: ControlConnection,
-  record: ProjectRecord,
-): ReturnType<typeof wireProject> {
+function forSession({ context, session }: Peer, record: ProjectRecord): ReturnType<typeof wireProject> {
   const current: Session = session.current;
   const wire = wireProject(record, current);
   if (current.role === 'admin') return wire;

@@ -6,7 +6,7 @@ import {
   type ControlRequest,
 } from '../../../protocol/index.js';
 import { mustAttach } from '../../store/sessions.js';
-import type { ControlConnection } from '../control-connection.js';
+import type { Peer } from '../peer.js';
 import { connectNode } from '../node-authority.js';
 import type { Handlers } from './handler.js';
 import { wireSessionStatus } from './wire.js';
@@ -153,7 +153,7 @@ const acknowledgement = {
 };
 
 /** A new session; where the token is for one project alone, attached to it. */
-function beginSession({ credential, context }: ControlConnection): string {
+function beginSession({ credential, context }: Peer): string {
   const { sessions, projects } = context.store;
   const { record, hash } = credential!;
   return sessions.begin(() => {
@@ -166,7 +166,7 @@ function beginSession({ credential, context }: ControlConnection): string {
 }
 
 function connectAsNode(
-  connection: ControlConnection,
+  connection: Peer,
   payload: ControlRequest<'connect'>,
 ): ControlReply<'connect'> | Promise<ControlReply<'connect'>> {
   const { node_id, node_secret, instance_id, software, epoch } = payload;
@@ -191,13 +191,13 @@ function connectAsNode(
 }
 
 /** A session of this token that is open; any other is as absent as one that never was. */
-function requireOwn({ context, credential }: ControlConnection, sessionId: string): void {
+function requireOwn({ context, credential }: Peer, sessionId: string): void {
   const record = context.store.sessions.get(sessionId);
   if (record?.tokenId !== credential?.record.tokenId || context.store.sessions.snapshot(sessionId).revoked)
     throw new ProtocolFault('not_found', `There is no session "${sessionId}".`);
 }
 
-function requireVisible(connection: ControlConnection, sessionId: string): void {
+function requireVisible(connection: Peer, sessionId: string): void {
   const record = connection.context.store.sessions.get(sessionId);
   const isAdmin = connection.session.current.role === 'admin';
   if (record === undefined || (!isAdmin && record.tokenId !== connection.session.tokenId))

@@ -12,7 +12,7 @@ import {
   FUSE_GETATTR_FH,
 } from '../constants.js';
 import { putAttrOut, putStatfsOut } from '../encode.js';
-import type { AttrOut, SetattrIn, StatfsOut } from '../filesystem.js';
+import type { AttrOut, SetattrIn, StatfsOut } from '../values.js';
 import type { Request } from '../request.js';
 import * as s from '../structs.js';
 import { NOSYS, on } from './operation.js';

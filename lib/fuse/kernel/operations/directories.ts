@@ -1,6 +1,6 @@
 import { DirentList } from '../dirents.js';
 import { EINVAL, Errno } from '../errno.js';
-import type { Answer, OpenOut } from '../filesystem.js';
+import type { Answer, OpenOut } from '../values.js';
 import type { Request } from '../request.js';
 import * as s from '../structs.js';
 import { NOSYS, isDataOnly, on, opened, unheard } from './operation.js';

@@ -1,6 +1,7 @@
 import { putEntryOut, putOpenOut } from '../encode.js';
 import type { Call } from '../call.js';
-import type { CreateOut, Filesystem, OpenOut } from '../filesystem.js';
+import type { Filesystem } from '../filesystem.js';
+import type { CreateOut, OpenOut } from '../values.js';
 import { writeU64 } from '../layout.js';
 import * as s from '../structs.js';
 import { NOSYS, isDataOnly, maskedMode, on, opened, unheard, type Operation } from './operation.js';

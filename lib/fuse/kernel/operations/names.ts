@@ -1,6 +1,7 @@
 import type { Call } from '../call.js';
 import { EPERM, Errno } from '../errno.js';
-import type { Answer, EntryOut, Filesystem } from '../filesystem.js';
+import type { Filesystem } from '../filesystem.js';
+import type { Answer, EntryOut } from '../values.js';
 import type { Request } from '../request.js';
 import * as s from '../structs.js';
 import { NOSYS, entry, maskedMode, on } from './operation.js';

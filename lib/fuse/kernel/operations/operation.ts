@@ -2,7 +2,8 @@ import type { Call } from '../call.js';
 import { FUSE_FSYNC_FDATASYNC, OPCODES, type OpcodeName } from '../constants.js';
 import { putEntryOut, putOpenOut } from '../encode.js';
 import { ENOSYS, Errno } from '../errno.js';
-import type { Answer, EntryOut, Filesystem, OpenOut } from '../filesystem.js';
+import type { Filesystem } from '../filesystem.js';
+import type { Answer, EntryOut, OpenOut } from '../values.js';
 import type { Request } from '../request.js';
 import { fuse_fsync_in } from '../structs.js';
 

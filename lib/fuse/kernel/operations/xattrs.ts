@@ -1,6 +1,6 @@
 import { bytesFromText } from '../../../linux/index.js';
 import { ERANGE, Errno } from '../errno.js';
-import type { Answer } from '../filesystem.js';
+import type { Answer } from '../values.js';
 import * as s from '../structs.js';
 import { NOSYS, on } from './operation.js';
 

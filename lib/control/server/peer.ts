@@ -1,0 +1,39 @@
+import type { ControlEventName, ControlPush, ProtocolFault } from '../../protocol/index.js';
+import type { Transport } from '../../transport/index.js';
+import type { LiveSession } from '../store/sessions.js';
+import type { TokenRecord } from '../store/tokens.js';
+import type { Connection, ServerContext } from './server-context.js';
+import type { UpsertParts } from './upsert-parts.js';
+import type { Watches } from './watches.js';
+
+/** What the upgrade proved. */
+export type Credential = { readonly record: TokenRecord; readonly hash: Buffer } | undefined;
+
+export type PeerState = 'new' | 'versioned' | 'bootstrap' | 'node' | 'session' | 'closed';
+
+/** Who sent a request, to what handles it. */
+export interface Peer extends Connection {
+  readonly context: ServerContext;
+  readonly id: string;
+  readonly address: string;
+  readonly connectedAtMs: number;
+  readonly credential: Credential;
+  readonly transport: Transport;
+  readonly state: PeerState;
+  readonly watches: Watches;
+  readonly upsertParts: UpsertParts;
+  /** The session of this connection. @throws ProtocolFault where it has none. */
+  readonly session: LiveSession;
+  /** The caller, for the audit log. */
+  who(): { session_id: string; role: string; agent_id: string | null; project_id: string | null };
+  /** The handshake goes on. */
+  enter(state: 'versioned' | 'bootstrap'): void;
+  /** Without a token it may stay for a moment, and for another as long as its request waits. */
+  stayAwhile(): void;
+  /** This is the connection of a node from now on. */
+  becomeNode(nodeId: string): void;
+  /** Uses this session from now on, instead of the one before. */
+  useSession(sessionId: string): LiveSession;
+  push<Name extends ControlEventName>(name: Name, payload: ControlPush<Name>): void;
+  pushFault(fault: ProtocolFault): void;
+}

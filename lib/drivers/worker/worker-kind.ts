@@ -1,0 +1,21 @@
+import type { RuntimeLimits } from '../../manifest/index.js';
+import type { Invocation, Outcome } from '../contract.js';
+import type { DriverThread, FromWorker } from './messages.js';
+
+/** What makes a runtime of worker threads: how to start one, and what its answer means. */
+export interface WorkerKind {
+  readonly file: string;
+  readonly limits: RuntimeLimits;
+  /** A thread that loads the driver and then posts `ready` or `fault`. @throws FsError when the file is no driver. */
+  start(): Promise<DriverThread>;
+  outcome(message: FromWorker): Outcome;
+  /** Gives the thread the config of a call as a file; null where it can open none. */
+  handConfig: ((config: Invocation['config'], thread: DriverThread) => HandedConfig) | null;
+  /** False where code can only be stopped by ending its thread. */
+  readonly canStopItself: boolean;
+}
+
+export interface HandedConfig {
+  readonly path: string;
+  close(): void;
+}
