@@ -4,8 +4,8 @@ import { resolve } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import type { RunningNodeOptions } from '../compose/index.js';
 import { idFrom, isId, type Log, type NodeId } from '../core/index.js';
+import { DEFAULT_AUDIT_UNSENT_BYTES } from '../disk/index.js';
 import {
-  DEFAULT_AUDIT_UNSENT_BYTES,
   DEFAULT_UID_RANGE,
   DYNAMIC,
   driverUserFrom,

@@ -5,15 +5,16 @@ import { isNoSpace } from './disk-reserve.js';
 
 /**
  * Replaces a file atomically: a reader, or a start after a kill, finds the old or the new, never a part. On
- * the disk when it returns. @throws FsError; the old file is as it was then.
+ * the disk when it returns, unless `sync` is false: after a power loss it may be the old one then.
+ * @throws FsError; the old file is as it was then.
  */
-export function replaceFile(path: string, content: string | Uint8Array, mode = 0o600): void {
+export function replaceFile(path: string, content: string | Uint8Array, { sync = true } = {}): void {
   const draft = `${path}.${process.pid}.tmp`;
   try {
-    const fd = openSync(draft, 'w', mode);
+    const fd = openSync(draft, 'w', 0o600);
     try {
       writeFileSync(fd, content);
-      fsyncSync(fd);
+      if (sync) fsyncSync(fd);
     } finally {
       closeSync(fd);
     }
@@ -22,7 +23,7 @@ export function replaceFile(path: string, content: string | Uint8Array, mode = 0
     rmSync(draft, { force: true });
     throw cannotReplace(path, thrown);
   }
-  syncDirectory(dirname(path));
+  if (sync) syncDirectory(dirname(path));
 }
 
 function cannotReplace(path: string, cause: unknown): FsError {

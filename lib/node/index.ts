@@ -3,7 +3,6 @@
  * that drivers run as, what exports may show, who sees which event.
  */
 export { NodeAuditLog } from './node-audit-log.js';
-export { DEFAULT_AUDIT_UNSENT_BYTES } from './audit-queue-file.js';
 export { localControlDir } from './control-dir.js';
 export * from './driver-user.js';
 export { DEFAULT_UID_RANGE, type UidRange } from './dynamic-users.js';

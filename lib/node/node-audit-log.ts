@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { AuditSource, SentRecord } from '../control/index.js';
 import { existsSync, statSync } from 'node:fs';
-import { readOrMakeSecret } from '../disk/index.js';
+import { AuditQueueFile, readOrMakeSecret, type Dropped } from '../disk/index.js';
 import {
   Emitter,
   FsError,
@@ -14,7 +14,6 @@ import {
 } from '../core/index.js';
 import type { AuditRecord } from '../services/index.js';
 import { fileStat, newIno, nsFromMs, StreamFile, type Node } from '../vfs/index.js';
-import { AuditQueueFile, type Dropped } from './audit-queue-file.js';
 
 /** About a quarter of the largest frame. */
 const BATCH_BYTES = 256 * 1024;

@@ -1,4 +1,4 @@
-import type { ByteStore, Extent, Segment } from './segment.js';
+import type { ByteStore, Extent, Segment } from '../../disk/index.js';
 
 /** Bytes of a job that lie in the log, in as many runs as they came; only grows at its end. */
 export class Blob {

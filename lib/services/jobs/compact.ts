@@ -1,7 +1,6 @@
+import type { Segment, SegmentLog } from '../../disk/index.js';
 import { acceptHeader, blobsFromWhole, wholeHeader } from './job-records.js';
 import type { Job } from './job.js';
-import type { SegmentLog } from './segment-log.js';
-import type { Segment } from './segment.js';
 
 /** Writes what `jobs` have in `segment` once more, at the end of the log, so that nothing in it is needed. */
 export function compact(log: SegmentLog, jobs: Iterable<Job>, segment: Segment): void {

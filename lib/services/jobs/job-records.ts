@@ -1,6 +1,6 @@
 import { isJsonObject, type InvocationId, type JsonObject, type JsonValue } from '../../core/index.js';
+import type { ByteStore, Extent } from '../../disk/index.js';
 import { isErrnoCode } from '../../linux/index.js';
-import type { ByteStore, Extent } from './segment.js';
 import { Job, type JobEnd, type JobState } from './job.js';
 
 /** The headers of the records that make up a job, to and from JSON. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { FsError, type InvocationId, type JsonObject, type Log } from '../../core/index.js';
-import { isNoSpace, type DiskReserve } from '../../disk/index.js';
+import { isNoSpace, SegmentLog, type DiskReserve, type Extent } from '../../disk/index.js';
 import { acceptHeader, finishHeader } from './job-records.js';
 import { FOR_ENDS, SMALL_RESULT, type JobLimits } from './job-limits.js';
 import { Job, type Holder, type JobEnd, type JobOwner } from './job.js';
@@ -9,8 +9,6 @@ import { KeyJournal } from './keys/key-journal.js';
 import { reconcileKeys } from './keys/reconcile-keys.js';
 import { LogCleaner } from './log-cleaner.js';
 import { replayJobs } from './replay-jobs.js';
-import type { Extent } from './segment.js';
-import { SegmentLog } from './segment-log.js';
 
 export interface JobStoreOptions {
   readonly dir: string;

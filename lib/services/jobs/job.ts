@@ -1,10 +1,10 @@
 import { newIno } from '../../vfs/index.js';
 import { timestamp, type InvocationId } from '../../core/index.js';
+import type { ByteStore } from '../../disk/index.js';
 import type { ErrnoCode } from '../../linux/index.js';
 import type { Session } from '../../policy/index.js';
 import { principalOf, roleOfPrincipal } from '../../policy/index.js';
 import { Blob } from './blob.js';
-import type { ByteStore } from './segment.js';
 
 export type JobState = 'queued' | 'running' | 'ok' | 'error' | 'timeout' | 'cancelled';
 

@@ -10,8 +10,7 @@ import {
   rmSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
-import { recordAt } from './log-record.js';
-import { pathOfSegment, segmentNumbers } from './replay-segments.js';
+import { pathOfSegment, recordAt, segmentNumbers } from '../../disk/index.js';
 
 /**
  * Keeps a job log of format 1 as it is, in `format1.bak` beside its segments, before this release adds to it.

@@ -1,8 +1,7 @@
 import { FsError, type Log } from '../../core/index.js';
-import type { DiskReserve } from '../../disk/index.js';
+import type { DiskReserve, SegmentLog } from '../../disk/index.js';
 import { compact } from './compact.js';
 import type { Job } from './job.js';
-import type { SegmentLog } from './segment-log.js';
 
 /** So many segments are cleared in one go: each holds everything else up. */
 const MOST_STEPS = 4;

@@ -1,8 +1,7 @@
 import type { JsonObject, JsonValue, Log } from '../../core/index.js';
+import type { Extent, SegmentLog } from '../../disk/index.js';
 import { blobsFromWhole, endFromHeader, jobFromHeader, metricsOfHeader } from './job-records.js';
 import type { Job } from './job.js';
-import type { SegmentLog } from './segment-log.js';
-import type { Extent } from './segment.js';
 
 /** What a log of jobs holds. */
 export interface Replayed {

@@ -1,10 +1,9 @@
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { FsError, type JsonObject, type Log } from '../../../core/index.js';
-import { keepAside } from '../../../disk/index.js';
+import { keepAside, readLogFacts, writeLogFacts, type LogFacts } from '../../../disk/index.js';
 import { acceptHeader, endFromHeader, jobFromHeader, keyEndHeader } from '../job-records.js';
 import type { Job } from '../job.js';
-import { readLogFacts, writeLogFacts, type LogFacts } from '../log-facts.js';
 import { KeySegment } from './key-segment.js';
 import { hashOfKey, hashOfPrincipal, type KeyHash, type Place } from './key-table.js';
 import { KeyTotals } from './key-totals.js';

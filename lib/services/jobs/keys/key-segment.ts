@@ -1,10 +1,17 @@
 import { closeSync, openSync, readSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { isJsonObject, type JsonObject } from '../../../core/index.js';
-import { replaceFile } from '../../../disk/index.js';
-import { AppendFile } from '../append-file.js';
-import { recordAt, recordFrom, type LogRecord } from '../log-record.js';
-import { readExtent, type ByteStore, type Extent, type Segment } from '../segment.js';
+import {
+  AppendFile,
+  readExtent,
+  recordAt,
+  recordFrom,
+  replaceFile,
+  type ByteStore,
+  type Extent,
+  type LogRecord,
+  type Segment,
+} from '../../../disk/index.js';
 import { bytesFromEntry } from './entry-bytes.js';
 import { GrowingTable, SortedTable, hashOfKey, type Entry, type KeyTable, type Place } from './key-table.js';
 import { KeyTotals } from './key-totals.js';

@@ -1,7 +1,6 @@
 import { closeSync, openSync, readFileSync, readSync, statSync, truncateSync } from 'node:fs';
 import { FsError, type JsonObject, type Log } from '../../../core/index.js';
-import { keepAside } from '../../../disk/index.js';
-import { recordAt, scanRecords } from '../log-record.js';
+import { keepAside, recordAt, scanRecords } from '../../../disk/index.js';
 import { ENTRY_BYTES, entriesFrom } from './entry-bytes.js';
 import { KEYS_FORMAT, KeySegment, entryFromHeader, stemOfSegment } from './key-segment.js';
 import { GrowingTable, SortedTable, type Entry } from './key-table.js';

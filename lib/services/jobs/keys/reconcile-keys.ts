@@ -1,7 +1,7 @@
 import { FsError } from '../../../core/index.js';
+import type { SegmentLog } from '../../../disk/index.js';
 import { finishHeader } from '../job-records.js';
 import type { Job } from '../job.js';
-import type { SegmentLog } from '../segment-log.js';
 import type { KeyJournal } from './key-journal.js';
 
 /**

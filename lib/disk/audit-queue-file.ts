@@ -10,11 +10,11 @@ import {
   renameSync,
   rmSync,
   statSync,
-  writeFileSync,
   writeSync,
 } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { FsError, isJsonObject, type JsonObject } from '../core/index.js';
+import { replaceFile } from './replace-file.js';
 
 const DEFAULT_ROTATE_BYTES = 64 * 1024 * 1024;
 export const DEFAULT_AUDIT_UNSENT_BYTES = 1024 * 1024 * 1024;
@@ -43,6 +43,12 @@ export interface AuditQueueOptions {
   readonly lineOfDropped: (dropped: Dropped) => string;
 }
 
+/** A place in the queue: in the current file (0), the one that was set aside last (1) … */
+interface Place {
+  file: number;
+  offset: number;
+}
+
 /** Up to where the lines were taken, on disk. The line that ends there is named, so that no other file is meant. */
 interface Mark {
   readonly offset: number;
@@ -64,8 +70,8 @@ export class AuditQueueFile {
   #size: number;
   /** How many were set aside. */
   #aside: number;
-  /** The file (0 the current, 1 the one that was set aside last …) that has the oldest line to send, and where. */
-  #sent: { file: number; offset: number } | null;
+  /** Where the oldest line to send is. */
+  #sent: Place | null;
 
   /** @throws FsError when it cannot be opened. */
   constructor(path: string, { rotateBytes, maxBytes, lineOfDropped }: AuditQueueOptions) {
@@ -81,7 +87,7 @@ export class AuditQueueFile {
       this.#size = wholeLines(this.#fd);
       this.#aside = this.#renumber();
       this.#sent = existsSync(this.#markPath) ? this.#find(readMark(this.#markPath)) : null;
-      if (this.#sent !== null) this.#removeTaken();
+      if (this.#sent !== null) this.#removeTaken(this.#sent);
     } catch (thrown) {
       closeSync(this.#fd);
       throw thrown;
@@ -98,9 +104,7 @@ export class AuditQueueFile {
 
   /** From now on lines are kept until they were taken. */
   keepUntilTaken(): void {
-    if (this.#sent !== null) return;
-    this.#sent = { file: this.#aside, offset: 0 };
-    this.#writeMark('');
+    if (this.#sent === null) this.#sendFrom({ file: this.#aside, offset: 0 });
   }
 
   read(at: number, size: number): Buffer {
@@ -119,20 +123,20 @@ export class AuditQueueFile {
 
   /** The oldest lines that were not taken, as many as fit; null when all were. */
   batch(maxBytes: number): Batch | null {
-    this.keepUntilTaken();
+    let from = this.#sent ?? this.#sendFrom({ file: this.#aside, offset: 0 });
     for (;;) {
-      const { file, offset } = this.#sent!;
+      const { file, offset } = from;
       const text =
         file === 0 ? this.read(offset, maxBytes) : readFileAt(this.#pathOf(file), offset, maxBytes);
       const end = text.lastIndexOf(10) + 1;
       if (end > 0) {
+        const place = from;
         const lines = text.toString('utf8', 0, end - 1).split('\n');
-        const from = this.#sent!;
-        return { lines, taken: () => this.#take(from, offset + end, lines.at(-1)!) };
+        return { lines, taken: () => this.#take(place, offset + end, lines.at(-1) ?? '') };
       }
       if (file === 0) return null;
-      this.#sent = { file: file - 1, offset: 0 };
-      this.#removeTaken();
+      this.#sent = from = { file: file - 1, offset: 0 };
+      this.#removeTaken(from);
     }
   }
 
@@ -167,11 +171,18 @@ export class AuditQueueFile {
   }
 
   /** Files may have been set aside meanwhile: the place is the same object as long as nothing else was taken. */
-  #take(from: { file: number; offset: number }, to: number, last: string): void {
+  #take(from: Place, to: number, last: string): void {
     if (this.#sent !== from) return;
     from.offset = to;
     this.#sent = { ...from };
-    this.#writeMark(last);
+    this.#writeMark(to, last);
+  }
+
+  /** What is sent next begins there, at the beginning of a file. */
+  #sendFrom(place: Place): Place {
+    this.#sent = place;
+    this.#writeMark(0, '');
+    return place;
   }
 
   #rotate(): void {
@@ -182,15 +193,15 @@ export class AuditQueueFile {
     this.#size = 0;
     if (this.#sent === null) return;
     this.#sent.file++;
-    this.#removeTaken();
+    this.#removeTaken(this.#sent);
   }
 
   /** Those of which all was sent go, but for one, which is for people to read. */
-  #removeTaken(): void {
-    const needed = Math.max(1, this.#sent!.file);
+  #removeTaken(sent: Place): void {
+    const needed = Math.max(1, sent.file);
     if (this.#aside <= needed) return;
     // Once they are gone, what is to be sent begins where the oldest file does.
-    if (this.#sent!.offset === 0) this.#writeMark('');
+    if (sent.offset === 0) this.#writeMark(0, '');
     while (this.#aside > needed) rmSync(this.#pathOf(this.#aside--), { force: true });
   }
 
@@ -200,10 +211,7 @@ export class AuditQueueFile {
     const from = this.#sent?.offset ?? 0;
     const dropped = linesOf(this.#pathOf(oldest), from);
     if (dropped !== null) this.#write(this.#lineOfDropped(dropped));
-    if (this.#sent !== null) {
-      this.#sent = { file: oldest - 1, offset: 0 };
-      this.#writeMark('');
-    }
+    if (this.#sent !== null) this.#sendFrom({ file: oldest - 1, offset: 0 });
     rmSync(this.#pathOf(oldest), { force: true });
     this.#aside--;
   }
@@ -220,14 +228,13 @@ export class AuditQueueFile {
     return numbers.length;
   }
 
-  #writeMark(last: string): void {
-    const mark: Mark = { offset: this.#sent!.offset, last };
-    writeFileSync(`${this.#markPath}.new`, JSON.stringify({ format: 1, ...mark }), { mode: 0o600 });
-    renameSync(`${this.#markPath}.new`, this.#markPath);
+  #writeMark(offset: number, last: string): void {
+    const mark: Mark = { offset, last };
+    replaceFile(this.#markPath, JSON.stringify({ format: 1, ...mark }), { sync: false });
   }
 
   /** Where the mark stands. Where it fits no file, all is sent again: their receiver knows the lines by their ids. */
-  #find(mark: Mark | null): { file: number; offset: number } {
+  #find(mark: Mark | null): Place {
     for (let file = 0; mark !== null && file <= this.#aside; file++)
       if (endsAt(this.#pathOf(file), mark)) return { file, offset: mark.offset };
     return { file: this.#aside, offset: 0 };
@@ -296,7 +303,7 @@ function linesOf(path: string, at: number): Dropped | null {
       from += size;
     }
     if (lines === 0) return null;
-    const first = readUpTo(fd, at, TAIL_BYTES).toString().split('\n')[0]!;
+    const [first = ''] = readUpTo(fd, at, TAIL_BYTES).toString().split('\n');
     const { size } = fstatSync(fd);
     const last = readUpTo(fd, Math.max(at, size - TAIL_BYTES), TAIL_BYTES)
       .toString()

@@ -2,7 +2,7 @@ import { appendFileSync, readFileSync, readdirSync, renameSync, statSync } from 
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
-import { AuditQueueFile, type Dropped } from '../../lib/node/audit-queue-file.js';
+import { AuditQueueFile, type Dropped } from '../../lib/disk/index.js';
 import { temporaryDir } from '../support/test-node.js';
 
 /** In these tests a line about dropped lines begins so, and what those were about is counted too. */

@@ -28,9 +28,9 @@ export class SegmentLog implements ByteStore {
   readonly #options: SegmentLogOptions;
   readonly #segments = new Map<number, Segment>();
   #facts: LogFacts;
-  #active: Segment | null = null;
+  /** What is appended to. */
+  #active: { readonly segment: Segment; readonly file: AppendFile } | null = null;
   #lastAt = 0;
-  #file: AppendFile | null = null;
   readonly #segmentBytes: number;
 
   /** @throws FsError EPROTO when a newer format wrote it. */
@@ -54,13 +54,13 @@ export class SegmentLog implements ByteStore {
 
   /** Appends a record and returns where its body lies. One `write`, done when this returns. */
   append(header: JsonObject, ...body: readonly Uint8Array[]): Extent {
-    const segment = this.#writable();
+    const { segment, file } = this.#writable();
     const { record, bodyAt, length } = recordFrom(
       header,
       body,
       header.t === 'segment' ? 0 : this.#facts.salt,
     );
-    this.#file!.append(record);
+    file.append(record);
     this.#lastAt = segment.size;
     const offset = segment.size + bodyAt;
     segment.size += record.length;
@@ -69,15 +69,16 @@ export class SegmentLog implements ByteStore {
 
   /** Takes back the record that was appended last. */
   undo(): void {
-    const segment = this.#active!;
+    if (this.#active === null) return;
+    const { segment, file } = this.#active;
     segment.size = this.#lastAt;
-    this.#file!.cutTo(segment.size);
+    file.cutTo(segment.size);
   }
 
   read(extent: Extent, at: number, size: number): Buffer {
-    if (extent.segment !== this.#active || this.#file === null) return readExtent(extent, at, size);
+    if (this.#active === null || extent.segment !== this.#active.segment) return readExtent(extent, at, size);
     const bytes = Buffer.allocUnsafe(Math.max(0, Math.min(size, extent.length - at)));
-    if (bytes.length > 0) this.#file.read(bytes, extent.offset + at);
+    if (bytes.length > 0) this.#active.file.read(bytes, extent.offset + at);
     return bytes;
   }
 
@@ -95,24 +96,25 @@ export class SegmentLog implements ByteStore {
     const [oldest] = this.#segments.values();
     const slack = diskIsFull ? 0 : 2 * this.#segmentBytes;
     if (oldest === undefined || size <= 2 * live + slack) return null;
-    return diskIsFull || oldest !== this.#active ? oldest : null;
+    return diskIsFull || oldest !== this.#active?.segment ? oldest : null;
   }
 
   /** What is appended from now on is not in this segment. */
   leave(segment: Segment): void {
-    if (segment === this.#active) this.#startSegment();
+    if (segment === this.#active?.segment) this.#startSegment();
   }
 
   /** Deletes the oldest segments as far as nobody refers to them. */
   sweep(): void {
     const dead: Segment[] = [];
     for (const segment of this.#segments.values()) {
-      if (segment === this.#active || segment.live > 0) break;
+      if (segment === this.#active?.segment || segment.live > 0) break;
       dead.push(segment);
     }
-    if (dead.length === 0) return;
+    const newest = dead.at(-1);
+    if (newest === undefined) return;
     // The facts first: a segment that they do not ask for may be there, but not the other way round.
-    this.#setFacts({ ...this.#facts, from: dead.at(-1)!.number + 1 });
+    this.#setFacts({ ...this.#facts, from: newest.number + 1 });
     for (const segment of dead) {
       this.#segments.delete(segment.number);
       unlinkSync(segment.path);
@@ -121,25 +123,25 @@ export class SegmentLog implements ByteStore {
 
   /** Makes what was written survive power loss. */
   sync(): void {
-    this.#file?.sync();
+    this.#active?.file.sync();
   }
 
   close(): void {
-    this.#file?.close();
+    this.#active?.file.close();
   }
 
-  #writable(): Segment {
-    if (this.#active !== null && this.#active.size < this.#segmentBytes) return this.#active;
+  #writable(): { segment: Segment; file: AppendFile } {
+    if (this.#active !== null && this.#active.segment.size < this.#segmentBytes) return this.#active;
     return this.#startSegment();
   }
 
-  #startSegment(): Segment {
+  #startSegment(): { segment: Segment; file: AppendFile } {
     this.close();
     mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
     const number = Math.max(this.#facts.to, ...this.#segments.keys()) + 1;
     const segment = { number, path: pathOfSegment(this.#dir, number), size: 0, live: 0 };
-    this.#active = segment;
-    this.#file = new AppendFile(segment.path, 0, this.#options.fsync);
+    const active = { segment, file: new AppendFile(segment.path, 0, this.#options.fsync) };
+    this.#active = active;
     this.#segments.set(number, segment);
     try {
       const { salt } = this.#facts;
@@ -147,13 +149,13 @@ export class SegmentLog implements ByteStore {
       this.#setFacts({ salt, from: Math.min(...this.#segments.keys()), to: number });
     } catch (thrown) {
       // Without its preface it is no segment.
+      this.close();
       this.#active = null;
       this.#segments.delete(number);
-      this.close();
       rmSync(segment.path, { force: true });
       throw thrown;
     }
-    return segment;
+    return active;
   }
 
   #setFacts(facts: LogFacts): void {

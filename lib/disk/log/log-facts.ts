@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FsError, type Log } from '../../core/index.js';
+import { replaceFile } from '../replace-file.js';
 import { recordAt, recordFrom } from './log-record.js';
 
 /** `log.json`: which segments a log has, so that one that is missing is missed. */
@@ -31,14 +32,8 @@ export function readLogFacts(dir: string, log: Log): LogFacts {
   return fresh;
 }
 
-/** Not flushed: after a power loss it may be of before, which asks for less. */
+/** Not flushed: after a power loss it may be of before, which asks for less. @throws FsError */
 export function writeLogFacts(dir: string, facts: LogFacts): void {
-  const path = join(dir, 'log.json');
-  try {
-    writeFileSync(`${path}.new`, recordFrom({ t: 'log', ...facts }, [], 0).record, { mode: 0o600 });
-    renameSync(`${path}.new`, path);
-  } catch (thrown) {
-    rmSync(`${path}.new`, { force: true });
-    throw thrown;
-  }
+  const { record } = recordFrom({ t: 'log', ...facts }, [], 0);
+  replaceFile(join(dir, 'log.json'), record, { sync: false });
 }

@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { FsError, type JsonObject, type Log } from '../../core/index.js';
-import { keepAside } from '../../disk/index.js';
+import { keepAside } from '../keep-aside.js';
 import type { LogFacts } from './log-facts.js';
 import { recordAt, scanRecords, type LogRecord, type Scanned } from './log-record.js';
 import type { Extent, Segment } from './segment.js';
