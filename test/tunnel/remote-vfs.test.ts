@@ -210,6 +210,26 @@ t.test('what is kept is shown for ten minutes without a connection, and no longe
   await handle.release();
 });
 
+t.test(
+  'what is kept is shown while the connection is closing too, before it is known to be lost',
+  async (t) => {
+    const { remote } = await tunnelled(t, createReferenceTree(), { through: 'memory' });
+    const access = directAccess(remote);
+    await readText(access, '/docs/hello.txt');
+    const file = (await walk(remote.root, 'docs/hello.txt', op())) as FileNode;
+    const handle = await file.open(READ, op());
+    let isLost = false;
+    remote.states.on(() => (isLost = true));
+    const closed = remote.close();
+    t.equal(remote.state, 'detached');
+    const bytes = await handle.read(0, 10, op());
+    t.notOk(isLost);
+    t.equal(bytes.byteLength, 6);
+    await closed;
+    await handle.release();
+  },
+);
+
 t.test('an abort reaches the far side, and the request is answered by what came of it', async (t) => {
   const { vfs, slow } = treeWithSlow();
   const { remote } = await tunnelled(t, vfs, { through: 'ws' });

@@ -191,8 +191,9 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
   }
 
   checkCacheUsable(): void {
-    if (this.client === undefined && this.#clock.now() - (this.#awaySinceMs ?? -Infinity) > this.#offlineMs)
-      throw lostError();
+    // A connection that is closing is not lost before it is closed.
+    if (this.#client?.silent === false) return;
+    if (this.#clock.now() - (this.#awaySinceMs ?? -Infinity) > this.#offlineMs) throw lostError();
   }
 
   inoAt(depth: number, names: () => readonly string[]): bigint | undefined {
