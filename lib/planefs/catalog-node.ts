@@ -28,7 +28,7 @@ import {
 import { AwayDir, AwayFile, offlineError, type FindAway } from './away.js';
 import { requireSeen, stateOf, type CatalogNodeOptions, type CatalogRecord } from './catalog.js';
 import { CatalogServicesDir } from './catalog-services.js';
-import { FarFile, FarRoot } from './far.js';
+import { FallbackFile, FallbackRoot } from './fallback-nodes.js';
 
 /** Where its exports are. */
 const EXPORTS = 'fs';
@@ -42,14 +42,14 @@ export class CatalogNodeDir extends ReadOnlyDir {
   readonly services: CatalogServicesDir;
   readonly #options: CatalogNodeOptions;
   readonly #files: ReadonlyMap<string, Node>;
-  readonly #exports: FarRoot;
+  readonly #exports: FallbackRoot;
   readonly #rootInos = new Map<string, bigint>();
   #roots: { readonly of: CatalogRecord['services']; readonly roots: DerivedRoot } | undefined;
 
   constructor(options: CatalogNodeOptions) {
     super();
     this.#options = options;
-    const { far, nodeId } = options;
+    const { atNode, nodeId } = options;
     this.services = new CatalogServicesDir(options);
     const away =
       (mode: number): FindAway =>
@@ -65,11 +65,11 @@ export class CatalogNodeDir extends ReadOnlyDir {
     this.#files = new Map<string, Node>([
       ['README.md', this.#document(() => nodeReadme(this.#published()))],
       ['NODE.json', this.#document(() => nodeDocument(this.#published()))],
-      ['STATUS.json', new FarFile(far('STATUS.json'), status)],
+      ['STATUS.json', new FallbackFile(atNode('STATUS.json'), status)],
       ['CAPS.json', this.#document((op) => nodeCapabilities(this.#visible(op).map(descriptorOf)))],
       ['services', this.services],
     ]);
-    this.#exports = new FarRoot(far(EXPORTS), new AwayDir(away(0o555), 'announced'));
+    this.#exports = new FallbackRoot(atNode(EXPORTS), new AwayDir(away(0o555), 'announced'));
   }
 
   stat(op: Op): Stat {

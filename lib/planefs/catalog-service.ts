@@ -30,7 +30,7 @@ import {
 } from '../vfs/index.js';
 import type { CatalogRecord, Presence } from './catalog.js';
 import { AwayDir, AwayFile, offlineError, type FindAway } from './away.js';
-import { FarDir, FarFile, type FindFar } from './far.js';
+import { FallbackDir, FallbackFile, type FindAtNode } from './fallback-nodes.js';
 
 /** A service of a catalog, as one session may see it. */
 export interface KnownService {
@@ -47,7 +47,7 @@ export interface CatalogServiceOptions {
   readonly presence: () => Presence;
   readonly outage?: (() => FsError) | undefined;
   /** How what these names lead to, from the service's directory, is found at the node. */
-  readonly far: (...names: readonly string[]) => FindFar;
+  readonly atNode: (...names: readonly string[]) => FindAtNode;
 }
 
 /**
@@ -120,7 +120,7 @@ interface Made {
 /** The descriptor with the state of the service: the one file that changes as its node goes and returns. */
 const STATE_FILE = 'SERVICE.json';
 
-function filesOf({ find, far, presence, outage }: CatalogServiceOptions): Made {
+function filesOf({ find, atNode, presence, outage }: CatalogServiceOptions): Made {
   const away =
     (modeOf: (known: KnownService) => number, form?: (known: KnownService) => Uint8Array): FindAway =>
     (op) => {
@@ -156,21 +156,21 @@ function filesOf({ find, far, presence, outage }: CatalogServiceOptions): Made {
     );
   for (const name of LIVE_FILES) {
     const said = outage === undefined ? inPlace.get(name) : undefined;
-    files.set(name, new FarFile(far(name), said ?? new AwayFile(away(() => 0o444))));
+    files.set(name, new FallbackFile(atNode(name), said ?? new AwayFile(away(() => 0o444))));
   }
   const config = new AwayFile(away(({ may }) => (may('control') ? 0o600 : 0)));
-  files.set('config.json', new FarFile(far('config.json'), config, true));
-  files.set('jobs', new FarDir(far('jobs'), new AwayDir(away(() => 0o755))));
+  files.set('config.json', new FallbackFile(atNode('config.json'), config, true));
+  files.set('jobs', new FallbackDir(atNode('jobs'), new AwayDir(away(() => 0o755))));
   const controls = CONTROLS.map((name): [string, Node] => {
     const action = CONTROLLING.has(name) ? 'control' : 'invoke';
     const form = FORMS.has(name) ? templateOf : undefined;
     const file = new AwayFile(away(({ may }) => (may(action) ? 0o644 : 0o444), form));
-    return [name, new FarFile(far('control', name), file, true)];
+    return [name, new FallbackFile(atNode('control', name), file, true)];
   });
   const control = new MapDir(new Map(controls), { check, timeNs: ({ session }) => timeOf(find(session)) });
   const calls = new AwayDir(away(({ may }) => (may('invoke') ? 0o755 : 0o555)));
   const running = new Map<string, Node>([
-    ['calls', new FarDir(far('calls'), calls)],
+    ['calls', new FallbackDir(atNode('calls'), calls)],
     ['control', control],
   ]);
   return { files, running, control };

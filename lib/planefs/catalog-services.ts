@@ -85,7 +85,7 @@ export class CatalogServicesDir extends ReadOnlyDir {
         isSeenBy: (session) => this.#isSeen(serviceId, session),
         presence: this.#options.presence,
         outage: this.#options.outage,
-        far: (...names) => this.#options.far('services', serviceId, ...names),
+        atNode: (...names) => this.#options.atNode('services', serviceId, ...names),
       });
       this.#dirs.set(serviceId, dir);
     }

@@ -2,7 +2,7 @@ import type { CatalogService, NodeRecord } from '../control/index.js';
 import type { Clock, FsError } from '../core/index.js';
 import type { Action, Session } from '../policy/index.js';
 import { noSuchEntry } from '../vfs/index.js';
-import type { FindFar } from './far.js';
+import type { FindAtNode } from './fallback-nodes.js';
 
 /** What a catalog says of a node. */
 export type CatalogRecord = Pick<
@@ -44,7 +44,7 @@ export interface CatalogNodeOptions {
   /** Why nothing that is live can be told, not even whether the node is away; absent where that can be told. */
   readonly outage?: () => FsError;
   /** How what these names lead to, from the node's directory, is found at the node. */
-  readonly far: (...names: readonly string[]) => FindFar;
+  readonly atNode: (...names: readonly string[]) => FindAtNode;
 }
 
 /** @throws FsError ENOENT where the session may not know of the node, though it has it open. */

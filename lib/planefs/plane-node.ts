@@ -6,7 +6,7 @@ import { nodeLinkRule } from '../worldfs/index.js';
 import { CatalogNodeDir } from './catalog-node.js';
 import { changesOfCatalog, isSeenByOthers } from './catalog-changes.js';
 import type { Presence } from './catalog.js';
-import type { FindFar } from './far.js';
+import type { FindAtNode } from './fallback-nodes.js';
 
 /** Content of documents that is kept for one node, for all sessions together. */
 const MAX_CACHED_BYTES = 8 * 1024 * 1024;
@@ -43,7 +43,7 @@ export class PlaneNode {
       store,
       nodeId,
       presence: () => this.presence,
-      far: (...names) => this.#far(names),
+      atNode: (...names) => this.#atNode(names),
     });
     this.remote.states.on(() => this.#turned());
     this.remote.changes.on((change) => this.#onChange(change));
@@ -75,7 +75,7 @@ export class PlaneNode {
     for (const ino of this.dir.services.stateInos) this.changes.emit({ what: 'data', ino });
   }
 
-  #far(names: readonly string[]): FindFar {
+  #atNode(names: readonly string[]): FindAtNode {
     return (op) => {
       if (!this.isHere) return undefined;
       let found = this.remote.root as Awaitable<Node>;

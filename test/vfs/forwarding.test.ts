@@ -1,11 +1,14 @@
 import t, { type Test } from 'tap';
 import { FsError } from '../../lib/core/index.js';
 import {
+  DelegatingDir,
+  DelegatingFile,
   ForwardingDir,
   ForwardingFile,
   ForwardingHandle,
   ForwardingSymlink,
   GuardedHandle,
+  type Awaitable,
   type DirNode,
   type FileHandle,
   type FileNode,
@@ -174,3 +177,35 @@ t.test('what may not be done to a tree is done to none of its nodes', async (t) 
     t.equal(called.size, 0);
   }
 });
+
+t.test(
+  'what finds the node it stands for at each operation passes on all but what is remembered',
+  async (t) => {
+    const remembered = ['cachedStat', 'leftMs', 'lastKnownStat', 'lookupSync'];
+    const file = recorded<FileNode>(FILE, {});
+    const dir = recorded<DirNode>(DIR, {});
+    class AnyFile extends DelegatingFile {
+      readonly ino = 7n;
+      readonly freshness = 'live';
+      protected override delegate<T>(_op: unknown, use: (node: FileNode) => Awaitable<T>): Awaitable<T> {
+        return use(file.inner);
+      }
+    }
+    class AnyDir extends DelegatingDir {
+      readonly ino = 7n;
+      readonly freshness = 'live';
+      protected override delegate<T>(_op: unknown, use: (node: DirNode) => Awaitable<T>): Awaitable<T> {
+        return use(dir.inner);
+      }
+    }
+    for (const [kinds, { called }, outer] of [
+      [FILE, file, new AnyFile()],
+      [DIR, dir, new AnyDir()],
+    ] as const)
+      for (const key of keysOf<DirNode>(kinds as Kinds<DirNode>, 'method')) {
+        if (remembered.includes(key)) continue;
+        call(outer, key, undefined);
+        t.ok(called.has(key), key);
+      }
+  },
+);

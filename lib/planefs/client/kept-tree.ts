@@ -83,7 +83,7 @@ export class KeptTree {
         store: this.#catalog,
         nodeId,
         presence: () => this.#catalog.presence(nodeId),
-        far: () => () => undefined,
+        atNode: () => () => undefined,
         outage: planeAway,
       });
       this.#dirs.set(nodeId, dir);
