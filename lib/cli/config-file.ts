@@ -110,7 +110,7 @@ interface Meant {
 /** The options that concern a command: those at the top first, which the sections override. */
 function entriesFor(command: Command, entries: readonly ConfigEntry[]): Meant[] {
   const chain: Command[] = [];
-  for (let at: Command | null = command; at?.parent != null; at = at.parent) chain.unshift(at);
+  for (let at = command; at.parent !== null; at = at.parent) chain.unshift(at);
   const program = command.parent === null ? command : chain[0]!.parent!;
   const meant: Meant[] = [];
   let level: readonly ConfigEntry[] | null = entries;

@@ -74,7 +74,7 @@ function textOf(value: unknown, container: unknown, key: string | number, ordere
     if (ordered) entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
     return `{${entries.map(([name, item]) => `${JSON.stringify(name)}:${textOf(item, value, name, ordered)}`).join(',')}}`;
   }
-  return JSON.stringify(value) ?? 'null';
+  return value === undefined ? 'null' : JSON.stringify(value);
 }
 
 interface Place {

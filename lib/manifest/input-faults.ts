@@ -80,7 +80,7 @@ function isPart(error: ErrorObject, of: ErrorObject, parts: { has(schema: unknow
 /** The schemas within a keyword's value. Where it refers to others, any may be one of them. */
 function schemasIn(value: unknown): { has(schema: unknown): boolean } {
   const found = new Set<unknown>();
-  let refers = false;
+  let refers = false as boolean;
   const visit = (part: unknown): void => {
     if (typeof part !== 'object' || part === null || found.has(part)) return;
     found.add(part);

@@ -246,7 +246,7 @@ function traitsOf(schema: JsonValue): Traits {
   const keys = new Set<string>();
   let nodes = 0;
   let tooDeep = false;
-  let hasIntegers = false;
+  let hasIntegers = false as boolean;
   const visit = (value: JsonValue, depth: number): void => {
     nodes++;
     if (depth > MAX_SCHEMA_DEPTH) {

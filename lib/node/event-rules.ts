@@ -25,7 +25,7 @@ export class EventRules {
 
   /** These are the service's permissions from now on. */
   set(serviceId: string, permissions: JsonValue | undefined): void {
-    const text = JSON.stringify(permissions) ?? '';
+    const text = permissions === undefined ? '' : JSON.stringify(permissions);
     const before = this.#laws.get(serviceId);
     if (before?.text === text) return;
     const nodeId = this.#nodeId;

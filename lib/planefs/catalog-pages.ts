@@ -58,7 +58,7 @@ export class CatalogPages implements CatalogSource {
     const start = from === undefined ? 0 : records.findIndex(({ nodeId }) => nodeId >= from.node);
     for (const record of start < 0 ? [] : records.slice(start)) {
       const { nodeId } = record;
-      if (page.isFull) return { role: session.role, ...page.parts, next: { node: nodeId, at: 0 } };
+      if (page.isFull()) return { role: session.role, ...page.parts, next: { node: nodeId, at: 0 } };
       const services = this.#catalog.services(session, record);
       const digest = this.#digest(session, record, services);
       this.#told.set(nodeId, digest);
@@ -71,7 +71,7 @@ export class CatalogPages implements CatalogSource {
       const shown: WireService[] = [];
       page.nodes.push({ node_id: nodeId, digest, ...facts, services: shown });
       for (let next = at; next < services.length; next++) {
-        if (page.isFull) {
+        if (page.isFull()) {
           page.nodes.at(-1)!.more = true;
           return { role: session.role, ...page.parts, next: { node: nodeId, at: next } };
         }
@@ -163,7 +163,7 @@ class PageInMaking {
     this.#maxBytes = maxBytes;
   }
 
-  get isFull(): boolean {
+  isFull(): boolean {
     return this.#bytes >= Math.min(PAGE_BYTES, this.#maxBytes / 4) || this.nodes.length >= MAX_CATALOG_NODES;
   }
 

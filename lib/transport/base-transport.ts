@@ -34,6 +34,7 @@ export abstract class BaseTransport implements Transport {
   resume(): void {
     this.#paused = false;
     this.#deliverInbox();
+    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- who was given the inbox may have paused
     if (!this.#paused) this.setFlowing(true);
   }
 

@@ -51,6 +51,7 @@ export class FairTransport extends ForwardingTransport {
     this.#isPaused = false;
     while (this.#asked < this.#waiting.length) this.#ask();
     if (this.#isFull) this.#flow();
+    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- the flow may have paused it
     else if (!this.#isPaused) this.inner.resume();
   }
 

@@ -122,6 +122,7 @@ export class CatalogFollower {
       do {
         const known = this.#catalog.digestsFrom(from?.node ?? '', MAX_CATALOG_NODES);
         const page = await this.#vfs.askCatalog({ known, ...(from === undefined ? {} : { from }) });
+        // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- it may have changed meanwhile
         if (this.#wantsAll) return;
         this.#catalog.apply(page);
         // What was told while the page was on its way is newer.

@@ -106,9 +106,10 @@ export class DirWatch {
       const watcher = tree.withDir(dir.path, (fd) =>
         watch(pathOfFd(fd), { persistent: false, encoding: 'buffer' }),
       );
-      watcher.on('change', (type, name) => {
-        if (name !== null)
-          this.#heard(dir, textFromBytes(name as Buffer), type === 'rename' ? 'entry' : 'content');
+      watcher.on('change', (type, bytes) => {
+        // Where an event has no name, it is null, though Node's types say otherwise.
+        const name = bytes as Buffer | null;
+        if (name !== null) this.#heard(dir, textFromBytes(name), type === 'rename' ? 'entry' : 'content');
       });
       watcher.on('error', () => this.#unwatch(dir));
       this.#watched.set(dir, watcher);

@@ -120,6 +120,7 @@ export class PeerWatch {
     this.#heard = false;
     if (this.#muteLooks > 0) this.#muteLooks--;
     this.#judge();
+    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- judging may have ended or armed it
     if (this.#ended || this.#timer !== undefined) return;
     if (this.#watcher.pending.size > 0 || this.#silent) this.#arm();
   }
