@@ -108,9 +108,16 @@ function compile(schema: JsonValue, size: number): CompiledInput {
   const prepare = (value: unknown): void => {
     if (needsExact(value)) exact ??= make('first', true);
   };
+  const exactly = (value: unknown): InputFault | null => faultFrom((exact ??= make('first', true)), value);
   const unbounded = (value: unknown): InputFault | null => {
-    if (needsExact(value)) return faultFrom((exact ??= make('first', true)), value);
-    return plain?.(value) === true ? null : faultFrom((compiled ??= make('first', false)), value);
+    if (needsExact(value)) return exactly(value);
+    try {
+      return plain?.(value) === true ? null : faultFrom((compiled ??= make('first', false)), value);
+    } catch (thrown) {
+      // ajv compares objects by methods of theirs, which are data where a value has such a key.
+      if (!(thrown instanceof TypeError)) throw thrown;
+      return exactly(value);
+    }
   };
   const within = bounded(unbounded);
   const allOf = { plain: everyFault(() => make('all', false)), exact: everyFault(() => make('all', true)) };
@@ -182,7 +189,8 @@ function everyFault(make: () => ValidateFunction): CompiledInput['allOf'] {
       const all = (): InputFault[] => (validate(value) ? [fault] : allFaultsFrom(validate.errors!, value));
       return withinMs === null ? all() : runWithin(withinMs, all);
     } catch (thrown) {
-      if (thrown instanceof TookTooLongError || thrown instanceof RangeError) return [fault];
+      const kinds = [TookTooLongError, RangeError, TypeError];
+      if (kinds.some((kind) => thrown instanceof kind)) return [fault];
       throw thrown;
     }
   };

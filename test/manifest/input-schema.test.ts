@@ -244,3 +244,20 @@ t.test('a template passes its schema wherever one can be made', async (t) => {
   const impossible: JsonValue = { type: 'object', required: ['a'], properties: { a: false } };
   t.equal(templateFromSchema(impossible, compileInputSchema(impossible)), undefined);
 });
+
+t.test('keys that are names of methods are data like others', async (t) => {
+  const check = compileInputSchema({
+    properties: { a: { uniqueItems: true }, b: { const: { x: 1 } }, c: { enum: [{ valueOf: 1 }, 2] } },
+  });
+  for (const key of ['toString', 'valueOf', 'constructor', 'hasOwnProperty', '__proto__']) {
+    const [one, two] = [1, 2].map((n) => JSON.parse(`{"${key}":${n}}`) as JsonValue) as [
+      JsonValue,
+      JsonValue,
+    ];
+    t.equal(check({ a: [one, two] }), null, key);
+    t.match(check({ a: [one, JSON.parse(JSON.stringify(one))] }), { pointer: '/a' }, key);
+    t.match(check({ b: one }), { pointer: '/b' }, key);
+  }
+  t.equal(check({ c: { valueOf: 1 } }), null);
+  t.match(check({ c: { valueOf: 2 } }), { pointer: '/c' });
+});
