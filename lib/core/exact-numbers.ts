@@ -103,7 +103,7 @@ function noteWritten(root: object, text: string): boolean {
       if (place?.inKey === true) place.key = JSON.parse(text.slice(at, end + 1)) as string;
       at = end;
     } else if (code === OPEN_OBJECT || code === OPEN_ARRAY) {
-      const container = place === undefined ? root : childOf(place);
+      const container = place === undefined ? root : (Reflect.get(place.container, place.key) as object);
       place = { container, isArray: code === OPEN_ARRAY, key: 0, inKey: code === OPEN_OBJECT };
       places.push(place);
     } else if (code === CLOSE_OBJECT || code === CLOSE_ARRAY) {
@@ -126,10 +126,6 @@ const OPEN_ARRAY = 0x5b;
 const CLOSE_ARRAY = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
-
-function childOf({ container, key }: Place): object {
-  return (container as Record<string | number, object>)[key]!;
-}
 
 function isDigit(code: number): boolean {
   return code >= 0x30 && code <= 0x39;

@@ -68,6 +68,6 @@ function chance(count: number): Uint8Array {
 function digits(value: number, width: number): string {
   let text = '';
   for (let rest = value, i = 0; i < width; i++, rest = Math.floor(rest / 32))
-    text = ALPHABET[rest % 32]! + text;
+    text = ALPHABET.charAt(rest % 32) + text;
   return text;
 }

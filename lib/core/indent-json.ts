@@ -20,7 +20,7 @@ export function indentJson(text: string): string {
   const maxLength = text.length * MAX_GROWTH + FREE_GROWTH;
   const newline = (): string => `\n${'  '.repeat(depth)}`;
   while (at < text.length) {
-    const letter = text[at]!;
+    const letter = text.charAt(at);
     isTooLong ||= out.length > maxLength;
     if (letter === '"') {
       const end = endOfString(text, at);
@@ -67,7 +67,7 @@ function endOfString(text: string, start: number): number {
 
 function skipSpace(text: string, from: number): number {
   let at = from;
-  while (at < text.length && isSpace(text[at]!)) at++;
+  while (at < text.length && isSpace(text.charAt(at))) at++;
   return at;
 }
 

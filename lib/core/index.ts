@@ -4,11 +4,13 @@
  */
 export * from './clock.js';
 export * from './decimal.js';
+export * from './drop-oldest.js';
 export * from './emitter.js';
 export * from './exact-numbers.js';
 export * from './fs-error.js';
 export * from './ids.js';
 export * from './indent-json.js';
+export * from './join-bytes.js';
 export * from './json.js';
 export * from './log.js';
 export * from './network-of.js';

@@ -34,14 +34,14 @@ export class Repeats<Facts> {
       return;
     }
     this.#report(facts, 0);
-    const oldest = this.#groups.keys().next();
-    if (this.#groups.size >= MAX_KEYS && oldest.done !== true) this.#end(oldest.value);
+    const oldest = this.#groups.entries().next();
+    if (this.#groups.size >= MAX_KEYS && oldest.done !== true) this.#end(...oldest.value);
     this.#groups.set(kind, { facts, repeats: 0, disarm: this.#arm(kind) });
   }
 
   /** Reports what was not reported yet. */
   close(): void {
-    for (const kind of [...this.#groups.keys()]) this.#end(kind);
+    for (const [kind, group] of [...this.#groups]) this.#end(kind, group);
   }
 
   #arm(kind: string): () => void {
@@ -59,8 +59,7 @@ export class Repeats<Facts> {
     });
   }
 
-  #end(kind: string): void {
-    const { facts, repeats, disarm } = this.#groups.get(kind)!;
+  #end(kind: string, { facts, repeats, disarm }: Group<Facts>): void {
     this.#groups.delete(kind);
     disarm();
     if (repeats > 0) this.#report(facts, repeats);

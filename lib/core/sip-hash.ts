@@ -3,12 +3,19 @@
  * does not know the key can neither foresee a value nor find two inputs that meet.
  */
 export class SipHash {
-  readonly #k: Int32Array;
+  /** The key: two words of 64 bits, each as a low and a high half. */
+  readonly #lowA: number;
+  readonly #highA: number;
+  readonly #lowB: number;
+  readonly #highB: number;
 
   /** @param key 16 bytes */
   constructor(key: Uint8Array) {
     const view = new DataView(key.buffer, key.byteOffset, 16);
-    this.#k = Int32Array.from([0, 4, 8, 12], (at) => view.getInt32(at, true));
+    this.#lowA = view.getInt32(0, true);
+    this.#highA = view.getInt32(4, true);
+    this.#lowB = view.getInt32(8, true);
+    this.#highB = view.getInt32(12, true);
   }
 
   /** The 64 bits as one number, never negative. */
@@ -20,16 +27,15 @@ export class SipHash {
 
   /** Hands the low and high 32 bits of the hash of the word with these low and high 32 bits to `take`. */
   hash<Taken>(low: number, high: number, take: (low: number, high: number) => Taken): Taken {
-    const k = this.#k;
     // Four words of 64 bits, each as a low and a high half.
-    let al = k[0]! ^ 0x70736575;
-    let ah = k[1]! ^ 0x736f6d65;
-    let bl = k[2]! ^ 0x6e646f6d;
-    let bh = k[3]! ^ 0x646f7261;
-    let cl = k[0]! ^ 0x6e657261;
-    let ch = k[1]! ^ 0x6c796765;
-    let dl = k[2]! ^ 0x79746573;
-    let dh = k[3]! ^ 0x74656462;
+    let al = this.#lowA ^ 0x70736575;
+    let ah = this.#highA ^ 0x736f6d65;
+    let bl = this.#lowB ^ 0x6e646f6d;
+    let bh = this.#highB ^ 0x646f7261;
+    let cl = this.#lowA ^ 0x6e657261;
+    let ch = this.#highA ^ 0x6c796765;
+    let dl = this.#lowB ^ 0x79746573;
+    let dh = this.#highB ^ 0x74656462;
     for (let i = 0; i < 8; i++) {
       // Two rounds for the word, two for the length (8 bytes, in the last byte), four at the end.
       if (i === 0) {

@@ -1,4 +1,5 @@
 import type { Clock } from './clock.js';
+import { dropOldest } from './drop-oldest.js';
 
 export interface BucketOptions {
   readonly clock: Clock;
@@ -48,7 +49,7 @@ export class TokenBuckets {
     bucket.atMs = now;
     this.#buckets.delete(key);
     this.#buckets.set(key, bucket);
-    if (this.#buckets.size > MAX_KEYS) this.#buckets.delete(this.#buckets.keys().next().value!);
+    dropOldest(this.#buckets, MAX_KEYS);
     return bucket;
   }
 }

@@ -22,7 +22,9 @@ export function textFromBytes(bytes: Buffer, start = 0, end = bytes.length): str
   for (let at = start; at < end;) {
     const length = sequenceLength(bytes, at, end);
     raw +=
-      length === 0 ? String.fromCharCode(LONE_BASE + bytes[at]!) : bytes.toString('utf8', at, at + length);
+      length === 0
+        ? String.fromCharCode(LONE_BASE + bytes.readUInt8(at))
+        : bytes.toString('utf8', at, at + length);
     at += length === 0 ? 1 : length;
   }
   return raw;
@@ -48,7 +50,7 @@ export function byteLengthOfText(text: string): number {
 
 /** The bytes of the character that begins at `at`; 0 where none does. */
 function sequenceLength(bytes: Buffer, at: number, end: number): number {
-  const first = bytes[at]!;
+  const first = bytes.readUInt8(at);
   const length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
   if (at + length > end) return 0;
   const whole = bytes.subarray(at, at + length);

@@ -43,11 +43,9 @@ function testFrom(schema: z.ZodType): Test {
   const definition = definitionOf(schema);
   const base = baseTest(definition);
   const checks = (definition.checks ?? []).map((check) => checkTest(check._zod.def));
-  if (checks.length === 0) return base;
-  if (checks.length === 1) {
-    const only = checks[0]!;
-    return (value) => base(value) && only(value);
-  }
+  const [first, ...more] = checks;
+  if (first === undefined) return base;
+  if (more.length === 0) return (value) => base(value) && first(value);
   return (value) => base(value) && checks.every((check) => check(value));
 }
 
@@ -72,7 +70,7 @@ function baseTest(definition: Definition): Test {
     case 'nullable':
       return orElse(null, definition.innerType);
     case 'array':
-      return arrayTest(definition.element!);
+      return arrayTest(definition.element);
     case 'union':
       return unionTest(definition.options ?? []);
     case 'custom':
@@ -114,8 +112,8 @@ function orElse(absent: null | undefined, inner: z.ZodType | undefined): Test {
   return (value) => value === absent || test(value);
 }
 
-function arrayTest(element: z.ZodType): Test {
-  const test = testFrom(element);
+function arrayTest(element: z.ZodType | undefined): Test {
+  const test = element === undefined ? never : testFrom(element);
   return (value) => Array.isArray(value) && value.every(test);
 }
 

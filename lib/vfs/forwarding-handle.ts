@@ -23,10 +23,10 @@ export class ForwardingHandle implements FileHandle {
     if (inner.holds !== undefined) this.holds = inner.holds;
     if (inner.revocable !== undefined) this.revocable = inner.revocable;
     if (inner.writesAtOnce !== undefined) this.writesAtOnce = inner.writesAtOnce;
-    if (inner.readInto !== undefined) this.readInto = (at, into, op) => inner.readInto!(at, into, op);
-    if (inner.handOver !== undefined) this.handOver = (hand, isOpenSo) => inner.handOver!(hand, isOpenSo);
-    if (inner.seek !== undefined) this.seek = (from, what, op) => inner.seek!(from, what, op);
-    if (inner.flush !== undefined) this.flush = (op) => inner.flush!(op);
+    this.readInto = inner.readInto?.bind(inner);
+    this.handOver = inner.handOver?.bind(inner);
+    this.seek = inner.seek?.bind(inner);
+    this.flush = inner.flush?.bind(inner);
   }
 
   get needsFlush(): boolean {

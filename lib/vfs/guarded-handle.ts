@@ -11,16 +11,17 @@ export class GuardedHandle extends ForwardingHandle {
   constructor(inner: FileHandle, check: (op: Op, writes: boolean) => void) {
     super(inner);
     this.#check = check;
-    if (inner.readInto !== undefined) {
+    const { readInto, seek } = this;
+    if (readInto !== undefined) {
       this.readInto = (at, into, op) => {
         check(op, false);
-        return inner.readInto!(at, into, op);
+        return readInto(at, into, op);
       };
     }
-    if (inner.seek !== undefined) {
+    if (seek !== undefined) {
       this.seek = (from, what, op) => {
         check(op, false);
-        return inner.seek!(from, what, op);
+        return seek(from, what, op);
       };
     }
   }
