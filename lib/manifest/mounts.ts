@@ -139,15 +139,15 @@ function checkedRoot(
 }
 
 /** The paths that `mounts` would put over a service's own files, or over each other, among all `roots`. */
-export interface RootClaim {
+export interface RootClaim<Owner = string> {
   readonly path: string;
-  readonly owner: string;
+  readonly owner: Owner;
 }
 
 /** Why a root cannot stand beside the others; see `findRootConflicts`. */
-export interface RootConflict {
-  readonly first: RootClaim;
-  readonly second: RootClaim;
+export interface RootConflict<Owner = string> {
+  readonly first: RootClaim<Owner>;
+  readonly second: RootClaim<Owner>;
   readonly message: string;
 }
 
@@ -155,9 +155,9 @@ export interface RootConflict {
  * Pairs of roots that cannot both be: equal ones, and one inside another at (or under) a name that the
  * outer service directory needs for itself. `claims` of one owner may conflict too.
  */
-export function findRootConflicts(claims: readonly RootClaim[]): RootConflict[] {
-  const conflicts: RootConflict[] = [];
-  const byPath = new Map<string, RootClaim>();
+export function findRootConflicts<Owner>(claims: readonly RootClaim<Owner>[]): RootConflict<Owner>[] {
+  const conflicts: RootConflict<Owner>[] = [];
+  const byPath = new Map<string, RootClaim<Owner>>();
   for (const claim of claims) {
     const first = byPath.get(claim.path);
     if (first === undefined) byPath.set(claim.path, claim);

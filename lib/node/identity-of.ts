@@ -6,7 +6,7 @@ export function identityOf({ uid, gid }: Pick<Identity, 'uid' | 'gid'>): Identit
   const names = new Set(
     fieldsIn('/etc/passwd')
       .filter((fields) => Number(fields[2]) === uid)
-      .map(([name]) => name!),
+      .map(([name = '']) => name),
   );
   const member = (list: string | undefined): boolean =>
     (list ?? '').split(',').some((name) => names.has(name));

@@ -102,10 +102,9 @@ export class NodeAuditLog implements AuditSource {
 
   /** What the oldest of them was about is lost with it: this record includes that. */
   #lineOfDropped({ lines, first, last }: Dropped): string {
-    const earlier = recordOfLine(first);
-    const isOfDropped = earlier?.['act'] === DROPPED;
-    const removed = isOfDropped ? lines - 1 + (earlier['removed'] as number) : lines;
-    const from = isOfDropped ? earlier['from_timestamp_ms']! : timeOfLine(first);
+    const earlier = droppedBefore(first);
+    const removed = earlier === null ? lines : lines - 1 + earlier.removed;
+    const from = earlier === null ? timeOfLine(first) : earlier.fromMs;
     const span = { from_timestamp_ms: from, until_timestamp_ms: timeOfLine(last) };
     this.#log.warn('Records of the audit log are lost that nobody had taken: there were too many.', {
       file: this.#queue.path,
@@ -191,6 +190,14 @@ export class NodeAuditLog implements AuditSource {
 }
 
 /** When a record was made; never, for a line that is none. */
+/** What a record of lost records is about; null for every other record. */
+function droppedBefore(line: string): { removed: number; fromMs: number } | null {
+  const record = recordOfLine(line);
+  if (record?.['act'] !== DROPPED) return null;
+  const { removed, from_timestamp_ms: fromMs } = record;
+  return typeof removed === 'number' && typeof fromMs === 'number' ? { removed, fromMs } : null;
+}
+
 function timeOfLine(line: string): number {
   const at = recordOfLine(line)?.['at'];
   return typeof at === 'string' ? Date.parse(at) : 0;

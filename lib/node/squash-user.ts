@@ -15,20 +15,20 @@ const NOBODY: Ids = { uid: 65_534, gid: 65_534 };
  * what `idsOfUser` throws
  */
 export function squashUserFor(name: string, as: string | null, driverUser: Ids | null): Identity | null {
-  const own = process.geteuid!();
-  const ids = as === null ? null : idsOfUser(as);
+  const own = process.geteuid?.();
+  const asked = as === null ? null : { user: as, ids: idsOfUser(as) };
   if (own !== 0) {
-    if (ids === null || ids.uid === own) return null;
+    if (asked === null || asked.ids.uid === own) return null;
     throw new FsError(
       'EPERM',
-      `The export ${JSON.stringify(name)} cannot act as ${as!}: this node is not root.`,
+      `The export ${JSON.stringify(name)} cannot act as ${asked.user}: this node is not root.`,
       {
         hint: 'Leave out :as=, or start the node as root.',
       },
     );
   }
-  if (ids?.uid === 0) return null;
-  const user = ids ?? driverUser ?? nobody();
+  if (asked?.ids.uid === 0) return null;
+  const user = asked?.ids ?? driverUser ?? nobody();
   if (user.uid !== 0) return identityOf(user);
   throw new FsError(
     'EPERM',

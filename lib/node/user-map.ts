@@ -36,7 +36,7 @@ function checkRange(
   [first, last]: readonly [number, number],
   isRange: boolean,
 ): void {
-  const own = process.geteuid!();
+  const own = process.geteuid?.();
   if (own !== 0 && (first !== own || last !== own))
     throw new FsError(
       'EPERM',

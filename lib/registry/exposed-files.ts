@@ -73,8 +73,8 @@ function namedIn(args: readonly string[], pointer: string, cwd: string): DriverF
   return args.flatMap((arg, index) =>
     // `--option=path` names a file too.
     [arg, /^-[^=]*=(.+)$/.exec(arg)?.[1]]
-      .filter((text) => text !== undefined && text !== '' && !text.includes('\0'))
-      .map((text) => ({ pointer: `${pointer}/${index}`, path: resolve(cwd, text!) }))
+      .filter((text): text is string => text !== undefined && text !== '' && !text.includes('\0'))
+      .map((text) => ({ pointer: `${pointer}/${index}`, path: resolve(cwd, text) }))
       .filter(({ path }) => isThere(path)),
   );
 }

@@ -56,9 +56,10 @@ export class ManifestSet {
 }
 
 async function eachOf<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
-  let next = 0;
+  // All workers take from the same iterator.
+  const left = items.values();
   const worker = async (): Promise<void> => {
-    while (next < items.length) await work(items[next++]!);
+    for (const item of left) await work(item);
   };
   await Promise.all(Array.from({ length: Math.min(PARALLEL_LOOKS, items.length) }, worker));
 }

@@ -22,9 +22,14 @@ export interface Resolution {
   readonly refusals: readonly Refusal[];
 }
 
+/** A candidate and its place among all. */
+interface Contender extends Candidate {
+  readonly order: number;
+}
+
 interface Conflict {
-  readonly first: string;
-  readonly second: string;
+  readonly first: Contender;
+  readonly second: Contender;
   readonly claim: Refusal['claim'];
   readonly message: string;
   /** Whether a definition makes the claim that this conflict is about. */
@@ -36,34 +41,36 @@ interface Conflict {
  * a source that is refused falls back to what it held. Where none was there, the earlier source gets it. Pure.
  */
 export function resolveClaims(candidates: readonly Candidate[]): Resolution {
-  const bySource = new Map(candidates.map((candidate, order) => [candidate.source, { candidate, order }]));
-  const chosen = new Map<string, ServiceDefinition>();
-  for (const { source, wanted, held } of candidates) {
-    const definition = wanted ?? held;
-    if (definition !== undefined) chosen.set(source, definition);
+  const chosen = new Map<Contender, ServiceDefinition>();
+  for (const [order, candidate] of candidates.entries()) {
+    const definition = candidate.wanted ?? candidate.held;
+    if (definition !== undefined) chosen.set({ ...candidate, order }, definition);
   }
   const refusals: Refusal[] = [];
   for (;;) {
     const conflicts = findConflicts(chosen);
-    if (conflicts.length === 0) return { chosen, refusals };
-    const settled = new Set<string>();
+    if (conflicts.length === 0)
+      return {
+        chosen: new Map([...chosen].map(([{ source }, definition]) => [source, definition])),
+        refusals,
+      };
+    const settled = new Set<Contender>();
     for (const conflict of conflicts) {
       if (settled.has(conflict.first) || settled.has(conflict.second)) continue;
       const isThere = (side: 'first' | 'second'): boolean => {
-        const { held } = bySource.get(conflict[side])!.candidate;
+        const { held } = conflict[side];
         return held !== undefined && conflict.claims(side, held);
       };
-      const earlier =
-        bySource.get(conflict.first)!.order <= bySource.get(conflict.second)!.order ? 'first' : 'second';
+      const earlier = conflict.first.order <= conflict.second.order ? 'first' : 'second';
       const winner = isThere('first') === isThere('second') ? earlier : isThere('first') ? 'first' : 'second';
       const loser = winner === 'first' ? conflict.second : conflict.first;
-      const { held } = bySource.get(loser)!.candidate;
+      const { held } = loser;
       if (held === undefined || held === chosen.get(loser)) chosen.delete(loser);
       else chosen.set(loser, held);
       settled.add(loser);
       refusals.push({
-        source: loser,
-        against: conflict[winner],
+        source: loser.source,
+        against: conflict[winner].source,
         claim: conflict.claim,
         message: conflict.message,
       });
@@ -71,16 +78,16 @@ export function resolveClaims(candidates: readonly Candidate[]): Resolution {
   }
 }
 
-function findConflicts(chosen: ReadonlyMap<string, ServiceDefinition>): Conflict[] {
+function findConflicts(chosen: ReadonlyMap<Contender, ServiceDefinition>): Conflict[] {
   const conflicts: Conflict[] = [];
-  const holders = new Map<string, string>();
-  for (const [source, { serviceId }] of chosen) {
+  const holders = new Map<string, Contender>();
+  for (const [contender, { serviceId }] of chosen) {
     const first = holders.get(serviceId);
-    if (first === undefined) holders.set(serviceId, source);
+    if (first === undefined) holders.set(serviceId, contender);
     else
       conflicts.push({
         first,
-        second: source,
+        second: contender,
         claim: 'service_id',
         message: `The service ${JSON.stringify(serviceId)} exists already`,
         claims: (_side, definition) => definition.serviceId === serviceId,

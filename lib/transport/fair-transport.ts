@@ -73,11 +73,12 @@ export class FairTransport extends ForwardingTransport {
   }
 
   #deliver(): void {
-    if (this.#isPaused) return;
+    const receiver = this.#receiver;
+    if (this.#isPaused || receiver === undefined) return;
     const message = this.#waiting.shift();
     if (message === undefined) return;
     this.#waitingBytes -= bytesOfMessage(message);
-    this.#receiver!(message);
+    receiver(message);
     this.#flow();
   }
 

@@ -52,8 +52,11 @@ export class FairTurns {
       this.#arm();
       let served = 0;
       try {
-        while (served < line.waiting.length && line.usedMs < SLICE_MS)
-          this.#run(line, line.waiting[served++]!);
+        for (const act of line.waiting) {
+          if (line.usedMs >= SLICE_MS) break;
+          served++;
+          this.#run(line, act);
+        }
       } finally {
         line.waiting.splice(0, served);
       }

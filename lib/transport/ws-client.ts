@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
 import type { ClientOptions } from 'ws';
 import { FsError } from '../core/index.js';
 import { CLOSE_TIMEOUT, WsTransport, type Keepalive } from './ws-transport.js';
@@ -63,28 +62,19 @@ export function connectWs(url: string, options: WsClientOptions): Promise<WsTran
     const onError = (thrown: Error): void => fail(errorFromConnect(thrown, url));
     const onRefused = (_request: unknown, response: { statusCode?: number }): void =>
       fail(errorFromStatus(response.statusCode ?? 0, url));
-    let wire: Duplex | undefined;
-    const onUpgrade = (response: IncomingMessage): void => {
-      wire = response.socket;
-    };
-    const onOpen = (): void => {
-      settle();
-      resolve(new WsTransport(socket, wire!, keepalive));
+    const onUpgrade = ({ socket: wire }: IncomingMessage): void => {
+      // Only what was upgraded opens, and once.
+      socket.once('open', () => {
+        settle();
+        resolve(new WsTransport(socket, wire, keepalive));
+      });
     };
     const settle = (): void => {
       signal?.removeEventListener('abort', abandon);
-      socket
-        .off('error', onError)
-        .off('upgrade', onUpgrade)
-        .off('open', onOpen)
-        .off('unexpected-response', onRefused);
+      socket.off('error', onError).off('upgrade', onUpgrade).off('unexpected-response', onRefused);
     };
     signal?.addEventListener('abort', abandon, { once: true });
-    socket
-      .on('error', onError)
-      .on('upgrade', onUpgrade)
-      .on('open', onOpen)
-      .on('unexpected-response', onRefused);
+    socket.on('error', onError).on('upgrade', onUpgrade).on('unexpected-response', onRefused);
   });
 }
 
