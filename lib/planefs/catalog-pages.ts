@@ -69,14 +69,16 @@ export class CatalogPages implements CatalogSource {
       const at = from?.node === nodeId ? from.at : 0;
       const facts = at > 0 ? {} : { facts: factsOf(record, this.#catalog.presence(nodeId)) };
       const shown: WireService[] = [];
-      page.nodes.push({ node_id: nodeId, digest, ...facts, services: shown });
-      for (let next = at; next < services.length; next++) {
+      const node: WireNode = { node_id: nodeId, digest, ...facts, services: shown };
+      page.nodes.push(node);
+      for (const [index, service] of services.entries()) {
+        if (index < at) continue;
         if (page.isFull()) {
-          page.nodes.at(-1)!.more = true;
-          return { role: session.role, ...page.parts, next: { node: nodeId, at: next } };
+          node.more = true;
+          return { role: session.role, ...page.parts, next: { node: nodeId, at: index } };
         }
-        const service = page.take(services[next]!, nodeId, this.#rights(session, record, services[next]!));
-        if (service !== undefined) shown.push(service);
+        const taken = page.take(service, nodeId, this.#rights(session, record, service));
+        if (taken !== undefined) shown.push(taken);
       }
     }
     return { role: session.role, ...page.parts };

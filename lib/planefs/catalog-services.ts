@@ -122,7 +122,8 @@ export class CatalogServicesDir extends ReadOnlyDir {
     const { store, nodeId } = this.#options;
     const record = store.nodes.get(nodeId);
     const service = record?.services.get(serviceId);
-    return service !== undefined && store.access.decide(session, record!, service, 'observe').allow;
+    if (record === undefined || service === undefined) return false;
+    return store.access.decide(session, record, service, 'observe').allow;
   }
 
   #known(serviceId: string, session: Session): KnownService {

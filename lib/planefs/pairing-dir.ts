@@ -1,5 +1,12 @@
 import type { ControlStore, Invite, JoinRequest } from '../control/index.js';
-import { FsError, documentFromJson, isJsonObject, timestamp, type JsonObject } from '../core/index.js';
+import {
+  FsError,
+  documentFromJson,
+  dropOldest,
+  isJsonObject,
+  timestamp,
+  type JsonObject,
+} from '../core/index.js';
 import { requireAdmin } from './admin-check.js';
 import type { Session } from '../policy/index.js';
 import { Document, MapDir, RenderedTexts, nsFromMs, type Node, type Snapshot } from '../vfs/index.js';
@@ -166,7 +173,7 @@ class PairingFiles {
   #keep({ id }: Session, outcome: Outcome): void {
     this.#outcomes.delete(id);
     this.#outcomes.set(id, outcome);
-    if (this.#outcomes.size > MAX_OUTCOMES) this.#outcomes.delete(this.#outcomes.keys().next().value!);
+    dropOldest(this.#outcomes, MAX_OUTCOMES);
   }
 
   #snapshot(text: Buffer | string): Snapshot {

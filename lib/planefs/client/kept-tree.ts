@@ -40,9 +40,9 @@ export class KeptTree {
     // What a session may do, the control plane alone says.
     if (names.length === 1 && names[0] === 'session.json') return this.#awayFile;
     let found: Node = this.#root;
-    for (let depth = 1; depth <= names.length; depth++) {
+    for (const [depth, name] of names.entries()) {
       const next: Awaitable<Node> | undefined =
-        found.kind === 'dir' ? this.#lookup(found, names.slice(0, depth), op) : undefined;
+        found.kind === 'dir' ? this.#lookup(found, names.slice(0, depth), name, op) : undefined;
       // All that is kept is at hand.
       if (next === undefined || next instanceof Promise) throw planeAway();
       found = next;
@@ -51,14 +51,14 @@ export class KeptTree {
   }
 
   /** A service may have been named, but not told. */
-  #lookup(dir: DirNode, names: readonly string[], op: Op): Awaitable<Node> {
+  #lookup(dir: DirNode, above: readonly string[], name: string, op: Op): Awaitable<Node> {
     try {
-      return dir.lookup(names.at(-1)!, op);
+      return dir.lookup(name, op);
     } catch (thrown) {
-      const [top, nodeId, services, serviceId] = names;
-      const isService = names.length === 4 && top === 'nodes' && services === 'services';
-      if (isService && FsError.from(thrown).code === 'ENOENT' && !this.#catalog.lacks(nodeId!, serviceId!))
-        throw planeAway();
+      const [top, nodeId, services] = above;
+      if (top !== 'nodes' || nodeId === undefined || services !== 'services' || above.length !== 3)
+        throw thrown;
+      if (FsError.from(thrown).code === 'ENOENT' && !this.#catalog.lacks(nodeId, name)) throw planeAway();
       throw thrown;
     }
   }

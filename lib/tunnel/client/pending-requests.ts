@@ -1,4 +1,4 @@
-import type { FsError } from '../../core/index.js';
+import { dropOldest, type FsError } from '../../core/index.js';
 import type { FsMessageName, FsReply } from '../../protocol/index.js';
 import {
   CANCEL_LOOKS,
@@ -123,7 +123,7 @@ export class PendingRequests {
     if (pending === undefined) return;
     const { name, kind, s, looks, quietLooks, bytes } = pending;
     this.#late.set(tag, { name, kind, s, looks, quietLooks, bytes });
-    if (this.#late.size > MAX_LATE) this.#late.delete(this.#late.keys().next().value!);
+    dropOldest(this.#late, MAX_LATE);
     pending.reject(error);
   }
 }

@@ -1,3 +1,5 @@
+import { joinBytes } from '../../core/index.js';
+
 /** What one fetch brought. `eof`: there was no more when it was made. */
 export interface Fetched {
   readonly data: Uint8Array;
@@ -78,14 +80,14 @@ export class ReadAhead {
       have += part.byteLength;
       if (have === Math.min(to, chunk.at + chunk.size)) continue;
       this.reset();
-      if (!eof) have = await this.#rest(have, to, parts);
+      if (!eof) await this.#rest(have, to, parts);
       break;
     }
-    return parts.length === 1 ? parts[0]! : Buffer.concat(parts, have - at);
+    return joinBytes(parts);
   }
 
   /** The peer gave less than it was asked for, and it was not the end: asks for the remainder. */
-  async #rest(from: number, to: number, parts: Uint8Array[]): Promise<number> {
+  async #rest(from: number, to: number, parts: Uint8Array[]): Promise<void> {
     let have = from;
     for (let turns = 0; have < to && turns < MAX_TURNS; turns++) {
       const { data, eof } = await this.#fetch(have, to - have);
@@ -93,6 +95,5 @@ export class ReadAhead {
       have += data.byteLength;
       if (eof || data.byteLength === 0) break;
     }
-    return have;
   }
 }

@@ -185,8 +185,8 @@ export class RemoteDir extends RemoteBase implements DirNode {
     super.invalidate(sequence, what, name);
     if (what === 'attr') return;
     this.#listing = undefined;
-    if (name === undefined) for (const child of this.#children.values()) child.cacheVersion = -1;
-    else if (this.#children.has(name)) this.#children.get(name)!.cacheVersion = -1;
+    const doubted = name === undefined ? this.#children.values() : [this.#children.get(name)];
+    for (const child of doubted) if (child !== undefined) child.cacheVersion = -1;
   }
 
   /** Lets go of all that is known of names, here and below. */
@@ -289,10 +289,10 @@ export class RemoteDir extends RemoteBase implements DirNode {
 
   #listInPlace(dir: Node, op: Op): Awaitable<readonly DirEntry[]> {
     return chain(asDir(dir).list(op), (entries) =>
-      entries.map(({ name, kind, node }) => {
+      entries.map(({ name, kind, node, ino }) => {
         const known = this.#children.get(name);
-        const ino = known?.cacheVersion === this.remote.cacheVersion ? known.ino : undefined;
-        return { name, kind, ino: ino ?? this.#nodeInPlace(name, node!).ino };
+        if (known?.cacheVersion === this.remote.cacheVersion) return { name, kind, ino: known.ino };
+        return { name, kind, ino: node === undefined ? ino : this.#nodeInPlace(name, node).ino };
       }),
     );
   }

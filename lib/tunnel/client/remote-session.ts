@@ -230,13 +230,13 @@ export class RemoteSession {
     const sequence = ++this.sequence;
     const known = this.#known.get(number);
     const node = number === ROOT_NODE ? this.root : known?.node?.deref();
-    if (known === undefined && node === undefined) {
+    const ino = node?.ino ?? known?.ino;
+    if (ino === undefined) {
       this.#unknownSequence = sequence;
       return undefined;
     }
     node?.invalidate(sequence, what, name);
     if (what === 'data') known?.entry?.dir.deref()?.invalidate(sequence, 'data', known.entry.name);
-    const ino = node?.ino ?? known!.ino;
     return name === undefined ? { what, ino } : { what: 'entry', ino, name };
   }
 
@@ -248,11 +248,11 @@ export class RemoteSession {
     const top = this.#known.get(number)?.node?.deref();
     if (top?.kind !== 'dir') return undefined;
     top.treeSequence = sequence;
-    const isBelow = (node: RemoteNode | undefined): boolean =>
-      node !== undefined && (node === top || isBelow(node.parent));
+    const isBelow = (node: RemoteNode): boolean =>
+      node === top || (node.parent !== undefined && isBelow(node.parent));
     for (const { node: reference } of this.#known.values()) {
       const node = reference?.deref();
-      if (isBelow(node)) node!.invalidate(sequence, 'data', undefined);
+      if (node !== undefined && isBelow(node)) node.invalidate(sequence, 'data', undefined);
     }
     return { what: 'tree', ino: top.ino };
   }

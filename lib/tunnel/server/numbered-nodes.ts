@@ -86,9 +86,10 @@ export class NumberedNodes {
    */
   isShown(number: number): boolean {
     const known = this.#known.get(number);
-    for (let at = known; at !== undefined; at = this.#known.get(at.parent)) {
-      if (at.doubtedAt > known!.shownAt) return false;
-      if (at.parent === 0) return known!.shownAt >= this.#root.doubtedAt;
+    if (known === undefined) return false;
+    for (let at: KnownNode | undefined = known; at !== undefined; at = this.#known.get(at.parent)) {
+      if (at.doubtedAt > known.shownAt) return false;
+      if (at.parent === 0) return known.shownAt >= this.#root.doubtedAt;
     }
     return false;
   }

@@ -305,19 +305,18 @@ export class ServedConnection {
         });
       const { moment } = peer.nodes;
       const op = new ServedOp(peer.sessionOf(), kindOfRequest(name) === 'read', moment, frame.uid);
-      this.#run(name, { peer, frame, payload, data: content, op, server: this.#server });
+      this.#run(name, tag, { peer, frame, payload, data: content, op, server: this.#server });
     } catch (thrown) {
       this.#port.send(errorFrameFrom(thrown, requestReferenceOf(frame)));
     }
   }
 
   /** Answers at once where the tree does. */
-  #run(name: ServedName, request: ServedRequest<FsMessageName>): void {
+  #run(name: ServedName, tag: number, request: ServedRequest<FsMessageName>): void {
     const { frame, peer, data, op } = request;
     const handler = FS_HANDLERS[name] as (
       request: ServedRequest<FsMessageName>,
     ) => Awaitable<ServedReply<FsReply<FsMessageName>>>;
-    const tag = frame.tag!;
     const reading = name === 'read' ? costOfRead(peer, frame) : name === 'open' ? costOfOpen(frame) : 0;
     const writing = data?.byteLength ?? 0;
     const end = (): void => {

@@ -126,8 +126,9 @@ export const contentHandlers = {
   },
 
   async close({ peer, frame, op }) {
-    const served = handleOf(peer, frame);
-    peer.handles.delete(frame.h!);
+    const h = frame.h ?? required('h');
+    const served = peer.handle(h);
+    peer.handles.delete(h);
     await served.close(op);
     return { payload: {} };
   },

@@ -10,12 +10,12 @@ export const nameHandlers = {
   lookup({ peer, frame, payload, op }) {
     const number = frame.node ?? ROOT_NODE;
     const node = peer.nodes.get(number).node;
-    const names = payload.name === undefined ? namesOfPath(payload.path ?? required('name')) : undefined;
+    const names = payload.name === undefined ? namesOfPath(payload.path ?? required('name')) : [];
     const found =
-      names === undefined
-        ? stepInto(peer, { number, node }, payload.name!, op)
-        : walkInto(peer, { number, node }, names, op);
-    const name = payload.name ?? names?.at(-1) ?? '/';
+      payload.name === undefined
+        ? walkInto(peer, { number, node }, names, op)
+        : stepInto(peer, { number, node }, payload.name, op);
+    const name = payload.name ?? names.at(-1) ?? '/';
     return chain(found, (known) =>
       chain(describe(known.number, known.node, op), (described) => ({
         payload: { name, ...described, ...freshnessOfRoot(peer, frame) },
