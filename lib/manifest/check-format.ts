@@ -40,7 +40,8 @@ export function checkFormat(value: JsonValue, problems: Problems): value is Json
   const validate = passes?.(value) === true ? null : validator();
   if (validate !== null && !validate(value)) {
     const seen = new Set<string>();
-    for (const error of validate.errors!) {
+    const errors = validate.errors ?? [];
+    for (const error of errors) {
       if (COMPOUND.has(error.keyword) && !error.schemaPath.endsWith('/allow_roles/anyOf')) continue;
       if (error.schemaPath.includes('/anyOf/')) continue;
       const place = placeOf(error);
@@ -50,7 +51,9 @@ export function checkFormat(value: JsonValue, problems: Problems): value is Json
       problems.fault({ ...place, ...wordsFromError(error, place.path) });
     }
     if (seen.size === 0)
-      throw new TypeError(`The format refuses, and does not say why: ${validate.errors![0]!.schemaPath}`);
+      throw new TypeError(
+        `The format refuses, and does not say why: ${JSON.stringify(errors[0]?.schemaPath)}`,
+      );
   }
   if (!isJsonObject(value)) return false;
   warnOfUnknown(value, problems);
@@ -112,19 +115,19 @@ const ROLES = new Set(['admin', 'user', 'all', '*']);
 function warnOfUnknown(manifest: JsonObject, problems: Problems): void {
   for (const name of Object.keys(manifest))
     if (!MANIFEST_FIELDS.has(name))
-      warnOfField([name], MANIFEST_FIELDS, 'It is kept, and shown in SERVICE.json.', problems);
+      warnOfField([], name, MANIFEST_FIELDS, 'It is kept, and shown in SERVICE.json.', problems);
 
   const runtime = ownValue(manifest, 'runtime');
   const type = isJsonObject(runtime) ? (ownValue(runtime, 'type') ?? 'static') : undefined;
   if (isJsonObject(runtime) && RUNTIME_TYPES.includes(type as (typeof RUNTIME_TYPES)[number])) {
     for (const name of Object.keys(runtime))
       if (!RUNTIME_FIELDS.has(name))
-        warnOfField(['runtime', name], RUNTIME_FIELDS, 'It has no effect.', problems);
+        warnOfField(['runtime'], name, RUNTIME_FIELDS, 'It has no effect.', problems);
     const probe = ownValue(runtime, 'probe');
     if (isJsonObject(probe))
       for (const name of Object.keys(probe))
         if (!PROBE_FIELDS.has(name))
-          warnOfField(['runtime', 'probe', name], PROBE_FIELDS, 'It has no effect.', problems);
+          warnOfField(['runtime', 'probe'], name, PROBE_FIELDS, 'It has no effect.', problems);
   }
   const permissions = ownValue(manifest, 'permissions');
   if (isJsonObject(permissions)) warnOfPermissions(permissions, problems);
@@ -137,7 +140,7 @@ function warnOfPermissions(permissions: JsonObject, problems: Problems): void {
   const known = new Set<string>(ACTIONS);
   for (const [action, entry] of Object.entries(actions)) {
     if (!known.has(action))
-      warnOfField(['permissions', 'actions', action], known, 'It has no effect.', problems);
+      warnOfField(['permissions', 'actions'], action, known, 'It has no effect.', problems);
     if (isJsonObject(entry)) warnOfRoles(entry, ['permissions', 'actions', action, 'allow_roles'], problems);
   }
 }
@@ -153,17 +156,18 @@ function warnOfRoles(holder: JsonObject, path: readonly string[], problems: Prob
 }
 
 function warnOfField(
-  path: readonly string[],
+  above: readonly string[],
+  name: string,
   known: ReadonlySet<string>,
   effect: string,
   problems: Problems,
 ): void {
-  const name = path.at(-1)!;
   const near = nearest(name, known);
+  const outer = above.at(-1);
   problems.warn({
-    path,
+    path: [...above, name],
     atKey: true,
-    message: `${JSON.stringify(name)} is not a field of ${path.length === 1 ? 'a manifest' : `"${path.at(-2)!}"`}. ${effect}`,
+    message: `${JSON.stringify(name)} is not a field of ${outer === undefined ? 'a manifest' : `"${outer}"`}. ${effect}`,
     expected: 'a known field',
     got: JSON.stringify(name),
     ...(near === undefined ? {} : { hint: `Did you mean ${JSON.stringify(near)}?` }),

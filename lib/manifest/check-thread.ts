@@ -56,12 +56,14 @@ async function takeNext(): Promise<void> {
   const [turn] = waiting;
   if (isBusy || turn === undefined) return;
   const [name, queue] = turn;
-  const { task, resolve } = queue.shift()!;
+  const next = queue.shift();
   waiting.delete(name);
   if (queue.length > 0) waiting.set(name, queue);
-  isBusy = true;
-  resolve(await runTask(task));
-  isBusy = false;
+  if (next !== undefined) {
+    isBusy = true;
+    next.resolve(await runTask(next.task));
+    isBusy = false;
+  }
   void takeNext();
 }
 

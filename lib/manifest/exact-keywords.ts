@@ -29,8 +29,10 @@ export const NUMERIC_KEYWORDS = [...Object.keys(LIMITS), 'multipleOf', 'const', 
 /** Lets `ajv` judge numbers by what was written, of the schema and of the values, as `parseExactly` has kept it. */
 export function addExactKeywords(ajv: Ajv): void {
   const { _ } = require('ajv') as typeof import('ajv');
-  const errors = (params: KeywordErrorDefinition['params']): { error: KeywordErrorDefinition } => ({
-    error: { message: ({ keyword }) => `must satisfy ${keyword}`, params: params! },
+  const errors = (
+    params: NonNullable<KeywordErrorDefinition['params']>,
+  ): { error: KeywordErrorDefinition } => ({
+    error: { message: ({ keyword }) => `must satisfy ${keyword}`, params },
   });
   const definitions: FuncKeywordDefinition[] = [
     ...Object.keys(LIMITS).map((keyword) => limitOf(keyword as keyof typeof LIMITS)),

@@ -22,8 +22,17 @@ export function inputFault(pointer: string, expected: string, got: string): Inpu
   };
 }
 
+/** What a check that failed has found, of which there is something. */
+export function errorsOf({ errors }: { errors?: ErrorObject[] | null }): Errors {
+  const [first, ...more] = errors ?? [];
+  if (first === undefined) throw new TypeError('A check failed and found nothing.');
+  return [first, ...more];
+}
+
+type Errors = readonly [ErrorObject, ...ErrorObject[]];
+
 /** The fault that a check found which stopped at the first one. */
-export function firstFaultFrom(errors: readonly ErrorObject[], value: unknown): InputFault {
+export function firstFaultFrom(errors: Errors, value: unknown): InputFault {
   return faultFromError(bestError(errors), value);
 }
 
@@ -35,11 +44,9 @@ export function allFaultsFrom(errors: readonly ErrorObject[], value: unknown): I
     if (!COMPOUND.has(error.keyword)) left.push(error);
     else {
       const parts = schemasIn(error.schema);
-      let from = left.length;
-      while (from > 0 && isPart(left[from - 1]!, error, parts)) from--;
-      const branches = left.splice(from);
+      const branches = left.splice(left.findLastIndex((before) => !isPart(before, error, parts)) + 1);
       const tellsOfBranches = error.keyword === 'anyOf' || error.keyword === 'oneOf';
-      left.push(tellsOfBranches ? bestError([...branches, error]) : error);
+      left.push(tellsOfBranches ? bestOfBranches(branches, error) : error);
     }
   }
   const faults = new Map<string, InputFault>();
@@ -92,10 +99,15 @@ function schemasIn(value: unknown): { has(schema: unknown): boolean } {
 }
 
 /** Of the alternatives of an anyOf or oneOf, the error that came furthest; else the first. */
-export function bestError(errors: readonly ErrorObject[]): ErrorObject {
-  const last = errors.at(-1)!;
-  if (last.keyword !== 'anyOf' && last.keyword !== 'oneOf') return errors[0]!;
-  const branches = errors.slice(0, -1).filter((error) => error.keyword !== 'if');
+export function bestError(errors: Errors): ErrorObject {
+  const [first] = errors;
+  const last = errors.at(-1) ?? first;
+  if (last.keyword !== 'anyOf' && last.keyword !== 'oneOf') return first;
+  return bestOfBranches(errors.slice(0, -1), last);
+}
+
+function bestOfBranches(found: readonly ErrorObject[], last: ErrorObject): ErrorObject {
+  const branches = found.filter((error) => error.keyword !== 'if');
   const deepest = branches.reduce((best, error) => (depthOf(error) > depthOf(best) ? error : best), last);
   if (deepest !== last) return deepest;
   const wanted = new Set(branches.map(expectedFromError));

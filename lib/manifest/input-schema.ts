@@ -1,6 +1,7 @@
 import type { Ajv, AnySchema, ValidateFunction } from 'ajv';
 import {
   canonicalExactJson,
+  dropOldest,
   FsError,
   hasInexactNumber,
   isInexact,
@@ -10,7 +11,14 @@ import {
   type JsonValue,
 } from '../core/index.js';
 import type { ServiceDefinition } from './definition.js';
-import { allFaultsFrom, bestError, firstFaultFrom, inputFault, type InputFault } from './input-faults.js';
+import {
+  allFaultsFrom,
+  bestError,
+  errorsOf,
+  firstFaultFrom,
+  inputFault,
+  type InputFault,
+} from './input-faults.js';
 import { runWithin, TookTooLongError } from './run-within.js';
 import { NUMERIC_KEYWORDS } from './exact-keywords.js';
 import { plainCheckFrom } from './plain-schema.js';
@@ -81,7 +89,7 @@ export function compiledInputFrom(schema: JsonValue | undefined): CompiledInput 
   }
   const validator = compile(schema, key.length);
   compiled.set(key, validator);
-  if (compiled.size > CACHED_SCHEMAS) compiled.delete(compiled.keys().next().value!);
+  dropOldest(compiled, CACHED_SCHEMAS);
   return validator;
 }
 
@@ -164,7 +172,7 @@ function compileWith(
 
 function requireSchema(ajv: Ajv, schema: JsonValue): void {
   if (ajv.validateSchema(schema as AnySchema) === true) return;
-  const error = bestError(ajv.errors!);
+  const error = bestError(errorsOf(ajv));
   throw refusal(
     `${error.instancePath || 'The schema'} is not JSON Schema: it must be ${expectedFromError(error)}; it is ${wordsFromValue(error.data)}.`,
     'See https://json-schema.org/understanding-json-schema for what the keyword takes.',
@@ -186,7 +194,7 @@ function everyFault(make: () => ValidateFunction): CompiledInput['allOf'] {
   return (value, fault, withinMs) => {
     try {
       const validate = (made ??= make());
-      const all = (): InputFault[] => (validate(value) ? [fault] : allFaultsFrom(validate.errors!, value));
+      const all = (): InputFault[] => (validate(value) ? [fault] : allFaultsFrom(errorsOf(validate), value));
       return withinMs === null ? all() : runWithin(withinMs, all);
     } catch (thrown) {
       const kinds = [TookTooLongError, RangeError, TypeError];
@@ -220,7 +228,7 @@ function faultFrom(validate: ValidateFunction, value: unknown): InputFault | nul
       return inputFault('', 'a value that is not nested too deeply', 'one that is');
     throw thrown;
   }
-  return firstFaultFrom(validate.errors!, value);
+  return firstFaultFrom(errorsOf(validate), value);
 }
 
 /** By dialect, by whether it stops at the first fault, and by how it judges numbers. */

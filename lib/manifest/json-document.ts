@@ -209,12 +209,14 @@ class LineMap {
   positionOf(offset: number): { line: number; column: number } {
     const starts = (this.#starts ??= this.#find());
     let low = 0;
+    let lineStart = 0;
     for (let high = starts.length; high - low > 1;) {
       const middle = (low + high) >> 1;
-      if (starts[middle]! <= offset) low = middle;
+      const start = starts[middle];
+      if (start !== undefined && start <= offset) [low, lineStart] = [middle, start];
       else high = middle;
     }
-    return { line: low + 1, column: offset - starts[low]! + 1 };
+    return { line: low + 1, column: offset - lineStart + 1 };
   }
 
   #find(): number[] {

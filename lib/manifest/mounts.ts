@@ -56,8 +56,9 @@ export function rootFromPath(
   const root = posix.normalize(path).replace(/\/+$/, '');
   if (!path.startsWith('/') || !root.startsWith(top)) return { message: `is not under ${top}`, hint: inside };
   const names = root.slice(top.length).split('/');
-  if (reserved.has(names[0]!))
-    return { message: `is on ${JSON.stringify(names[0])}, which belongs to the node`, hint: inside };
+  const [first = ''] = names;
+  if (reserved.has(first))
+    return { message: `is on ${JSON.stringify(first)}, which belongs to the node`, hint: inside };
   if (
     Buffer.byteLength(root) > MAX_PATH_BYTES ||
     names.some((name) => Buffer.byteLength(name) > MAX_NAME_BYTES)
@@ -167,7 +168,7 @@ export function findRootConflicts<Owner>(claims: readonly RootClaim<Owner>[]): R
     for (let end = claim.path.lastIndexOf('/'); end > 0; end = claim.path.lastIndexOf('/', end - 1)) {
       const outer = byPath.get(claim.path.slice(0, end));
       if (outer === undefined) continue;
-      const name = claim.path.slice(end + 1).split('/', 1)[0]!;
+      const [name = ''] = claim.path.slice(end + 1).split('/', 1);
       if (SERVICE_NAMES.has(name))
         conflicts.push({
           first: outer,

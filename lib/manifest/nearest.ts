@@ -13,17 +13,24 @@ export function nearest(name: string, known: Iterable<string>): string | undefin
 
 /** How many letters are wrong, missing, too many, or swapped with their neighbour. */
 function distance(a: string, b: string): number {
+  // How far the letters of a so far are from the first 0, 1, 2, ... of b, and how far those before the last were.
   let before: number[] = [];
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  let slips = b.length;
   for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1];
-      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (same ? 0 : 1));
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
-        next[j] = Math.min(next[j]!, before[j - 2]! + 1);
+    slips = i;
+    const next = [slips];
+    let diagonal = i - 1;
+    for (const [j, up] of row.slice(1).entries()) {
+      const same = a[i - 1] === b[j];
+      slips = Math.min(up + 1, slips + 1, diagonal + (same ? 0 : 1));
+      const beforeBoth = before[j - 1];
+      if (beforeBoth !== undefined && a[i - 1] === b[j - 1] && a[i - 2] === b[j])
+        slips = Math.min(slips, beforeBoth + 1);
+      next.push(slips);
+      diagonal = up;
     }
     [before, row] = [row, next];
   }
-  return row[b.length]!;
+  return slips;
 }

@@ -76,9 +76,9 @@ const KEYWORDS: ReadonlyMap<string, Keyword> = new Map<string, Keyword>([
 function typeCheck(value: JsonValue): PlainCheck | undefined {
   const names = isList(value) ? value : [value];
   if (names.length === 0 || new Set(names).size < names.length) return undefined;
-  const tests = names.map((name) => TYPES.get(name));
-  if (tests.includes(undefined)) return undefined;
-  return (tried) => tests.some((test) => test!(tried));
+  const tests = names.flatMap((name) => TYPES.get(name) ?? []);
+  if (tests.length < names.length) return undefined;
+  return (tried) => tests.some((test) => test(tried));
 }
 
 const TYPES: ReadonlyMap<unknown, (value: unknown) => boolean> = new Map<

@@ -57,7 +57,7 @@ class Sketch {
     if (typeof ref === 'string') return this.valueOf(this.#resolve(ref), depth + 1);
     const [alternative] = ['oneOf', 'anyOf'].flatMap((key) => {
       const list = ownValue(schema, key);
-      return Array.isArray(list) && list.length > 0 ? [(list as readonly JsonValue[])[0]!] : [];
+      return Array.isArray(list) ? (list as readonly JsonValue[]).slice(0, 1) : [];
     });
     const parts = [schema, alternative, ...((ownValue(schema, 'allOf') ?? []) as JsonValue[])]
       .map((part) => this.#followed(part))
