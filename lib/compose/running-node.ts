@@ -310,9 +310,9 @@ export class RunningNode implements NodeSource {
     await this.registry.start();
     for (const { serviceId, permissions } of this.registry.services.values())
       this.#eventRules.set(serviceId, permissions);
-    this.dir.apply({ added: [...this.registry.services.values()], updated: [], removed: [] });
+    this.host.apply({ added: [...this.registry.services.values()], updated: [], removed: [] });
     this.registry.changes.on((change) => {
-      this.dir.apply(change);
+      this.host.apply(change);
       this.appearances.emit(this.#options.nodeId);
       // What is reported can be opened by then.
       this.#reportServices(change);

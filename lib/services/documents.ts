@@ -13,10 +13,9 @@ export function publishedDescriptor({ definition, revision, definedAtMs }: Servi
 }
 
 /** The service as its indexes show it. */
-export function describedFrom({ id, definition, environment }: Service): PublishedService {
-  const { nodeId, nodeName, platform } = environment;
+export function describedFrom({ id, definition, node }: Service): PublishedService {
   return {
-    node: { id: nodeId, name: nodeName, platform },
+    node,
     serviceId: id,
     descriptor: definition.descriptor,
   };

@@ -23,6 +23,8 @@ export interface ServiceHostOptions extends Omit<ServiceEnvironment, 'saveState'
 export class ServiceHost {
   /** What no longer is as it was in the service directories. */
   readonly changes = new Emitter<Change>();
+  /** Other definitions are served from now on. */
+  readonly applied = new Emitter<DefinitionChanges>();
   readonly events = new Emitter<ServiceEvent>();
   readonly #environment: ServiceEnvironment;
   readonly #file: RuntimeStateFile;
@@ -73,6 +75,7 @@ export class ServiceHost {
     for (const definition of changes.added) this.#add(definition);
     if (changes.removed.length + changes.updated.length + changes.added.length > 0)
       this.#environment.reserve.use(() => this.#save());
+    this.applied.emit(changes);
   }
 
   /** The projects that name this node, or their policies, changed. */

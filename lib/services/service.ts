@@ -1,4 +1,4 @@
-import { FsError, type JsonObject, type ServiceId } from '../core/index.js';
+import { FsError, type Clock, type JsonObject, type ServiceId } from '../core/index.js';
 import type { ServiceDefinition } from '../manifest/index.js';
 import { principalOf, type Action, type Session } from '../policy/index.js';
 import type { Call } from './call.js';
@@ -109,8 +109,13 @@ export class Service {
   get nowMs(): number {
     return this.#env.clock.now();
   }
-  get environment(): ServiceEnvironment {
-    return this.#env;
+  get clock(): Clock {
+    return this.#env.clock;
+  }
+  /** Where it runs. */
+  get node(): { readonly id: string; readonly name: string; readonly platform: string } {
+    const { nodeId, nodeName, platform } = this.#env;
+    return { id: nodeId, name: nodeName, platform };
   }
   get check(): InputCheck {
     return this.#engine.check;

@@ -102,7 +102,7 @@ async function startServices(dir: string, manifests: readonly JsonObject[]): Pro
     if (definition === undefined) throw new TypeError('a faulty manifest');
     return definition;
   });
-  node.apply({ added, updated: [], removed: [] });
+  host.apply({ added, updated: [], removed: [] });
   return node;
 }
 

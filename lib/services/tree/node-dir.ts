@@ -65,11 +65,10 @@ export class NodeDir extends ReadOnlyDir {
       ['services', this.#services],
     ]);
     this.#roots = this.#placedRoots();
+    host.applied.on((changes) => this.#showChanges(changes));
   }
 
-  /** The registry's definitions changed. */
-  apply(changes: DefinitionChanges): void {
-    this.#host.apply(changes);
+  #showChanges(changes: DefinitionChanges): void {
     const isMoved = changes.added.length + changes.removed.length > 0;
     const isWide = isMoved || changes.updated.some(changesPlaces) || this.#hasNestedRoots;
     if (isMoved) this.#services.touch();

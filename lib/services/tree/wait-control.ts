@@ -41,7 +41,7 @@ function ended(service: Service, job: Job, ms: number, signal: AbortSignal): Pro
       settle();
       reject(FsError.from(signal.reason));
     };
-    const stopClock = service.environment.clock.after(ms, () => {
+    const stopClock = service.clock.after(ms, () => {
       settle();
       reject(
         new FsError('ETIMEDOUT', 'The invocation has not ended yet.', {
