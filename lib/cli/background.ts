@@ -18,9 +18,16 @@ export interface BackgroundFlags {
   readonly stateDir: string;
 }
 
-/** True in a process that was started to run in the background, until it has reported that it is ready. */
-function isAwaited(): boolean {
-  return process.env[LOG_FILE] !== undefined && process.send !== undefined && process.connected;
+/** Reports to the process that started this one to run in the background; null where none waits for that. */
+function reporter(): ((report: Report) => void) | null {
+  const send = process.send?.bind(process);
+  if (process.env[LOG_FILE] === undefined || send === undefined || !process.connected) return null;
+  return (report) => {
+    send(report, () => {
+      // The channel would keep this process alive, and is of no use after the one report.
+      if (process.connected) process.disconnect();
+    });
+  };
 }
 
 /**
@@ -106,23 +113,18 @@ export async function inBackgroundOrHere(
 
 /** Says that it is ready: to the terminal, or to the process that waits in the foreground; later, to the log. */
 export function reportReady(lines: readonly string[]): void {
-  if (isAwaited()) report({ lines });
-  else say(lines);
+  const report = reporter();
+  if (report === null) say(lines);
+  else report({ lines });
 }
 
 /** Hands a failure to start to the process that waits; true when there is one. */
 function reportFailure(thrown: unknown): boolean {
-  if (!isAwaited()) return false;
+  const report = reporter();
+  if (report === null) return false;
   const { code, message, hint } = FsError.from(thrown);
   report({ failure: { code, message, hint } });
   return true;
-}
-
-/** The channel would keep this process alive, and is of no use after the one report. */
-function report(report: Report): void {
-  process.send!(report, () => {
-    if (process.connected) process.disconnect();
-  });
 }
 
 function say(lines: readonly string[]): void {

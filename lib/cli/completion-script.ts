@@ -26,13 +26,17 @@ interface OptionShape extends Word {
 /** All commands below `program`, itself first. */
 export function commandShapes(program: Command, path = ''): CommandShape[] {
   const options = program.options
-    .filter((option) => option.long !== undefined && !option.hidden)
-    .map((option) => ({
-      name: option.long!,
-      about: firstLine(option.description),
-      takesValue: option.required || option.optional,
-      choices: option.argChoices ?? [],
-    }));
+    .filter((option) => !option.hidden)
+    .flatMap(({ long, description, required, optional, argChoices }) =>
+      long === undefined
+        ? []
+        : {
+            name: long,
+            about: firstLine(description),
+            takesValue: required || optional,
+            choices: argChoices ?? [],
+          },
+    );
   const help = { name: '--help', about: 'how it is called', takesValue: false, choices: [] };
   const own: CommandShape = {
     path,
@@ -47,7 +51,7 @@ export function commandShapes(program: Command, path = ''): CommandShape[] {
   return [own, ...below];
 }
 
-const firstLine = (text: string): string => text.split('\n')[0]!.replaceAll(/['"`$\\]/g, '');
+const firstLine = (text: string): string => text.replace(/\n.*/s, '').replaceAll(/['"`$\\]/g, '');
 
 export function scriptFor(shell: Shell, shapes: readonly CommandShape[]): string {
   return { bash: bashScript, zsh: zshScript, fish: fishScript }[shell](shapes);

@@ -30,15 +30,16 @@ export function readConfigDocument(path: string): readonly ConfigEntry[] {
 function entriesOf(tree: Node, path: string, lineAt: (offset: number) => number): ConfigEntry[] {
   const entries: ConfigEntry[] = [];
   for (const { children: [name, value] = [], offset } of tree.children ?? []) {
-    const key = String(name!.value);
     const line = lineAt(offset);
+    if (name === undefined || value === undefined) throw configFault(path, line, 'this is not JSON.');
+    const key = String(name.value);
     if (entries.some((entry) => entry.key === key))
       throw configFault(path, line, `${JSON.stringify(key)} is said twice.`);
     entries.push({
       key,
       line,
-      value: getNodeValue(value!) as JsonValue,
-      entries: value!.type === 'object' ? entriesOf(value!, path, lineAt) : null,
+      value: getNodeValue(value) as JsonValue,
+      entries: value.type === 'object' ? entriesOf(value, path, lineAt) : null,
     });
   }
   return entries;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import { FsError, type JsonValue } from '../core/index.js';
 import { configFault, readConfigDocument, type ConfigEntry } from './config-document.js';
-import { isSecret } from './options.js';
+import { isSecret, variableOf } from './options.js';
 import { isOn, isSwitch, optionNamed, valueFromJson } from './option-value.js';
 import { warnOfUnknownVariables, type AllCommands } from './unknown-variables.js';
 
@@ -48,8 +48,9 @@ export async function rereadConfigFile(): Promise<Readonly<Record<string, unknow
 function refuseSecrets(command: Command): void {
   for (const option of command.options) {
     if (!isSecret(option) || command.getOptionValueSource(option.attributeName()) !== 'cli') continue;
+    const long = `--${option.name()}`;
     command.error(
-      `error: ${option.long!} is not taken from the command line, which other accounts see in ps. Set ${option.envVar!}, or name a file with ${option.long!}-file.`,
+      `error: ${long} is not taken from the command line, which other accounts see in ps. Set ${variableOf(option)}, or name a file with ${long}-file.`,
     );
   }
 }
@@ -58,7 +59,8 @@ function refuseSecrets(command: Command): void {
 function applySwitches(command: Command): void {
   for (const option of command.options) {
     const { envVar } = option;
-    const text = envVar === undefined ? undefined : process.env[envVar];
+    if (envVar === undefined) continue;
+    const text = process.env[envVar];
     const key = option.attributeName();
     if (text === undefined || !isSwitch(option) || command.getOptionValueSource(key) === 'cli') continue;
     try {
@@ -66,7 +68,7 @@ function applySwitches(command: Command): void {
     } catch (thrown) {
       if (!(thrown instanceof InvalidArgumentError)) throw thrown;
       command.error(
-        `error: option '${option.flags}' value '${text}' from env '${envVar!}' is invalid. ${thrown.message}`,
+        `error: option '${option.flags}' value '${text}' from env '${envVar}' is invalid. ${thrown.message}`,
       );
     }
   }
@@ -110,8 +112,8 @@ interface Meant {
 /** The options that concern a command: those at the top first, which the sections override. */
 function entriesFor(command: Command, entries: readonly ConfigEntry[]): Meant[] {
   const chain: Command[] = [];
-  for (let at = command; at.parent !== null; at = at.parent) chain.unshift(at);
-  const program = command.parent === null ? command : chain[0]!.parent!;
+  let program = command;
+  for (; program.parent !== null; program = program.parent) chain.unshift(program);
   const meant: Meant[] = [];
   let level: readonly ConfigEntry[] | null = entries;
   let owner = program;

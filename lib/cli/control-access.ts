@@ -92,7 +92,8 @@ function tokenIn(path: string, isGuess = false): FoundToken {
       cause: thrown,
     });
   }
-  const token = text.split('\n')[0]!.trim();
+  const [firstLine = ''] = text.split('\n');
+  const token = firstLine.trim();
   if (!/^[\x21-\x7e]+$/.test(token))
     throw new FsError(
       'EACCES',

@@ -138,16 +138,17 @@ export function addNodeOptions(command: Command): Command {
 
 /** `name=path[:ro|rw][:as=USER][:map=USERS[@AGENTS]][:xdev]`, the words in any order; read-only unless it says otherwise. */
 function exportFrom(text: string): ExportRequest {
-  const parts = /^([^=]+)=(.+?)((?::(?:ro|rw|xdev|as=\d+:\d+|as=[^:]+|map=[^:]+))*)$/.exec(text);
-  if (parts === null)
+  const [, name, path, rest = ''] =
+    /^([^=]+)=(.+?)((?::(?:ro|rw|xdev|as=\d+:\d+|as=[^:]+|map=[^:]+))*)$/.exec(text) ?? [];
+  if (name === undefined || path === undefined)
     throw new InvalidArgumentError('It must look like name=path, name=path:rw or name=path:rw:as=USER.');
-  const words = parts[3]!.match(/:(?:as=\d+:\d+|[^:]+)/g)?.map((word) => word.slice(1)) ?? [];
+  const words = rest.match(/:(?:as=\d+:\d+|[^:]+)/g)?.map((word) => word.slice(1)) ?? [];
   const kinds = words.map((word) => (word === 'ro' || word === 'rw' ? 'mode' : word.split('=')[0]));
   if (new Set(kinds).size !== kinds.length)
     throw new InvalidArgumentError('Each of :ro or :rw, :as=USER, :map=USERS and :xdev can be given once.');
   return {
-    name: idArgument(parts[1]!),
-    path: resolve(parts[2]!),
+    name: idArgument(name),
+    path: resolve(path),
     readOnly: !words.includes('rw'),
     as: words.find((word) => word.startsWith('as='))?.slice('as='.length) ?? null,
     map: userMapFrom(words.find((word) => word.startsWith('map='))?.slice('map='.length)),

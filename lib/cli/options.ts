@@ -7,7 +7,12 @@ import { defaultStateDir } from './state-dir.js';
 /** An option that may also come from `ACHERON_<NAME>`, or from the config file, in that order. */
 export function option(flags: string, description: string): Option {
   const made = new Option(flags, description);
-  return made.env(`ACHERON_${made.name().toUpperCase().replaceAll('-', '_')}`);
+  return made.env(variableOf(made));
+}
+
+/** The variable that may stand for an option which `option` has made. */
+export function variableOf(made: Option): string {
+  return `ACHERON_${made.name().toUpperCase().replaceAll('-', '_')}`;
 }
 
 const secret = new WeakSet<Option>();

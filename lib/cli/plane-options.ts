@@ -62,7 +62,8 @@ export function certificatesIn(path: string | undefined): string | undefined {
 
 /** The first line of a file that holds a secret. */
 export function secretIn(path: string): string {
-  const secret = secretTextIn(path).split('\n')[0]!.trim();
+  const [firstLine = ''] = secretTextIn(path).split('\n');
+  const secret = firstLine.trim();
   if (secret === '') throw new FsError('EACCES', `The file ${path} is empty.`, { path });
   return secret;
 }

@@ -33,7 +33,7 @@ export async function printTable(
   );
   const line = (row: readonly string[]): string =>
     row
-      .map((cell, at) => (at === row.length - 1 ? cell : cell.padEnd(widths[at]!)))
+      .map((cell, at) => (at === row.length - 1 ? cell : cell.padEnd(widths[at] ?? 0)))
       .join('  ')
       .trimEnd();
   await writeStyled(`${[pc.dim(line(titles)), ...cells.map(line)].join('\n')}\n`);

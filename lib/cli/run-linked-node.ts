@@ -38,6 +38,10 @@ export async function runLinkedNode(
   standalone: Standalone,
 ): Promise<void> {
   const running: { node: RunningNode | null } = { node: null };
+  const runningNode = (): RunningNode => {
+    if (running.node === null) throw new TypeError('The link has begun before its node runs.');
+    return running.node;
+  };
   const stop = stopAsked();
   const { log } = standalone;
   const stateFile = stateFileOf(flags);
@@ -65,10 +69,10 @@ export async function runLinkedNode(
     ...(flags.refreshIntervalMs === undefined ? {} : { refreshIntervalMs: flags.refreshIntervalMs }),
     ...(flags.reconnectBackoffMs === undefined ? {} : { minDelayMs: flags.reconnectBackoffMs }),
     ...(flags.reconnectBackoffMaxMs === undefined ? {} : { maxDelayMs: flags.reconnectBackoffMaxMs }),
-    snapshot: () => running.node!.catalog(),
+    snapshot: () => runningNode().catalog(),
     audit,
     serveTunnel: async (transport, identity) => {
-      const node = running.node!;
+      const node = runningNode();
       const handshake = await sendHello(transport, { node: identity });
       serveVfs({ root: node.dir, changes: node.changes, close: async () => undefined }, handshake, {
         relayed: {

@@ -30,7 +30,9 @@ export function driverCommand(): Command {
 
 function createDriver(name: string, { lang, dir }: NewFlags): void {
   const folder = resolve(dir ?? name);
-  const files = filesOfStarter(name, STARTERS.get(lang)!);
+  const starter = STARTERS.get(lang);
+  if (starter === undefined) throw new TypeError(`There is no starter in ${lang}.`);
+  const files = filesOfStarter(name, starter);
   for (const file of files.keys()) refuseToOverwrite(join(folder, file));
   for (const [file, content] of files) writeNew(join(folder, file), content);
   const shown = relative(process.cwd(), folder) || '.';

@@ -116,15 +116,16 @@ async function findRequest(client: ControlClient, which: string): Promise<Waitin
   const found = pending.filter(
     ({ request_id, verification_code }) => request_id === which || sameCode(verification_code, which),
   );
+  const [request] = found;
   if (found.length > 1)
     throw new FsError('EEXIST', `${found.length} requests have the code ${which}.`, {
       hint: `Deny them, and let the machine ask again: ${found.map(({ request_id }) => request_id).join(' ')}`,
     });
-  if (found.length === 0)
+  if (request === undefined)
     throw new FsError('ENOENT', `No request that waits has the code or id ${JSON.stringify(which)}.`, {
       hint: '`acheron pair list` shows those that wait. They lapse after an hour.',
     });
-  return found[0]!;
+  return request;
 }
 
 /** An id says nothing of which machine asked: the code must be given with it. */

@@ -76,7 +76,7 @@ function documentOf(value: unknown): unknown {
 
 function planeStatus(self: Command, flags: Flags): Promise<PlaneStatus> {
   return withControl(self, flags, async ({ client, url }) => {
-    const { session, role, agent_id, project_id } = client.welcome!;
+    const { session, role, agent_id, project_id } = await client.ready();
     const { nodes } = await client.requestAll('node_list', {});
     return {
       url,
