@@ -55,10 +55,10 @@ const rooms = Object.entries(ROOMS).map(([room, allowed]) => ({
 }));
 
 /**
- * Rooms without `!`. The rest still have some: control, drivers, fuse, providers, services.
+ * Rooms without `!`. The rest still have some: drivers, fuse, providers, services.
  */
 const FINISHED = [
-  ...['api', 'cli', 'compose', 'core', 'disk', 'doctor', 'linux', 'manifest', 'node'],
+  ...['api', 'cli', 'compose', 'control', 'core', 'disk', 'doctor', 'linux', 'manifest', 'node'],
   ...['planefs', 'policy', 'protocol', 'registry', 'supervise', 'transport', 'tunnel', 'vfs', 'worldfs'],
 ];
 

@@ -20,6 +20,12 @@ import {
 import { ControlExchange, faultOf } from './control-exchange.js';
 import { Subscription, type SubscriptionOptions } from './subscription.js';
 
+/** A connection that was greeted, and what it was answered. */
+interface Greeted {
+  readonly exchange: ControlExchange;
+  readonly welcome: Welcome;
+}
+
 export interface ControlClientOptions {
   /** `ws://` or `wss://`, without a path. */
   readonly url: string;
@@ -62,9 +68,10 @@ export class ControlClient {
   readonly #options: ControlClientOptions;
   readonly #reconnector: Reconnector;
   readonly #subscriptions = new Set<Subscription>();
-  #exchange: ControlExchange | undefined;
-  /** Greeted, and about to be announced as open. */
-  #arriving: ControlExchange | undefined;
+  #open: Greeted | undefined;
+  /** About to be announced as open. */
+  #arriving: Greeted | undefined;
+  /** The last there was, which outlives its connection. */
   #welcome: Welcome | undefined;
 
   constructor(options: ControlClientOptions) {
@@ -76,8 +83,8 @@ export class ControlClient {
       ...(options.isFinal === undefined ? {} : { isFinal: options.isFinal }),
     });
     this.#reconnector.states.on((state) => {
-      this.#exchange = state.state === 'open' ? this.#arriving : undefined;
-      if (this.#exchange !== undefined) this.#announce(this.#exchange);
+      this.#open = state.state === 'open' ? this.#arriving : undefined;
+      if (this.#open !== undefined) this.#announce(this.#open);
     });
   }
 
@@ -106,8 +113,7 @@ export class ControlClient {
 
   /** Answers once connected. @throws FsError when it was closed, or is not connected within `timeoutMs`. */
   async ready(timeoutMs = 10_000): Promise<Welcome> {
-    await this.#ready(timeoutMs);
-    return this.#welcome!;
+    return (await this.#ready(timeoutMs)).welcome;
   }
 
   /**
@@ -119,7 +125,7 @@ export class ControlClient {
     payload: ControlRequest<Name>,
     timeoutMs?: number,
   ): Promise<ControlReply<Name>> {
-    const exchange = this.#exchange ?? (await this.#ready(timeoutMs ?? 10_000));
+    const { exchange } = this.#open ?? (await this.#ready(timeoutMs ?? 10_000));
     return exchange.request(name, payload, timeoutMs);
   }
 
@@ -142,18 +148,18 @@ export class ControlClient {
   watch(options: SubscriptionOptions): Subscription {
     const subscription = new Subscription(options, (closed) => this.#subscriptions.delete(closed));
     this.#subscriptions.add(subscription);
-    if (this.#exchange !== undefined) subscription.begin(this.#exchange);
+    if (this.#open !== undefined) subscription.begin(this.#open.exchange);
     return subscription;
   }
 
   close(error: FsError | null = null): void {
     for (const subscription of this.#subscriptions) subscription.close();
     this.#reconnector.close(error);
-    this.#exchange = undefined;
+    this.#open = undefined;
   }
 
-  #ready(timeoutMs: number): Promise<ControlExchange> {
-    if (this.#exchange !== undefined) return Promise.resolve(this.#exchange);
+  #ready(timeoutMs: number): Promise<Greeted> {
+    if (this.#open !== undefined) return Promise.resolve(this.#open);
     return new Promise((resolve, reject) => {
       const stop: Unsubscribe[] = [];
       const settle = (act: () => void): void => {
@@ -162,7 +168,11 @@ export class ControlClient {
         act();
       };
       const timer = setTimeout(() => settle(() => reject(this.#downError())), timeoutMs);
-      stop.push(this.connected.on(() => settle(() => resolve(this.#exchange!))));
+      const onConnected = (): void => {
+        const open = this.#open;
+        if (open !== undefined) settle(() => resolve(open));
+      };
+      stop.push(this.connected.on(onConnected));
       const look = (state: ConnectionState): void => {
         if (state.state === 'closed') settle(() => reject(state.error ?? this.#downError()));
       };
@@ -202,8 +212,9 @@ export class ControlClient {
         );
       }
       exchange.pushed.on((frame) => this.#pushed(frame));
-      this.#welcome = project === undefined ? welcome : { ...welcome, project_id: project.id };
-      this.#arriving = exchange;
+      const attached = project === undefined ? welcome : { ...welcome, project_id: project.id };
+      this.#welcome = attached;
+      this.#arriving = { exchange, welcome: attached };
       return transport;
     } catch (thrown) {
       transport.destroy();
@@ -225,9 +236,9 @@ export class ControlClient {
     }
   }
 
-  #announce(exchange: ControlExchange): void {
+  #announce({ exchange, welcome }: Greeted): void {
     for (const subscription of this.#subscriptions) subscription.begin(exchange);
-    this.connected.emit(this.#welcome!);
+    this.connected.emit(welcome);
   }
 
   #pushed(frame: ControlEnvelope): void {
@@ -245,7 +256,7 @@ export class ControlClient {
       }
       case 'control.error': {
         const fault = faultFromFrame(frame);
-        for (const subscription of this.#subscriptions) subscription.cutOff(fault, this.#exchange);
+        for (const subscription of this.#subscriptions) subscription.cutOff(fault, this.#open?.exchange);
         return;
       }
       default:

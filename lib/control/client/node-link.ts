@@ -104,7 +104,7 @@ export class NodeLink {
    * @throws FsError EACCES when the invite is not good or the request was denied
    */
   async pair(): Promise<string> {
-    return (this.#file.state.credentials ?? (await this.#pair())).node_id;
+    return (await this.#credentials()).node_id;
   }
 
   /**
@@ -112,11 +112,10 @@ export class NodeLink {
    * @throws FsError EACCES when the invite is not good or the request was denied
    */
   async start(): Promise<string> {
-    await this.pair();
-    const credentials = this.#file.state.credentials!;
-    this.#identity = { id: credentials.node_id, secret: credentials.node_secret, epoch: 0 };
-    if (!this.#isOver) this.#connect(credentials.node_id, credentials.node_secret);
-    return credentials.node_id;
+    const { node_id: id, node_secret: secret } = await this.#credentials();
+    this.#identity = { id, secret, epoch: 0 };
+    if (!this.#isOver) this.#connect(id, secret);
+    return id;
   }
 
   /** The registry has changed: the catalog gets the change, as soon as may be. */
@@ -129,6 +128,10 @@ export class NodeLink {
 
   close(): void {
     this.#finish(null);
+  }
+
+  async #credentials(): Promise<{ node_id: string; node_secret: string }> {
+    return this.#file.state.credentials ?? (await this.#pair());
   }
 
   async #pair(): Promise<{ node_id: string; node_secret: string }> {
@@ -173,13 +176,15 @@ export class NodeLink {
     this.#client = client;
     const { audit } = this.#options;
     if (audit !== undefined)
-      this.#audit = new AuditSender(audit, (records) => this.#send(records), { log: this.#log });
+      this.#audit = new AuditSender(audit, (records) => this.#send(client, nodeId, secret, records), {
+        log: this.#log,
+      });
     client.connected.on(({ node }) => {
       this.#epoch = node?.epoch ?? this.#epoch;
       this.#identity = { id: nodeId, secret, epoch: this.#epoch };
       this.#dirty = true;
       this.#upsert();
-      this.#openTunnel();
+      this.#openTunnel(nodeId, secret);
       this.#audit?.wake();
     });
     client.superseded.on(({ successor }) => {
@@ -261,10 +266,14 @@ export class NodeLink {
       });
   }
 
-  async #send(records: readonly SentRecord[]): Promise<void> {
-    const { id, secret } = this.#identity!;
-    await this.#client!.request('audit_append', {
-      node_id: id,
+  async #send(
+    client: ControlClient,
+    nodeId: string,
+    secret: string,
+    records: readonly SentRecord[],
+  ): Promise<void> {
+    await client.request('audit_append', {
+      node_id: nodeId,
       node_secret: secret,
       epoch: this.#epoch,
       records: [...records],
@@ -275,15 +284,16 @@ export class NodeLink {
     const ttlMs = this.#options.leaseTtlMs ?? DEFAULT_LEASE_MS;
     const intervalMs = this.#options.refreshIntervalMs ?? ttlMs / 3;
     this.#refreshTimer = setInterval(() => {
+      const client = this.#client;
       const identity = this.#identity;
-      if (!this.isConnected || identity === undefined) return;
+      if (!this.isConnected || client === undefined || identity === undefined) return;
       const lease = {
         node_id: identity.id,
         node_secret: identity.secret,
         lease_ttl_ms: ttlMs,
         epoch: this.#epoch,
       };
-      this.#client!.request('node_lease_refresh', lease).catch((thrown: unknown) => {
+      client.request('node_lease_refresh', lease).catch((thrown: unknown) => {
         const final = this.#finalError(thrown);
         if (final !== undefined) this.#finish(final);
         else
@@ -295,7 +305,7 @@ export class NodeLink {
   }
 
   /** Keeps the tunnel; it is asked anew who we are each time, because the epoch rises. */
-  #openTunnel(): void {
+  #openTunnel(nodeId: string, secret: string): void {
     const { serveTunnel, url, ca, token, minDelayMs, maxDelayMs } = this.#options;
     if (serveTunnel === undefined || this.#isOver) return;
     if (this.#tunnel !== undefined) {
@@ -310,7 +320,7 @@ export class NodeLink {
           ...(ca === undefined ? {} : { ca }),
           ...(token === undefined ? {} : { token }),
         });
-        await serveTunnel(transport, this.#identity!);
+        await serveTunnel(transport, { id: nodeId, secret, epoch: this.#epoch });
         return transport;
       },
       ...delays(minDelayMs, maxDelayMs),

@@ -50,7 +50,9 @@ export class AccessChanges {
   }
 
   async #notifyAll(): Promise<void> {
-    const { change, reported } = this.#gathered!;
+    const gathered = this.#gathered;
+    if (gathered === undefined) return;
+    const { change, reported } = gathered;
     this.#gathered = undefined;
     await Promise.all([...this.#listeners].map((listener) => this.#notify(listener, change)));
     this.#pending.delete(reported);

@@ -21,8 +21,9 @@ export class Cursors {
 
   seal(position: WatchPosition): string {
     const { viewId, revision, seq } = position;
-    const last = this.#last?.position;
-    if (last?.revision === revision && last.seq === seq && last.viewId === viewId) return this.#last!.text;
+    const last = this.#last;
+    if (last?.position.viewId === viewId && last.position.revision === revision && last.position.seq === seq)
+      return last.text;
     const text = this.#make(position);
     this.#last = { position, text };
     return text;

@@ -36,5 +36,5 @@ export class Denials {
 
 function targetGroup({ target }: Denial): number {
   if (target === undefined) return 0;
-  return createHash('sha1').update(JSON.stringify(target)).digest()[0]! % TARGET_GROUPS;
+  return createHash('sha1').update(JSON.stringify(target)).digest().readUInt8(0) % TARGET_GROUPS;
 }

@@ -190,8 +190,8 @@ export class Listener {
       known(`token ${tokenId}`);
       this.#byToken.set(tokenId, (this.#byToken.get(tokenId) ?? 0) + 1);
       transport.onClose(() => {
-        const left = this.#byToken.get(tokenId)! - 1;
-        if (left === 0) this.#byToken.delete(tokenId);
+        const left = (this.#byToken.get(tokenId) ?? 0) - 1;
+        if (left <= 0) this.#byToken.delete(tokenId);
         else this.#byToken.set(tokenId, left);
       });
     }

@@ -20,12 +20,13 @@ export function pageOf<Item, Wire>(
     .sort((one, other) => (one.id < other.id ? -1 : 1));
   const page: Wire[] = [];
   let bytes = 0;
-  for (const { item } of rest) {
+  let last: string | undefined;
+  for (const { id, item } of rest) {
     const wire = wireOf(item);
     bytes += Buffer.byteLength(JSON.stringify(wire));
-    if (page.length > 0 && (bytes > MAX_PAGE_BYTES || page.length >= limit))
-      return { page, next: rest[page.length - 1]!.id };
+    if (last !== undefined && (bytes > MAX_PAGE_BYTES || page.length >= limit)) return { page, next: last };
     page.push(wire);
+    last = id;
   }
   return { page };
 }

@@ -41,16 +41,16 @@ export class RequestGuard {
     const origins = request.headersDistinct['origin'] ?? [];
     if (!origins.every((origin) => this.#origins.has(origin.toLowerCase())))
       return 'This origin is not allowed.';
-    const hosts = request.headersDistinct['host'] ?? [];
-    if (hosts.length !== 1 || !this.#isOurs(hosts[0]!)) return 'This host is not us.';
+    const [host, ...more] = request.headersDistinct['host'] ?? [];
+    if (host === undefined || more.length > 0 || !this.#isOurs(host)) return 'This host is not us.';
     return undefined;
   }
 
   /** An address is ours by itself (nobody can rebind it); a name only if we know it. */
   #isOurs(host: string): boolean {
-    const match = /^(?:\[([0-9a-f:.]+)\]|([^:[\]/@]+))(?::\d{1,5})?$/i.exec(host);
-    if (match === null) return false;
-    const name = (match[1] ?? match[2])!.toLowerCase();
+    const [, address, hostName] = /^(?:\[([0-9a-f:.]+)\]|([^:[\]/@]+))(?::\d{1,5})?$/i.exec(host) ?? [];
+    const name = (address ?? hostName)?.toLowerCase();
+    if (name === undefined) return false;
     if (isIP(name) !== 0) return true;
     return this.#hosts.has(name) || this.#certificate?.checkHost(name) !== undefined;
   }

@@ -43,8 +43,8 @@ export class Strangers {
     const network = networkOf(socket.remoteAddress ?? '');
     const end = farEndOf(socket);
     const own = this.#byNetwork.get(network) ?? new Map<string, Socket>();
-    if (own.size >= MAX_STRANGERS_PER_ADDRESS) this.#turnOut(own.keys().next().value!);
-    if (this.#networks.size >= MAX_STRANGERS) this.#turnOut(this.#networks.keys().next().value!);
+    this.#makeRoom(own, MAX_STRANGERS_PER_ADDRESS);
+    this.#makeRoom(this.#networks, MAX_STRANGERS);
     own.set(end, socket);
     this.#byNetwork.set(network, own);
     this.#networks.set(end, network);
@@ -56,9 +56,14 @@ export class Strangers {
     const network = this.#networks.get(farEnd);
     if (network === undefined) return;
     this.#networks.delete(farEnd);
-    const own = this.#byNetwork.get(network)!;
-    own.delete(farEnd);
-    if (own.size === 0) this.#byNetwork.delete(network);
+    const own = this.#byNetwork.get(network);
+    own?.delete(farEnd);
+    if (own?.size === 0) this.#byNetwork.delete(network);
+  }
+
+  #makeRoom(farEnds: ReadonlyMap<string, unknown>, most: number): void {
+    const oldest = farEnds.keys().next();
+    if (farEnds.size >= most && oldest.done !== true) this.#turnOut(oldest.value);
   }
 
   #turnOut(farEnd: string): void {

@@ -95,7 +95,7 @@ export class Watch {
       const now = is.get(nodeId) ?? new Set<string>();
       const added = [...now]
         .filter((id) => !old.has(id))
-        .map((id) => deltaEntry(services?.get(id), undefined));
+        .map((id) => deltaEntry(id, services?.get(id), undefined));
       const removed = [...old].filter((id) => !now.has(id)).map((id) => removal(id));
       const delta = { added, updated: [], removed };
       const common = { revision: view.head, timestampMs: this.#options.clock.now(), nodeId };

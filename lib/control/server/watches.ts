@@ -49,8 +49,8 @@ export class Watches {
     if (held === undefined) return;
     this.#byId.delete(watchId);
     held.watch.end();
-    const left = this.#counts.get(held.tokenId)! - 1;
-    if (left === 0) this.#counts.delete(held.tokenId);
+    const left = (this.#counts.get(held.tokenId) ?? 0) - 1;
+    if (left <= 0) this.#counts.delete(held.tokenId);
     else this.#counts.set(held.tokenId, left);
   }
 

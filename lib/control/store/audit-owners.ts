@@ -85,8 +85,8 @@ export class AuditOwners {
   #accountOf(origin: string, owner: string): string {
     const known = this.#db.get('SELECT 1 FROM audit_owners WHERE origin = ? AND owner = ?', origin, owner);
     if (known !== undefined) return owner;
-    const row = this.#db.get('SELECT COUNT(*) AS count FROM audit_owners WHERE origin = ?', origin);
-    return (row!['count'] as number) < MAX_OWNERS_OF_AN_ORIGIN ? owner : OTHERS;
+    const row = this.#db.require('SELECT COUNT(*) AS count FROM audit_owners WHERE origin = ?', origin);
+    return (row['count'] as number) < MAX_OWNERS_OF_AN_ORIGIN ? owner : OTHERS;
   }
 }
 

@@ -58,7 +58,7 @@ export function checkIntegrity(db: Database.Database, path: string): void {
   let faults: string[];
   try {
     const rows = db.pragma(full ? 'integrity_check(3)' : 'quick_check(3)') as Record<string, string>[];
-    faults = rows.map((row) => Object.values(row)[0]!).filter((text) => text !== 'ok');
+    faults = rows.flatMap((row) => Object.values(row)).filter((text) => text !== 'ok');
   } catch (thrown) {
     const { code, message } = thrown as { code?: unknown; message: string };
     if (code !== 'SQLITE_CORRUPT' && code !== 'SQLITE_NOTADB') throw thrown;

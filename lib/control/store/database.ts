@@ -71,6 +71,13 @@ export class ControlDatabase {
     return this.#prepare(sql).get(values) as Row | undefined;
   }
 
+  /** The row that is there. @throws TypeError where it is not */
+  require(sql: string, ...values: SqlValue[]): Row {
+    const row = this.get(sql, ...values);
+    if (row === undefined) throw new TypeError(`A row that must be there is not: ${sql}`);
+    return row;
+  }
+
   all(sql: string, ...values: SqlValue[]): Row[] {
     return this.#prepare(sql).all(values) as Row[];
   }

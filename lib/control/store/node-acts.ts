@@ -31,10 +31,9 @@ function eventFrom(record: AuditRecord): { kind: EventKind; payload: JsonObject 
   const common = { service_id: serviceId, recorded_at: new Date(atMs).toISOString() };
   const { role = null, agent_id = null, project_id = null } = record;
   const by = { role, agent_id, project_id };
-  if (act === 'invoke' && record['state'] !== undefined) {
-    const { invocation_id = null, state } = record;
-    return { kind: 'invocation_finished', payload: { ...common, invocation_id, state: state!, by } };
-  }
+  const { invocation_id = null, state } = record;
+  if (act === 'invoke' && state !== undefined)
+    return { kind: 'invocation_finished', payload: { ...common, invocation_id, state, by } };
   if (act === 'health') {
     const { from = null, reason = null } = record;
     return { kind: 'service_health', payload: { ...common, from, to: outcome, reason } };

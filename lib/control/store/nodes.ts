@@ -255,7 +255,9 @@ export class Nodes {
     for (const { service_id } of delta.removed) {
       this.#db.run('DELETE FROM services WHERE node_id = ? AND service_id = ?', nodeId, service_id);
     }
-    const written = [...delta.added, ...delta.updated].map(({ service_id }) => after.get(service_id)!);
+    const written = [...delta.added, ...delta.updated].flatMap(
+      ({ service_id }) => after.get(service_id) ?? [],
+    );
     const pieces = piecesOf(delta);
     const revision = this.#events.head + pieces.length;
     this.#db.run('UPDATE nodes SET catalog_revision = ? WHERE node_id = ?', revision, nodeId);

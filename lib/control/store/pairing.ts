@@ -109,7 +109,7 @@ export class Pairing {
     refuseReservedName(facts.nodeName);
     const row = this.#db.get('SELECT * FROM invites WHERE invite_id = ?', inviteId);
     const matches = secretMatches(token, row?.['hash'] as Buffer | undefined);
-    if (!matches || row!['used_by'] !== null || (row!['expires_at_ms'] as number) <= this.#clock.now()) {
+    if (!matches || row?.['used_by'] !== null || (row['expires_at_ms'] as number) <= this.#clock.now()) {
       throw new FsError('EACCES', 'The invite token is unknown, used or expired.', {
         hint: 'Ask an admin for a new one: `acheron invite`.',
       });
@@ -231,7 +231,7 @@ export class Pairing {
   }
 
   #require(requestId: string): JoinRequest {
-    return requestFromRow(this.#db.get('SELECT * FROM join_requests WHERE request_id = ?', requestId)!);
+    return requestFromRow(this.#db.require('SELECT * FROM join_requests WHERE request_id = ?', requestId));
   }
 
   #sweep(): void {

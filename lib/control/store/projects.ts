@@ -70,7 +70,7 @@ export class Projects {
   /** The hash to remember as proof, or undefined when `token` is not the project's. */
   proofFrom(projectId: string, token: string): Buffer | undefined {
     const hash = this.tokenHash(projectId);
-    return secretMatches(token, hash) ? hash! : undefined;
+    return secretMatches(token, hash) && hash !== null ? hash : undefined;
   }
 
   /** @throws FsError EEXIST, EINVAL */
@@ -96,14 +96,14 @@ export class Projects {
       );
       this.#write(projectId, change);
     });
-    return { record: this.#records.get(projectId)!, token };
+    return { record: this.require(projectId), token };
   }
 
   update(projectId: string, change: ProjectChange): ProjectRecord {
     this.require(projectId);
     checkPolicy(change);
     this.#change(projectId, () => this.#write(projectId, change));
-    return this.#records.get(projectId)!;
+    return this.require(projectId);
   }
 
   delete(projectId: string): void {

@@ -66,11 +66,11 @@ export function serviceDelta(
   const removed: DeltaEntry[] = [];
   for (const [serviceId, service] of after) {
     const previous = before.get(serviceId);
-    if (previous === undefined) added.push(deltaEntry(service, undefined));
-    else if (previous.hash !== service.hash) updated.push(deltaEntry(service, previous));
+    if (previous === undefined) added.push(deltaEntry(serviceId, service, undefined));
+    else if (previous.hash !== service.hash) updated.push(deltaEntry(serviceId, service, previous));
   }
   for (const [serviceId, previous] of before)
-    if (!after.has(serviceId)) removed.push(deltaEntry(undefined, previous));
+    if (!after.has(serviceId)) removed.push(deltaEntry(serviceId, undefined, previous));
   return { added, updated, removed };
 }
 
@@ -84,7 +84,7 @@ export function deltaOfView(
   const entries = new Map<string, DeltaEntry>();
   for (const { added, updated, removed } of reported)
     for (const entry of [...added, ...updated, ...removed]) entries.set(entry.service_id, entry);
-  const entryOf = (id: string): DeltaEntry => deltaEntry(services?.get(id), undefined);
+  const entryOf = (id: string): DeltaEntry => deltaEntry(id, services?.get(id), undefined);
   return {
     added: [...after].filter((id) => !before.has(id)).map(entryOf),
     updated: [...after].flatMap((id) => (before.has(id) ? (entries.get(id) ?? []) : [])),
@@ -106,11 +106,12 @@ function removalOf(serviceId: string, entry: DeltaEntry): DeltaEntry {
 }
 
 export function deltaEntry(
+  serviceId: string,
   service: CatalogService | undefined,
   previous: CatalogService | undefined,
 ): DeltaEntry {
   return {
-    service_id: (service ?? previous)!.serviceId,
+    service_id: serviceId,
     version: service?.version ?? null,
     hash: service?.hash ?? null,
     previous_version: previous?.version ?? null,

@@ -43,8 +43,8 @@ export class SessionKeeper {
 
   /** Makes room for one more session of the token, within the transaction that begins it. */
   makeRoom(tokenId: string): void {
-    const row = this.#db.get('SELECT COUNT(*) AS count FROM sessions WHERE token_id = ?', tokenId);
-    let count = row!['count'] as number;
+    const row = this.#db.require('SELECT COUNT(*) AS count FROM sessions WHERE token_id = ?', tokenId);
+    let count = row['count'] as number;
     if (count < (this.#due.get(tokenId) ?? MAX_SESSIONS_OF_A_TOKEN)) return;
     this.flush();
     const oldestFirst = this.#db.all(

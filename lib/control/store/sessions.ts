@@ -81,7 +81,14 @@ export class Sessions {
         now,
       );
     });
-    return this.get(sessionId)!;
+    return this.require(sessionId);
+  }
+
+  /** @throws FsError ENOENT */
+  require(sessionId: string): SessionRecord {
+    const record = this.get(sessionId);
+    if (record === undefined) throw new FsError('ENOENT', `There is no session "${sessionId}".`);
+    return record;
   }
 
   get(sessionId: string): SessionRecord | undefined {

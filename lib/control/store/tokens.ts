@@ -54,7 +54,7 @@ export class Tokens {
         this.#clock.now(),
       ),
     );
-    return { record: this.get(tokenId)!, token: tokenText(wanted.role, tokenId, secret) };
+    return { record: this.require(tokenId), token: tokenText(wanted.role, tokenId, secret) };
   }
 
   /** The live token that this text is, or undefined. Takes the same time for a wrong secret and an unknown id. */
@@ -66,6 +66,13 @@ export class Tokens {
     if (!matches || row === undefined || hash === undefined || row['revoked_at_ms'] !== null)
       return undefined;
     return { record: recordFromRow(row), hash };
+  }
+
+  /** @throws FsError ENOENT */
+  require(tokenId: string): TokenRecord {
+    const record = this.get(tokenId);
+    if (record === undefined) throw noSuchToken(tokenId);
+    return record;
   }
 
   get(tokenId: string): TokenRecord | undefined {
@@ -96,7 +103,7 @@ export class Tokens {
       );
       this.#db.afterChange(() => this.changed.emit(tokenId));
     });
-    return { record: this.get(tokenId)!, token: tokenText(record.role, tokenId, secret) };
+    return { record: this.require(tokenId), token: tokenText(record.role, tokenId, secret) };
   }
 
   /** @throws FsError ENOENT when it is unknown or revoked, EPERM when it is the last admin token. */
@@ -114,14 +121,18 @@ export class Tokens {
       this.#db.run('UPDATE tokens SET revoked_at_ms = ? WHERE token_id = ?', this.#clock.now(), tokenId);
       this.#db.afterChange(() => this.changed.emit(tokenId));
     });
-    return this.get(tokenId)!;
+    return this.require(tokenId);
   }
 
   #live(tokenId: string): TokenRecord {
-    const record = this.get(tokenId);
-    if (record !== undefined && record.revokedAtMs === null) return record;
-    throw new FsError('ENOENT', `There is no token "${tokenId}".`, { hint: 'See `acheron token list`.' });
+    const record = this.require(tokenId);
+    if (record.revokedAtMs !== null) throw noSuchToken(tokenId);
+    return record;
   }
+}
+
+function noSuchToken(tokenId: string): FsError {
+  return new FsError('ENOENT', `There is no token "${tokenId}".`, { hint: 'See `acheron token list`.' });
 }
 
 function tokenText(role: Role, tokenId: string, secret: string): string {

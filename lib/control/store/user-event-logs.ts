@@ -94,25 +94,26 @@ export class UserEventLogs {
     const verified = session.project?.verified === true;
     const key = JSON.stringify([session.agentId, session.project?.id ?? null, verified]);
     const now = this.#clock.now();
-    let view = this.#views.get(key);
-    if (view === undefined) {
-      this.#db.change(() => {
-        this.#db.run("INSERT INTO views (key, visible, last_used_ms) VALUES (?, '', ?)", key, now);
-        view = this.#viewFromRow(this.#db.get('SELECT * FROM views WHERE key = ?', key)!);
-        const { id } = view;
-        this.#db.onRollback(() => {
-          this.#views.delete(key);
-          this.#byId.delete(id);
-        });
-        this.#views.set(key, view);
-        this.#seed(view);
-      });
-    } else if (now - view.lastUsedMs > KEEP_UNUSED_MS / 24) {
+    const view = this.#views.get(key);
+    if (view === undefined) return this.#db.change(() => this.#make(key, now));
+    if (now - view.lastUsedMs > KEEP_UNUSED_MS / 24) {
       const { id } = view;
       this.#db.change(() => this.#db.run('UPDATE views SET last_used_ms = ? WHERE view_id = ?', now, id));
       view.lastUsedMs = now;
     }
-    return view!;
+    return view;
+  }
+
+  #make(key: string, now: number): UserEventLog {
+    this.#db.run("INSERT INTO views (key, visible, last_used_ms) VALUES (?, '', ?)", key, now);
+    const view = this.#viewFromRow(this.#db.require('SELECT * FROM views WHERE key = ?', key));
+    this.#db.onRollback(() => {
+      this.#views.delete(key);
+      this.#byId.delete(view.id);
+    });
+    this.#views.set(key, view);
+    this.#seed(view);
+    return view;
   }
 
   /** The ids (`node/service`) that the session's view shows. */
@@ -331,7 +332,10 @@ export class UserEventLogs {
     const key = row['key'] as string;
     const id = row['view_id'] as number;
     const [agentId, projectId, verified] = JSON.parse(key) as [string | null, string | null, boolean];
-    const head = this.#db.get('SELECT COALESCE(MAX(seq), 0) AS head FROM view_events WHERE view_id = ?', id);
+    const head = this.#db.require(
+      'SELECT COALESCE(MAX(seq), 0) AS head FROM view_events WHERE view_id = ?',
+      id,
+    );
     const view: UserEventLog = {
       id,
       key,
@@ -344,7 +348,7 @@ export class UserEventLogs {
         ...{ table: 'view_events', number: 'seq' },
         ...{ where: 'view_id = ?', values: [id] },
       }),
-      head: head!['head'] as number,
+      head: head['head'] as number,
       lastUsedMs: row['last_used_ms'] as number,
     };
     this.#byId.set(id, view);

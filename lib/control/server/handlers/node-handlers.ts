@@ -213,10 +213,8 @@ function catalogFrom(
   if (parts !== undefined) {
     const parsed = catalogText.safeParse(connection.upsertParts.join(node_id, parts));
     if (parsed.success) return parsed.data;
-    throw new ProtocolFault(
-      'invalid_payload',
-      `The parts are no catalog: ${parsed.error.issues[0]!.message}.`,
-    );
+    const [first = parsed.error] = parsed.error.issues;
+    throw new ProtocolFault('invalid_payload', `The parts are no catalog: ${first.message}.`);
   }
   if (services === undefined)
     throw new ProtocolFault('missing_field', 'The payload has neither services nor parts.');

@@ -6,8 +6,9 @@ import {
   type ControlRequest,
 } from '../../../protocol/index.js';
 import { mustAttach } from '../../store/sessions.js';
-import type { Peer } from '../peer.js';
+import type { Credential, Peer } from '../peer.js';
 import { connectNode } from '../node-authority.js';
+import type { ServerContext } from '../server-context.js';
 import type { Handlers } from './handler.js';
 import { wireSessionStatus } from './wire.js';
 
@@ -36,7 +37,7 @@ export const sessionHandlers: Handlers<Names> = {
   connect(connection, payload) {
     if (connection.state !== 'versioned')
       throw new ProtocolFault('session_busy', 'This connection is connected already.');
-    if (payload.node_id !== undefined) return connectAsNode(connection, payload);
+    if (payload.node_id !== undefined) return connectAsNode(connection, payload.node_id, payload);
     const { credential, context } = connection;
     if (credential === undefined) {
       connection.enter('bootstrap');
@@ -53,7 +54,7 @@ export const sessionHandlers: Handlers<Names> = {
     if (!tokens.liveHash(credential.record.tokenId)?.equals(credential.hash))
       throw new ProtocolFault('provider_auth_failed', 'The token was revoked.');
     let sessionId = payload.session;
-    if (sessionId === undefined) sessionId = beginSession(connection);
+    if (sessionId === undefined) sessionId = beginSession(context, credential);
     else {
       requireOwn(connection, sessionId);
       sessions.touch(sessionId);
@@ -153,13 +154,12 @@ const acknowledgement = {
 };
 
 /** A new session; where the token is for one project alone, attached to it. */
-function beginSession({ credential, context }: Peer): string {
-  const { sessions, projects } = context.store;
-  const { record, hash } = credential!;
+function beginSession({ store }: ServerContext, { record, hash }: NonNullable<Credential>): string {
+  const { sessions, projects } = store;
   return sessions.begin(() => {
     const { sessionId } = sessions.create(record, hash);
-    const only = record.projects?.length === 1 ? record.projects[0]! : undefined;
-    if (mustAttach(record) && only !== undefined && projects.get(only) !== undefined)
+    const [only, ...others] = record.projects ?? [];
+    if (mustAttach(record) && only !== undefined && others.length === 0 && projects.get(only) !== undefined)
       sessions.attach(sessionId, only, null);
     return sessionId;
   });
@@ -167,12 +167,13 @@ function beginSession({ credential, context }: Peer): string {
 
 function connectAsNode(
   connection: Peer,
+  nodeId: string,
   payload: ControlRequest<'connect'>,
 ): ControlReply<'connect'> | Promise<ControlReply<'connect'>> {
-  const { node_id, node_secret, instance_id, software, epoch } = payload;
+  const { node_secret, instance_id, software, epoch } = payload;
   if (node_secret === undefined) throw new ProtocolFault('missing_field', 'The payload has no node_secret.');
   const answered = connectNode(connection, {
-    nodeId: node_id!,
+    nodeId,
     secret: node_secret,
     instanceId: instance_id,
     software,

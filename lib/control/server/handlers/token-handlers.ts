@@ -9,7 +9,7 @@ type Names = 'auth_status' | 'auth_rotate' | 'token_create' | 'token_list' | 'to
 export const tokenHandlers: Handlers<Names> = {
   auth_status: ({ context, session }) => ({
     session: session.id,
-    record: wireToken(context.store.tokens.get(session.tokenId)!),
+    record: wireToken(context.store.tokens.require(session.tokenId)),
   }),
 
   auth_rotate: audited('auth_rotate', ({ context, session }, { token_id }) => {

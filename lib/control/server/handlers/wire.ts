@@ -25,7 +25,7 @@ export function wireToken(record: TokenRecord): ControlReply<'token_revoke'>['re
 }
 
 export function wireSessionStatus(context: ServerContext, sessionId: string): ControlReply<'session_status'> {
-  const record = context.store.sessions.get(sessionId)!;
+  const record = context.store.sessions.require(sessionId);
   const current = context.store.sessions.snapshot(sessionId);
   const token = context.store.tokens.get(record.tokenId);
   return {
