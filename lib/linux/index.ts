@@ -1,9 +1,10 @@
 /**
- * Linux as numbers and layouts: error numbers, flags of open(2), types of files, bytes of names. It imports
+ * Linux as numbers and layouts: error numbers, flags of open(2), types of files, bytes of names, the rights of a process. It imports
  * nothing, so that `lib/fuse/kernel`, which stands by itself, may use it too. These are the numbers that x86
  * and Arm share, the same on whatever system this runs, since they are also what travels.
  */
 export * from './byte-text.js';
+export * from './effective-user.js';
 export * from './errno.js';
 export * from './file-type.js';
 export * from './open-flags.js';

@@ -26,8 +26,7 @@ interface Location {
 
 /** @throws FsError what lstat(2) of a part of it fails with, but for ENOENT; ELOOP */
 export function placeOf(path: string, mounts = readMounts()): Place {
-  const { directories, missing } = wayTo(path);
-  const end = directories.at(-1)!;
+  const { directories, end, missing } = wayTo(path);
   const leading = new Set(directories.map(keyOf));
   let own = keyOf(end);
   for (let count = 1; count <= missing.length; count++)
@@ -58,7 +57,7 @@ function leadsTo(outer: Place, inner: Place): boolean {
 }
 
 /** The real directories that decide what `path` names, what it names as the last; and what of it is not there. */
-function wayTo(path: string): { directories: string[]; missing: string[] } {
+function wayTo(path: string): { directories: string[]; end: string; missing: string[] } {
   const directories: string[] = [];
   let at = '/';
   let names = namesIn(resolve(path));
@@ -72,7 +71,7 @@ function wayTo(path: string): { directories: string[]; missing: string[] } {
     directories.push(at);
     const next = join(at, name);
     const stat = lstatSync(next, { throwIfNoEntry: false });
-    if (stat === undefined) return { directories, missing: names };
+    if (stat === undefined) return { directories, end: at, missing: names };
     if (stat.isSymbolicLink()) {
       if (++links > MAX_LINKS)
         throw new FsError('ELOOP', `Too many symbolic links lead to ${path}.`, { path });
@@ -84,7 +83,7 @@ function wayTo(path: string): { directories: string[]; missing: string[] } {
       names = rest;
     }
   }
-  return { directories: [...directories, at], missing: [] };
+  return { directories: [...directories, at], end: at, missing: [] };
 }
 
 function namesIn(path: string): string[] {

@@ -1,5 +1,5 @@
 import { watch, type FSWatcher } from 'node:fs';
-import { FsError } from '../../core/index.js';
+import { FsError, dropOldest } from '../../core/index.js';
 import { textFromBytes } from '../../linux/index.js';
 import type { ExportDir } from './export-dir.js';
 import type { ExportState } from './export-state.js';
@@ -66,7 +66,7 @@ export class DirWatch {
       this.#watched.set(dir, watcher);
       return;
     }
-    if (this.#wanted.size >= this.#max) this.#wanted.delete(firstOf(this.#wanted)!);
+    dropOldest(this.#wanted, this.#max - 1);
     this.#wanted.add(dir);
     this.#arming ??= setImmediate(() => this.#arm()).unref();
   }
@@ -100,7 +100,8 @@ export class DirWatch {
   }
 
   #watch(dir: ExportDir): void {
-    if (this.#watched.size >= this.#max) this.#unwatch(this.#watched.keys().next().value!);
+    const oldest = firstOf(this.#watched.keys());
+    if (this.#watched.size >= this.#max && oldest !== undefined) this.#unwatch(oldest);
     const { tree } = this.#state;
     try {
       const watcher = tree.withDir(dir.path, (fd) =>
@@ -189,7 +190,7 @@ export class DirWatch {
   }
 }
 
-function firstOf<Item>(items: ReadonlySet<Item>): Item | undefined {
+function firstOf<Item>(items: Iterable<Item>): Item | undefined {
   for (const item of items) return item;
   return undefined;
 }

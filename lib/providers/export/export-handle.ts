@@ -114,9 +114,10 @@ export class ExportHandle implements FileHandle {
   readInto(at: number, into: Uint8Array, _op: Op): Awaitable<number> {
     this.#checkOpen();
     if (into.length === 0) return 0;
-    if (!this.#readsCached) return this.#readRest(at, into, 0);
     const { tree } = this.#state;
-    const count = tree.native!.readCached(this.#fd, into, at);
+    const { native } = tree;
+    if (native === null || !this.#readsCached) return this.#readRest(at, into, 0);
+    const count = native.readCached(this.#fd, into, at);
     if (count === into.length) return count;
     if (count < 0) return this.#readRest(at, into, 0);
     // Short: the end of the file, or of what is cached.

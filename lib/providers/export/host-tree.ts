@@ -146,13 +146,14 @@ export class HostTree {
    * force. For what the host itself would do for that user.
    */
   asSelfFor<Result>(uid: number, work: () => Result): Result {
+    const { native } = this;
     const acting = this.#acting;
-    if (acting?.uid !== uid) return work();
-    this.native!.becomeSelf();
+    if (native === null || acting?.uid !== uid) return work();
+    native.becomeSelf();
     try {
       return work();
     } finally {
-      this.native!.become(acting.uid, acting.gid, acting.groups);
+      native.become(acting.uid, acting.gid, acting.groups);
     }
   }
 

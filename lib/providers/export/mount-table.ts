@@ -30,11 +30,14 @@ export function readMounts(): Map<number, HostMount> {
     const dash = fields.indexOf('-', 6);
     if (dash < 0) continue;
     const [id, , device, root, mountPoint] = fields;
+    const fsType = fields[dash + 1];
+    if (device === undefined || root === undefined || mountPoint === undefined || fsType === undefined)
+      continue;
     mounts.set(Number(id), {
-      device: device!,
-      root: unescaped(root!),
-      mountPoint: unescaped(mountPoint!),
-      fsType: unescaped(fields[dash + 1]!),
+      device,
+      root: unescaped(root),
+      mountPoint: unescaped(mountPoint),
+      fsType: unescaped(fsType),
     });
   }
   return mounts;

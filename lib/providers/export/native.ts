@@ -6,6 +6,7 @@ import {
   O_CLOEXEC,
   O_PATH,
   bytesFromText,
+  effectiveUser,
   errnoCodeFromNumber,
   isRawText,
   textFromBytes,
@@ -140,7 +141,7 @@ function bindNative(koffi: Koffi, numbers: Numbers): Native {
   const how = openHow(RESOLVE_NO_MAGICLINKS_NO_SYMLINKS_BENEATH | RESOLVE_NO_XDEV);
   const vector = new BigUint64Array(2);
   const vectorBytes = Buffer.from(vector.buffer);
-  const own = { uid: process.geteuid!(), gid: process.getegid!(), groups: process.getgroups!() };
+  const own = effectiveUser();
 
   const statInto = (dirFd: number, name: string): number =>
     statx(

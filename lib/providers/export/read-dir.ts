@@ -65,7 +65,7 @@ function readBatches(state: ExportState, native: Native, fd: number, entries: Di
       const nameEnd = buffer.indexOf(0, nameAt);
       const name = textFromBytes(buffer, nameAt, nameEnd);
       if (name === '.' || name === '..') continue;
-      const type = buffer[at + 18]!;
+      const type = buffer.readUInt8(at + 18);
       const found =
         type === DT_UNKNOWN
           ? state.tree.statAnywhere(fd, name)

@@ -83,7 +83,7 @@ export class TerminalDriver implements Driver {
       ...baseEnvironment(nodeId, serviceId, { TERM: 'dumb' }, ids?.uid ?? null),
       ...callEnvironment(call, null),
     };
-    const [file, ...args] = [...limitPrefix(limits, env['PATH'] ?? ''), ...request.argv];
+    const [file = request.argv[0], ...args] = [...limitPrefix(limits, env['PATH'] ?? ''), ...request.argv];
     const cwd = resolve(this.#options.cwd ?? homeOf(env), request.cwd ?? '.');
     if (!isDirectory(cwd)) return requestFailure(noDirectory(cwd));
     const stderr = new Collected(limits.maxOutputBytes);
@@ -99,7 +99,7 @@ export class TerminalDriver implements Driver {
         call.onOutput(stream, chunk);
       },
     };
-    const end = await new CallProcess({ file: file!, args, cwd, env, ids }, this.#context).run(options);
+    const end = await new CallProcess({ file, args, cwd, env, ids }, this.#context).run(options);
     return outcomeOf(end, options, stderr.text, request);
   }
 }
