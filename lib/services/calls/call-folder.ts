@@ -1,4 +1,4 @@
-import { FsError, isId } from '../../core/index.js';
+import { FsError, dropOldest, isId } from '../../core/index.js';
 import type { Session } from '../../policy/index.js';
 import { newIno, type Awaitable } from '../../vfs/index.js';
 import type { Job } from '../jobs/job.js';
@@ -136,7 +136,7 @@ export class CallFolder {
     if (!RECORDED.has(error.code)) this.#service.reject(bytes, error, session);
     const text = Buffer.from(`${error.code}: ${error.sentence}\n`);
     this.refusals.set(call, { ino: newIno(), text, atMs: this.#now() });
-    if (this.refusals.size > MAX_DRAFTS) this.refusals.delete(this.refusals.keys().next().value!);
+    dropOldest(this.refusals, MAX_DRAFTS);
     this.#touch();
     return error;
   }

@@ -1,3 +1,4 @@
+import { joinBytes } from '../../core/index.js';
 import type { ByteStore, Extent, Segment } from '../../disk/index.js';
 
 /** Bytes of a job that lie in the log, in as many runs as they came; only grows at its end. */
@@ -31,7 +32,7 @@ export class Blob {
       start += extent.length;
       if (start >= at + wanted) break;
     }
-    return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+    return joinBytes(parts);
   }
 
   all(): Buffer {

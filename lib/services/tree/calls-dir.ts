@@ -1,4 +1,4 @@
-import { FsError } from '../../core/index.js';
+import { FsError, dropOldest } from '../../core/index.js';
 import { principalOf } from '../../policy/index.js';
 import {
   BaseFile,
@@ -129,7 +129,7 @@ export class CallsDir extends ReadOnlyDir {
     const folder = this.#folders.get(principal) ?? new CallFolder(this.#service);
     this.#folders.delete(principal);
     this.#folders.set(principal, folder);
-    if (this.#folders.size > MAX_FOLDERS) this.#folders.delete(this.#folders.keys().next().value!);
+    dropOldest(this.#folders, MAX_FOLDERS);
     return folder;
   }
 

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { FsError, type JsonObject, type Log } from '../../../core/index.js';
+import { FsError, dropOldest, type JsonObject, type Log } from '../../../core/index.js';
 import { keepAside, readLogFacts, writeLogFacts, type LogFacts } from '../../../disk/index.js';
 import { acceptHeader, endFromHeader, jobFromHeader, keyEndHeader } from '../job-records.js';
 import type { Job } from '../job.js';
@@ -227,7 +227,7 @@ export class KeyJournal {
   #keep(name: string, job: Job): void {
     this.#cache.delete(name);
     this.#cache.set(name, job);
-    if (this.#cache.size > CACHED) this.#cache.delete(this.#cache.keys().next().value!);
+    dropOldest(this.#cache, CACHED);
   }
 }
 
