@@ -4,6 +4,7 @@ import t, { type Test } from 'tap';
 import type { JsonObject } from '../../lib/core/index.js';
 import { TrustCheck } from '../../lib/drivers/index.js';
 import { temporaryDir, TestNode } from '../support/test-node.js';
+import { until } from '../support/until.js';
 
 // A local user who may write to something that a node runs: at its start, or later.
 
@@ -125,10 +126,12 @@ t.test('a persistent driver is not started again from what others may write to',
   const place = placeOf(t);
   if (place === null) return t.pass('others may write here anyway');
   const ran = join(place.dir, 'ran');
-  const script = place.script('driver/run', '#!/bin/sh\nexec cat >/dev/null\n');
+  const begun = join(place.dir, 'begun');
+  const script = place.script('driver/run', `#!/bin/sh\ntouch ${begun}\nexec cat >/dev/null\n`);
   const node = await TestNode.start(t, [manifest('x', { executable_path: script, mode: 'persistent' })], {
     trustWritable: false,
   });
+  await until(() => existsSync(begun), 'the shell to have read the script');
   chmodSync(script, 0o777);
   writeFileSync(script, `#!/bin/sh\ntouch ${ran}\n`);
   await node.write(node.path('x', 'control/restart'), '1');

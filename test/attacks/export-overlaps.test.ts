@@ -126,7 +126,7 @@ t.test('an export is read from the command line', async (t) => {
       return (thrown as Error).message;
     }
   };
-  const one = { name: 'x', path: '/srv', readOnly: true, as: null, crossMounts: false };
+  const one = { name: 'x', path: '/srv', readOnly: true, as: null, map: null, crossMounts: false };
   t.strictSame(exported('x=/srv'), [one]);
   t.strictSame(exported('x=/srv:ro'), [one]);
   t.strictSame(exported('x=/srv:rw:as=nobody'), [{ ...one, readOnly: false, as: 'nobody' }]);
