@@ -6,6 +6,7 @@ import { footprint } from './footprint.js';
 import { invocation } from './invocation.js';
 import { manyNodes } from './many-nodes.js';
 import { manifestChange } from './manifest-change.js';
+import { programStart } from './program-start.js';
 import { recovery } from './recovery.js';
 import { remoteOperations } from './remote-operations.js';
 import { recursiveListing } from './recursive-listing.js';
@@ -19,6 +20,7 @@ export const cases: readonly BenchCase[] = [
   recursiveListing,
   invocation,
   runtimes,
+  programStart,
   startUp,
   footprint,
   manifestChange,

@@ -2,7 +2,8 @@ import { EventEmitter } from 'node:events';
 import type { Invocation } from '../contract.js';
 import type { DriverContext } from '../driver-context.js';
 import { ConfigSlots } from '../native-proc/handed-file.js';
-import { ProcessGroup, type Command } from '../native-proc/process-group.js';
+import type { Command } from '../native-proc/command.js';
+import { ProcessGroup } from '../native-proc/process-group.js';
 import { destroyStdio } from '../native-proc/stdio-pipes.js';
 import type { ToWorker } from '../worker/messages.js';
 
@@ -41,18 +42,18 @@ export class ModuleProcess extends EventEmitter {
 
   postMessage(message: ToWorker): void {
     // Where it cannot be sent, the end of the process says so.
-    this.#group.child.send(message, () => undefined);
+    this.#group.nodeChild?.send(message, () => undefined);
   }
 
   async terminate(): Promise<void> {
-    this.#group.child.ref();
+    this.#group.nodeChild?.ref();
     this.#group.kill();
     await this.#group.ended;
     destroyStdio(this.#group.stdio);
   }
 
   unref(): void {
-    this.#group.child.unref();
-    this.#group.child.channel?.unref();
+    this.#group.nodeChild?.unref();
+    this.#group.nodeChild?.channel?.unref();
   }
 }

@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events';
 import type { Clock, Log } from '../../core/index.js';
 import { StderrLimit } from '../stderr-limit.js';
-import { ProcessGroup, type Command } from './process-group.js';
+import type { Command } from './command.js';
+import { ProcessGroup } from './process-group.js';
 import type { ProcessLedger } from './process-ledger.js';
 import { destroyStdio, isOutputClosed, outputClosed } from './stdio-pipes.js';
 
@@ -58,7 +59,7 @@ export class CallProcess {
     let group: ProcessGroup | null = null;
     try {
       group = new ProcessGroup(command, ledger, log);
-      group.child.on('error', (error) => (this.#startError ??= error));
+      group.child.on('error', (error: NodeJS.ErrnoException) => (this.#startError ??= error));
       // Before there is a call nobody listens, and a driver that reads no stdin breaks the pipe: no failure.
       group.stdio.stdin?.on('error', () => undefined);
     } catch (thrown) {

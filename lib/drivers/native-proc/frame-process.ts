@@ -1,5 +1,6 @@
 import type { Surroundings } from './call-process.js';
-import { ProcessGroup, type Command, type ProcessExit } from './process-group.js';
+import type { Command } from './command.js';
+import { ProcessGroup, type ProcessExit } from './process-group.js';
 import { destroyStdio, isOutputClosed, outputClosed } from './stdio-pipes.js';
 
 export interface FrameEvents {
@@ -31,7 +32,7 @@ export class FrameProcess {
       const group = new ProcessGroup(command, around.ledger, around.log);
       this.#group = group;
       const { child } = group;
-      child.on('error', (error) => {
+      child.on('error', (error: NodeJS.ErrnoException) => {
         if (group.pid !== undefined || startError !== null) return;
         startError = error;
         events.onEnd(null, error);

@@ -14,8 +14,8 @@ export interface Libc {
   pipe(): readonly [read: number, write: number] | null;
   /** No byte of the file can be changed from now on, by anyone. */
   sealFile(fd: number): void;
-  /** Takes the exit of a child that has ended; true when it had. Never waits. */
-  reap(pid: number): boolean;
+  /** Takes the exit of a child: its status (wait(2)), or `gone` where somebody has taken that. Never waits. */
+  exitOf(pid: number): number | 'running' | 'gone';
 }
 
 const F_SETFD = 2;
@@ -66,7 +66,12 @@ function tryLoad(): Libc | null {
         return pipe2?.(ends, O_CLOEXEC) === 0 ? [ends[0]!, ends[1]!] : null;
       },
       sealFile: (fd) => void fcntl?.(fd, F_ADD_SEALS, ALL_SEALS),
-      reap: (pid) => waitpid?.(pid, null, WNOHANG) === pid,
+      exitOf: (pid) => {
+        const status = new Int32Array(1);
+        const result = waitpid?.(pid, status, WNOHANG) ?? 0;
+        if (result === 0) return 'running';
+        return result === pid ? status[0]! : 'gone';
+      },
     };
   } catch {
     return null;

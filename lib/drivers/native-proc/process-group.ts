@@ -1,44 +1,17 @@
-import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
+import { ChildProcess } from 'node:child_process';
 import type { Log } from '../../core/index.js';
 import { privilegePrefix, sealDescriptors } from './containment.js';
-import type { Handed } from './handed-file.js';
-import type { Ids } from './ids.js';
+import type { Command } from './command.js';
 import { TAG_VARIABLE, newTag, type ProcessLedger } from './process-ledger.js';
 import { groupEmptied, signalGroup } from './signal-group.js';
+import { startProgram, type Leader } from './start-program.js';
 import { StdioPipes, destroyStdio, type Stdio } from './stdio-pipes.js';
 import { strays } from './strays.js';
-
-/** A program to start: no shell sees any of it. */
-export interface Command {
-  readonly file: string;
-  readonly args: readonly string[];
-  readonly cwd: string;
-  readonly env: Readonly<Record<string, string>>;
-  readonly ids: Ids | null;
-  /** Descriptors that the program gets besides its input and output. */
-  readonly handed?: readonly Handed[];
-  /** It is a Node program, with which messages can be exchanged. */
-  readonly hasMessages?: boolean;
-}
 
 export interface ProcessExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }
-
-/** A number that is not named stays closed: from 3 on that is what `ignore` means. */
-function stdioWith({ handed = [], hasMessages = false }: Command, pipes: StdioPipes | null): StdioOptions {
-  const stdio: ('pipe' | 'ignore' | 'ipc' | number)[] = [...(pipes?.theirs ?? SOCKETS)];
-  if (hasMessages) stdio.push('ipc');
-  for (const [number, fd] of handed) {
-    while (stdio.length < number) stdio.push('ignore');
-    stdio[number] = fd;
-  }
-  return stdio;
-}
-
-/** What there is where no pipes can be had. */
-const SOCKETS = ['pipe', 'pipe', 'pipe'] as const;
 
 /** How long SIGKILL may take to show; only a process stuck in the kernel takes longer. */
 const KILL_PATIENCE_MS = 10_000;
@@ -50,7 +23,7 @@ const KILL_PATIENCE_MS = 10_000;
  * what has left the group.
  */
 export class ProcessGroup {
-  readonly child: ChildProcess;
+  readonly child: Leader;
   /** Our ends of its input and output. Their reader closes them. */
   readonly stdio: Stdio;
   /** How the leader ended; null while it runs. */
@@ -61,7 +34,6 @@ export class ProcessGroup {
   #graceEndsAt: number | null = null;
   #killTimer: NodeJS.Timeout | undefined;
 
-  // Node's own `spawn`, and not execa as for other programs: each call starts one, and its pipes are read here.
   /** @throws what `spawn` throws at once (E2BIG); other failures are an `error` event of `child`. */
   constructor(command: Command, ledger: ProcessLedger | null, log: Log) {
     this.#log = log;
@@ -70,19 +42,14 @@ export class ProcessGroup {
     sealDescriptors();
     const pipes = StdioPipes.open(command.ids);
     try {
-      this.child = spawn(file!, args, {
-        cwd: command.cwd,
-        env: { ...command.env, [TAG_VARIABLE]: tag },
-        detached: true,
-        stdio: stdioWith(command, pipes),
-        ...(command.hasMessages === true ? { serialization: 'advanced' as const } : {}),
-        ...(command.ids ?? {}),
-      });
+      const env = { ...command.env, [TAG_VARIABLE]: tag };
+      this.child = startProgram({ ...command, file: file!, args, env }, pipes);
     } catch (thrown) {
       pipes?.close();
       throw thrown;
     }
-    this.stdio = pipes?.given(this.child) ?? this.child;
+    // Without pipes it is Node that started it, with sockets.
+    this.stdio = pipes?.given(this.child) ?? this.nodeChild!;
     const { pid } = this.child;
     if (pid === undefined) {
       destroyStdio(this.stdio);
@@ -92,7 +59,7 @@ export class ProcessGroup {
     const forget = ledger?.record(pid, tag);
     strays.started(tag, pid);
     this.ended = new Promise((resolve) => {
-      this.child.once('exit', (code, signal) => {
+      this.child.once('exit', (code: number | null, signal: NodeJS.Signals | null) => {
         this.exit = { code, signal };
         const endStrays = (): void => {
           strays.ended(tag);
@@ -114,6 +81,11 @@ export class ProcessGroup {
 
   get pid(): number | undefined {
     return this.child.pid;
+  }
+
+  /** The leader where Node's own spawn started it, as it does a program with which messages are exchanged. */
+  get nodeChild(): ChildProcess | null {
+    return this.child instanceof ChildProcess ? this.child : null;
   }
 
   /** SIGTERM to the group, SIGKILL after `graceMs`. Only the first call counts. */

@@ -6,7 +6,7 @@ import { FaultState } from '../fault-state.js';
 import { baseEnvironment, type Environment } from './environment.js';
 import { checkWorkingDirectory, fingerprint, resolveExecutable } from './executable.js';
 import { idsForService } from './ids.js';
-import type { Command } from './process-group.js';
+import type { Command } from './command.js';
 import { limitPrefix } from './resource-limits.js';
 
 /** How often a missing program is looked for again, and a present one checked. */

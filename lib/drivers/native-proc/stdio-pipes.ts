@@ -1,4 +1,4 @@
-import type { ChildProcess } from 'node:child_process';
+import type { EventEmitter } from 'node:events';
 import { closeSync, fchownSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
@@ -47,7 +47,7 @@ export class StdioPipes {
   }
 
   /** The program has its ends, or could not be started. */
-  given(child: ChildProcess): Stdio {
+  given(child: EventEmitter): Stdio {
     for (const fd of this.theirs) closeSync(fd);
     const [input, output, errors] = this.#ours;
     const stdin = new Socket({ fd: input, readable: false, writable: true });

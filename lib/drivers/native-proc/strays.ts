@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isMainThread } from 'node:worker_threads';
 import type { Log } from '../../core/index.js';
 import type { Libc } from './libc.js';
+import { SpawnedProgram } from './spawned-program.js';
 import { TAG_VARIABLE } from './process-ledger.js';
 import { processFacts, variableOfProcess } from './proc-table.js';
 
@@ -64,7 +65,9 @@ export class Strays {
     const listed = this.#listed();
     if (listed.length === 0) return NONE;
     const own = new Set([...this.#own].map(({ pid }) => pid));
-    return listed.filter((pid) => !own.has(pid) && !this.#foreign.has(pid) && !this.#libc!.reap(pid));
+    const isLeft = (pid: number): boolean =>
+      !own.has(pid) && !SpawnedProgram.isAwaited(pid) && !this.#foreign.has(pid);
+    return listed.filter((pid) => isLeft(pid) && this.#libc!.exitOf(pid) === 'running');
   }
 
   /** The living ones that are of no driver that runs. */
