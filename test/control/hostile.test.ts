@@ -157,10 +157,13 @@ t.test('[P] what comes too early, is unknown, malformed or too large is answered
   peer.socket.send(
     `{"channel":"control","type":"control.ping","payload":{"x":${'['.repeat(200_000)}${']'.repeat(200_000)}}}`,
   );
+  peer.socket.send(
+    `{"channel":"control","type":"control.ping","payload":{"x":${'['.repeat(40_000)}${']'.repeat(40_000)}}}`,
+  );
   peer.socket.send('{"channel":"control","type":"control.ping","payload":{"__proto__":{"polluted":1}}}');
   peer.socket.send('{"channel":"acheron","type":"acheron.t_version","tag":1,"msize":4096}');
   peer.socket.send('{"channel":"acheron","type":"acheron.t_walk","tag":2}');
-  await until(() => peer.heard.length === 20);
+  await until(() => peer.heard.length === 21);
   t.same(peer.codes, [
     'handshake_required',
     'unsupported_protocol',
@@ -177,6 +180,7 @@ t.test('[P] what comes too early, is unknown, malformed or too large is answered
     'invalid_envelope',
     'missing_field',
     'invalid_envelope',
+    'frame_too_large',
     'frame_too_large',
     'invalid_payload',
     'control.pong',
