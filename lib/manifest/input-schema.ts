@@ -113,8 +113,14 @@ function compile(schema: JsonValue, size: number): CompiledInput {
   const plain = traits.large || allExact ? undefined : plainCheckFrom(prepared);
   let compiled = plain === undefined ? make('first', false) : undefined;
   let exact: ValidateFunction | undefined;
+  const comparesValues = ['uniqueItems', 'const', 'enum'].some((name) => traits.keys.has(name));
+  // Never within a time limit: what is cut off while it loads or compiles is broken for good.
   const prepare = (value: unknown): void => {
     if (needsExact(value)) exact ??= make('first', true);
+    else if (traits.risky || plain?.(value) !== true) {
+      compiled ??= make('first', false);
+      if (comparesValues) exact ??= make('first', true);
+    }
   };
   const exactly = (value: unknown): InputFault | null => faultFrom((exact ??= make('first', true)), value);
   const unbounded = (value: unknown): InputFault | null => {
@@ -133,9 +139,12 @@ function compile(schema: JsonValue, size: number): CompiledInput {
     prepare,
     unbounded,
     validate: (value) => {
+      if (plain !== undefined && !needsExact(value)) {
+        const isRight = (): boolean => plain(value) === true;
+        if (traits.risky ? trueInTime(isRight) : isRight()) return null;
+      }
       prepare(value);
-      const isQuick = !traits.risky && !needsExact(value);
-      return isQuick && plain?.(value) === true ? null : within(value);
+      return within(value);
     },
     allOf: (value, ...rest) => allOf[needsExact(value) ? 'exact' : 'plain'](value, ...rest),
     isCheap: !traits.risky,
@@ -202,6 +211,15 @@ function everyFault(make: () => ValidateFunction): CompiledInput['allOf'] {
       throw thrown;
     }
   };
+}
+
+function trueInTime(check: () => boolean): boolean {
+  try {
+    return runWithin(CHECK_MS, check);
+  } catch (thrown) {
+    if (thrown instanceof TookTooLongError) return false;
+    throw thrown;
+  }
 }
 
 function bounded(validate: InputValidator): InputValidator {

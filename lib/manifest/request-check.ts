@@ -31,7 +31,7 @@ export function requestCheckOf(definition: ServiceDefinition): RequestCheck {
   let schemaText: string | undefined;
   return (bytes, input) => {
     if (schema === undefined) return null;
-    prepare(input);
+    if (input !== null) prepare(input);
     const isSmall = isCheap && bytes.length <= SMALL_BYTES;
     const resultOf = (fault: InputFault | null): readonly InputFault[] | null => {
       if (fault === null) return null;

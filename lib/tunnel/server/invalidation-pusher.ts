@@ -100,13 +100,20 @@ export class InvalidationPusher {
     const push = (): void => this.#send(peer, 'dir', { dir, name });
     const number = children.get(name);
     const isSeen = number !== undefined && peer.nodes.isShown(number);
+    const isListed = number !== undefined && peer.nodes.isListed(number);
     if (isSeen || session.role === 'admin') push();
     if (session.role === 'admin' || node.kind !== 'dir' || (isSeen && node.freshness === 'shared')) return;
     this.#try(
       () => node.lookup(name, new ServedOp(session)),
       (isThere) => {
-        if (isSeen && !isThere) this.#pushTree(to, number);
-        else if (!isSeen && isThere) push();
+        if (isThere) {
+          if (!isSeen) push();
+          return;
+        }
+        if (number === undefined) return;
+        if (isSeen) this.#pushTree(to, number);
+        else if (isListed) push();
+        peer.nodes.leave(number);
       },
     );
   }

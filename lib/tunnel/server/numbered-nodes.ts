@@ -86,10 +86,31 @@ export class NumberedNodes {
    */
   isShown(number: number): boolean {
     const known = this.#known.get(number);
-    if (known === undefined) return false;
-    for (let at: KnownNode | undefined = known; at !== undefined; at = this.#known.get(at.parent)) {
-      if (at.doubtedAt > known.shownAt) return false;
-      if (at.parent === 0) return known.shownAt >= this.#root.doubtedAt;
+    return known !== undefined && this.#isSureSince(known.shownAt, known);
+  }
+
+  /**
+   * Whether the session may still believe that its directory has it: the directory was not in doubt since, though it
+   * may have been told to ask again for the thing itself.
+   */
+  isListed(number: number): boolean {
+    const known = this.#known.get(number);
+    const directory = known === undefined ? undefined : this.#known.get(known.parent);
+    return known !== undefined && directory !== undefined && this.#isSureSince(known.shownAt, directory);
+  }
+
+  /** Its directory has it no longer, and the session was told so. */
+  leave(number: number): void {
+    const known = this.#known.get(number);
+    if (known === undefined) return;
+    this.#leaveParent(known);
+    known.parent = NOWHERE;
+  }
+
+  #isSureSince(moment: number, from: KnownNode): boolean {
+    for (let at: KnownNode | undefined = from; at !== undefined; at = this.#known.get(at.parent)) {
+      if (at.doubtedAt > moment) return false;
+      if (at.parent === 0) return moment >= this.#root.doubtedAt;
     }
     return false;
   }
