@@ -31,9 +31,14 @@ export type InputValidator = (value: unknown) => InputFault | null;
 
 /** How requests are checked by a schema. */
 export interface CompiledInput {
-  /** Called before the first check of a value: makes what that takes, which may take a while. */
+  /** Whether the value passes, as far as that is known without ajv; takes as long as it takes. Undefined: it is never known. */
+  readonly passesPlainly: ((value: unknown) => boolean) | undefined;
+  /**
+   * Makes what `unbounded` takes for a value, which may take a while. Never within a time limit: what is cut off while it
+   * loads or compiles is broken for good.
+   */
   readonly prepare: (value: unknown) => void;
-  /** The same check, which takes as long as it takes. */
+  /** The check by ajv, which takes as long as it takes. */
   readonly unbounded: InputValidator;
   /** The check, stopped after `CHECK_MS`. */
   readonly validate: InputValidator;
@@ -62,6 +67,7 @@ export function inputSchemaOf(definition: ServiceDefinition): JsonValue | undefi
 }
 
 const ACCEPT: CompiledInput = {
+  passesPlainly: () => true,
   prepare: () => undefined,
   unbounded: () => null,
   validate: () => null,
@@ -114,19 +120,17 @@ function compile(schema: JsonValue, size: number): CompiledInput {
   let compiled = plain === undefined ? make('first', false) : undefined;
   let exact: ValidateFunction | undefined;
   const comparesValues = ['uniqueItems', 'const', 'enum'].some((name) => traits.keys.has(name));
-  // Never within a time limit: what is cut off while it loads or compiles is broken for good.
+  const passesPlainly =
+    plain === undefined ? undefined : (value: unknown) => !needsExact(value) && plain(value) === true;
   const prepare = (value: unknown): void => {
-    if (needsExact(value)) exact ??= make('first', true);
-    else if (traits.risky || plain?.(value) !== true) {
-      compiled ??= make('first', false);
-      if (comparesValues) exact ??= make('first', true);
-    }
+    if (needsExact(value) || comparesValues) exact ??= make('first', true);
+    if (!needsExact(value)) compiled ??= make('first', false);
   };
   const exactly = (value: unknown): InputFault | null => faultFrom((exact ??= make('first', true)), value);
   const unbounded = (value: unknown): InputFault | null => {
     if (needsExact(value)) return exactly(value);
     try {
-      return plain?.(value) === true ? null : faultFrom((compiled ??= make('first', false)), value);
+      return faultFrom((compiled ??= make('first', false)), value);
     } catch (thrown) {
       // ajv compares objects by methods of theirs, which are data where a value has such a key.
       if (!(thrown instanceof TypeError)) throw thrown;
@@ -136,12 +140,13 @@ function compile(schema: JsonValue, size: number): CompiledInput {
   const within = bounded(unbounded);
   const allOf = { plain: everyFault(() => make('all', false)), exact: everyFault(() => make('all', true)) };
   return {
+    passesPlainly,
     prepare,
     unbounded,
     validate: (value) => {
-      if (plain !== undefined && !needsExact(value)) {
-        const isRight = (): boolean => plain(value) === true;
-        if (traits.risky ? trueInTime(isRight) : isRight()) return null;
+      if (passesPlainly !== undefined) {
+        const passes = (): boolean => passesPlainly(value);
+        if (traits.risky ? trueInTime(passes) : passes()) return null;
       }
       prepare(value);
       return within(value);

@@ -27,19 +27,22 @@ export type RequestCheck = (
 
 export function requestCheckOf(definition: ServiceDefinition): RequestCheck {
   const schema = inputSchemaOf(definition);
-  const { prepare, unbounded, allOf, isCheap } = compiledInputFrom(schema);
+  const { passesPlainly, prepare, unbounded, allOf, isCheap } = compiledInputFrom(schema);
   let schemaText: string | undefined;
   return (bytes, input) => {
     if (schema === undefined) return null;
-    if (input !== null) prepare(input);
     const isSmall = isCheap && bytes.length <= SMALL_BYTES;
     const resultOf = (fault: InputFault | null): readonly InputFault[] | null => {
       if (fault === null) return null;
       return input === null ? [fault] : allOf(input, fault, isSmall ? null : HERE_MS);
     };
-    if (isSmall && input !== null) return resultOf(unbounded(input));
+    const here = <Result>(work: () => Result): Result => (isSmall ? work() : runWithin(HERE_MS, work));
     try {
-      if (input !== null) return resultOf(runWithin(HERE_MS, () => unbounded(input)));
+      if (input !== null) {
+        if (passesPlainly !== undefined && here(() => passesPlainly(input))) return null;
+        prepare(input);
+        return resultOf(here(() => unbounded(input)));
+      }
     } catch (thrown) {
       if (!(thrown instanceof TookTooLongError)) throw thrown;
     }
