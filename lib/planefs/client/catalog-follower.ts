@@ -2,6 +2,10 @@ import { FsError, type Log } from '../../core/index.js';
 import { MAX_CATALOG_NODES, type CatalogNews, type RemoteVfs } from '../../tunnel/index.js';
 import type { KeptCatalog } from './kept-catalog.js';
 
+type CatalogRequest = Parameters<RemoteVfs['askCatalog']>[0];
+/** Where the next page begins; undefined for the first. */
+type From = CatalogRequest['from'];
+
 /** Those who come back to a control plane at once do not ask at once. */
 const MOST_DELAY_MS = 250;
 /** After a failure that is no loss of the connection. */
@@ -117,19 +121,11 @@ export class CatalogFollower {
   async #askAll(): Promise<void> {
     const seen = new Set<string>();
     this.#wantsAll = false;
-    let from: { node: string; at: number } | undefined;
+    const requestFor = (from: From): CatalogRequest => ({
+      known: this.#catalog.digestsFrom(from?.node ?? '', MAX_CATALOG_NODES),
+    });
     try {
-      do {
-        const known = this.#catalog.digestsFrom(from?.node ?? '', MAX_CATALOG_NODES);
-        const page = await this.#vfs.askCatalog({ known, ...(from === undefined ? {} : { from }) });
-        // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- it may have changed meanwhile
-        if (this.#wantsAll) return;
-        this.#catalog.apply(page);
-        // What was told while the page was on its way is newer.
-        this.#catalog.narrow(this.#news.values());
-        for (const { node_id: nodeId } of page.nodes) seen.add(nodeId);
-        from = page.next;
-      } while (from !== undefined);
+      if (!(await this.#takePages(requestFor, (nodeId) => seen.add(nodeId)))) return;
     } catch (thrown) {
       this.#wantsAll = true;
       throw thrown;
@@ -146,20 +142,34 @@ export class CatalogFollower {
     const only = asked.map(([nodeId]) => nodeId).sort();
     for (const nodeId of only) this.#news.delete(nodeId);
     const gone = new Set(only);
-    let from: { node: string; at: number } | undefined;
     try {
-      do {
-        const page = await this.#vfs.askCatalog({ only, ...(from === undefined ? {} : { from }) });
-        if (this.#wantsAll) return;
-        this.#catalog.apply(page);
-        this.#catalog.narrow(this.#news.values());
-        for (const { node_id: nodeId } of page.nodes) gone.delete(nodeId);
-        from = page.next;
-      } while (from !== undefined);
+      const requestFor = (): CatalogRequest => ({ only });
+      if (!(await this.#takePages(requestFor, (nodeId) => gone.delete(nodeId)))) return;
     } catch (thrown) {
       for (const [nodeId, news] of asked) if (!this.#news.has(nodeId)) this.#news.set(nodeId, news);
       throw thrown;
     }
     this.#catalog.drop([...gone].filter((nodeId) => !this.#news.has(nodeId)));
+  }
+
+  /** Page after page; false where all has to be asked for anew meanwhile. */
+  async #takePages(
+    requestFor: (from: From) => CatalogRequest,
+    onNode: (nodeId: string) => void,
+  ): Promise<boolean> {
+    let from: From;
+    do {
+      const page = await this.#vfs.askCatalog({
+        ...requestFor(from),
+        ...(from === undefined ? {} : { from }),
+      });
+      if (this.#wantsAll) return false;
+      this.#catalog.apply(page);
+      // What was told while the page was on its way is newer.
+      this.#catalog.narrow(this.#news.values());
+      for (const { node_id: nodeId } of page.nodes) onNode(nodeId);
+      from = page.next;
+    } while (from !== undefined);
+    return true;
   }
 }
