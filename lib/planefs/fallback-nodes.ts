@@ -4,9 +4,9 @@ import {
   DelegatingDir,
   DelegatingFile,
   type Awaitable,
+  type Delegate,
   type DirNode,
   type FileNode,
-  type Freshness,
   type Node,
   type Op,
   type Stat,
@@ -19,7 +19,7 @@ export type FindAtNode = (op: Op) => Awaitable<Node> | undefined;
  * What a node alone knows: each operation asks the node while it is there, and the fallback while it is away. It need
  * not be looked up again when the node goes or returns.
  */
-class Fallback<Kind extends FileNode | DirNode> {
+class Fallback<Kind extends FileNode | DirNode> implements Delegate<Kind> {
   readonly #find: FindAtNode;
   readonly #fallback: Kind;
 
@@ -56,46 +56,20 @@ class Fallback<Kind extends FileNode | DirNode> {
 }
 
 export class FallbackFile extends DelegatingFile {
-  readonly ino: bigint;
-  readonly freshness: Freshness;
   readonly perOpen: boolean;
-  readonly #either: Fallback<FileNode>;
 
   constructor(find: FindAtNode, fallback: FileNode, perOpen = false) {
-    super();
-    this.ino = fallback.ino;
-    this.freshness = fallback.freshness;
+    super(fallback, new Fallback(find, fallback));
     this.perOpen = perOpen;
-    this.#either = new Fallback(find, fallback);
-  }
-
-  protected override delegate<T>(op: Op, use: (file: FileNode) => Awaitable<T>): Awaitable<T> {
-    return this.#either.ask(op, use);
-  }
-  protected override look<T>(op: Op, use: (file: FileNode) => Awaitable<T>): Awaitable<T> {
-    return this.#either.look(op, use);
   }
 }
 
 export class FallbackDir extends DelegatingDir {
-  readonly ino: bigint;
-  readonly freshness: Freshness;
   protected readonly fallback: DirNode;
-  readonly #either: Fallback<DirNode>;
 
   constructor(find: FindAtNode, fallback: DirNode) {
-    super();
-    this.ino = fallback.ino;
-    this.freshness = fallback.freshness;
+    super(fallback, new Fallback(find, fallback));
     this.fallback = fallback;
-    this.#either = new Fallback(find, fallback);
-  }
-
-  protected override delegate<T>(op: Op, use: (dir: DirNode) => Awaitable<T>): Awaitable<T> {
-    return this.#either.ask(op, use);
-  }
-  protected override look<T>(op: Op, use: (dir: DirNode) => Awaitable<T>): Awaitable<T> {
-    return this.#either.look(op, use);
   }
 }
 

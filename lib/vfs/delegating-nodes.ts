@@ -9,6 +9,7 @@ import type {
   FileNode,
   Freshness,
   Node,
+  NodeBase,
   OpenFlags,
   Op,
   Stat,
@@ -16,106 +17,112 @@ import type {
   SymlinkNode,
 } from './types.js';
 
+/** Finds the node that is meant this time, and does something with it. */
+export interface Delegate<Kind extends FileNode | DirNode> {
+  ask<T>(op: Op, use: (node: Kind) => Awaitable<T>): Awaitable<T>;
+  /** The same for what begins nothing. */
+  look<T>(op: Op, use: (node: Kind) => Awaitable<T>): Awaitable<T>;
+}
+
 /**
  * A node that stands for another one, which each operation finds anew: who asks decides, or whether a machine is
  * there. What is remembered of the other from one operation to the next (`cachedStat`, `leftMs`, `lookupSync`) is left
  * out for that reason.
  */
 abstract class DelegatingNode<Kind extends FileNode | DirNode> {
-  abstract readonly ino: bigint;
-  abstract readonly freshness: Freshness;
+  readonly ino: bigint;
+  readonly freshness: Freshness;
+  protected readonly delegate: Delegate<Kind>;
 
-  /** Does it with the node that is meant this time. */
-  protected abstract delegate<T>(op: Op, use: (node: Kind) => Awaitable<T>): Awaitable<T>;
-
-  /** The same for what begins nothing. */
-  protected look<T>(op: Op, use: (node: Kind) => Awaitable<T>): Awaitable<T> {
-    return this.delegate(op, use);
+  constructor({ ino, freshness }: Pick<NodeBase, 'ino' | 'freshness'>, delegate: Delegate<Kind>) {
+    this.ino = ino;
+    this.freshness = freshness;
+    this.delegate = delegate;
   }
 
   stat(op: Op): Awaitable<Stat> {
-    return this.look(op, (node) => node.stat(op));
+    return this.delegate.look(op, (node) => node.stat(op));
   }
   setattr(change: AttrChange, op: Op): Awaitable<Stat> {
-    return this.delegate(op, (node) => node.setattr(change, op));
+    return this.delegate.ask(op, (node) => node.setattr(change, op));
   }
   access(mask: number, op: Op): Awaitable<void> {
-    return this.look(op, (node) => node.access(mask, op));
+    return this.delegate.look(op, (node) => node.access(mask, op));
   }
   getxattr(name: string, op: Op): Awaitable<Uint8Array> {
-    return this.delegate(op, (node) => node.getxattr(name, op));
+    return this.delegate.ask(op, (node) => node.getxattr(name, op));
   }
   setxattr(name: string, value: Uint8Array, flags: number, op: Op): Awaitable<void> {
-    return this.delegate(op, (node) => node.setxattr(name, value, flags, op));
+    return this.delegate.ask(op, (node) => node.setxattr(name, value, flags, op));
   }
   listxattr(op: Op): Awaitable<readonly string[]> {
-    return this.delegate(op, (node) => node.listxattr(op));
+    return this.delegate.ask(op, (node) => node.listxattr(op));
   }
   removexattr(name: string, op: Op): Awaitable<void> {
-    return this.delegate(op, (node) => node.removexattr(name, op));
+    return this.delegate.ask(op, (node) => node.removexattr(name, op));
   }
   statfs(op: Op): Awaitable<StatFs> {
-    return this.delegate(op, (node) => node.statfs(op));
+    return this.delegate.ask(op, (node) => node.statfs(op));
   }
 }
 
-export abstract class DelegatingFile extends DelegatingNode<FileNode> implements FileNode {
+export class DelegatingFile extends DelegatingNode<FileNode> implements FileNode {
   readonly kind = 'file';
 
   open(flags: OpenFlags, op: Op): Awaitable<FileHandle> {
-    return this.look(op, (file) => file.open(flags, op));
+    return this.delegate.look(op, (file) => file.open(flags, op));
   }
 }
 
-export abstract class DelegatingDir extends DelegatingNode<DirNode> implements DirNode {
+export class DelegatingDir extends DelegatingNode<DirNode> implements DirNode {
   readonly kind = 'dir';
 
   lookup(name: string, op: Op): Awaitable<Node> {
-    return this.delegate(op, (dir) => dir.lookup(name, op));
+    return this.delegate.ask(op, (dir) => dir.lookup(name, op));
   }
   list(op: Op): Awaitable<readonly DirEntry[]> {
-    return this.delegate(op, (dir) => dir.list(op));
+    return this.delegate.ask(op, (dir) => dir.list(op));
   }
   create(name: string, flags: OpenFlags, mode: number, op: Op): Awaitable<Created> {
-    return this.delegate(op, (dir) => dir.create(name, flags, mode, op));
+    return this.delegate.ask(op, (dir) => dir.create(name, flags, mode, op));
   }
   /** @throws FsError EOPNOTSUPP where the other offers none, as for a directory without the method */
   tmpfile(flags: OpenFlags, mode: number, op: Op): Awaitable<Created> {
-    return this.delegate(op, (dir) => {
+    return this.delegate.ask(op, (dir) => {
       if (dir.tmpfile === undefined) throw new FsError('EOPNOTSUPP', 'A file must have a name here.');
       return dir.tmpfile(flags, mode, op);
     });
   }
   mkdir(name: string, mode: number, op: Op): Awaitable<DirNode> {
-    return this.delegate(op, (dir) => dir.mkdir(name, mode, op));
+    return this.delegate.ask(op, (dir) => dir.mkdir(name, mode, op));
   }
   /** @throws FsError EPERM where the other offers none, as for a directory without the method */
   mknod(name: string, special: 'pipe' | 'socket', mode: number, op: Op): Awaitable<FileNode> {
-    return this.delegate(op, (dir) => {
+    return this.delegate.ask(op, (dir) => {
       if (dir.mknod === undefined) throw new FsError('EPERM', 'Pipes and sockets cannot be made here.');
       return dir.mknod(name, special, mode, op);
     });
   }
   unlink(name: string, op: Op): Awaitable<void> {
-    return this.delegate(op, (dir) => dir.unlink(name, op));
+    return this.delegate.ask(op, (dir) => dir.unlink(name, op));
   }
   rmdir(name: string, op: Op): Awaitable<void> {
-    return this.delegate(op, (dir) => dir.rmdir(name, op));
+    return this.delegate.ask(op, (dir) => dir.rmdir(name, op));
   }
   rename(name: string, toDir: DirNode, toName: string, flags: number, op: Op): Awaitable<void> {
-    return this.delegate(op, (dir) =>
+    return this.delegate.ask(op, (dir) =>
       toDir instanceof DelegatingDir
-        ? toDir.delegate(op, (to) => dir.rename(name, to, toName, flags, op))
+        ? toDir.delegate.ask(op, (to) => dir.rename(name, to, toName, flags, op))
         : dir.rename(name, toDir, toName, flags, op),
     );
   }
   link(target: Node, name: string, op: Op): Awaitable<Node> {
-    return this.delegate(op, (dir) => dir.link(target, name, op));
+    return this.delegate.ask(op, (dir) => dir.link(target, name, op));
   }
   symlink(name: string, target: string, op: Op): Awaitable<SymlinkNode> {
-    return this.delegate(op, (dir) => dir.symlink(name, target, op));
+    return this.delegate.ask(op, (dir) => dir.symlink(name, target, op));
   }
   fsync(op: Op): Awaitable<void> {
-    return this.delegate(op, (dir) => dir.fsync(op));
+    return this.delegate.ask(op, (dir) => dir.fsync(op));
   }
 }

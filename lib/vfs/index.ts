@@ -7,7 +7,7 @@ export * from './awaitable.js';
 export * from './bases.js';
 export * from './checked-document.js';
 export * from './document.js';
-export { DelegatingDir, DelegatingFile } from './delegating-nodes.js';
+export { DelegatingDir, DelegatingFile, type Delegate } from './delegating-nodes.js';
 export * from './forwarding-handle.js';
 export * from './forwarding-nodes.js';
 export * from './guarded-handle.js';

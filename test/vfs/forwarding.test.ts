@@ -8,7 +8,7 @@ import {
   ForwardingHandle,
   ForwardingSymlink,
   GuardedHandle,
-  type Awaitable,
+  type Delegate,
   type DirNode,
   type FileHandle,
   type FileNode,
@@ -184,23 +184,14 @@ t.test(
     const remembered = ['cachedStat', 'leftMs', 'lastKnownStat', 'lookupSync'];
     const file = recorded<FileNode>(FILE, {});
     const dir = recorded<DirNode>(DIR, {});
-    class AnyFile extends DelegatingFile {
-      readonly ino = 7n;
-      readonly freshness = 'live';
-      protected override delegate<T>(_op: unknown, use: (node: FileNode) => Awaitable<T>): Awaitable<T> {
-        return use(file.inner);
-      }
-    }
-    class AnyDir extends DelegatingDir {
-      readonly ino = 7n;
-      readonly freshness = 'live';
-      protected override delegate<T>(_op: unknown, use: (node: DirNode) => Awaitable<T>): Awaitable<T> {
-        return use(dir.inner);
-      }
-    }
+    const to = <Kind extends FileNode | DirNode>(inner: Kind): Delegate<Kind> => ({
+      ask: (_op, use) => use(inner),
+      look: (_op, use) => use(inner),
+    });
+    const known = { ino: 7n, freshness: 'live' } as const;
     for (const [kinds, { called }, outer] of [
-      [FILE, file, new AnyFile()],
-      [DIR, dir, new AnyDir()],
+      [FILE, file, new DelegatingFile(known, to(file.inner))],
+      [DIR, dir, new DelegatingDir(known, to(dir.inner))],
     ] as const)
       for (const key of keysOf<DirNode>(kinds as Kinds<DirNode>, 'method')) {
         if (remembered.includes(key)) continue;
