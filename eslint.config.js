@@ -73,6 +73,14 @@ export default tseslint.config(
         'error',
         { allowNumber: true, allowBoolean: true },
       ],
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: "ImportDeclaration[source.value='zod'] > :not(ImportNamespaceSpecifier)[type=/^Import/]",
+          message:
+            "Write `import * as z from 'zod'`: with that the bundle keeps what is used, not every language.",
+        },
+      ],
       // On in FINISHED rooms.
       '@typescript-eslint/no-non-null-assertion': 'off',
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],

@@ -7,7 +7,8 @@ const MACHINES = new Set(['x64', 'arm64']);
 const LINGER_MS = 5000;
 
 if (MACHINES.has(process.arch) && endianness() === 'LE') {
-  // Loaded only now: what it needs of native code exists for these machines alone.
+  (await import('../lib/cli/compile-cache.js')).keepCompiledModules();
+  // Loaded only now: what it needs of native code exists for these machines alone, and it is what is kept compiled.
   const { main } = await import('../lib/cli/index.js');
   process.exitCode = await main(process.argv);
   setTimeout(() => {

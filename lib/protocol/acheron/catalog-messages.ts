@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { wireNumber } from './attributes.js';
 
 /** Most nodes that a page of a catalog tells of, and most digests that a request names. */
