@@ -37,6 +37,8 @@ const wants = {
       'pkg-config': 'pkg-config',
       python3: 'python3',
       '/usr/include/fuse3/fuse.h': 'libfuse3-dev',
+      sshfs: 'sshfs',
+      sshd: 'openssh-server',
     },
   },
 };

@@ -8,6 +8,7 @@ import { manyNodes } from './many-nodes.js';
 import { manifestChange } from './manifest-change.js';
 import { programStart } from './program-start.js';
 import { recovery } from './recovery.js';
+import { remoteExports } from './remote-exports.js';
 import { remoteOperations } from './remote-operations.js';
 import { recursiveListing } from './recursive-listing.js';
 import { runtimes } from './runtimes.js';
@@ -26,6 +27,7 @@ export const cases: readonly BenchCase[] = [
   manifestChange,
   exportOperations,
   remoteOperations,
+  remoteExports,
   throughPlane,
   recovery,
   manyNodes,
