@@ -20,6 +20,7 @@ const wants = {
       python3: 'python3',
       jq: 'jq',
       zsh: 'zsh',
+      fish: 'fish',
       dash: 'dash',
       rsync: 'rsync',
       vim: 'vim',
@@ -121,22 +122,16 @@ function hand(name) {
     say('npm stop unmounts it.');
   }
   if (name === 'stop') run(process.execPath, [acheron, 'unmount', './mnt']);
-  if (name === 'test')
-    run(process.execPath, [join(top, 'node_modules/@tapjs/run/dist/esm/index.js'), ...rest]);
+  if (name === 'test') run(process.execPath, [join(top, 'dist/test/main.js'), ...rest]);
   if (name === 'endurance')
     run(process.execPath, [
-      join(top, 'node_modules/@tapjs/run/dist/esm/index.js'),
+      join(top, 'dist/test/main.js'),
+      '--endurance',
       '--jobs=1',
       '--timeout=7200',
-      ...(rest.length > 0 ? rest : filesIn('dist/test/endurance', '.test.js')),
+      ...rest,
     ]);
   if (name === 'bench') run(process.execPath, [join(top, 'dist/bench/main.js'), ...rest]);
-}
-
-function filesIn(folder, ending) {
-  return readdirSync(join(top, folder))
-    .filter((name) => name.endsWith(ending))
-    .map((name) => join(folder, name));
 }
 
 function run(command, args, cwd = top) {

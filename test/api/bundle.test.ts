@@ -1,33 +1,19 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import t from 'tap';
-import { Up } from '../support/acheron.js';
+import { PROGRAM, Up } from '../support/acheron.js';
 import { cleanEnvironment } from '../support/mount-child.js';
-import { temporaryDir, type Teardown } from '../support/test-node.js';
+import { temporaryDir } from '../support/test-node.js';
 
 const top = resolve(import.meta.dirname, '../../..');
-
-/** A package with a bundle of what is compiled now, in a folder of its own; the answer is its program. */
-function installedIn(t: Teardown): string {
-  const dir = temporaryDir(t);
-  mkdirSync(join(dir, 'dist'));
-  for (const name of ['node_modules', 'manifests', 'drivers', 'package.json', 'dist/lib', 'dist/drivers'])
-    symlinkSync(join(top, name), join(dir, name));
-  const { bin } = JSON.parse(readFileSync(join(top, 'package.json'), 'utf8')) as { bin: { acheron: string } };
-  const program = join(dir, bin.acheron);
-  execFileSync(process.execPath, [join(top, 'bin/bundle.mjs'), resolve(program, '..')]);
-  return program;
-}
-
-const program = installedIn(t);
 
 t.test('the program that the package installs calls services of every kind', async (t) => {
   const dir = temporaryDir(t);
   const module = join(dir, 'twice.mjs');
   writeFileSync(module, 'export async function invoke({ n }) { return { n: 2 * n }; }\n', { mode: 0o600 });
   const twice = { service_id: 'twice', kind: 'test', runtime: { type: 'module', module_path: module } };
-  const up = await Up.start(t, { program, bundled: true, control: true, manifests: [twice] });
+  const up = await Up.start(t, { bundled: true, control: true, manifests: [twice] });
   const call = (service: string, request: object): unknown => {
     writeFileSync(up.service(service, 'control/invoke.json'), JSON.stringify(request));
     return JSON.parse(readFileSync(up.service(service, 'result.json'), 'utf8')) as unknown;
@@ -42,7 +28,7 @@ t.test('the program that the package installs calls services of every kind', asy
   );
   t.throws(() => call('text-stats', { text: 1 }), { code: 'EINVAL' });
   t.match(readFileSync(up.service('text-stats', 'last_error.txt'), 'utf8'), /text/);
-  const status = spawnSync(process.execPath, [program, 'status', '--json', '--state-dir', up.stateDir], {
+  const status = spawnSync(process.execPath, [PROGRAM, 'status', '--json', '--state-dir', up.stateDir], {
     encoding: 'utf8',
     env: cleanEnvironment(),
   });
@@ -51,7 +37,7 @@ t.test('the program that the package installs calls services of every kind', asy
 });
 
 t.test('it has all that it starts by a path', (t) => {
-  const there = readdirSync(resolve(program, '..'));
+  const there = readdirSync(resolve(PROGRAM, '..'));
   const started = readdirSync(join(top, 'dist/lib'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.js'))
     .flatMap((name) => [
@@ -62,7 +48,7 @@ t.test('it has all that it starts by a path', (t) => {
     .map(([, thread, process]) => thread ?? process!);
   t.ok(started.length >= 6, started.join(' '));
   for (const name of started) t.ok(there.includes(basename(name)), name);
-  const doctor = spawnSync(process.execPath, [program, 'doctor'], {
+  const doctor = spawnSync(process.execPath, [PROGRAM, 'doctor'], {
     encoding: 'utf8',
     env: cleanEnvironment(),
   });
@@ -71,9 +57,9 @@ t.test('it has all that it starts by a path', (t) => {
 });
 
 t.test('a bug in it is told with the name and the source of what failed', (t) => {
-  const files = readdirSync(resolve(program, '..'));
+  const files = readdirSync(resolve(PROGRAM, '..'));
   for (const name of files.filter((name) => name.endsWith('.js'))) t.ok(files.includes(`${name}.map`), name);
-  const { sources } = JSON.parse(readFileSync(`${program}.map`, 'utf8')) as { sources: string[] };
+  const { sources } = JSON.parse(readFileSync(`${PROGRAM}.map`, 'utf8')) as { sources: string[] };
   t.ok(
     sources.some((source) => source.endsWith('bin/acheron.ts')),
     sources.join(' '),

@@ -5,7 +5,7 @@ import t from 'tap';
 import { temporaryDir } from '../support/test-node.js';
 
 const top = resolve(import.meta.dirname, '../../..');
-const program = join(top, 'dist/bin/acheron.js');
+const program = join(top, 'dist/bundle/bin/acheron.js');
 
 t.test('without fuse-native everything but the second binding works, and that says what it lacks', (t) => {
   const dir = temporaryDir(t);
@@ -19,7 +19,7 @@ t.test('without fuse-native everything but the second binding works, and that sa
   const run = (...args: string[]): { status: number | null; stderr: string; stdout: string } =>
     spawnSync(
       process.execPath,
-      ['--preserve-symlinks', '--preserve-symlinks-main', join(dir, 'dist/bin/acheron.js'), ...args],
+      ['--preserve-symlinks', '--preserve-symlinks-main', join(dir, 'dist/bundle/bin/acheron.js'), ...args],
       { encoding: 'utf8', env: { PATH: process.env.PATH, ACHERON_STATE_DIR: join(dir, 'state') } },
     );
   t.match(run('--version').stdout, /^\d+\.\d+\.\d+\n$/);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { PROGRAM } from '../support/acheron.js';
+import { MODULES_PROGRAM } from '../support/acheron.js';
 import { cleanEnvironment } from '../support/mount-child.js';
 import { temporaryDir } from '../support/test-node.js';
 
@@ -22,7 +22,7 @@ Module._extensions['.js'] = (module, file) => { writeSync(2, 'LOADED file://' + 
 )}`;
 
 async function loadedBy(args: readonly string[]): Promise<string[]> {
-  const child = spawn(process.execPath, ['--import', REGISTER, PROGRAM, ...args], {
+  const child = spawn(process.execPath, ['--import', REGISTER, MODULES_PROGRAM, ...args], {
     env: cleanEnvironment(),
     stdio: ['ignore', 'ignore', 'pipe'],
   });

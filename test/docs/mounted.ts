@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 
 /** The top of the checkout, seen from dist/test/docs. */
 export const top = resolve(import.meta.dirname, '../../..');
-export const program = join(top, 'dist/bin/acheron.js');
+export const program = join(top, 'dist/bundle/bin/acheron.js');
 
 export interface Mounted {
   /** Where `acheron up ./mnt --services-dir ./services` runs. */

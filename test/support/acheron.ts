@@ -7,8 +7,12 @@ import type { JsonObject } from '../../lib/core/index.js';
 import { cleanEnvironment, mountDirFor } from './mount-child.js';
 import { temporaryDir } from './test-node.js';
 
-/** The compiled program. */
-export const PROGRAM = join(import.meta.dirname, '..', '..', 'bin', 'acheron.js');
+const dist = join(import.meta.dirname, '..', '..');
+
+/** The program as the package installs it: `node bin/bundle.mjs` makes it of what was compiled. */
+export const PROGRAM = join(dist, 'bundle', 'bin', 'acheron.js');
+/** The same as modules, for what looks at these; it takes twice as long to start. */
+export const MODULES_PROGRAM = join(dist, 'bin', 'acheron.js');
 
 export interface Ran {
   readonly stdout: string;
@@ -43,8 +47,6 @@ export interface UpOptions {
   readonly args?: readonly string[];
   readonly stateDir?: string;
   readonly dir?: string;
-  /** The compiled program, unless it is said. */
-  readonly program?: string;
   /** The limit of open files that it starts with, soft and hard. */
   readonly openFiles?: number;
 }
@@ -91,7 +93,7 @@ export class Up {
     ];
     const { openFiles } = options;
     const limit = openFiles === undefined ? [] : ['prlimit', `--nofile=${openFiles}:${openFiles}`, '--'];
-    const argv = [...limit, process.execPath, options.program ?? PROGRAM, ...args];
+    const argv = [...limit, process.execPath, PROGRAM, ...args];
     const child = spawn(argv[0]!, argv.slice(1), {
       env: { ...cleanEnvironment(), NO_COLOR: '1' },
       stdio: ['ignore', 'pipe', 'pipe'],

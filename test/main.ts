@@ -1,0 +1,144 @@
+// `npm test [-- --tap --no-skips --jobs N --timeout S FILE…]`: runs the compiled test files, or these, each in a
+// process of its own. With `--no-skips` a test that does not run has failed.
+//
+// tap's own runner has every Node process of a test, and every one that such a process starts, load its modules
+// through a second thread, to know which file was changed. That takes more time than most tests. Here a test and
+// the commands that it starts are loaded as users load them.
+import { existsSync, readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join, relative, resolve } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { parseArgs } from 'node:util';
+import t from 'tap';
+import { ALONE, LONG_FIRST } from './schedule.js';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+const TESTS = 'dist/test';
+/** A file may take this long; a test in it that needs more says so itself. */
+const DEFAULT_TIMEOUT_S = 120;
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    tap: { type: 'boolean', default: false },
+    'no-skips': { type: 'boolean', default: false },
+    endurance: { type: 'boolean', default: false },
+    jobs: { type: 'string', default: String(availableParallelism() + 1) },
+    timeout: { type: 'string', default: String(DEFAULT_TIMEOUT_S) },
+  },
+});
+
+const started = performance.now();
+const files = positionals.length > 0 ? positionals.map(named) : everyFile();
+/** What each file printed, and when it was started. */
+const outputs = new Map<string, { readonly output: string[]; readonly began: number }>();
+const totals = { files: 0, passed: 0, failed: 0, skipped: 0 };
+
+process.chdir(ROOT);
+t.setTimeout(0);
+t.jobs = Math.max(1, Math.min(Number(options.jobs), files.length));
+if (options.tap) {
+  t.pipe(process.stdout);
+} else {
+  t.register();
+  t.resume();
+}
+t.on('spawn', (test) => {
+  test.on('process', ({ stdout }) => {
+    const output: string[] = [];
+    outputs.set(test.name, { output, began: performance.now() });
+    stdout?.on('data', (bytes: Buffer) => output.push(bytes.toString()));
+  });
+});
+const together = files.filter((file) => !ALONE.has(testName(file))).sort(byLength);
+const alone = files.filter((file) => ALONE.has(testName(file)));
+await Promise.all([...together.map((file) => run(file, true)), ...alone.map((file) => run(file, false))]);
+t.end();
+const { passed, failed, skipped } = totals;
+const seconds = Math.round((performance.now() - started) / 1000);
+process.stderr.write(
+  `${totals.files} files, ${passed} tests passed, ${failed} failed, ${skipped} skipped in ${seconds} s\n`,
+);
+if (failed > 0) process.exitCode = 1;
+
+/** Runs one file; beside others, or by itself when they are done. */
+async function run(file: string, beside: boolean): Promise<void> {
+  const results = await t.spawn('/usr/bin/env', ['-u', 'NODE_OPTIONS', process.execPath, file], {
+    name: file,
+    at: null,
+    buffered: beside,
+    timeout: Number(options.timeout) * 1000,
+    stdio: [0, 'pipe', 2],
+    env: { ...process.env, TAP_TIMEOUT: options.timeout },
+  });
+  const { output, began } = outputs.get(file) ?? { output: [], began: 0 };
+  report(file, output.join(''), results?.ok === true, performance.now() - began);
+}
+
+/** Counts what a file's tests came to, and says so. A file in which nothing ran has failed. */
+function report(file: string, output: string, ok: boolean, ms: number): void {
+  const lines = output.split('\n');
+  const skips = lines.filter((line) => /^ *ok \d.* # SKIP\b/i.test(line));
+  const passed = lines.filter((line) => /^ok \d(?!.* # SKIP\b)/i.test(line)).length;
+  const failed = lines.filter((line) => line.startsWith('not ok ')).length;
+  const isGood = ok && passed + skips.length > 0 && !(options['no-skips'] && skips.length > 0);
+  totals.files += 1;
+  totals.passed += passed;
+  totals.failed += isGood ? 0 : Math.max(1, failed);
+  totals.skipped += skips.length;
+  const details = options.tap
+    ? []
+    : [
+        ...skips.map((line) => `    ${line.trim()}`),
+        ...(ok ? [] : [passed + failed > 0 ? failuresIn(lines) : output]),
+      ];
+  process.stderr.write(
+    `${isGood ? 'passed' : 'FAILED'} ${(ms / 1000).toFixed(1).padStart(5)} s ${String(passed).padStart(3)}  ${testName(file)}\n` +
+      details.map((line) => `${line}\n`).join(''),
+  );
+}
+
+/** The tests that failed, as TAP says it, with what it knows of them. */
+function failuresIn(lines: readonly string[]): string {
+  const kept: string[] = [];
+  let indent: string | null = null;
+  for (const line of lines) {
+    const failure = /^( *)not ok /.exec(line);
+    if (failure !== null) indent = failure[1] ?? '';
+    if (indent !== null) kept.push(line);
+    if (line.trim() === '...') indent = null;
+  }
+  return kept.join('\n');
+}
+
+function everyFile(): string[] {
+  return readdirSync(join(ROOT, TESTS), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.test.js'))
+    .filter((name) => name.startsWith('endurance/') === options.endurance)
+    .sort()
+    .map((name) => join(TESTS, name));
+}
+
+/** A test file as its user names it, compiled or not. */
+function named(name: string): string {
+  const path = relative(ROOT, resolve(name)).replace(/^test\/(.*)\.ts$/, `${TESTS}/$1.js`);
+  if (!existsSync(join(ROOT, path))) {
+    process.stderr.write(`There is no compiled test ${path}.\n`);
+    process.exit(2);
+  }
+  return path;
+}
+
+function testName(file: string): string {
+  return relative(TESTS, file).replace(/\.test\.js$/, '');
+}
+
+/** What takes longest comes first, so that no long file is left for the end. */
+function byLength(one: string, other: string): number {
+  return place(one) - place(other);
+}
+
+function place(file: string): number {
+  const at = LONG_FIRST.indexOf(testName(file));
+  return at < 0 ? LONG_FIRST.length : at;
+}
