@@ -7,6 +7,7 @@ import {
   type Awaitable,
   type Created,
   type FileHandle,
+  type OpenFlags,
   type Op,
   type Stat,
 } from '../../vfs/index.js';
@@ -82,21 +83,16 @@ export function fileHandlers(s: MountState): FileHandlers {
     },
 
     open(nodeid, flags, call) {
-      const op = s.op(call);
       const ref = s.ref(nodeid);
       if (ref.node.kind !== 'file')
         throw new FsError(ref.node.kind === 'dir' ? 'EISDIR' : 'ELOOP', 'It is not a file.');
       const wanted = openFlagsFrom(flags);
       if (isPerOpen(ref.node)) {
         const turn = turnOf(ref, call);
-        if (turn !== 'go on') return chain(turn, () => ESTALE);
+        if (turn !== 'go on')
+          return chain(turn, (next) => (next === 'open' ? openInTurn(ref, wanted, call) : ESTALE));
       }
-      const handle = ref.node.open(wanted, op);
-      if (!(handle instanceof Promise)) return opened(ref, handle, wanted.write, op, call);
-      ref.opening += 1;
-      return handle
-        .finally(() => (ref.opening -= 1))
-        .then((known) => opened(ref, known, wanted.write, op, call));
+      return openNode(ref, wanted, call);
     },
 
     create(parent, name, flags, mode, call) {
@@ -148,6 +144,7 @@ export function fileHandlers(s: MountState): FileHandlers {
       if (file.isOver) s.passthrough.released(file.ref);
       s.locks.released(file.ref.node.ino, fh);
       s.flocks.released(file.ref.node.ino, fh);
+      if (isPerOpen(file.ref.node)) s.lookups.lines.released(file.ref);
       return file.handle.release();
     },
 
@@ -161,6 +158,28 @@ export function fileHandlers(s: MountState): FileHandlers {
       seekIn(s.file(fh).handle, offset, whence === SEEK_HOLE ? 'hole' : 'data', s.op(call)),
   };
 
+  function openNode(ref: NodeRef, wanted: OpenFlags, call: Call): Awaitable<OpenOut | Errno> {
+    const op = s.op(call);
+    if (ref.node.kind !== 'file') throw new FsError('EISDIR', 'It is not a file.');
+    const handle = ref.node.open(wanted, op);
+    if (!(handle instanceof Promise)) return opened(ref, handle, wanted.write, op, call);
+    ref.opening += 1;
+    return handle
+      .finally(() => (ref.opening -= 1))
+      .then((known) => opened(ref, known, wanted.write, op, call));
+  }
+
+  /** What has become the caller's own is the next one's where it cannot be opened after all. */
+  async function openInTurn(ref: NodeRef, wanted: OpenFlags, call: Call): Promise<OpenOut | Errno> {
+    ref.opening -= 1;
+    try {
+      return await openNode(ref, wanted, call);
+    } catch (thrown) {
+      s.lookups.lines.released(ref);
+      throw thrown;
+    }
+  }
+
   /** What is open on `ref` and meant by a caller that asks for its attributes: not by one that looked at the name alone. */
   function openOf(ref: NodeRef, call: Call): OpenFile | undefined {
     const file = ref.anyFile;
@@ -169,17 +188,19 @@ export function fileHandlers(s: MountState): FileHandlers {
   }
 
   /**
-   * A caller that opens a per-open file that another has open, or is about to open, is sent back for a node of its
-   * own, once it is its turn. A caller that comes back to the same all the same, because it has no path to walk
+   * A caller that opens a per-open file that another has open, or is about to open, waits until it is free, or is sent
+   * back for a node of its own, once it is its turn. A caller that comes back to the same all the same, because it has no path to walk
    * (/dev/fd/3), shares it.
    */
-  function turnOf(ref: NodeRef, { pid, signal }: Call): Awaitable<void> | 'go on' {
+  function turnOf(ref: NodeRef, { pid, signal }: Call): Awaitable<'open' | 'walk'> | 'go on' {
     const { lookups } = s;
     const { ino } = ref.node;
     lookups.endShown(pid, ref);
     const wasSentBack = lookups.leave(ino, pid);
     if (pid === 0 || wasSentBack || !(ref.inUse || lookups.isGiven(ino, ref))) return 'go on';
-    return lookups.waitTurn(ino, pid, signal);
+    const walk = (): Awaitable<'walk'> => chain(lookups.waitTurn(ino, pid, signal), () => 'walk');
+    const standing = lookups.lines.stand(ref, signal);
+    return standing === undefined ? walk() : standing.then((isOwn) => (isOwn ? 'open' : walk()));
   }
 
   /** Into memory that serves again where the answer comes at once: it is sent before the next request is taken. */
@@ -265,6 +286,7 @@ export function fileHandlers(s: MountState): FileHandlers {
     const isOver = (openFlags & FOPEN_PASSTHROUGH) !== 0;
     const file: OpenFile = { ref, handle, isOver };
     ref.files.add(file);
+    if (isPerOpen(ref.node)) s.lookups.lines.opened(ref);
     return { fh: s.files.add(file), openFlags, backingId: isOver ? ref.backing?.id : undefined };
   }
 }

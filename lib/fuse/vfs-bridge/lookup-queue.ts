@@ -1,5 +1,6 @@
 import { FsError } from '../../core/index.js';
 import type { NodeRef } from './inode-table.js';
+import { OpenLines } from './open-lines.js';
 
 /**
  * So many are under way to one per-open file at a time, each to a node of its own. They stand in line for the
@@ -55,18 +56,21 @@ interface FileQueue {
  * Each is to get a nodeid of its own, and each new nodeid voids the name for all who walk over it at that
  * moment: they look again under the directory's lock, one after the other. So only a few at a time are given
  * one by a lookup. All others are shown what the name leads to already, so that attributes and listings wait
- * for nobody; a caller that opens that is held there, where it holds no lock, until it is its turn to be sent back
- * for a node of its own.
+ * for nobody; a caller that opens that is held there, where it holds no lock, until the node is free and so its own, or
+ * until it is its turn to be sent back for another.
  */
 export class LookupQueue {
   readonly #crossings = new Map<bigint, FileQueue>();
   readonly #shownTo = new Map<number, NodeRef>();
   /** Each pid with the time of its last look. */
   readonly #lookers = new Map<number, number>();
+  /** Of those who wait for what another has open. */
+  readonly lines: OpenLines;
   readonly #nowMs: () => number;
 
   constructor(nowMs: () => number = () => performance.now()) {
     this.#nowMs = nowMs;
+    this.lines = new OpenLines(nowMs);
   }
 
   /** @returns whether what `pid` finds now at `ino` is to be its own. */
@@ -76,6 +80,7 @@ export class LookupQueue {
     if (queue.underWay.has(pid) || queue.late.has(pid)) return true;
     if (this.#nowMs() - (this.#lookers.get(pid) ?? -Infinity) < LOOKS_MS) return false;
     if (queue.underWay.size >= MAX_UNDER_WAY || queue.held.size > 0) return false;
+    if (this.lines.isCrowded(ino)) return false;
     this.#setOut(queue, pid, false);
     return true;
   }
