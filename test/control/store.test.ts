@@ -238,3 +238,23 @@ t.test('the audit log keeps a spooled record once', async (t) => {
   store.audit.record({ act: 'token_create', outcome: 'ok' });
   t.match(store.audit.tail(2), [record, { origin: 'control', act: 'token_create' }]);
 });
+
+t.test('of many records that come at once each is kept once, in order, without a gap', async (t) => {
+  const { store } = storeFor(t);
+  const sent = Array.from({ length: 200 }, (_, n) => ({
+    ...{ origin: `n${n % 2}`, record_id: `r${n}`, timestamp_ms: n, act: 'invoke', outcome: 'ok' },
+    ...{ role: 'user', agent_id: `agent-${n % 3}` },
+  }));
+  store.audit.append(sent.slice(50, 60));
+  const added = store.audit.append([...sent, ...sent.slice(0, 5)]);
+  t.strictSame(added, [...sent.slice(0, 50), ...sent.slice(60)]);
+  const kept = store.audit.tail(1000);
+  t.strictSame(
+    kept.map(({ record_id: id }) => id),
+    [...sent.slice(50, 60), ...added].map(({ record_id: id }) => id),
+  );
+  t.strictSame(
+    kept.map(({ audit_id: id }) => id),
+    kept.map((_, at) => kept[0]!.audit_id + at),
+  );
+});

@@ -45,19 +45,33 @@ export class AuditOwners {
     }));
   }
 
-  /** Counts a record, and answers under whose name and size it is to be written. */
-  add(origin: string, record: JsonObject, text: string): { owner: string; bytes: number } {
-    const bytes = Buffer.byteLength(text) + ROW_BYTES;
-    const owner = this.#accountOf(origin, ownerOf(record));
-    this.#count(1, bytes);
-    this.#db.run(
-      `INSERT INTO audit_owners (origin, owner, records, bytes) VALUES (?,?,1,?)
-       ON CONFLICT DO UPDATE SET records = records + 1, bytes = bytes + excluded.bytes`,
-      origin,
-      owner,
-      bytes,
-    );
-    return { owner, bytes };
+  /** Counts records, and answers under whose name and size each is to be written. */
+  add<Entry extends { readonly record: JsonObject & { readonly origin: string }; readonly text: string }>(
+    entries: readonly Entry[],
+  ): (Entry & { readonly owner: string; readonly bytes: number })[] {
+    const accounts = new Map<string, AuditOwner>();
+    const counted = entries.map((entry) => {
+      const { origin } = entry.record;
+      const name = ownerOf(entry.record);
+      const key = JSON.stringify([origin, name]);
+      const before = accounts.get(key);
+      const owner = before?.owner ?? this.#accountOf(origin, name);
+      const bytes = Buffer.byteLength(entry.text) + ROW_BYTES;
+      const sums = { records: (before?.records ?? 0) + 1, bytes: (before?.bytes ?? 0) + bytes };
+      accounts.set(key, { origin, owner, ...sums });
+      return { ...entry, owner, bytes };
+    });
+    for (const { origin, owner, records, bytes } of accounts.values()) {
+      this.#count(records, bytes);
+      this.#db.run(
+        'UPDATE audit_owners SET records = records + ?, bytes = bytes + ? WHERE origin = ? AND owner = ?',
+        records,
+        bytes,
+        origin,
+        owner,
+      );
+    }
+    return counted;
   }
 
   remove({ origin, owner }: AuditOwner, records: number, bytes: number): void {
@@ -82,11 +96,18 @@ export class AuditOwners {
     });
   }
 
+  /** The account, which is there then. */
   #accountOf(origin: string, owner: string): string {
     const known = this.#db.get('SELECT 1 FROM audit_owners WHERE origin = ? AND owner = ?', origin, owner);
     if (known !== undefined) return owner;
     const row = this.#db.require('SELECT COUNT(*) AS count FROM audit_owners WHERE origin = ?', origin);
-    return (row['count'] as number) < MAX_OWNERS_OF_AN_ORIGIN ? owner : OTHERS;
+    const name = (row['count'] as number) < MAX_OWNERS_OF_AN_ORIGIN ? owner : OTHERS;
+    this.#db.run(
+      'INSERT INTO audit_owners (origin, owner, records, bytes) VALUES (?,?,0,0) ON CONFLICT DO NOTHING',
+      origin,
+      name,
+    );
+    return name;
   }
 }
 

@@ -19,6 +19,8 @@ export interface AuditRecord extends JsonObject {
 
 export type AuditEntry = AuditRecord & { readonly audit_id: number };
 
+/** Rows that go to the database by one statement. */
+const ROWS_AT_ONCE = 32;
 /** How much is recorded before it is looked whether that is too much. */
 const CHECK_RECORDS = 256;
 const CHECK_BYTES = 1024 * 1024;
@@ -51,26 +53,9 @@ export class AuditLog {
   /** Takes records made elsewhere, each once. Returns those that were new. */
   append(records: readonly AuditRecord[]): readonly AuditRecord[] {
     return this.#db.change(() => {
-      const added = records.filter((record) => {
-        const { origin, record_id: id, timestamp_ms: atMs } = record;
-        // Looked up first, not left to a conflict, which would use up a number: a gap would look like a removal.
-        if (this.#db.get('SELECT 1 FROM audit WHERE origin = ? AND record_id = ?', origin, id) !== undefined)
-          return false;
-        const text = JSON.stringify(record);
-        const { owner, bytes } = this.#owners.add(origin, record, text);
-        this.#db.run(
-          'INSERT INTO audit (origin, record_id, timestamp_ms, record, owner, bytes) VALUES (?,?,?,?,?,?)',
-          origin,
-          id,
-          atMs,
-          text,
-          owner,
-          bytes,
-        );
-        this.#uncheckedRecords++;
-        this.#uncheckedBytes += bytes;
-        return true;
-      });
+      const added = this.#unknown(records);
+      for (let at = 0; at < added.length; at += ROWS_AT_ONCE)
+        this.#insert(added.slice(at, at + ROWS_AT_ONCE));
       if (added.length > 0 && this.appended.size > 0) {
         const entries = this.tail(added.length);
         this.#db.afterChange(() => entries.forEach((entry) => this.appended.emit(entry)));
@@ -78,6 +63,41 @@ export class AuditLog {
       if (this.#uncheckedRecords >= CHECK_RECORDS || this.#uncheckedBytes >= CHECK_BYTES) this.#shrink(false);
       return added;
     });
+  }
+
+  /** Looked up first, not left to a conflict, which would use up a number: a gap would look like a removal. */
+  #unknown(records: readonly AuditRecord[]): AuditRecord[] {
+    const unknown = new Map(
+      records.map((record) => [JSON.stringify([record.origin, record.record_id]), record]),
+    );
+    for (const origin of new Set(records.map((record) => record.origin))) {
+      const ids = records.filter((record) => record.origin === origin).map(({ record_id: id }) => id);
+      const known = this.#db.all(
+        'SELECT record_id AS id FROM audit WHERE origin = ? AND record_id IN (SELECT value FROM json_each(?))',
+        origin,
+        JSON.stringify(ids),
+      );
+      for (const { id = null } of known) unknown.delete(JSON.stringify([origin, id]));
+    }
+    return [...unknown.values()];
+  }
+
+  #insert(records: readonly AuditRecord[]): void {
+    const rows = this.#owners.add(records.map((record) => ({ record, text: JSON.stringify(record) })));
+    this.#db.run(
+      `INSERT INTO audit (origin, record_id, timestamp_ms, record, owner, bytes)
+       VALUES ${rows.map(() => '(?,?,?,?,?,?)').join()}`,
+      ...rows.flatMap(({ record: { origin, record_id: id, timestamp_ms: atMs }, text, owner, bytes }) => [
+        origin,
+        id,
+        atMs,
+        text,
+        owner,
+        bytes,
+      ]),
+    );
+    this.#uncheckedRecords += rows.length;
+    this.#uncheckedBytes += rows.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   /** Removes some of what is too old or too much; answers whether there may be more. */
