@@ -224,6 +224,9 @@ t.test('[P] a watch never loses, doubles or reorders an event across reconnects'
   }
   const head = under.plane.store.events.head;
   await until(() => heard.get('admin')!.at(-1)?.revision === head, 'the last event');
+  const heardVersion = (event: CatalogEvent): boolean =>
+    event.service_delta?.updated.some((entry) => entry.version === String(version)) === true;
+  await until(() => heard.get('user')!.some(heardVersion), "the user's last event");
   for (const [who, events] of heard) {
     t.same(
       events.map(({ seq }) => seq),

@@ -60,6 +60,9 @@ export class ControlConnection implements Peer {
   #session: LiveSession | undefined;
   #stopSession: (() => void) | undefined;
   #badFrames = 0;
+  /** Why nothing is taken from the peer now: so many reasons. */
+  #holds = 0;
+  readonly #flow = { pause: () => this.#hold(), resume: () => this.#letGo() };
   readonly #known: (party: string) => void;
   #stopTimer: () => void;
 
@@ -108,10 +111,13 @@ export class ControlConnection implements Peer {
     );
   }
 
-  becomeNode(nodeId: string): void {
+  proveNode(nodeId: string): void {
     this.#stopTimer();
-    this.#state = 'node';
     this.#known(`node ${nodeId}`);
+  }
+
+  becomeNode(): void {
+    if (this.#state !== 'closed') this.#state = 'node';
   }
 
   useSession(sessionId: string): LiveSession {
@@ -153,7 +159,7 @@ export class ControlConnection implements Peer {
   #receive(message: Message): void {
     if (this.#state === 'closed') return;
     const isStranger = this.credential === undefined && this.#state !== 'node';
-    if (isStranger) this.context.strangers.slow(this.#transport, this.id, this.address);
+    if (isStranger) this.context.strangers.slow(this.#flow, this.id, this.address);
     let frame: Envelope;
     try {
       if (typeof message !== 'string')
@@ -186,7 +192,7 @@ export class ControlConnection implements Peer {
       const mark = accessChanges.mark;
       const handler = handlerFor<ControlName>(name);
       const answered = handler(this, payload as never);
-      const reply = answered instanceof Promise ? await answered : answered;
+      const reply = answered instanceof Promise ? await this.#inOrder(name, answered) : answered;
       const settling = accessChanges.since(mark);
       if (settling !== undefined) await settling;
       this.#send(controlReply(frame, reply, controlMessage(name).replyType ?? frame.type));
@@ -199,6 +205,18 @@ export class ControlConnection implements Peer {
       this.#send(errorFrameFrom(fault, requestReferenceOf(frame)));
     }
     this.context.metrics.requests.inc({ type: name ?? 'unknown', outcome });
+  }
+
+  /** What a session changes is done before its next request is looked at; nodes' requests may go beside each other. */
+  async #inOrder<T>(name: ControlName, answered: Promise<T>): Promise<T> {
+    const { sender } = controlMessage(name);
+    if (name !== 'connect' && sender !== 'connected' && sender !== 'admin') return answered;
+    this.#hold();
+    try {
+      return await answered;
+    } finally {
+      this.#letGo();
+    }
   }
 
   /** @throws ProtocolFault unless who sends may send this now. */
@@ -247,8 +265,17 @@ export class ControlConnection implements Peer {
   /** A peer that asks and does not read its answers is not read either. */
   #relieve(): void {
     if (this.#transport.bufferedBytes <= HIGH_WATER_BYTES) return;
-    this.#transport.pause();
-    void this.#transport.drained().then(() => this.#transport.resume());
+    this.#hold();
+    void this.#transport.drained().then(() => this.#letGo());
+  }
+
+  /** Takes no further request for now. */
+  #hold(): void {
+    if (this.#holds++ === 0) this.#transport.pause();
+  }
+
+  #letGo(): void {
+    if (--this.#holds === 0) this.#transport.resume();
   }
 
   #sessionChanged(now: Session): void {
@@ -274,12 +301,8 @@ export class ControlConnection implements Peer {
     this.#stopTimer();
     this.watches.endAll();
     this.upsertParts.clear();
-    this.context.connections.delete(this);
     this.context.metrics.connections.dec();
     this.#leaveSession();
-    for (const [nodeId, epoch] of this.claims) {
-      if (this.context.store.nodes.get(nodeId)?.epoch === epoch)
-        this.context.leases.lost(nodeId, this.context.limits.offlineGraceMs);
-    }
+    this.context.release(this);
   }
 }

@@ -24,37 +24,51 @@ export async function proveNode(connection: Peer, proof: NodeProof): Promise<num
     await refused(connection, nodeId);
     throw new ProtocolFault('provider_auth_failed', 'The node secret is not right.');
   }
-  const { nodes } = connection.context.store;
   const own = proof.epoch ?? connection.claims.get(nodeId);
-  if (own === undefined) return claim(connection, nodeId, `connection-${connection.id}`);
-  const current = nodes.require(nodeId).epoch;
-  if (own > current) throw new ProtocolFault('invalid_payload', `Epoch ${own} was never given.`);
-  if (own < current) throw staleEpoch(connection, nodeId);
-  connection.claims.set(nodeId, own);
+  if (own === undefined) {
+    const holder = holderFrom(connection, `connection-${connection.id}`);
+    const { nodes } = connection.context.store;
+    return takeOver(connection, nodeId, holder, () => nodes.raiseEpoch(nodeId, holder));
+  }
+  requireCurrent(connection, nodeId, own);
+  connection.context.claim(connection, nodeId, own);
   connection.context.leases.returned(nodeId);
   return own;
+}
+
+/**
+ * To be asked again in the change itself: another connection may have taken over while it waited.
+ * @throws ProtocolFault `stale_epoch`, naming the successor; FsError ENOENT
+ */
+export function requireCurrent(connection: Peer, nodeId: string, epoch: number): void {
+  const current = connection.context.store.nodes.require(nodeId).epoch;
+  if (epoch > current) throw new ProtocolFault('invalid_payload', `Epoch ${epoch} was never given.`);
+  if (epoch < current) throw staleEpoch(connection, nodeId);
 }
 
 /**
  * Makes this the connection of a node. One that held an epoch before, and was overtaken meanwhile by
  * another process that is still there, is refused: it is the paused twin.
  */
-export function connectNode(connection: Peer, proof: NodeLogin): NodeWelcome | Promise<never> {
+export async function connectNode(connection: Peer, proof: NodeLogin): Promise<NodeWelcome> {
   const { nodeId, instanceId = `connection-${connection.id}`, software, lastEpoch } = proof;
   if (!isProved(connection, proof)) {
-    return refused(connection, nodeId).then(() => {
-      throw new ProtocolFault('provider_auth_failed', 'The node secret is not right.');
-    });
+    await refused(connection, nodeId);
+    throw new ProtocolFault('provider_auth_failed', 'The node secret is not right.');
   }
-  const { nodes } = connection.context.store;
-  const { epoch, holder } = nodes.require(nodeId);
-  const isTwin =
-    lastEpoch !== undefined && lastEpoch < epoch && holder !== null && holder.instance_id !== instanceId;
-  if (isTwin && connection.context.holderOf(nodeId) !== undefined) throw staleEpoch(connection, nodeId);
-  const taken = claim(connection, nodeId, instanceId, software);
-  nodes.refresh(nodeId);
-  connection.becomeNode(nodeId);
-  return { node_id: nodeId, epoch: taken, lease_expires_at_ms: nodes.require(nodeId).leaseExpiresAtMs };
+  connection.proveNode(nodeId);
+  const { context } = connection;
+  const { nodes } = context.store;
+  const newHolder = holderFrom(connection, instanceId, software);
+  const epoch = await takeOver(connection, nodeId, newHolder, () => {
+    const { epoch: current, holder } = nodes.require(nodeId);
+    const isTwin =
+      lastEpoch !== undefined && lastEpoch < current && holder !== null && holder.instance_id !== instanceId;
+    if (isTwin && context.holderOf(nodeId) !== undefined) throw staleEpoch(connection, nodeId);
+    return nodes.claim(nodeId, newHolder);
+  });
+  connection.becomeNode();
+  return { node_id: nodeId, epoch, lease_expires_at_ms: nodes.require(nodeId).leaseExpiresAtMs };
 }
 
 export interface NodeLogin {
@@ -90,25 +104,28 @@ function isProved({ context }: Peer, { nodeId, secret, leaseToken }: NodeProof):
   return leaseToken !== undefined && nodes.leaseTokenIs(nodeId, leaseToken);
 }
 
-/** Raises the epoch for this connection and notifies the one that held it. */
-function claim(connection: Peer, nodeId: string, instanceId: string, software?: string): number {
-  const { context, address, connectedAtMs } = connection;
-  const before = context.holderOf(nodeId);
-  const previous = context.store.nodes.require(nodeId).holder;
-  const successor: NodeHolder = {
-    instance_id: instanceId,
-    address,
-    connected_at_ms: connectedAtMs,
-    software: software ?? null,
-  };
-  const epoch = context.store.nodes.raiseEpoch(nodeId, successor);
-  connection.claims.set(nodeId, epoch);
-  context.leases.returned(nodeId);
-  if (before !== undefined && before !== connection) {
-    before.push('node_superseded', { node_id: nodeId, epoch, successor });
-  }
-  if (previous?.instance_id !== instanceId)
-    context.tunnels.cut(nodeId, 'Another process of this node took over.');
+function holderFrom({ address, connectedAtMs }: Peer, instanceId: string, software?: string): NodeHolder {
+  return { instance_id: instanceId, address, connected_at_ms: connectedAtMs, software: software ?? null };
+}
+
+/** Raises the epoch for this connection by `raise`, and notifies the one that held it. */
+async function takeOver(
+  connection: Peer,
+  nodeId: string,
+  successor: NodeHolder,
+  raise: () => number,
+): Promise<number> {
+  const { context } = connection;
+  const { store, leases, tunnels } = context;
+  const { epoch, previous } = await store.commit(() => {
+    const { holder } = store.nodes.require(nodeId);
+    return { previous: holder, epoch: raise() };
+  });
+  const before = context.claim(connection, nodeId, epoch);
+  leases.returned(nodeId);
+  before?.push('node_superseded', { node_id: nodeId, epoch, successor });
+  if (previous?.instance_id !== successor.instance_id)
+    tunnels.cut(nodeId, 'Another process of this node took over.');
   return epoch;
 }
 

@@ -30,8 +30,10 @@ export interface Peer extends Connection {
   enter(state: 'versioned' | 'bootstrap'): void;
   /** Without a token it may stay for a moment, and for another as long as its request waits. */
   stayAwhile(): void;
+  /** The far end has proved that it is this node, and is no stranger. */
+  proveNode(nodeId: string): void;
   /** This is the connection of a node from now on. */
-  becomeNode(nodeId: string): void;
+  becomeNode(): void;
   /** Uses this session from now on, instead of the one before. */
   useSession(sessionId: string): LiveSession;
   push<Name extends ControlEventName>(name: Name, payload: ControlPush<Name>): void;

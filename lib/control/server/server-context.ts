@@ -79,6 +79,8 @@ export class ServerContext {
   readonly turns = new FairTurns();
   readonly connections = new Set<Connection>();
   readonly watchCounts: WatchCounts = new Map();
+  /** By node, those that hold its epoch or held one. */
+  readonly #holders = new Map<string, Set<Connection>>();
   readonly #housekeeper: Housekeeper;
 
   constructor({ store, clock, log, metrics, limits, takesNodes }: PlaneOptions) {
@@ -118,15 +120,43 @@ export class ServerContext {
   /** The connection that holds the node's current epoch, if one is open. */
   holderOf(nodeId: string): Connection | undefined {
     const epoch = this.store.nodes.get(nodeId)?.epoch;
-    for (const connection of this.connections) {
-      if (epoch !== undefined && connection.claims.get(nodeId) === epoch) return connection;
-    }
+    if (epoch === undefined) return undefined;
+    for (const connection of this.#holders.get(nodeId) ?? [])
+      if (connection.claims.get(nodeId) === epoch) return connection;
     return undefined;
+  }
+
+  /** The connection holds this epoch of the node from now on. Returns the other one that held the epoch before it, if any. */
+  claim(connection: Connection, nodeId: string, epoch: number): Connection | undefined {
+    const own = connection.claims.get(nodeId);
+    if (own === epoch) return undefined;
+    connection.claims.set(nodeId, epoch);
+    const holders = this.#holders.get(nodeId) ?? new Set();
+    this.#holders.set(nodeId, holders);
+    const before = [...holders].find(
+      (other) => other !== connection && other.claims.get(nodeId) === epoch - 1,
+    );
+    if (this.connections.has(connection)) holders.add(connection);
+    else this.#lost(connection, nodeId, epoch);
+    return before;
+  }
+
+  /** The connection is gone, with all that it held. */
+  release(connection: Connection): void {
+    this.connections.delete(connection);
+    for (const [nodeId, epoch] of connection.claims) this.#lost(connection, nodeId, epoch);
   }
 
   /** How many connections use the session. */
   connectionsOf(sessionId: string): number {
     return this.store.sessions.usersOf(sessionId);
+  }
+
+  #lost(connection: Connection, nodeId: string, epoch: number): void {
+    const holders = this.#holders.get(nodeId);
+    holders?.delete(connection);
+    if (holders?.size === 0) this.#holders.delete(nodeId);
+    if (this.store.nodes.get(nodeId)?.epoch === epoch) this.leases.lost(nodeId, this.limits.offlineGraceMs);
   }
 
   close(): void {

@@ -73,7 +73,7 @@ export class Strangers {
   }
 
   /** A message of a stranger came: reads no more of them from this connection than it may send. */
-  slow(transport: Transport, connectionId: string, address: string): void {
+  slow(transport: Pick<Transport, 'pause' | 'resume'>, connectionId: string, address: string): void {
     const network = networkOf(address);
     const isFast = !this.#frames.take(connectionId) || !this.#ofAddress.take(network);
     if (!isFast) return;

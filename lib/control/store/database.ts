@@ -10,6 +10,15 @@ import { FORMAT, MIGRATIONS, versionFromNumber, VERSION_NUMBER } from './migrati
 export type SqlValue = string | number | Buffer | null;
 export type Row = Readonly<Record<string, SqlValue>>;
 
+/** What became of one work of several. */
+export type Outcome = { readonly value: unknown } | { readonly thrown: unknown };
+
+/** What a transaction answered, and what is to be called now that it is on disk. */
+interface Committed<T> {
+  readonly result: T;
+  readonly after: readonly (() => void)[];
+}
+
 /**
  * The one SQLite file of a control plane. Every acknowledged change is on disk (WAL, synchronous=FULL)
  * before `change` returns. A second control plane on the same file is refused.
@@ -94,7 +103,21 @@ export class ControlDatabase {
    */
   change<T>(work: () => T): T {
     if (this.#after !== undefined) return work();
-    return this.#transact(work);
+    const { result, after } = this.#transact(work);
+    for (const callback of after) callback();
+    return result;
+  }
+
+  /**
+   * Several works as one transaction, in their order. One that throws is undone by itself and the others stay:
+   * what they did is on disk on return. Throws where the transaction failed as a whole; nothing happened then.
+   */
+  changeTogether(works: readonly (() => unknown)[]): Outcome[] {
+    if (this.#after !== undefined) throw new TypeError('changeTogether() inside change()');
+    const { result, after } = this.#transact(() => works.map((work) => this.#attempt(work)));
+    // What the hooks want called back goes with the last of the works.
+    result.at(-1)?.after.push(...after);
+    return result.map(({ outcome, after: own }) => settle(() => runAll(outcome, own)));
   }
 
   /**
@@ -103,12 +126,15 @@ export class ControlDatabase {
    */
   changeLightly<T>(work: () => T): T {
     if (this.#after !== undefined) return work();
+    let changed: Committed<T>;
     this.#db.exec('PRAGMA synchronous=NORMAL');
     try {
-      return this.#transact(work);
+      changed = this.#transact(work);
     } finally {
       this.#db.exec('PRAGMA synchronous=FULL');
     }
+    for (const callback of changed.after) callback();
+    return changed.result;
   }
 
   /** Calls back once the transaction under way is on disk; never if it is rolled back. */
@@ -161,7 +187,7 @@ export class ControlDatabase {
     return statement;
   }
 
-  #transact<T>(work: () => T): T {
+  #transact<T>(work: () => T): Committed<T> {
     if (this.#poisoned) throw new FsError('EIO', 'The control plane could not write its database.');
     const after: (() => void)[] = [];
     this.#db.exec('BEGIN IMMEDIATE');
@@ -173,14 +199,37 @@ export class ControlDatabase {
       this.#db.exec('COMMIT');
     } catch (thrown) {
       this.#after = undefined;
-      for (const undo of this.#undos.splice(0).reverse()) undo();
+      this.#undo(0);
       this.#rollBack();
       throw stateFailure(thrown, dirname(this.#path));
     }
     this.#after = undefined;
     this.#undos = [];
-    for (const callback of after) callback();
-    return result;
+    return { result, after };
+  }
+
+  /** One of several works in a transaction. @throws what it threw, where that ended the transaction (a full disk) */
+  #attempt(work: () => unknown): { outcome: Outcome; after: (() => void)[] } {
+    const all = this.#after ?? [];
+    const undos = this.#undos.length;
+    this.#prepare('SAVEPOINT work').run();
+    let outcome: Outcome;
+    try {
+      outcome = { value: work() };
+    } catch (thrown) {
+      if (!this.#db.inTransaction) throw thrown;
+      this.#undo(undos);
+      all.length = 0;
+      this.#prepare('ROLLBACK TO work').run();
+      outcome = { thrown: stateFailure(thrown, dirname(this.#path)) };
+    }
+    this.#prepare('RELEASE work').run();
+    return { outcome, after: all.splice(0) };
+  }
+
+  /** Takes back what was done to copies in memory, down to the first `kept` of it. */
+  #undo(kept: number): void {
+    for (const undo of this.#undos.splice(kept).reverse()) undo();
   }
 
   /** A disk that is full keeps the log beside the file: nothing is lost either way. */
@@ -219,6 +268,21 @@ export class ControlDatabase {
     }
     this.#db.pragma('wal_checkpoint(TRUNCATE)');
   }
+}
+
+/** What `act` answers or throws, as a value. */
+export function settle(act: () => unknown): Outcome {
+  try {
+    return { value: act() };
+  } catch (thrown) {
+    return { thrown };
+  }
+}
+
+function runAll(outcome: Outcome, callbacks: readonly (() => void)[]): unknown {
+  for (const callback of callbacks) callback();
+  if ('thrown' in outcome) throw outcome.thrown;
+  return outcome.value;
 }
 
 /** Keeps the file as the earlier release wrote it, as `<path>.format<N>.bak`. */

@@ -4,7 +4,7 @@ import type { EventLog } from './events.js';
 import { reloadChange } from './reload-change.js';
 import { hashFromSecret, newPublicId, newSecret, secretMatches } from './secrets.js';
 import {
-  catalogServiceFromDescriptor,
+  catalogServicesFromDescriptors,
   isEmptyDelta,
   piecesOf,
   sameVolatiles,
@@ -130,7 +130,6 @@ export class Nodes {
         now,
         now,
       );
-      this.#reload(nodeId);
       this.#events.append('node_joined', nodeId, { node_name: facts.nodeName });
     });
     return { nodeId, nodeSecret, leaseToken, leaseExpiresAtMs };
@@ -159,6 +158,24 @@ export class Nodes {
     return this.require(nodeId).epoch;
   }
 
+  /** As `raiseEpoch`; the node is alive, and its lease runs from now. */
+  claim(nodeId: string, holder: NodeHolder): number {
+    const { online } = this.require(nodeId);
+    const now = this.#clock.now();
+    this.#change(nodeId, () => {
+      this.#db.run(
+        `UPDATE nodes SET epoch = epoch + 1, successor = ?, lease_expires_at_ms = ? + lease_ttl_ms,
+         last_seen_ms = ?, online = 1 WHERE node_id = ?`,
+        JSON.stringify(holder),
+        now,
+        now,
+        nodeId,
+      );
+      if (!online) this.#events.append('node_online', nodeId, {});
+    });
+    return this.require(nodeId).epoch;
+  }
+
   /** The node is alive: its lease runs `ttlMs` from now (as before where undefined). Returns when it ends. */
   refresh(nodeId: string, ttlMs?: number): number {
     const before = this.require(nodeId);
@@ -173,7 +190,6 @@ export class Nodes {
         now,
         nodeId,
       );
-      this.#reload(nodeId);
       if (!before.online) this.#events.append('node_online', nodeId, {});
     });
     return this.require(nodeId).leaseExpiresAtMs ?? 0;
@@ -185,7 +201,6 @@ export class Nodes {
     if (record?.online !== true) return;
     this.#change(nodeId, () => {
       this.#db.run('UPDATE nodes SET online = 0 WHERE node_id = ?', nodeId);
-      this.#reload(nodeId);
       this.#events.append('node_offline', nodeId, { reason });
     });
   }
@@ -212,6 +227,15 @@ export class Nodes {
   }
 
   describe(nodeId: string, facts: Partial<NodeFacts> & { reload?: JsonObject | null }): void {
+    const record = this.require(nodeId);
+    const isNew = (before: JsonValue, now: JsonValue | undefined): boolean =>
+      now !== undefined && JSON.stringify(before) !== JSON.stringify(now);
+    const isChange =
+      isNew(record.platform, facts.platform) ||
+      isNew(record.labels, facts.labels) ||
+      isNew(record.fsUrl, facts.fsUrl) ||
+      isNew(record.reload, facts.reload);
+    if (!isChange) return;
     this.#change(nodeId, () => {
       const set = (column: string, value: string | null): void => {
         this.#db.run(`UPDATE nodes SET ${column} = ? WHERE node_id = ?`, value, nodeId);
@@ -220,21 +244,21 @@ export class Nodes {
       if (facts.labels !== undefined) set('labels', JSON.stringify(facts.labels));
       if (facts.fsUrl !== undefined) set('fs_url', facts.fsUrl);
       if (facts.reload === undefined) return;
-      const text = facts.reload === null ? null : JSON.stringify(facts.reload);
-      const before = this.require(nodeId).reload;
-      if (text === (before === null ? null : JSON.stringify(before))) return;
-      set('reload', text);
-      const change = facts.reload === null ? {} : reloadChange(before, facts.reload);
+      if (!isNew(record.reload, facts.reload)) return;
+      set('reload', facts.reload === null ? null : JSON.stringify(facts.reload));
+      const change = facts.reload === null ? {} : reloadChange(record.reload, facts.reload);
       this.#events.append('node_reload', nodeId, change);
     });
   }
 
   /** Replaces the node's services with a checked snapshot. An equal one changes nothing. */
   upsert(nodeId: string, descriptors: readonly JsonObject[]): CatalogChange {
+    return this.replaceServices(nodeId, catalogServicesFromDescriptors(descriptors));
+  }
+
+  /** As `upsert`, with what was worked out before. */
+  replaceServices(nodeId: string, after: ReadonlyMap<string, CatalogService>): CatalogChange {
     const record = this.require(nodeId);
-    const after = new Map<string, CatalogService>(
-      descriptors.map((descriptor) => catalogServiceFromDescriptor(descriptor)).map((s) => [s.serviceId, s]),
-    );
     const delta = serviceDelta(record.services, after);
     if (isEmptyDelta(delta)) {
       if (!sameVolatiles(record.services, after))

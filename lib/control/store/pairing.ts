@@ -102,8 +102,19 @@ export class Pairing {
       }));
   }
 
-  /** @throws FsError EACCES for a token that is unknown, used or expired. */
+  /** @throws FsError EACCES for a token that is unknown, used or expired; EINVAL for a name that none can have */
   joinByInvite(token: string, facts: NodeFacts, ttlMs: number, also: Also = nothingMore): NodeCredentials {
+    const inviteId = this.checkInvite(token, facts);
+    return this.#db.change(() => {
+      const credentials = this.#nodes.join(facts, ttlMs);
+      this.#db.run('UPDATE invites SET used_by = ? WHERE invite_id = ?', credentials.nodeId, inviteId);
+      also(credentials.nodeId);
+      return credentials;
+    });
+  }
+
+  /** What `joinByInvite` refuses is refused here, without a transaction. Answers the id of the invite. */
+  checkInvite(token: string, facts: NodeFacts): string {
     const inviteId = /^acheron_invite_([0-9a-f]{12})_/.exec(token)?.[1] ?? '';
     idFrom(facts.nodeName, 'The node name');
     refuseReservedName(facts.nodeName);
@@ -114,12 +125,7 @@ export class Pairing {
         hint: 'Ask an admin for a new one: `acheron invite`.',
       });
     }
-    return this.#db.change(() => {
-      const credentials = this.#nodes.join(facts, ttlMs);
-      this.#db.run('UPDATE invites SET used_by = ? WHERE invite_id = ?', credentials.nodeId, inviteId);
-      also(credentials.nodeId);
-      return credentials;
-    });
+    return inviteId;
   }
 
   /** @throws FsError EBUSY when too many wait, or this address asks too often. */
@@ -202,13 +208,7 @@ export class Pairing {
     ttlMs: number,
     also: Also = nothingMore,
   ): NodeCredentials | undefined {
-    const row = this.#db.get('SELECT * FROM join_requests WHERE request_id = ?', requestId);
-    const matches = secretMatches(secret, row?.['secret_hash'] as Buffer | undefined);
-    if (row === undefined || !matches || (row['expires_at_ms'] as number) <= this.#clock.now()) {
-      throw new FsError('EACCES', 'The request was denied, has lapsed, or is not yours.', {
-        hint: 'Ask again: run the node with `--pair-mode request`.',
-      });
-    }
+    const row = this.#requestOf(requestId, secret);
     if (row['state'] !== 'approved') return undefined;
     const facts: NodeFacts = {
       nodeName: row['node_name'] as string,
@@ -222,6 +222,22 @@ export class Pairing {
       also(credentials.nodeId);
       return credentials;
     });
+  }
+
+  /** Whether the request was approved. @throws FsError EACCES as `joinByRequest` does, without a transaction */
+  isApproved(requestId: string, secret: string): boolean {
+    return this.#requestOf(requestId, secret)['state'] === 'approved';
+  }
+
+  #requestOf(requestId: string, secret: string): Row {
+    const row = this.#db.get('SELECT * FROM join_requests WHERE request_id = ?', requestId);
+    const matches = secretMatches(secret, row?.['secret_hash'] as Buffer | undefined);
+    if (row === undefined || !matches || (row['expires_at_ms'] as number) <= this.#clock.now()) {
+      throw new FsError('EACCES', 'The request was denied, has lapsed, or is not yours.', {
+        hint: 'Ask again: run the node with `--pair-mode request`.',
+      });
+    }
+    return row;
   }
 
   #requirePending(requestId: string): JoinRequest {

@@ -38,6 +38,18 @@ export function catalogServiceFromDescriptor(descriptor: JsonObject): CatalogSer
   };
 }
 
+/** By id, in the order in which they are given. */
+export function catalogServicesFromDescriptors(
+  descriptors: readonly JsonObject[],
+): ReadonlyMap<string, CatalogService> {
+  return new Map(
+    descriptors.map((descriptor) => {
+      const service = catalogServiceFromDescriptor(descriptor);
+      return [service.serviceId, service];
+    }),
+  );
+}
+
 /** What its hash does not cover. */
 export function volatilesOf({ descriptor }: CatalogService): (JsonValue | undefined)[] {
   return [...VOLATILE].map((name) => descriptor[name]);

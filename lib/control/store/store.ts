@@ -7,6 +7,7 @@ import { DEFAULT_AUDIT_RETENTION, type AuditRetention } from './audit-sweep.js';
 import { ControlDatabase } from './database.js';
 import { DEFAULT_RETENTION, EventLog, type Retention } from './events.js';
 import { writeFirstTokens } from './first-start.js';
+import { GroupCommit } from './group-commit.js';
 import { Nodes } from './nodes.js';
 import { Pairing } from './pairing.js';
 import { Projects } from './projects.js';
@@ -40,6 +41,7 @@ export class ControlStore {
   /** Keys for what leaves the store: cursors, and hashes of payloads in the audit log. */
   readonly keys: { readonly cursor: Buffer; readonly audit: Buffer };
   readonly #db: ControlDatabase;
+  readonly #group: GroupCommit;
   readonly #reserve: DiskReserve;
 
   /** @throws FsError EBUSY (in use), EINVAL (written by a newer release) */
@@ -53,6 +55,7 @@ export class ControlStore {
     makePrivateDir(stateDir);
     const db = new ControlDatabase(join(stateDir, 'control.db'));
     this.#db = db;
+    this.#group = new GroupCommit(db);
     try {
       this.#reserve = new DiskReserve(join(stateDir, 'control.db.reserve'), { log });
     } catch (thrown) {
@@ -87,17 +90,26 @@ export class ControlStore {
     }
   }
 
-  /** One transaction over several concerns: all of it is on disk on return, or none of it happened. */
+  /**
+   * One change over several concerns: all of it is on disk when this answers, or none of it happened. Changes that wait share
+   * a transaction. `work` may be run again after it was undone: it reads by itself what it decides upon.
+   */
+  commit<T>(work: () => T): Promise<T> {
+    return this.#group.submit(work);
+  }
+
+  /** As `commit`, for what an admin does about a full disk, and what goes: it may use what is held in reserve. */
+  commitThoughFull<T>(work: () => T): Promise<T> {
+    return this.#group.submit(work, (run) => this.#reserve.use(run));
+  }
+
+  /** As `commit`, at once and by itself, where nobody can wait: on return it is on disk. */
   change<T>(work: () => T): T {
     return this.#db.change(work);
   }
 
-  /** As `change`, for what an admin does about a full disk, and what goes: it may use what is held in reserve. */
-  changeThoughFull<T>(work: () => T): T {
-    return this.#reserve.use(() => this.#db.change(work));
-  }
-
   close(): void {
+    this.#group.close();
     this.sessions.flush();
     this.#reserve.close();
     this.#db.close();

@@ -78,13 +78,12 @@ export class UserEventLogs {
     db.change(() => db.run('DELETE FROM views WHERE last_used_ms < ?', clock.now() - KEEP_UNUSED_MS));
     this.#load();
     this.#events.appending.on((event) => {
-      this.#forgetOnRollback();
       this.#pending.push(event);
-      if (event.nodeId !== null && !OF_A_SERVICE.has(event.kind)) this.#dirty.add(event.nodeId);
+      db.onRollback(() => this.#pending.pop());
+      if (event.nodeId !== null && !OF_A_SERVICE.has(event.kind)) this.#soil(event.nodeId);
     });
     this.#projects.changing.on(() => {
-      this.#forgetOnRollback();
-      for (const { nodeId } of this.#nodes.list()) this.#dirty.add(nodeId);
+      for (const { nodeId } of this.#nodes.list()) this.#soil(nodeId);
     });
     db.beforeCommit(() => this.#settle());
   }
@@ -167,11 +166,11 @@ export class UserEventLogs {
       .reverse();
   }
 
-  #forgetOnRollback(): void {
-    this.#db.onRollback(() => {
-      this.#pending = [];
-      this.#dirty = new Set();
-    });
+  /** What views show of the node is to be looked at. */
+  #soil(nodeId: string): void {
+    if (this.#dirty.has(nodeId)) return;
+    this.#dirty.add(nodeId);
+    this.#db.onRollback(() => this.#dirty.delete(nodeId));
   }
 
   /** Within the transaction: adds to every view what the changes in it mean to it. */

@@ -19,7 +19,7 @@ export function audited<Name extends ControlName>(
   name: Name,
   handler: (connection: Peer, payload: ControlRequest<Name>) => ControlReply<Name>,
 ): Handler<Name> {
-  return (connection, payload) => {
+  return async (connection, payload) => {
     const { store } = connection.context;
     const facts: JsonObject = {
       ...connection.who(),
@@ -27,12 +27,12 @@ export function audited<Name extends ControlName>(
       payload_hash: keyedHash(store.keys.audit, canonicalJson(payload)),
     };
     try {
-      return store.changeThoughFull(() => {
+      return await store.commitThoughFull(() => {
         store.audit.record({ act: name, outcome: 'ok', ...facts });
         return handler(connection, payload);
       });
     } catch (thrown) {
-      store.changeThoughFull(() => store.audit.record({ act: name, outcome: 'error', ...facts }));
+      await store.commitThoughFull(() => store.audit.record({ act: name, outcome: 'error', ...facts }));
       throw thrown;
     }
   };

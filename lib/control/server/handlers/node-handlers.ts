@@ -11,9 +11,9 @@ import type { AuditRecord } from '../../store/audit.js';
 import { takeNodeRecords } from '../../store/node-acts.js';
 import type { CatalogChange, NodeRecord } from '../../store/nodes.js';
 import { checkDescriptors } from '../../store/check-descriptors.js';
-import type { DeltaEntry } from '../../store/service-delta.js';
+import { catalogServicesFromDescriptors, type DeltaEntry } from '../../store/service-delta.js';
 import type { Peer } from '../peer.js';
-import { proveNode } from '../node-authority.js';
+import { proveNode, requireCurrent } from '../node-authority.js';
 import { pageOf } from '../page-of.js';
 import { positionFor, Watch } from '../watch.js';
 import { audited, type Handlers } from './handler.js';
@@ -39,9 +39,12 @@ export const nodeHandlers: Handlers<Names> = {
       leaseToken: payload.lease_token,
       epoch: payload.epoch,
     });
-    const { nodes } = connection.context.store;
-    if (payload.fs_url !== undefined) nodes.describe(payload.node_id, { fsUrl: payload.fs_url });
-    const expires = nodes.refresh(payload.node_id, payload.lease_ttl_ms);
+    const { store } = connection.context;
+    const expires = await store.commit(() => {
+      requireCurrent(connection, payload.node_id, epoch);
+      if (payload.fs_url !== undefined) store.nodes.describe(payload.node_id, { fsUrl: payload.fs_url });
+      return store.nodes.refresh(payload.node_id, payload.lease_ttl_ms);
+    });
     return {
       node_id: payload.node_id,
       ...(payload.lease_token === undefined ? {} : { lease_token: payload.lease_token }),
@@ -81,13 +84,15 @@ export const nodeHandlers: Handlers<Names> = {
     const { store } = connection.context;
     const { services, reload } = catalogFrom(connection, payload);
     checkDescriptors(node_id, services);
-    const change = store.change(() => {
+    const catalog = catalogServicesFromDescriptors(services);
+    const change = await store.commit(() => {
+      requireCurrent(connection, node_id, epoch);
       store.nodes.describe(node_id, {
         ...(platform === undefined ? {} : { platform }),
         ...(labels === undefined ? {} : { labels }),
         ...(reload === undefined ? {} : { reload }),
       });
-      return store.nodes.upsert(node_id, services);
+      return store.nodes.replaceServices(node_id, catalog);
     });
     return { node_id, epoch, service_delta: wireDelta(change) };
   },
@@ -171,15 +176,14 @@ export const nodeHandlers: Handlers<Names> = {
   },
 
   async audit_append(connection, payload) {
-    const { node_id, node_secret, epoch, records } = payload;
-    await proveNode(connection, { nodeId: node_id, secret: node_secret, epoch });
-    return {
-      accepted: takeNodeRecords(
-        connection.context.store,
-        node_id,
-        records as unknown as readonly AuditRecord[],
-      ),
-    };
+    const { node_id, node_secret, records } = payload;
+    const { store } = connection.context;
+    const epoch = await proveNode(connection, { nodeId: node_id, secret: node_secret, epoch: payload.epoch });
+    const accepted = await store.commit(() => {
+      requireCurrent(connection, node_id, epoch);
+      return takeNodeRecords(store, node_id, records as unknown as readonly AuditRecord[]);
+    });
+    return { accepted };
   },
 };
 

@@ -35,7 +35,7 @@ export const pairingHandlers: Handlers<Names> = {
   async node_join(connection, payload) {
     requireTakesNodes(connection.context);
     try {
-      return join(connection, payload);
+      return await join(connection, payload);
     } catch (thrown) {
       if (FsError.is(thrown) && thrown.code === 'EACCES') {
         const { context, address } = connection;
@@ -95,25 +95,33 @@ function requireTakesNodes({ takesNodes }: ServerContext): void {
     throw new ProtocolFault('forbidden', 'This is a node that listens by itself: no other pairs with it.');
 }
 
-function join(connection: Peer, payload: ControlRequest<'node_join'>): ControlReply<'node_join'> {
+async function join(
+  connection: Peer,
+  payload: ControlRequest<'node_join'>,
+): Promise<ControlReply<'node_join'>> {
   const { context } = connection;
-  const { pairing, audit } = context.store;
+  const { store } = context;
+  const { pairing, audit } = store;
   const ttlMs = payload.lease_ttl_ms ?? context.limits.leaseTtlMs;
   const record = (nodeId: string): void =>
     audit.record({ act: 'node_join', outcome: 'ok', target: { node_id: nodeId } });
   let credentials: NodeCredentials | undefined;
-  if (payload.invite_token !== undefined) {
+  const { invite_token: invite, request_id: requestId, request_secret: secret } = payload;
+  if (invite !== undefined) {
     if (payload.node_name === undefined)
       throw new ProtocolFault('missing_field', 'The payload has no node_name.');
     const facts = factsFrom(payload, payload.node_name);
-    credentials = pairing.joinByInvite(payload.invite_token, facts, ttlMs, record);
-  } else if (payload.request_id === undefined || payload.request_secret === undefined) {
+    pairing.checkInvite(invite, facts);
+    credentials = await store.commit(() => pairing.joinByInvite(invite, facts, ttlMs, record));
+  } else if (requestId === undefined || secret === undefined) {
     throw new ProtocolFault(
       'missing_field',
       'The payload has neither invite_token nor request_id and request_secret.',
     );
   } else {
-    credentials = pairing.joinByRequest(payload.request_id, payload.request_secret, ttlMs, record);
+    credentials = pairing.isApproved(requestId, secret)
+      ? await store.commit(() => pairing.joinByRequest(requestId, secret, ttlMs, record))
+      : undefined;
   }
   if (credentials === undefined) {
     connection.stayAwhile();

@@ -110,18 +110,15 @@ export const sessionHandlers: Handlers<Names> = {
     };
   },
 
-  session_close(connection, { session }) {
+  async session_close(connection, { session }) {
     const id = session ?? connection.session.id;
     requireVisible(connection, id);
     const { store } = connection.context;
-    store.change(() => {
-      if (id !== connection.session.id)
-        store.audit.record({
-          act: 'session_close',
-          outcome: 'ok',
-          ...connection.who(),
-          target: { session: id },
-        });
+    const isOwn = id === connection.session.id;
+    const who = connection.who();
+    await store.commit(() => {
+      if (!isOwn)
+        store.audit.record({ act: 'session_close', outcome: 'ok', ...who, target: { session: id } });
       store.sessions.close(id);
     });
     return { session: id, closed: true };
@@ -165,21 +162,21 @@ function beginSession({ store }: ServerContext, { record, hash }: NonNullable<Cr
   });
 }
 
-function connectAsNode(
+async function connectAsNode(
   connection: Peer,
   nodeId: string,
   payload: ControlRequest<'connect'>,
-): ControlReply<'connect'> | Promise<ControlReply<'connect'>> {
+): Promise<ControlReply<'connect'>> {
   const { node_secret, instance_id, software, epoch } = payload;
   if (node_secret === undefined) throw new ProtocolFault('missing_field', 'The payload has no node_secret.');
-  const answered = connectNode(connection, {
+  const node = await connectNode(connection, {
     nodeId,
     secret: node_secret,
     instanceId: instance_id,
     software,
     lastEpoch: epoch,
   });
-  const reply = (node: NonNullable<ControlReply<'connect'>['node']>): ControlReply<'connect'> => ({
+  return {
     ...acknowledgement,
     session: null,
     role: 'node',
@@ -187,8 +184,7 @@ function connectAsNode(
     project_id: null,
     bootstrap_only: false,
     node,
-  });
-  return answered instanceof Promise ? answered.then(reply) : reply(answered);
+  };
 }
 
 /** A session of this token that is open; any other is as absent as one that never was. */
