@@ -24,6 +24,19 @@ export function lineFromJson(value: unknown): string {
 }
 
 /**
+ * The text of one object with the members of several, which share no name. An object that is made by spreading others takes
+ * many times as long to become text.
+ */
+export function joinedJson(...objects: readonly object[]): string {
+  let members = '';
+  for (const object of objects) {
+    const text = JSON.stringify(object);
+    if (text !== '{}') members += `${members === '' ? '' : ','}${text.slice(1, -1)}`;
+  }
+  return `{${members}}`;
+}
+
+/**
  * Canonical text: keys sorted by UTF-16 code unit, no white space (as in RFC 8785). Equal values give
  * equal text, so a hash of it shows whether a value changed.
  */

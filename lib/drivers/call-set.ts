@@ -1,8 +1,9 @@
+import { Cancel, type CancelSignal } from './cancel.js';
 import { driverClosed } from './outcome.js';
 
 /** The calls that a driver has under way, so that closing it ends them and waits for them. */
 export class CallSet {
-  readonly #running = new Map<AbortController, Promise<unknown>>();
+  readonly #running = new Map<Cancel, Promise<unknown>>();
   #isClosed = false;
 
   get isClosed(): boolean {
@@ -14,19 +15,16 @@ export class CallSet {
   }
 
   /** Runs `work` with a `stop` that follows the caller's signal and aborts when the driver is closed. */
-  async track<Result>(
-    caller: AbortSignal,
-    work: (stop: AbortController) => Promise<Result>,
-  ): Promise<Result> {
-    const controller = new AbortController();
-    const onAbort = (): void => controller.abort(caller.reason);
+  async track<Result>(caller: CancelSignal, work: (stop: Cancel) => Promise<Result>): Promise<Result> {
+    const stop = new Cancel();
+    const onAbort = (): void => stop.abort(caller.reason);
     caller.addEventListener('abort', onAbort, { once: true });
-    const running = work(controller);
-    this.#running.set(controller, running);
+    const running = work(stop);
+    this.#running.set(stop, running);
     try {
       return await running;
     } finally {
-      this.#running.delete(controller);
+      this.#running.delete(stop);
       caller.removeEventListener('abort', onAbort);
     }
   }
@@ -34,7 +32,7 @@ export class CallSet {
   async close(): Promise<void> {
     this.#isClosed = true;
     const running = [...this.#running];
-    for (const [controller] of running) controller.abort(driverClosed());
+    for (const [stop] of running) stop.abort(driverClosed());
     await Promise.allSettled(running.map(([, work]) => work));
   }
 }

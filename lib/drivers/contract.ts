@@ -1,5 +1,6 @@
 import type { FsError, InvocationId, ServiceId } from '../core/index.js';
 import type { Role } from '../policy/index.js';
+import type { CancelSignal } from './cancel.js';
 
 /**
  * What runs a service. A driver holds the limits of its runtime (time, output, memory); how many calls
@@ -41,7 +42,7 @@ export interface Invocation {
   /** The service's config. One that has changed is another object. */
   readonly config: Readonly<Record<string, unknown>>;
   /** Aborts to cancel; the reason is the `FsError` to answer with. */
-  readonly signal: AbortSignal;
+  readonly signal: CancelSignal;
   /** Live output, in order, as it comes. */
   readonly onOutput: (stream: 'stdout' | 'stderr', chunk: Uint8Array) => void;
 }

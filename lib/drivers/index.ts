@@ -5,6 +5,7 @@
  */
 export * from './contract.js';
 export { AheadStarts } from './ahead-starts.js';
+export { Cancel, type CancelSignal } from './cancel.js';
 export { CallSet } from './call-set.js';
 export { createDriver } from './create-driver.js';
 export type { DriverContext } from './driver-context.js';

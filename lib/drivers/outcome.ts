@@ -1,4 +1,5 @@
 import { FsError } from '../core/index.js';
+import type { CancelSignal } from './cancel.js';
 import type { Failure, Success } from './contract.js';
 
 const EMPTY = Buffer.from('{}');
@@ -71,7 +72,7 @@ export function timedOut(timeoutMs: number): FsError {
 }
 
 /** The error that an abort asks to be answered with. */
-export function errorFromAbort(signal: AbortSignal): FsError {
+export function errorFromAbort(signal: CancelSignal): FsError {
   const reason: unknown = signal.reason;
   return FsError.is(reason) ? reason : new FsError('ECANCELED', 'The call was cancelled.', { cause: reason });
 }

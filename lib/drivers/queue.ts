@@ -1,4 +1,5 @@
 import { FsError } from '../core/index.js';
+import type { CancelSignal } from './cancel.js';
 import { errorFromAbort } from './outcome.js';
 
 export interface QueueLimits {
@@ -50,7 +51,7 @@ export class AdmissionQueue {
    * @throws FsError EBUSY when the queue is full. The promise rejects with the reason of `signal` when it
    * aborts first (ECANCELED unless it is an `FsError` of its own).
    */
-  enter(signal: AbortSignal): Release | Promise<Release> {
+  enter(signal: CancelSignal): Release | Promise<Release> {
     if (this.#closedBy !== null) throw this.#closedBy;
     if (signal.aborted) throw errorFromAbort(signal);
     if (this.#running < this.#limits.maxConcurrency && this.#waiting.size === 0) return this.#take();

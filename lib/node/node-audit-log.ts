@@ -6,6 +6,7 @@ import {
   Emitter,
   FsError,
   isJsonObject,
+  joinedJson,
   Repeats,
   systemClock,
   timestamp,
@@ -74,19 +75,20 @@ export class NodeAuditLog implements AuditSource {
 
   #write({ by, act, serviceId, outcome, payload, facts }: AuditRecord): void {
     const key = (this.#key ??= this.#makeKey());
-    const line = this.#lineOf({
-      act,
-      outcome,
-      session_id: by?.sessionId ?? null,
-      role: by?.role ?? null,
-      agent_id: by?.agentId ?? null,
-      project_id: by?.projectId ?? null,
-      service_id: serviceId,
-      ...(payload === undefined
-        ? {}
-        : { payload_hash: createHmac('sha256', key).update(payload).digest('hex') }),
-      ...facts,
-    });
+    const line = this.#lineOf(
+      {
+        act,
+        outcome,
+        session_id: by?.sessionId ?? null,
+        role: by?.role ?? null,
+        agent_id: by?.agentId ?? null,
+        project_id: by?.projectId ?? null,
+        service_id: serviceId,
+        payload_hash:
+          payload === undefined ? undefined : createHmac('sha256', key).update(payload).digest('hex'),
+      },
+      facts,
+    );
     try {
       if (this.#queue.append(line)) this.#ino = newIno();
     } catch (thrown) {
@@ -95,9 +97,9 @@ export class NodeAuditLog implements AuditSource {
     this.appended.emit();
   }
 
-  #lineOf(record: JsonObject): string {
+  #lineOf(record: object, facts: JsonObject = {}): string {
     const common = { at: timestamp(this.#now()), record_id: `${this.#run}-${++this.#count}` };
-    return `${JSON.stringify({ ...common, ...record })}\n`;
+    return `${joinedJson(common, record, facts)}\n`;
   }
 
   /** What the oldest of them was about is lost with it: this record includes that. */

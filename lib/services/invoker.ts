@@ -7,7 +7,7 @@ import {
   type JsonObject,
   type ServiceId,
 } from '../core/index.js';
-import { AdmissionQueue, type Outcome } from '../drivers/index.js';
+import { AdmissionQueue, Cancel, type CancelSignal, type Outcome } from '../drivers/index.js';
 import { principalOf, type Session } from '../policy/index.js';
 import type { CallVerdict as HealthEnd, EndCall } from '../supervise/index.js';
 import type { Call, CallEnd } from './call.js';
@@ -170,11 +170,11 @@ export class Invoker {
   }
 
   #start(job: Job, request: Request, session: Session, reportEnd: EndCall): Call {
-    const abort = new AbortController();
+    const cancel = new Cancel();
     const call: Call = {
       job,
-      cancel: (reason) => abort.abort(reason),
-      ended: this.#run(job, request, session, abort.signal, reportEnd),
+      cancel: (reason) => cancel.abort(reason),
+      ended: this.#run(job, request, session, cancel, reportEnd),
     };
     this.#calls.set(job, call);
     return call;
@@ -184,7 +184,7 @@ export class Invoker {
     job: Job,
     request: Request,
     session: Session,
-    signal: AbortSignal,
+    signal: CancelSignal,
     reportEnd: EndCall,
   ): Promise<CallEnd> {
     let outcome: Outcome;
@@ -207,7 +207,7 @@ export class Invoker {
     return end;
   }
 
-  #invoke(job: Job, request: Request, session: Session, signal: AbortSignal): Promise<Outcome> {
+  #invoke(job: Job, request: Request, session: Session, signal: CancelSignal): Promise<Outcome> {
     const engine = this.#host.engine();
     const config = this.#host.config();
     job.startedAtMs = job.changedAtMs = this.#nowMs;

@@ -81,7 +81,10 @@ export class Metrics {
       ...Object.fromEntries(this.#counters),
       running,
       queued,
-      ...this.#lasts(),
+      last_duration_ms: this.#lastDurationMs,
+      last_started_ms: this.#lastStartedMs,
+      last_finished_ms: this.#lastFinishedMs,
+      last_exit_code: this.#lastExitCode,
       duration_ms: { p50: percentile(0.5), p95: percentile(0.95), p99: percentile(0.99) },
     };
   }
@@ -92,10 +95,19 @@ export class Metrics {
    */
   toRecord(): JsonObject {
     return {
-      ...Object.fromEntries(this.#counters),
+      // Each by its name: it is made at the end of each call, and becomes text much sooner so.
       invokes_total: this.get('invokes_total') - this.#begun,
-      ...this.#lasts(),
-    };
+      failures_total: this.get('failures_total'),
+      consecutive_failures: this.get('consecutive_failures'),
+      timeouts_total: this.get('timeouts_total'),
+      consecutive_timeouts: this.get('consecutive_timeouts'),
+      cancelled_total: this.get('cancelled_total'),
+      rejected_total: this.get('rejected_total'),
+      last_duration_ms: this.#lastDurationMs,
+      last_started_ms: this.#lastStartedMs,
+      last_finished_ms: this.#lastFinishedMs,
+      last_exit_code: this.#lastExitCode,
+    } satisfies Record<Counter, number> & JsonObject;
   }
 
   restore(record: JsonObject): void {
@@ -104,15 +116,6 @@ export class Metrics {
     this.#lastStartedMs = numberOr(record.last_started_ms, null);
     this.#lastFinishedMs = numberOr(record.last_finished_ms, null);
     this.#lastExitCode = numberOr(record.last_exit_code, null);
-  }
-
-  #lasts(): JsonObject {
-    return {
-      last_duration_ms: this.#lastDurationMs,
-      last_started_ms: this.#lastStartedMs,
-      last_finished_ms: this.#lastFinishedMs,
-      last_exit_code: this.#lastExitCode,
-    };
   }
 
   #add(counter: Counter): void {

@@ -3,7 +3,16 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { createDriver, type Driver } from '../../lib/drivers/index.js';
 import type { ModuleRuntime } from '../../lib/manifest/index.js';
-import { callOf, fixture, limits, resultOf, serviceId, testContext, until } from '../support/drivers.js';
+import {
+  callOf,
+  fixture,
+  limits,
+  openDescriptors,
+  resultOf,
+  serviceId,
+  testContext,
+  until,
+} from '../support/drivers.js';
 import { driverSuite, failsWith } from '../suites/driver-suite.js';
 
 const runtime = (changes: Partial<ModuleRuntime>): ModuleRuntime => ({
@@ -68,4 +77,24 @@ t.test('what is wrong with a module is known when it is loaded, and mending it i
   t.equal(resultOf(await driver.invoke(callOf({}))), 1);
   writeFileSync(modulePath, 'export const invoke = () => "two";');
   t.equal(resultOf(await driver.invoke(callOf({}))), 'two', 'a changed module is loaded anew');
+});
+
+t.test('a call reads the config that it began with, and nothing is kept of those before', async (t) => {
+  const modulePath = join(t.testdir(), 'driver.mjs');
+  writeFileSync(
+    modulePath,
+    `import { readFileSync } from 'node:fs';
+     export const invoke = async ({ wait }, { configFile }) => {
+       if (wait) await new Promise((resolve) => setTimeout(resolve, 300));
+       return JSON.parse(readFileSync(configFile, 'utf8'));
+     };`,
+  );
+  const driver = driverOf(t, { modulePath });
+  const first = driver.invoke(callOf({ wait: true }, { config: { n: -1 } }));
+  t.strictSame(resultOf(await driver.invoke(callOf({}, { config: { n: 0 } }))), { n: 0 });
+  t.strictSame(resultOf(await first), { n: -1 });
+  const before = openDescriptors();
+  for (let n = 1; n < 20; n++)
+    t.strictSame(resultOf(await driver.invoke(callOf({}, { config: { n } }))), { n });
+  t.equal(openDescriptors(), before);
 });

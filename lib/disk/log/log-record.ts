@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { isJsonObject, type JsonObject } from '../../core/index.js';
+import { isJsonObject, joinedJson, type JsonObject } from '../../core/index.js';
 
 /**
  * A record of a log: `<checksum, 8 hex digits> <header JSON>\n<body>\n`. `len` in the header is the length of
@@ -29,7 +29,7 @@ export function recordFrom(
   salt: number,
 ): { record: Buffer; bodyAt: number; length: number } {
   const length = body.reduce((sum, part) => sum + part.length, 0);
-  const head = `${JSON.stringify({ ...header, len: length })}\n`;
+  const head = `${joinedJson(header, { len: length })}\n`;
   const bodyAt = CHECKSUM_BYTES + Buffer.byteLength(head);
   const record = Buffer.allocUnsafe(bodyAt + length + 1);
   record.write(head, CHECKSUM_BYTES);

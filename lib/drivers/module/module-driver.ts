@@ -2,15 +2,13 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { FsError, type ServiceId } from '../../core/index.js';
 import type { ModuleRuntime, RuntimeLimits } from '../../manifest/index.js';
-import type { Invocation } from '../contract.js';
 import type { DriverContext } from '../driver-context.js';
 import { baseEnvironment } from '../native-proc/environment.js';
-import { HandedFile, configBytes } from '../native-proc/handed-file.js';
 import { idsForService, type Ids } from '../native-proc/ids.js';
 import { failure, tooMuchOutput } from '../outcome.js';
 import type { DriverThread } from '../worker/messages.js';
 import { WorkerDriver } from '../worker/worker-driver.js';
-import type { HandedConfig } from '../worker/worker-kind.js';
+import { ModuleConfigs } from './module-configs.js';
 import { ModuleProcess } from './module-process.js';
 
 const SCRIPT = new URL('./module-worker.js', import.meta.url);
@@ -38,7 +36,7 @@ export function moduleDriver(
       file: modulePath,
       limits,
       canStopItself: true,
-      handConfig,
+      configs: new ModuleConfigs(),
       start,
       outcome: (message) => {
         if (message.type === 'failed')
@@ -84,17 +82,4 @@ function startProcess(
 
 function heapMb({ memoryBytes }: RuntimeLimits): number {
   return Math.max(8, (memoryBytes ?? 0) / 1_048_576);
-}
-
-function handConfig(config: Invocation['config'], thread: DriverThread): HandedConfig {
-  if (!(thread instanceof ModuleProcess)) return handToThread(config);
-  return { path: thread.pathOf(config), close: () => undefined };
-}
-
-/** By the name that it has for programs which the module starts, too. */
-function handToThread(config: Invocation['config']): HandedConfig {
-  const file = new HandedFile(null);
-  file.write(configBytes(config));
-  file.seal();
-  return { path: `/proc/${process.pid}/fd/${file.fd}`, close: () => file.close() };
 }

@@ -20,10 +20,27 @@ export interface ModuleContext {
   readonly signal: AbortSignal;
 }
 
+/** What the call that is served hears its cancellation by, once it has asked for that. */
+class CallUnderWay {
+  #controller: AbortController | undefined;
+
+  get signal(): AbortSignal {
+    return this.#made.signal;
+  }
+
+  cancel(): void {
+    this.#made.abort();
+  }
+
+  get #made(): AbortController {
+    return (this.#controller ??= new AbortController());
+  }
+}
+
 /** The node: at the other end of the thread's port, or of the channel of a process. */
 const port = threadPort() ?? processPort();
 const { modulePath } = (workerData ?? { modulePath: process.argv[2] }) as { modulePath: string };
-let current: AbortController | null = null;
+let current: CallUnderWay | null = null;
 
 const post = (message: FromWorker): void => port.postMessage(message);
 
@@ -42,7 +59,7 @@ if (invoke !== null) {
     if (message.type === 'call') void serve(invoke, message);
     else if (current !== null) {
       post({ type: 'stopping' });
-      current.abort();
+      current.cancel();
     }
   });
   post({ type: 'ready' });
@@ -60,8 +77,8 @@ async function load(): Promise<Invoke | null> {
 }
 
 async function serve(invoke: Invoke, call: Extract<ToWorker, { type: 'call' }>): Promise<void> {
-  const controller = new AbortController();
-  current = controller;
+  const underWay = new CallUnderWay();
+  current = underWay;
   let answer: FromWorker;
   try {
     const { facts } = call;
@@ -75,7 +92,9 @@ async function serve(invoke: Invoke, call: Extract<ToWorker, { type: 'call' }>):
       projectId: facts['project_id'] as string | null,
       configFile: facts['config_file'] as string | null,
       config: call.config,
-      signal: controller.signal,
+      get signal() {
+        return underWay.signal;
+      },
     });
     const text = result === undefined ? '{}' : (JSON.stringify(result) as string | undefined);
     answer =

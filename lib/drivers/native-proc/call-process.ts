@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { Clock, Log } from '../../core/index.js';
+import type { CancelSignal } from '../cancel.js';
 import { StderrLimit } from '../stderr-limit.js';
 import type { Command } from './command.js';
 import { ProcessGroup } from './process-group.js';
@@ -15,7 +16,7 @@ export interface RunOptions {
   readonly killGraceMs: number;
   /** Of stdout; beyond it the group is killed. Of stderr as much is passed on, the rest is dropped. */
   readonly maxOutputBytes: number;
-  readonly signal: AbortSignal;
+  readonly signal: CancelSignal;
   readonly onOutput: (stream: 'stdout' | 'stderr', chunk: Uint8Array) => void;
 }
 

@@ -1,6 +1,7 @@
 import type { FsError } from '../../core/index.js';
 import type { ServiceId } from '../../core/index.js';
 import type { ProcessRuntime } from '../../manifest/index.js';
+import type { CancelSignal } from '../cancel.js';
 import { timeLeftMs, type Driver, type Invocation, type Outcome } from '../contract.js';
 import type { DriverContext } from '../driver-context.js';
 import { driverClosed, errorFromAbort, failure, requestFailure } from '../outcome.js';
@@ -37,7 +38,7 @@ export class OneshotDriver implements Driver {
     if (call.signal.aborted) return Promise.resolve(failure(errorFromAbort(call.signal)));
     if (this.fault !== null) this.program.check();
     if (!this.program.canStart) return Promise.resolve(failure(this.fault!));
-    return this.calls.track(call.signal, (stop) => this.run(call, stop.signal));
+    return this.calls.track(call.signal, (stop) => this.run(call, stop));
   }
 
   async restart(): Promise<void> {
@@ -50,7 +51,7 @@ export class OneshotDriver implements Driver {
     await this.calls.close();
   }
 
-  protected async run(call: Invocation, signal: AbortSignal): Promise<Outcome> {
+  protected async run(call: Invocation, signal: CancelSignal): Promise<Outcome> {
     const { runtime } = this.program;
     if (!this.program.isAsChecked()) return failure(this.fault!);
     let args: readonly string[];
@@ -74,7 +75,7 @@ export class OneshotDriver implements Driver {
   }
 
   /** Gives `process` the call and waits for its outcome. */
-  protected async finish(process: CallProcess, call: Invocation, signal: AbortSignal): Promise<Outcome> {
+  protected async finish(process: CallProcess, call: Invocation, signal: CancelSignal): Promise<Outcome> {
     const { runtime } = this.program;
     const options = this.options(call, signal);
     const end = await process.run(options);
@@ -88,7 +89,7 @@ export class OneshotDriver implements Driver {
     return outcomeFromRun(end, options, runtime.output);
   }
 
-  protected options(call: Invocation, signal: AbortSignal): RunOptions {
+  protected options(call: Invocation, signal: CancelSignal): RunOptions {
     const { limits } = this.program.runtime;
     return {
       stdin: call.payload,

@@ -1,5 +1,6 @@
 import type { FsError, ServiceId } from '../../core/index.js';
 import type { ProcessRuntime } from '../../manifest/index.js';
+import type { CancelSignal } from '../cancel.js';
 import type { Invocation, Outcome } from '../contract.js';
 import type { DriverContext } from '../driver-context.js';
 import { hasPlaceholders } from './args.js';
@@ -73,7 +74,7 @@ export class WarmDriver extends OneshotDriver {
     await Promise.all(this.#leaving);
   }
 
-  protected override async run(call: Invocation, signal: AbortSignal): Promise<Outcome> {
+  protected override async run(call: Invocation, signal: CancelSignal): Promise<Outcome> {
     const config = JSON.stringify(call.config);
     if (this.#config !== undefined && this.#config !== config) this.#dismissAll();
     this.#config = config;

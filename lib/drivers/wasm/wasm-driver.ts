@@ -39,7 +39,7 @@ export function wasmDriver(serviceId: ServiceId, runtime: WasmRuntime, context: 
       file: modulePath,
       limits,
       canStopItself: false,
-      handConfig: null,
+      configs: null,
       start,
       outcome: (message) => {
         switch (message.type) {

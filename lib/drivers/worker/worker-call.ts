@@ -1,4 +1,5 @@
 import { FsError } from '../../core/index.js';
+import type { CancelSignal } from '../cancel.js';
 import { payloadText, type Invocation, type Outcome } from '../contract.js';
 import { callFacts } from '../native-proc/environment.js';
 import { errorFromAbort, failure } from '../outcome.js';
@@ -21,7 +22,7 @@ export class WorkerCall {
   }
 
   /** `stop` aborts with what to answer; the thread cannot be used again unless `isReusable`. */
-  run(stop: AbortSignal, configFile: string | null): Promise<{ outcome: Outcome; isReusable: boolean }> {
+  run(stop: CancelSignal, configFile: string | null): Promise<{ outcome: Outcome; isReusable: boolean }> {
     const worker = this.#worker;
     return new Promise((resolve) => {
       let timer: NodeJS.Timeout | undefined;

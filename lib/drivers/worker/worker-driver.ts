@@ -1,4 +1,5 @@
 import { FsError, type ServiceId } from '../../core/index.js';
+import type { Cancel } from '../cancel.js';
 import { CallSet } from '../call-set.js';
 import { timeLeftMs, type Driver, type Invocation, type Outcome } from '../contract.js';
 import type { DriverContext } from '../driver-context.js';
@@ -70,9 +71,10 @@ export class WorkerDriver implements Driver {
     await this.#calls.close();
     for (const slot of this.#idle.splice(0)) this.#end(slot);
     await Promise.all(this.#ending);
+    this.#kind.configs?.close();
   }
 
-  async #run(call: Invocation, stop: AbortController): Promise<Outcome> {
+  async #run(call: Invocation, stop: Cancel): Promise<Outcome> {
     const { limits } = this.#kind;
     const { clock } = this.#context;
     const timeoutMs = timeLeftMs(call, limits.timeoutMs, clock.now());
@@ -80,13 +82,13 @@ export class WorkerDriver implements Driver {
     const callOff = clock.after(timeoutMs, () => stop.abort(timedOut(limits.timeoutMs)));
     try {
       const slot = await this.#acquire();
-      if (stop.signal.aborted) {
+      if (stop.aborted) {
         this.#release(slot);
-        return failure(errorFromAbort(stop.signal));
+        return failure(errorFromAbort(stop));
       }
-      config = this.#kind.handConfig?.(call.config, slot.worker);
+      config = this.#kind.configs?.hand(call.config, slot.worker);
       const running = new WorkerCall(slot.worker, withStderrLimit(call, limits.maxOutputBytes), this.#kind);
-      const { outcome, isReusable } = await running.run(stop.signal, config?.path ?? null);
+      const { outcome, isReusable } = await running.run(stop, config?.path ?? null);
       if (isReusable) this.#release(slot);
       else {
         this.#end(slot);

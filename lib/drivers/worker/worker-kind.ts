@@ -9,10 +9,17 @@ export interface WorkerKind {
   /** A thread that loads the driver and then posts `ready` or `fault`. @throws FsError when the file is no driver. */
   start(): Promise<DriverThread>;
   outcome(message: FromWorker): Outcome;
-  /** Gives the thread the config of a call as a file; null where it can open none. */
-  handConfig: ((config: Invocation['config'], thread: DriverThread) => HandedConfig) | null;
+  /** Null where a thread can open no file. */
+  readonly configs: HandedConfigs | null;
   /** False where code can only be stopped by ending its thread. */
   readonly canStopItself: boolean;
+}
+
+/** Gives threads the config of a call as a file. */
+export interface HandedConfigs {
+  hand(config: Invocation['config'], thread: DriverThread): HandedConfig;
+  /** Keeps no file that no call has. */
+  close(): void;
 }
 
 export interface HandedConfig {

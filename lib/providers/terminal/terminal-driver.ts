@@ -20,6 +20,7 @@ import {
   type Outcome,
   type RunEnd,
   type RunOptions,
+  type CancelSignal,
 } from '../../drivers/index.js';
 import type { RuntimeLimits } from '../../manifest/index.js';
 import { terminalRequestFrom, type TerminalRequest } from './terminal-request.js';
@@ -61,7 +62,7 @@ export class TerminalDriver implements Driver {
       return requestFailure(thrown);
     }
     try {
-      return await this.#calls.track(call.signal, (stop) => this.#run(request, call, stop.signal));
+      return await this.#calls.track(call.signal, (stop) => this.#run(request, call, stop));
     } catch (thrown) {
       return failure(FsError.from(thrown));
     }
@@ -75,7 +76,7 @@ export class TerminalDriver implements Driver {
     return this.#calls.close();
   }
 
-  async #run(request: TerminalRequest, call: Invocation, signal: AbortSignal): Promise<Outcome> {
+  async #run(request: TerminalRequest, call: Invocation, signal: CancelSignal): Promise<Outcome> {
     const { limits, serviceId } = this.#options;
     const { nodeId, clock } = this.#context;
     const ids = idsForService(serviceId, limits.user, this.#context.driverUser);
