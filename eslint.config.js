@@ -5,6 +5,7 @@ import tseslint from 'typescript-eslint';
 export const ROOMS = {
   linux: [],
   core: ['linux'],
+  console: ['core'],
   disk: ['core', 'linux'],
   policy: ['core'],
   vfs: ['core', 'linux', 'policy'],
@@ -28,7 +29,7 @@ export const ROOMS = {
   doctor: ['core', 'vfs', 'policy', 'fuse'],
   compose: [
     ...['core', 'disk', 'policy', 'protocol', 'vfs', 'manifest', 'drivers', 'transport', 'registry'],
-    ...['services', 'providers', 'control', 'tunnel', 'worldfs', 'node', 'planefs'],
+    ...['services', 'providers', 'control', 'tunnel', 'worldfs', 'node', 'planefs', 'console'],
   ],
   api: ['core', 'policy', 'vfs', 'fuse', 'worldfs', 'node', 'compose'],
   cli: [
@@ -56,7 +57,7 @@ const rooms = Object.entries(ROOMS).map(([room, allowed]) => ({
 
 /** Rooms without `!`. The rest still have some: drivers, fuse, services. */
 const FINISHED = [
-  ...['api', 'cli', 'compose', 'control', 'core', 'disk', 'doctor', 'linux', 'manifest', 'node'],
+  ...['api', 'cli', 'compose', 'console', 'control', 'core', 'disk', 'doctor', 'linux', 'manifest', 'node'],
   ...['planefs', 'policy', 'protocol', 'providers', 'registry', 'supervise', 'transport', 'tunnel'],
   ...['vfs', 'worldfs'],
 ];

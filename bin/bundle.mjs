@@ -1,6 +1,7 @@
 // `bundle [DIR]`: joins what the compiler made into a few files, the program that the package installs, in
 // dist/bundle/bin or DIR. Most of what a command takes is the loading of modules, by their number more than by
-// their size. Names stay as they are, maps lead to the sources, and `import 'acheron'` gets dist/lib as before.
+// their size. Names stay as they are, maps lead to the sources, and `import 'acheron'` gets dist/lib as before. Without
+// DIR, the pages of the web console are built as well.
 import { readdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
@@ -39,3 +40,5 @@ const { metafile } = await build({
 const built = new Set(Object.keys(metafile.outputs).map((path) => resolve(path)));
 for (const name of readdirSync(outdir))
   if (!built.has(join(outdir, name))) rmSync(join(outdir, name), { recursive: true });
+
+if (process.argv[2] === undefined) await import('./console.mjs');

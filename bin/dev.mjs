@@ -118,8 +118,8 @@ function prune(folder) {
 
 function hand(name) {
   if (name === 'start') {
-    run(process.execPath, [acheron, 'up', './mnt', '--background', ...rest]);
     say('npm stop unmounts it.');
+    run(process.execPath, [acheron, 'up', './mnt', '--background', '--console-link', ...rest]);
   }
   if (name === 'stop') run(process.execPath, [acheron, 'unmount', './mnt']);
   if (name === 'test') run(process.execPath, [join(top, 'dist/test/main.js'), ...rest]);

@@ -4,7 +4,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { FsError, type Log } from '../core/index.js';
 import type { RunningNode } from '../compose/index.js';
 import type { World } from '../worldfs/index.js';
-import { reportReady } from './background.js';
 import { forgetControlUrl, keepControlUrl } from './control-url.js';
 
 /** `acheron up` alone has these. */
@@ -12,6 +11,10 @@ export interface BesideFlags {
   readonly stateDir: string;
   /** Where the control plane listens; undefined: the usual port, or any where that one is taken. */
   readonly port?: number;
+  /** Whether it serves the web console. */
+  readonly console: boolean;
+  /** Whether a link that opens it is made. */
+  readonly consoleLink?: boolean;
 }
 
 /** How long after the mount is ready the control plane begins to load. */
@@ -22,6 +25,8 @@ interface Beside {
   readonly world: World;
   readonly stopping: AbortSignal;
   readonly log: Log;
+  /** Called once there is one, with what is to be known of it, or with nothing once it is sure that there is none. */
+  readonly say: (lines: readonly string[], consoleLink: string | null) => void;
 }
 
 /**
@@ -31,7 +36,7 @@ interface Beside {
  */
 export async function runEmbeddedControlPlane(
   flags: BesideFlags,
-  { node, world, stopping, log }: Beside,
+  { node, world, stopping, log, say }: Beside,
 ): Promise<() => Promise<void>> {
   const { stateDir } = flags;
   await delay(MOMENT_MS, undefined, { signal: stopping }).catch(() => undefined);
@@ -42,7 +47,7 @@ export async function runEmbeddedControlPlane(
       import('../control/index.js'),
     ]);
     const start = (port: number): ReturnType<typeof runPlane> =>
-      runPlane({ stateDir, port, local: node, log });
+      runPlane({ stateDir, port, local: node, console: flags.console, log });
     const plane = await start(flags.port ?? DEFAULT_PORT).catch((thrown: unknown) => {
       if (flags.port !== undefined || !isPortTaken(thrown)) throw thrown;
       return start(0);
@@ -55,9 +60,12 @@ export async function runEmbeddedControlPlane(
       throw thrown;
     }
     const isElsewhere = flags.port === undefined && new URL(plane.url).port !== String(DEFAULT_PORT);
-    reportReady([
-      `${isElsewhere ? `Port ${DEFAULT_PORT} is taken: the` : 'The'} control plane listens on ${plane.url}.`,
-    ]);
+    say(
+      [
+        `${isElsewhere ? `Port ${DEFAULT_PORT} is taken: the` : 'The'} control plane listens on ${plane.url}.`,
+      ],
+      flags.consoleLink === true ? plane.control.consoleLink() : null,
+    );
     return async () => {
       forgetControlUrl(stateDir);
       await plane.close();
@@ -68,6 +76,7 @@ export async function runEmbeddedControlPlane(
       why: message,
       hint,
     });
+    say([], null);
     return async () => undefined;
   }
 }

@@ -105,6 +105,11 @@ const COMMANDS: readonly Lazy[] = [
     load: async () => (await import('./commands/status.js')).statusCommand(),
   },
   {
+    name: 'console',
+    summary: 'print a link that opens the web console',
+    load: async () => (await import('./commands/console.js')).consoleCommand(),
+  },
+  {
     name: 'watch',
     summary: 'print what changes, as it changes',
     load: async () => (await import('./commands/watch.js')).watchCommand(),

@@ -42,6 +42,8 @@ export const logLevelOption = (): Option =>
     .choices([...LOG_LEVELS])
     .default('warn');
 
+export const noConsoleOption = (): Option => option('--no-console', 'without the web console at /console/');
+
 export const configOption = (): Option =>
   option('--config <file>', 'a file with options, as docs/ADMIN.md describes it').argParser((file: string) =>
     resolve(file),

@@ -22,8 +22,8 @@ export interface Standalone {
   /** What the mount is called in the table of mounts. */
   readonly mountName: string;
   readonly log: Log;
-  /** What to say when it is ready. */
-  readonly ready: (is: Ready) => readonly string[];
+  /** What to say when it is ready; null: what runs beside it says so, and must. */
+  readonly ready: (is: Ready) => readonly string[] | null;
   /** What runs beside it from when it is ready on; it answers how to end it. It must not fail. */
   readonly beside?: (node: RunningNode, world: World, stopping: AbortSignal) => Promise<() => Promise<void>>;
 }
@@ -128,7 +128,8 @@ async function start(
   goOnUnlessStopped();
   const listensAt =
     listener === null ? null : { url: listener.url, stateDir: listenerDir(stateFileOf(flags)) };
-  reportReady(standalone.ready({ nodeId, dir: mount?.dir ?? null, listensAt }));
+  const lines = standalone.ready({ nodeId, dir: mount?.dir ?? null, listensAt });
+  if (lines !== null) reportReady(lines);
   node.beginAhead();
   running.beside = standalone.beside?.(node, world, stopping.signal);
   return mount;

@@ -5,6 +5,7 @@ import {
   type ControlPlaneOptions,
   type FilesConnection,
 } from '../control/index.js';
+import { BuiltPages } from '../console/index.js';
 import { FsError, silentLog, type Log } from '../core/index.js';
 import type { Session } from '../policy/index.js';
 import { acceptHello, serveVfs, type ServedConnection } from '../tunnel/index.js';
@@ -19,9 +20,11 @@ import {
   type Membership,
 } from '../planefs/index.js';
 
-export interface PlaneOptions extends Omit<ControlPlaneOptions, 'onFiles' | 'onNodeTunnel'> {
+export interface PlaneOptions extends Omit<ControlPlaneOptions, 'onFiles' | 'onNodeTunnel' | 'consolePages'> {
   /** A node in this same process. */
   readonly local?: LocalMember;
+  /** Whether it serves the web console, whose pages must have been built. */
+  readonly console?: boolean;
 }
 
 /** A control plane that serves files: to each session its view of all nodes. */
@@ -40,6 +43,7 @@ export async function runPlane(options: PlaneOptions): Promise<RunningPlane> {
   // Both are in place before the event loop can hand us a connection.
   const control = await startControlPlane({
     ...options,
+    consolePages: options.console === true ? new BuiltPages() : undefined,
     onFiles: (files) => hooks.files?.(files),
     onNodeTunnel: (tunnel) => void hooks.nodes?.attach(tunnel),
   });

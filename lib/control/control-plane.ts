@@ -2,6 +2,8 @@ import { UndoStack, silentLog, systemClock, type Clock, type Log } from '../core
 import { stateFailure } from '../disk/index.js';
 import { attachLocalNode, type InProcessNode, type LocalNodeFacts } from './in-process-node.js';
 import type { AccessChanges } from './server/access-changes.js';
+import { consoleAddress } from './client/console-address.js';
+import type { ConsolePages } from './server/console-door.js';
 import type { FilesConnection } from './server/files-connection.js';
 import { Listener } from './server/listener.js';
 import type { TlsFiles } from './server/tls-files.js';
@@ -29,6 +31,8 @@ export interface ControlPlaneOptions {
   readonly takesNodes?: boolean;
   /** Serves the files of a session on this connection: the composition root knows the tree. */
   readonly onFiles?: (files: FilesConnection) => void;
+  /** The web console's files; without them there is none. */
+  readonly consolePages?: ConsolePages | undefined;
   /** A node opened its tunnel. */
   readonly onNodeTunnel?: (tunnel: NodeTunnel) => void;
   readonly log?: Log;
@@ -51,6 +55,8 @@ export interface ControlPlane {
   readonly accessChanges: AccessChanges;
   /** Makes a node of this same process known; it needs no secrets and no socket. */
   attachLocalNode(facts: LocalNodeFacts): InProcessNode;
+  /** The address of the web console with a code that opens it as an admin, once and within a minute. Null: there is none. */
+  consoleLink(): string | null;
   /**
    * New connections get this certificate; those that are there stay.
    * @throws FsError EINVAL where it is none, or there was none at the start
@@ -104,6 +110,7 @@ async function startWith(options: ControlPlaneOptions, undo: UndoStack): Promise
     allowOrigins: options.allowOrigins ?? [],
     allowHosts: options.allowHosts ?? [],
     onFiles: options.onFiles,
+    consolePages: options.consolePages,
   });
   const where = await listener.listen();
   log.info('the control plane listens', { url: where.url });
@@ -116,6 +123,14 @@ async function startWith(options: ControlPlaneOptions, undo: UndoStack): Promise
     accessChanges: context.accessChanges,
     isOnline: (nodeId) => store.nodes.get(nodeId)?.online === true,
     attachLocalNode: (facts) => attachLocalNode(store, facts),
+    consoleLink: () => {
+      const admin = store.tokens
+        .list()
+        .find(({ role, revokedAtMs }) => role === 'admin' && revokedAtMs === null);
+      if (options.consolePages === undefined || admin === undefined) return null;
+      const asker = { tokenId: admin.tokenId, sessionId: null, maxRole: 'admin' } as const;
+      return consoleAddress(where.url, context.consoleLinks.create(asker).code);
+    },
     replaceTls: (tls) => listener.replaceTls(tls),
     close: () =>
       (closing ??= (async () => {

@@ -5,6 +5,7 @@
  */
 export * from './access.js';
 export * from './store/audit.js';
+export * from './store/console-sessions.js';
 export * from './store/events.js';
 export * from './store/nodes.js';
 export * from './store/pairing.js';
@@ -18,6 +19,7 @@ export type { ViewEvent } from './store/view-event.js';
 export * from './control-plane.js';
 export * from './in-process-node.js';
 export type { AccessChange, AccessChanges } from './server/access-changes.js';
+export type { ConsolePages } from './server/console-door.js';
 export type { FilesConnection } from './server/files-connection.js';
 export type { TlsFiles } from './server/tls-files.js';
 export type { PlaneLimits } from './server/server-context.js';

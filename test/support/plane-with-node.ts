@@ -1,7 +1,12 @@
 import { join } from 'node:path';
 import { ControlClient, NodeLink } from '../../lib/control/index.js';
 import { silentLog, type JsonObject } from '../../lib/core/index.js';
-import { runPlane, type RunningNodeOptions, type RunningPlane } from '../../lib/compose/index.js';
+import {
+  runPlane,
+  type PlaneOptions,
+  type RunningNodeOptions,
+  type RunningPlane,
+} from '../../lib/compose/index.js';
 import { sendHello, serveVfs } from '../../lib/tunnel/index.js';
 import type { Role } from '../../lib/policy/index.js';
 import { RawClient } from './raw-client.js';
@@ -40,12 +45,13 @@ export class PlaneWithNode {
     manifests: readonly JsonObject[],
     maxRemoteRole: Role = 'admin',
     options: Partial<RunningNodeOptions> = {},
+    planeOptions: Partial<PlaneOptions> = {},
   ): Promise<PlaneWithNode> {
     const node = await TestNode.start(t, manifests, options);
     const builtIn = options.exports === undefined ? 0 : 1;
     const stateDir = temporaryDir(t);
     const local = joined === 'here' ? { local: node.node } : {};
-    const plane = await runPlane({ stateDir, port: 0, ...local });
+    const plane = await runPlane({ stateDir, port: 0, ...local, ...planeOptions });
     t.teardown(() => plane.close());
     const link = joined === 'through a tunnel' ? linked(t, plane, node, maxRemoteRole) : undefined;
     const { store } = plane.control;

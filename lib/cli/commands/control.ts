@@ -5,7 +5,7 @@ import { inBackgroundOrHere, reportReady } from '../background.js';
 import { daemonName } from '../daemon-name.js';
 import { forgetControlUrl, keepControlUrl } from '../control-url.js';
 import { addListenOptions, listenerOptions, tlsFrom, type ListenFlags } from '../listen-options.js';
-import { integer, logLevelOption, option, stateDirOption } from '../options.js';
+import { integer, logLevelOption, noConsoleOption, option, stateDirOption } from '../options.js';
 import { reloadOnHangUp } from '../reload.js';
 import { goOnUnlessStopped, stopAsked } from '../stop-asked.js';
 import { textLog, type LogLevel } from '../text-log.js';
@@ -27,6 +27,7 @@ interface ControlFlags extends ListenFlags {
   readonly offlineGraceMs?: number;
   readonly logLevel: LogLevel;
   readonly background?: boolean;
+  readonly console: boolean;
 }
 
 export function controlCommand(): Command {
@@ -59,6 +60,7 @@ export function controlCommand(): Command {
         'how long a node may be without its connection before it is offline',
       ).argParser(integer(0)),
     )
+    .addOption(noConsoleOption())
     .addOption(logLevelOption())
     .addOption(option('--background', 'return when it listens, and go on in the background'))
     .addHelpText('after', EXAMPLES)
@@ -88,6 +90,7 @@ async function control(flags: ControlFlags): Promise<void> {
       ...(flags.leaseTtlMs === undefined ? {} : { leaseTtlMs: flags.leaseTtlMs }),
       ...(flags.offlineGraceMs === undefined ? {} : { offlineGraceMs: flags.offlineGraceMs }),
     },
+    console: flags.console,
     log,
   });
   reloadOnHangUp(log, () => {
@@ -100,6 +103,7 @@ async function control(flags: ControlFlags): Promise<void> {
     reportReady([
       `The control plane listens on ${plane.url}.`,
       `Tokens: ${flags.stateDir}/admin.token, ${flags.stateDir}/user.token.`,
+      ...(flags.console ? [`For its web console: acheron console --state-dir ${flags.stateDir}`] : []),
     ]);
     await stop;
     forgetControlUrl(flags.stateDir);

@@ -5,7 +5,7 @@ import { inBackgroundOrHere, reportReady } from '../background.js';
 import { daemonName } from '../daemon-name.js';
 import { addMountOptions, standaloneMountName, type MountFlags } from '../mount-options.js';
 import { addNodeOptions, type NodeFlags } from '../node-options.js';
-import { integer, logLevelOption, option, stateDirOption } from '../options.js';
+import { integer, logLevelOption, noConsoleOption, option, stateDirOption } from '../options.js';
 import { checkPortIsFree, runEmbeddedControlPlane, type BesideFlags } from '../embedded-control-plane.js';
 import { runStandalone } from '../standalone.js';
 import { textLog, type LogLevel } from '../text-log.js';
@@ -35,6 +35,13 @@ export function upCommand(): Command {
         'without a control plane: this machine and this mount alone; so it is with --role user',
       ),
     )
+    .addOption(noConsoleOption())
+    .addOption(
+      option(
+        '--console-link',
+        'be ready only once the control plane is, and say last where its web console is: a link that is good once, for a minute',
+      ),
+    )
     .addOption(option('--no-bundled', 'leave out the bundled services'));
   return addMountOptions(addNodeOptions(command))
     .addHelpText('after', EXAMPLES)
@@ -51,6 +58,9 @@ async function up(dir: string, flags: UpFlags): Promise<void> {
   }
   const log = textLog(flags.logLevel);
   const hasPlane = flags.control && flags.role === 'admin';
+  // With a link to the console, all is said at once, when there is one.
+  const waits = hasPlane && flags.consoleLink === true;
+  const said: string[] = [];
   await inBackgroundOrHere(flags, daemonName('up'), async () => {
     if (hasPlane) await checkPortIsFree(flags.port);
     await runStandalone(flags, {
@@ -61,13 +71,23 @@ async function up(dir: string, flags: UpFlags): Promise<void> {
       log,
       ...(hasPlane
         ? {
-            beside: (node, world, stopping) => runEmbeddedControlPlane(flags, { node, world, stopping, log }),
+            beside: (node, world, stopping) =>
+              runEmbeddedControlPlane(flags, {
+                ...{ node, world, stopping, log },
+                say: (lines, consoleLink) => {
+                  const link =
+                    consoleLink === null ? [] : ['The console (a link for once, for a minute):', consoleLink];
+                  if (waits || lines.length > 0) reportReady([...said, ...lines, ...link]);
+                },
+              }),
           }
         : {}),
-      ready: ({ dir: mounted }) => [
-        `Mounted on ${mounted}.`,
-        ...whatToType(mounted ?? dir, nodeId, flags.bundled),
-      ],
+      ready: ({ dir: mounted }) => {
+        const lines = [`Mounted on ${mounted}.`, ...whatToType(mounted ?? dir, nodeId, flags.bundled)];
+        if (!waits) return lines;
+        said.push(...lines);
+        return null;
+      },
     });
   });
 }

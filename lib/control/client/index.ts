@@ -9,3 +9,4 @@ export type { CatalogEvent, SubscriptionOptions } from './subscription.js';
 export * from './node-link.js';
 export type { NodeState } from './node-state-file.js';
 export type { PairMode } from './pair-node.js';
+export { consoleAddress } from './console-address.js';

@@ -5,7 +5,13 @@ import type { AuditLog } from '../store/audit.js';
 export interface AuthFailure {
   readonly act: 'login' | 'node_login' | 'node_join' | 'node_join_request';
   readonly address: string;
-  readonly reason: 'bad_token' | 'bad_node_secret' | 'bad_invite' | 'bad_request_secret' | 'rate_limited';
+  readonly reason:
+    | 'bad_token'
+    | 'bad_console_code'
+    | 'bad_node_secret'
+    | 'bad_invite'
+    | 'bad_request_secret'
+    | 'rate_limited';
   /** The node whose secret was tried. Never what was offered. */
   readonly nodeId?: string;
 }

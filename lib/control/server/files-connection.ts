@@ -17,6 +17,7 @@ import type { LiveSession } from '../store/sessions.js';
 import { answerAcheron } from './acheron-stub.js';
 import type { Arrival } from './control-connection.js';
 import { nodeRefusal } from './node-authority.js';
+import type { Credential } from './peer.js';
 import type { ServerContext } from './server-context.js';
 import type { AuthFailure } from './auth-failure-log.js';
 import { MAX_STRANGER_FRAME_BYTES } from './strangers.js';
@@ -119,16 +120,17 @@ function authenticate(
     };
   }
   const token = text('auth_token');
-  const credential =
+  const credential: Credential =
     options.credential ?? (token === undefined ? undefined : context.store.tokens.verify(token));
   if (credential === undefined) throw notAuthenticated();
   const { onFiles, address } = options;
   if (onFiles === undefined) throw new ProtocolFault('unavailable', 'This control plane serves no files.');
   const { sessions } = context.store;
-  const wanted = text('session');
+  const wanted = text('session') ?? credential.sessionId;
   const record =
     wanted === undefined ? sessions.create(credential.record, credential.hash) : sessions.get(wanted);
-  if (record?.tokenId !== credential.record.tokenId || record.closedAtMs !== null)
+  const isOther = credential.sessionId !== undefined && credential.sessionId !== record?.sessionId;
+  if (isOther || record?.tokenId !== credential.record.tokenId || record.closedAtMs !== null)
     throw new ProtocolFault('not_found', `There is no session "${wanted ?? ''}".`);
   return (transport) => {
     options.known(`token ${credential.record.tokenId}`);

@@ -5,6 +5,14 @@ import type { Duplex } from 'node:stream';
 import { FsError, networkOf } from '../../core/index.js';
 import { MAX_CONTROL_FRAME_BYTES, MAX_FS_FRAME_BYTES } from '../../protocol/index.js';
 import { FairTransport, WsAcceptor, type WsTransport } from '../../transport/index.js';
+import {
+  answerConsole,
+  CONSOLE_SOCKETS,
+  consoleCredential,
+  isConsolePath,
+  isPageRequest,
+  type ConsolePages,
+} from './console-door.js';
 import { ControlConnection } from './control-connection.js';
 import type { Credential } from './peer.js';
 import { greetFiles, type FilesConnection } from './files-connection.js';
@@ -23,6 +31,8 @@ export interface ListenerOptions {
   readonly allowOrigins: readonly string[];
   readonly allowHosts: readonly string[];
   readonly onFiles: ((files: FilesConnection) => void) | undefined;
+  /** Undefined: there is no web console. */
+  readonly consolePages: ConsolePages | undefined;
 }
 
 /** Most connections at a time. */
@@ -64,12 +74,16 @@ export class Listener {
       socket.once('close', () => this.#sockets.delete(socket));
     });
     this.#server.on('request', (request, response) => {
-      const refusal = this.#guard.refusal(request);
+      const path = pathOf(request);
+      const refusal = this.#refusal(request, path);
       if (refusal !== undefined) {
         respond(response, 403, 'text/plain', `${refusal}\n`);
         return;
       }
-      answerPage(context, request, response).catch((thrown: unknown) => {
+      const answered = isConsolePath(path)
+        ? answerConsole(context, options.consolePages, request, response)
+        : answerPage(context, request, response);
+      answered.catch((thrown: unknown) => {
         context.log.error('a page could not be answered', { error: thrown });
         response.destroy();
       });
@@ -138,22 +152,23 @@ export class Listener {
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const { upgrades } = this.#context.metrics;
-    const path = (request.url ?? '/').split('?', 1)[0];
-    const refusal = this.#guard.refusal(request);
+    const asked = pathOf(request);
+    const refusal = this.#refusal(request, asked);
     if (refusal !== undefined) {
       upgrades.inc({ outcome: 'foreign' });
       refuse(socket, 403, refusal);
       return;
     }
+    const ofConsole = this.#options.consolePages === undefined ? undefined : CONSOLE_SOCKETS.get(asked);
+    const path = ofConsole ?? asked;
     if (path !== '/' && path !== '/v2/fs') {
       refuse(socket, 404, 'There is nothing here.');
       return;
     }
     const address = request.socket.remoteAddress ?? 'unknown';
-    const token = bearerOf(request);
-    const credential: Credential =
-      typeof token === 'string' ? this.#context.store.tokens.verify(token) : undefined;
-    if (token !== undefined && credential === undefined) {
+    const credential =
+      ofConsole === undefined ? this.#bearer(request) : consoleCredential(this.#context, request);
+    if (credential === null) {
       upgrades.inc({ outcome: 'unauthorized' });
       this.#context.authFailures.note({ act: 'login', address, reason: 'bad_token' });
       const answer = (): void => refuse(socket, 401, 'The token is not valid.');
@@ -170,6 +185,20 @@ export class Listener {
     this.#acceptor.accept(request, socket, head, (transport) =>
       this.#welcome(path, transport, { farEnd: farEndOf(request.socket), address, credential }),
     );
+  }
+
+  /** What the token proves; undefined where there is none, null where it is not good. */
+  #bearer(request: IncomingMessage): Credential | null {
+    const token = bearerOf(request);
+    if (token === undefined) return undefined;
+    return (token === null ? undefined : this.#context.store.tokens.verify(token)) ?? null;
+  }
+
+  /** Why the request is refused before anything else is looked at. */
+  #refusal(request: IncomingMessage, path: string): string | undefined {
+    return isConsolePath(path) && this.#options.consolePages !== undefined
+      ? this.#guard.consoleRefusal(request, isPageRequest(path))
+      : this.#guard.refusal(request);
   }
 
   #welcome(
@@ -200,6 +229,8 @@ export class Listener {
     else greetFiles(this.#context, fair, { id, address, credential, known, onFiles: this.#options.onFiles });
   }
 }
+
+const pathOf = (request: IncomingMessage): string => (request.url ?? '/').split('?', 1)[0] ?? '/';
 
 /** Answers an upgrade that is not to be, and hangs up. */
 function refuse(socket: Duplex, status: number, why: string): void {

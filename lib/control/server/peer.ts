@@ -6,8 +6,9 @@ import type { Connection, ServerContext } from './server-context.js';
 import type { UpsertParts } from './upsert-parts.js';
 import type { Watches } from './watches.js';
 
-/** What the upgrade proved. */
-export type Credential = { readonly record: TokenRecord; readonly hash: Buffer } | undefined;
+/** What the upgrade proved. With `sessionId`, that one session of the token alone: it begins and resumes no other. */
+export type Credential =
+  { readonly record: TokenRecord; readonly hash: Buffer; readonly sessionId?: string } | undefined;
 
 export type PeerState = 'new' | 'versioned' | 'bootstrap' | 'node' | 'session' | 'closed';
 

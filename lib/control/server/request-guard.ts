@@ -41,6 +41,25 @@ export class RequestGuard {
     const origins = request.headersDistinct['origin'] ?? [];
     if (!origins.every((origin) => this.#origins.has(origin.toLowerCase())))
       return 'This origin is not allowed.';
+    return this.#hostRefusal(request);
+  }
+
+  /**
+   * The same of a request to the web console, which its own pages may make, and no others, whatever was allowed.
+   * `mustBePage`: only a page makes such a request, so it has an origin.
+   */
+  consoleRefusal(request: IncomingMessage, mustBePage: boolean): string | undefined {
+    const refusal = this.#hostRefusal(request);
+    if (refusal !== undefined) return refusal;
+    const origins = request.headersDistinct['origin'] ?? [];
+    const host = (request.headers.host ?? '').toLowerCase();
+    // What stands in front of us may speak TLS in our place; we never do less than we were asked for.
+    const own = this.#certificate === undefined ? [`http://${host}`, `https://${host}`] : [`https://${host}`];
+    const isOwn = origins.every((origin) => own.includes(origin.toLowerCase()));
+    return isOwn && (origins.length === 1 || !mustBePage) ? undefined : 'This origin is not allowed.';
+  }
+
+  #hostRefusal(request: IncomingMessage): string | undefined {
     const [host, ...more] = request.headersDistinct['host'] ?? [];
     if (host === undefined || more.length > 0 || !this.#isOurs(host)) return 'This host is not us.';
     return undefined;

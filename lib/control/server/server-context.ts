@@ -4,6 +4,7 @@ import { FairTurns } from '../../transport/index.js';
 import { SESSION_KEEP_MS } from '../store/session-keeper.js';
 import type { ControlStore } from '../store/store.js';
 import { AccessChanges } from './access-changes.js';
+import { ConsoleLinks } from './console-links.js';
 import { Cursors } from './cursors.js';
 import { Denials } from './denials.js';
 import { Housekeeper } from './housekeeper.js';
@@ -76,6 +77,7 @@ export class ServerContext {
   readonly leases: LeaseKeeper;
   readonly accessChanges: AccessChanges;
   readonly strangers: Strangers;
+  readonly consoleLinks: ConsoleLinks;
   readonly turns = new FairTurns();
   readonly connections = new Set<Connection>();
   readonly watchCounts: WatchCounts = new Map();
@@ -92,6 +94,7 @@ export class ServerContext {
     this.takesNodes = takesNodes;
     this.cursors = new Cursors(store.keys.cursor);
     this.strangers = new Strangers(clock);
+    this.consoleLinks = new ConsoleLinks(clock);
     this.throttle = new LoginThrottle(clock);
     this.authFailures = new AuthFailureLog(store.audit, clock, log);
     this.denials = new Denials(store.audit, clock, log);

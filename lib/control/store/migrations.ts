@@ -107,6 +107,11 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX events_by_owner ON events (owner, revision, bytes);
   CREATE INDEX view_events_by_owner ON view_events (view_id, owner, seq, bytes);
   `,
+  // Sessions with a secret of their own, and less power than their token.
+  `
+  ALTER TABLE sessions ADD COLUMN secret_hash BLOB;
+  ALTER TABLE sessions ADD COLUMN max_role TEXT;
+  `,
 ];
 
 /** The newest format that this release reads and the one it writes. */

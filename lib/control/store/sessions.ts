@@ -1,5 +1,5 @@
 import { Emitter, FsError, type Clock } from '../../core/index.js';
-import type { Session, SessionProject } from '../../policy/index.js';
+import type { Role, Session, SessionProject } from '../../policy/index.js';
 import type { ControlDatabase, Row } from './database.js';
 import type { ProjectRecord, Projects } from './projects.js';
 import { newPublicId } from './secrets.js';
@@ -13,6 +13,17 @@ export interface SessionRecord {
   readonly createdAtMs: number;
   readonly lastSeenMs: number;
   readonly closedAtMs: number | null;
+  /** The most that it may be, whatever its token is. */
+  readonly maxRole: Role | null;
+}
+
+/** What a session has of its own. */
+export interface OwnFacts {
+  /** The hash of a secret that opens this session and no other. */
+  readonly secretHash?: Buffer;
+  readonly maxRole?: Role | null;
+  /** The session whose project it is attached to, with the same proof. */
+  readonly like?: string;
 }
 
 /** Which sessions are listed. */
@@ -67,18 +78,24 @@ export class Sessions {
     return this.#db.changeLightly(work);
   }
 
-  create(token: TokenRecord, tokenHash: Buffer): SessionRecord {
+  create(token: TokenRecord, tokenHash: Buffer, own: OwnFacts = {}): SessionRecord {
     const sessionId = `s-${newPublicId(12)}`;
     const now = this.#clock.now();
     this.begin(() => {
       this.#keeper.makeRoom(token.tokenId);
       this.#db.run(
-        'INSERT INTO sessions (session_id, token_id, token_hash, created_at_ms, last_seen_ms) VALUES (?,?,?,?,?)',
+        `INSERT INTO sessions (session_id, token_id, token_hash, created_at_ms, last_seen_ms, secret_hash, max_role,
+           project_id, project_proof)
+         SELECT ?,?,?,?,?,?,?, project_id, project_proof
+         FROM (SELECT 1) LEFT JOIN sessions AS other ON other.session_id = ?`,
         sessionId,
         token.tokenId,
         tokenHash,
         now,
         now,
+        own.secretHash ?? null,
+        own.maxRole ?? null,
+        own.like ?? '',
       );
     });
     return this.require(sessionId);
@@ -94,6 +111,13 @@ export class Sessions {
   get(sessionId: string): SessionRecord | undefined {
     const row = this.#db.get('SELECT * FROM sessions WHERE session_id = ?', sessionId);
     return row && recordFromRow(row);
+  }
+
+  /** The hash of the secret that opens this session; undefined where it has none of its own, or has ended. */
+  secretHash(sessionId: string): Buffer | undefined {
+    const row = this.#db.get('SELECT secret_hash FROM sessions WHERE session_id = ?', sessionId);
+    const hash = row?.['secret_hash'] as Buffer | null | undefined;
+    return hash == null || this.snapshot(sessionId).revoked ? undefined : hash;
   }
 
   /** Open sessions, of one token or of all, oldest first; those after `after`, where it is given. */
@@ -210,14 +234,15 @@ export class Sessions {
     const opened = row['token_hash'] as Buffer;
     const projectId = row['project_id'] as string | null;
     const project = projectId === null ? undefined : this.#projects.get(projectId);
+    const role = row['max_role'] === 'user' ? 'user' : token.role;
     return {
       id: sessionId,
-      role: token.role,
+      role,
       agentId: token.agentId,
       project:
         project !== undefined
           ? this.#sessionProject(project, row['project_proof'] as Buffer | null)
-          : mustAttach(token)
+          : mustAttach({ ...token, role })
             ? UNATTACHED
             : null,
       // A project that was deleted takes its sessions with it: without it they would see more than with it.
@@ -249,8 +274,8 @@ export class Sessions {
 }
 
 /** Whether the token is for projects alone: without one, its sessions see nothing. */
-export function mustAttach(token: TokenRecord): boolean {
-  return token.role === 'user' && token.projects !== null;
+export function mustAttach({ role, projects }: Pick<TokenRecord, 'role' | 'projects'>): boolean {
+  return role === 'user' && projects !== null;
 }
 
 /** Stands for the project that such a session has yet to attach to. */
@@ -276,5 +301,6 @@ function recordFromRow(row: Row): SessionRecord {
     createdAtMs: row['created_at_ms'] as number,
     lastSeenMs: row['last_seen_ms'] as number,
     closedAtMs: row['closed_at_ms'] as number | null,
+    maxRole: row['max_role'] as Role | null,
   };
 }

@@ -4,6 +4,7 @@ import { silentLog, systemClock, type Clock, type Log } from '../../core/index.j
 import { Access } from '../access.js';
 import { AuditLog } from './audit.js';
 import { DEFAULT_AUDIT_RETENTION, type AuditRetention } from './audit-sweep.js';
+import { ConsoleSessions } from './console-sessions.js';
 import { ControlDatabase } from './database.js';
 import { DEFAULT_RETENTION, EventLog, type Retention } from './events.js';
 import { writeFirstTokens } from './first-start.js';
@@ -32,6 +33,7 @@ export class ControlStore {
   readonly tokens: Tokens;
   readonly projects: Projects;
   readonly sessions: Sessions;
+  readonly consoles: ConsoleSessions;
   readonly events: EventLog;
   readonly nodes: Nodes;
   readonly access: Access;
@@ -74,6 +76,7 @@ export class ControlStore {
       const rooms = { events: this.events, nodes: this.nodes, projects: this.projects, access: this.access };
       this.userEvents = new UserEventLogs(db, clock, rooms, keep);
       this.sessions = new Sessions(db, clock, this.tokens, this.projects);
+      this.consoles = new ConsoleSessions(this.sessions, this.tokens);
       this.pairing = new Pairing(db, clock, this.nodes);
       this.audit = new AuditLog(db, clock, { ...DEFAULT_AUDIT_RETENTION, ...auditRetention });
       this.keys = { cursor: db.secret('cursor_key'), audit: db.secret('audit_key') };

@@ -48,6 +48,20 @@ export const nodeStatus = z.object({
   last_seen_ms: wireMs,
 });
 
+/** A service as a list of all of them shows it. */
+export const serviceLine = z.object({
+  node_id: z.string(),
+  service_id: z.string(),
+  kind: z.string(),
+  state: z.string(),
+  has_invoke: z.boolean(),
+  summary: z.string(),
+  labels: z.unknown().optional(),
+});
+
+/** Most services on one page of a list of all nodes'. */
+const MAX_LINES = 5000;
+
 export const deltaEntry = z.object({
   service_id: z.string(),
   version: z.string().nullable(),
@@ -160,6 +174,16 @@ export const NODE_MESSAGES = {
       services: z.array(wireJsonObject),
       index: z.array(serviceSummary),
     }),
+  ),
+  service_list: message(
+    'session',
+    'the services of all nodes that you may see, or of some, a line each, in the order of node and service; of a page, `next` is the `after` of the one that follows',
+    z.object({
+      node_ids: z.array(wireId).max(1000).optional(),
+      limit: z.int().min(1).max(MAX_LINES).optional(),
+      after: wireText.optional(),
+    }),
+    page.extend({ services: z.array(serviceLine) }),
   ),
   node_service_watch: message(
     'session',

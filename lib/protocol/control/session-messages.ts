@@ -84,6 +84,12 @@ export const SESSION_MESSAGES = {
     nothing,
     z.looseObject({}),
   ),
+  console_link_create: message(
+    'session',
+    'a code with which one page of the web console may begin a session of its own, once and within 60 s, with the rights of this session or, with `role`, fewer; the address is that of the control plane with `path`, the code stands behind `#code=`',
+    z.object({ role: z.literal('user').optional() }),
+    z.object({ code: wireSecret, path: z.string(), expires_at_ms: wireMs }),
+  ),
   session_attach: message(
     'session',
     'attaches this session to a project; with its token, the session is verified; with null, detaches',

@@ -15,6 +15,7 @@ import { catalogServicesFromDescriptors, type DeltaEntry } from '../../store/ser
 import type { Peer } from '../peer.js';
 import { proveNode, requireCurrent } from '../node-authority.js';
 import { pageOf } from '../page-of.js';
+import { servicePage } from '../service-page.js';
 import { positionFor, Watch } from '../watch.js';
 import { audited, type Handlers } from './handler.js';
 import { wireNode, wireSummary } from './wire.js';
@@ -27,6 +28,7 @@ type Names =
   | 'node_service_upsert'
   | 'node_catalog_part'
   | 'node_service_get'
+  | 'service_list'
   | 'node_service_watch'
   | 'node_service_unwatch'
   | 'audit_append';
@@ -124,6 +126,8 @@ export const nodeHandlers: Handlers<Names> = {
       next,
     };
   },
+
+  service_list: ({ context, session }, asked) => servicePage(context.store, session.current, asked),
 
   node_service_watch(connection, payload) {
     const { context, session, watches } = connection;

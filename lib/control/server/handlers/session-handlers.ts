@@ -6,6 +6,7 @@ import {
   type ControlRequest,
 } from '../../../protocol/index.js';
 import { mustAttach } from '../../store/sessions.js';
+import { CONSOLE_PATH } from '../../client/console-address.js';
 import type { Credential, Peer } from '../peer.js';
 import { connectNode } from '../node-authority.js';
 import type { ServerContext } from '../server-context.js';
@@ -13,6 +14,7 @@ import type { Handlers } from './handler.js';
 import { wireSessionStatus } from './wire.js';
 
 type Names =
+  | 'console_link_create'
   | 'version'
   | 'connect'
   | 'ping'
@@ -53,7 +55,7 @@ export const sessionHandlers: Handlers<Names> = {
     const { sessions, tokens } = context.store;
     if (!tokens.liveHash(credential.record.tokenId)?.equals(credential.hash))
       throw new ProtocolFault('provider_auth_failed', 'The token was revoked.');
-    let sessionId = payload.session;
+    let sessionId = payload.session ?? credential.sessionId;
     if (sessionId === undefined) sessionId = beginSession(context, credential);
     else {
       requireOwn(connection, sessionId);
@@ -76,6 +78,12 @@ export const sessionHandlers: Handlers<Names> = {
 
   metrics: ({ context, session }) => context.metrics.json(session.current.role === 'admin'),
 
+  console_link_create({ context, session }, { role }) {
+    const asker = { tokenId: session.tokenId, sessionId: session.id, maxRole: role ?? session.current.role };
+    const { code, expiresAtMs } = context.consoleLinks.create(asker);
+    return { code, path: CONSOLE_PATH, expires_at_ms: expiresAtMs };
+  },
+
   session_attach(connection, { project_id, project_token }) {
     const { context, session } = connection;
     try {
@@ -97,8 +105,11 @@ export const sessionHandlers: Handlers<Names> = {
     return wireSessionStatus(connection.context, id);
   },
 
-  session_list({ context, session }, { limit = MAX_LISTED, after }) {
-    const tokenId = session.current.role === 'admin' ? undefined : session.tokenId;
+  session_list({ context, session, credential }, { limit = MAX_LISTED, after }) {
+    const isAdmin = session.current.role === 'admin';
+    if (!isAdmin && credential?.sessionId !== undefined)
+      return { sessions: after === undefined ? [wireSessionStatus(context, session.id)] : [] };
+    const tokenId = isAdmin ? undefined : session.tokenId;
     const found = context.store.sessions.list({ tokenId, limit: limit + 1, after: positionFrom(after) });
     const page = found.slice(0, limit);
     const last = page.at(-1);
@@ -190,13 +201,20 @@ async function connectAsNode(
 /** A session of this token that is open; any other is as absent as one that never was. */
 function requireOwn({ context, credential }: Peer, sessionId: string): void {
   const record = context.store.sessions.get(sessionId);
-  if (record?.tokenId !== credential?.record.tokenId || context.store.sessions.snapshot(sessionId).revoked)
+  const isOther = credential?.sessionId !== undefined && credential.sessionId !== sessionId;
+  if (
+    isOther ||
+    record?.tokenId !== credential?.record.tokenId ||
+    context.store.sessions.snapshot(sessionId).revoked
+  )
     throw new ProtocolFault('not_found', `There is no session "${sessionId}".`);
 }
 
 function requireVisible(connection: Peer, sessionId: string): void {
   const record = connection.context.store.sessions.get(sessionId);
   const isAdmin = connection.session.current.role === 'admin';
-  if (record === undefined || (!isAdmin && record.tokenId !== connection.session.tokenId))
+  const own = connection.credential?.sessionId;
+  const isOwn = own === undefined ? record?.tokenId === connection.session.tokenId : sessionId === own;
+  if (record === undefined || (!isAdmin && !isOwn))
     throw new ProtocolFault('not_found', `There is no session "${sessionId}".`);
 }

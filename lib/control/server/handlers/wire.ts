@@ -34,7 +34,8 @@ export function wireSessionStatus(context: ServerContext, sessionId: string): Co
     agent_id: current.agentId,
     project_id: record.projectId,
     project_verified: current.project?.verified ?? false,
-    requires_session_attach: token !== undefined && mustAttach(token) && record.projectId === null,
+    requires_session_attach:
+      token !== undefined && mustAttach({ ...token, role: current.role }) && record.projectId === null,
     created_at_ms: record.createdAtMs,
     last_seen_ms: record.lastSeenMs,
     connections: context.connectionsOf(sessionId),

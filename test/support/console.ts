@@ -1,0 +1,69 @@
+import { existsSync } from 'node:fs';
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+import type { ControlClient } from '../../lib/control/index.js';
+
+const CHROMIUM = '/usr/bin/chromium';
+const FLAGS = [
+  ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync'],
+  ...['--disable-background-networking', '--disable-component-update', '--disable-dev-shm-usage'],
+];
+
+/** Why a test of the console cannot run here; false where it can. */
+export const withoutBrowser: string | false = existsSync(CHROMIUM)
+  ? false
+  : 'it needs a browser: the Debian package chromium';
+
+interface Teardown {
+  teardown(callback: () => unknown): void;
+}
+
+/** One browser, and what its pages complained of. */
+export class ConsoleBrowser {
+  readonly browser: Browser;
+  /** Errors, refused requests, violations of the policy: a good page has none. */
+  readonly complaints: string[] = [];
+  readonly #t: Teardown;
+
+  private constructor(t: Teardown, browser: Browser) {
+    this.#t = t;
+    this.browser = browser;
+  }
+
+  static async start(t: Teardown): Promise<ConsoleBrowser> {
+    const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+    t.teardown(() => browser.close());
+    return new ConsoleBrowser(t, browser);
+  }
+
+  /** A page of a browser profile of its own. */
+  async page(options: Parameters<Browser['newContext']>[0] = {}): Promise<Page> {
+    const context: BrowserContext = await this.browser.newContext(options);
+    this.#t.teardown(() => context.close());
+    const page = await context.newPage();
+    page.setDefaultTimeout(30_000);
+    page.on('console', (said) => {
+      if (said.type() === 'error' || said.type() === 'warning') this.complaints.push(said.text());
+    });
+    page.on('pageerror', (error) => this.complaints.push(String(error)));
+    return page;
+  }
+
+  /** A page that is signed in, at `route`. */
+  async signedIn(
+    link: string,
+    route = '',
+    options: Parameters<Browser['newContext']>[0] = {},
+  ): Promise<Page> {
+    const page = await this.page(options);
+    await page.goto(link);
+    await page.getByText('connected', { exact: false }).first().waitFor();
+    if (route !== '') await page.evaluate(`location.hash = ${JSON.stringify(route)}`);
+    return page;
+  }
+}
+
+/** A link to the console, as `acheron console` prints it. */
+export async function consoleLink(client: ControlClient, url: string, role?: 'user'): Promise<string> {
+  const { code, path } = await client.request('console_link_create', role === undefined ? {} : { role });
+  return `${url.replace(/^ws/, 'http')}${path}#code=${code}`;
+}
