@@ -88,3 +88,14 @@ function describe(thrown: unknown): string {
     return 'something that cannot be shown was thrown';
   }
 }
+
+/** An error that is part of ordinary work (a name that is not there): made without a stack, which is most of its price. */
+export function quietError(code: ErrnoCode, message: string): FsError {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    return new FsError(code, message);
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
+}

@@ -53,6 +53,9 @@ abstract class ForwardingNode<Inner extends Node> {
     const stat = this.inner.cachedStat?.(op);
     return stat === undefined ? undefined : this.wrapper.shown(stat, op);
   }
+  isBare(op: Op): boolean | undefined {
+    return this.inner.isBare?.(op);
+  }
   leftMs(): number {
     return this.inner.leftMs?.() ?? Infinity;
   }

@@ -13,6 +13,7 @@ export * from './forwarding-nodes.js';
 export * from './guarded-handle.js';
 export * from './ino.js';
 export * from './map-dir.js';
+export * from './no-attribute.js';
 export * from './open-flags.js';
 export * from './seek.js';
 export * from './shared-bytes.js';

@@ -75,6 +75,11 @@ export interface NodeBase {
   readonly freshness: Freshness;
   /** The attributes as they were when the node was looked up or made; spares a caller that asks right then a `stat`. */
   cachedStat?(op: Op): Stat | undefined;
+  /**
+   * True: it has no extended attributes at all, as sure as the attributes that `stat` has just told. Absent, or
+   * undefined: nobody has looked.
+   */
+  isBare?(op: Op): boolean | undefined;
   /** How much longer (ms) the attributes given now hold, where they were looked at some time ago. */
   leftMs?(): number;
   stat(op: Op): Awaitable<Stat>;
@@ -263,6 +268,8 @@ export interface Vfs {
   readonly root: DirNode;
   /** False: no node has extended attributes, nor will have; a bridge need not ask for any. */
   readonly extendedAttributes?: boolean;
+  /** True: what a directory lists comes with its attributes, so that to list the names alone spares nothing. */
+  readonly listsAttributes?: boolean;
   readonly changes: Emitter<Change>;
   close(): Promise<void>;
 }

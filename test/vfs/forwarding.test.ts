@@ -42,6 +42,7 @@ const NODE: Kinds<NodeBase> = {
   ino: 'value',
   freshness: 'value',
   cachedStat: 'method',
+  isBare: 'method',
   leftMs: 'method',
   stat: 'method',
   setattr: 'method',
@@ -166,7 +167,7 @@ t.test('what may not be done to a tree is done to none of its nodes', async (t) 
   const symlink = recorded<SymlinkNode>(SYMLINK, { kind: 'symlink' });
   const dir = recorded<DirNode>(DIR, { kind: 'dir' });
   // They tell what was told at a look-up, which was refused.
-  const told = ['cachedStat', 'leftMs', 'lastKnownStat'];
+  const told = ['cachedStat', 'isBare', 'leftMs', 'lastKnownStat'];
   for (const [kinds, { called }, outer] of [
     [FILE, file, new ForwardingFile(shut, file.inner)],
     [SYMLINK, symlink, new ForwardingSymlink(shut, symlink.inner)],
@@ -181,7 +182,7 @@ t.test('what may not be done to a tree is done to none of its nodes', async (t) 
 t.test(
   'what finds the node it stands for at each operation passes on all but what is remembered',
   async (t) => {
-    const remembered = ['cachedStat', 'leftMs', 'lastKnownStat', 'lookupSync'];
+    const remembered = ['cachedStat', 'isBare', 'leftMs', 'lastKnownStat', 'lookupSync'];
     const file = recorded<FileNode>(FILE, {});
     const dir = recorded<DirNode>(DIR, {});
     const to = <Kind extends FileNode | DirNode>(inner: Kind): Delegate<Kind> => ({

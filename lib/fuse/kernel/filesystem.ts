@@ -29,6 +29,8 @@ export interface Filesystem {
   readonly killsPrivileges?: boolean;
   /** True: files may be handed to the kernel, to be read and written without us (FUSE_PASSTHROUGH). */
   readonly passesThrough?: boolean;
+  /** True: directories are read with `readdirplus` alone. Else the kernel chooses, by whether somebody looks at what is listed. */
+  readonly alwaysPlus?: boolean;
   /** The first thing that is called: what kernel and server agreed on. */
   init?(agreed: NegotiatedInit): void;
   /** The kernel took leave (unmounted). */

@@ -205,6 +205,7 @@ export class KernelConnection {
       const agreed = negotiate(offer, {
         bufferBytes: this.#options.bufferBytes,
         readdirplus: this.#fs.readdirplus !== undefined,
+        alwaysPlus: this.#fs.alwaysPlus === true,
         killsPrivileges: this.#fs.killsPrivileges === true,
         passesThrough: this.#fs.passesThrough === true,
         locks: this.#fs.getlk !== undefined && this.#fs.setlk !== undefined,

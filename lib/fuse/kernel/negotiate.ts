@@ -30,6 +30,8 @@ export interface Abilities {
   /** The bytes that one read of the device can take. */
   readonly bufferBytes: number;
   readonly readdirplus: boolean;
+  /** As `Filesystem.alwaysPlus`. */
+  readonly alwaysPlus: boolean;
   /** As `Filesystem.killsPrivileges`. */
   readonly killsPrivileges: boolean;
   /** Whether it keeps the locks; else the kernel does. */
@@ -53,8 +55,9 @@ const WANTED =
   F.FUSE_INIT_EXT |
   F.FUSE_HAS_EXPIRE_ONLY;
 
-/** A kernel that was promised READDIRPLUS does not fall back to READDIR. */
-const READDIRPLUS = F.FUSE_DO_READDIRPLUS | F.FUSE_READDIRPLUS_AUTO;
+/** A kernel that was promised READDIRPLUS does not fall back to READDIR where that is not there. */
+const ALWAYS_PLUS = F.FUSE_DO_READDIRPLUS;
+const READDIRPLUS = ALWAYS_PLUS | F.FUSE_READDIRPLUS_AUTO;
 
 /** The second (7.33) spares the question for capabilities, the first the taking of set-id bits alone. */
 const KILLPRIV = F.FUSE_HANDLE_KILLPRIV | F.FUSE_HANDLE_KILLPRIV_V2;
@@ -97,7 +100,7 @@ export function negotiate(offer: InitIn, { bufferBytes, ...can }: Abilities): Ne
   if (offer.major < FUSE_KERNEL_VERSION || offer.minor < FUSE_OLDEST_MINOR_VERSION) throw Errno.of(EPROTO);
   const wanted =
     WANTED |
-    (can.readdirplus ? READDIRPLUS : 0n) |
+    (can.readdirplus ? (can.alwaysPlus ? ALWAYS_PLUS : READDIRPLUS) : 0n) |
     (can.killsPrivileges ? KILLPRIV : 0n) |
     (can.locks ? LOCKS : 0n) |
     (can.passesThrough ? F.FUSE_PASSTHROUGH : 0n);

@@ -26,6 +26,7 @@ export function bridgeTo(
   return {
     killsPrivileges: true,
     passesThrough: backing !== undefined,
+    alwaysPlus: vfs.listsAttributes === true,
     ...nameHandlers(serving),
     ...fileHandlers(serving),
     ...directoryHandlers(serving),

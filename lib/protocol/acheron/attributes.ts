@@ -66,6 +66,9 @@ export const wireAttributes = z.object({
 
 export type WireAttributes = z.infer<typeof wireAttributes>;
 
+/** True: it has no extended attributes. What does not say so may have some. */
+export const wireBare = z.boolean().optional();
+
 /** Attributes, and the number by which the connection knows the node. */
 export const wireNode = wireAttributes.extend({ node: wireNumber });
 

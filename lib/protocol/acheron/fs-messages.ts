@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import {
   wireAttributes,
+  wireBare,
   wireBase64,
   wireFreshness,
   wireKind,
@@ -79,6 +80,7 @@ export const wireEntry = wireAttributes.partial().extend({
   kind: wireKind,
   ino: wireUint64.optional(),
   node: wireNumber.optional(),
+  bare: wireBare,
 });
 
 /** Every request `acheron.t_fs_<name>` and its reply `acheron.r_fs_<name>`. */
@@ -125,7 +127,7 @@ export const FS_MESSAGES = {
     ['node'],
     'the node called `name` in a directory, or at `path` below it',
     z.object({ name: wireName.optional(), path: wirePath.optional() }),
-    wireNode.extend({ name: z.string(), dir: wireFreshness.optional() }),
+    wireNode.extend({ name: z.string(), bare: wireBare, dir: wireFreshness.optional() }),
   ),
   getattr: message(
     ['node', 'h'],

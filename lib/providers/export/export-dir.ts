@@ -11,7 +11,7 @@ import {
   symlinkSync,
   unlinkSync,
 } from 'node:fs';
-import { FsError } from '../../core/index.js';
+import { FsError, quietError } from '../../core/index.js';
 import { O_PATH, O_TMPFILE_BIT, bytesFromText } from '../../linux/index.js';
 import { typeBits } from '../../vfs/index.js';
 import type {
@@ -28,7 +28,6 @@ import type {
 import type { ExportFile } from './export-file.js';
 import { checkRegular, closingOnFault, openBits } from './export-file.js';
 import { ExportNode, lost } from './export-node.js';
-import { quietError } from './host-error.js';
 import { isDirectory, type HostStat } from './host-stat.js';
 import { modeFor } from './identity.js';
 import { checkName, pathIn, pathOfFd } from './host-tree.js';

@@ -1,10 +1,18 @@
 import { chmodSync, chownSync, closeSync, linkSync, statfsSync, truncateSync, utimesSync } from 'node:fs';
-import { FsError } from '../../core/index.js';
+import { FsError, quietError } from '../../core/index.js';
 import { O_PATH } from '../../linux/index.js';
-import type { AttrChange, Awaitable, Freshness, Op, Stat, StatFs } from '../../vfs/index.js';
+import {
+  noAttributeError,
+  type AttrChange,
+  type Awaitable,
+  type Freshness,
+  type Op,
+  type Stat,
+  type StatFs,
+} from '../../vfs/index.js';
 import type { ExportDir } from './export-dir.js';
 import type { ExportState } from './export-state.js';
-import { hostErrorFrom, quietError } from './host-error.js';
+import { hostErrorFrom } from './host-error.js';
 import type { HostStat } from './host-stat.js';
 import { checkRemoteChange } from './identity.js';
 import { pathIn, pathOfFd } from './host-tree.js';
@@ -209,16 +217,25 @@ export abstract class ExportNode {
     if (native === null) throw withoutAttributes();
     if (name.startsWith(TRUSTED) && !tree.isRoot(op)) throw withoutAttribute(name);
     return tree.run(op, () => {
-      if (ASKED_OF_ALL.test(name) && this.#isBare(native)) throw withoutAttribute(name);
+      if (ASKED_OF_ALL.test(name) && this.#isBare(native)) throw noAttributeError(name);
       return this.withPath((path) => native.getxattr(path, name));
     });
   }
 
+  isBare(op: Op): boolean | undefined {
+    const { tree } = this.state;
+    const { native } = tree;
+    return native === null || !this.hasPlace ? undefined : tree.run(op, () => this.#lookWhetherBare(native));
+  }
+
   /** Whether it has no extended attributes at all; kept for as long as attributes are. */
   #isBare(native: Native): boolean {
+    if (this.#bare !== undefined && performance.now() < this.#bare.untilMs) return this.#bare.is;
+    return this.hasPlace && this.#lookWhetherBare(native);
+  }
+
+  #lookWhetherBare(native: Native): boolean {
     const now = performance.now();
-    if (this.#bare !== undefined && now < this.#bare.untilMs) return this.#bare.is;
-    if (!this.hasPlace) return false;
     const { tree } = this.state;
     const is = tree.asSelf(() =>
       this.atPlace((dirFd, name) => {

@@ -17,14 +17,3 @@ export function hostErrorFrom(thrown: unknown): FsError {
   if (typeof errno === 'number' && errno < 0) return hostErrorFromErrno(-errno, thrown);
   return FsError.from(thrown);
 }
-
-/** An error that is part of ordinary work (a name that is not there): made without a stack, which is most of its price. */
-export function quietError(code: 'ENOENT' | 'ENODATA' | 'ESTALE', message: string): FsError {
-  const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = 0;
-  try {
-    return new FsError(code, message);
-  } finally {
-    Error.stackTraceLimit = limit;
-  }
-}

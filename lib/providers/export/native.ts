@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { createRequire } from 'node:module';
 import { endianness } from 'node:os';
+import { quietError } from '../../core/index.js';
 import {
   ERRNO,
   O_CLOEXEC,
@@ -11,7 +12,7 @@ import {
   isRawText,
   textFromBytes,
 } from '../../linux/index.js';
-import { hostErrorFromErrno, quietError } from './host-error.js';
+import { hostErrorFromErrno } from './host-error.js';
 import { STATX_MNT_ID, StatxBuffer, type HostStat } from './host-stat.js';
 
 /**

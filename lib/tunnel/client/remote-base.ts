@@ -3,6 +3,7 @@ import { MAX_XATTR_BYTES, ROOT_NODE, type FsMessageName, type FsRequest } from '
 import {
   chain,
   checkAccess,
+  noAttributeError,
   type AttrChange,
   type Awaitable,
   type Freshness,
@@ -19,6 +20,8 @@ import { statFromAttributes, statFsFromWire, wireFromChange } from '../wire/wire
 
 interface KnownAttributes {
   readonly stat: Stat;
+  /** It has no extended attributes; false where the far side did not say so. */
+  readonly bare: boolean;
   readonly cacheVersion: number;
   readonly untilMs: number;
 }
@@ -88,10 +91,20 @@ export abstract class RemoteBase {
     );
   }
 
-  async getxattr(name: string, op: Op): Promise<Uint8Array> {
+  isBare(op: Op): boolean | undefined {
+    if (this.freshness !== 'shared' || this.isPrivate(op) || this.knownStat() === undefined) return undefined;
+    return this.#attributes?.bare === true ? true : undefined;
+  }
+
+  getxattr(name: string, op: Op): Awaitable<Uint8Array> {
+    this.admit(op);
     // The kernel asks before each write whether there are rights to be taken away; what is live has none.
-    if (name === 'security.capability' && this.freshness === 'live')
-      throw new FsError('ENODATA', `There is no attribute ${JSON.stringify(name)}.`);
+    const isNone = name === 'security.capability' && this.freshness === 'live';
+    if (isNone || this.isBare(op) === true) throw noAttributeError(name);
+    return this.#askXattr(name, op);
+  }
+
+  async #askXattr(name: string, op: Op): Promise<Uint8Array> {
     const { payload } = await this.ask('getxattr', { name }, op);
     const value = Buffer.from(payload.value_b64, 'base64');
     if (value.byteLength > MAX_XATTR_BYTES) throw moreThanAsked();
@@ -101,9 +114,15 @@ export abstract class RemoteBase {
   async setxattr(name: string, value: Uint8Array, flags: number, op: Op): Promise<void> {
     this.touched();
     await this.ask('setxattr', { name, value_b64: Buffer.from(value).toString('base64'), flags }, op);
+    this.touched();
   }
 
-  async listxattr(op: Op): Promise<readonly string[]> {
+  listxattr(op: Op): Awaitable<readonly string[]> {
+    this.admit(op);
+    return this.isBare(op) === true ? [] : this.#askXattrs(op);
+  }
+
+  async #askXattrs(op: Op): Promise<readonly string[]> {
     const { names } = (await this.ask('listxattr', {}, op)).payload;
     if (names.reduce((bytes, name) => bytes + name.length + 1, 0) > MAX_XATTR_BYTES) throw moreThanAsked();
     return names;
@@ -112,6 +131,7 @@ export abstract class RemoteBase {
   async removexattr(name: string, op: Op): Promise<void> {
     this.touched();
     await this.ask('removexattr', { name }, op);
+    this.touched();
   }
 
   async statfs(op: Op): Promise<StatFs> {
@@ -133,8 +153,11 @@ export abstract class RemoteBase {
     return this.freshness === 'shared' ? Math.max(0, left) : Infinity;
   }
 
-  /** Keeps attributes that came with an answer to a request sent at `sequence`, for `op`. */
-  remember(stat: Stat, sequence: number, op: RequestOp | undefined): void {
+  /**
+   * Keeps attributes that came with an answer to a request sent at `sequence`, for `op`; `bare`: with the word that there
+   * are no extended ones.
+   */
+  remember(stat: Stat, sequence: number, op: RequestOp | undefined, bare = false): void {
     if (!this.remote.isFresh(sequence, this.self())) return;
     if (op !== undefined && this.isPrivate(op)) {
       this.#brought = { op, stat };
@@ -150,7 +173,7 @@ export abstract class RemoteBase {
         : this.freshness === 'shared'
           ? performance.now() + this.remote.host.sharedMs
           : -Infinity;
-    this.#attributes = { stat, cacheVersion: this.remote.cacheVersion, untilMs };
+    this.#attributes = { stat, bare, cacheVersion: this.remote.cacheVersion, untilMs };
   }
 
   /** We changed it ourselves: what is known of it no longer holds. */

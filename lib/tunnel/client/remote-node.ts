@@ -18,6 +18,7 @@ import {
   type Stat,
   type SymlinkNode,
 } from '../../vfs/index.js';
+import type { Found, WireAttributesOfEntry } from './found.js';
 import { KEPT_ENTRIES, LEARNED_ENTRIES } from './listing-budget.js';
 import { RemoteBase } from './remote-base.js';
 import { RemoteFile, RemoteSymlink } from './remote-file.js';
@@ -49,11 +50,6 @@ interface Child {
   /** Of a live file: the attributes that were seen last. */
   lastKnownStat: Stat | undefined;
 }
-
-interface Found extends WireAttributesOfEntry {
-  readonly node: number;
-}
-type WireAttributesOfEntry = Partial<WireAttributes> & { readonly kind: WireAttributes['kind'] };
 
 export class RemoteDir extends RemoteBase implements DirNode {
   readonly kind = 'dir';
@@ -240,7 +236,7 @@ export class RemoteDir extends RemoteBase implements DirNode {
       lastKnownStat: same ? before.lastKnownStat : undefined,
     });
     if (found.size !== undefined && found.mode !== undefined)
-      node.remember(statFromAttributes(found as WireAttributes, ino), sequence, op);
+      node.remember(statFromAttributes(found as WireAttributes, ino), sequence, op, found.bare === true);
     return node;
   }
 

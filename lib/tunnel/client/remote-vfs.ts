@@ -59,6 +59,7 @@ export type RemoteState = 'attached' | 'detached';
  * while, and everything else fails with EHOSTDOWN at once. No request is ever sent twice.
  */
 export class RemoteVfs implements Vfs, RemoteSessionHost {
+  readonly listsAttributes = true;
   readonly root: DirNode;
   readonly changes = new Emitter<Change>();
   /** One event for each attach and each loss. */

@@ -85,10 +85,12 @@ t.test('whatever INIT offers, what is agreed was offered, and holds together', a
     flags: fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }),
     length: fc.oneof({ weight: 4, arbitrary: fc.constant(64) }, fc.nat(80)),
     readdirplus: fc.boolean(),
+    alwaysPlus: fc.boolean(),
   });
   fc.assert(
-    fc.property(offer, ({ major, minor, flags, length, readdirplus }) => {
+    fc.property(offer, ({ major, minor, flags, length, readdirplus, alwaysPlus }) => {
       const { fs } = recorder();
+      Object.assign(fs, { alwaysPlus });
       if (!readdirplus) delete fs.readdirplus;
       const { session, say } = conversation(fs, { init: false });
       const whole = Buffer.concat([initBody(minor, flags, major), Buffer.alloc(80)]);
@@ -111,6 +113,7 @@ t.test('whatever INIT offers, what is agreed was offered, and holds together', a
         agreed?.flags === said &&
         (said & ~offered) === 0n &&
         (readdirplus || (said & INIT_FLAGS.FUSE_DO_READDIRPLUS) === 0n) &&
+        (!alwaysPlus || (said & INIT_FLAGS.FUSE_READDIRPLUS_AUTO) === 0n) &&
         agreed.minor === Math.min(minor, 45) &&
         reply.body.readUInt32LE(at.minor) === agreed.minor &&
         maxWrite === reply.body.readUInt16LE(at.max_pages) * PAGE &&

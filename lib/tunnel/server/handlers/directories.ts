@@ -3,7 +3,7 @@ import type { WireEntry } from '../../../protocol/index.js';
 import type { DirEntry, DirNode } from '../../../vfs/index.js';
 import type { ServedOp } from '../served-op.js';
 import type { ServedSession } from '../served-session.js';
-import { asDir, describe, freshnessOfRoot, nodeOf, type Handlers } from './handler.js';
+import { asDir, describeWhole, freshnessOfRoot, nodeOf, type Handlers } from './handler.js';
 
 /** How many entries of a directory are looked up side by side for `plus`. */
 const LOOKUPS_AT_ONCE = 64;
@@ -88,7 +88,7 @@ async function describeEntry(
     const node = entry.node ?? (await directory.lookup(entry.name, op));
     const number = peer.nodes.numberOf(node, parent, entry.name, op.moment);
     if (node.freshness === 'live') return { ...plainEntry(entry), node: number, freshness: 'live' };
-    return { name: entry.name, ...(await describe(number, node, op)) };
+    return { name: entry.name, ...(await describeWhole(number, node, op)) };
   } catch (thrown) {
     const { code } = FsError.from(thrown);
     if (code === 'ENOENT' || code === 'ESTALE') return undefined;

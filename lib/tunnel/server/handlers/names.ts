@@ -3,7 +3,15 @@ import { ROOT_NODE } from '../../../protocol/index.js';
 import { chain, namesOfPath, type Awaitable, type Node } from '../../../vfs/index.js';
 import type { ServedOp } from '../served-op.js';
 import type { ServedSession } from '../served-session.js';
-import { asDir, describe, freshnessOfRoot, nodeOf, required, type Handlers } from './handler.js';
+import {
+  asDir,
+  describe,
+  describeWhole,
+  freshnessOfRoot,
+  nodeOf,
+  required,
+  type Handlers,
+} from './handler.js';
 
 /** What finds, makes and removes names. */
 export const nameHandlers = {
@@ -17,7 +25,7 @@ export const nameHandlers = {
         : stepInto(peer, { number, node }, payload.name, op);
     const name = payload.name ?? names.at(-1) ?? '/';
     return chain(found, (known) =>
-      chain(describe(known.number, known.node, op), (described) => ({
+      chain(describeWhole(known.number, known.node, op), (described) => ({
         payload: { name, ...described, ...freshnessOfRoot(peer, frame) },
       })),
     );
