@@ -6,15 +6,13 @@ export async function interleave(
   contenders: ReadonlyMap<string, () => Promise<number>>,
   rounds: number,
 ): Promise<Map<string, number[]>> {
-  const names = [...contenders.keys()];
-  const figures = new Map(names.map((name) => [name, [] as number[]]));
+  const turns = [...contenders].map(([name, measure]) => ({ name, measure, figures: [] as number[] }));
   for (let round = 0; round < rounds; round++) {
-    for (let turn = 0; turn < names.length; turn++) {
-      const name = names[(round + turn) % names.length]!;
-      figures.get(name)!.push(await contenders.get(name)!());
-    }
+    const first = round % Math.max(1, turns.length);
+    for (const turn of [...turns.slice(first), ...turns.slice(0, first)])
+      turn.figures.push(await turn.measure());
   }
-  return figures;
+  return new Map(turns.map(({ name, figures }) => [name, figures]));
 }
 
 /**
@@ -26,16 +24,16 @@ export async function alternate(
   actions: ReadonlyMap<string, () => unknown>,
   seconds: number,
 ): Promise<Map<string, number[]>> {
-  const figures = new Map([...actions.keys()].map((name) => [name, [] as number[]]));
+  const turns = [...actions].map(([name, action]) => ({ name, action, figures: [] as number[] }));
   const endMs = performance.now() + seconds * 1000 * actions.size;
   while (performance.now() < endMs) {
-    for (const [name, action] of actions) {
+    for (const { action, figures } of turns) {
       const startMs = performance.now();
       await action();
-      figures.get(name)!.push((performance.now() - startMs) * 1000);
+      figures.push((performance.now() - startMs) * 1000);
     }
   }
-  return figures;
+  return new Map(turns.map(({ name, figures }) => [name, figures]));
 }
 
 export function median(figures: readonly number[]): number {

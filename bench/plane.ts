@@ -14,16 +14,16 @@ export interface ServedPlane extends ServedProcess {
 
 /** `acheron control` with its state in `state`; port 0 picks one. */
 export async function startControl(state: string, port = '0'): Promise<ServedPlane> {
-  let url: string | undefined;
+  let url = '';
   const args = [program, 'control', '--port', port, '--state-dir', state];
   const served = await serve(
     state,
     process.execPath,
     args,
-    (line) => (url ??= /ws:\/\/[\d.]+:\d+/.exec(line)?.[0]) !== undefined,
+    (line) => (url ||= /ws:\/\/[\d.]+:\d+/.exec(line)?.[0] ?? '') !== '',
     plainEnvironment(),
   );
-  return { ...served, url: url! };
+  return { ...served, url };
 }
 
 /** `acheron mount` of what the plane shows to an admin. */

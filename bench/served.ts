@@ -49,7 +49,9 @@ export async function serve(
   });
   await Promise.race([seen, ended]);
   ended.catch(() => undefined);
-  return { dir, pid: child.pid!, stop: () => end(child, 'SIGTERM'), kill: () => end(child, 'SIGKILL') };
+  const { pid } = child;
+  if (pid === undefined) throw new CannotRun(`${command} has no process.`);
+  return { dir, pid, stop: () => end(child, 'SIGTERM'), kill: () => end(child, 'SIGKILL') };
 }
 
 async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {

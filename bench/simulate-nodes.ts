@@ -8,6 +8,7 @@ import { MAX_FS_FRAME_BYTES } from '../lib/protocol/index.js';
 import { connectWs } from '../lib/transport/index.js';
 import { sendHello, serveVfs } from '../lib/tunnel/index.js';
 import { Document, MapDir, type Change, type Node, type Vfs } from '../lib/vfs/index.js';
+import { joinNode } from './join-node.js';
 
 const [url = '', tokenFile = '', nodes = '1000', services = '50'] = process.argv.slice(2);
 const serviceIds = Array.from({ length: Number(services) }, (_, i) => `service-${i}`);
@@ -26,12 +27,8 @@ process.once('SIGTERM', () => process.exit(0));
 
 async function joinSome(): Promise<void> {
   for (const i of numbers) {
-    const { invite_token } = await admin.request('node_invite_create', {});
-    const { node_id, node_secret } = await admin.request('node_join', {
-      invite_token,
-      node_name: `node-${i}`,
-    });
-    secrets.set(node_id!, node_secret!);
+    const { node_id, node_secret } = await joinNode(admin, `node-${i}`);
+    secrets.set(node_id, node_secret);
   }
 }
 
@@ -51,7 +48,9 @@ function keep(id: string, secret: string): void {
       if (client.welcome?.node?.epoch === epoch) setTimeout(() => void attempt(epoch), 200);
     }
   };
-  client.connected.on(({ node }) => void attempt(node!.epoch));
+  client.connected.on(({ node }) => {
+    if (node) void attempt(node.epoch);
+  });
   client.start();
 }
 

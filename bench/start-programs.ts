@@ -2,6 +2,7 @@
 import { silentLog, systemClock } from '../lib/core/index.js';
 import { CallProcess } from '../lib/drivers/native-proc/call-process.js';
 import type { Command } from '../lib/drivers/native-proc/command.js';
+import { effectiveUser } from '../lib/linux/index.js';
 import { interleave, medians } from './interleave.js';
 
 const [mebibytes = 0, rounds = 3, seconds = 1] = process.argv.slice(2).map(Number);
@@ -10,29 +11,28 @@ const CALLERS = 8;
 
 const plain: Command = { file: '/bin/cat', args: [], cwd: '/', env: { PATH: '/usr/bin:/bin' }, ids: null };
 /** A program that is to be somebody is started by Node's own spawn, also where that is who we are. */
-const byNode: Command = { ...plain, ids: { uid: process.getuid!(), gid: process.getgid!() } };
-const ways = new Map([
-  ['Node', byNode],
-  ['posix_spawn', plain],
-]);
+const byNode: Command = { ...plain, ids: effectiveUser() };
+const ways = [
+  { name: 'Node', command: byNode, blocked: [] as number[], cpu: [] as number[] },
+  { name: 'posix_spawn', command: plain, blocked: [] as number[], cpu: [] as number[] },
+];
+type Way = (typeof ways)[number];
 
 /** Touched, and as many objects as a heap of that size has: both count when a process is copied. */
 const held = Array.from({ length: mebibytes * 8 }, (_, at) => new Array<number>(16_384).fill(at + 0.5));
 
 const figures: Record<string, Record<string, number>> = {};
-const blocked = new Map<string, number[]>([...ways.keys()].map((name) => [name, []]));
-const cpu = new Map<string, number[]>([...ways.keys()].map((name) => [name, []]));
 
 /** Calls a second, by so many callers. */
-async function turn(name: string, callers: number): Promise<number> {
+async function turn({ command, blocked, cpu }: Way, callers: number): Promise<number> {
   let calls = 0;
   const start = performance.now();
   const cpuBefore = process.cpuUsage();
   const caller = async (): Promise<void> => {
     for (; performance.now() - start < seconds * 1000; calls++) {
       const before = performance.now();
-      const call = new CallProcess(ways.get(name)!, { ledger: null, clock: systemClock, log: silentLog });
-      if (callers === 1) blocked.get(name)!.push(performance.now() - before);
+      const call = new CallProcess(command, { ledger: null, clock: systemClock, log: silentLog });
+      if (callers === 1) blocked.push(performance.now() - before);
       const end = await call.run({
         stdin: PAYLOAD,
         timeoutMs: 60_000,
@@ -48,7 +48,7 @@ async function turn(name: string, callers: number): Promise<number> {
   await Promise.all(Array.from({ length: callers }, caller));
   const perSecond = (calls * 1000) / (performance.now() - start);
   const { user, system } = process.cpuUsage(cpuBefore);
-  if (callers === 1) cpu.get(name)!.push((user + system) / 1000 / calls);
+  if (callers === 1) cpu.push((user + system) / 1000 / calls);
   return perSecond;
 }
 
@@ -57,8 +57,8 @@ for (const [what, callers] of [
   ['together', CALLERS],
 ] as const)
   figures[what] = medians(
-    await interleave(new Map([...ways.keys()].map((name) => [name, () => turn(name, callers)])), rounds),
+    await interleave(new Map(ways.map((way) => [way.name, () => turn(way, callers)])), rounds),
   );
-figures['blocked'] = medians(blocked);
-figures['cpu'] = medians(cpu);
+figures['blocked'] = medians(new Map(ways.map((way) => [way.name, way.blocked])));
+figures['cpu'] = medians(new Map(ways.map((way) => [way.name, way.cpu])));
 process.stdout.write(JSON.stringify({ ...figures, held: { arrays: held.length } }));

@@ -4,7 +4,8 @@ import type { Row } from './bench.js';
 export function tableFromRows(rows: readonly Row[]): string {
   const names = [...new Set(rows.flatMap((row) => Object.keys(row.values)))];
   const aims = rows.some((row) => row.aim !== undefined);
-  const lines = [['', 'unit', ...names, ...(aims ? ['aim'] : [])]];
+  const head = ['', 'unit', ...names, ...(aims ? ['aim'] : [])];
+  const lines = [head];
   for (const row of rows)
     lines.push([
       row.what,
@@ -12,11 +13,13 @@ export function tableFromRows(rows: readonly Row[]): string {
       ...names.map((name) => cell(row, name)),
       ...(aims ? [row.aim ?? ''] : []),
     ]);
-  const widths = lines[0]!.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)));
+  const widths = head.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
   return lines
     .map((line, at) => {
       const text = line
-        .map((word, column) => (column === 0 ? word.padEnd(widths[column]!) : word.padStart(widths[column]!)))
+        .map((word, column) =>
+          column === 0 ? word.padEnd(widths[column] ?? 0) : word.padStart(widths[column] ?? 0),
+        )
         .join('  ');
       return at === 0 ? `${text}\n${'-'.repeat(text.length)}` : text;
     })

@@ -78,9 +78,12 @@ export const exportOperations: BenchCase = {
   },
 };
 
-async function entriesPerSecond([program, ...args]: readonly string[], dir: string): Promise<number> {
+async function entriesPerSecond(
+  [program, ...args]: readonly [string, ...string[]],
+  dir: string,
+): Promise<number> {
   const started = performance.now();
-  const { stdout } = await run(program!, args, { cwd: dir, env: plainEnvironment(), maxBuffer: 1 << 26 });
+  const { stdout } = await run(program, args, { cwd: dir, env: plainEnvironment(), maxBuffer: 1 << 26 });
   const seconds = (performance.now() - started) / 1000;
   const shown = stdout.split('\n').filter((line) => line.includes('entry-')).length;
   if (shown !== ENTRIES) throw new Error(`${program} of ${dir} shows ${shown} files, not ${ENTRIES}.`);

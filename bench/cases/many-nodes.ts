@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { readFileSync } from 'node:fs';
 import { ControlClient, type CatalogEvent } from '../../lib/control/index.js';
 import { CannotRun, type Bench, type BenchCase, type Row } from '../bench.js';
+import { joinNode } from '../join-node.js';
 import { freshDir } from '../mounts.js';
 import { quantile } from '../interleave.js';
 import { adminTokenFile, mountPlane, startControl } from '../plane.js';
@@ -108,18 +109,17 @@ class Clients {
   /** A connection as a node of its own, which can change its services. */
   async node(name: string): Promise<(version: number) => Promise<void>> {
     const admin = await this.admin();
-    const { invite_token } = await admin.request('node_invite_create', {});
-    const { node_id, node_secret } = await admin.request('node_join', { invite_token, node_name: name });
-    const proof = { node_id: node_id!, node_secret: node_secret! };
+    const proof = await joinNode(admin, name);
     const client = new ControlClient({ url: this.#url, connect: () => proof }).start();
     this.#all.push(client);
     const { node } = await client.ready();
+    if (!node) throw new Error(`${name} was not taken for a node.`);
     return async (version) => {
       const service = { service_id: 'changing', kind: 'bench', version: String(version) };
       const services = [{ ...service, permissions: { allow_roles: ['admin'] } }];
       await client.request('node_service_upsert', {
         ...proof,
-        epoch: node!.epoch,
+        epoch: node.epoch,
         services: services,
       });
     };

@@ -6,7 +6,7 @@ import { interleave, medians } from '../interleave.js';
 import { plainEnvironment } from '../tools.js';
 
 /** Commands of which each loads something else: nothing, a client of the node's tree, one of the control plane too. */
-const COMMANDS: readonly (readonly string[])[] = [['--version'], ['ls', '/'], ['status']];
+const COMMANDS: readonly (readonly [string, ...string[]])[] = [['--version'], ['ls', '/'], ['status']];
 
 export const startUp: BenchCase = {
   name: 'start-up',
@@ -31,11 +31,11 @@ export const startUp: BenchCase = {
     const up = await startAcheron(bench, '--port', '0');
     try {
       const commands = COMMANDS.map(([name, ...args]): [string, () => Promise<number>] => [
-        name!,
+        name,
         () =>
           runNode([
             program,
-            name!,
+            name,
             ...args,
             ...(name === '--version' ? [] : ['--state-dir', `${up.dir}-state`]),
           ]),

@@ -39,7 +39,7 @@ function memberText(json: string, key: string): string | undefined {
 }
 
 function skipSpace(json: string, at: number): number {
-  while (SPACE.has(json[at]!)) at++;
+  while (SPACE.has(json.charAt(at))) at++;
   return at;
 }
 
@@ -55,7 +55,7 @@ function endOfValue(json: string, at: number): number {
   if (json[at] === '"') return endOfString(json, at);
   let depth = 0;
   for (let i = at; i < json.length; i++) {
-    const letter = json[i]!;
+    const letter = json.charAt(i);
     if (letter === '"') i = endOfString(json, i) - 1;
     else if (letter === '{' || letter === '[') depth++;
     else if (letter === '}' || letter === ']') {

@@ -12,6 +12,8 @@ export interface RunFile {
 
 /** A script may be run by a script; Linux follows four. */
 const MAX_INTERPRETERS = 4;
+/** As much of a script's first line as Linux reads. */
+const FIRST_LINE_BYTES = 256;
 
 /** All that runs with `file`, an absolute path: what its first line names, and files among the arguments. */
 export function filesToRun(
@@ -23,9 +25,9 @@ export function filesToRun(
   return [
     ...[file, ...interpretersOf(file, searchPath)].map((path) => ({ path, argument: null })),
     ...args.flatMap((arg, argument) =>
-      [arg, /^-[^=]*=(.+)$/.exec(arg)?.[1]]
-        .filter((text) => text !== undefined && text !== '' && !/\0|\{payload/.test(text))
-        .map((text) => ({ path: resolve(cwd, text!), argument }))
+      [arg, /^-[^=]*=(.+)$/.exec(arg)?.[1] ?? '']
+        .filter((text) => text !== '' && !/\0|\{payload/.test(text))
+        .map((text) => ({ path: resolve(cwd, text), argument }))
         .filter(({ path }) => isFile(path)),
     ),
   ];
@@ -43,8 +45,8 @@ export function mustBeTrusted(files: readonly string[]): void {
 
 function interpretersOf(file: string, searchPath: string): string[] {
   const found: string[] = [];
-  for (let last = file; found.length < MAX_INTERPRETERS; last = found.at(-1)!) {
-    const [interpreter, ...words] = firstLineOf(last);
+  while (found.length < MAX_INTERPRETERS) {
+    const [interpreter, ...words] = firstLineOf(found.at(-1) ?? file);
     if (interpreter === undefined || !isFile(interpreter)) break;
     found.push(interpreter);
     if (basename(interpreter) !== 'env') continue;
@@ -61,7 +63,7 @@ function interpretersOf(file: string, searchPath: string): string[] {
 
 /** The words of `#!…`; none for a program that needs no other. */
 function firstLineOf(file: string): string[] {
-  const start = Buffer.alloc(256);
+  const start = Buffer.alloc(FIRST_LINE_BYTES);
   let fd: number;
   try {
     fd = openSync(file, 'r');
@@ -70,13 +72,8 @@ function firstLineOf(file: string): string[] {
   }
   try {
     const text = start.toString('latin1', 0, readSync(fd, start, 0, start.length, 0));
-    return text.startsWith('#!')
-      ? text
-          .slice(2)
-          .split('\n')[0]!
-          .trim()
-          .split(/[ \t]+/)
-      : [];
+    const [, line] = /^#!(.*)/.exec(text) ?? [];
+    return line === undefined ? [] : line.trim().split(/[ \t]+/);
   } finally {
     closeSync(fd);
   }

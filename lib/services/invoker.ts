@@ -14,7 +14,16 @@ import type { Call, CallEnd } from './call.js';
 import type { Engine } from './engine.js';
 import type { ServiceEnvironment } from './environment.js';
 import { endFromError, failureReply, storedEnd } from './job-end.js';
-import { ownerOf, type Job, type JobEnd, type JobOwner, type JobState } from './jobs/job.js';
+import {
+  isEnded,
+  ownerOf,
+  type EndedJob,
+  type Job,
+  type JobEnd,
+  type JobOwner,
+  type JobState,
+  type KeyedJob,
+} from './jobs/job.js';
 import { JobStore } from './jobs/job-store.js';
 import { Metrics, laterMetrics } from './metrics.js';
 import type { Request } from './request/request.js';
@@ -77,9 +86,10 @@ export class Invoker {
    * @throws FsError EPERM, EBUSY, EEXIST when it is refused (the refusal is a job too).
    */
   submit(request: Request, session: Session): Call {
-    const earlier = this.#earlier(request, session);
-    if (earlier !== undefined && earlier.keyDigest === request.key!.digest) return this.#callOf(earlier);
-    if (earlier !== undefined) throw this.reject(request.bytes, keyReused(request.key!.key), session);
+    const { key } = request;
+    const earlier = key === null ? undefined : this.#earlier(request, key.key, session);
+    if (earlier !== undefined && earlier.keyDigest === key?.digest) return this.#callOf(earlier);
+    if (earlier !== undefined) throw this.reject(request.bytes, keyReused(earlier.key), session);
     const reportEnd = this.#admit(request, session);
     const owner = ownerOf(session);
     const id = newInvocationId(this.#nowMs);
@@ -106,7 +116,7 @@ export class Invoker {
     try {
       this.#audit(owner, error.code, { invocation_id: id }, bytes);
       const job = this.jobs.accept(owner, bytes.subarray(0, KEPT_OF_REJECTED), { id, rejected: true });
-      this.jobs.finish(job, end, new Uint8Array(), this.metrics.toRecord());
+      this.jobs.finish(job.endedWith(end), new Uint8Array(), this.metrics.toRecord());
     } catch (thrown) {
       this.#cannotRecord('A refused request could not be recorded.', id, thrown);
       this.jobs.showUnrecorded(owner, id, end);
@@ -136,10 +146,9 @@ export class Invoker {
   }
 
   /** The job that the key of a request names. @throws FsError EIO where it is damaged, EBUSY where no new one is taken. */
-  #earlier(request: Request, session: Session): Job | undefined {
-    if (request.key === null) return undefined;
+  #earlier(request: Request, key: string, session: Session): KeyedJob | undefined {
     try {
-      const earlier = this.jobs.byKey(principalOf(session), request.key.key);
+      const earlier = this.jobs.byKey(principalOf(session), key);
       const full = earlier === undefined ? this.jobs.keyRefusal(principalOf(session)) : null;
       if (full !== null) throw full;
       return earlier;
@@ -256,20 +265,21 @@ export class Invoker {
     const result = outcome.ok ? Buffer.from(outcome.result) : Buffer.alloc(0);
     let failure = outcome.ok ? null : outcome.error;
     if (job.startedAtMs !== null || end.state === 'cancelled') this.metrics.countEnd(end, job);
+    const ended = job.endedWith(end);
     try {
-      this.jobs.finish(job, end, result, this.metrics.toRecord());
+      this.jobs.finish(ended, result, this.metrics.toRecord());
     } catch (thrown) {
       failure = FsError.from(thrown);
       this.#cannotRecord('An outcome could not be written to the state directory.', job.id, thrown);
     }
-    this.#recordEnd(job);
+    this.#recordEnd(ended);
     this.#host.env.emit({
       type: 'invocation_finished',
       serviceId: this.#host.id,
       principal: job.owner.principal,
       facts: { invocation_id: job.id, state: job.state },
     });
-    return { error: failure, reply: failure === null ? result : failureReply(job) };
+    return { error: failure, reply: failure === null ? result : failureReply(ended) };
   }
 
   #endInterrupted(job: Job): void {
@@ -284,24 +294,28 @@ export class Invoker {
     job.startedAtMs = job.acceptedAtMs;
     this.metrics.countStart(job.startedAtMs);
     this.metrics.countEnd(end, job);
-    this.jobs.finish(job, end, new Uint8Array(), this.metrics.toRecord());
-    this.#recordEnd(job);
+    const ended = job.endedWith(end);
+    this.jobs.finish(ended, new Uint8Array(), this.metrics.toRecord());
+    this.#recordEnd(ended);
   }
 
   /** The call of a job that a `_key` names: still running, or as it ended. */
   #callOf(job: Job): Call {
-    return this.#calls.get(job) ?? { job, cancel: () => undefined, ended: Promise.resolve(storedEnd(job)) };
+    const running = this.#calls.get(job);
+    if (running !== undefined) return running;
+    if (!isEnded(job)) throw new TypeError(`The job ${job.id} neither runs nor has it ended.`);
+    return { job, cancel: () => undefined, ended: Promise.resolve(storedEnd(job)) };
   }
 
   /** The one end that a kill can have kept from the audit log: that of the job that ended last. */
   #recordLostEnd(): void {
     const job = this.jobs.lastFinished;
     if (job === null || job.rejected) return;
-    if (!this.#host.env.auditedEnd(job.id, job.end!.finishedAtMs)) this.#recordEnd(job);
+    if (!this.#host.env.auditedEnd(job.id, job.end.finishedAtMs)) this.#recordEnd(job);
   }
 
-  #recordEnd(job: Job): void {
-    const { state, errno, exitCode } = job.end!;
+  #recordEnd(job: EndedJob): void {
+    const { state, errno, exitCode } = job.end;
     this.#recordOutcome(job.owner, errno ?? 'ok', { invocation_id: job.id, state, exit_code: exitCode });
   }
 

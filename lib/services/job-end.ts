@@ -1,6 +1,6 @@
 import { FsError, documentFromJson } from '../core/index.js';
 import type { CallEnd } from './call.js';
-import type { Job, JobEnd, JobState } from './jobs/job.js';
+import type { EndedJob, JobEnd, JobState } from './jobs/job.js';
 
 const STATES = new Map<string, JobState>([
   ['ETIMEDOUT', 'timeout'],
@@ -20,8 +20,8 @@ export function endFromError(error: FsError, exitCode: number | null, finishedAt
 }
 
 /** The end of a job as it was reported when it ended. */
-export function storedEnd(job: Job): CallEnd {
-  const end = job.end!;
+export function storedEnd(job: EndedJob): CallEnd {
+  const { end } = job;
   if (end.errno === null) return { error: null, reply: job.result.all() };
   return {
     error: new FsError(end.errno, end.error ?? 'It failed.', { hint: end.hint ?? undefined }),
@@ -30,8 +30,8 @@ export function storedEnd(job: Job): CallEnd {
 }
 
 /** What a descriptor reads back for a call that failed. */
-export function failureReply(job: Job): Buffer {
-  const end = job.end!;
+export function failureReply(job: EndedJob): Buffer {
+  const { end } = job;
   return documentFromJson({
     error: { errno: end.errno, message: end.error, hint: end.hint },
     invocation_id: job.id,

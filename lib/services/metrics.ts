@@ -28,7 +28,7 @@ export class Metrics {
   #begun = 0;
 
   get(counter: Counter): number {
-    return this.#counters.get(counter)!;
+    return this.#counters.get(counter) ?? 0;
   }
 
   countStart(nowMs: number): void {

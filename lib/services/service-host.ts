@@ -57,7 +57,7 @@ export class ServiceHost {
 
   /** All service directories, in the order of their ids. */
   get dirs(): readonly ServiceDir[] {
-    return [...this.#dirs.keys()].sort().map((id) => this.#dirs.get(id)!);
+    return [...this.#dirs].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, dir]) => dir);
   }
 
   someDir(test: (dir: ServiceDir) => boolean): boolean {

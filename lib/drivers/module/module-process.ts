@@ -27,11 +27,11 @@ export class ModuleProcess extends EventEmitter {
     child.on('message', (message) => this.emit('message', message));
     child.on('error', (error) => this.emit('error', error));
     // What bypasses the streams of a call must not fill up unread.
-    for (const stream of [stdio.stdout, stdio.stderr]) stream?.resume();
-    stdio.stdin?.destroy();
-    void this.#group.ended.then(() => {
+    for (const stream of stdio === null ? [] : [stdio.stdout, stdio.stderr]) stream.resume();
+    stdio?.stdin.destroy();
+    void this.#group.ended.then((exit) => {
       this.#configs.close();
-      if (this.#group.pid !== undefined) this.emit('exit', this.#group.exit?.code ?? 1);
+      if (exit !== null) this.emit('exit', exit.code ?? 1);
     });
   }
 
@@ -49,7 +49,7 @@ export class ModuleProcess extends EventEmitter {
     this.#group.nodeChild?.ref();
     this.#group.kill();
     await this.#group.ended;
-    destroyStdio(this.#group.stdio);
+    if (this.#group.stdio !== null) destroyStdio(this.#group.stdio);
   }
 
   unref(): void {

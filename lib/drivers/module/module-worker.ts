@@ -133,6 +133,6 @@ function processPort(): Port {
   process.on('disconnect', () => process.exit());
   return {
     onMessage: (listener) => void process.on('message', listener),
-    postMessage: (message) => void process.send!(message),
+    postMessage: (message) => void process.send?.(message),
   };
 }

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { Clock, Log } from '../../core/index.js';
+import { joinBytes, type Clock, type Log } from '../../core/index.js';
 import type { CancelSignal } from '../cancel.js';
 import { StderrLimit } from '../stderr-limit.js';
 import type { Command } from './command.js';
@@ -62,7 +62,7 @@ export class CallProcess {
       group = new ProcessGroup(command, ledger, log);
       group.child.on('error', (error: NodeJS.ErrnoException) => (this.#startError ??= error));
       // Before there is a call nobody listens, and a driver that reads no stdin breaks the pipe: no failure.
-      group.stdio.stdin?.on('error', () => undefined);
+      group.stdio?.stdin.on('error', () => undefined);
     } catch (thrown) {
       this.#startError = thrown as NodeJS.ErrnoException;
     }
@@ -74,10 +74,16 @@ export class CallProcess {
     return this.group?.pid !== undefined && this.group.exit === null;
   }
 
+  /** Resolves once it is over; at once where it could not be started. */
+  get ended(): Promise<unknown> {
+    return this.group?.ended ?? Promise.resolve();
+  }
+
   async run(options: RunOptions): Promise<RunEnd> {
     const { group } = this;
-    if (group?.pid === undefined) return this.#notStarted();
-    const { stdin, stdout, stderr: errors } = group.stdio;
+    if (group === null || group.stdio === null) return this.#notStarted();
+    const { stdio } = group;
+    const { stdin, stdout, stderr: errors } = stdio;
     const { signal, onOutput, maxOutputBytes, killGraceMs } = options;
     let how: RunEnd['how'] = 'exited';
     const chunks: Uint8Array[] = [];
@@ -92,7 +98,7 @@ export class CallProcess {
       else return;
       how = why;
     };
-    stdout!.on('data', (chunk: Buffer) => {
+    stdout.on('data', (chunk: Buffer) => {
       reads++;
       if (how === 'too-much-output') return;
       stdoutBytes += chunk.length;
@@ -100,7 +106,7 @@ export class CallProcess {
       chunks.push(chunk);
       onOutput('stdout', chunk);
     });
-    errors!.on('data', (chunk: Buffer) => {
+    errors.on('data', (chunk: Buffer) => {
       reads++;
       stderr.take(chunk);
     });
@@ -108,19 +114,19 @@ export class CallProcess {
     if (signal.aborted) onAbort();
     else signal.addEventListener('abort', onAbort, { once: true });
     const callOff = this.#clock.after(options.timeoutMs, () => stop('timeout'));
-    const closed = outputClosed(group.stdio);
-    stdin!.end(options.stdin);
+    const closed = outputClosed(stdio);
+    stdin.end(options.stdin);
 
-    await group.ended;
+    const exit = await group.ended;
     callOff();
     signal.removeEventListener('abort', onAbort);
-    if (!isOutputClosed(group.stdio)) {
+    if (!isOutputClosed(stdio)) {
       let turns = 0;
       let before = reads;
       const giveUpWhenSilent = (): void => {
         if (reads !== before && ++turns < DRAIN_TURNS) return void (before = reads);
-        stdout!.destroy();
-        errors!.destroy();
+        stdout.destroy();
+        errors.destroy();
       };
       // A timer that is late comes before what waits in the pipes is read: judge after they were looked at.
       const drain = setInterval(() => setImmediate(giveUpWhenSilent), SILENCE_MS);
@@ -129,9 +135,9 @@ export class CallProcess {
     }
     return {
       how,
-      exitCode: group.exit!.code,
-      killedBy: group.exit!.signal,
-      stdout: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks),
+      exitCode: exit?.code ?? null,
+      killedBy: exit?.signal ?? null,
+      stdout: joinBytes(chunks),
       stderrTail: stderr.tail,
       error: null,
     };
@@ -140,7 +146,7 @@ export class CallProcess {
   /** Ends a process that will not get a call. */
   async abandon(): Promise<void> {
     const { group } = this;
-    if (group?.pid === undefined) return;
+    if (group === null || group.stdio === null) return;
     group.kill();
     await group.ended;
     destroyStdio(group.stdio);
@@ -150,7 +156,6 @@ export class CallProcess {
     const child = this.group?.child;
     if (child !== undefined && this.#startError === null)
       await EventEmitter.once(child, 'error').catch(nothing);
-    if (this.group !== null) destroyStdio(this.group.stdio);
     return { ...FAILED, error: this.#startError };
   }
 }

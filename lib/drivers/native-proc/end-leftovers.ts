@@ -38,7 +38,8 @@ function readLedger(file: string): Ledger | null {
     if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw FsError.from(thrown);
   }
-  const [kind, format, boot, run] = lines[0]!.trim().split(' ');
+  const [header = ''] = lines;
+  const [kind, format, boot, run] = header.trim().split(' ');
   if (kind !== 'acheron-processes' || boot === undefined || run === undefined) return null;
   if (Number(format) > LEDGER_FORMAT)
     throw new FsError(
@@ -50,8 +51,8 @@ function readLedger(file: string): Ledger | null {
   const leaders = lines
     .slice(1)
     .map((line) => line.trim().split(' '))
-    .filter(([pid, start]) => Number(pid) > 1 && start !== undefined && start !== '-')
-    .map(([pid, start]): [number, string] => [Number(pid), start!]);
+    .map(([pid, start = '-']): [number, string] => [Number(pid), start])
+    .filter(([pid, start]) => pid > 1 && start !== '-');
   return { run, leaders: new Map(leaders) };
 }
 

@@ -1,7 +1,7 @@
 import type { Surroundings } from './call-process.js';
 import type { Command } from './command.js';
 import { ProcessGroup, type ProcessExit } from './process-group.js';
-import { destroyStdio, isOutputClosed, outputClosed } from './stdio-pipes.js';
+import { destroyStdio, isOutputClosed, outputClosed, type Stdio } from './stdio-pipes.js';
 
 export interface FrameEvents {
   /** One line of stdout, without its end. */
@@ -14,6 +14,8 @@ export interface FrameEvents {
 }
 
 const NEWLINE = 10;
+/** How long a descendant that holds the pipes is heard after the end of the group. */
+const DRAIN_MS = 100;
 
 /** A long-lived process that speaks in lines: what it prints comes as `onLine`, whole. */
 export class FrameProcess {
@@ -37,12 +39,13 @@ export class FrameProcess {
         startError = error;
         events.onEnd(null, error);
       });
-      if (group.pid === undefined) return;
-      const { stdin, stdout, stderr } = group.stdio;
-      stdin!.on('error', () => undefined);
-      stdout!.on('data', (chunk: Buffer) => this.#hear(chunk));
-      stderr!.on('data', (chunk: Buffer) => events.onStderr(chunk));
-      void group.ended.then(() => this.#drain(group));
+      const { stdio } = group;
+      if (stdio === null) return;
+      const { stdin, stdout, stderr } = stdio;
+      stdin.on('error', () => undefined);
+      stdout.on('data', (chunk: Buffer) => this.#hear(chunk));
+      stderr.on('data', (chunk: Buffer) => events.onStderr(chunk));
+      void group.ended.then((exit) => this.#drain(stdio, exit));
     } catch (thrown) {
       queueMicrotask(() => events.onEnd(null, thrown as NodeJS.ErrnoException));
     }
@@ -53,13 +56,13 @@ export class FrameProcess {
   }
 
   send(line: string): void {
-    const stdin = this.#group?.stdio.stdin;
+    const stdin = this.#group?.stdio?.stdin;
     if (stdin?.writable === true) stdin.write(`${line}\n`);
   }
 
   /** End of file on its stdin; should it not heed that within half of the grace, `terminate`. */
   stop(graceMs: number): void {
-    this.#group?.stdio.stdin?.end();
+    this.#group?.stdio?.stdin.end();
     const timer = setTimeout(() => this.terminate(graceMs / 2), graceMs / 2);
     void this.#group?.ended.then(() => clearTimeout(timer));
   }
@@ -97,12 +100,12 @@ export class FrameProcess {
   }
 
   /** What it wrote before its end is still in the pipes; a descendant that holds them is not waited for. */
-  async #drain(group: ProcessGroup): Promise<void> {
-    if (!isOutputClosed(group.stdio)) {
-      const timer = setTimeout(() => destroyStdio(group.stdio), 100);
-      await outputClosed(group.stdio);
+  async #drain(stdio: Stdio, exit: ProcessExit | null): Promise<void> {
+    if (!isOutputClosed(stdio)) {
+      const timer = setTimeout(() => destroyStdio(stdio), DRAIN_MS);
+      await outputClosed(stdio);
       clearTimeout(timer);
     }
-    this.#events.onEnd(group.exit, null);
+    this.#events.onEnd(exit, null);
   }
 }

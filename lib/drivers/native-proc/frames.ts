@@ -1,4 +1,4 @@
-import { isJsonObject, ownValue, type JsonObject } from '../../core/index.js';
+import { isJsonObject, ownValue, type JsonValue } from '../../core/index.js';
 import { payloadText, type Invocation } from '../contract.js';
 import { jsonTextAt } from '../json-text.js';
 import { callFacts } from './environment.js';
@@ -46,14 +46,14 @@ export function frameFromLine(line: Buffer): Frame | null {
     const result = jsonTextAt(text, ['result']);
     return { kind: 'result', id, result: Buffer.from(result ?? '{}') };
   }
-  if (Object.hasOwn(value, 'error')) return { kind: 'error', id, message: messageOf(value) };
+  if (Object.hasOwn(value, 'error'))
+    return { kind: 'error', id, message: messageOf(ownValue(value, 'error')) };
   const stderr = ownValue(value, 'stderr');
   if (typeof stderr === 'string') return { kind: 'stderr', id, text: stderr };
   return { kind: 'result', id, result: EMPTY };
 }
 
-function messageOf(frame: JsonObject): string {
-  const error = ownValue(frame, 'error')!;
+function messageOf(error: JsonValue = null): string {
   if (typeof error === 'string') return error;
   const message = isJsonObject(error) ? ownValue(error, 'message') : undefined;
   return typeof message === 'string' ? message : JSON.stringify(error);

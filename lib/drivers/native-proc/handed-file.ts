@@ -73,7 +73,7 @@ export function pathOfDescriptor(number: number): string {
  */
 export class ConfigSlots {
   readonly #files: readonly [HandedFile, HandedFile];
-  #current = 0;
+  #current: 0 | 1 = 0;
   #content: Buffer | null = null;
 
   constructor(ids: Ids | null) {
@@ -88,8 +88,8 @@ export class ConfigSlots {
   pathOf(config: Invocation['config']): string {
     const content = configBytes(config);
     if (content !== this.#content && this.#content?.equals(content) !== true) {
-      this.#current = 1 - this.#current;
-      this.#files[this.#current]!.write(content);
+      this.#current = this.#current === 0 ? 1 : 0;
+      this.#files[this.#current].write(content);
     }
     this.#content = content;
     return pathOfDescriptor(CONFIG_FD + this.#current);

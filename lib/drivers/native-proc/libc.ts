@@ -63,14 +63,17 @@ function tryLoad(): Libc | null {
       memfd: (name) => memfdCreate?.(name, MFD_CLOEXEC | MFD_ALLOW_SEALING) ?? -1,
       pipe: () => {
         const ends = new Int32Array(2);
-        return pipe2?.(ends, O_CLOEXEC) === 0 ? [ends[0]!, ends[1]!] : null;
+        if (pipe2?.(ends, O_CLOEXEC) !== 0) return null;
+        const [read = -1, write = -1] = ends;
+        return [read, write];
       },
       sealFile: (fd) => void fcntl?.(fd, F_ADD_SEALS, ALL_SEALS),
       exitOf: (pid) => {
         const status = new Int32Array(1);
         const result = waitpid?.(pid, status, WNOHANG) ?? 0;
         if (result === 0) return 'running';
-        return result === pid ? status[0]! : 'gone';
+        const [word = 0] = status;
+        return result === pid ? word : 'gone';
       },
     };
   } catch {

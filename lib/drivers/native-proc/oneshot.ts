@@ -37,7 +37,8 @@ export class OneshotDriver implements Driver {
     if (this.calls.isClosed) return Promise.resolve(failure(driverClosed()));
     if (call.signal.aborted) return Promise.resolve(failure(errorFromAbort(call.signal)));
     if (this.fault !== null) this.program.check();
-    if (!this.program.canStart) return Promise.resolve(failure(this.fault!));
+    const { obstacle } = this.program;
+    if (obstacle !== null) return Promise.resolve(failure(obstacle));
     return this.calls.track(call.signal, (stop) => this.run(call, stop));
   }
 
@@ -53,7 +54,8 @@ export class OneshotDriver implements Driver {
 
   protected async run(call: Invocation, signal: CancelSignal): Promise<Outcome> {
     const { runtime } = this.program;
-    if (!this.program.isAsChecked()) return failure(this.fault!);
+    const obstacle = this.program.obstacleNow();
+    if (obstacle !== null) return failure(obstacle);
     let args: readonly string[];
     try {
       args = argsFromPayload(runtime.args, call.payload, runtime.allowDash);

@@ -38,5 +38,5 @@ function entries(): PasswdEntry[] {
     .split('\n')
     .map((line) => line.split(':'))
     .filter((fields) => fields.length >= 6)
-    .map(([name, , uid, gid, , home]) => ({ name: name!, uid: Number(uid), gid: Number(gid), home: home! }));
+    .map(([name = '', , uid, gid, , home = '']) => ({ name, uid: Number(uid), gid: Number(gid), home }));
 }

@@ -24,6 +24,14 @@ interface Pending {
   finish(outcome: Outcome): void;
 }
 
+/** The process that serves, and where it finds the config of a call. */
+interface Server {
+  readonly process: FrameProcess;
+  readonly configs: ConfigSlots;
+}
+
+/** What a line may have beyond the result that it brings. */
+const FRAME_BYTES = 65_536;
 /** It has lived so long: whatever was wrong seems to be over. */
 const SETTLED_MS = 300;
 /** It has lived so long, or answered: its end is no failed start. */
@@ -48,8 +56,7 @@ export class PersistentDriver implements Driver {
   readonly #faults = new FaultState();
   readonly #pending = new Map<string, Pending>();
   readonly #stderr = new StderrShare();
-  #process: FrameProcess | null = null;
-  #configs: ConfigSlots | null = null;
+  #server: Server | null = null;
   /** Why the process is being ended by us; its end is then no failure of the driver. */
   #endingFor: string | null = null;
   /** What the program looked like that it was started from. */
@@ -72,7 +79,7 @@ export class PersistentDriver implements Driver {
     this.#program = new Program(serviceId, runtime, context);
     this.#program.faults.on((fault) => {
       if (fault === null) this.#start();
-      else if (this.#process === null) this.#giveUp(fault);
+      else if (this.#server === null) this.#giveUp(fault);
     });
     const fault = this.#program.faults.current;
     if (fault !== null) this.#giveUp(fault);
@@ -90,17 +97,17 @@ export class PersistentDriver implements Driver {
 
   /** The process that serves at present, for tests and diagnosis. */
   get pid(): number | null {
-    return this.#process?.pid ?? null;
+    return this.#server?.process.pid ?? null;
   }
 
   invoke(call: Invocation): Promise<Outcome> {
     if (this.#isClosed) return Promise.resolve(failure(driverClosed()));
     if (call.signal.aborted) return Promise.resolve(failure(errorFromAbort(call.signal)));
-    if (this.#process === null && this.#nextStartAt === null) this.#program.check();
+    if (this.#server === null && this.#nextStartAt === null) this.#program.check();
     this.#startFirst();
     this.#lookForNewer();
-    if (this.#process === null && !this.#isStartNear())
-      return Promise.resolve(failure(this.#faults.current!));
+    if (this.#server === null && !this.#isStartNear())
+      return Promise.resolve(failure(this.#faults.current ?? driverClosed()));
     return new Promise((resolve) => {
       const { limits } = this.#program.runtime;
       const { clock } = this.#context;
@@ -122,14 +129,15 @@ export class PersistentDriver implements Driver {
       };
       call.signal.addEventListener('abort', onAbort, { once: true });
       this.#pending.set(call.id, pending);
-      if (this.#process !== null && this.#endingFor === null && !this.#isOutdated) this.#send(pending);
+      if (this.#server !== null && this.#endingFor === null && !this.#isOutdated)
+        this.#send(pending, this.#server);
       this.#endOutdated();
     });
   }
 
   async restart(): Promise<void> {
     this.#failedStarts = 0;
-    if (this.#process === null) {
+    if (this.#server === null) {
       this.#program.started(null);
       this.#program.check();
       this.#start();
@@ -144,7 +152,7 @@ export class PersistentDriver implements Driver {
       pending.stopError ??= driverClosed();
       if (pending.state === 'unsent') pending.finish(failure(pending.stopError));
     }
-    if (this.#process === null) return;
+    if (this.#server === null) return;
     const ended = new Promise<void>((resolve) => this.#onIdle.push(resolve));
     this.#endProcess('closed', this.#pending.size === 0);
     await ended;
@@ -156,7 +164,7 @@ export class PersistentDriver implements Driver {
   }
 
   #start(): void {
-    if (this.#isClosed || this.#process !== null || !this.#program.isAsChecked()) return;
+    if (this.#isClosed || this.#server !== null || this.#program.obstacleNow() !== null) return;
     this.#callOffStart?.();
     this.#nextStartAt = null;
     this.#endingFor = null;
@@ -169,10 +177,9 @@ export class PersistentDriver implements Driver {
     this.#stderr.clear();
     const { runtime, env, ids } = this.#program;
     const configs = new ConfigSlots(ids);
-    this.#configs = configs;
-    const started: FrameProcess = new FrameProcess(
+    const process = new FrameProcess(
       { ...this.#program.command(runtime.args, env), handed: configs.handed },
-      runtime.limits.maxOutputBytes + 65_536,
+      runtime.limits.maxOutputBytes + FRAME_BYTES,
       {
         onLine: (line) => this.#hear(line),
         onStderr: (chunk) => this.#stderr.take(chunk, this.#sentCalls()),
@@ -184,15 +191,16 @@ export class PersistentDriver implements Driver {
       },
       this.#context,
     );
-    this.#process = started;
+    const server = { process, configs };
+    this.#server = server;
     this.#callOffSettled = this.#context.clock.after(SETTLED_MS, () => this.#settled());
-    for (const pending of this.#pending.values()) this.#send(pending);
+    for (const pending of this.#pending.values()) this.#send(pending, server);
   }
 
   /** One that is not complete yet, or cannot be started, changes nothing. */
   #lookForNewer(): void {
-    if (this.#process === null || this.#endingFor !== null || this.#program.look() === this.#seen) return;
-    if (this.#program.isAsChecked()) this.#isOutdated = true;
+    if (this.#server === null || this.#endingFor !== null || this.#program.look() === this.#seen) return;
+    if (this.#program.obstacleNow() === null) this.#isOutdated = true;
   }
 
   #endOutdated(): void {
@@ -203,14 +211,14 @@ export class PersistentDriver implements Driver {
   /** It works: what went wrong before is over. */
   #settled(): void {
     this.#callOffSettled?.();
-    if (this.#process === null || this.#process.pid === undefined) return;
+    if (this.#server?.process.pid === undefined) return;
     this.#program.started(null);
     this.#faults.set(null);
   }
 
-  #send(pending: Pending): void {
+  #send(pending: Pending, { process, configs }: Server): void {
     pending.state = 'sent';
-    this.#process!.send(requestFrame(pending.call, this.#configs!.pathOf(pending.call.config)));
+    process.send(requestFrame(pending.call, configs.pathOf(pending.call.config)));
   }
 
   #sentCalls(): Invocation[] {
@@ -261,7 +269,7 @@ export class PersistentDriver implements Driver {
     if (this.#endingFor !== null) return;
     const why = `ended to stop another call (${error.code})`;
     if (!this.#canCancel) return this.#endProcess(why);
-    this.#process!.send(cancelFrame(pending.call.id));
+    this.#server?.process.send(cancelFrame(pending.call.id));
     this.#context.clock.after(this.#program.runtime.limits.killGraceMs, () => {
       if (this.#pending.get(pending.call.id) === pending) this.#endProcess(why);
     });
@@ -269,25 +277,25 @@ export class PersistentDriver implements Driver {
 
   /** Ends the process; `gently` lets it finish what it has begun. */
   #endProcess(why: string, gently = false): void {
-    if (this.#process === null || this.#endingFor !== null) return;
+    if (this.#server === null || this.#endingFor !== null) return;
     this.#endingFor = why;
     const { killGraceMs } = this.#program.runtime.limits;
-    if (gently) this.#process.stop(killGraceMs);
-    else this.#process.terminate(killGraceMs);
+    if (gently) this.#server.process.stop(killGraceMs);
+    else this.#server.process.terminate(killGraceMs);
   }
 
   /** The process broke the protocol: it is killed, and all that it was serving fails with `error`. */
   #abandon(error: FsError): void {
     this.#endingFor = 'stopped, as it broke the protocol';
     for (const pending of [...this.#pending.values()]) pending.stopError ??= error;
-    this.#process?.kill();
+    this.#server?.process.kill();
   }
 
   #ended(exit: ProcessExit | null, error: NodeJS.ErrnoException | null): void {
     const { clock } = this.#context;
     const hadStarted = this.#hasAnswered || clock.now() - this.#startedAt >= LONG_LIFE_MS;
     this.#callOffSettled?.();
-    this.#process = null;
+    this.#server = null;
     const fault =
       exit === null
         ? startError(error, this.#program.file)

@@ -80,7 +80,9 @@ function bind(koffi: Koffi): PosixSpawn | null {
         koffi,
       );
       if (!isPlanned || words === null || variables === null || `${path}${cwd}`.includes('\0')) return null;
-      return posixSpawn(pid, path, actions, attributes, words, variables) === 0 ? pid[0]! : null;
+      if (posixSpawn(pid, path, actions, attributes, words, variables) !== 0) return null;
+      const [started = null] = pid;
+      return started;
     } finally {
       destroyActions(actions);
     }

@@ -5,7 +5,7 @@ import type { Command } from './command.js';
 import { TAG_VARIABLE, newTag, type ProcessLedger } from './process-ledger.js';
 import { groupEmptied, signalGroup } from './signal-group.js';
 import { startProgram, type Leader } from './start-program.js';
-import { StdioPipes, destroyStdio, type Stdio } from './stdio-pipes.js';
+import { StdioPipes, destroyStdio, stdioOfChild, type Stdio } from './stdio-pipes.js';
 import { strays } from './strays.js';
 
 export interface ProcessExit {
@@ -24,12 +24,12 @@ const KILL_PATIENCE_MS = 10_000;
  */
 export class ProcessGroup {
   readonly child: Leader;
-  /** Our ends of its input and output. Their reader closes them. */
-  readonly stdio: Stdio;
+  /** Our ends of its input and output, which their reader closes; null where it could not be started. */
+  readonly stdio: Stdio | null;
   /** How the leader ended; null while it runs. */
   exit: ProcessExit | null = null;
-  /** Resolves once the leader has exited and its group is empty; also when it could not be started. */
-  readonly ended: Promise<void>;
+  /** How the leader ended, once its group is empty too; null where it could not be started. */
+  readonly ended: Promise<ProcessExit | null>;
   readonly #log: Log;
   #graceEndsAt: number | null = null;
   #killTimer: NodeJS.Timeout | undefined;
@@ -38,29 +38,32 @@ export class ProcessGroup {
   constructor(command: Command, ledger: ProcessLedger | null, log: Log) {
     this.#log = log;
     const tag = ledger?.newTag() ?? newTag();
-    const [file, ...args] = [...privilegePrefix(), command.file, ...command.args];
+    const [file = command.file, ...args] = [...privilegePrefix(), command.file, ...command.args];
     sealDescriptors();
     const pipes = StdioPipes.open(command.ids);
     try {
       const env = { ...command.env, [TAG_VARIABLE]: tag };
-      this.child = startProgram({ ...command, file: file!, args, env }, pipes);
+      this.child = startProgram({ ...command, file, args, env }, pipes);
     } catch (thrown) {
       pipes?.close();
       throw thrown;
     }
     // Without pipes it is Node that started it, with sockets.
-    this.stdio = pipes?.given(this.child) ?? this.nodeChild!;
+    const stdio = pipes?.given(this.child) ?? (this.nodeChild === null ? null : stdioOfChild(this.nodeChild));
     const { pid } = this.child;
-    if (pid === undefined) {
-      destroyStdio(this.stdio);
-      this.ended = Promise.resolve();
+    if (pid === undefined || stdio === null) {
+      if (stdio !== null) destroyStdio(stdio);
+      this.stdio = null;
+      this.ended = Promise.resolve(null);
       return;
     }
+    this.stdio = stdio;
     const forget = ledger?.record(pid, tag);
     strays.started(tag, pid);
     this.ended = new Promise((resolve) => {
       this.child.once('exit', (code: number | null, signal: NodeJS.Signals | null) => {
-        this.exit = { code, signal };
+        const exit = { code, signal };
+        this.exit = exit;
         const endStrays = (): void => {
           strays.ended(tag);
           const left = strays.find();
@@ -70,7 +73,7 @@ export class ProcessGroup {
         const over = (): void => {
           clearTimeout(this.#killTimer);
           forget?.();
-          resolve();
+          resolve(exit);
         };
         strays.reap();
         if (signalGroup(pid, 0)) void this.#endRest(pid).then(endStrays);
@@ -90,7 +93,7 @@ export class ProcessGroup {
 
   /** SIGTERM to the group, SIGKILL after `graceMs`. Only the first call counts. */
   terminate(graceMs: number): void {
-    if (this.pid === undefined || this.#graceEndsAt !== null) return;
+    if (this.#graceEndsAt !== null) return;
     this.#graceEndsAt = performance.now() + graceMs;
     this.#signal('SIGTERM');
     this.#killTimer = setTimeout(() => this.kill(), graceMs);
@@ -98,14 +101,13 @@ export class ProcessGroup {
 
   /** SIGKILL to the group, at once. */
   kill(): void {
-    if (this.pid === undefined) return;
     this.#graceEndsAt = 0;
     this.#signal('SIGKILL');
   }
 
   /** Between the leader's exit and the end of its group the number cannot be given to another; after it, it can. */
   #signal(signal: NodeJS.Signals): void {
-    if (this.exit === null) signalGroup(this.pid!, signal);
+    if (this.pid !== undefined && this.exit === null) signalGroup(this.pid, signal);
   }
 
   async #endRest(pid: number): Promise<void> {

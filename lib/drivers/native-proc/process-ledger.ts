@@ -47,13 +47,13 @@ export class FileLedger implements ProcessLedger {
   }
 
   newTag(): string {
-    if (this.#free.length === 0) this.#addSlots();
+    this.#nextSlot();
     return `${this.#run}-${(this.#tags++).toString(36)}`;
   }
 
   record(pid: number, tag: string): () => void {
-    if (this.#free.length === 0) this.#addSlots();
-    const slot = this.#free.pop()!;
+    const slot = this.#nextSlot();
+    this.#free.pop();
     const line = `${pid} ${processFacts(pid)?.startTime || '-'} ${tag}`;
     writeSync(this.#fd, `${line.padEnd(SLOT_BYTES - 1)}\n`, HEADER_BYTES + slot * SLOT_BYTES);
     let held = true;
@@ -63,8 +63,11 @@ export class FileLedger implements ProcessLedger {
     };
   }
 
-  /** Written before they are used: recording takes no space, so no process runs that cannot be recorded. */
-  #addSlots(): void {
+  /** The last of the free slots. They are written before they are used: recording takes no space, so no process runs that cannot be recorded. */
+  #nextSlot(): number {
+    const free = this.#free.at(-1);
+    if (free !== undefined) return free;
+    const first = this.#slots;
     const blank = `${' '.repeat(SLOT_BYTES - 1)}\n`.repeat(SLOTS_AT_ONCE);
     const at = HEADER_BYTES + this.#slots * SLOT_BYTES;
     let written: number;
@@ -74,8 +77,9 @@ export class FileLedger implements ProcessLedger {
       throw cannotRecord(this.#file, thrown);
     }
     if (written !== blank.length) throw cannotRecord(this.#file, null);
-    for (let n = SLOTS_AT_ONCE - 1; n >= 0; n--) this.#free.push(this.#slots + n);
     this.#slots += SLOTS_AT_ONCE;
+    for (let slot = this.#slots - 1; slot >= first; slot--) this.#free.push(slot);
+    return first;
   }
 
   close(): void {

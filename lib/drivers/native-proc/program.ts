@@ -57,19 +57,20 @@ export class Program {
 
   /** What to start. Call only while there is no fault. */
   command(args: readonly string[], env: Readonly<Record<string, string>>): Command {
-    const [file, ...before] = this.#start;
-    return { file: file!, args: [...before, ...args], cwd: this.runtime.cwd, env, ids: this.#ids };
+    const [file = this.file, ...before] = this.#start;
+    return { file, args: [...before, ...args], cwd: this.runtime.cwd, env, ids: this.#ids };
   }
 
-  /** False when there is nothing to start. A program that failed to start may be tried again. */
-  get canStart(): boolean {
-    return this.faults.current === null || this.faults.current === this.#startFault?.error;
+  /** Why there is nothing to start; null where there is. A program that failed to start may be tried again. */
+  get obstacle(): FsError | null {
+    const fault = this.faults.current;
+    return fault === this.#startFault?.error ? null : fault;
   }
 
-  /** What runs is still what was looked at, or may be trusted as it is now; else there is a fault. */
-  isAsChecked(): boolean {
+  /** The obstacle, once a program that is not what it was is checked anew. */
+  obstacleNow(): FsError | null {
     if (this.look() !== this.#seen) this.check();
-    return this.canStart;
+    return this.obstacle;
   }
 
   /** How a start went: an error is a fault until a start succeeds or the program changes. */

@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import type { EventEmitter } from 'node:events';
 import { closeSync, fchownSync } from 'node:fs';
 import { Socket } from 'node:net';
@@ -5,11 +6,11 @@ import type { Readable, Writable } from 'node:stream';
 import type { Ids } from './ids.js';
 import { loadLibc } from './libc.js';
 
-/** Our ends of a program's input and output; null each where the program could not be started. */
+/** Our ends of a program's input and output. */
 export interface Stdio {
-  readonly stdin: Writable | null;
-  readonly stdout: Readable | null;
-  readonly stderr: Readable | null;
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
 }
 
 type Ends = readonly [read: number, write: number];
@@ -63,17 +64,22 @@ export class StdioPipes {
   }
 }
 
+/** What Node made instead of our pipes; null where it could make none. */
+export function stdioOfChild({ stdin, stdout, stderr }: ChildProcess): Stdio | null {
+  return stdin && stdout && stderr && { stdin, stdout, stderr };
+}
+
 /** Nothing more can come out of it. */
 export function isOutputClosed({ stdout, stderr }: Stdio): boolean {
-  return stdout!.closed && stderr!.closed;
+  return stdout.closed && stderr.closed;
 }
 
 export async function outputClosed({ stdout, stderr }: Stdio): Promise<void> {
-  await Promise.all([stdout!, stderr!].map(whenClosed));
+  await Promise.all([stdout, stderr].map(whenClosed));
 }
 
 export function destroyStdio({ stdin, stdout, stderr }: Stdio): void {
-  for (const stream of [stdin, stdout, stderr]) stream?.destroy();
+  for (const stream of [stdin, stdout, stderr]) stream.destroy();
 }
 
 function whenClosed(stream: Readable): Promise<void> {

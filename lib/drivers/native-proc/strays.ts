@@ -61,13 +61,14 @@ export class Strays {
 
   /** Takes the exits of children that nobody else waits for. Answers with those that live. */
   reap(): number[] {
-    if (this.#libc === null) return NONE;
+    const libc = this.#libc;
+    if (libc === null) return NONE;
     const listed = this.#listed();
     if (listed.length === 0) return NONE;
     const own = new Set([...this.#own].map(({ pid }) => pid));
     const isLeft = (pid: number): boolean =>
       !own.has(pid) && !SpawnedProgram.isAwaited(pid) && !this.#foreign.has(pid);
-    return listed.filter((pid) => isLeft(pid) && this.#libc!.exitOf(pid) === 'running');
+    return listed.filter((pid) => isLeft(pid) && libc.exitOf(pid) === 'running');
   }
 
   /** The living ones that are of no driver that runs. */

@@ -105,12 +105,12 @@ export class WarmDriver extends OneshotDriver {
   }
 
   #fill(atMost = Infinity): void {
-    if (this.calls.isClosed || this.fault !== null || !this.program.isAsChecked()) return;
+    if (this.calls.isClosed || this.fault !== null || this.program.obstacleNow() !== null) return;
     for (let count = 0; count < atMost && this.#waiting.length < this.#aheadCount; count++) {
       const waiting = this.#startAhead();
       if (!waiting.process.isAlive) return this.#dismiss(waiting);
       this.#waiting.push(waiting);
-      void waiting.process.group!.ended.then(() => this.#forget(waiting));
+      void waiting.process.ended.then(() => this.#forget(waiting));
     }
   }
 

@@ -12,7 +12,7 @@ const HEADER_BYTES = 8;
 export function withMemoryLimit(wasm: Uint8Array, maxBytes: number): Uint8Array {
   const maxPages = Math.floor(maxBytes / PAGE_BYTES);
   for (let at = HEADER_BYTES; at < wasm.length;) {
-    const id = wasm[at]!;
+    const id = wasm[at];
     const size = readNumber(wasm, at + 1);
     const end = size.next + size.value;
     if (id === MEMORY_SECTION) {
@@ -31,7 +31,7 @@ export function withMemoryLimit(wasm: Uint8Array, maxBytes: number): Uint8Array 
 
 function limitedSection(wasm: Uint8Array, at: number, maxPages: number): number[] {
   const count = readNumber(wasm, at);
-  const flags = wasm[count.next]!;
+  const flags = wasm[count.next] ?? 0;
   if (count.value !== 1 || flags > 1)
     throw new FsError('EIO', 'The WebAssembly module has shared, 64-bit or several memories.', {
       hint: 'Build it with one ordinary memory, or take "max_memory_bytes" out of the manifest.',

@@ -19,7 +19,10 @@ interface Prepared {
 }
 
 const TAIL_BYTES = 2_048;
-const port = parentPort!;
+/** What an instance has before its call. */
+const NO_STDIO: Stdio = { stdin: new Uint8Array(), env: [], write: () => undefined };
+if (parentPort === null) throw new TypeError('This module is the body of a worker thread.');
+const port = parentPort;
 const { module, entrypoint, args, env, maxOutputBytes } = workerData as WasmWorkerData;
 const post = (message: FromWorker): void => port.postMessage(message);
 
@@ -40,7 +43,7 @@ port.on('message', (message: ToWorker) => {
 post({ type: 'ready' });
 
 function prepare(): Prepared {
-  let stdio: Stdio | undefined;
+  let stdio = NO_STDIO;
   const wasi = new WASI({
     version: 'preview1',
     args: [...args],
@@ -53,7 +56,7 @@ function prepare(): Prepared {
   const imports = stdioImports(
     wasi.wasiImport as WasiImports,
     () => instance.exports['memory'] as WasmMemory,
-    () => stdio!,
+    () => stdio,
   );
   const instance: WasmInstance = new engine.Instance(module, { wasi_snapshot_preview1: imports });
   const { memory, _initialize: initialize } = instance.exports;

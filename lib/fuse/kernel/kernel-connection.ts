@@ -7,6 +7,7 @@ import { Interrupts } from './interrupts.js';
 import { readU64, viewOf } from './layout.js';
 import { type NegotiatedInit, decodeInitIn, negotiate, putInitOut } from './negotiate.js';
 import { operationOf } from './operations.js';
+import type { Operation } from './operations/operation.js';
 import { Request } from './request.js';
 import {
   fuse_batch_forget_in,
@@ -123,8 +124,8 @@ export class KernelConnection {
     } catch (thrown) {
       return this.#refuse(this.#errnoOf(thrown, call), call.unique);
     }
-    if (result instanceof Promise) this.#await(result, call);
-    else this.#answer(result, call);
+    if (result instanceof Promise) this.#await(result, call, operation);
+    else this.#answer(result, call, operation);
   }
 
   /** Ends what waits: every pending call is abandoned, and the filesystem hears `destroy` once. */
@@ -141,12 +142,12 @@ export class KernelConnection {
     for (const call of [...this.#pending.values()]) this.#interrupts.abandon(call);
   }
 
-  #await(promise: Promise<unknown>, call: Call): void {
+  #await(promise: Promise<unknown>, call: Call, operation: Operation<unknown>): void {
     this.#pending.set(call.unique, call);
     promise.then(
       (result) => {
-        if (this.#settle(call)) this.#answer(result, call);
-        else if (!(result instanceof Errno)) operationOf(call.opcode)!.undo?.(this.#fs, result, call);
+        if (this.#settle(call)) this.#answer(result, call, operation);
+        else if (!(result instanceof Errno)) operation.undo?.(this.#fs, result, call);
       },
       (thrown: unknown) => {
         if (this.#settle(call)) this.#refuse(this.#errnoOf(thrown, call), call.unique);
@@ -160,9 +161,8 @@ export class KernelConnection {
     return this.#pending.delete(call.unique);
   }
 
-  #answer(result: unknown, call: Call): void {
+  #answer(result: unknown, call: Call, operation: Operation<unknown>): void {
     if (result instanceof Errno) return this.#refuse(result.errno, call.unique);
-    const operation = operationOf(call.opcode)!;
     let end = HEADER;
     let payload: Uint8Array | undefined;
     try {
@@ -244,7 +244,7 @@ export class KernelConnection {
     if (r.end - r.start < fuse_interrupt_in.byteLength) return;
     const call = this.#pending.get(r.u64(fuse_interrupt_in.at.unique));
     if (call === undefined) return;
-    if (operationOf(call.opcode)!.restarts === true) this.#interrupts.abandon(call, Errno.of(EINTR));
+    if (operationOf(call.opcode)?.restarts === true) this.#interrupts.abandon(call, Errno.of(EINTR));
     else this.#interrupts.add(call);
   }
 }

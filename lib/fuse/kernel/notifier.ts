@@ -62,6 +62,9 @@ export class Notifier {
   }
 
   #finish(upTo: number): void {
-    while (this.#waiting.length > 0 && this.#waiting[0]!.until <= upTo) this.#waiting.shift()!.resolve();
+    for (let [first] = this.#waiting; first !== undefined && first.until <= upTo; [first] = this.#waiting) {
+      this.#waiting.shift();
+      first.resolve();
+    }
   }
 }

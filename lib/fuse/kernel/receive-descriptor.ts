@@ -18,9 +18,9 @@ const SCM_RIGHTS = 1;
 
 /** Both ends close-on-exec. @throws Error when there are no descriptors left. */
 export function socketPair(): [number, number] {
-  const pair = [0, 0];
+  const pair: [number, number] = [0, 0];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) !== 0) throw new Error('socketpair failed.');
-  return [pair[0]!, pair[1]!];
+  return pair;
 }
 
 /** The descriptor that waits in `socket`, close-on-exec; undefined when none does. */

@@ -1,7 +1,9 @@
 // Starts tools for the main thread, with the rights that this thread was started with.
-import { parentPort } from 'node:worker_threads';
 import { runToolHere, type ToolRequest } from './run-tool.js';
+import { workerPort } from './worker-port.js';
 
-parentPort!.on('message', ({ id, program, args, options }: ToolRequest) => {
-  void runToolHere(program, args, options).then((result) => parentPort!.postMessage({ id, result }));
+const port = workerPort();
+
+port.on('message', ({ id, program, args, options }: ToolRequest) => {
+  void runToolHere(program, args, options).then((result) => port.postMessage({ id, result }));
 });

@@ -83,8 +83,8 @@ export function runToolHere(
     });
     let stdout = '';
     let stderr = '';
-    child.stdout!.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-    child.stderr!.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text));
     const finish = (result: Partial<ToolResult>): void => {
       clearTimeout(timer);
       resolve({ ...NOTHING, stdout, stderr: stderr.trim(), ...result });
@@ -92,8 +92,8 @@ export function runToolHere(
     const giveUp = (): void => {
       child.kill('SIGKILL');
       child.unref();
-      child.stdout!.destroy();
-      child.stderr!.destroy();
+      child.stdout?.destroy();
+      child.stderr?.destroy();
       finish({ timedOut: true });
     };
     const timer = timeoutMs === undefined ? undefined : setTimeout(giveUp, timeoutMs);

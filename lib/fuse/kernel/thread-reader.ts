@@ -49,7 +49,8 @@ export function threadReader(fd: number): Reader {
           if (message.end !== null) failure = new Error(message.end);
           return;
         }
-        onRequest(buffers[message.slot]!, message.length);
+        const buffer = buffers[message.slot];
+        if (buffer !== undefined) onRequest(buffer, message.length);
         Atomics.store(words, message.slot, 0);
         Atomics.notify(words, message.slot);
       });

@@ -32,15 +32,19 @@ export function mountEntriesFrom(text: string): MountEntry[] {
   const entries: MountEntry[] = [];
   for (const line of text.split('\n')) {
     const fields = line.split(' ');
+    // Optional fields stand before a dash, what depends on the file system after it.
     const dash = fields.indexOf('-', 6);
-    if (dash < 0 || fields.length < dash + 3) continue;
+    const [id, , device, , mountPoint] = fields;
+    const [fsType, source, options = ''] = dash < 0 ? [] : fields.slice(dash + 1);
+    if (device === undefined || mountPoint === undefined) continue;
+    if (fsType === undefined || source === undefined) continue;
     entries.push({
-      id: Number(fields[0]),
-      device: fields[2]!,
-      mountPoint: unescaped(fields[4]!),
-      fsType: unescaped(fields[dash + 1]!),
-      source: unescaped(fields[dash + 2]!),
-      ownerUid: ownerFrom(fields[dash + 3] ?? ''),
+      id: Number(id),
+      device,
+      mountPoint: unescaped(mountPoint),
+      fsType: unescaped(fsType),
+      source: unescaped(source),
+      ownerUid: ownerFrom(options),
     });
   }
   return entries;

@@ -16,8 +16,8 @@ const MAX_LINKS = 40;
 export async function resolveMountDir(dir: string): Promise<string> {
   let path = parse(resolve(dir)).root;
   const missing = namesOf(resolve(dir));
-  for (let links = 0; missing.length > 0;) {
-    const name = missing.shift()!;
+  let links = 0;
+  for (let name = missing.shift(); name !== undefined; name = missing.shift()) {
     if (name === '..') {
       path = dirname(path);
       continue;

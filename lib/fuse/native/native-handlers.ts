@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { FsError } from '../../core/index.js';
 import {
   chain,
@@ -230,7 +231,7 @@ export class NativeHandlers {
         if (HiddenFiles.isHiding(from, to)) {
           return chain(fromDir.lookup(fromName, op), (node) => {
             const open = this.openFiles.latestOf(node.ino);
-            if (open === undefined) return fromDir.rename(fromName, fromDir, namesOfPath(to).pop()!, 0, op);
+            if (open === undefined) return fromDir.rename(fromName, fromDir, basename(to), 0, op);
             return chain(fromDir.unlink(fromName, op), () => this.#hidden.add(to, open));
           });
         }

@@ -78,5 +78,6 @@ function preloadBundledLibfuse(packageDir: string): void {
 }
 
 function firstLine(thrown: unknown): string {
-  return (thrown instanceof Error ? thrown.message : String(thrown)).split('\n', 1)[0]!;
+  const [line = ''] = (thrown instanceof Error ? thrown.message : String(thrown)).split('\n', 1);
+  return line;
 }

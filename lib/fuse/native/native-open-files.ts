@@ -37,8 +37,8 @@ export class OpenFiles {
     const file = this.#byFd.get(fd);
     if (file === undefined) return undefined;
     this.#byFd.delete(fd);
-    const same = this.#byIno.get(file.node.ino)!;
-    if (same.length === 1) this.#byIno.delete(file.node.ino);
+    const same = this.#byIno.get(file.node.ino) ?? [];
+    if (same.length <= 1) this.#byIno.delete(file.node.ino);
     else same.splice(same.indexOf(file), 1);
     return file;
   }

@@ -56,7 +56,8 @@ const MTIME_AT = 112;
 /** Reads the mtime from the request's own record; only where the atime found there is the one passed. */
 function repairUtimens(fuse: NativeFuse, handlers: NativeHandlers): void {
   if (process.platform !== 'linux') return;
-  const original = fuse._handlers[OP_UTIMENS]!;
+  const original = fuse._handlers[OP_UTIMENS];
+  if (original === undefined) return;
   let mtimeMs: number | undefined;
   const utimens = handlers.utimens.bind(handlers);
   handlers.utimens = (path, atime, passed, reply) => utimens(path, atime, mtimeMs ?? passed, reply);

@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { FsError, type Log } from '../../core/index.js';
+import { effectiveUser } from '../../linux/index.js';
 import type { Awaitable, Op } from '../../vfs/index.js';
 import type { MountOptions } from '../binding.js';
 import type { NativeReply } from './native-library.js';
@@ -8,7 +9,7 @@ import type { NativeReply } from './native-library.js';
 const QUICK_MS = 30_000;
 
 /** The caller, as far as it is known: the kernel lets nobody else into this mount. */
-const SELF = { uid: process.geteuid!(), gid: process.getegid!(), pid: process.pid };
+const SELF = { ...effectiveUser(), pid: process.pid };
 
 /**
  * The one place where requests are answered. Whatever a tree does (throws, rejects, answers twice or never),

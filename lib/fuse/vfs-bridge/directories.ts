@@ -44,8 +44,12 @@ export function directoryHandlers(s: MountState): DirectoryHandlers {
       return chain(listingOf(dir, offset, call), (entries) => {
         if (!addDots(dir.ref, offset, list, false)) return;
         for (let i = Math.max(0, offset - DOTS); i < entries.length; i++) {
-          const entry = entries[i]!;
-          if (!list.add(entry.name, shownIno(entry.ino), entryType(entry), i + DOTS + 1)) return;
+          const entry = entries[i];
+          if (
+            entry === undefined ||
+            !list.add(entry.name, shownIno(entry.ino), entryType(entry), i + DOTS + 1)
+          )
+            return;
         }
       });
     },
@@ -55,7 +59,8 @@ export function directoryHandlers(s: MountState): DirectoryHandlers {
         if (!addDots(dir.ref, offset, list, true)) return;
         const op = s.op(call);
         for (let i = Math.max(0, offset - DOTS); i < entries.length; i++) {
-          if (!addPlus(dir.ref, entries[i]!, i + DOTS + 1, list, op, call.pid)) return;
+          const entry = entries[i];
+          if (entry === undefined || !addPlus(dir.ref, entry, i + DOTS + 1, list, op, call.pid)) return;
         }
       });
     },

@@ -111,7 +111,10 @@ export function fileHandlers(s: MountState): FileHandlers {
 
     read(_nodeid, fh, offset, size, call) {
       const { handle } = s.file(fh);
-      if (handle.readInto !== undefined) return readWith(handle, offset, size, s.op(call));
+      if (handle.readInto !== undefined) {
+        const into = memoryFor(size);
+        return filled(into, handle.readInto(offset, into, s.op(call)));
+      }
       const bytes = handle.read(offset, size, s.op(call));
       return bytes instanceof Promise ? bytes.then((known) => atMost(known, size)) : atMost(bytes, size);
     },
@@ -203,11 +206,14 @@ export function fileHandlers(s: MountState): FileHandlers {
     return standing === undefined ? walk() : standing.then((isOwn) => (isOwn ? 'open' : walk()));
   }
 
-  /** Into memory that serves again where the answer comes at once: it is sent before the next request is taken. */
-  function readWith(handle: FileHandle, offset: number, size: number, op: Op): Awaitable<Uint8Array> {
+  /** Memory that serves again where the answer comes at once: it is sent before the next request is taken. */
+  function memoryFor(size: number): Buffer {
     const into = spare?.byteLength === size ? spare : Buffer.allocUnsafeSlow(size);
     spare = undefined;
-    const count = handle.readInto!(offset, into, op);
+    return into;
+  }
+
+  function filled(into: Buffer, count: Awaitable<number>): Awaitable<Uint8Array> {
     if (count instanceof Promise) return count.then((known) => into.subarray(0, known));
     spare = into;
     return into.subarray(0, count);

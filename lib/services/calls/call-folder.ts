@@ -1,6 +1,6 @@
 import { FsError, dropOldest, isId } from '../../core/index.js';
 import type { Session } from '../../policy/index.js';
-import { newIno, type Awaitable } from '../../vfs/index.js';
+import { newIno, noSuchEntry, type Awaitable } from '../../vfs/index.js';
 import type { Job } from '../jobs/job.js';
 import { ObjectScanner, type ScannedObject } from '../request/object-scanner.js';
 import { requestFrom, type Request } from '../request/request.js';
@@ -63,7 +63,8 @@ export class CallFolder {
 
   /** Gives a draft another name, which submits it where that is the name of a call. */
   move(name: string, toName: string, session: Session): Awaitable<void> {
-    const draft = this.drafts.get(name)!;
+    const draft = this.drafts.get(name);
+    if (draft === undefined) throw noSuchEntry(name);
     if (callOfName(toName) === null) {
       this.drafts.get(toName)?.unlink();
       this.drafts.set(toName, draft);
@@ -80,11 +81,12 @@ export class CallFolder {
   }
 
   /**
-   * Submits what a draft holds; from then on the job stands in its place.
+   * Submits what a draft holds, where its name is that of a call; from then on the job stands in its place.
    * @throws FsError what the write of the same request to `control/submit.json` would
    */
   submit(name: string, draft: Draft, session: Session): Awaitable<void> {
-    const call = callOfName(name)!;
+    const call = callOfName(name);
+    if (call === null) return undefined;
     const bytes = Buffer.from(draft.bytes);
     this.refusals.delete(call);
     try {

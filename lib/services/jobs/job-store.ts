@@ -3,9 +3,19 @@ import { FsError, type InvocationId, type JsonObject, type Log } from '../../cor
 import { isNoSpace, SegmentLog, type DiskReserve, type Extent } from '../../disk/index.js';
 import { acceptHeader, finishHeader } from './job-records.js';
 import { FOR_ENDS, SMALL_RESULT, type JobLimits } from './job-limits.js';
-import { Job, type Holder, type JobEnd, type JobOwner } from './job.js';
+import {
+  Job,
+  isEnded,
+  isKeyed,
+  type EndedJob,
+  type Holder,
+  type JobEnd,
+  type JobOwner,
+  type KeyedJob,
+} from './job.js';
 import { keepFormat1 } from './keep-format1.js';
 import { KeyJournal } from './keys/key-journal.js';
+import { keyName, keyNameOf } from './keys/key-name.js';
 import { reconcileKeys } from './keys/reconcile-keys.js';
 import { LogCleaner } from './log-cleaner.js';
 import { replayJobs } from './replay-jobs.js';
@@ -44,7 +54,7 @@ export class JobStore {
   readonly #jobs = new Map<string, Job>();
   readonly #principals = new Map<string, Principal>();
   /** Those of the jobs that have one. */
-  readonly #keys = new Map<string, Job>();
+  readonly #keys = new Map<string, KeyedJob>();
   readonly #journal: KeyJournal;
   readonly #cleaner: LogCleaner;
   readonly #live = new Set<Job>();
@@ -75,9 +85,10 @@ export class JobStore {
   }
 
   /** The job that ended last, if it is still listed. */
-  get lastFinished(): Job | null {
-    let last: Job | null = null;
-    for (const job of this.#jobs.values()) if (job.finishSequence > (last?.finishSequence ?? 0)) last = job;
+  get lastFinished(): EndedJob | null {
+    let last: EndedJob | null = null;
+    for (const job of this.#jobs.values())
+      if (isEnded(job) && job.finishSequence > (last?.finishSequence ?? 0)) last = job;
     return last;
   }
 
@@ -105,7 +116,7 @@ export class JobStore {
       keyDigest: key?.digest ?? null,
     });
     job.request.add(this.#append(acceptHeader(job), request));
-    if (key !== null) this.#acceptKey(job);
+    if (isKeyed(job)) this.#acceptKey(job);
     this.#adopt(job);
     return job;
   }
@@ -113,8 +124,7 @@ export class JobStore {
   /** Shows as the last outcome what could not even be recorded, for as long as the node runs. */
   showUnrecorded(owner: JobOwner, id: InvocationId, end: JobEnd): void {
     const facts = { id, owner, acceptedAtMs: end.finishedAtMs, rejected: true, key: null, keyDigest: null };
-    const job = new Job(this.#log, facts);
-    job.end = end;
+    const job = new Job(this.#log, facts).endedWith(end);
     job.finishSequence = ++this.#sequence;
     this.#settle(job);
   }
@@ -125,13 +135,13 @@ export class JobStore {
   }
 
   /**
-   * Ends a job; durable when it returns. `metrics` are the service's, this job counted in.
+   * Keeps how a job ended; durable when it returns. `metrics` are the service's, this job counted in.
    * @throws FsError when the log cannot take it: the job has ended all the same, as failed. That is durable too, as
    * long as there is space in reserve.
    */
-  finish(job: Job, end: JobEnd, result: Uint8Array, metrics: JsonObject): void {
+  finish(job: EndedJob, result: Uint8Array, metrics: JsonObject): void {
     const { reserve } = this.#options;
-    job.end = end;
+    const { end } = job;
     job.finishSequence = ++this.#sequence;
     job.cancel = null;
     job.changedAtMs = end.finishedAtMs;
@@ -140,7 +150,7 @@ export class JobStore {
       else this.#recordEnd(job, result, metrics);
     } catch (thrown) {
       const { code, message, hint } = FsError.from(thrown);
-      job.end = { ...end, state: 'error', errno: code, error: message, hint: hint ?? null };
+      job.endedWith({ ...end, state: 'error', errno: code, error: message, hint: hint ?? null });
       if (result.length > SMALL_RESULT && isNoSpace(thrown))
         reserve.use(() => this.#recordEnd(job, new Uint8Array(), metrics));
       throw thrown;
@@ -172,12 +182,12 @@ export class JobStore {
    * The job of a key: in `jobs/`, or as what is kept of it.
    * @throws FsError EIO when what is kept of the key is damaged.
    */
-  byKey(principal: string, key: string): Job | undefined {
+  byKey(principal: string, key: string): KeyedJob | undefined {
     return this.#keys.get(keyName(principal, key)) ?? this.#journal.find(principal, key);
   }
 
   /** The newest jobs with a key, oldest first. */
-  keyed(principal: string, max: number): Job[] {
+  keyed(principal: string, max: number): KeyedJob[] {
     return this.#journal.newest(principal, max).map((job) => this.#keys.get(keyNameOf(job)) ?? job);
   }
 
@@ -234,11 +244,12 @@ export class JobStore {
   }
 
   /** When it throws, nothing has changed. */
-  #recordEnd(job: Job, result: Uint8Array, metrics: JsonObject): void {
+  #recordEnd(job: EndedJob, result: Uint8Array, metrics: JsonObject): void {
     const extent = this.#log.append(finishHeader(job, metrics), result);
     job.result.add(extent);
     try {
-      if (this.#keys.get(keyNameOf(job)) === job) this.#journal.end(job, result);
+      const keyed = this.#keys.get(keyNameOf(job));
+      if (keyed === job) this.#journal.end(keyed, result);
     } catch (thrown) {
       job.result.release();
       this.#log.undo();
@@ -251,11 +262,11 @@ export class JobStore {
     this.#jobs.set(job.id, job);
     this.#live.add(job);
     job.holders.add('listed');
-    if (job.key !== null) this.#keys.set(keyNameOf(job), job);
+    if (isKeyed(job)) this.#keys.set(keyNameOf(job), job);
   }
 
   /** A job whose key cannot be kept must not run: it is taken back. */
-  #acceptKey(job: Job): void {
+  #acceptKey(job: KeyedJob): void {
     try {
       this.#journal.accept(job);
     } catch (thrown) {
@@ -266,13 +277,13 @@ export class JobStore {
   }
 
   /** Places a finished job where its principal sees it. */
-  #settle(job: Job): void {
+  #settle(job: EndedJob): void {
     this.#live.delete(job);
     const principal = this.#principal(job.owner.principal);
     const { outcomes } = principal;
-    outcomes.changedAtMs = job.end!.finishedAtMs;
+    outcomes.changedAtMs = job.end.finishedAtMs;
     this.#replace(outcomes, 'last', 'last', job);
-    if (job.end!.state === 'ok') this.#replace(outcomes, 'lastSuccess', 'result', job);
+    if (job.end.state === 'ok') this.#replace(outcomes, 'lastSuccess', 'result', job);
     if (!job.holders.has('listed')) {
       this.#shrink(job);
       return;
@@ -365,9 +376,7 @@ export class JobStore {
     }
     const { now, limits } = this.#options;
     reconcileKeys(this.#keys.values(), this.#log, this.#journal, now() - limits.keyMs);
-    const finished = jobs
-      .filter((job) => job.end !== null)
-      .sort((a, b) => a.finishSequence - b.finishSequence);
+    const finished = jobs.filter(isEnded).sort((a, b) => a.finishSequence - b.finishSequence);
     for (const job of finished) {
       this.#sequence = Math.max(this.#sequence, job.finishSequence);
       this.#settle(job);
@@ -382,13 +391,4 @@ export class JobStore {
       this.#evict(principal);
     }
   }
-}
-
-function keyName(principal: string, key: string): string {
-  return `${principal}\n${key}`;
-}
-
-/** Of a job without a key: a name that none has. */
-function keyNameOf({ owner, key }: Job): string {
-  return keyName(owner.principal, key ?? '');
 }

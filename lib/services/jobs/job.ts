@@ -38,6 +38,20 @@ export interface JobEnd {
   readonly finishedAtMs: number;
 }
 
+/** A job that has ended. */
+export type EndedJob = Job & { readonly end: JobEnd };
+
+/** A job that a `_key` names. */
+export type KeyedJob = Job & { readonly key: string };
+
+export function isEnded(job: Job): job is EndedJob {
+  return job.end !== null;
+}
+
+export function isKeyed(job: Job): job is KeyedJob {
+  return job.key !== null;
+}
+
 /** What keeps a finished job's result from being forgotten. */
 export type Holder = 'listed' | 'last' | 'result';
 
@@ -96,6 +110,11 @@ export class Job {
 
   get blobs(): readonly Blob[] {
     return [this.request, this.stdout, this.stderr, this.result];
+  }
+
+  endedWith(end: JobEnd): EndedJob {
+    this.end = end;
+    return this as EndedJob;
   }
 
   inoOf(name: string): bigint {

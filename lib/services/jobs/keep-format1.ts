@@ -19,8 +19,9 @@ import { pathOfSegment, recordAt, segmentNumbers } from '../../disk/index.js';
 export function keepFormat1(dir: string): void {
   const backup = join(dir, 'format1.bak');
   const segments = segmentNumbers(dir).map((number) => pathOfSegment(dir, number));
-  if (segments.length === 0 || existsSync(join(dir, 'log.json')) || existsSync(backup)) return;
-  if (formatOf(segments[0]!) !== 1) return;
+  const [first] = segments;
+  if (first === undefined || existsSync(join(dir, 'log.json')) || existsSync(backup)) return;
+  if (formatOf(first) !== 1) return;
   const draft = `${backup}.new`;
   rmSync(draft, { recursive: true, force: true });
   mkdirSync(draft, { mode: 0o700 });

@@ -130,7 +130,7 @@ export class ObjectScanner {
     const found: ScannedObject[] = [];
     const end = Math.min(this.#at + count, this.#length);
     while (this.#at < end) {
-      if (this.#step(this.#buffer[this.#at]!)) found.push(this.#take());
+      if (this.#step(this.#byteAt(this.#at))) found.push(this.#take());
     }
     if (this.#state === State.Start && this.#at === this.#length)
       this.#length = this.#at = this.#objectStart = 0;
@@ -149,6 +149,10 @@ export class ObjectScanner {
 
   #text(): Buffer {
     return this.#buffer.subarray(0, this.#length);
+  }
+
+  #byteAt(at: number): number {
+    return this.#buffer[at] ?? 0;
   }
 
   /** Consumes one byte; true when it completed the top-level object. */
@@ -237,7 +241,7 @@ export class ObjectScanner {
   }
 
   #afterValue(byte: number): boolean {
-    const inside = this.#stack.at(-1)!;
+    const isInArray = this.#stack.at(-1)?.array === true;
     if (this.#stack.length === 1 && this.#keyOpen) {
       this.#keyOpen = false;
       this.#keyTo = byte === COMMA && this.#lastComma === -1 ? this.#at + 1 : this.#trimmedEnd();
@@ -245,18 +249,18 @@ export class ObjectScanner {
     }
     if (byte === COMMA) {
       if (this.#stack.length === 1) this.#lastComma = this.#at;
-      return this.#go(inside.array ? State.Value : State.Key);
+      return this.#go(isInArray ? State.Value : State.Key);
     }
-    if (byte === (inside.array ? CLOSE_ARRAY : CLOSE)) return this.#close(inside.array);
+    if (byte === (isInArray ? CLOSE_ARRAY : CLOSE)) return this.#close(isInArray);
     throw this.#fault(
-      inside.array ? 'neither "," nor "]" after an element' : 'neither "," nor "}" after a member',
+      isInArray ? 'neither "," nor "]" after an element' : 'neither "," nor "}" after a member',
     );
   }
 
   /** The end of the value before the current byte, without the white space between them. */
   #trimmedEnd(): number {
     let end = this.#at;
-    while (isSpace(this.#buffer[end - 1]!)) end--;
+    while (isSpace(this.#byteAt(end - 1))) end--;
     return end;
   }
 
@@ -284,7 +288,7 @@ export class ObjectScanner {
           : 'a control character inside a string',
       );
     if (byte >= 0x80) return this.#beginUtf8(byte);
-    while (++this.#at < this.#length && isPlain(this.#buffer[this.#at]!));
+    while (++this.#at < this.#length && isPlain(this.#byteAt(this.#at)));
     return false;
   }
 
@@ -302,9 +306,9 @@ export class ObjectScanner {
   #endString(): boolean {
     if (!this.#inKey) return this.#go(State.AfterValue);
     const key = JSON.parse(this.#buffer.toString('utf8', this.#stringStart, this.#at + 1)) as string;
-    const keys = this.#stack.at(-1)!.keys!;
-    if (keys.has(key)) throw this.#fault(`the key ${JSON.stringify(key)} a second time`);
-    keys.add(key);
+    const keys = this.#stack.at(-1)?.keys;
+    if (keys?.has(key) === true) throw this.#fault(`the key ${JSON.stringify(key)} a second time`);
+    keys?.add(key);
     if (key === '_key' && this.#stack.length === 1) {
       this.#keyOpen = true;
       this.#keyFrom = this.#stringStart;

@@ -24,7 +24,7 @@ import {
 } from '../../vfs/index.js';
 import { CallFolder, callOfName, incompleteIn, refuseOutcome } from '../calls/call-folder.js';
 import type { Draft } from '../calls/draft.js';
-import { errorTextOfJob, type Job } from '../jobs/job.js';
+import { errorTextOfJob, isKeyed, type Job, type KeyedJob } from '../jobs/job.js';
 import type { Service } from '../service.js';
 import { resultText } from './job-dir.js';
 import { JobDocument } from './job-files-dir.js';
@@ -69,7 +69,7 @@ export class CallsDir extends ReadOnlyDir {
     const names = new Set(folder?.drafts.keys());
     for (const call of folder?.refusals.keys() ?? []) names.add(`${call}.error.txt`);
     for (const job of this.#service.jobs.list(principalOf(op.session)))
-      if (job.key !== null) for (const name of this.#filesOf(job, op).keys()) names.add(name);
+      if (isKeyed(job)) for (const name of this.#filesOf(job, op).keys()) names.add(name);
     return [...names].map((name) => entryOf(name, this.lookup(name, op)));
   }
 
@@ -163,12 +163,12 @@ export class CallsDir extends ReadOnlyDir {
   }
 
   /** The files that show a job here: its request, and its outcome once it has ended. */
-  #filesOf(job: Job, op: Op): Map<string, Node> {
+  #filesOf(job: KeyedJob, op: Op): Map<string, Node> {
     const ended = job.end === null ? [] : [job.end.state === 'ok' ? 'result.json' : 'error.txt'];
     const kinds = job.request.size === 0 ? ended : ['json', ...ended];
     const files = new Map<string, Node>();
     for (const kind of kinds) {
-      const name = `${job.key!}.${kind}`;
+      const name = `${job.key}.${kind}`;
       if (!job.hidden.has(`calls/${name}`)) files.set(name, this.#fileOfKind(job, kind, op));
     }
     return files;
@@ -186,7 +186,7 @@ export class CallsDir extends ReadOnlyDir {
           : kind === 'result.json'
             ? resultText(job)
             : Buffer.from(errorTextOfJob(job));
-      const timeMs = kind === 'json' ? job.acceptedAtMs : job.end!.finishedAtMs;
+      const timeMs = kind === 'json' || job.end === null ? job.acceptedAtMs : job.end.finishedAtMs;
       const ino =
         kind === 'json' ? (this.#folderOf(op)?.inoOf(job) ?? job.inoOf('calls')) : job.inoOf(`calls/${kind}`);
       file = new JobDocument(() => ({ bytes: bytes(), mtimeNs: nsFromMs(timeMs) }), ino, check);
@@ -251,9 +251,7 @@ class DraftFile extends BaseFile {
 
   /** What its last writer leaves is the request, where the name is that of a call. */
   submit(op: Op): Awaitable<void> {
-    return callOfName(this.name) === null
-      ? undefined
-      : this.#folder(op).submit(this.name, this.draft, op.session);
+    return this.#folder(op).submit(this.name, this.draft, op.session);
   }
 }
 

@@ -14,7 +14,7 @@ import {
   type Op,
   type Stat,
 } from '../../vfs/index.js';
-import { errorTextOfJob, statusOfJob, type Job } from '../jobs/job.js';
+import { errorTextOfJob, statusOfJob, type Job, type KeyedJob } from '../jobs/job.js';
 import type { Service } from '../service.js';
 import { resultText } from './job-dir.js';
 import { JobFilesDir, maySeeJob } from './job-files-dir.js';
@@ -55,10 +55,10 @@ export class KeysDir extends ReadOnlyDir {
   list(op: Op): readonly DirEntry[] {
     this.#service.gate.require(op.session, 'observe');
     const jobs = this.#service.jobs.keyed(principalOf(op.session), LISTED);
-    return jobs.map((job) => entryOf(job.key!, this.#nodeOf(job)));
+    return jobs.map((job) => entryOf(job.key, this.#nodeOf(job)));
   }
 
-  #nodeOf(job: Job): Node {
+  #nodeOf(job: KeyedJob): Node {
     return this.#service.jobs.find(job.id) === job ? this.#linkTo(job) : this.#keptOf(job);
   }
 
@@ -68,12 +68,12 @@ export class KeysDir extends ReadOnlyDir {
     return dir;
   }
 
-  #linkTo(job: Job): LiveSymlink {
+  #linkTo(job: KeyedJob): LiveSymlink {
     let link = this.#links.get(job);
     if (link === undefined) {
       link = new LiveSymlink((op) => {
         this.#service.gate.require(op.session, 'observe');
-        if (!maySeeJob(op.session, job)) throw noSuchEntry(job.key!);
+        if (!maySeeJob(op.session, job)) throw noSuchEntry(job.key);
         return { target: `../${job.id}`, timeNs: nsFromMs(job.acceptedAtMs) };
       });
       this.#links.set(job, link);

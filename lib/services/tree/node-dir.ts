@@ -73,7 +73,7 @@ export class NodeDir extends ReadOnlyDir {
     const isWide = isMoved || changes.updated.some(changesPlaces) || this.#hasNestedRoots;
     if (isMoved) this.#services.touch();
     if (isWide) this.#roots = this.#placedRoots();
-    const updated = changes.updated.map(({ after }) => this.#host.dir(after.serviceId)!);
+    const updated = changes.updated.flatMap(({ after }) => this.#host.dir(after.serviceId) ?? []);
     // A change of the whole covers its parts.
     for (const { ino } of isWide ? [this] : updated) this.#host.changes.emit({ what: 'tree', ino });
   }

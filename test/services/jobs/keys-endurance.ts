@@ -38,7 +38,7 @@ try {
       hint: null,
       finishedAtMs: Date.now(),
     };
-    store.finish(job, end, Buffer.from(`{\n  "n": ${n}\n}\n`), {});
+    store.finish(job.endedWith(end), Buffer.from(`{\n  "n": ${n}\n}\n`), {});
   };
   const begunMs = performance.now();
   for (let n = 0; n < keys; n++) {

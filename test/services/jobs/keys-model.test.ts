@@ -165,7 +165,7 @@ class Run {
       finishedAtMs: this.#nowMs,
     };
     const result = ok ? Buffer.alloc(size, 'r') : Buffer.alloc(0);
-    this.#store.finish(job, end, result, {});
+    this.#store.finish(job.endedWith(end), result, {});
     const known = this.#known.get(`${job.owner.principal.slice(1)} ${job.key}`);
     if (known?.id === job.id) known.outcome = ok ? `ok ${size}` : `failed ${size}`;
   }

@@ -1,5 +1,7 @@
 import { DirentList } from '../dirents.js';
+import type { Call } from '../call.js';
 import { EINVAL, Errno } from '../errno.js';
+import type { Filesystem } from '../filesystem.js';
 import type { Answer, OpenOut } from '../values.js';
 import type { Request } from '../request.js';
 import * as s from '../structs.js';
@@ -16,14 +18,13 @@ export const directoryOperations = [
 
   on<DirentList>('FUSE_READDIR', {
     minBytes: s.fuse_read_in.byteLength,
-    run: (fs, r, call) => (fs.readdir === undefined ? NOSYS : list(r, (fill) => fs.readdir!(...fill, call))),
+    run: (fs, r, call) => list(fs, 'readdir', r, call),
     payload: (result) => result.bytes,
   }),
 
   on<DirentList>('FUSE_READDIRPLUS', {
     minBytes: s.fuse_read_in.byteLength,
-    run: (fs, r, call) =>
-      fs.readdirplus === undefined ? NOSYS : list(r, (fill) => fs.readdirplus!(...fill, call)),
+    run: (fs, r, call) => list(fs, 'readdirplus', r, call),
     payload: (result) => result.bytes,
     undo(fs, result) {
       for (const nodeid of result.nodeids) fs.forget?.(nodeid, 1);
@@ -45,17 +46,21 @@ export const directoryOperations = [
   }),
 ];
 
-type Fill = [nodeid: number, fh: number, offset: number, list: DirentList];
-
 /** The kernel asks for at most `max_pages`; more is a request gone wrong. */
 const MAX_LIST_BYTES = 1 << 24;
 
-function list(r: Request, readdir: (fill: Fill) => Answer<void>): Answer<DirentList> {
+function list(
+  fs: Filesystem,
+  readdir: 'readdir' | 'readdirplus',
+  r: Request,
+  call: Call,
+): Answer<DirentList> {
+  if (fs[readdir] === undefined) return NOSYS;
   const at = s.fuse_read_in.at;
   const size = r.u32(at.size);
   if (size > MAX_LIST_BYTES) return Errno.of(EINVAL);
   const entries = new DirentList(Buffer.allocUnsafe(size), size);
-  const answer = readdir([r.nodeid, r.u64(at.fh), r.u64(at.offset), entries]);
+  const answer = fs[readdir](r.nodeid, r.u64(at.fh), r.u64(at.offset), entries, call);
   if (answer instanceof Promise) return answer.then((result) => (result instanceof Errno ? result : entries));
   return answer instanceof Errno ? answer : entries;
 }

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { FsError, dropOldest, type JsonObject, type Log } from '../../../core/index.js';
 import { keepAside, readLogFacts, writeLogFacts, type LogFacts } from '../../../disk/index.js';
 import { acceptHeader, endFromHeader, jobFromHeader, keyEndHeader } from '../job-records.js';
-import type { Job } from '../job.js';
+import { isKeyed, type Job, type KeyedJob } from '../job.js';
+import { keyName, keyNameOf } from './key-name.js';
 import { KeySegment } from './key-segment.js';
 import { hashOfKey, hashOfPrincipal, type KeyHash, type Place } from './key-table.js';
 import { KeyTotals } from './key-totals.js';
@@ -38,7 +39,7 @@ export class KeyJournal {
   /** Oldest first. */
   readonly #segments: KeySegment[] = [];
   readonly #totals = new KeyTotals();
-  readonly #cache = new Map<string, Job>();
+  readonly #cache = new Map<string, KeyedJob>();
   #facts: LogFacts;
   #active: KeySegment | null = null;
 
@@ -82,11 +83,11 @@ export class KeyJournal {
     );
   }
 
-  accept(job: Job): void {
+  accept(job: KeyedJob): void {
     this.#append(job, acceptHeader(job), new Uint8Array());
   }
 
-  end(job: Job, result: Uint8Array): void {
+  end(job: KeyedJob, result: Uint8Array): void {
     this.#append(job, keyEndHeader(job), result);
   }
 
@@ -100,8 +101,8 @@ export class KeyJournal {
    * The job of a key as it ended, or as one whose end is not known; undefined for a key that is free.
    * @throws FsError EIO when what is known of the key is damaged: it may have run.
    */
-  find(principal: string, key: string): Job | undefined {
-    const name = `${principal}\n${key}`;
+  find(principal: string, key: string): KeyedJob | undefined {
+    const name = keyName(principal, key);
     const job = this.#cache.get(name) ?? this.#read(principal, key);
     if (job === undefined || job.acceptedAtMs <= this.#oldestMs) return undefined;
     this.#keep(name, job);
@@ -109,9 +110,9 @@ export class KeyJournal {
   }
 
   /** The newest keys of a principal, oldest first. */
-  newest(principal: string, max: number): Job[] {
+  newest(principal: string, max: number): KeyedJob[] {
     const hash = hashOfPrincipal(principal);
-    const found = new Map<string, Job>();
+    const found = new Map<string, KeyedJob>();
     for (const segment of this.#segments.toReversed()) {
       const places = segment.totals.get(hash) === undefined ? [] : segment.placesOf(hash);
       for (const place of places.sort((a, b) => b.offset - a.offset)) {
@@ -120,8 +121,9 @@ export class KeyJournal {
         if (record?.header.principal !== principal || typeof record.header.key !== 'string') continue;
         const { key } = record.header;
         if (found.has(key) || Number(record.header.at) <= this.#oldestMs) continue;
-        const name = `${principal}\n${key}`;
+        const name = keyName(principal, key);
         const job = this.#cache.get(name) ?? jobFromRecord(segment, record);
+        if (!isKeyed(job)) continue;
         this.#keep(name, job);
         found.set(key, job);
       }
@@ -146,8 +148,8 @@ export class KeyJournal {
     return this.#options.now() - this.#options.keyMs;
   }
 
-  #append(job: Job, header: JsonObject, body: Uint8Array): void {
-    this.#cache.delete(`${job.owner.principal}\n${job.key!}`);
+  #append(job: KeyedJob, header: JsonObject, body: Uint8Array): void {
+    this.#cache.delete(keyNameOf(job));
     const { entry } = this.#writable().append(header, body);
     this.#totals.count(entry);
   }
@@ -160,10 +162,12 @@ export class KeyJournal {
     this.#expire();
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     const number = Math.max(this.#facts.to, this.#segments.at(-1)?.number ?? 0) + 1;
-    this.#active = KeySegment.create(dir, number, fsync);
-    this.#segments.push(this.#active);
-    this.#setFacts({ from: this.#segments[0]!.number, to: number });
-    return this.#active;
+    const segment = KeySegment.create(dir, number, fsync);
+    this.#active = segment;
+    this.#segments.push(segment);
+    const [oldest = segment] = this.#segments;
+    this.#setFacts({ from: oldest.number, to: number });
+    return segment;
   }
 
   /** Deletes the oldest segments all of whose keys are so old that they are free. */
@@ -173,8 +177,9 @@ export class KeyJournal {
       if (segment === this.#active || segment.totals.newestMs > this.#oldestMs) break;
       dead.push(segment);
     }
-    if (dead.length === 0) return;
-    this.#setFacts({ ...this.#facts, from: dead.at(-1)!.number + 1 });
+    const last = dead.at(-1);
+    if (last === undefined) return;
+    this.#setFacts({ ...this.#facts, from: last.number + 1 });
     for (const segment of dead) {
       this.#segments.shift();
       this.#totals.subtract(segment.totals);
@@ -189,22 +194,23 @@ export class KeyJournal {
 
   #placeOf({ hash }: KeyHash): { segment: KeySegment; place: Place } | undefined {
     for (let index = this.#segments.length - 1; index >= 0; index--) {
-      const segment = this.#segments[index]!;
-      const place = segment.find(hash);
-      if (place !== undefined) return { segment, place };
+      const segment = this.#segments[index];
+      const place = segment?.find(hash);
+      if (segment !== undefined && place !== undefined) return { segment, place };
     }
     return undefined;
   }
 
-  #read(principal: string, key: string): Job | undefined {
+  #read(principal: string, key: string): KeyedJob | undefined {
     const found = this.#placeOf(hashOfKey(principal, key));
     if (found === undefined) return undefined;
     const record = found.segment.recordAt(found.place);
     if (record === null) throw this.#damaged(key, found);
-    const { header } = record;
+    const job = jobFromRecord(found.segment, record);
     // 52 bits of two keys are the same: nothing is known of this one, and nothing may run twice.
-    if (header.principal !== principal || header.key !== key) throw this.#damaged(key, found);
-    return jobFromRecord(found.segment, record);
+    if (job.owner.principal !== principal || !isKeyed(job) || job.key !== key)
+      throw this.#damaged(key, found);
+    return job;
   }
 
   #damaged(key: string, { segment, place }: { segment: KeySegment; place: Place }): FsError {
@@ -224,7 +230,7 @@ export class KeyJournal {
     );
   }
 
-  #keep(name: string, job: Job): void {
+  #keep(name: string, job: KeyedJob): void {
     this.#cache.delete(name);
     this.#cache.set(name, job);
     dropOldest(this.#cache, CACHED);

@@ -27,6 +27,13 @@ export function stemOfSegment(dir: string, number: number): string {
   return join(dir, String(number).padStart(8, '0'));
 }
 
+/** What a segment has while it takes records. */
+interface Growing {
+  readonly table: GrowingTable;
+  readonly log: AppendFile;
+  readonly entries: AppendFile;
+}
+
 /**
  * A run of the records of keys: `<n>.log` has them, as a job log has its own. Where each key lies is said once
  * more, in `<n>.entries` while the segment grows and in `<n>.index` when it is full: either of the two can be
@@ -40,8 +47,7 @@ export class KeySegment implements Segment, ByteStore {
   readonly totals: KeyTotals;
   readonly #stem: string;
   #table: KeyTable;
-  #growing: { readonly table: GrowingTable; readonly log: AppendFile; readonly entries: AppendFile } | null =
-    null;
+  #growing: Growing | null = null;
 
   constructor(dir: string, number: number, found: { size: number; table: KeyTable; totals: KeyTotals }) {
     this.number = number;
@@ -55,10 +61,10 @@ export class KeySegment implements Segment, ByteStore {
   static create(dir: string, number: number, fsync: boolean): KeySegment {
     const table = new GrowingTable();
     const segment = new KeySegment(dir, number, { size: 0, table, totals: new KeyTotals() });
-    segment.grow(table, 0, fsync);
+    const { log } = segment.grow(table, 0, fsync);
     const { record } = recordFrom({ t: 'keys', format: KEYS_FORMAT }, [], 0);
     try {
-      segment.#growing!.log.append(record);
+      log.append(record);
     } catch (thrown) {
       segment.close();
       rmSync(segment.path, { force: true });
@@ -73,21 +79,28 @@ export class KeySegment implements Segment, ByteStore {
   }
 
   /** From now on it takes records. `entriesSize`: of its file of entries, all of them whole. */
-  grow(table: GrowingTable, entriesSize: number, fsync: boolean): void {
+  grow(table: GrowingTable, entriesSize: number, fsync: boolean): Growing {
     this.#table = table;
-    this.#growing = {
+    return (this.#growing = {
       table,
       log: new AppendFile(this.path, this.size, fsync),
       entries: new AppendFile(`${this.#stem}.entries`, entriesSize, fsync),
-    };
+    });
+  }
+
+  /** @throws TypeError once it is sealed */
+  #whileGrowing(): Growing {
+    if (this.#growing === null) throw new TypeError('A segment of keys that is sealed takes no records.');
+    return this.#growing;
   }
 
   /** @throws FsError when the log cannot take it; nothing has changed then. */
   append(header: JsonObject, body: Uint8Array): { extent: Extent; entry: Entry } {
     const { record, bodyAt, length } = recordFrom(header, [body], 0);
-    const { log, table, entries } = this.#growing!;
+    const { log, table, entries } = this.#whileGrowing();
+    const entry = entryFromHeader(header, this.size, record.length);
+    if (entry === null) throw new TypeError('A record that is of no key has no place among those of keys.');
     log.append(record);
-    const entry = entryFromHeader(header, this.size, record.length)!;
     try {
       entries.append(bytesFromEntry(entry));
     } catch {
@@ -101,7 +114,7 @@ export class KeySegment implements Segment, ByteStore {
   }
 
   /** It takes no more: its table is written as a whole, in place of the entries. */
-  seal(entries: Iterable<Entry> = this.#growing!.table.entries.values()): void {
+  seal(entries: Iterable<Entry> = this.#whileGrowing().table.entries.values()): void {
     const bytes = SortedTable.toBytes(entries);
     const header = { t: 'index', format: KEYS_FORMAT, bytes: this.size, totals: this.totals.toRows() };
     replaceFile(`${this.#stem}.index`, recordFrom(header, [bytes], 0).record);

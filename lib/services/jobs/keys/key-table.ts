@@ -8,7 +8,10 @@ export interface KeyHash {
 
 export function hashOfKey(principal: string, key: string): KeyHash {
   const digest = createHash('sha256').update(`${principal}\n${key}`).digest();
-  return { hash: digest.readUIntBE(0, 6) * 16 + (digest[6]! & 15), principal: hashOfPrincipal(principal) };
+  return {
+    hash: digest.readUIntBE(0, 6) * 16 + (digest.readUInt8(6) & 15),
+    principal: hashOfPrincipal(principal),
+  };
 }
 
 export function hashOfPrincipal(principal: string): number {
@@ -98,7 +101,7 @@ export class SortedTable implements KeyTable {
     let high = this.#hashes.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (this.#hashes[middle]! < hash) low = middle + 1;
+      if ((this.#hashes[middle] ?? Infinity) < hash) low = middle + 1;
       else high = middle;
     }
     return this.#hashes[low] === hash ? this.#placeAt(low) : undefined;
@@ -112,7 +115,7 @@ export class SortedTable implements KeyTable {
   }
 
   #placeAt(index: number): Place {
-    const place = this.#places[index]!;
+    const place = this.#places[index] ?? 0;
     return { offset: (place & ~ENDED) >>> 0, ended: place >= ENDED };
   }
 }

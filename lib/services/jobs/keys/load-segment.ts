@@ -26,10 +26,10 @@ export function loadSegment(options: LoadOptions): { segment: KeySegment; grows:
   const size = sizeOf(`${stem}.log`);
   const index = readOrNull(`${stem}.index`);
   const sealed = index === null ? null : recordAt(index, 0, 0);
-  if (sealed !== null) {
+  if (index !== null && sealed !== null) {
     checkFormat(sealed.header, stem);
     if (size < Number(sealed.header.bytes)) reportCut(log, `${stem}.log`, size, Number(sealed.header.bytes));
-    const table = new SortedTable(index!.subarray(sealed.bodyAt, sealed.bodyAt + sealed.length));
+    const table = new SortedTable(index.subarray(sealed.bodyAt, sealed.bodyAt + sealed.length));
     const totals = KeyTotals.from(sealed.header.totals as number[][]);
     return { segment: new KeySegment(dir, number, { size, table, totals }), grows: false };
   }

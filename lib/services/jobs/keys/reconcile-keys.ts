@@ -1,7 +1,7 @@
 import { FsError } from '../../../core/index.js';
 import type { SegmentLog } from '../../../disk/index.js';
 import { finishHeader } from '../job-records.js';
-import type { Job } from '../job.js';
+import type { Job, KeyedJob } from '../job.js';
 import type { KeyJournal } from './key-journal.js';
 
 /**
@@ -9,14 +9,14 @@ import type { KeyJournal } from './key-journal.js';
  * either, or an earlier release that kept keys in the job log alone. `jobs`: of each key the newest.
  */
 export function reconcileKeys(
-  jobs: Iterable<Job>,
+  jobs: Iterable<KeyedJob>,
   log: SegmentLog,
   journal: KeyJournal,
   oldestMs: number,
 ): void {
   for (const job of jobs) {
     if (job.acceptedAtMs <= oldestMs) continue;
-    const known = journal.state(job.owner.principal, job.key!);
+    const known = journal.state(job.owner.principal, job.key);
     if (known === 'ended') {
       if (job.end === null) takeEnd(job, log, journal);
       continue;
@@ -27,10 +27,10 @@ export function reconcileKeys(
 }
 
 /** The job log lost how the job ended; what is kept of its key says it. */
-function takeEnd(job: Job, log: SegmentLog, journal: KeyJournal): void {
+function takeEnd(job: KeyedJob, log: SegmentLog, journal: KeyJournal): void {
   let kept: Job | undefined;
   try {
-    kept = journal.find(job.owner.principal, job.key!);
+    kept = journal.find(job.owner.principal, job.key);
   } catch (thrown) {
     if (FsError.from(thrown).code !== 'EIO') throw thrown;
   }
