@@ -8,7 +8,7 @@ import type { Bench } from './bench.js';
 import { freshDir } from './mounts.js';
 import { serve, type Served } from './served.js';
 
-/** A greeted file connection to what `serve-tunnel` serves. */
+/** A file connection, after its hello, to what `serve-tunnel` serves. */
 export async function dialFiles(url: string): Promise<Handshake> {
   return sendHello(await connectWs(`${url}/files`, { maxMessageBytes: MAX_FS_FRAME_BYTES }));
 }

@@ -7,7 +7,7 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { localSession } from '../lib/policy/index.js';
 import { MAX_FS_FRAME_BYTES } from '../lib/protocol/index.js';
 import { WsAcceptor } from '../lib/transport/index.js';
-import { greetAndServe } from '../lib/tunnel/index.js';
+import { acceptAndServe } from '../lib/tunnel/index.js';
 import { memoryVfs } from './memory-vfs.js';
 
 const zeros = Buffer.alloc(1024 * 1024);
@@ -27,7 +27,7 @@ server.on('upgrade', (request, socket, head) => {
     raw.handleUpgrade(request, socket, head, far === undefined ? answerRaw : passOn);
   else
     files.accept(request, socket, head, (transport) => {
-      greetAndServe(vfs, transport, { sessionOf: () => session }).catch(() => transport.destroy());
+      acceptAndServe(vfs, transport, { sessionOf: () => session }).catch(() => transport.destroy());
     });
 });
 server.listen(0, '127.0.0.1', () => {

@@ -36,7 +36,7 @@ export interface Ready {
   readonly listensAt: { readonly url: string; readonly stateDir: string } | null;
 }
 
-/** What ties a node to a control plane. */
+/** What connects a node to a control plane. */
 export interface ControlPlaneLink {
   /** Resolves when the node is to stop. */
   readonly stop: Promise<string>;

@@ -48,11 +48,11 @@ export class RemoteTree {
 
   /**
    * Connects, and from then on stays so. A control plane that is not there is tried again until
-   * `patienceMs` have passed.
+   * `mostMs` have passed.
    * @throws FsError EACCES for a token that is not good, ENOENT for the project, EHOSTDOWN
    */
-  start(patienceMs = 0): Promise<void> {
-    const deadlineMs = performance.now() + patienceMs;
+  start(mostMs = 0): Promise<void> {
+    const deadlineMs = performance.now() + mostMs;
     return new Promise((resolve, reject) => {
       const stopListening = this.#reconnector.states.on((state) => {
         if (state.state === 'closed') {
@@ -85,7 +85,7 @@ export class RemoteTree {
       const { code } = FsError.from(thrown);
       // The session is gone (it was closed, or the state of the control plane is another): begin anew.
       if (code === 'ENOENT') this.#session = undefined;
-      // Who is told to be nobody is shown nothing that is kept.
+      // A session that the control plane does not know is shown nothing that is kept.
       if (code === 'ENOENT' || code === 'EACCES') this.vfs.forget();
       throw thrown;
     }

@@ -11,7 +11,7 @@ import {
   type NodeId,
   type Unsubscribe,
 } from '../core/index.js';
-import type { LocalNodeFacts } from '../control/index.js';
+import type { InProcessNodeFacts } from '../control/index.js';
 import { DiskReserve, FileLock, makePrivateDir, stateFailure } from '../disk/index.js';
 import {
   AheadStarts,
@@ -263,7 +263,7 @@ export class RunningNode implements NodeSource {
   }
 
   /** What a control plane knows of it beside its services. */
-  get facts(): LocalNodeFacts {
+  get facts(): InProcessNodeFacts {
     const { nodeId, labels } = this.#options;
     return { nodeName: nodeId, platform: this.host.environment.platform, labels };
   }

@@ -1,6 +1,6 @@
 import { UndoStack, silentLog, systemClock, type Clock, type Log } from '../core/index.js';
 import { stateFailure } from '../disk/index.js';
-import { attachLocalNode, type InProcessNode, type LocalNodeFacts } from './in-process-node.js';
+import { attachInProcessNode, type InProcessNode, type InProcessNodeFacts } from './in-process-node.js';
 import type { AccessChanges } from './server/access-changes.js';
 import { consoleAddress } from './client/console-address.js';
 import type { ConsolePages } from './server/console-door.js';
@@ -54,7 +54,7 @@ export interface ControlPlane {
    */
   readonly accessChanges: AccessChanges;
   /** Makes a node of this same process known; it needs no secrets and no socket. */
-  attachLocalNode(facts: LocalNodeFacts): InProcessNode;
+  attachInProcessNode(facts: InProcessNodeFacts): InProcessNode;
   /** The address of the web console with a code that opens it as an admin, once and within a minute. Null: there is none. */
   consoleLink(): string | null;
   /**
@@ -122,7 +122,7 @@ async function startWith(options: ControlPlaneOptions, undo: UndoStack): Promise
     metrics,
     accessChanges: context.accessChanges,
     isOnline: (nodeId) => store.nodes.get(nodeId)?.online === true,
-    attachLocalNode: (facts) => attachLocalNode(store, facts),
+    attachInProcessNode: (facts) => attachInProcessNode(store, facts),
     consoleLink: () => {
       const admin = store.tokens
         .list()

@@ -5,7 +5,7 @@ import { takeNodeRecords } from './store/node-acts.js';
 import type { CatalogChange } from './store/nodes.js';
 import type { ControlStore } from './store/store.js';
 
-export interface LocalNodeFacts {
+export interface InProcessNodeFacts {
   /** Its id as well: a local node keeps it from start to start. */
   readonly nodeName: string;
   readonly platform: JsonValue;
@@ -24,7 +24,7 @@ export interface InProcessNode {
 }
 
 /** @throws FsError EEXIST when a node at a distance has the name already */
-export function attachLocalNode(store: ControlStore, facts: LocalNodeFacts): InProcessNode {
+export function attachInProcessNode(store: ControlStore, facts: InProcessNodeFacts): InProcessNode {
   const nodeId = idFrom<string>(facts.nodeName, 'The node name');
   const { nodes } = store;
   if (nodes.get(nodeId)?.leaseExpiresAtMs != null)

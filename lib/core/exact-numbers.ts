@@ -11,11 +11,11 @@ const inexact = new WeakSet<object>();
 
 /** A text without such digits has no such number. */
 const SUSPECT = /\d[\d.]{15}|\d[eE][+-]?\d{3}/;
-/** Decimals of so many digits, and of no larger exponent, are all told apart by doubles. */
+/** Decimals of so many digits, and of no larger exponent, are all distinct as doubles. */
 const SURE_DIGITS = 15;
 const SURE_EXPONENT = 290n;
 
-/** As `JSON.parse`; what a double cannot hold of a number is told by `writtenNumber` and `isInexact`. */
+/** As `JSON.parse`; what a double cannot hold of a number is said by `writtenNumber` and `isInexact`. */
 export function parseExactly(text: string): JsonValue {
   const value = JSON.parse(text) as JsonValue;
   if (typeof value === 'object' && value !== null && SUSPECT.test(text) && noteWritten(value, text))

@@ -6,10 +6,10 @@ import { FsError } from '../core/index.js';
 import { unmountDir, type BindingName } from '../fuse/index.js';
 import type { TryMountReport } from './try-mount-program.js';
 
-const PATIENCE_MS = 20_000;
+const MOST_MS = 20_000;
 
 /**
- * Mounts by that binding as the user who asks, has a file of the mount read, and unmounts: all in a process
+ * Mounts by that binding as the calling user, has a file of the mount read, and unmounts: all in a process
  * of its own, which may hang or crash. The report says whether it works, else why it does not.
  */
 export async function tryMount(binding: BindingName): Promise<TryMountReport> {
@@ -23,7 +23,7 @@ export async function tryMount(binding: BindingName): Promise<TryMountReport> {
   try {
     const { stdout, timedOut, stderr } = await execa(process.execPath, [program, binding, dir], {
       reject: false,
-      timeout: PATIENCE_MS,
+      timeout: MOST_MS,
       forceKillAfterDelay: 1000,
     });
     if (timedOut) return failed('The trial did not end.', 'The kernel log (dmesg) may say more.');

@@ -63,7 +63,7 @@ function unavailable(): string | null {
 
 async function serveVfs(vfs: Vfs, dir: string, options: MountOptions, reader?: ReaderKind): Promise<Served> {
   const { allowOther, allowUids, owner, log } = options;
-  const serving = {
+  const bridgeOptions = {
     sessionOf: options.sessionOf,
     owner,
     allowedUids: allowOther ? new Set([owner.uid, ...allowUids]) : null,
@@ -72,7 +72,7 @@ async function serveVfs(vfs: Vfs, dir: string, options: MountOptions, reader?: R
     log,
   };
   const bridge: FilesystemSource = (notifier, backing) =>
-    bridgeTo(vfs, notifier, serving, options.handsOver === true ? backing : undefined);
+    bridgeTo(vfs, notifier, bridgeOptions, options.handsOver === true ? backing : undefined);
   try {
     return await serve(bridge, dir, {
       fsname: options.fsname.replace(/[^A-Za-z0-9._:@/+-]/g, '_'),

@@ -12,7 +12,7 @@ import { DerivedRoot } from '../services/index.js';
 import {
   CheckedDocument,
   ReadOnlyDir,
-  RenderedTexts,
+  StableSnapshots,
   dirStat,
   entryOf,
   newIno,
@@ -168,7 +168,7 @@ export class CatalogNodeDir extends ReadOnlyDir {
   }
 
   #document(render: (op: Op) => Buffer, freshness: Freshness = 'announced'): CheckedDocument {
-    const texts = new RenderedTexts();
+    const texts = new StableSnapshots();
     return new CheckedDocument(
       (op) =>
         texts.snapshot(op.session, render(op), this.#record().joinedAtMs, this.#options.store.clock.now()),

@@ -23,7 +23,7 @@ export interface PagedCatalog {
   may(session: Session, node: NodeRecord, service: CatalogService, action: 'invoke' | 'control'): boolean;
   presence(nodeId: string): Presence;
   /** Called with each node of which the catalog says something else. */
-  onChange(told: (nodeId: string) => void): Unsubscribe;
+  onChange(listener: (nodeId: string) => void): Unsubscribe;
 }
 
 /** How much of a catalog goes into one page, unless one descriptor alone is more. */
@@ -38,8 +38,8 @@ const MAX_NAMED = 4096;
 export class CatalogPages implements CatalogSource {
   readonly #catalog: PagedCatalog;
   readonly #sessionOf: () => Session;
-  /** The digests of what the peer was told. */
-  readonly #told = new Map<string, string>();
+  /** The digests of what the peer was sent. */
+  readonly #sent = new Map<string, string>();
   #isFollowed = false;
 
   constructor(catalog: PagedCatalog, sessionOf: () => Session) {
@@ -61,7 +61,7 @@ export class CatalogPages implements CatalogSource {
       if (page.isFull()) return { role: session.role, ...page.parts, next: { node: nodeId, at: 0 } };
       const services = this.#catalog.services(session, record);
       const digest = this.#digest(session, record, services);
-      this.#told.set(nodeId, digest);
+      this.#sent.set(nodeId, digest);
       if (isKnown.has(digest)) {
         page.nodes.push({ node_id: nodeId, digest });
         continue;
@@ -84,29 +84,29 @@ export class CatalogPages implements CatalogSource {
     return { role: session.role, ...page.parts };
   }
 
-  watch(tell: (nodes: readonly CatalogNews[]) => void): Unsubscribe {
+  watch(listener: (nodes: readonly CatalogNews[]) => void): Unsubscribe {
     return this.#catalog.onChange((nodeId) => {
       const news = this.#isFollowed ? this.#newsOf(nodeId) : undefined;
-      if (news !== undefined) tell([news]);
+      if (news !== undefined) listener([news]);
     });
   }
 
   forget(): void {
-    this.#told.clear();
+    this.#sent.clear();
     this.#isFollowed = false;
   }
 
-  /** Undefined where the session sees nothing else of the node than it was told. */
+  /** Undefined where the session sees nothing else of the node than it was sent. */
   #newsOf(nodeId: string): CatalogNews | undefined {
     const session = this.#sessionOf();
     if (session.revoked) return undefined;
     const record = this.#catalog.find(session, nodeId);
     if (record === undefined)
-      return this.#told.delete(nodeId) ? { node_id: nodeId, visible: false } : undefined;
+      return this.#sent.delete(nodeId) ? { node_id: nodeId, visible: false } : undefined;
     const services = this.#catalog.services(session, record);
     const digest = this.#digest(session, record, services);
-    if (digest === this.#told.get(nodeId)) return undefined;
-    this.#told.set(nodeId, digest);
+    if (digest === this.#sent.get(nodeId)) return undefined;
+    this.#sent.set(nodeId, digest);
     const named = services.length > MAX_NAMED ? {} : { services: services.map(({ serviceId }) => serviceId) };
     return { node_id: nodeId, visible: true, ...named };
   }

@@ -4,7 +4,7 @@ import type { Session } from '../policy/index.js';
 import {
   IndexDocument,
   ReadOnlyDir,
-  RenderedTexts,
+  StableSnapshots,
   dirStat,
   entryOf,
   newIno,
@@ -31,7 +31,7 @@ export class CatalogServicesDir extends ReadOnlyDir {
     super();
     this.#options = options;
     this.#changedAtMs = options.store.clock.now();
-    const texts = new RenderedTexts();
+    const texts = new StableSnapshots();
     const { store, presence, outage } = options;
     const isHere = (): boolean => outage === undefined && presence().isHere;
     this.#index = new IndexDocument(

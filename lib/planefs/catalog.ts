@@ -41,7 +41,7 @@ export interface CatalogNodeOptions {
   readonly store: Catalog;
   readonly nodeId: string;
   readonly presence: () => Presence;
-  /** Why nothing that is live can be told, not even whether the node is away; absent where that can be told. */
+  /** Why nothing live is known, not even whether the node is away; absent where that is known. */
   readonly outage?: () => FsError;
   /** How what these names lead to, from the node's directory, is found at the node. */
   readonly atNode: (...names: readonly string[]) => FindAtNode;

@@ -1,4 +1,4 @@
-import type { AuditSource, ControlPlane, LocalNodeFacts } from '../control/index.js';
+import type { AuditSource, ControlPlane, InProcessNodeFacts } from '../control/index.js';
 import { AuditSender } from '../control/client/index.js';
 import { FsError, type Emitter, type JsonObject, type Log, type Unsubscribe } from '../core/index.js';
 import type { Change, DirNode } from '../vfs/index.js';
@@ -6,7 +6,7 @@ import type { Change, DirNode } from '../vfs/index.js';
 /** A node that runs in the process of the control plane. */
 export interface LocalMember {
   /** Its id is its name. */
-  readonly facts: LocalNodeFacts;
+  readonly facts: InProcessNodeFacts;
   readonly dir: DirNode;
   readonly changes: Emitter<Change>;
   readonly audit: AuditSource;
@@ -21,7 +21,7 @@ export interface LocalMember {
 const LINGER_MS = 250;
 
 export interface Membership {
-  /** Takes in what it recorded, for somebody who looks. */
+  /** Takes in what it recorded, before its log is read. */
   flush(): void;
   end(): void;
 }
@@ -33,7 +33,7 @@ export interface Membership {
  */
 export function joinLocally(control: ControlPlane, member: LocalMember, log: Log): Membership {
   const { audit, facts } = member;
-  const node = control.attachLocalNode(facts);
+  const node = control.attachInProcessNode(facts);
   const upsert = (): void => {
     const { services, reload } = member.catalog();
     node.upsert(services, reload);

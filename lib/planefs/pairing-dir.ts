@@ -9,7 +9,7 @@ import {
 } from '../core/index.js';
 import { requireAdmin } from './admin-check.js';
 import type { Session } from '../policy/index.js';
-import { Document, MapDir, RenderedTexts, nsFromMs, type Node, type Snapshot } from '../vfs/index.js';
+import { Document, MapDir, StableSnapshots, nsFromMs, type Node, type Snapshot } from '../vfs/index.js';
 import { RequestFile } from './request-file.js';
 
 /** How long an invite is good that does not say otherwise. */
@@ -123,7 +123,7 @@ class PairingFiles {
   }
 
   document(render: () => Buffer): Document {
-    const texts = new RenderedTexts();
+    const texts = new StableSnapshots();
     return new Document(
       (op) => {
         requireAdmin(op);

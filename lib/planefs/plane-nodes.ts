@@ -76,7 +76,7 @@ export class PlaneNodes implements NodeSource {
         services: (session, record) => access.visibleServices(session, record),
         may: (session, record, service, action) => access.decide(session, record, service, action).allow,
         presence: (nodeId) => (nodeId === this.#local?.facts.nodeName ? HERE : this.#known(nodeId).presence),
-        onChange: (told) => this.#catalogChanges.on(told),
+        onChange: (listener) => this.#catalogChanges.on(listener),
       },
       sessionOf,
     );

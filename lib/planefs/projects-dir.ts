@@ -6,7 +6,7 @@ import {
   LiveSymlink,
   MapDir,
   ReadOnlyDir,
-  RenderedTexts,
+  StableSnapshots,
   dirStat,
   entryOf,
   newIno,
@@ -65,7 +65,7 @@ function sees(session: Session, projectId: string): boolean {
 /** What a project contains, as links into `/nodes`. */
 function projectDir(store: ControlStore, projectId: string): DirNode {
   const contents = new ProjectContents(store, projectId);
-  const texts = new RenderedTexts();
+  const texts = new StableSnapshots();
   const description = new Document(
     ({ session }) => {
       const project = contents.require(session);

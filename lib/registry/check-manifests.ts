@@ -18,7 +18,7 @@ export interface CheckedManifest {
 }
 
 /** How long a file may be in the midst of being written. */
-const PATIENCE_MS = 1000;
+const WAIT_MS = 1000;
 
 /**
  * Reads manifests as a node would at its start, rivals included, without starting anything. What others may
@@ -30,7 +30,7 @@ export async function checkManifests(
 ): Promise<{ files: CheckedManifest[]; folders: readonly FolderFault[] }> {
   const manifests = new ManifestSet(sources);
   const searchPath = process.env['PATH'] ?? '';
-  const endsMs = performance.now() + PATIENCE_MS;
+  const endsMs = performance.now() + WAIT_MS;
   for (;;) {
     await manifests.look({ nodeId, clock: systemClock, starting: true, trust: null, searchPath });
     if (manifests.waitingMs === null || performance.now() >= endsMs) break;

@@ -52,7 +52,7 @@ export interface RegistryChange {
 /** Editors write, rename and chmod in one go: look once. */
 const POKE_DELAY_MS = 4;
 /** A file that never comes to rest does not hold up the start for longer. */
-const START_PATIENCE_MS = 1000;
+const START_WAIT_MS = 1000;
 
 /** The live set of a node's services: owns their definitions, follows their manifests. */
 export class Registry {
@@ -103,11 +103,11 @@ export class Registry {
   async start(): Promise<void> {
     if (this.#state !== 'new') throw new TypeError('A registry is started once.');
     this.#state = 'running';
-    const patienceEndsMs = performance.now() + START_PATIENCE_MS;
+    const waitEndsMs = performance.now() + START_WAIT_MS;
     try {
       for (;;) {
         await this.#load(true);
-        if (this.#waitingMs === null || performance.now() >= patienceEndsMs) break;
+        if (this.#waitingMs === null || performance.now() >= waitEndsMs) break;
         await sleep(this.#waitingMs);
       }
       this.#apply();

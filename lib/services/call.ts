@@ -2,7 +2,7 @@ import type { FsError } from '../core/index.js';
 import type { Job } from './jobs/job.js';
 
 /** What the caller of an invocation reads back. */
-export interface CallEnd {
+export interface CallReply {
   /** The result, or what stands in its place for a failure: a JSON document. */
   readonly reply: Buffer;
   /** Null when the driver succeeded. */
@@ -13,6 +13,6 @@ export interface CallEnd {
 export interface Call {
   readonly job: Job;
   /** Settles when it has ended and its outcome is durable; never rejects. */
-  readonly ended: Promise<CallEnd>;
+  readonly ended: Promise<CallReply>;
   cancel(reason: FsError): void;
 }

@@ -10,7 +10,7 @@ import {
 import { AdmissionQueue, Cancel, type CancelSignal, type Outcome } from '../drivers/index.js';
 import { principalOf, type Session } from '../policy/index.js';
 import type { CallVerdict as HealthEnd, EndCall } from '../supervise/index.js';
-import type { Call, CallEnd } from './call.js';
+import type { Call, CallReply } from './call.js';
 import type { Engine } from './engine.js';
 import type { ServiceEnvironment } from './environment.js';
 import { endFromError, failureReply, storedEnd } from './job-end.js';
@@ -195,7 +195,7 @@ export class Invoker {
     session: Session,
     signal: CancelSignal,
     reportEnd: EndCall,
-  ): Promise<CallEnd> {
+  ): Promise<CallReply> {
     let outcome: Outcome;
     let hasRun = false;
     try {
@@ -249,7 +249,7 @@ export class Invoker {
   }
 
   /** Makes the outcome durable, then reports it. */
-  #end(job: Job, given: Outcome): CallEnd {
+  #end(job: Job, given: Outcome): CallReply {
     const outcome = indented(given);
     this.#calls.delete(job);
     const end: JobEnd = outcome.ok

@@ -1,5 +1,5 @@
 import { FsError, documentFromJson } from '../core/index.js';
-import type { CallEnd } from './call.js';
+import type { CallReply } from './call.js';
 import type { EndedJob, JobEnd, JobState } from './jobs/job.js';
 
 const STATES = new Map<string, JobState>([
@@ -20,7 +20,7 @@ export function endFromError(error: FsError, exitCode: number | null, finishedAt
 }
 
 /** The end of a job as it was reported when it ended. */
-export function storedEnd(job: EndedJob): CallEnd {
+export function storedEnd(job: EndedJob): CallReply {
   const { end } = job;
   if (end.errno === null) return { error: null, reply: job.result.all() };
   return {

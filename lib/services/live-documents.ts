@@ -9,7 +9,8 @@ import type { Service } from './service.js';
 
 const IDLE_RESULT = documentFromJson({ state: 'idle' });
 
-interface View {
+/** The outcomes as one principal sees them. */
+interface OwnOutcomes {
   readonly status: StableSnapshot;
   readonly error: StableSnapshot;
   readonly result: StableSnapshot;
@@ -20,7 +21,7 @@ interface View {
 /** The live files of a service: outcomes as one principal sees them, metrics and health as all do. */
 export class LiveDocuments {
   readonly #service: Service;
-  readonly #views = new Map<string, View>();
+  readonly #outcomesOf = new Map<string, OwnOutcomes>();
   readonly #metrics = new StableSnapshot();
   readonly #health = new StableSnapshot();
   readonly #incomplete = new Map<string, string>();
@@ -32,26 +33,26 @@ export class LiveDocuments {
   status(session: Session): Snapshot {
     const job = this.#newest(session);
     const changedAtMs = job?.changedAtMs ?? this.#outcomesChangedAtMs(session);
-    return this.#view(session).status.snapshot(documentFromJson(this.#statusOf(job)), changedAtMs);
+    return this.#own(session).status.snapshot(documentFromJson(this.#statusOf(job)), changedAtMs);
   }
 
   result(session: Session): Snapshot {
     const job = this.#service.jobs.outcomes(principalOf(session))?.lastSuccess;
-    const view = this.#view(session);
+    const own = this.#own(session);
     if (job == null) {
-      view.rendered = null;
-      return view.result.snapshot(IDLE_RESULT, this.#outcomesChangedAtMs(session));
+      own.rendered = null;
+      return own.result.snapshot(IDLE_RESULT, this.#outcomesChangedAtMs(session));
     }
-    if (view.rendered?.job !== job)
-      view.rendered = { job, snapshot: view.result.snapshot(job.result.all(), job.changedAtMs) };
-    return view.rendered.snapshot;
+    if (own.rendered?.job !== job)
+      own.rendered = { job, snapshot: own.result.snapshot(job.result.all(), job.changedAtMs) };
+    return own.rendered.snapshot;
   }
 
   lastError(session: Session): Snapshot {
     const principal = principalOf(session);
     const job = this.#service.jobs.outcomes(principal)?.last;
     const text = this.#incomplete.get(principal) ?? (job == null ? '' : errorTextOfJob(job));
-    return this.#view(session).error.snapshot(
+    return this.#own(session).error.snapshot(
       Buffer.from(text),
       job?.changedAtMs ?? this.#outcomesChangedAtMs(session),
     );
@@ -114,19 +115,19 @@ export class LiveDocuments {
     return changedAtMs === 0 ? this.#service.definedAtMs : changedAtMs;
   }
 
-  #view(session: Session): View {
+  #own(session: Session): OwnOutcomes {
     const principal = principalOf(session);
-    let view = this.#views.get(principal);
-    if (view === undefined) {
-      view = {
+    let own = this.#outcomesOf.get(principal);
+    if (own === undefined) {
+      own = {
         status: new StableSnapshot(),
         error: new StableSnapshot(),
         result: new StableSnapshot(),
         rendered: null,
       };
-      this.#views.set(principal, view);
+      this.#outcomesOf.set(principal, own);
     }
-    return view;
+    return own;
   }
 }
 

@@ -25,7 +25,7 @@ export interface Delegate<Kind extends FileNode | DirNode> {
 }
 
 /**
- * A node that stands for another one, which each operation finds anew: who asks decides, or whether a machine is
+ * A node that stands for another one, which each operation finds anew: the caller decides, or whether a machine is
  * there. What is remembered of the other from one operation to the next (`cachedStat`, `isBare`, `leftMs`, `lookupSync`) is left
  * out for that reason.
  */

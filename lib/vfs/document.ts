@@ -106,7 +106,7 @@ export class StableSnapshot {
 const MAX_PRINCIPALS = 1024;
 
 /** The same for a text that shows each principal something else: none moves another's time. */
-export class RenderedTexts {
+export class StableSnapshots {
   readonly #last = new Map<string, { readonly digest: string; readonly mtimeMs: number }>();
 
   /**
@@ -114,13 +114,13 @@ export class RenderedTexts {
    * @param nowMs the time of a change that shows in the text alone
    */
   snapshot(session: Session, bytes: Uint8Array, changedAtMs: number, nowMs: number): Snapshot {
-    const view = viewOf(session);
+    const reader = readerOf(session);
     const digest = createHash('sha1').update(bytes).digest('base64');
-    const last = this.#last.get(view);
+    const last = this.#last.get(reader);
     if (last?.digest === digest) return { bytes, mtimeNs: nsFromMs(last.mtimeMs) };
     const mtimeMs = last === undefined || changedAtMs > last.mtimeMs ? changedAtMs : nowMs;
-    this.#last.delete(view);
-    this.#last.set(view, { digest, mtimeMs });
+    this.#last.delete(reader);
+    this.#last.set(reader, { digest, mtimeMs });
     if (this.#last.size > MAX_PRINCIPALS) {
       const [oldest] = this.#last.keys();
       if (oldest !== undefined) this.#last.delete(oldest);
@@ -130,6 +130,6 @@ export class RenderedTexts {
 }
 
 /** The same for sessions that see the same: one principal with the same rights. */
-function viewOf(session: Session): string {
+function readerOf(session: Session): string {
   return `${session.role} ${session.project?.verified === true} ${principalOf(session)}`;
 }

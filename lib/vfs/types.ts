@@ -76,7 +76,7 @@ export interface NodeBase {
   /** The attributes as they were when the node was looked up or made; spares a caller that asks right then a `stat`. */
   cachedStat?(op: Op): Stat | undefined;
   /**
-   * True: it has no extended attributes at all, as sure as the attributes that `stat` has just told. Absent, or
+   * True: it has no extended attributes at all, as sure as the attributes that `stat` has just given. Absent, or
    * undefined: nobody has looked.
    */
   isBare?(op: Op): boolean | undefined;

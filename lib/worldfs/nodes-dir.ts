@@ -3,7 +3,7 @@ import type { Action, Session } from '../policy/index.js';
 import {
   IndexDocument,
   ReadOnlyDir,
-  RenderedTexts,
+  StableSnapshots,
   dirStat,
   entryOf,
   newIno,
@@ -53,7 +53,7 @@ export class NodesDir extends ReadOnlyDir {
     super();
     this.#source = source;
     this.#startedAtMs = now();
-    const [nodesText, servicesText] = [new RenderedTexts(), new RenderedTexts()];
+    const [nodesText, servicesText] = [new StableSnapshots(), new StableSnapshots()];
     const startedAtMs = this.#startedAtMs;
     this.#files = new Map<string, Node>([
       [

@@ -4,7 +4,7 @@ import {
   Document,
   ReadOnlyDir,
   StableSnapshot,
-  RenderedTexts,
+  StableSnapshots,
   dirStat,
   entryOf,
   newIno,
@@ -126,7 +126,7 @@ class WorldRoot extends ReadOnlyDir {
   }
 
   #sessionDocument(): Document {
-    const texts = new RenderedTexts();
+    const texts = new StableSnapshots();
     const render = ({ session }: Op): Snapshot => {
       const { nodes, now } = this.#shown();
       const bytes = documentFromJson(describeSession(session, nodes.actionsOf(session)));

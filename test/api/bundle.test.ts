@@ -56,7 +56,7 @@ t.test('it has all that it starts by a path', (t) => {
   t.end();
 });
 
-t.test('a bug in it is told with the name and the source of what failed', (t) => {
+t.test('a bug in it is reported with the name and the source of what failed', (t) => {
   const files = readdirSync(resolve(PROGRAM, '..'));
   for (const name of files.filter((name) => name.endsWith('.js'))) t.ok(files.includes(`${name}.map`), name);
   const { sources } = JSON.parse(readFileSync(`${PROGRAM}.map`, 'utf8')) as { sources: string[] };

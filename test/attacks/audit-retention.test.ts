@@ -32,8 +32,8 @@ t.test('a flood of the audit log pushes out its own records, and a record says h
   t.match(sweeps[0], { reason: 'size', whose: [{ origin: 'control', of: ['user', 'busy', null, true] }] });
   const numbers = kept.map(({ audit_id: id }) => id);
   const newest = numbers.at(-1)!;
-  const told = sweeps.reduce((sum, { removed }) => sum + (removed as number), 0);
-  t.equal(newest - numbers.length, told, 'each number that is missing is accounted for');
+  const removed = sweeps.reduce((sum, { removed }) => sum + (removed as number), 0);
+  t.equal(newest - numbers.length, removed, 'each number that is missing is accounted for');
 });
 
 t.test('a node that reports without end, under any names, keeps to its share', async (t) => {

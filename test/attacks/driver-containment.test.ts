@@ -29,7 +29,7 @@ async function invoke(node: TestNode, serviceId: string, request: JsonObject = {
 }
 
 t.test('nothing that a node starts can gain privileges, in any mode', async (t) => {
-  const told = join(temporaryDir(t), 'probe');
+  const written = join(temporaryDir(t), 'probe');
   const answer = `cat >/dev/null; printf '{"status":"%s"}' "$(${STATUS})"`;
   const frames = `while read -r line; do id=$(printf %s "$line" | sed 's/.*"id":"\\([^"]*\\)".*/\\1/'); printf '{"id":"%s","result":{"status":"%s"}}\\n' "$id" "$(${STATUS})"; done`;
   const node = await TestNode.start(
@@ -40,7 +40,7 @@ t.test('nothing that a node starts can gain privileges, in any mode', async (t) 
       shellManifest('persistent', frames, { runtime: { mode: 'persistent' } }),
       shellManifest('probed', answer, {
         runtime: {
-          probe: { type: 'exec', command: ['/bin/sh', '-c', `${STATUS} > ${told}`], interval_ms: 1000 },
+          probe: { type: 'exec', command: ['/bin/sh', '-c', `${STATUS} > ${written}`], interval_ms: 1000 },
         },
       }),
     ],
@@ -49,8 +49,8 @@ t.test('nothing that a node starts can gain privileges, in any mode', async (t) 
   for (const id of ['oneshot', 'warm', 'persistent'])
     t.match(await invoke(node, id), { status: 'NoNewPrivs:1' }, id);
   t.match(await invoke(node, 'terminal-t1', { command: STATUS }), { stdout: 'NoNewPrivs:1\n' }, 'terminal');
-  await until(() => existsSync(told) && readFileSync(told, 'utf8') !== '', 'the probe has run');
-  t.equal(readFileSync(told, 'utf8'), 'NoNewPrivs:1\n', 'probe');
+  await until(() => existsSync(written) && readFileSync(written, 'utf8') !== '', 'the probe has run');
+  t.equal(readFileSync(written, 'utf8'), 'NoNewPrivs:1\n', 'probe');
 });
 
 t.test(

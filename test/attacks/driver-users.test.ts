@@ -140,25 +140,25 @@ t.test('a terminal is not the user of the drivers, and is whom the node says', {
 });
 
 t.test("a manifest's own user is that of its probes, too", { skip }, async (t) => {
-  const told = join(temporaryDir(t), 'told');
-  writeFileSync(told, '');
-  chmodSync(told, 0o666);
-  chmodSync(join(told, '..'), 0o755);
+  const written = join(temporaryDir(t), 'written');
+  writeFileSync(written, '');
+  chmodSync(written, 0o666);
+  chmodSync(join(written, '..'), 0o755);
   const node = await TestNode.start(
     t,
     [
       shellManifest('named', `cat >/dev/null; printf '{"uid":%s}' "$(id -u)"`, {
         runtime: {
           user: '12345',
-          probe: { type: 'exec', command: ['sh', '-c', `id -u > ${told}`], interval_ms: 1000 },
+          probe: { type: 'exec', command: ['sh', '-c', `id -u > ${written}`], interval_ms: 1000 },
         },
       }),
     ],
     { driverUser: NOBODY },
   );
   t.match(await invoke(node, 'named'), { uid: 12_345 });
-  await until(() => readFileSync(told, 'utf8') !== '', 'the probe has run');
-  t.equal(readFileSync(told, 'utf8'), '12345\n');
+  await until(() => readFileSync(written, 'utf8') !== '', 'the probe has run');
+  t.equal(readFileSync(written, 'utf8'), '12345\n');
 });
 
 t.test('a module runs as the user of its service, in a process of its own', { skip }, async (t) => {

@@ -36,7 +36,7 @@ t.test('who renames without end is not listened to for long, and soon heard agai
   for (let i = 0; i < MANY; i++) fs.renameSync(join(dir, `n${i}`), join(dir, `n${i + 1}`));
   await until(() => vfs.usage.watches < 2, 'the directory is let go of');
   await until(() => heard.some(({ what }) => what === 'entry'));
-  t.ok(heard.length < MANY / 2, `${heard.length} changes were told`);
+  t.ok(heard.length < MANY / 2, `${heard.length} changes were reported`);
   t.ok(
     heard.some((change) => change.what === 'data' && change.ino === node.ino),
     'and that more of it is not as it was',

@@ -39,10 +39,10 @@ t.test(
     const shown = join(up.dir, 'nodes/local/fs/data');
     const greedy = spawn('python3', ['-c', GREEDY, join(shown, 'f')], { stdio: 'pipe' });
     t.teardown(() => greedy.kill());
-    let told = '';
-    greedy.stdout.on('data', (text: Buffer) => (told += text.toString()));
-    await until(() => told.split('\n').length === 3, 'the refusal');
-    const [held, errno, create, exists] = told.trim().split(/\s+/);
+    let printed = '';
+    greedy.stdout.on('data', (text: Buffer) => (printed += text.toString()));
+    await until(() => printed.split('\n').length === 3, 'the refusal');
+    const [held, errno, create, exists] = printed.trim().split(/\s+/);
     t.ok(Number(held) >= 64 && Number(held) < 200, `${held} are held`);
     t.same([Number(errno), Number(create), exists], [ENFILE, ENFILE, 'False']);
 

@@ -205,7 +205,7 @@ async function bystanderOf(
   return seen;
 }
 
-/** An admin who looks around in what the attacker's node shows, and believes all of it. */
+/** An admin that walks through what the attacker's node shows, and believes all of it. */
 class Walker {
   readonly #files: RawClient;
 

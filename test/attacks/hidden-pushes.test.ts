@@ -125,7 +125,7 @@ class Held {
   }
 }
 
-/** A node with a service and an export that are hidden and shown, and who looks at them. */
+/** A node with a service and an export that are hidden and shown, and the sessions that watch them. */
 class Scene {
   readonly under: PlaneWithNode;
   readonly user: RawClient;
@@ -210,7 +210,7 @@ for (const joined of ['here', 'through a tunnel'] satisfies Joined[]) {
       }
       await rule.hide(under);
       await scene.untilSeen(false);
-      // The change that hid it is told once.
+      // The change that hid it is reported once.
       const before = new Map<RawClient, number>();
       for (const { files } of holders) {
         await files.ask('t_fs_getattr', { node: 1 });

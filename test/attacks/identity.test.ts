@@ -97,13 +97,13 @@ t.test('what a node pushes is about its own files, whatever numbers it names', a
   hostile.push('e_fs_inval', { node: Number(victim.payload['node']), what: 'all', tree: true });
   hostile.push('e_fs_inval_dir', { dir: 1, name: 'NODES.json' });
   hostile.push('e_fs_inval', { node: 1, what: 'all', tree: true });
-  const toldOfTree = ({ payload }: RawFrame): boolean => payload['tree'] === true;
-  await until(() => files.pushed.some(toldOfTree), 'the last of what was pushed');
+  const isOfTree = ({ payload }: RawFrame): boolean => payload['tree'] === true;
+  await until(() => files.pushed.some(isOfTree), 'the last of what was pushed');
   const about = new Set(files.pushed.map(({ payload }) => payload['node'] ?? payload['dir']));
   t.notOk(about.has(1), 'nothing is said of the whole tree');
   t.notOk(about.has(victim.payload['node']), 'nor of the other node');
   t.strictSame(
-    files.pushed.filter(toldOfTree).map(({ payload }) => payload['node']),
+    files.pushed.filter(isOfTree).map(({ payload }) => payload['node']),
     [own],
   );
 });

@@ -68,16 +68,16 @@ t.test(
         { path: `nodes/n2/services/evil/jobs/${name}` },
       );
       t.equal(found.payload['kind'], 'symlink', name);
-      const told = await files.ask('t_fs_readlink', { node: found.payload['node'] });
-      t.match(told, { ok: false, error: { errno: 13 } }, name);
+      const answer = await files.ask('t_fs_readlink', { node: found.payload['node'] });
+      t.match(answer, { ok: false, error: { errno: 13 } }, name);
     }
     const latest = await files.ask(
       't_fs_lookup',
       { node: 1 },
       { path: 'nodes/n2/services/evil/jobs/latest' },
     );
-    const told = await files.ask('t_fs_readlink', { node: latest.payload['node'] });
-    t.equal(told.payload['target'], 'j-1', 'a link that stays is shown');
+    const answer = await files.ask('t_fs_readlink', { node: latest.payload['node'] });
+    t.equal(answer.payload['target'], 'j-1', 'a link that stays is shown');
   },
 );
 

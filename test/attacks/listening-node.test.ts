@@ -6,7 +6,7 @@ import { ListeningNode } from '../support/listening-node.js';
 import { RawClient } from '../support/raw-client.js';
 import { until } from '../support/until.js';
 
-const PATIENCE = { timeout: 180_000 };
+const SLOW = { timeout: 180_000 };
 
 interface Answer {
   readonly status: number;
@@ -33,7 +33,7 @@ const UPGRADE = {
 
 t.test(
   'a listening node keeps browsers, foreign names and strangers out as a control plane does',
-  PATIENCE,
+  SLOW,
   async (t) => {
     const node = await ListeningNode.start(t, ['--allow-host', 'lone.example']);
     const { port } = node;
@@ -85,7 +85,7 @@ t.test(
 
 t.test(
   'so many strangers as a listening node has room for do not lock out who has a token',
-  PATIENCE,
+  SLOW,
   async (t) => {
     const node = await ListeningNode.start(t);
     const sockets = Array.from({ length: 1100 }, () => connect(node.port, '127.0.0.1'));

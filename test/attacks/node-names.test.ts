@@ -15,7 +15,7 @@ t.test('no node takes the place of a file of /nodes: its name is refused, howeve
       `${nodeName}, invited`,
     );
     t.throws(() => store.pairing.request(facts, '10.0.0.1'), { code: 'EINVAL' }, `${nodeName}, asking`);
-    t.throws(() => plane.control.attachLocalNode({ nodeName, platform: 'p', labels: {} }), {
+    t.throws(() => plane.control.attachInProcessNode({ nodeName, platform: 'p', labels: {} }), {
       code: 'EINVAL',
     });
   }

@@ -51,7 +51,7 @@ async function timed(asking: Promise<RawFrame>): Promise<{ frame: RawFrame; ms: 
 const lookup = (files: RawClient, path: string): Promise<RawFrame> =>
   files.ask('t_fs_lookup', { node: 1 }, { path });
 
-t.test('a node that answers pings alone holds up nobody who looks at the nodes', async (t) => {
+t.test('a node that answers pings alone does not hold up a listing of the nodes', async (t) => {
   const { under } = await planeWith(t, SILENT);
   const { files } = await under.session({ token: under.token('admin') });
   const nodes = (await lookup(files, 'nodes')).payload['node'];

@@ -37,7 +37,7 @@ t.test('a mount whose control plane falls silent shows what is kept, and nothing
   const writing = await open(tree, '/live', READ_WRITE);
   await walk(tree.vfs.root, '/kept', op());
   plane.answering = () => 'no answer';
-  plane.greets = false;
+  plane.answersHello = false;
   const read = failing(open(tree, '/live'));
   const call = failing(Promise.resolve(writing.write(0, Buffer.from('{}\n'), op())));
   const { error, ms } = await read;

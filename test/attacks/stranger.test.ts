@@ -74,9 +74,9 @@ t.test('a refused change leaves everything as it was, in memory too', async (t) 
   t.same((await user.request('node_list', {})).nodes, nodes);
   store.nodes.upsert('n1', [descriptor('a'), descriptor('c')]);
   t.equal(store.events.head, head + 1, 'and revisions have no gap');
-  const told = store.userEvents.after(id, seq, 10);
-  t.match(told, [{ revision: seq + 1, payload: { added: [{ service_id: 'c' }] } }]);
-  t.equal(told.length, 1);
+  const heard = store.userEvents.after(id, seq, 10);
+  t.match(heard, [{ revision: seq + 1, payload: { added: [{ service_id: 'c' }] } }]);
+  t.equal(heard.length, 1);
 });
 
 t.test(

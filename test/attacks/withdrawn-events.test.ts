@@ -17,7 +17,7 @@ async function rewrite({ manifests, node }: TestNode, id: string, manifest: obje
 }
 
 for (const joined of ['here', 'through a tunnel'] satisfies Joined[]) {
-  t.test(`events about what was hidden are told no more, of a node ${joined}`, async (t) => {
+  t.test(`events about what was hidden are sent no more, of a node ${joined}`, async (t) => {
     const under = await PlaneWithNode.start(t, joined, SHOWN);
     const token = under.token('user');
     const { files } = await under.session({ token });

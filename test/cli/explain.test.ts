@@ -7,7 +7,7 @@ t.test(
   async (t) => {
     const plane = await PlaneCommands.start(t);
     const admin = await plane.under.admin();
-    const node = plane.under.plane.attachLocalNode({ nodeName: 'lab', platform: null, labels: {} });
+    const node = plane.under.plane.attachInProcessNode({ nodeName: 'lab', platform: null, labels: {} });
     node.upsert([descriptor('echo'), descriptor('closed', { permissions: { default: 'deny' } })]);
     await admin.request('project_create', {
       project_id: 'web',

@@ -13,7 +13,7 @@ import { cleanEnvironment } from '../support/mount-child.js';
 /** `nobody` of Debian. */
 const NOBODY = 65_534;
 /** Long after the program itself would have given up; what hangs is killed then, and fails the test. */
-const PATIENCE_MS = 60_000;
+const MOST_MS = 60_000;
 
 interface Place {
   readonly top: string;
@@ -39,7 +39,7 @@ async function run(t: Test, place: Place, args: readonly string[], setUp = ''): 
     ['-m', '--propagation', 'private', 'sh', '-ec', inner, 'sh', process.execPath, PROGRAM, ...args],
     {
       env: { ...cleanEnvironment(), NO_COLOR: '1', HOME: place.top },
-      timeout: PATIENCE_MS,
+      timeout: MOST_MS,
       killSignal: 'SIGKILL',
     },
   );
@@ -145,7 +145,7 @@ t.test('a start that fails at the port says so, ends, and leaves nothing', async
 
 for (const background of [[], ['--background']])
   t.test(
-    `whoever may not open /dev/fuse is told, and nothing runs on ${background.join('')}`,
+    `a user that may not open /dev/fuse gets the reason, and nothing runs on ${background.join('')}`,
     { skip: process.getuid!() === 0 ? false : 'only root can make a device node and become somebody else' },
     async (t) => {
       const place = placeFor(t);

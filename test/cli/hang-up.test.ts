@@ -58,14 +58,14 @@ t.test('SIGHUP has a server read its certificate and its log level again, and go
     env: { ...cleanEnvironment(), NO_COLOR: '1' },
     detached: true,
   });
-  let told = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (told += text));
+  let printed = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (printed += text));
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
   const ended = once(child, 'exit');
   t.teardown(() => child.kill('SIGKILL'));
-  await until(() => told.includes('Tokens:'), 'the control plane', 60_000);
-  const port = Number(/wss:\/\/127\.0\.0\.1:(\d+)/.exec(told)![1]);
+  await until(() => printed.includes('Tokens:'), 'the control plane', 60_000);
+  const port = Number(/wss:\/\/127\.0\.0\.1:(\d+)/.exec(printed)![1]);
   t.equal(await nameShown(port), 'first');
   t.equal(said, '', 'nothing is logged so far');
 

@@ -6,9 +6,9 @@ import { ListeningNode } from '../support/listening-node.js';
 import { shell } from '../support/plane-processes.js';
 import { temporaryDir } from '../support/test-node.js';
 
-const PATIENCE = { timeout: 180_000 };
+const SLOW = { timeout: 180_000 };
 
-t.test('a node that listens is used by commands and mounts, with its own tokens', PATIENCE, async (t) => {
+t.test('a node that listens is used by commands and mounts, with its own tokens', SLOW, async (t) => {
   const node = await ListeningNode.start(t);
   for (const role of ['admin', 'user'])
     t.equal(statSync(join(node.tokens, `${role}.token`)).mode & 0o777, 0o600, role);
@@ -35,7 +35,7 @@ t.test('a node that listens is used by commands and mounts, with its own tokens'
   t.match(audit, { status: 0, stdout: /"greet"/ }, audit.stderr);
 });
 
-t.test('a revoked token of a listening node ends its mount at once; others go on', PATIENCE, async (t) => {
+t.test('a revoked token of a listening node ends its mount at once; others go on', SLOW, async (t) => {
   const node = await ListeningNode.start(t);
   const made = await acheron(['token', 'create', '--state-dir', node.tokens, '--agent', 'robot', '--json']);
   t.equal(made.status, 0, made.stderr);
@@ -54,16 +54,12 @@ t.test('a revoked token of a listening node ends its mount at once; others go on
   t.match(refused, { status: 1, stderr: /EACCES|token/ });
 });
 
-t.test(
-  'a node does not listen beyond this machine without TLS, and starts nothing then',
-  PATIENCE,
-  async (t) => {
-    const dir = temporaryDir(t);
-    const args = ['node', '--state-dir', join(dir, 'state')];
-    const refused = await acheron([...args, '--listen', '0.0.0.0:0']);
-    t.match(refused, { status: 1, stderr: /no TLS[^]*--tls-cert/ });
-    t.match(await acheron([...args, '--listen', 'nowhere']), { status: 2, stderr: /18791/ });
-    const half = await acheron([...args, '--listen', '0', '--tls-cert', join(dir, 'none.pem')]);
-    t.match(half, { status: 1, stderr: /--tls-key/ });
-  },
-);
+t.test('a node does not listen beyond this machine without TLS, and starts nothing then', SLOW, async (t) => {
+  const dir = temporaryDir(t);
+  const args = ['node', '--state-dir', join(dir, 'state')];
+  const refused = await acheron([...args, '--listen', '0.0.0.0:0']);
+  t.match(refused, { status: 1, stderr: /no TLS[^]*--tls-cert/ });
+  t.match(await acheron([...args, '--listen', 'nowhere']), { status: 2, stderr: /18791/ });
+  const half = await acheron([...args, '--listen', '0', '--tls-cert', join(dir, 'none.pem')]);
+  t.match(half, { status: 1, stderr: /--tls-key/ });
+});

@@ -15,7 +15,7 @@ t.test('it is a control plane too: mounts by token and other nodes join, in one 
   const up = await Up.start(t, { manifests: [CAT], control: true, args: ['--port', '0'] });
   const plane = async (): Promise<string> => {
     let url: RegExpExecArray | null = null;
-    await until(() => (url = /listens on (ws:\S+)\./.exec(up.told)) !== null, 'the control plane', 60_000);
+    await until(() => (url = /listens on (ws:\S+)\./.exec(up.printed)) !== null, 'the control plane', 60_000);
     return url![1]!;
   };
   const url = await plane();
@@ -70,10 +70,10 @@ t.test(
   'a second one beside it takes another port, and one on the same state none; both say so',
   async (t) => {
     const first = await Up.start(t, { manifests: [CAT], control: true });
-    await until(() => first.told.includes('control plane listens'), 'the control plane', 60_000);
+    await until(() => first.printed.includes('control plane listens'), 'the control plane', 60_000);
     const second = await Up.start(t, { manifests: [CAT], control: true });
-    await until(() => second.told.includes('control plane listens'), 'the second', 60_000);
-    t.match(second.told, /Port 18790 is taken: the control plane listens on ws:/);
+    await until(() => second.printed.includes('control plane listens'), 'the second', 60_000);
+    t.match(second.printed, /Port 18790 is taken: the control plane listens on ws:/);
     const plane = await acheron(['nodes', 'list', '--state-dir', second.stateDir]);
     t.equal(plane.status, 0, plane.stderr);
     const beside = await Up.start(t, {

@@ -28,10 +28,10 @@ t.test('SIGTERM and SIGINT unmount, and the status is 0', async (t) => {
 });
 
 t.test('what it suggests to type is there, with the bundled services and without', async (t) => {
-  t.match(running.told, /INDEX\.tsv/);
-  t.notMatch(running.told, /echo/);
+  t.match(running.printed, /INDEX\.tsv/);
+  t.notMatch(running.printed, /echo/);
   const bundled = await Up.start(t, { bundled: true });
-  const commands = [...bundled.told.matchAll(/^ {2}(.+)$/gm)].map(([, command]) => command!);
+  const commands = [...bundled.printed.matchAll(/^ {2}(.+)$/gm)].map(([, command]) => command!);
   t.ok(commands.length > 3);
   for (const command of commands)
     t.match(await runShell('sh', command, { cwd: '/' }), { status: 0 }, command);

@@ -34,14 +34,14 @@ class Running {
 
 t.test('watch shows each event once and in order, across a restart of the control plane', async (t) => {
   const plane = await PlaneCommands.start(t);
-  let node = plane.under.plane.attachLocalNode({ nodeName: 'n1', platform: null, labels: {} });
+  let node = plane.under.plane.attachInProcessNode({ nodeName: 'n1', platform: null, labels: {} });
   node.upsert([descriptor('a')]);
   const watch = new Running(t, ['watch', '--json', '--since', '0'], plane.env);
   await until(() => watch.stderr.includes('Watching.'), 'the watch');
   await until(() => watch.stdout.includes('"service_id":"a"'), 'the replay');
   await plane.under.restart();
   await until(() => watch.stderr.includes('Connected again'), 'the watch, again');
-  node = plane.under.plane.attachLocalNode({ nodeName: 'n1', platform: null, labels: {} });
+  node = plane.under.plane.attachInProcessNode({ nodeName: 'n1', platform: null, labels: {} });
   node.upsert([descriptor('b')]);
   await until(() => watch.stdout.includes('"service_id":"b"'), 'what changed');
   watch.child.kill('SIGINT');
@@ -56,7 +56,7 @@ t.test('watch shows each event once and in order, across a restart of the contro
 
 t.test('watch says "compacted" where events are gone, and goes on from now', async (t) => {
   const plane = await PlaneCommands.start(t, { retention: { maxEvents: 1 } });
-  const node = plane.under.plane.attachLocalNode({ nodeName: 'n1', platform: null, labels: {} });
+  const node = plane.under.plane.attachInProcessNode({ nodeName: 'n1', platform: null, labels: {} });
   for (const name of ['a', 'b', 'c']) node.upsert([descriptor(name)]);
   plane.under.plane.store.events.compact();
   const watch = new Running(t, ['watch', '--since', '0'], plane.env);

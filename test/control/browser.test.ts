@@ -36,8 +36,8 @@ await fetch('/found', { method: 'POST', body: JSON.stringify(found) });
 
 /** Serves the page under an origin of its own, and answers with what the page found. */
 async function site(t: Test): Promise<{ origin: string; found: Promise<Record<string, string>> }> {
-  let tell!: (found: Record<string, string>) => void;
-  const found = new Promise<Record<string, string>>((resolve) => (tell = resolve));
+  let report!: (found: Record<string, string>) => void;
+  const found = new Promise<Record<string, string>>((resolve) => (report = resolve));
   const server: Server = createServer((request, response) => {
     if (request.method !== 'POST') {
       response.setHeader('content-type', 'text/html').end(PAGE);
@@ -47,7 +47,7 @@ async function site(t: Test): Promise<{ origin: string; found: Promise<Record<st
     request.on('data', (chunk: Buffer) => (body += chunk.toString()));
     request.on('end', () => {
       response.end();
-      tell(JSON.parse(body) as Record<string, string>);
+      report(JSON.parse(body) as Record<string, string>);
     });
   });
   server.listen(0, '127.0.0.1');

@@ -197,14 +197,14 @@ t.test('[P] no messages on either endpoint, whole or in fragments, disturb a val
       fc.constantFrom(...ENDPOINTS),
       fc.boolean(),
       fc.array(fc.tuple(message, fc.integer({ min: 1, max: 4 })), { maxLength: 30 }),
-      async (path, greeted, messages) => {
+      async (path, saysHello, messages) => {
         const peer = new WebSocket(`${under.plane.url}${path}`, {
           headers: { authorization: `Bearer ${under.token}` },
           perMessageDeflate: false,
         });
         peer.on('error', () => undefined);
         await new Promise((resolve) => peer.once('open', resolve));
-        if (greeted) for (const hello of HELLOS[path]) peer.send(hello);
+        if (saysHello) for (const hello of HELLOS[path]) peer.send(hello);
         for (const [data, pieces] of messages) send(peer, data, data.length === 0 ? 1 : pieces);
         await bystander.look();
         peer.terminate();

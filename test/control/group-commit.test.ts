@@ -29,7 +29,7 @@ t.test('changes that wait share a transaction; one that fails undoes itself alon
     { status: 'rejected', reason: { message: 'no' } },
     { status: 'fulfilled', value: head + 4 },
   ]);
-  t.same(new Set(heard), new Set(['a', 'c']), 'nobody is told of what did not happen');
+  t.same(new Set(heard), new Set(['a', 'c']), 'nobody is notified of what did not happen');
   const state = (of: ControlStore): unknown => [
     ids.map((id) => of.nodes.require(id).services.size),
     ids.map((id) => of.nodes.require(id).online),

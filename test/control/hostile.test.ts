@@ -101,7 +101,7 @@ t.test('[P] a foreign Origin or Host gets 403 before any upgrade, HTTP included'
 t.test('metrics name nodes and services for admin tokens alone', async (t) => {
   const under = await planeFor(t);
   under.plane
-    .attachLocalNode({ nodeName: 'node-x', platform: null, labels: {} })
+    .attachInProcessNode({ nodeName: 'node-x', platform: null, labels: {} })
     .upsert([descriptor('service-x')]);
   for (const path of ['/metrics', '/metrics.json']) {
     const user = await pageStatus(under, path, { authorization: `Bearer ${under.token('user')}` });

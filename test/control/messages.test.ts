@@ -109,8 +109,8 @@ t.test(
     const under = await planeFor(t);
     const admin = await under.admin();
     const user = await under.user();
-    const node = under.plane.attachLocalNode({ nodeName: 'n1', platform: null, labels: {} });
-    const hidden = under.plane.attachLocalNode({ nodeName: 'hidden', platform: null, labels: {} });
+    const node = under.plane.attachInProcessNode({ nodeName: 'n1', platform: null, labels: {} });
+    const hidden = under.plane.attachInProcessNode({ nodeName: 'hidden', platform: null, labels: {} });
     const heard: unknown[] = [];
     const subscription = user.watch({ onEvent: (event) => heard.push(event) });
     await new Promise<void>((resolve) => user.watch({ onBegin: resolve, onEvent: () => undefined }));
@@ -146,7 +146,7 @@ t.test('users learn what a change of policy shows and hides, with a seq of their
   const admin = await under.admin();
   await admin.request('project_create', { project_id: 'p' });
   const user = await under.user({ project: { id: 'p', token: null } });
-  const node = under.plane.attachLocalNode({ nodeName: 'n1', platform: null, labels: {} });
+  const node = under.plane.attachInProcessNode({ nodeName: 'n1', platform: null, labels: {} });
   node.upsert([descriptor('a')]);
   const heard: string[] = [];
   const seqs: number[] = [];

@@ -251,7 +251,7 @@ t.test('[P] a watch never loses, doubles or reorders an event across reconnects'
 
 t.test('a revision that was compacted is answered so, with the oldest kept', async (t) => {
   const under = await planeFor(t, { retention: { maxEvents: 5 } });
-  const node = under.plane.attachLocalNode({ nodeName: 'n1', platform: null, labels: {} });
+  const node = under.plane.attachInProcessNode({ nodeName: 'n1', platform: null, labels: {} });
   for (let n = 0; n < 20; n++) node.upsert([descriptor('a', { version: String(n) })]);
   under.plane.store.events.compact();
   const admin = await under.admin();

@@ -151,8 +151,8 @@ t.test('a view shows its users only what they may see, contiguously, and survive
   const { sessionId } = store.sessions.create(user.record, hash);
   const { nodeId } = store.nodes.join(FACTS, 60_000);
   const view = store.userEvents.of(store.sessions.snapshot(sessionId));
-  const told: ViewEvent[] = [];
-  const listen = (): void => void told.push(...store.userEvents.after(view.id, told.length, 100));
+  const heard: ViewEvent[] = [];
+  const listen = (): void => void heard.push(...store.userEvents.after(view.id, heard.length, 100));
   store.nodes.upsert(nodeId, [descriptor('open'), descriptor('secret', { permissions: {} })]);
   listen();
   store.nodes.upsert(nodeId, [descriptor('open'), descriptor('secret', { permissions: {}, version: '2' })]);
@@ -169,8 +169,8 @@ t.test('a view shows its users only what they may see, contiguously, and survive
   store.projects.delete('p');
   listen();
   t.same(
-    told.map(({ revision }) => revision),
-    told.map((_, n) => n + 1),
+    heard.map(({ revision }) => revision),
+    heard.map((_, n) => n + 1),
   );
   const ids = (list: unknown): string[] =>
     (list as { service_id: string }[]).map(({ service_id }) => service_id);
@@ -183,7 +183,7 @@ t.test('a view shows its users only what they may see, contiguously, and survive
     [[], ['secret']],
     [['secret'], []],
   ];
-  t.same(gist(told), [[['open'], []], 'node_online', ...since]);
+  t.same(gist(heard), [[['open'], []], 'node_online', ...since]);
 
   const again = [[[], []], [[], []], [[], ['open']], ...since.slice(1)];
   t.same(
@@ -224,7 +224,7 @@ t.test('at most 100 requests wait, and one address may not ask without end', asy
   t.throws(() => store.pairing.request(FACTS, '10.0.1.1'), { code: 'EBUSY', message: /address/ });
 });
 
-t.test('the audit log keeps a spooled record once', async (t) => {
+t.test('the audit log keeps a record that is sent twice once', async (t) => {
   const { store } = storeFor(t);
   const record = {
     origin: 'n1',

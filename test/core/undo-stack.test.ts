@@ -24,7 +24,7 @@ t.test('whichever of several steps fails, those before it are undone, the last f
 });
 
 t.test(
-  'a step that cannot be undone keeps none of the others from being undone, and is told of',
+  'a step that cannot be undone keeps none of the others from being undone, and is reported',
   async (t) => {
     const undo = new UndoStack();
     const undone: string[] = [];
@@ -36,8 +36,8 @@ t.test(
     await t.rejects(undo.undo(), { message: 'second' });
     t.same(undone, ['third', 'first']);
     undo.add(() => Promise.reject(new Error('fourth')));
-    const told: unknown[] = [];
-    await undo.undoAfterFailure((failure) => told.push(failure));
-    t.match(told, [{ message: 'fourth' }]);
+    const reported: unknown[] = [];
+    await undo.undoAfterFailure((failure) => reported.push(failure));
+    t.match(reported, [{ message: 'fourth' }]);
   },
 );

@@ -125,8 +125,8 @@ t.test(
         taken.push(...takeAll(queue, 40));
         queue.close();
         const numbers = taken.flatMap((line) => (line.startsWith('line ') ? [Number(line.slice(5))] : []));
-        const told = taken.flatMap((line) => /^dropped (\d+) /.exec(line)?.[1] ?? []).map(Number);
-        const lost = told.reduce((sum, count) => sum + count, 0);
+        const counted = taken.flatMap((line) => /^dropped (\d+) /.exec(line)?.[1] ?? []).map(Number);
+        const lost = counted.reduce((sum, count) => sum + count, 0);
         const isOrdered = numbers.every((number, at) => at === 0 || number > numbers[at - 1]!);
         return isOrdered && numbers.length + lost === written;
       }),

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import t from 'tap';
 import { ended, runDriver, startDriver } from './run-driver.js';
 
-t.test('countdown tells how much is left and returns its message', async (t) => {
+t.test('countdown says how much is left and returns its message', async (t) => {
   const done = await runDriver('countdown', { seconds: 0.2, every_seconds: 0.1, message: 'now' });
   t.equal(done.code, 0);
   t.match(done.stderr, /^countdown: 0\.2 s left\n(countdown: 0\.\d s left\n)*countdown: done\n$/);

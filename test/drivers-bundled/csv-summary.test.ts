@@ -14,7 +14,7 @@ async function summarise(payload: Record<string, unknown>): Promise<Summary> {
   return JSON.parse(done.stdout) as Summary;
 }
 
-t.test('csv-summary tells numbers from text', async (t) => {
+t.test('csv-summary distinguishes numbers from text', async (t) => {
   const summary = await summarise({ csv: 'name,age\r\nAda,36\r\nBob,\r\nAda,40\r\n' });
   t.equal(summary.rows, 3);
   t.match(summary.columns, [

@@ -54,6 +54,6 @@ function sorted(value: unknown): unknown {
   const entries = Object.entries(value)
     .map(([key, item]) => [key, sorted(item)])
     .toSorted(([a], [b]) => ((a as string) < (b as string) ? -1 : 1));
-  // Told apart from an array of the same entries.
+  // Distinguished from an array of the same entries.
   return { entries };
 }

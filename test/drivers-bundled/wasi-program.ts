@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { WASI } from 'node:wasi';
 
-/** What is used of it; its types belong to browsers, which the compiler is not told of. */
+/** What is used of it; its types belong to browsers, which the compiler does not know. */
 const { WebAssembly } = globalThis as unknown as {
   WebAssembly: { instantiate(code: Uint8Array, imports: object): Promise<{ instance: object }> };
 };

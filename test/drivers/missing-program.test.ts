@@ -38,8 +38,8 @@ t.test('a program that appears, vanishes and comes back is noticed', async (t) =
   const file = join(t.testdir(), 'driver');
   const write = (): void => writeFileSync(file, '#!/bin/sh\ncat\n', { mode: 0o755 });
   const driver = driverOf(t, { executablePath: file });
-  const told: (string | null)[] = [];
-  driver.onFault((fault) => told.push(fault?.code ?? null));
+  const faults: (string | null)[] = [];
+  driver.onFault((fault) => faults.push(fault?.code ?? null));
   write();
   await until(() => driver.fault === null, 'the program is found');
   t.same(resultOf(await driver.invoke(callOf({ a: 1 }))), { a: 1 });
@@ -48,5 +48,5 @@ t.test('a program that appears, vanishes and comes back is noticed', async (t) =
   t.not(driver.fault, null);
   write();
   t.ok((await driver.invoke(callOf({}))).ok, 'a call looks again at once');
-  t.same(told, [null, 'EIO', null]);
+  t.same(faults, [null, 'EIO', null]);
 });

@@ -61,12 +61,12 @@ t.test('when the process ends, the calls it had are EIO and are not run again', 
 t.test('a dead process is a fault until another one works', async (t) => {
   const driver = driverOf(t);
   t.ok((await driver.invoke(callOf({ do: 'echo' }))).ok);
-  const told: boolean[] = [];
-  driver.onFault((fault) => told.push(fault !== null));
+  const faults: boolean[] = [];
+  driver.onFault((fault) => faults.push(fault !== null));
   process.kill(driver.pid!, 'SIGKILL');
-  await until(() => told.length === 1, 'the fault is told');
+  await until(() => faults.length === 1, 'the fault is reported');
   t.ok((await driver.invoke(callOf({ do: 'echo' }))).ok, 'a call waits for the next start');
-  t.same(told, [true, false]);
+  t.same(faults, [true, false]);
 });
 
 t.test('a driver that fails at each start is given up, which says why, until restarted', async (t) => {

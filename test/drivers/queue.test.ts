@@ -25,12 +25,12 @@ t.test('a free place is given at once, the next in the order of coming', async (
   t.same([queue.running, queue.queued], [0, 0]);
 });
 
-t.test('beyond the queue a call is EBUSY and told when to come again', async (t) => {
+t.test('beyond the queue a call is EBUSY, with the time when to come again', async (t) => {
   const queue = new AdmissionQueue({ maxConcurrency: 1, maxQueue: 1 });
   queue.enter(never());
   void queue.enter(never());
-  const told = { code: 'EBUSY', message: '1 calls are running and 1 are waiting.', hint: /^Try again / };
-  t.throws(() => queue.enter(never()), told);
+  const refusal = { code: 'EBUSY', message: '1 calls are running and 1 are waiting.', hint: /^Try again / };
+  t.throws(() => queue.enter(never()), refusal);
 });
 
 t.test('who stops waiting leaves the queue', async (t) => {

@@ -20,8 +20,8 @@ type Exit = [code: number | null, signal: string | null];
 
 /** Runs a script; answers with what it printed and how it ended. */
 async function run(t: Test, script: string, changes: Partial<SpawnRequest> = {}): Promise<[string, Exit]> {
-  const file = join(temporaryDir(t), 'told');
-  const told = openSync(file, 'w');
+  const file = join(temporaryDir(t), 'output');
+  const output = openSync(file, 'w');
   const nothing = openSync('/dev/null', 'r+');
   sealDescriptors();
   const program = SpawnedProgram.start({
@@ -30,9 +30,9 @@ async function run(t: Test, script: string, changes: Partial<SpawnRequest> = {})
     env: ENV,
     cwd: '/',
     ...changes,
-    descriptors: [[0, nothing], [1, told], [2, nothing], ...(changes.descriptors ?? [])],
+    descriptors: [[0, nothing], [1, output], [2, nothing], ...(changes.descriptors ?? [])],
   });
-  closeSync(told);
+  closeSync(output);
   closeSync(nothing);
   const exit = (await once(program!, 'exit')) as Exit;
   return [readFileSync(file, 'utf8'), exit];
@@ -40,12 +40,12 @@ async function run(t: Test, script: string, changes: Partial<SpawnRequest> = {})
 
 t.test('a program gets its words, variables and working directory as they are', async (t) => {
   const cwd = t.testdir({ 'sub folder': {} });
-  const [told, exit] = await run(t, 'printf "%s|" "$0" "$1" "$2" "$V" "$EMPTY" "$(pwd)"', {
+  const [output, exit] = await run(t, 'printf "%s|" "$0" "$1" "$2" "$V" "$EMPTY" "$(pwd)"', {
     argv: ['sh', '-c', 'printf "%s|" "$0" "$1" "$2" "$V" "$EMPTY-" "$(pwd)"', 'ä €', '', 'a\nb'],
     env: { ...ENV, V: 'ü=1 "', EMPTY: '' },
     cwd: join(cwd, 'sub folder'),
   });
-  t.equal(told, `ä €||a\nb|ü=1 "|-|${join(cwd, 'sub folder')}|`);
+  t.equal(output, `ä €||a\nb|ü=1 "|-|${join(cwd, 'sub folder')}|`);
   t.same(exit, [0, null]);
 });
 
@@ -59,7 +59,7 @@ t.test('it leads a session of its own, and no signal is blocked or ignored', asy
   t.match(signals, /^SigBlk:\t0+\nSigIgn:\t0+\n$/);
 });
 
-t.test('how it ended is told as Node tells it', async (t) => {
+t.test('how it ended is reported as Node reports it', async (t) => {
   t.same((await run(t, 'exit 7'))[1], [7, null]);
   for (const signal of ['SIGTERM', 'SIGABRT', 'SIGKILL', 'SIGPIPE'])
     t.same((await run(t, `kill -${signal.slice(3)} $$`))[1], [null, signal]);
@@ -79,14 +79,14 @@ t.test('descriptors that lie where others belong arrive in their places', async 
     [a, c],
   ];
   t.ok(a > 4 && b > 4 && c > 4, 'they are in nobody else’s way');
-  const [told] = await run(t, `cat <&${b}; cat <&${c}; cat <&${a}; ls /proc/$$/fd; :`, {
+  const [output] = await run(t, `cat <&${b}; cat <&${c}; cat <&${a}; ls /proc/$$/fd; :`, {
     path: '/bin/bash',
     descriptors,
   });
   for (const fd of files) closeSync(fd);
   const open = [0, 1, 2, a, b, c].sort((x, y) => x - y);
-  const seen = told.slice(3).trim().split('\n').map(Number);
-  t.equal(told.slice(0, 3), 'abc');
+  const seen = output.slice(3).trim().split('\n').map(Number);
+  t.equal(output.slice(0, 3), 'abc');
   t.same(
     seen.filter((fd) => fd !== 255).sort((x, y) => x - y),
     open,
@@ -94,7 +94,7 @@ t.test('descriptors that lie where others belong arrive in their places', async 
   );
 });
 
-t.test('many that end at once are all told of, and none stays a zombie', async (t) => {
+t.test('many that end at once are all noticed, and none stays a zombie', async (t) => {
   const nothing = openSync('/dev/null', 'r+');
   const start = (): SpawnedProgram =>
     SpawnedProgram.start({

@@ -38,8 +38,8 @@ function driverOf(t: Test, changes: Partial<WasmRuntime> = {}): Driver {
 }
 
 t.test('a module gets its arguments, what the manifest sets and the config', async (t) => {
-  const told = resultOf(await driverOf(t).invoke(callOf({ do: 'context' }, { config: { a: [1] } })));
-  t.match(told, { set: 'by the manifest', args: 3, last: 'two', config: { a: [1] } });
+  const shown = resultOf(await driverOf(t).invoke(callOf({ do: 'context' }, { config: { a: [1] } })));
+  t.match(shown, { set: 'by the manifest', args: 3, last: 'two', config: { a: [1] } });
 });
 
 t.test('a trap is EIO with its message', async (t) => {

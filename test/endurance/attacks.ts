@@ -229,7 +229,7 @@ export const ATTACKS: Readonly<Record<string, (target: Target) => void>> = {
     }),
 };
 
-/** A user who looks a path up again and again, and lists it. */
+/** A user that resolves a path again and again, and lists it. */
 async function readerOf(target: Target, path: string): Promise<Peer | undefined> {
   const peer = await filesPeer(target, userToken(target));
   let tag = 2;

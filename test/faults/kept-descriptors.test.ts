@@ -218,7 +218,7 @@ t.test(
     );
     const revoked = await acheron(['token', 'revoke', lost!.token_id, ...plane.as('admin')]);
     t.equal(revoked.status, 0, revoked.stderr);
-    t.equal(await codeOf(readFile(readme)), undefined, 'nobody has told the mount so far');
+    t.equal(await codeOf(readFile(readme)), undefined, 'the mount was not notified so far');
     target = port;
     await until(async () => (await codeOf(readFile(readme))) === 'EHOSTDOWN', 'the refusal');
     t.equal(await codeOf(readdir(join(dir, 'nodes'))), 'EHOSTDOWN');

@@ -2,7 +2,7 @@ import t from 'tap';
 import { Emitter, FsError } from '../../lib/core/index.js';
 import { localSession } from '../../lib/policy/index.js';
 import { memoryPair } from '../../lib/transport/index.js';
-import { greetAndServe, RemoteVfs, sendHello } from '../../lib/tunnel/index.js';
+import { acceptAndServe, RemoteVfs, sendHello } from '../../lib/tunnel/index.js';
 import {
   BaseFile,
   Document,
@@ -30,14 +30,14 @@ const OPERATIONS = 120;
 const session = localSession('admin');
 const op = (): Op => ({ session, signal: new AbortController().signal });
 
-/** A control file that carries out each write, and says how often; `told` and `live` show the last one. */
+/** A control file that carries out each write, and says how often; `announced` and `live` show the last one. */
 class Ledger extends BaseFile {
   readonly ino = newIno();
   override readonly freshness = 'live' as const;
   readonly runs = new Map<number, number>();
   last = 0;
   readonly changes = new Emitter<Change>();
-  readonly told = new Document(() => this.#text());
+  readonly announced = new Document(() => this.#text());
   readonly live = new Document(() => this.#text(), { freshness: 'live' });
 
   stat(): Stat {
@@ -49,7 +49,7 @@ class Ledger extends BaseFile {
   run(id: number): void {
     this.runs.set(id, (this.runs.get(id) ?? 0) + 1);
     this.last = Math.max(this.last, id);
-    this.changes.emit({ what: 'data', ino: this.told.ino });
+    this.changes.emit({ what: 'data', ino: this.announced.ino });
   }
   #text(): { bytes: Uint8Array; mtimeNs: bigint } {
     const line = `${this.last}\n`;
@@ -100,7 +100,7 @@ class Link {
       try {
         const faulty = [client, server].map((end) => new FaultyTransport(end, this.faults, this.#random));
         const [, handshake] = await Promise.all([
-          greetAndServe(this.#vfs, faulty[1]!, { sessionOf: () => session, timeoutMs: 200 }),
+          acceptAndServe(this.#vfs, faulty[1]!, { sessionOf: () => session, timeoutMs: 200 }),
           sendHello(faulty[0]!, { timeoutMs: 200 }),
         ]);
         client.onClose(() => void this.connect());
@@ -169,7 +169,7 @@ async function runSeed(seed: number): Promise<{ acknowledged: number; lost: numb
   const root = new MapDir(
     new Map<string, Ledger | Document>([
       ['ledger', ledger],
-      ['told', ledger.told],
+      ['announced', ledger.announced],
       ['live', ledger.live],
     ]),
   );
@@ -208,9 +208,9 @@ async function runSeed(seed: number): Promise<{ acknowledged: number; lost: numb
     link.faults = {};
     link.cut();
     await until(async () => {
-      const shown = [await orLost(readId(link, 'told')), await orLost(readId(link, 'live'))];
+      const shown = [await orLost(readId(link, 'announced')), await orLost(readId(link, 'live'))];
       return shown.every((id) => id === ledger.last);
-    }, 'both documents to tell of the last write');
+    }, 'both documents to show the last write');
     for (const [id, count] of ledger.runs) if (count !== 1) throw new Error(`${id} ran ${count} times`);
     for (const id of acknowledged)
       if (!ledger.runs.has(id)) throw new Error(`${id} was acknowledged and never ran`);

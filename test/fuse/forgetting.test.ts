@@ -9,7 +9,7 @@ import { structs as s, type Notifier } from '../../lib/fuse/kernel/index.js';
 import { localSession } from '../../lib/policy/index.js';
 import { createBridgeTree } from '../support/bridge-tree.js';
 import { Random, seedOfTheDay } from '../support/random.js';
-import { conversation, pack, request, text, type Reply } from './kernel/protocol-fixture.js';
+import { connected, pack, request, text, type Reply } from './kernel/protocol-fixture.js';
 
 /** A million, by hand. */
 const REQUESTS = Number(process.env.ACHERON_ENDURANCE_OPERATIONS ?? 120_000);
@@ -18,7 +18,7 @@ t.setTimeout(30_000 + REQUESTS);
 const NOT_WRITTEN = new Set(['barrier', 'wait', 'busy', 'gate', 'crash']);
 
 const DOCUMENTS = Array.from({ length: 30 }, (_, i) => `doc${i}`);
-const NAMES = ['gone', 'taken', 'waits', 'told', 'nothing', ...DOCUMENTS];
+const NAMES = ['gone', 'taken', 'waits', 'announced', 'nothing', ...DOCUMENTS];
 
 const op = { session: localSession('admin'), signal: new AbortController().signal };
 
@@ -32,17 +32,17 @@ class Kernel {
     return this.files.some(([open]) => open === nodeid);
   }
 
-  told(entry: Buffer): void {
+  answered(entry: Buffer): void {
     const nodeid = Number(entry.readBigUInt64LE(s.fuse_entry_out.at.nodeid));
     if (nodeid === 0) return;
     this.lookups.set(nodeid, (this.lookups.get(nodeid) ?? 0) + 1);
     this.most = Math.max(this.most, this.lookups.size);
   }
 
-  toldList(list: Buffer): void {
+  answeredList(list: Buffer): void {
     const header = s.fuse_entry_out.byteLength;
     for (let at = 0; at < list.byteLength;) {
-      this.told(list.subarray(at));
+      this.answered(list.subarray(at));
       const length = list.readUInt32LE(at + header + s.fuse_dirent.at.namelen);
       at += Math.ceil((header + s.fuse_dirent.byteLength + length) / 8) * 8;
     }
@@ -53,18 +53,18 @@ t.test(`${REQUESTS} requests, forgotten as a kernel forgets, leave nothing`, asy
   const session = localSession('admin');
   const vfs = createBridgeTree();
   const quiet = { now: () => true, later: () => undefined, settled: () => undefined };
-  const serving = new MountState(vfs, quiet as unknown as Notifier, {
+  const mount = new MountState(vfs, quiet as unknown as Notifier, {
     sessionOf: () => session,
     owner: { uid: 0, gid: 0 },
     allowedUids: null,
     log: silentLog,
   });
-  vfs.changes.on((change) => serving.invalidation.apply(change));
-  const { say, replies, state } = conversation({
-    ...nameHandlers(serving),
-    ...fileHandlers(serving),
-    ...directoryHandlers(serving),
-    ...attributeHandlers(serving),
+  vfs.changes.on((change) => mount.invalidation.apply(change));
+  const { say, replies, state } = connected({
+    ...nameHandlers(mount),
+    ...fileHandlers(mount),
+    ...directoryHandlers(mount),
+    ...attributeHandlers(mount),
   });
   const kernel = new Kernel();
   const random = new Random(seedOfTheDay());
@@ -87,7 +87,7 @@ t.test(`${REQUESTS} requests, forgotten as a kernel forgets, leave nothing`, asy
       case 1: {
         refuse();
         const reply = await ask(request('FUSE_LOOKUP', text(random.of(NAMES)), header));
-        if (reply?.error === 0) kernel.told(reply.body);
+        if (reply?.error === 0) kernel.answered(reply.body);
         break;
       }
       case 2: {
@@ -106,7 +106,7 @@ t.test(`${REQUESTS} requests, forgotten as a kernel forgets, leave nothing`, asy
         const listed = await ask(
           request('FUSE_READDIRPLUS', pack(s.fuse_read_in, { fh, size: 4096 }), header),
         );
-        if (listed?.error === 0) kernel.toldList(listed.body);
+        if (listed?.error === 0) kernel.answeredList(listed.body);
         await ask(request('FUSE_RELEASEDIR', pack(s.fuse_release_in, { fh }), header));
         break;
       }
@@ -127,7 +127,7 @@ t.test(`${REQUESTS} requests, forgotten as a kernel forgets, leave nothing`, asy
       case 6: {
         // A live file that was written to gives each caller a node of its own.
         const file = kernel.files[random.below(kernel.files.length)];
-        if (file === undefined || NOT_WRITTEN.has(serving.nodes.get(file[0])?.name ?? '')) break;
+        if (file === undefined || NOT_WRITTEN.has(mount.nodes.get(file[0])?.name ?? '')) break;
         const write = pack(s.fuse_write_in, { fh: file[1], size: 1 });
         await ask(
           request('FUSE_WRITE', Buffer.concat([write, Buffer.from('x')]), { ...header, nodeid: file[0] }),
@@ -156,9 +156,9 @@ t.test(`${REQUESTS} requests, forgotten as a kernel forgets, leave nothing`, asy
       Buffer.concat([pack(s.fuse_batch_forget_in, { count: ones.length }), ...ones]),
     ),
   );
-  t.equal(serving.nodes.size, 1, 'only the root is left');
-  t.equal(serving.files.size, 0);
-  t.equal(serving.dirs.size, 0);
+  t.equal(mount.nodes.size, 1, 'only the root is left');
+  t.equal(mount.files.size, 0);
+  t.equal(mount.dirs.size, 0);
 
   async function change(line: string): Promise<void> {
     const found = await vfs.root.lookup('set', op);

@@ -39,7 +39,7 @@ for (const { binding } of BINDINGS) {
     t.equal(mountEntryAt(dir), undefined);
   });
 
-  t.test(`${binding}: mounting a mounted directory again is told apart and harms nothing`, async (t) => {
+  t.test(`${binding}: mounting a mounted directory again is recognized and harms nothing`, async (t) => {
     const child = await mountChild(t, request);
     const found = await prepareMountpoint(child.dir);
     t.equal(found.state, 'mounted');
@@ -67,7 +67,7 @@ for (const { binding } of BINDINGS) {
   });
 
   t.test(
-    `${binding}: a mount whose process stands still is told, hangs nobody, and can be taken away`,
+    `${binding}: a mount whose process stands still is reported, hangs nobody, and can be taken away`,
     async (t) => {
       const child = await mountChild(t, request);
       const reader = spawn('cat', [join(child.dir, 'docs/hello.txt')], { stdio: 'ignore' });

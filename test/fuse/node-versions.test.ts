@@ -25,8 +25,8 @@ for (const release of ['22', '24'])
 
       for (const text of ['one', 'another']) {
         await writeFile(at('set'), `doc ${text}`);
-        t.equal(await readFile(at('told/doc'), 'utf8'), `${text}\n`);
-        t.equal((await stat(at('told/doc'))).size, text.length + 1);
+        t.equal(await readFile(at('announced/doc'), 'utf8'), `${text}\n`);
+        t.equal((await stat(at('announced/doc'))).size, text.length + 1);
       }
 
       const meeting = spawn('bash', ['-c', 'for i in $(seq 16); do echo 16 > barrier & done; wait'], {
@@ -43,7 +43,7 @@ for (const release of ['22', '24'])
       await until(async () => (await readFile(at('gone'), 'utf8')) === '1\n', 'the call to be cancelled');
 
       const busy = writeFile(at('busy'), '300');
-      t.equal((await readFile(at('told/doc'), 'utf8')).length, 8);
+      t.equal((await readFile(at('announced/doc'), 'utf8')).length, 8);
       await busy;
 
       await child.unmount();

@@ -79,7 +79,7 @@ for (const reader of ['pipe', 'thread'] as const)
       });
       await until(async () => (await readFile(join(dir, 'open'), 'utf8')) === '1000\n', '1,000 readers');
       await writeFile(join(dir, 'set'), 'busy here');
-      t.equal(await readFile(join(dir, 'told/busy'), 'utf8'), 'here\n');
+      t.equal(await readFile(join(dir, 'announced/busy'), 'utf8'), 'here\n');
       await writeFile(join(dir, 'open'), 'now');
       t.equal(await ended(readers), 7);
     });
@@ -88,7 +88,7 @@ for (const reader of ['pipe', 'thread'] as const)
       const busy = writeFile(join(dir, 'busy'), '1000');
       const others = Array.from({ length: 50 }, async (_, i) => {
         await writeFile(join(dir, 'set'), `n${i} ${i}`);
-        return readFile(join(dir, `told/n${i}`), 'utf8');
+        return readFile(join(dir, `announced/n${i}`), 'utf8');
       });
       t.same(
         await Promise.all(others),
@@ -212,38 +212,38 @@ t.test(
     await writeFile(join(dir, 'set'), 'doc x');
     const as = async (uid: number, script: string): Promise<string> =>
       (await run('sh', ['-c', script], { cwd: '/', uid, gid: uid, env: { D: dir, LC_ALL: 'C' } })).stdout;
-    t.equal(await readFile(join(dir, 'told/doc'), 'utf8'), 'x\n', 'the owner, and the kernel keeps it');
-    t.equal(await as(NAMED, 'cat $D/told/doc'), 'x\n');
-    t.equal((await stat(dir)).isDirectory() && (await stat(join(dir, 'told'))).isDirectory(), true);
+    t.equal(await readFile(join(dir, 'announced/doc'), 'utf8'), 'x\n', 'the owner, and the kernel keeps it');
+    t.equal(await as(NAMED, 'cat $D/announced/doc'), 'x\n');
+    t.equal((await stat(dir)).isDirectory() && (await stat(join(dir, 'announced'))).isDirectory(), true);
     t.match(JSON.parse(await as(NAMED, 'cat $D/caller')), { uid: NAMED, gid: NAMED });
     for (const act of [
-      'cat $D/told/doc',
+      'cat $D/announced/doc',
       'cat $D/gone',
       'ls $D',
-      'ls $D/told',
+      'ls $D/announced',
       'echo >$D/set',
       'stat $D/gone',
       'stat $D',
       'env -C $D true',
-      'env -C $D/told true',
-      'readlink -v $D/told',
-      'mkdir $D/told/x',
-      'rmdir $D/told',
-      'rm -f $D/told/doc',
-      'mv $D/told/doc $D/told/other',
-      'ln -s x $D/told/x',
-      'ln $D/told/doc $D/told/x',
+      'env -C $D/announced true',
+      'readlink -v $D/announced',
+      'mkdir $D/announced/x',
+      'rmdir $D/announced',
+      'rm -f $D/announced/doc',
+      'mv $D/announced/doc $D/announced/other',
+      'ln -s x $D/announced/x',
+      'ln $D/announced/doc $D/announced/x',
       'chmod 600 $D/gone',
       'touch $D/gone',
       'truncate -s 0 $D/gone',
       'df $D',
-      'stat -f $D/told',
+      'stat -f $D/announced',
       'getfattr -n user.x $D/gone',
       'setfattr -n user.x -v 1 $D/gone',
       'exec 3<>$D/gone',
     ])
       await t.rejects(as(OTHER, act), { message: /Permission denied/ }, act);
-    t.equal(await as(NAMED, 'cat $D/told/doc'), 'x\n', 'and still does');
+    t.equal(await as(NAMED, 'cat $D/announced/doc'), 'x\n', 'and still does');
   },
 );
 
@@ -262,13 +262,13 @@ t.test('a descriptor can be opened again through /dev/fd while it is open', asyn
   });
   t.equal(stdout, '0\n0\n');
   await writeFile(join(dir, 'set'), 'doc one');
-  const script = 'exec 3<told/doc; echo doc another > set; cat /dev/fd/3; cat <&3; cat told/doc';
+  const script = 'exec 3<announced/doc; echo doc another > set; cat /dev/fd/3; cat <&3; cat announced/doc';
   t.equal((await run('bash', ['-c', script], { cwd: dir })).stdout, 'another\none\nanother\n');
 });
 
 t.test('an open document keeps its snapshot and its size; its path shows the new one at once', async (t) => {
   const dir = await mounted(t);
-  const path = join(dir, 'told/doc');
+  const path = join(dir, 'announced/doc');
   await writeFile(join(dir, 'set'), 'doc first');
   const held = await open(path);
   t.equal((await held.stat()).size, 6);
@@ -286,20 +286,20 @@ t.test('an open document keeps its snapshot and its size; its path shows the new
 t.test('what is announced is asked for once, and again when it changed', async (t) => {
   const dir = await mounted(t);
   await writeFile(join(dir, 'set'), 'doc x');
-  await stat(join(dir, 'told/doc'));
+  await stat(join(dir, 'announced/doc'));
   const cached = performance.now();
-  await Promise.all(Array.from({ length: 200 }, () => stat(join(dir, 'told/doc'))));
+  await Promise.all(Array.from({ length: 200 }, () => stat(join(dir, 'announced/doc'))));
   t.ok(performance.now() - cached < 2000);
   await writeFile(join(dir, 'set'), 'all');
-  t.equal(await readFile(join(dir, 'told/doc'), 'utf8'), 'x\n');
+  t.equal(await readFile(join(dir, 'announced/doc'), 'utf8'), 'x\n');
   await writeFile(join(dir, 'set'), 'remove doc');
-  await t.rejects(stat(join(dir, 'told/doc')), { code: 'ENOENT' });
-  t.same(await readdir(join(dir, 'told')), []);
+  await t.rejects(stat(join(dir, 'announced/doc')), { code: 'ENOENT' });
+  t.same(await readdir(join(dir, 'announced')), []);
 });
 
 t.test('ls -l looks up no name in a directory whose nodes are known at once', async (t) => {
   const dir = await mounted(t);
-  const { stdout } = await run('ls', ['-l', 'peeked'], { cwd: dir });
+  const { stdout } = await run('ls', ['-l', 'sync'], { cwd: dir });
   t.equal(stdout.trim().split('\n').length, 101);
   t.match(await readFile(join(dir, 'lookups'), 'utf8'), / 0\n$/);
 });
@@ -356,7 +356,7 @@ t.test('random changes are seen at once by readers in several processes, cached 
   t.pass('nothing stale');
 });
 
-/** Another process that looks at `told`: names, sizes and contents; sometimes holding files open. */
+/** Another process that looks at `announced`: names, sizes and contents; sometimes holding files open. */
 class Reader {
   readonly #child: ChildProcess;
   #text = '';
@@ -364,7 +364,7 @@ class Reader {
     const program = `
       const fs = require('node:fs');
       const held = [];
-      process.chdir(${JSON.stringify(join(dir, 'told'))});
+      process.chdir(${JSON.stringify(join(dir, 'announced'))});
       require('node:readline').createInterface({ input: process.stdin }).on('line', (line) => {
         const seen = {};
         for (const name of fs.readdirSync('.').sort()) {

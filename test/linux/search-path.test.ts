@@ -10,7 +10,7 @@ t.test('a program is looked up in the order of PATH, never below the working dir
   t.same(placesOnPath('sh', ''), []);
 });
 
-t.test('whoever looks a program up finds the same', async (t) => {
+t.test('each way to look a program up finds the same', async (t) => {
   const path = process.env['PATH'] ?? '';
   const found = programOnPath('sh');
   t.equal(found, resolveExecutable('sh', path));

@@ -63,7 +63,7 @@ t.test('numbers count as they are written, in requests and in schemas, however l
   }
 });
 
-t.test('what is refused is told as it was written', async (t) => {
+t.test('what is refused is shown as it was written', async (t) => {
   const check = checkOf(
     `{"properties":{"a":{"maximum":${A}},"b":{"enum":[1,${B}]},"c":{"minimum":0,"maximum":${B},"type":"integer"},"d":{"const":${B}}}}`,
   );
@@ -92,7 +92,7 @@ t.test('a request that is checked in a thread of its own is checked so too', asy
   }
 });
 
-t.test('any two numbers are told apart exactly when their decimals differ', async (t) => {
+t.test('any two numbers are distinguished exactly when their decimals differ', async (t) => {
   const digits = fc.bigInt({ min: -(10n ** 40n), max: 10n ** 40n });
   await fc.assert(
     fc.asyncProperty(

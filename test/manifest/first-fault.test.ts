@@ -14,15 +14,18 @@ const PROGRAM = `
   console.log(JSON.stringify(await Promise.all(found)));
 `;
 
-t.test('the first faulty request of a process is told its faults, and so is each after it', async (t) => {
-  const printed = execFileSync(process.execPath, ['--input-type=module', '-e', PROGRAM], {
-    encoding: 'utf8',
-  });
-  t.match(JSON.parse(printed), [
-    null,
-    [{ pointer: '/a' }],
-    [{ pointer: '/b', got: '3' }],
-    [{ pointer: '/a' }, { pointer: '/b' }],
-    null,
-  ]);
-});
+t.test(
+  'the first faulty request of a process is answered with its faults, and so is each after it',
+  async (t) => {
+    const printed = execFileSync(process.execPath, ['--input-type=module', '-e', PROGRAM], {
+      encoding: 'utf8',
+    });
+    t.match(JSON.parse(printed), [
+      null,
+      [{ pointer: '/a' }],
+      [{ pointer: '/b', got: '3' }],
+      [{ pointer: '/a' }, { pointer: '/b' }],
+      null,
+    ]);
+  },
+);

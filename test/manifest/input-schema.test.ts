@@ -2,7 +2,7 @@ import t from 'tap';
 import { FsError, type JsonObject, type JsonValue } from '../../lib/core/index.js';
 import { compileInputSchema, MAX_SCHEMA_BYTES, templateFromSchema } from '../../lib/manifest/index.js';
 
-t.test('a request that fails is told its pointer, what was expected and what was got', async (t) => {
+t.test('a request that fails is answered with the pointer, what was expected and what was got', async (t) => {
   const check = compileInputSchema({
     type: 'object',
     required: ['name'],

@@ -5,7 +5,7 @@ import { MANIFEST_SCHEMA } from '../../lib/manifest/index.js';
 
 const text = readFileSync(join(import.meta.dirname, '../../../docs/MANIFEST.md'), 'utf8');
 
-t.test('the manifest reference names every field, and tells the defaults that the schema has', async (t) => {
+t.test('the manifest reference names every field, and gives the defaults that the schema has', async (t) => {
   const runtime = MANIFEST_SCHEMA.properties.runtime.then.properties;
   const rows = new Map(
     [...text.matchAll(/^\| `([^`]+)` \|(.*)\|$/gm)].map(([, name, cells]) => [name!, cells!]),
@@ -15,7 +15,7 @@ t.test('the manifest reference names every field, and tells the defaults that th
     const row = rows.get(name);
     t.not(row, undefined, name);
     if (!('default' in field)) continue;
-    const told = row?.split('|')[1]?.trim().replaceAll('`', '');
-    t.equal(told, JSON.stringify(field.default), name);
+    const documented = row?.split('|')[1]?.trim().replaceAll('`', '');
+    t.equal(documented, JSON.stringify(field.default), name);
   }
 });

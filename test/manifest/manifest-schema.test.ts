@@ -21,22 +21,22 @@ t.test('the published schema is valid draft-07, and describes every field', asyn
     t.type((field as { description?: unknown }).description, 'string', name);
 });
 
-t.test('the defaults that the schema tells are the ones that the reader fills in', async (t) => {
+t.test('the defaults that the schema gives are the ones that the reader fills in', async (t) => {
   const { runtime } = readManifest(
     '{"service_id":"a","kind":"b","runtime":{"type":"native_proc","executable_path":"x"}}',
     { file: '/m/a.json', nodeId: 'n' },
   ).definition!;
-  const told = MANIFEST_SCHEMA.properties.runtime.then.properties;
+  const published = MANIFEST_SCHEMA.properties.runtime.then.properties;
   t.match(runtime, {
-    mode: told.mode.default,
-    output: told.output.default,
-    warmCount: told.warm_count.default,
-    allowDash: told.allow_dash.default,
-    args: told.args.default,
-    env: told.env.default,
+    mode: published.mode.default,
+    output: published.output.default,
+    warmCount: published.warm_count.default,
+    allowDash: published.allow_dash.default,
+    args: published.args.default,
+    env: published.env.default,
   });
   t.same(runtime.limits, DEFAULT_LIMITS);
-  t.equal(told.timeout_ms.default, DEFAULT_LIMITS.timeoutMs);
+  t.equal(published.timeout_ms.default, DEFAULT_LIMITS.timeoutMs);
 });
 
 t.test('every bundled manifest is without fault or warning', async (t) => {

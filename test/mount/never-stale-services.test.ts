@@ -61,7 +61,7 @@ for (const { binding, holds, steps } of [
         const service = model.get(id);
         const at = (file: string): string => `nodes/local/services/${id}/${file}`;
         const expected = (): string => JSON.stringify(Object.fromEntries([...model].sort()));
-        const told = `step ${step} (${id}), seed ${random.seed}`;
+        const context = `step ${step} (${id}), seed ${random.seed}`;
         const what = random.below(10);
         if (service === undefined || what < 2) {
           if (service !== undefined && what === 0) {
@@ -73,7 +73,7 @@ for (const { binding, holds, steps } of [
             // What comes back under its old name has what it had.
             model.set(id, { ...(service ?? gone.get(id)!), version: step });
           }
-          await until(async () => (await see(readers[0]!)) === expected(), `the manifest, ${told}`);
+          await until(async () => (await see(readers[0]!)) === expected(), `the manifest, ${context}`);
         } else if (what < 5) {
           service.config = JSON.stringify({ step, text: 'x'.repeat(random.below(20)) });
           await write(at('config.json'), service.config);
@@ -91,7 +91,7 @@ for (const { binding, holds, steps } of [
         for (const [i, reader] of readers.entries()) {
           const seen = await see(reader);
           if (seen === expected()) continue;
-          t.same(JSON.parse(seen), JSON.parse(expected()), `reader ${i}, action ${what}, ${told}`);
+          t.same(JSON.parse(seen), JSON.parse(expected()), `reader ${i}, action ${what}, ${context}`);
           return;
         }
       }

@@ -47,7 +47,7 @@ t.test('what happens to a driver is the same in health.json, the catalog and the
   const invoke = (id: string, request: string): void =>
     writeFileSync(up.service(id, 'control/invoke.json'), request);
 
-  await until(() => up.told.includes('listens on ws'), 'the control plane', 60_000);
+  await until(() => up.printed.includes('listens on ws'), 'the control plane', 60_000);
   let watched = '';
   const watch = spawn(process.execPath, [PROGRAM, 'watch', '--json', '--state-dir', up.stateDir], {
     env: cleanEnvironment(),
@@ -66,17 +66,17 @@ t.test('what happens to a driver is the same in health.json, the catalog and the
       .filter((event) => event.kind === 'service_health' && event.details?.service_id === id)
       .map((event) => event.details!.to as string);
 
-  const told: Record<string, string[]> = { lives: [], probed: [], moves: [], breaks: [] };
+  const expected: Record<string, string[]> = { lives: [], probed: [], moves: [], breaks: [] };
   const lagsMs: number[] = [];
   const turns = async (id: string, state: string, cause: string): Promise<void> => {
-    told[id]!.push(state);
+    expected[id]!.push(state);
     await until(() => health(id) === state, `${id} is ${state} after ${cause}`, NOTICE_MS);
     const noticed = performance.now();
     await until(() => catalog(id) === state, `the catalog says ${state} after ${cause}`);
-    const seen = (): boolean => transitions(id).length >= told[id]!.length;
+    const seen = (): boolean => transitions(id).length >= expected[id]!.length;
     await until(seen, `the watch says ${state} after ${cause}`);
     lagsMs.push(performance.now() - noticed);
-    t.strictSame(transitions(id), told[id], `${cause}: one event for each transition`);
+    t.strictSame(transitions(id), expected[id], `${cause}: one event for each transition`);
   };
 
   rmSync(isWell);
@@ -126,7 +126,7 @@ t.test('limits of the manifest hold in worker threads, and a trap says what it w
       while (what === 'spin');
       if (what === 'eat') for (const kept = []; ; ) kept.push(Array(100_000).fill(kept.length));
       if (what === 'print') return 'x'.repeat(10_000);
-      if (what === 'throw') throw new Error('as it was told');
+      if (what === 'throw') throw new Error('as it was asked');
       return {};
     }`,
   );
@@ -142,7 +142,7 @@ t.test('limits of the manifest hold in worker threads, and a trap says what it w
     ['module', 'spin', 'ETIMEDOUT', /did not finish within/],
     ['module', 'eat', 'EIO', /memory/],
     ['module', 'print', 'EIO', /5000 bytes/],
-    ['module', 'throw', 'EIO', /as it was told/],
+    ['module', 'throw', 'EIO', /as it was asked/],
     ['wasm', 'hang', 'ETIMEDOUT', /did not finish within/],
     ['wasm', 'trap', 'EIO', /trapped: unreachable/],
   ] as const) {

@@ -47,9 +47,9 @@ t.test(
         return `${code}: ${message}`;
       }
     };
-    const told: string[] = [];
+    const reported: string[] = [];
     for (let n = 0; n < KEYS; n++) {
-      told[n] = await outcomeOf(n);
+      reported[n] = await outcomeOf(n);
       if (n % 4 === 0) await node.write(path, JSON.stringify({ n, pad: 'x'.repeat(2000) }));
       if (n === 10) await node.restart();
     }
@@ -62,7 +62,7 @@ t.test(
     const files = readdirSync(whole, { recursive: true, encoding: 'utf8' }).filter((name) =>
       statSync(join(whole, name)).isFile(),
     );
-    const counts = { refused: 0, told: 0, harmless: 0 };
+    const counts = { refused: 0, reported: 0, harmless: 0 };
     for (let at = 0; at < CASES; at++) {
       rmSync(state, { recursive: true });
       cpSync(whole, state, { recursive: true });
@@ -82,7 +82,7 @@ t.test(
       }
       const again: string[] = [];
       for (let n = 0; n < KEYS; n++) again.push(await outcomeOf(n));
-      const changed = again.filter((outcome, n) => outcome !== told[n]);
+      const changed = again.filter((outcome, n) => outcome !== reported[n]);
       const config = await node.read(node.path('s', 'config.json'));
       await node.node.close();
       if (readFileSync(runs, 'utf8') !== ran) {
@@ -94,10 +94,10 @@ t.test(
         t.fail(`${name}: another outcome`, { changed, said });
       if (silent && (changed.length > 0 || !config.includes('1111')))
         t.fail(`${name}: in silence`, { changed, config });
-      counts[silent ? 'harmless' : 'told']++;
+      counts[silent ? 'harmless' : 'reported']++;
     }
     t.comment(JSON.stringify(counts));
-    t.ok(counts.refused > 0 && counts.told > 0, 'damage is found');
+    t.ok(counts.refused > 0 && counts.reported > 0, 'damage is found');
   },
 );
 

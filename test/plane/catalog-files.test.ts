@@ -8,7 +8,7 @@ import { localSession } from '../../lib/policy/index.js';
 import { walk, type Op } from '../../lib/vfs/index.js';
 
 const SERVICES: readonly JsonObject[] = [
-  { ...shellManifest('tool', 'cat'), help_md: '# Tool\n\nDoes what it is told.\n\nAlways.' },
+  { ...shellManifest('tool', 'cat'), help_md: '# Tool\n\nDoes as it is asked.\n\nAlways.' },
   { service_id: 'page', kind: 'page', permissions: { allow_roles: ['admin', 'user'] } },
   {
     service_id: 'odd',

@@ -104,10 +104,10 @@ t.test('a service that is reported can be opened', async (t) => {
     opened.push(walk(dir, '/services/later/control/invoke.json', node.op(ADMIN)));
     push(event);
   };
-  const told: string[] = [];
-  node.node.changes.on((change) => told.push(change.what));
+  const reported: string[] = [];
+  node.node.changes.on((change) => reported.push(change.what));
   await writeManifest(node, { ...OTHER, service_id: 'later' });
   t.ok(opened.length > 0);
   for (const found of opened) t.match(await (found as Promise<object>), { kind: 'file' });
-  t.same(told, ['tree'], 'and that it came is reported once');
+  t.same(reported, ['tree'], 'and that it came is reported once');
 });

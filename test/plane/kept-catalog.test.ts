@@ -73,16 +73,16 @@ class TestCatalog implements PagedCatalog {
   presence(): { isHere: boolean; sinceMs: number } {
     return { isHere: true, sinceMs: 0 };
   }
-  onChange(told: (nodeId: string) => void): () => void {
-    return this.#changed.on(told);
+  onChange(listener: (nodeId: string) => void): () => void {
+    return this.#changed.on(listener);
   }
 }
 
 interface Followed {
   readonly kept: KeptCatalog;
   readonly vfs: RemoteVfs;
-  /** The nodes of which changes were told. */
-  readonly told: string[];
+  /** The nodes of which changes were reported. */
+  readonly reported: string[];
   /** Warnings of the one that follows. */
   readonly warned: string[];
   /** Connects it to another control plane, which has this catalog. */
@@ -92,11 +92,11 @@ interface Followed {
 /** Keeps a catalog over a connection; nothing is asked over it but for the catalog. */
 function followed(t: Test, kept = new KeptCatalog()): Followed {
   const vfs = new RemoteVfs();
-  const told: string[] = [];
+  const reported: string[] = [];
   const warned: string[] = [];
   const log = { ...silentLog, warn: (message: string) => void warned.push(message) };
   const follower = new CatalogFollower(vfs, kept, log, Promise.resolve());
-  vfs.catalogChanges.on((news) => told.push(...news.map(({ node_id: nodeId }) => nodeId)));
+  vfs.catalogChanges.on((news) => reported.push(...news.map(({ node_id: nodeId }) => nodeId)));
   t.teardown(() => {
     follower.close();
     return vfs.close();
@@ -105,8 +105,8 @@ function followed(t: Test, kept = new KeptCatalog()): Followed {
     const [near, far] = memoryPair();
     const changes = new Emitter<Change>();
     const tree = { root: new MapDir(new Map()), changes, close: () => Promise.resolve() };
-    const [greeted, shaken] = await Promise.all([acceptHello(far), sendHello(near)]);
-    const served = serveVfs(tree, greeted, {
+    const [accepted, shaken] = await Promise.all([acceptHello(far), sendHello(near)]);
+    const served = serveVfs(tree, accepted, {
       sessionOf: () => session,
       catalog: new CatalogPages(catalog, () => session),
     });
@@ -115,7 +115,7 @@ function followed(t: Test, kept = new KeptCatalog()): Followed {
     vfs.attach(shaken);
     return served;
   };
-  return { kept, vfs, told, warned, connect };
+  return { kept, vfs, reported, warned, connect };
 }
 
 async function follow(t: Test, catalog: TestCatalog, kept?: KeptCatalog): Promise<Followed> {
@@ -163,24 +163,24 @@ t.test('a node with more services than a page holds is kept whole', async (t) =>
 });
 
 t.test(
-  'a node that changes is asked for alone; one that is hidden is dropped at once; of what was hidden, nothing is told',
+  'a node that changes is asked for alone; one that is hidden is dropped at once; of what was hidden, nothing is reported',
   async (t) => {
     const catalog = new TestCatalog();
     for (const nodeId of ['a', 'b', 'c']) catalog.put(nodeId, 2);
     catalog.hide('c');
-    const { kept, told } = await follow(t, catalog);
+    const { kept, reported } = await follow(t, catalog);
     await until(() => idsOf(kept).length === 2, 'the catalog');
     catalog.put('a', 3);
     await until(() => kept.nodes.get('a')?.services.size === 3, 'the change');
-    t.same(told, ['a']);
+    t.same(reported, ['a']);
     catalog.hide('b');
-    await until(() => told.length === 2, 'the push');
+    await until(() => reported.length === 2, 'the push');
     t.equal(kept.nodes.get('b'), undefined, 'it is not shown from the push on');
     catalog.put('b', 7);
     catalog.put('c', 7);
     catalog.put('a', 4);
     await until(() => kept.nodes.get('a')?.services.size === 4, 'a later change');
-    t.same(told, ['a', 'b', 'a']);
+    t.same(reported, ['a', 'b', 'a']);
     t.same(idsOf(kept), ['a']);
   },
 );
@@ -204,7 +204,7 @@ t.test(
 );
 
 t.test(
-  'of a service that was named, but not told before the loss, nobody says that it is not there',
+  'of a service that was named, but not sent before the loss, nobody says that it is not there',
   async (t) => {
     const catalog = new TestCatalog();
     catalog.put('a', 1);
@@ -237,7 +237,7 @@ t.test(
   },
 );
 
-t.test('after a change of rights nothing is shown until it was told again', async (t) => {
+t.test('after a change of rights nothing is shown until it was sent again', async (t) => {
   const catalog = new TestCatalog();
   catalog.put('a', 1);
   catalog.put('b', 1);
@@ -254,7 +254,7 @@ t.test('after a change of rights nothing is shown until it was told again', asyn
 });
 
 t.test(
-  'a control plane that comes back and is lost before it told anything leaves all as it was; one that does not know us, nothing',
+  'a control plane that comes back and is lost before it sent anything leaves all as it was; one that does not know us, nothing',
   async (t) => {
     const catalog = new TestCatalog();
     catalog.put('a', 1);

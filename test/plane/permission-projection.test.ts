@@ -176,7 +176,7 @@ for (const joined of ['here', 'through a tunnel'] satisfies Joined[]) {
           visible.length === 0 ? [] : ['n1'],
           'NODES.json',
         );
-        const told = JSON.stringify([
+        const shown = JSON.stringify([
           await files.text('events.ndjson'),
           await control.request('node_list', {}),
           await control.request('metrics', {}),
@@ -184,7 +184,7 @@ for (const joined of ['here', 'through a tunnel'] satisfies Joined[]) {
           await files.text('nodes/n1/STATUS.json'),
         ]);
         for (const id of SERVICES.filter((id) => !visible.includes(id)))
-          t.notMatch(told, new RegExp(`"${id}\\\\*"`), `${titleOf(one)} is told nothing of ${id}`);
+          t.notMatch(shown, new RegExp(`"${id}\\\\*"`), `${titleOf(one)} is shown nothing of ${id}`);
         if (visible.length > 0) {
           const { nodes } = await control.request('node_list', {});
           t.match(nodes, [{ services: visible.length }]);

@@ -103,19 +103,22 @@ t.test(
   },
 );
 
-t.test('a payload is checked by its schema, and a missing field is told from a wrong one', async (t) => {
-  const schema = z.object({ a: z.object({ b: z.int() }) });
-  const frame = (body: unknown) => ({ channel: 'control', type: 'control.x', payload: body }) as never;
-  t.strictSame(payloadOf(frame({ a: { b: 1 }, more: true }), schema), { a: { b: 1 } });
-  t.throws(() => payloadOf(frame({ a: {} }), schema), { code: 'missing_field', message: /a\.b/ });
-  t.throws(() => payloadOf(frame(undefined), schema), { code: 'missing_field' });
-  t.throws(() => payloadOf(frame({ a: { b: 'secret' } }), schema), { code: 'invalid_payload' });
-  try {
-    payloadOf(frame({ a: { b: 'secret' } }), schema);
-  } catch (thrown) {
-    t.notMatch((thrown as Error).message, /secret/);
-  }
-});
+t.test(
+  'a payload is checked by its schema, and a missing field is distinguished from a wrong one',
+  async (t) => {
+    const schema = z.object({ a: z.object({ b: z.int() }) });
+    const frame = (body: unknown) => ({ channel: 'control', type: 'control.x', payload: body }) as never;
+    t.strictSame(payloadOf(frame({ a: { b: 1 }, more: true }), schema), { a: { b: 1 } });
+    t.throws(() => payloadOf(frame({ a: {} }), schema), { code: 'missing_field', message: /a\.b/ });
+    t.throws(() => payloadOf(frame(undefined), schema), { code: 'missing_field' });
+    t.throws(() => payloadOf(frame({ a: { b: 'secret' } }), schema), { code: 'invalid_payload' });
+    try {
+      payloadOf(frame({ a: { b: 'secret' } }), schema);
+    } catch (thrown) {
+      t.notMatch((thrown as Error).message, /secret/);
+    }
+  },
+);
 
 t.test('keys of prototypes are keys like others, and change nothing', async (t) => {
   for (const text of [
@@ -146,7 +149,7 @@ t.test('an FsError keeps errno, sentence and hint across the wire', async (t) =>
   );
 });
 
-t.test('what failed unexpectedly is told as internal, without its text', async (t) => {
+t.test('what failed unexpectedly is reported as internal, without its text', async (t) => {
   const frame = errorFrameFrom(new Error('password=hunter2'), { channel: 'control', id: '1' });
   t.match(frame, { type: 'control.error', error: { code: 'internal' } });
   t.notMatch(JSON.stringify(frame), /hunter2/);

@@ -2,7 +2,7 @@ import t from 'tap';
 import { inputValidatorOf } from '../../lib/manifest/index.js';
 import { fsServiceDefinition, terminalServiceDefinition } from '../../lib/providers/index.js';
 
-t.test('the fs service tells its exports, and not where they lie', async (t) => {
+t.test('the fs service names its exports, and not where they lie', async (t) => {
   const definition = fsServiceDefinition('n1', [
     { name: 'b', readOnly: true },
     { name: 'a', readOnly: false },
@@ -50,5 +50,5 @@ t.test('the terminal service says what it takes, with a template that passes', a
     t.not(validate(input), null, JSON.stringify(input));
   t.throws(() => terminalServiceDefinition('n1', '../x'), { code: 'EINVAL' });
   const sources = ['one', 'two'].map((id) => terminalServiceDefinition('n1', id).source);
-  t.equal(new Set(sources).size, 2, 'a node tells its terminals apart');
+  t.equal(new Set(sources).size, 2, 'the terminals of a node differ');
 });

@@ -43,7 +43,7 @@ async function watched(vfs: Export, count: number): Promise<void> {
   while (vfs.usage.watches < count) await setImmediate();
 }
 
-t.test('what others change in a directory that was looked into is told', async (t) => {
+t.test('what others change in a directory that was looked into is reported', async (t) => {
   const [vfs, path] = await exported(t);
   fs.mkdirSync(join(path, 'd'));
   fs.writeFileSync(join(path, 'd/f'), 'x');
@@ -59,7 +59,7 @@ t.test('what others change in a directory that was looked into is told', async (
   await until((change) => change.what === 'entry' && change.ino === dir.ino && change.name === 'f');
 });
 
-t.test('own changes are told once, before they are answered, and their echo is not', async (t) => {
+t.test('own changes are reported once, before they are answered, and their echo is not', async (t) => {
   const [vfs, path] = await exported(t);
   const { heard, until } = listen(t, vfs);
   await vfs.root.list(op);

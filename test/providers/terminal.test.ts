@@ -126,7 +126,7 @@ t.test('a request that is none is EINVAL', async (t) => {
     t.equal(codeOf(await run(input)), 'EINVAL', JSON.stringify(input));
 });
 
-t.test('the command is told who calls, and nothing secret of the node', async (t) => {
+t.test('the command knows who calls, and nothing secret of the node', async (t) => {
   process.env['ACHERON_TEST_SECRET'] = 'hush-5c1d';
   t.teardown(() => delete process.env['ACHERON_TEST_SECRET']);
   const { run } = terminal(t);

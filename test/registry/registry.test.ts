@@ -107,7 +107,7 @@ t.test('[P] a manifest that has become invalid keeps its last good service runni
   });
   t.equal(registry.diagnostics()['faults_total'], 1);
   await registry.reload();
-  t.equal(reports.length, 1, 'told once');
+  t.equal(reports.length, 1, 'reported once');
   writeFileSync(join(folder, 'a.json'), manifest('a', { version: '1' }));
   await registry.reload();
   t.match(reports[1], { faults: [] });
@@ -247,7 +247,7 @@ t.test('what is not a regular file is refused without being opened for long', as
 });
 
 t.test(
-  'a link that leads to nothing is told in the log and in reload.json, until it leads somewhere',
+  'a link that leads to nothing is reported in the log and in reload.json, until it leads somewhere',
   async (t) => {
     const folder = folderOf(t, { 'real.txt': manifest('linked') });
     symlinkSync('nowhere', join(folder, 'link.json'));
@@ -273,11 +273,11 @@ t.test('"enabled": false leaves the service out: the file is kept, and reload.js
   t.same(idsOf(registry.services.values()), ['a']);
   t.match(entryOf(registry, 'b.json'), { state: 'disabled', service_id: 'b', faults: [] });
   writeFileSync(join(folder, 'a.json'), manifest('a', { enabled: false }));
-  const told = next(registry.reports);
+  const report = next(registry.reports);
   const changed = next(registry.changes);
   await registry.reload();
   t.same(idsOf((await changed).removed), ['a']);
-  t.match(await told, { serviceId: null, disabled: 'a', faults: [] });
+  t.match(await report, { serviceId: null, disabled: 'a', faults: [] });
   t.match(entryOf(registry, 'a.json'), { state: 'disabled', service_id: 'a' });
   writeFileSync(join(folder, 'b.json'), manifest('b'));
   await registry.reload();

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { TestNode, WRITE, errnoOf, shellManifest } from '../support/test-node.js';
 
-t.test('a blank line is refused and told, until something has come', async (t) => {
+t.test('a blank line is refused with a reason, until something has come', async (t) => {
   const node = await TestNode.start(t, [shellManifest('cat', 'cat')]);
   const path = node.path('cat', 'control/invoke.json');
   for (const blank of ['\n', '\r\n', ' \t\r', ' \n\n']) {

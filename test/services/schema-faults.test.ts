@@ -15,7 +15,7 @@ const INPUT = {
   },
 };
 
-t.test('all that is wrong with a request is told at once, and which name was meant', async (t) => {
+t.test('all that is wrong with a request is said at once, and which name was meant', async (t) => {
   const node = await TestNode.start(t, [shellManifest('tool', 'cat', { schema: { input: INPUT } })]);
   const faultsOf = async (request: JsonObject): Promise<string> => {
     t.equal(

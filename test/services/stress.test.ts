@@ -119,8 +119,8 @@ async function settle(node: TestNode): Promise<void> {
 }
 
 /** On a busy machine a start alone may take as long as a call is given, so one failure proves nothing. */
-async function succeeds(act: () => Promise<void>, patienceMs = 60_000): Promise<void> {
-  for (const end = Date.now() + patienceMs; ;)
+async function succeeds(act: () => Promise<void>, mostMs = 60_000): Promise<void> {
+  for (const end = Date.now() + mostMs; ;)
     try {
       await act();
       return;

@@ -14,7 +14,7 @@ t.test('a write to wait returns when the job has ended, and not before', async (
   const [id] = await node.names(node.path('held', 'jobs'), USER);
   const wait = node.path('held', `jobs/${id}/wait`);
 
-  t.match(await node.read(wait, USER), /number of seconds/, 'a read tells its use at once');
+  t.match(await node.read(wait, USER), /number of seconds/, 'a read says its use at once');
   const startedAt = performance.now();
   t.equal(await errnoOf(() => node.write(wait, '0.2\n', USER)), 'ETIMEDOUT');
   t.ok(performance.now() - startedAt >= 199);

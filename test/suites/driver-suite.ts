@@ -174,8 +174,8 @@ export function driverSuite(t: Test, factory: DriverFactory, supports: Supports)
   t.test('the driver learns who calls, and for what', async (t) => {
     const driver = driverOf(t);
     const call = callOf({ do: 'context' });
-    const told = resultOf(await driver.invoke(call));
-    t.match(told, {
+    const shown = resultOf(await driver.invoke(call));
+    t.match(shown, {
       node_id: 'n1',
       service_id: 'probe',
       invocation_id: call.id,
@@ -193,10 +193,10 @@ export function driverSuite(t: Test, factory: DriverFactory, supports: Supports)
       process.env['ACHERON_TEST_SECRET'] = 'secret';
       t.teardown(() => delete process.env['ACHERON_TEST_SECRET']);
       const driver = driverOf(t);
-      const told = resultOf(await driver.invoke(callOf({ do: 'context' })));
-      t.equal(told['set'], 'by the manifest');
-      t.notOk((told['env'] as string[]).includes('ACHERON_TEST_SECRET'));
-      t.ok((told['env'] as string[]).includes('PATH'));
+      const shown = resultOf(await driver.invoke(callOf({ do: 'context' })));
+      t.equal(shown['set'], 'by the manifest');
+      t.notOk((shown['env'] as string[]).includes('ACHERON_TEST_SECRET'));
+      t.ok((shown['env'] as string[]).includes('PATH'));
     },
   );
 

@@ -148,7 +148,7 @@ t.test('a fault of the driver is one transition, and its end another', async (t)
   );
 });
 
-t.test('a service that flaps is told of as bad until it has been well for a while', async (t) => {
+t.test('a service that flaps is reported as bad until it has been well for a while', async (t) => {
   const { supervisor, driver, clock, events } = stage(t, {});
   for (let i = 0; i < 50; i++) {
     driver.setFault(i % 2 === 0 ? new FsError('EIO', 'gone') : null);

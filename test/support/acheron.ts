@@ -58,7 +58,7 @@ export class Up {
   readonly manifests: string;
   readonly child: ChildProcess;
   #said = '';
-  #told = '';
+  #printed = '';
   readonly ended: Promise<number | null>;
 
   private constructor(dir: string, stateDir: string, manifests: string, child: ChildProcess) {
@@ -66,7 +66,7 @@ export class Up {
     this.stateDir = stateDir;
     this.manifests = manifests;
     this.child = child;
-    child.stdout!.setEncoding('utf8').on('data', (text: string) => (this.#told += text));
+    child.stdout!.setEncoding('utf8').on('data', (text: string) => (this.#printed += text));
     child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.#said += text));
     this.ended = new Promise((resolve) => child.once('exit', (status) => resolve(status)));
   }
@@ -109,8 +109,8 @@ export class Up {
   }
 
   /** What it printed on its standard output. */
-  get told(): string {
-    return this.#told;
+  get printed(): string {
+    return this.#printed;
   }
 
   service(id: string, file = ''): string {
@@ -126,11 +126,11 @@ export class Up {
   async #ready(): Promise<void> {
     const ready = new Promise<void>((resolve) => {
       this.child.stdout!.on('data', () => {
-        if (this.#told.includes('Mounted on')) resolve();
+        if (this.#printed.includes('Mounted on')) resolve();
       });
     });
     const failed = this.ended.then((status) => {
-      throw new Error(`acheron up ended with ${String(status)}: ${this.#said}${this.#told}`);
+      throw new Error(`acheron up ended with ${String(status)}: ${this.#said}${this.#printed}`);
     });
     await Promise.race([ready, failed]);
     failed.catch(() => undefined);

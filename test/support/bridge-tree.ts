@@ -38,8 +38,8 @@ class Dir extends ReadOnlyDir {
   }
 }
 
-/** Its entries come by name alone, and its nodes by a peek. */
-class PeekedDir extends Dir {
+/** Its entries come by name alone, and its nodes by `lookupSync`. */
+class SyncDir extends Dir {
   override list(): readonly DirEntry[] {
     return super.list().map(({ name, ino, kind }) => ({ name, ino, kind }));
   }
@@ -105,12 +105,12 @@ class ControlHandle extends ReadOnlyHandle {
 }
 
 /** What was written to `set` last decides what an announced document shows. */
-class Told {
+class Announced {
   #bytes = Buffer.from('0\n');
   #mtimeNs = EMPTY.mtimeNs;
   readonly node = new Document(() => ({ bytes: this.#bytes, mtimeNs: this.#mtimeNs }));
 
-  tell(text: string): void {
+  set(text: string): void {
     this.#bytes = Buffer.from(`${text}\n`);
     this.#mtimeNs += 1_000_000n;
   }
@@ -122,16 +122,16 @@ class Told {
  * `blocked`, which is not per open, is read when something is written to `open`; `taken` takes writes at
  * once, as does `taken-too`, its other name, and `flushes` counts its flushes; `busy` keeps the thread busy for as many ms as are written; `gate`
  * stays closed to all callers; `crash` ends the process; `lookups` counts those of names here and in
- * `peeked`, where 100 documents are; `memory` shows the server's. `set` takes `NAME TEXT`, `remove NAME`,
- * `all`: `told/NAME`.
+ * `sync`, where 100 documents are; `memory` shows the server's. `set` takes `NAME TEXT`, `remove NAME`,
+ * `all`: `announced/NAME`.
  */
 export function createBridgeTree(): Vfs {
   const changes = new Emitter<Change>();
   const root = new Dir();
-  const told = new Dir();
-  const peeked = new PeekedDir();
-  for (let i = 0; i < 100; i++) peeked.nodes.set(`n${i}`, new Told().node);
-  const documents = new Map<string, Told>();
+  const announced = new Dir();
+  const sync = new SyncDir();
+  for (let i = 0; i < 100; i++) sync.nodes.set(`n${i}`, new Announced().node);
+  const documents = new Map<string, Announced>();
   const waiting: (() => void)[] = [];
   const readers: (() => void)[] = [];
   let gaveUp = 0;
@@ -201,7 +201,7 @@ export function createBridgeTree(): Vfs {
     }),
     lookups: new Control(
       () => 0,
-      () => `${root.lookups} ${peeked.lookups}\n`,
+      () => `${root.lookups} ${sync.lookups}\n`,
     ),
     memory: new Control(
       () => 0,
@@ -216,22 +216,22 @@ export function createBridgeTree(): Vfs {
       if (name === 'all') return changes.emit({ what: 'all' });
       if (name === 'remove') {
         documents.delete(rest[0]!);
-        told.nodes.delete(rest[0]!);
-        return changes.emit({ what: 'entry', ino: told.ino, name: rest[0]! });
+        announced.nodes.delete(rest[0]!);
+        return changes.emit({ what: 'entry', ino: announced.ino, name: rest[0]! });
       }
       const known = documents.get(name);
-      const document = known ?? new Told();
-      document.tell(rest.join(' '));
+      const document = known ?? new Announced();
+      document.set(rest.join(' '));
       if (known !== undefined) return changes.emit({ what: 'data', ino: known.node.ino });
       documents.set(name, document);
-      told.nodes.set(name, document.node);
-      changes.emit({ what: 'entry', ino: told.ino, name });
+      announced.nodes.set(name, document.node);
+      changes.emit({ what: 'entry', ino: announced.ino, name });
     }),
   };
   for (const [name, file] of Object.entries(files)) root.nodes.set(name, file);
   root.nodes.set('taken-too', files.taken!);
   root.nodes.set('gate', new Gate());
-  root.nodes.set('told', told);
-  root.nodes.set('peeked', peeked);
+  root.nodes.set('announced', announced);
+  root.nodes.set('sync', sync);
   return { root, changes, close: async () => undefined };
 }

@@ -132,8 +132,8 @@ export function resultOf(outcome: Outcome): JsonObject {
 }
 
 /** Waits until `holds`; for what no event reports (the end of a process). */
-export async function until(holds: () => boolean, what: string, patienceMs = 5_000): Promise<void> {
-  const end = Date.now() + patienceMs;
+export async function until(holds: () => boolean, what: string, mostMs = 5_000): Promise<void> {
+  const end = Date.now() + mostMs;
   while (!holds()) {
     if (Date.now() > end) throw new Error(`Waited in vain until ${what}.`);
     await new Promise((resolve) => setTimeout(resolve, 5));

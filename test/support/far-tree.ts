@@ -1,7 +1,7 @@
 import { Emitter } from '../../lib/core/index.js';
 import { localSession } from '../../lib/policy/index.js';
 import { memoryPair } from '../../lib/transport/index.js';
-import { greetAndServe, RemoteVfs, sendHello } from '../../lib/tunnel/index.js';
+import { acceptAndServe, RemoteVfs, sendHello } from '../../lib/tunnel/index.js';
 import { Document, MapDir, type Change, type Vfs } from '../../lib/vfs/index.js';
 
 /**
@@ -29,7 +29,7 @@ export async function createFarTree(): Promise<Vfs> {
   const root = new MapDir(new Map([['ticks', ticks]]));
   const far: Vfs = { root, changes: new Emitter<Change>(), close: async () => undefined };
   const [, handshake] = await Promise.all([
-    greetAndServe(far, server, { sessionOf: () => localSession('admin') }),
+    acceptAndServe(far, server, { sessionOf: () => localSession('admin') }),
     sendHello(client),
   ]);
   vfs.attach(handshake);

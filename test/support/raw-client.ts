@@ -38,7 +38,7 @@ export class RawClient {
   }
 
   /** Connects and says hello in the fewest words. */
-  static async greeted(url: string): Promise<RawClient> {
+  static async afterHello(url: string): Promise<RawClient> {
     const client = await RawClient.connect(url);
     await client.ask('t_fs_hello', {}, { protocol: 'unified-v2-fs', proto: 2 });
     return client;

@@ -1,7 +1,7 @@
 import type { Test } from 'tap';
 import { FsError } from '../../lib/core/index.js';
 import { localSession } from '../../lib/policy/index.js';
-import { greetAndServe, type AcceptOptions, type ServedConnection } from '../../lib/tunnel/index.js';
+import { acceptAndServe, type AcceptOptions, type ServedConnection } from '../../lib/tunnel/index.js';
 import type { Vfs } from '../../lib/vfs/index.js';
 import { listenWs } from './ws-pair.js';
 
@@ -14,7 +14,7 @@ export async function servedOnWs(
   const connections: ServedConnection[] = [];
   const refused: FsError[] = [];
   const listener = await listenWs((transport) => {
-    greetAndServe(vfs, transport, { sessionOf: () => localSession('admin'), ...options }).then(
+    acceptAndServe(vfs, transport, { sessionOf: () => localSession('admin'), ...options }).then(
       (connection) => connections.push(connection),
       (thrown: unknown) => refused.push(FsError.from(thrown)),
     );

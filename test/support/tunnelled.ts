@@ -2,7 +2,7 @@ import type { Test } from 'tap';
 import { localSession, type Session } from '../../lib/policy/index.js';
 import { memoryPair, type Transport } from '../../lib/transport/index.js';
 import {
-  greetAndServe,
+  acceptAndServe,
   RemoteVfs,
   sendHello,
   type RemoteVfsOptions,
@@ -45,11 +45,11 @@ export async function tunnelled(t: Test, vfs: Vfs, options: TunnelOptions): Prom
           }))(...memoryPair());
     close = () => pair.close();
     const sessionOf = options.session ?? (() => localSession('admin'));
-    const [serving, handshake] = await Promise.all([
-      greetAndServe(vfs, wrap(pair.server, 'server'), { sessionOf }),
+    const [accepted, handshake] = await Promise.all([
+      acceptAndServe(vfs, wrap(pair.server, 'server'), { sessionOf }),
       sendHello(wrap(pair.client, 'client'), { binary }),
     ]);
-    served = serving;
+    served = accepted;
     remote.attach(handshake);
   };
   await connect();

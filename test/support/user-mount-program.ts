@@ -34,15 +34,15 @@ const mount = await kernelBindingWith(reader as 'pipe' | 'thread').mount(createB
   log: silentLog,
   fsname: 'acheron-user',
 });
-const tell = async (text: string): Promise<string> => {
+const setText = async (text: string): Promise<string> => {
   await writeFile(join(dir, 'set'), `doc ${text}`);
-  return readFile(join(dir, 'told/doc'), 'utf8');
+  return readFile(join(dir, 'announced/doc'), 'utf8');
 };
 const seen = {
   uid: process.getuid!(),
   caller: JSON.parse(await readFile(join(dir, 'caller'), 'utf8')) as { uid: number },
-  before: await tell('before'),
-  after: await tell('and after'),
+  before: await setText('before'),
+  after: await setText('and after'),
 };
 await mount.unmount();
 const { how } = await mount.closed;

@@ -7,7 +7,7 @@ import { servedOnWs } from '../support/served.js';
 
 /** Is a peer that behaves still served? */
 async function serves(url: string): Promise<boolean> {
-  const client = await RawClient.greeted(url);
+  const client = await RawClient.afterHello(url);
   const found = await client.ask('t_fs_lookup', { node: 1 }, { path: 'docs/hello.txt' });
   client.close();
   return found.payload['size'] === 6;
@@ -17,7 +17,7 @@ t.test(
   'garbage is answered with an error frame, and in the end the peer is cut; others are served',
   async (t) => {
     const { url } = await servedOnWs(t, createReferenceTree());
-    const hostile = await RawClient.greeted(url);
+    const hostile = await RawClient.afterHello(url);
     const garbage: unknown[] = [
       'not json',
       '[]',
@@ -51,7 +51,7 @@ t.test(
   'numbers that were never given out, tags in use, and wrong types are refused one by one',
   async (t) => {
     const { url } = await servedOnWs(t, createReferenceTree());
-    const hostile = await RawClient.greeted(url);
+    const hostile = await RawClient.afterHello(url);
     t.teardown(() => hostile.close());
     t.match(await hostile.ask('t_fs_getattr', { node: 4711 }), { error: { errno: 116 } });
     t.match(await hostile.ask('t_fs_read', { h: 4711 }, { offset: 0, count: 1 }), { error: { errno: 9 } });
@@ -88,7 +88,7 @@ t.test(
 
 t.test('base64 that is none is refused, and nothing of it is written', async (t) => {
   const { url } = await servedOnWs(t, createReferenceTree());
-  const hostile = await RawClient.greeted(url);
+  const hostile = await RawClient.afterHello(url);
   t.teardown(() => hostile.close());
   const work = (await hostile.ask('t_fs_lookup', { node: 1 }, { name: 'work' })).payload['node'];
   const made = await hostile.ask('t_fs_create', { node: work }, { name: 'f', mode: 'rw' });
@@ -120,7 +120,7 @@ t.test(
     });
     await fc.assert(
       fc.asyncProperty(fc.array(request, { minLength: 1, maxLength: 12 }), async (requests) => {
-        const client = await RawClient.greeted(url);
+        const client = await RawClient.afterHello(url);
         const answers = await Promise.all(
           requests.map(({ type, node, h, payload }) => client.ask(`t_fs_${type}`, { node, h }, payload)),
         );
@@ -135,7 +135,7 @@ t.test(
 
 t.test('a peer that asks for much and reads nothing slows nobody and does not fill our memory', async (t) => {
   const { url, connections } = await servedOnWs(t, createReferenceTree());
-  const greedy = await RawClient.greeted(url);
+  const greedy = await RawClient.afterHello(url);
   t.teardown(() => greedy.close());
   const large = await greedy.ask('t_fs_lookup', { node: 1 }, { path: 'docs/large.bin' });
   const opened = await greedy.ask('t_fs_open', { node: large.payload['node'] }, { mode: 'r' });

@@ -45,7 +45,7 @@ async function lookAt(dir: DirNode, name: string): Promise<string[]> {
   return [label, await errno(() => node.getxattr('system.posix_acl_access', op()))];
 }
 
-t.test('a listing tells all that ls -l asks for: no file is asked about by itself', async (t) => {
+t.test('a listing has all that ls -l asks for: no file is asked about by itself', async (t) => {
   const { path, root, asked } = await farExport(t);
   mkdirSync(join(path, 'dir'));
   for (let i = 0; i < 300; i++) writeFileSync(join(path, 'dir', `file-${i}`), `${i}`);

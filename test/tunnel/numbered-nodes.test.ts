@@ -74,7 +74,7 @@ t.test('directories that were moved into each other have an end, and are shown w
   t.equal(nodes.get(b).children.get('c'), c);
 });
 
-t.test('what was found without a way to it is told apart until there is one', async (t) => {
+t.test('what was found without a way to it is distinguished until there is one', async (t) => {
   const { nodes, made, numbers } = looked();
   const export1 = dir();
   const number = nodes.numberOf(export1, 0, 'one', nodes.moment);

@@ -16,7 +16,7 @@ import {
   type Stat,
   type Vfs,
 } from '../../lib/vfs/index.js';
-import { greetAndServe, RemoteVfs, sendHello } from '../../lib/tunnel/index.js';
+import { acceptAndServe, RemoteVfs, sendHello } from '../../lib/tunnel/index.js';
 import { codeOf, readText } from '../support/access.js';
 import { directAccess } from '../support/direct-access.js';
 import { createMemoryVfs, type MemoryDir } from '../support/memory-vfs.js';
@@ -172,15 +172,15 @@ t.test('a far side that reports changes right after hello is listened to, and go
   vfs.root.put('docs', new MapDir(new Map()));
   const pair = await wsPair();
   t.teardown(() => pair.close());
-  const serving = greetAndServe(vfs, pair.server, { sessionOf: () => localSession('admin') });
+  const accepted = acceptAndServe(vfs, pair.server, { sessionOf: () => localSession('admin') });
   // In the same turn as the answer to hello, so that both come in one piece.
-  const told = serving.then((served) => served.sessionChanged());
+  const changed = accepted.then((served) => served.sessionChanged());
   const handshake = await sendHello(pair.client);
   const remote = new RemoteVfs();
   const heard: Change[] = [];
   remote.changes.on((change) => heard.push(change));
   remote.attach(handshake);
-  await told;
+  await changed;
   t.equal((await walk(remote.root, 'docs', op())).kind, 'dir');
   t.ok(heard.some(({ what }) => what === 'all'));
   await remote.close();

@@ -4,9 +4,9 @@ import { createReferenceTree } from '../support/reference-tree.js';
 import { RawClient } from '../support/raw-client.js';
 import { servedOnWs } from '../support/served.js';
 
-async function greeted(t: Test): Promise<RawClient> {
+async function clientOf(t: Test): Promise<RawClient> {
   const { url } = await servedOnWs(t, createReferenceTree());
-  const client = await RawClient.greeted(url);
+  const client = await RawClient.afterHello(url);
   t.teardown(() => client.close());
   return client;
 }
@@ -84,7 +84,7 @@ t.test('a token in hello is judged, and a client that never sends one may be ser
 });
 
 t.test('files are found, listed, read, and closed', async (t) => {
-  const client = await greeted(t);
+  const client = await clientOf(t);
   const root = await client.ask('t_fs_getattr', { node: 1 });
   t.match(root, { type: 'acheron.r_fs_getattr', ok: true, payload: { node: 1, kind: 'dir', mode: 'rw' } });
   const docs = await client.ask('t_fs_lookup', { node: 1 }, { name: 'docs' });
@@ -153,7 +153,7 @@ t.test(
 );
 
 t.test('a control file is written with data_b64, and a file is made, moved and removed', async (t) => {
-  const client = await greeted(t);
+  const client = await clientOf(t);
   const poke = await client.ask('t_fs_lookup', { node: 1 }, { path: 'control/poke' });
   const { payload } = await client.ask('t_fs_open', { node: poke.payload['node'] }, { mode: 'w' });
   const h = payload['handle'];
@@ -189,9 +189,9 @@ t.test('a control file is written with data_b64, and a file is made, moved and r
 
 t.test('what changed is pushed to those who have seen it, and to nobody else', async (t) => {
   const { url } = await servedOnWs(t, createReferenceTree());
-  const watcher = await RawClient.greeted(url);
-  const stranger = await RawClient.greeted(url);
-  const writer = await RawClient.greeted(url);
+  const watcher = await RawClient.afterHello(url);
+  const stranger = await RawClient.afterHello(url);
+  const writer = await RawClient.afterHello(url);
   t.teardown(() => [watcher, stranger, writer].forEach((client) => client.close()));
   const seen = await watcher.ask('t_fs_lookup', { node: 1 }, { path: 'docs/announced.txt' });
   const poke = await writer.ask('t_fs_lookup', { node: 1 }, { path: 'control/poke' });
@@ -206,7 +206,7 @@ t.test('what changed is pushed to those who have seen it, and to nobody else', a
 t.test(
   'known types that are not served are unsupported, and identities that are claimed are ignored',
   async (t) => {
-    const client = await greeted(t);
+    const client = await clientOf(t);
     t.match(await client.ask('t_fs_lock', { h: 1 }, {}), {
       type: 'acheron.err_fs',
       error: { code: 'unsupported_type', errno: 38 },

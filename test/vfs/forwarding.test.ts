@@ -166,15 +166,15 @@ t.test('what may not be done to a tree is done to none of its nodes', async (t) 
   const file = recorded<FileNode>(FILE, { kind: 'file' });
   const symlink = recorded<SymlinkNode>(SYMLINK, { kind: 'symlink' });
   const dir = recorded<DirNode>(DIR, { kind: 'dir' });
-  // They tell what was told at a look-up, which was refused.
-  const told = ['cachedStat', 'isBare', 'leftMs', 'lastKnownStat'];
+  // They say what was found at a look-up, which was refused.
+  const known = ['cachedStat', 'isBare', 'leftMs', 'lastKnownStat'];
   for (const [kinds, { called }, outer] of [
     [FILE, file, new ForwardingFile(shut, file.inner)],
     [SYMLINK, symlink, new ForwardingSymlink(shut, symlink.inner)],
     [DIR, dir, new ForwardingDir(shut, dir.inner)],
   ] as const) {
     for (const key of keysOf<DirNode>(kinds as Kinds<DirNode>, 'method'))
-      if (!told.includes(key)) t.throws(() => call(outer, key, outer), { code: 'EACCES' }, key);
+      if (!known.includes(key)) t.throws(() => call(outer, key, outer), { code: 'EACCES' }, key);
     t.equal(called.size, 0);
   }
 });

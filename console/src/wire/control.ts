@@ -25,7 +25,7 @@ export class ControlLink {
   readonly #watchers = new Set<Watcher>();
   #nextId = 1;
   #cursor: string | undefined;
-  /** The watch began anew, and those who watch have not been told. */
+  /** The watch began anew, and its listeners have not been notified. */
   #isAnew = false;
 
   constructor(secret: string) {

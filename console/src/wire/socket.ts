@@ -100,7 +100,7 @@ export class Socket {
   }
 
   async #tryAgain(wasOpen: boolean): Promise<void> {
-    // A page is not told why a handshake failed. Where the server is well, it refused us.
+    // A page does not learn why a handshake failed. Where the server is well, it refused us.
     const isThere = !wasOpen && (await isWell());
     if (this.#socket !== undefined || this.state.value === 'ended') return;
     if (isThere && ++this.#refusals >= 2) {

@@ -20,8 +20,8 @@ import {
 import { ControlExchange, faultOf } from './control-exchange.js';
 import { Subscription, type SubscriptionOptions } from './subscription.js';
 
-/** A connection that was greeted, and what it was answered. */
-interface Greeted {
+/** A connection that was welcomed, and what it was answered. */
+interface Welcomed {
   readonly exchange: ControlExchange;
   readonly welcome: Welcome;
 }
@@ -68,9 +68,9 @@ export class ControlClient {
   readonly #options: ControlClientOptions;
   readonly #reconnector: Reconnector;
   readonly #subscriptions = new Set<Subscription>();
-  #open: Greeted | undefined;
+  #open: Welcomed | undefined;
   /** About to be announced as open. */
-  #arriving: Greeted | undefined;
+  #arriving: Welcomed | undefined;
   /** The last there was, which outlives its connection. */
   #welcome: Welcome | undefined;
 
@@ -158,7 +158,7 @@ export class ControlClient {
     this.#open = undefined;
   }
 
-  #ready(timeoutMs: number): Promise<Greeted> {
+  #ready(timeoutMs: number): Promise<Welcomed> {
     if (this.#open !== undefined) return Promise.resolve(this.#open);
     return new Promise((resolve, reject) => {
       const stop: Unsubscribe[] = [];
@@ -203,7 +203,7 @@ export class ControlClient {
     try {
       const exchange = new ControlExchange(transport);
       await exchange.request('version', { protocol: CONTROL_PROTOCOL }, timeoutMs);
-      const welcome = await this.#greet(exchange, timeoutMs);
+      const welcome = await this.#sayWho(exchange, timeoutMs);
       if (project !== undefined) {
         await exchange.request(
           'session_attach',
@@ -223,7 +223,7 @@ export class ControlClient {
   }
 
   /** Goes on with the session of before, or begins another where that one is gone. */
-  async #greet(exchange: ControlExchange, timeoutMs: number): Promise<Welcome> {
+  async #sayWho(exchange: ControlExchange, timeoutMs: number): Promise<Welcome> {
     const payload = this.#options.connect?.() ?? {};
     const session = payload.session ?? this.#welcome?.session ?? undefined;
     if (session === undefined || payload.node_id !== undefined)
@@ -236,7 +236,7 @@ export class ControlClient {
     }
   }
 
-  #announce({ exchange, welcome }: Greeted): void {
+  #announce({ exchange, welcome }: Welcomed): void {
     for (const subscription of this.#subscriptions) subscription.begin(exchange);
     this.connected.emit(welcome);
   }

@@ -34,7 +34,7 @@ export interface NodeLinkOptions {
   readonly snapshot: () => Catalog;
   /** What the node recorded: the control plane is to have it all, once. */
   readonly audit?: AuditSource;
-  /** Says hello on a connection to `/v2/fs` and serves the node's files there; answers once greeted. */
+  /** Says hello on a connection to `/v2/fs` and serves the node's files there; answers once the hello was accepted. */
   readonly serveTunnel?: (transport: Transport, node: TunnelIdentity) => Promise<void>;
   readonly log?: Log;
 }

@@ -54,5 +54,5 @@ export class ConsoleLinks {
   }
 }
 
-/** Looking up a hash tells nothing of the code by the time that it takes. */
+/** Looking up a hash gives away nothing of the code by the time that it takes. */
 const keyOf = (code: string): string => hashFromSecret(code).toString('base64');

@@ -6,7 +6,7 @@ type PromClient = typeof import('prom-client');
 
 /**
  * What `/metrics` counts. What names nodes or services is in a registry of its own, for admins alone. The
- * library that renders it is loaded by the first who asks.
+ * library that renders it is loaded by the first request.
  */
 export class ControlMetrics {
   readonly requests = new Tally<'type' | 'outcome'>(['type', 'outcome']);

@@ -8,7 +8,7 @@ import { newPublicId } from './secrets.js';
 export interface AuditRecord extends JsonObject {
   /** The origin: `control`, or a node's id. */
   readonly origin: string;
-  /** Unique for its origin, so that a spooled record sent twice is kept once. */
+  /** Unique for its origin, so that a queued record that is sent twice is kept once. */
   readonly record_id: string;
   readonly timestamp_ms: number;
   /** What was tried: a message type, `invoke`, `control/enable` … */

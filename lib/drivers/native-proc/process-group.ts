@@ -14,7 +14,7 @@ export interface ProcessExit {
 }
 
 /** How long SIGKILL may take to show; only a process stuck in the kernel takes longer. */
-const KILL_PATIENCE_MS = 10_000;
+const KILL_WAIT_MS = 10_000;
 
 /**
  * A process that leads a group of its own, with stdin, stdout and stderr as pipes, recorded while it
@@ -114,7 +114,7 @@ export class ProcessGroup {
     const graceMs = (this.#graceEndsAt ?? 0) - performance.now();
     if (graceMs > 0 && (await groupEmptied(pid, graceMs))) return;
     signalGroup(pid, 'SIGKILL');
-    if (!(await groupEmptied(pid, KILL_PATIENCE_MS)))
+    if (!(await groupEmptied(pid, KILL_WAIT_MS)))
       this.#log.error('A process of a driver does not die of SIGKILL.', { group: pid });
   }
 }

@@ -14,16 +14,16 @@ export function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean 
 }
 
 /**
- * Waits until a group has no living member, `patienceMs` at most; false when it still has one then.
+ * Waits until a group has no living member, `mostMs` at most; false when it still has one then.
  * A zombie is not alive: nothing of it runs, and when it is reaped is its parent's affair.
  */
-export async function groupEmptied(group: number, patienceMs: number): Promise<boolean> {
+export async function groupEmptied(group: number, mostMs: number): Promise<boolean> {
   const start = performance.now();
   for (let delay = 1; hasMembers(group); delay = Math.min(delay * 2, 32)) {
     const waited = performance.now() - start;
     if (waited > 15 && !allProcesses().some((one) => one.group === group && !one.isZombie)) return true;
-    if (waited >= patienceMs) return false;
-    await sleep(Math.min(delay, patienceMs - waited + 1));
+    if (waited >= mostMs) return false;
+    await sleep(Math.min(delay, mostMs - waited + 1));
   }
   return true;
 }

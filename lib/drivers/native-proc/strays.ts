@@ -10,7 +10,7 @@ import { TAG_VARIABLE } from './process-ledger.js';
 import { processFacts, variableOfProcess } from './proc-table.js';
 
 /** How long SIGKILL may take to show. */
-const PATIENCE_MS = 10_000;
+const KILL_WAIT_MS = 10_000;
 
 /**
  * The processes that left the group of the driver that started them (`setsid`, a double fork). As this
@@ -79,7 +79,7 @@ export class Strays {
 
   /** Kills them, and what they leave behind in turn. */
   async end(found: number[]): Promise<void> {
-    const endsAt = performance.now() + PATIENCE_MS;
+    const endsAt = performance.now() + KILL_WAIT_MS;
     for (let delay = 1; found.length > 0; delay = Math.min(delay * 2, 32)) {
       for (const pid of found) kill(pid);
       await sleep(delay);

@@ -18,5 +18,5 @@ export { deleteEntry, incEpoch, invalEntry, invalInode } from './notify.js';
 export type { ReaderKind } from './reader.js';
 export { keepSetIdTools, runTool, type ToolResult } from './run-tool.js';
 export { serve, type FilesystemSource, type Served, type ServeOptions } from './serve.js';
-export { KernelConnection, type Outlet, type SessionOptions } from './kernel-connection.js';
+export { KernelConnection, type Outlet, type ConnectionOptions } from './kernel-connection.js';
 export * as structs from './structs.js';

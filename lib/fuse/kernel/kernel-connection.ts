@@ -26,7 +26,7 @@ export interface Outlet {
   send(bytes: Buffer, length: number, payload?: Uint8Array): boolean;
 }
 
-export interface SessionOptions {
+export interface ConnectionOptions {
   /** The size of the reader's buffer, from which the largest WRITE follows. */
   readonly bufferBytes: number;
   /**
@@ -52,19 +52,19 @@ const COPIED_PAYLOAD = 16 * 1024;
 export class KernelConnection {
   readonly #fs: Filesystem;
   readonly #outlet: Outlet;
-  readonly #options: SessionOptions;
+  readonly #options: ConnectionOptions;
   readonly #request = new Request();
   readonly #out = Buffer.allocUnsafeSlow(HEADER + COPIED_PAYLOAD);
   readonly #outView = viewOf(this.#out);
   readonly #pending = new Map<number, Call>();
   readonly #interrupts: Interrupts;
   /** Settles with the kernel's INIT, whether or not it led to an agreement. */
-  readonly greeted: Promise<void>;
-  #greet!: () => void;
+  readonly initialized: Promise<void>;
+  #initialize!: () => void;
   #agreed: NegotiatedInit | undefined;
   #destroyed = false;
 
-  constructor(fs: Filesystem, outlet: Outlet, options: SessionOptions) {
+  constructor(fs: Filesystem, outlet: Outlet, options: ConnectionOptions) {
     this.#fs = fs;
     this.#outlet = outlet;
     this.#options = options;
@@ -75,7 +75,7 @@ export class KernelConnection {
       },
       options.givesUp,
     );
-    this.greeted = new Promise((resolve) => (this.#greet = resolve));
+    this.initialized = new Promise((resolve) => (this.#initialize = resolve));
   }
 
   /** What INIT agreed on; undefined before. */
@@ -220,7 +220,7 @@ export class KernelConnection {
     } catch (thrown) {
       this.#refuse(thrown instanceof Errno ? thrown.errno : EPROTO, request.unique);
     }
-    this.#greet();
+    this.#initialize();
   }
 
   /** Neither kind is answered, not even when malformed. */

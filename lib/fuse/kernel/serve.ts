@@ -19,7 +19,7 @@ export interface ServeOptions {
   readonly allowOther?: boolean;
   /** How requests are read; the fastest that works unless given. */
   readonly reader?: ReaderKind;
-  /** As in `SessionOptions`. */
+  /** As in `ConnectionOptions`. */
   readonly onFault?: (fault: unknown, call: Call) => number | void;
   /** What `Call.signal` aborts with. */
   readonly abortReason?: () => unknown;
@@ -167,7 +167,7 @@ async function firstRequest(session: KernelConnection, closed: Promise<unknown>)
   const late = new Promise<false>((resolve) => {
     timer = setTimeout(() => resolve(false), SELF_TEST_MS);
   });
-  const came = await Promise.race([session.greeted.then(() => true), closed.then(() => true), late]);
+  const came = await Promise.race([session.initialized.then(() => true), closed.then(() => true), late]);
   clearTimeout(timer);
   return came;
 }

@@ -18,25 +18,25 @@ export function bridgeTo(
   options: MountStateOptions,
   backing?: BackingFiles,
 ): Filesystem {
-  const serving = new MountState(vfs, notifier, options, backing);
+  const state = new MountState(vfs, notifier, options, backing);
   const unsubscribe = vfs.changes.on((change) => {
-    const isOwn = 'by' in change && change.by === serving;
-    if (!isOwn) serving.invalidation.apply(change);
+    const isOwn = 'by' in change && change.by === state;
+    if (!isOwn) state.invalidation.apply(change);
   });
   return {
     killsPrivileges: true,
     passesThrough: backing !== undefined,
     alwaysPlus: vfs.listsAttributes === true,
-    ...nameHandlers(serving),
-    ...fileHandlers(serving),
-    ...directoryHandlers(serving),
-    ...attributeHandlers(serving),
-    ...lockHandlers(serving),
-    ...extendedAttributeHandlers(serving),
-    init: (agreed) => serving.invalidation.begin(agreed),
+    ...nameHandlers(state),
+    ...fileHandlers(state),
+    ...directoryHandlers(state),
+    ...attributeHandlers(state),
+    ...lockHandlers(state),
+    ...extendedAttributeHandlers(state),
+    init: (agreed) => state.invalidation.begin(agreed),
     destroy() {
       unsubscribe();
-      for (const { handle } of serving.files.drain()) {
+      for (const { handle } of state.files.drain()) {
         void Promise.resolve()
           .then(() => handle.release())
           .catch((cause: unknown) => options.log.warn('A file could not be closed.', { cause }));

@@ -35,7 +35,7 @@ interface Held {
   readonly go: () => void;
 }
 
-/** Those who look for one per-open file. */
+/** The callers that look one per-open file up. */
 interface FileQueue {
   /** Each by its pid, in the order in which they set out. */
   readonly underWay: Map<number, PendingLookup>;
@@ -60,7 +60,7 @@ interface FileQueue {
  * until it is its turn to be sent back for another.
  */
 export class LookupQueue {
-  readonly #crossings = new Map<bigint, FileQueue>();
+  readonly #queues = new Map<bigint, FileQueue>();
   readonly #shownTo = new Map<number, NodeRef>();
   /** Each pid with the time of its last look. */
   readonly #lookers = new Map<number, number>();
@@ -87,12 +87,12 @@ export class LookupQueue {
 
   /** What `pid` was given on its way to `ino`. */
   given(ino: bigint, pid: number): NodeRef | undefined {
-    const queue = this.#crossings.get(ino);
+    const queue = this.#queues.get(ino);
     return (queue?.underWay.get(pid) ?? queue?.late.get(pid))?.ref;
   }
 
   give(ino: bigint, pid: number, ref: NodeRef): void {
-    const queue = this.#crossings.get(ino);
+    const queue = this.#queues.get(ino);
     const lookup = queue?.underWay.get(pid) ?? queue?.late.get(pid);
     if (queue === undefined || lookup === undefined) return;
     if (lookup.ref !== undefined) queue.given.delete(lookup.ref);
@@ -102,12 +102,12 @@ export class LookupQueue {
 
   /** Whether `ref` was given to somebody who may be about to open it. */
   isGiven(ino: bigint, ref: NodeRef): boolean {
-    return this.#crossings.get(ino)?.given.has(ref) === true;
+    return this.#queues.get(ino)?.given.has(ref) === true;
   }
 
   /** What the name of `ino` leads to while others are on their way. */
   shown(ino: bigint): NodeRef | undefined {
-    return this.#crossings.get(ino)?.shown;
+    return this.#queues.get(ino)?.shown;
   }
 
   /** `pid` lists, or asks for attributes: a node of its own would void the name for those who call. */
@@ -130,13 +130,13 @@ export class LookupQueue {
 
   /** `pid` came back to what it found. @returns whether it had been sent back for it. */
   leave(ino: bigint, pid: number): boolean {
-    const queue = this.#crossings.get(ino);
+    const queue = this.#queues.get(ino);
     const lookup = queue?.underWay.get(pid) ?? queue?.late.get(pid);
     if (queue === undefined || lookup === undefined) return false;
     if (lookup.ref !== undefined) queue.shown = lookup.ref;
     forget(queue, lookup);
     this.#letGo(queue);
-    if (queue.underWay.size + queue.late.size + queue.held.size === 0) this.#crossings.delete(ino);
+    if (queue.underWay.size + queue.late.size + queue.held.size === 0) this.#queues.delete(ino);
     return lookup.sentBack;
   }
 
@@ -172,7 +172,7 @@ export class LookupQueue {
   }
 
   #crossingOf(ino: bigint): FileQueue {
-    let queue = this.#crossings.get(ino);
+    let queue = this.#queues.get(ino);
     if (queue === undefined) {
       queue = {
         underWay: new Map(),
@@ -182,7 +182,7 @@ export class LookupQueue {
         held: new Set(),
         timer: undefined,
       };
-      this.#crossings.set(ino, queue);
+      this.#queues.set(ino, queue);
     }
     return queue;
   }

@@ -66,7 +66,7 @@ export class MountState {
     return ref;
   }
 
-  /** What `call` is about, where it found it itself: the next who looks for it may. */
+  /** What `call` is about, where it found it itself: the next caller that looks for it may. */
   reached(nodeid: number, call: Call): NodeRef {
     const ref = this.ref(nodeid);
     if (isPerOpen(ref.node)) this.lookups.leave(ref.node.ino, call.pid);

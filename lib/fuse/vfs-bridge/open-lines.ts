@@ -47,7 +47,7 @@ export class OpenLines {
     this.#isBusy = isBusy ?? ((at) => loop.isBusy(at));
   }
 
-  /** Whether who looks for `ino` now does better to stand in line. */
+  /** Whether a caller that looks for `ino` now does better to stand in line. */
   isCrowded(ino: bigint): boolean {
     const file = this.#files.get(ino);
     return file !== undefined && file.since.size >= SPREAD && this.#pays(file);

@@ -13,7 +13,7 @@ const RETRY_MS = 30_000;
 
 /**
  * Keeps a catalog as the far side of a connection has it: asks for all of it, page after page, whenever it may
- * be another one, and for single nodes when it is told of them. One request is on its way at a time.
+ * be another one, and for single nodes when it is notified of them. One request is on its way at a time.
  */
 export class CatalogFollower {
   readonly #vfs: RemoteVfs;
@@ -28,7 +28,7 @@ export class CatalogFollower {
   /** How many nodes were too much to keep when it was reported last. */
   #unkept = 0;
   #wantsAll = false;
-  /** What was told of nodes since they were asked for. */
+  /** What was reported of nodes since they were asked for. */
   readonly #news = new Map<string, CatalogNews>();
 
   /** @param shown settles once what is kept can be shown */
@@ -58,7 +58,7 @@ export class CatalogFollower {
   }
 
   #attached(): void {
-    // One that was silent for a while, and is heard again, has told of all that changed.
+    // One that was silent for a while, and is heard again, has reported all that changed.
     if (this.#generation === this.#vfs.generation) {
       this.#soon(0);
       return;
@@ -76,7 +76,7 @@ export class CatalogFollower {
 
   #changed(news: readonly CatalogNews[]): void {
     this.#catalog.narrow(news);
-    for (const told of news) this.#news.set(told.node_id, told);
+    for (const changed of news) this.#news.set(changed.node_id, changed);
     this.#soon(MOST_DELAY_MS);
   }
 
@@ -98,10 +98,10 @@ export class CatalogFollower {
       this.#report();
     } catch (thrown) {
       const error = FsError.from(thrown);
-      // An older control plane has none to tell.
+      // An older control plane has none.
       if (error.code === 'EOPNOTSUPP' || error.code === 'ENOSYS') this.#wantsAll = false;
       if (error.code !== 'EHOSTDOWN') {
-        this.#log.debug('The catalog was not told.', { error: error.message });
+        this.#log.debug('The catalog was not sent.', { error: error.message });
         retryMs = RETRY_MS;
       }
     } finally {
@@ -165,7 +165,7 @@ export class CatalogFollower {
       });
       if (this.#wantsAll) return false;
       this.#catalog.apply(page);
-      // What was told while the page was on its way is newer.
+      // What was reported while the page was on its way is newer.
       this.#catalog.narrow(this.#news.values());
       for (const { node_id: nodeId } of page.nodes) onNode(nodeId);
       from = page.next;

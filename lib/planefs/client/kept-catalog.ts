@@ -9,7 +9,7 @@ type WireNode = Page['nodes'][number];
 type WireService = NonNullable<WireNode['services']>[number];
 
 interface KeptNode {
-  /** Undefined where less is kept than was told. */
+  /** Undefined where less is kept than was sent. */
   readonly digest: string | undefined;
   readonly record: CatalogRecord;
   readonly presence: Presence;
@@ -26,7 +26,7 @@ type KeptServices = CatalogRecord['services'];
 
 /** A node that the session may see. */
 interface Known {
-  /** Absent where it was not told, or is too much to keep. */
+  /** Absent where it was not sent, or is too much to keep. */
   readonly kept: KeptNode | undefined;
   /** False: what is kept may be more than the session may see by now. */
   isSure: boolean;
@@ -42,7 +42,7 @@ export function planeAway(): FsError {
 
 /**
  * A catalog as one session may see it, kept to show its descriptors while the control plane is away. What was
- * told to be hidden is hidden at once; what merely changed is shown as it was until the change is told.
+ * reported as hidden is hidden at once; what merely changed is shown as it was until the change is reported.
  */
 export class KeptCatalog implements Catalog {
   readonly clock = systemClock;
@@ -130,17 +130,17 @@ export class KeptCatalog implements Catalog {
     return count;
   }
 
-  /** Something may have changed while nobody could tell. */
+  /** Something may have changed while nothing was heard. */
   get isBehind(): boolean {
     return this.#isBehind;
   }
 
-  /** Nobody could tell what changed: all is shown as it was, until it is told again. */
+  /** Nobody could report what changed: all is shown as it was, until it is sent again. */
   fallBehind(): void {
     this.#isBehind = true;
   }
 
-  /** Anything may be hidden by now: nothing is shown until it is told again. */
+  /** Anything may be hidden by now: nothing is shown until it is sent again. */
   doubtAll(): void {
     this.role = 'user';
     this.#isWhole = false;
@@ -179,7 +179,7 @@ export class KeptCatalog implements Catalog {
     for (const nodeId of nodeIds) this.#put(nodeId, undefined);
   }
 
-  /** All there is was told of: `seen`, and nothing else. */
+  /** All there is was sent: `seen`, and nothing else. */
   complete(seen: ReadonlySet<string>): void {
     this.drop([...this.#nodes.keys()].filter((nodeId) => !seen.has(nodeId)));
     this.#isWhole = true;
@@ -196,7 +196,7 @@ export class KeptCatalog implements Catalog {
     const part = node.facts === undefined ? this.#part : partOf(node, node.facts);
     this.#replacePart(part);
     if (part?.record.nodeId !== nodeId || part.digest !== digest) {
-      // It is another node by now than its first part said: what is asked for next tells.
+      // It is another node by now than its first part said: the next answer says which.
       this.#part = undefined;
       if (!this.#nodes.has(nodeId)) this.#put(nodeId, { kept: undefined, isSure: false });
       return;
@@ -221,8 +221,8 @@ export class KeptCatalog implements Catalog {
     const descriptor: Record<string, JsonValue> = {};
     for (const [name, value] of Object.entries(fields)) {
       const index = shared[name];
-      const told = index === undefined ? (value as JsonValue) : values[index];
-      const kept = this.#values.keep(told ?? null);
+      const sent = index === undefined ? (value as JsonValue) : values[index];
+      const kept = this.#values.keep(sent ?? null);
       if (kept === undefined) {
         this.#values.release(descriptor);
         return undefined;

@@ -6,7 +6,7 @@ import { catalogEntries, summaryOf } from '../catalog-entries.js';
 import { CatalogNodeDir } from '../catalog-node.js';
 import { planeAway, type KeptCatalog } from './kept-catalog.js';
 
-/** The tree of a control plane that is away, as far as the catalog that was kept of it tells. */
+/** The tree of a control plane that is away, as far as the catalog that was kept of it shows. */
 export class KeptTree {
   readonly #catalog: KeptCatalog;
   readonly #dirs = new Map<string, CatalogNodeDir>();
@@ -50,7 +50,7 @@ export class KeptTree {
     return found;
   }
 
-  /** A service may have been named, but not told. */
+  /** A service may have been named, but not sent. */
   #lookup(dir: DirNode, above: readonly string[], name: string, op: Op): Awaitable<Node> {
     try {
       return dir.lookup(name, op);
@@ -63,7 +63,7 @@ export class KeptTree {
     }
   }
 
-  /** Indexes tell what can be called: nothing now. */
+  /** Indexes say what can be called: nothing now. */
   #entry(nodeId: string): NodeEntry {
     const catalog = this.#catalog;
     return {

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { wireNumber } from './attributes.js';
 
-/** Most nodes that a page of a catalog tells of, and most digests that a request names. */
+/** Most nodes that a page of a catalog has, and most digests that a request names. */
 export const MAX_CATALOG_NODES = 256;
 
 const name = z.string().max(255);

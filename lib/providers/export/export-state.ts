@@ -46,7 +46,7 @@ export class ExportState {
     throw new FsError('EROFS', 'This export is read-only.', { hint: 'Export it with :rw to change it.' });
   }
 
-  /** @throws FsError ENFILE where who asks, or all together, have too many files open */
+  /** @throws FsError ENFILE where the caller, or all callers together, have too many files open */
   checkRoom(op: Op): void {
     this.openFiles.check(op, this.log);
   }

@@ -138,7 +138,7 @@ function bindNative(koffi: Koffi, numbers: Numbers): Native {
     throw hostErrorFromErrno(koffi.errno());
   };
   const buffer = new StatxBuffer();
-  const crossing = openHow(RESOLVE_NO_MAGICLINKS_NO_SYMLINKS_BENEATH);
+  const howAcrossMounts = openHow(RESOLVE_NO_MAGICLINKS_NO_SYMLINKS_BENEATH);
   const how = openHow(RESOLVE_NO_MAGICLINKS_NO_SYMLINKS_BENEATH | RESOLVE_NO_XDEV);
   const vector = new BigUint64Array(2);
   const vectorBytes = Buffer.from(vector.buffer);
@@ -184,7 +184,7 @@ function bindNative(koffi: Koffi, numbers: Numbers): Native {
   return {
     openDirBeneath: hasOpenat2
       ? (rootFd, path, crossMounts) =>
-          check(openat2(numbers.openat2, rootFd, cText(path), crossMounts ? crossing : how, 24))
+          check(openat2(numbers.openat2, rootFd, cText(path), crossMounts ? howAcrossMounts : how, 24))
       : null,
     stat: (dirFd, name) => {
       check(statInto(dirFd, name));

@@ -14,7 +14,7 @@ import {
   type Snapshot,
   type Stat,
 } from '../../vfs/index.js';
-import type { CallEnd } from '../call.js';
+import type { CallReply } from '../call.js';
 import type { LiveDocuments } from '../live-documents.js';
 import { ObjectHandle, type ObjectSink, type Taken } from '../request/object-handle.js';
 import type { ScannedObject } from '../request/object-scanner.js';
@@ -147,7 +147,7 @@ export class InvokeFile extends BaseFile implements ObjectSink {
   async #invokeAll(requests: readonly Request[], op: Op): Promise<Taken> {
     let reply: Buffer = Buffer.alloc(0);
     for (const [index, request] of requests.entries()) {
-      let end: CallEnd;
+      let end: CallReply;
       try {
         end = await this.#invoke(request, op);
       } catch (thrown) {
@@ -160,7 +160,7 @@ export class InvokeFile extends BaseFile implements ObjectSink {
     return { reply, failure: null };
   }
 
-  async #invoke(request: Request, op: Op): Promise<CallEnd> {
+  async #invoke(request: Request, op: Op): Promise<CallReply> {
     const call = this.#service.submit(request, op.session);
     const { signal } = op;
     const cancel = (): void => call.cancel(FsError.from(signal.reason));

@@ -11,7 +11,7 @@ import {
 import {
   CheckedDocument,
   ReadOnlyDir,
-  RenderedTexts,
+  StableSnapshots,
   dirStat,
   entryOf,
   newIno,
@@ -141,7 +141,7 @@ export class NodeDir extends ReadOnlyDir {
   }
 
   #document(render: (op: Op) => Buffer): Node {
-    const texts = new RenderedTexts();
+    const texts = new StableSnapshots();
     return new CheckedDocument(
       (op) => texts.snapshot(op.session, render(op), this.#startedAtMs, this.#host.environment.clock.now()),
       (op) => requireNode(this.#host, op),
@@ -149,7 +149,7 @@ export class NodeDir extends ReadOnlyDir {
   }
 
   #statusDocument(): Node {
-    const texts = new RenderedTexts();
+    const texts = new StableSnapshots();
     return new CheckedDocument(
       (op) => {
         const changedAtMs = Math.max(this.#startedAtMs, servicesChangedAtMs(this.#host, op.session));

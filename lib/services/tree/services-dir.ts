@@ -3,7 +3,7 @@ import type { Session } from '../../policy/index.js';
 import {
   IndexDocument,
   ReadOnlyDir,
-  RenderedTexts,
+  StableSnapshots,
   dirStat,
   entryOf,
   newIno,
@@ -30,7 +30,7 @@ export class ServicesDir extends ReadOnlyDir {
     super();
     this.#host = host;
     this.#changedAtMs = host.environment.clock.now();
-    const texts = new RenderedTexts();
+    const texts = new StableSnapshots();
     this.#index = new IndexDocument(
       {
         visible: (op) => {

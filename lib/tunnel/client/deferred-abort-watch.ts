@@ -1,7 +1,7 @@
 import { onAbort } from './on-abort.js';
 
 /** What takes longer than this is watched for a caller who gives up. */
-const PATIENCE_MS = 20;
+const DEFER_MS = 20;
 
 interface Watched {
   readonly waiting: { readonly signal?: AbortSignal };
@@ -27,7 +27,7 @@ export class DeferredAbortWatch {
   add(tag: number, waiting: { readonly signal?: AbortSignal }, s: string | undefined): void {
     this.#watched.set(tag, { waiting, s, stop: undefined });
     this.#fresh.push(tag);
-    this.#timer ??= setTimeout(() => this.#look(), PATIENCE_MS);
+    this.#timer ??= setTimeout(() => this.#look(), DEFER_MS);
   }
 
   delete(tag: number): void {

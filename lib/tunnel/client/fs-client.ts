@@ -201,7 +201,7 @@ export class FsClient {
     const { looks, quietLooks } = this.#peer;
     const s = this.#lastSession;
     this.#pending.add(tag, { name: 'getattr', kind: 'sign', s, looks, quietLooks, bytes: 0 }).catch(() => {
-      // That none came is seen by who looks after the peer.
+      // `PeerWatch` notices that none came.
     });
     const whose = s === undefined ? {} : { s };
     this.#port.send({

@@ -5,7 +5,7 @@ import {
   CUT_LOOKS,
   LATE_MS,
   LOOK_MS,
-  MOST_PATIENCE,
+  MOST_EXTENSION,
   MOST_UNANSWERED,
   MUTE_LOOKS,
   PROBE_LOOKS,
@@ -128,7 +128,7 @@ export class PeerWatch {
   #judge(): void {
     const { pending } = this.#watcher;
     const onItsWay = Math.floor(pending.contentBytes / BYTES_PER_LOOK);
-    const owed = Math.max(this.#owedQuietLooks, Math.floor(this.#owedLooks / MOST_PATIENCE));
+    const owed = Math.max(this.#owedQuietLooks, Math.floor(this.#owedLooks / MOST_EXTENSION));
     if (owed >= this.#asksAt) {
       this.#asksAt += SILENT_LOOKS;
       this.#watcher.askForSign();

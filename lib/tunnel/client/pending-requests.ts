@@ -3,7 +3,7 @@ import type { FsMessageName, FsReply } from '../../protocol/index.js';
 import {
   CANCEL_LOOKS,
   CHANGE_LOOKS,
-  MOST_PATIENCE,
+  MOST_EXTENSION,
   READ_LOOKS,
   type RequestKind,
 } from '../wire/deadlines.js';
@@ -134,5 +134,5 @@ function isHarmless({ kind }: Pending): boolean {
 }
 
 function isOver(asked: Asked, mostLooks: number, looks: number, quietLooks: number): boolean {
-  return quietLooks - asked.quietLooks >= mostLooks || looks - asked.looks >= mostLooks * MOST_PATIENCE;
+  return quietLooks - asked.quietLooks >= mostLooks || looks - asked.looks >= mostLooks * MOST_EXTENSION;
 }

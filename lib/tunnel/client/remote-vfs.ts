@@ -64,7 +64,7 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
   readonly changes = new Emitter<Change>();
   /** One event for each attach and each loss. */
   readonly states = new Emitter<RemoteState>();
-  /** Nothing that the far side has told is sure any longer, since rights may be others. */
+  /** Nothing that the far side has said is sure any longer, since rights may be others. */
   readonly doubts = new Emitter<void>();
   /** The far side's catalog says something else of these nodes. */
   readonly catalogChanges = new Emitter<readonly CatalogNews[]>();
@@ -81,7 +81,7 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #rootIno = newIno();
-  readonly #views = new Map<string, RemoteSession>();
+  readonly #sessions = new Map<string, RemoteSession>();
   /** The sessions as the far side knows them. */
   readonly #sent = new Map<string, Session>();
   #nodeProjects: readonly string[] | undefined;
@@ -146,7 +146,7 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
     this.#client = client;
     before?.close();
     if (this.#closed) client.close();
-    for (const remote of this.#views.values()) remote.reconnected();
+    for (const remote of this.#sessions.values()) remote.reconnected();
     client.listen();
     if (this.#nodeProjects !== undefined) this.setNodeProjects(this.#nodeProjects);
     this.states.emit('attached');
@@ -167,13 +167,13 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
 
   /** Relayed: the session is over; what it has open at the far side is closed. */
   endSession(id: string): void {
-    this.#views.delete(id);
+    this.#sessions.delete(id);
     if (this.#sent.delete(id)) this.link?.notify('acheron.e_session_end', { id });
   }
 
   /** Shows nothing of what is kept: the far side was asked who we are, and does not know us. */
   forget(): void {
-    for (const remote of this.#views.values()) remote.dropAll();
+    for (const remote of this.#sessions.values()) remote.dropAll();
     this.doubts.emit();
     this.changes.emit({ what: 'all' });
   }
@@ -181,7 +181,7 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
   /** Relayed: sends the node which projects name it; nothing older is shown from now on. */
   setNodeProjects(projects: readonly string[]): void {
     this.#nodeProjects = projects;
-    for (const remote of this.#views.values()) remote.dropAll();
+    for (const remote of this.#sessions.values()) remote.dropAll();
     this.link?.notify('acheron.e_node_facts', { node_projects: [...projects] });
   }
 
@@ -215,10 +215,10 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
   }
 
   #viewOf(id: string): RemoteSession {
-    let remote = this.#views.get(id);
+    let remote = this.#sessions.get(id);
     if (remote === undefined) {
       remote = new RemoteSession(this, this.relayed ? id : undefined, this.#rootIno);
-      this.#views.set(id, remote);
+      this.#sessions.set(id, remote);
     }
     return remote;
   }
@@ -230,7 +230,7 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
         return;
       }
       if (frame.type !== 'acheron.e_fs_inval' && frame.type !== 'acheron.e_fs_inval_dir') return;
-      const views = frame.s === undefined ? [...this.#views.values()] : [this.#views.get(frame.s)];
+      const views = frame.s === undefined ? [...this.#sessions.values()] : [this.#sessions.get(frame.s)];
       let change: Change | undefined;
       for (const remote of views) change = remote?.event(frame) ?? change;
       if (change?.what === 'all') this.doubts.emit();
@@ -266,7 +266,7 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
     const now = this.#clock.now();
     if (this.standIn?.isBehind !== true) this.#awaySinceMs = undefined;
     this.#awaySinceMs ??= now;
-    // Whoever keeps copies of what is shown is told that it ends.
+    // A client that keeps copies of what is shown is notified that it ends.
     this.#stopExpiry?.();
     const leftMs = Math.max(0, this.#awaySinceMs + this.#offlineMs + 1 - now);
     this.#stopExpiry = this.#clock.after(leftMs, () => {

@@ -6,6 +6,6 @@ export interface StandIn {
   find(names: readonly string[]): Node;
   /** How its nodes are asked. */
   readonly op: Op;
-  /** True: it has not been told of what changed while the far side was away before. */
+  /** True: it was not notified of what changed while the far side was away before. */
   readonly isBehind: boolean;
 }

@@ -11,8 +11,8 @@ export type CatalogPage = FsReply<'catalog'>;
 /** A catalog of what is served, as the session of one connection may see it. */
 export interface CatalogSource {
   page(session: Session, request: CatalogRequest, maxBytes: number): CatalogPage;
-  /** `tell` is called with the nodes of which it says something else than the last page did, and with no others. */
-  watch(tell: (nodes: readonly CatalogNews[]) => void): Unsubscribe;
-  /** The session's rights changed, and the peer was told: it asks for everything again. */
+  /** `listener` is called with the nodes of which it says something else than the last page did, and with no others. */
+  watch(listener: (nodes: readonly CatalogNews[]) => void): Unsubscribe;
+  /** The session's rights changed, and the peer was notified: it asks for everything again. */
   forget(): void;
 }

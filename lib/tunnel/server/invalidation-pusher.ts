@@ -22,12 +22,12 @@ interface Addressee {
  */
 export class InvalidationPusher {
   readonly #port: FramePort;
-  readonly #views: () => Iterable<ServedSession>;
+  readonly #sessions: () => Iterable<ServedSession>;
   #behind = false;
 
-  constructor(port: FramePort, views: () => Iterable<ServedSession>) {
+  constructor(port: FramePort, sessions: () => Iterable<ServedSession>) {
     this.#port = port;
-    this.#views = views;
+    this.#sessions = sessions;
   }
 
   push(change: Change): void {
@@ -36,7 +36,7 @@ export class InvalidationPusher {
       this.everything();
       return;
     }
-    for (const peer of this.#views()) {
+    for (const peer of this.#sessions()) {
       const { nodes } = peer;
       if (nodes.numbersOfIno(change.ino).size === 0 && (change.what !== 'tree' || nodes.pathless.size === 0))
         continue;
@@ -45,7 +45,7 @@ export class InvalidationPusher {
     }
   }
 
-  /** The catalog says something else of these nodes; a peer that does not keep up is told of everything then. */
+  /** The catalog says something else of these nodes; a peer that does not keep up is notified of everything then. */
   catalog(nodes: readonly CatalogNews[]): void {
     if (!this.#keepsUp()) return;
     this.#port.send({ channel: 'acheron', type: 'acheron.e_fs_catalog', payload: { nodes: [...nodes] } });
@@ -53,7 +53,7 @@ export class InvalidationPusher {
 
   /** Nothing that the peer keeps is sure any longer; with `sync`, it confirms. */
   everything(sync?: number): void {
-    for (const { nodes } of this.#views()) nodes.doubtAll();
+    for (const { nodes } of this.#sessions()) nodes.doubtAll();
     this.#port.send({
       channel: 'acheron',
       type: 'acheron.e_fs_inval',
@@ -129,13 +129,13 @@ export class InvalidationPusher {
     );
   }
 
-  /** Whether the session sees something; told at once where the tree answers at once. */
-  #try(look: () => Awaitable<unknown>, told: (isThere: boolean) => void): void {
-    const failed = (thrown: unknown): void => told(FsError.from(thrown).code !== 'ENOENT');
+  /** Whether the session sees something; answered at once where the tree answers at once. */
+  #try(look: () => Awaitable<unknown>, answer: (isThere: boolean) => void): void {
+    const failed = (thrown: unknown): void => answer(FsError.from(thrown).code !== 'ENOENT');
     try {
       const found = look();
-      if (found instanceof Promise) found.then(() => told(true), failed);
-      else told(true);
+      if (found instanceof Promise) found.then(() => answer(true), failed);
+      else answer(true);
     } catch (thrown) {
       failed(thrown);
     }

@@ -81,8 +81,8 @@ export class NumberedNodes {
   }
 
   /**
-   * Whether the session was shown it since anything there was in doubt, and has not forgotten the way to it: whoever
-   * was told to ask again has no use for news of it until then.
+   * Whether the session was shown it since anything there was in doubt, and has not forgotten the way to it: a session
+   * that was notified to ask again has no use for news of it until then.
    */
   isShown(number: number): boolean {
     const known = this.#known.get(number);
@@ -91,7 +91,7 @@ export class NumberedNodes {
 
   /**
    * Whether the session may still believe that its directory has it: the directory was not in doubt since, though it
-   * may have been told to ask again for the thing itself.
+   * may have been notified to ask again for the thing itself.
    */
   isListed(number: number): boolean {
     const known = this.#known.get(number);
@@ -99,7 +99,7 @@ export class NumberedNodes {
     return known !== undefined && directory !== undefined && this.#isSureSince(known.shownAt, directory);
   }
 
-  /** Its directory has it no longer, and the session was told so. */
+  /** Its directory has it no longer, and the session was notified. */
   leave(number: number): void {
     const known = this.#known.get(number);
     if (known === undefined) return;
@@ -115,13 +115,13 @@ export class NumberedNodes {
     return false;
   }
 
-  /** The session was told to ask again for it and for all below it. */
+  /** The session was notified to ask again for it and for all below it. */
   doubt(number: number): void {
     const known = this.#known.get(number);
     if (known !== undefined) known.doubtedAt = ++this.#moment;
   }
 
-  /** The session was told to ask again for everything, or its rights are others. */
+  /** The session was notified to ask again for everything, or its rights are others. */
   doubtAll(): void {
     this.doubt(ROOT_NODE);
   }

@@ -69,13 +69,13 @@ const MAX_FAULTS = 64;
 const MAX_SESSIONS = 20_000;
 const SYNC_TIMEOUT_MS = 5000;
 
-/** Serves `vfs` to a peer that has been greeted. */
+/** Serves `vfs` to a peer whose hello was accepted. */
 export function serveVfs(vfs: Vfs, handshake: Handshake, options: ServeOptions): ServedConnection {
   return new ServedConnection(vfs, handshake, options);
 }
 
 /** Answers the hello of the peer behind `transport`, then serves `vfs` to it. @throws FsError as `acceptHello`. */
-export async function greetAndServe(
+export async function acceptAndServe(
   vfs: Vfs,
   transport: Transport,
   options: ServeOptions & AcceptOptions,
@@ -92,7 +92,7 @@ export class ServedConnection {
   readonly #options: ServeOptions;
   readonly #log: Log;
   readonly #numbers = new NodeNumbers();
-  readonly #views = new Map<string, ServedSession>();
+  readonly #sessions = new Map<string, ServedSession>();
   readonly #pusher: InvalidationPusher;
   readonly #syncs = new Map<number, () => void>();
   #unsubscribe: Unsubscribe;
@@ -115,8 +115,8 @@ export class ServedConnection {
       catalog: options.catalog,
     };
     this.#setLimits(handshake.msize);
-    if ('sessionOf' in options) this.#addView(undefined, options.sessionOf);
-    this.#pusher = new InvalidationPusher(this.#port, () => this.#views.values());
+    if ('sessionOf' in options) this.#addSession(undefined, options.sessionOf);
+    this.#pusher = new InvalidationPusher(this.#port, () => this.#sessions.values());
     const stopChanges = vfs.changes.on((change) => this.#pusher.push(change));
     const stopCatalog = options.catalog?.watch((nodes) => this.#pusher.catalog(nodes));
     this.#unsubscribe = () => {
@@ -166,21 +166,21 @@ export class ServedConnection {
 
   /** Says goodbye because this side goes, unless a request of the peer's may still be answered. */
   leaveIfIdle(reason: string): void {
-    if ([...this.#views.values()].some(({ running }) => running.size > 0)) return;
+    if ([...this.#sessions.values()].some(({ running }) => running.size > 0)) return;
     this.#port.transport.close(CLOSE_GOING_AWAY, reason);
   }
 
-  #addView(id: string | undefined, sessionOf: () => Session): void {
+  #addSession(id: string | undefined, sessionOf: () => Session): void {
     const budget = new ReadBudget(this.#port.transport);
-    this.#views.set(id ?? '', new ServedSession(id, sessionOf, this.#vfs.root, this.#numbers, budget));
+    this.#sessions.set(id ?? '', new ServedSession(id, sessionOf, this.#vfs.root, this.#numbers, budget));
   }
 
   async #ended(): Promise<void> {
     this.#unsubscribe();
     for (const done of [...this.#syncs.values()]) done();
-    const views = [...this.#views.values()];
-    this.#views.clear();
-    await Promise.all(views.map((peer) => peer.abandon()));
+    const sessions = [...this.#sessions.values()];
+    this.#sessions.clear();
+    await Promise.all(sessions.map((peer) => peer.abandon()));
   }
 
   #fault(fault: ProtocolFault): void {
@@ -237,17 +237,17 @@ export class ServedConnection {
       case 'acheron.e_session': {
         const { session: wire } = payloadOf(frame, TUNNEL_EVENTS.e_session.payload);
         const session = sessionFromWire(wire, maxRole);
-        const known = this.#views.get(session.id);
+        const known = this.#sessions.get(session.id);
         if (known !== undefined) {
           known.sessionOf = () => session;
           known.nodes.doubtAll();
-        } else if (this.#views.size < MAX_SESSIONS) this.#addView(session.id, () => session);
+        } else if (this.#sessions.size < MAX_SESSIONS) this.#addSession(session.id, () => session);
         return true;
       }
       case 'acheron.e_session_end': {
         const { id } = payloadOf(frame, TUNNEL_EVENTS.e_session_end.payload);
-        const ended = this.#views.get(id);
-        this.#views.delete(id);
+        const ended = this.#sessions.get(id);
+        this.#sessions.delete(id);
         void ended?.abandon();
         return true;
       }
@@ -280,7 +280,7 @@ export class ServedConnection {
 
   /** @throws FsError EACCES where a request names no session that the control plane has sent us. */
   #viewOf(frame: AcheronEnvelope): ServedSession {
-    const found = this.#views.get('relayed' in this.#options ? (frame.s ?? '') : '');
+    const found = this.#sessions.get('relayed' in this.#options ? (frame.s ?? '') : '');
     if (found === undefined) throw new FsError('EACCES', 'The request names no session that is known here.');
     return found;
   }

@@ -81,7 +81,7 @@ export class ServedSession {
   }
 }
 
-/** Who asks to act as another user reads no listing that was made for somebody else. */
+/** A session that acts as another user reads no listing that was made for somebody else. */
 function keyOf(number: number, { remoteUid }: ServedOp): string {
   return `${number} ${remoteUid ?? ''}`;
 }

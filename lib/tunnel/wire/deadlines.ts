@@ -15,7 +15,7 @@ export const CHANGE_LOOKS = 240;
 /** One that was cancelled: as long as a driver may take to end, and then some. */
 export const CANCEL_LOOKS = 60;
 /** Looks in which much content came do not count for a deadline, up to so many times as long. */
-export const MOST_PATIENCE = 12;
+export const MOST_EXTENSION = 12;
 /** So many reads in a row that got no answer in time: the peer is taken for silent, whatever signs it gives. */
 export const MOST_UNANSWERED = 3;
 /** After this many looks, a peer that gave signs but answered no reads is tried again. */

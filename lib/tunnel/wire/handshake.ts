@@ -93,7 +93,7 @@ export function acceptHello(transport: Transport, options: AcceptOptions = {}): 
       stopTimer();
       reject(new FsError('EHOSTDOWN', 'The peer went away before it said who it is.'));
     });
-    const greeted = async (frame: AcheronEnvelope): Promise<void> => {
+    const accept = async (frame: AcheronEnvelope): Promise<void> => {
       const hello = payloadOf(frame, FS_MESSAGES.hello.request);
       if (hello.protocol !== FS_PROTOCOL || hello.proto !== FS_PROTO)
         throw new FsError('EPROTO', `This server speaks ${FS_PROTOCOL}, proto ${FS_PROTO}.`, {
@@ -128,7 +128,7 @@ export function acceptHello(transport: Transport, options: AcceptOptions = {}): 
           return;
         }
         busy = true;
-        greeted(frame).catch((thrown: unknown) => {
+        accept(frame).catch((thrown: unknown) => {
           transport.resume();
           turnAway(thrown, frame);
         });

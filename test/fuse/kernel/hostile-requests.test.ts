@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import t from 'tap';
 import { OPCODES, structs as s } from '../../../lib/fuse/kernel/index.js';
 import { INIT_FLAGS } from '../../../lib/fuse/kernel/constants.js';
-import { conversation, initBody, request, type Reply } from './protocol-fixture.js';
+import { connected, initBody, request, type Reply } from './protocol-fixture.js';
 import { recorder, REQUESTS } from './requests-fixture.js';
 
 /** What stands in a field that means to do harm: nothing, one, and the ends of each way to count. */
@@ -12,7 +12,7 @@ const PAGE = 4096;
 /** Says `bytes` to a session of its own, then something plain, and gives the reply to the first. */
 function replyTo(bytes: Buffer): { replies: Reply[]; goesOn: boolean } {
   const { fs } = recorder();
-  const { say, replies } = conversation(fs);
+  const { say, replies } = connected(fs);
   say(bytes);
   const first = replies.splice(0);
   return { replies: first, goesOn: say(request('FUSE_STATFS', undefined, { unique: 98 }))?.error === 0 };
@@ -92,7 +92,7 @@ t.test('whatever INIT offers, what is agreed was offered, and holds together', a
       const { fs } = recorder();
       Object.assign(fs, { alwaysPlus });
       if (!readdirplus) delete fs.readdirplus;
-      const { session, say } = conversation(fs, { init: false });
+      const { session, say } = connected(fs, { init: false });
       const whole = Buffer.concat([initBody(minor, flags, major), Buffer.alloc(80)]);
       const reply = say(request('FUSE_INIT', whole.subarray(0, length)))!;
       const { agreed } = session;

@@ -73,7 +73,7 @@ export function initBody(minor: number, flags: bigint, major = 7): Buffer {
 export const ALL_FLAGS = Object.values(INIT_FLAGS).reduce((set, flag) => set | flag, 0n);
 
 /** A session that talks to an array. `refusals`: how many sends shall fail as the kernel's ENOENT does. */
-export function conversation(fs: Filesystem, options: { init?: boolean; givesUp?: () => boolean } = {}) {
+export function connected(fs: Filesystem, options: { init?: boolean; givesUp?: () => boolean } = {}) {
   const replies: Reply[] = [];
   const faults: unknown[] = [];
   const state = { refusals: 0 };

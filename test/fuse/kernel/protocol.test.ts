@@ -10,13 +10,13 @@ import {
   structs as s,
 } from '../../../lib/fuse/kernel/index.js';
 import { INIT_FLAGS } from '../../../lib/fuse/kernel/constants.js';
-import { ALL_FLAGS, conversation, initBody, pack, parseReply, request, text } from './protocol-fixture.js';
+import { ALL_FLAGS, connected, initBody, pack, parseReply, request, text } from './protocol-fixture.js';
 import { ATTR, body, READ, recorder, REQUESTS } from './requests-fixture.js';
 
 for (const [index, [name, payload, expected, length]] of REQUESTS.entries()) {
   t.test(`${name} is decoded and answered as the header says (request ${index})`, async (t) => {
     const { fs, asked, calls } = recorder();
-    const { say } = conversation(fs);
+    const { say } = connected(fs);
     const reply = say(
       request(name, payload, { unique: 0x1_0000_0002, nodeid: 9, uid: 11, gid: 12, pid: 13 }),
     );
@@ -29,7 +29,7 @@ for (const [index, [name, payload, expected, length]] of REQUESTS.entries()) {
 }
 
 t.test('an entry carries its timeouts and attributes where the header puts them', async (t) => {
-  const { say } = conversation(recorder().fs);
+  const { say } = connected(recorder().fs);
   const { body: out } = say(request('FUSE_LOOKUP', text('x')))!;
   const at = s.fuse_entry_out.at;
   t.equal(out.readBigUInt64LE(at.nodeid), 77n);
@@ -51,7 +51,7 @@ t.test('an entry carries its timeouts and attributes where the header puts them'
 });
 
 t.test('directory entries are packed to the size that was asked, and go on where they stopped', async (t) => {
-  const { say } = conversation(recorder().fs);
+  const { say } = connected(recorder().fs);
   const { body: out } = say(request('FUSE_READDIR', pack(s.fuse_read_in, { fh: 5n, offset: 2n, size: 70 })))!;
   const at = s.fuse_dirent.at;
   const entries = [0, 32].map((start) => {
@@ -71,7 +71,7 @@ t.test('directory entries are packed to the size that was asked, and go on where
 
 t.test('forgets are counted, in batches too, and never answered', async (t) => {
   const { fs, asked } = recorder();
-  const { say, replies } = conversation(fs);
+  const { say, replies } = connected(fs);
   say(request('FUSE_FORGET', pack(s.fuse_forget_in, { nlookup: 3n }), { nodeid: 9 }));
   const ones = [1n, 2n].map((nodeid) => pack(s.fuse_forget_one, { nodeid, nlookup: 7n }));
   say(request('FUSE_BATCH_FORGET', body(pack(s.fuse_batch_forget_in, { count: 2 }), ...ones)));
@@ -87,7 +87,7 @@ t.test('forgets are counted, in batches too, and never answered', async (t) => {
 });
 
 t.test('what is not offered, and what is not known, answers ENOSYS', async (t) => {
-  const { say } = conversation({});
+  const { say } = connected({});
   for (const [name, payload] of REQUESTS) {
     const expected = name === 'FUSE_MKNOD' ? -1 : name.startsWith('FUSE_RELEASE') ? 0 : -38;
     t.equal(say(request(name, payload))!.error, expected, name);
@@ -130,7 +130,7 @@ t.test(
       [() => ({ nodeid: 'rubbish' }), -5],
     ];
     for (const [lookup, expected] of ways) {
-      const { session, say, replies } = conversation({ lookup } as unknown as Filesystem);
+      const { session, say, replies } = connected({ lookup } as unknown as Filesystem);
       say(request('FUSE_LOOKUP', text('x')));
       while (session.pending > 0 || replies.length === 0) await new Promise(setImmediate);
       t.equal(replies[0]!.error, expected);
@@ -145,7 +145,7 @@ t.test('a truncated request is refused, whatever is missing, and never reaches a
     for (let length = 0; length < whole.byteLength; length++) {
       const cut = Buffer.from(whole.subarray(0, length));
       const { fs } = recorder();
-      const { say, replies } = conversation(fs);
+      const { say, replies } = connected(fs);
       say(cut); // the length in the header says more than came
       if (replies.some((reply) => reply.error >= 0)) t.fail(`${name} cut to ${length}`);
       if (length < s.fuse_in_header.byteLength) continue;
@@ -165,7 +165,7 @@ t.test('no bytes, however malformed, take the session down or are answered twice
   fc.assert(
     fc.property(fc.array(anything, { maxLength: 20 }), (messages) => {
       const { fs } = recorder();
-      const { say, replies } = conversation(fs);
+      const { say, replies } = connected(fs);
       messages.forEach(({ opcode, payload, extension }, index) => {
         const bytes = request(opcode, Buffer.from(payload), { unique: 2 * index + 2 });
         if (extension % 3 === 0) bytes.writeUInt16LE(extension, s.fuse_in_header.at.total_extlen);
@@ -184,7 +184,7 @@ t.test('a byte of a name that is not UTF-8 is a lone surrogate, both ways', asyn
     list.add('a\udc80', 1n, 8, 1);
     list.add(`${'n'.repeat(30)}\udcff`, 1n, 8, 2);
   };
-  const { say } = conversation(fs);
+  const { say } = connected(fs);
   t.equal(say(request('FUSE_LOOKUP', Buffer.from([0x61, 0xff, 0])))!.error, 0);
   t.equal(say(request('FUSE_LOOKUP', text('a\ufffd')))!.error, 0);
   t.same(asked, [
@@ -202,7 +202,7 @@ t.test('a byte of a name that is not UTF-8 is a lone surrogate, both ways', asyn
 
 t.test('an answer that the kernel did not take is undone', async (t) => {
   const { fs, asked } = recorder();
-  const { say, state } = conversation(fs);
+  const { say, state } = connected(fs);
   for (const name of [
     'FUSE_LOOKUP',
     'FUSE_OPEN',
@@ -228,7 +228,7 @@ t.test('an answer that the kernel did not take is undone', async (t) => {
 
 t.test('INIT agrees with every minor from 7.31 to the newest and beyond', async (t) => {
   for (let minor = 31; minor <= 60; minor++) {
-    const { session, say } = conversation({}, { init: false });
+    const { session, say } = connected({}, { init: false });
     const { error, body: out } = say(request('FUSE_INIT', initBody(minor, ALL_FLAGS)))!;
     t.equal(error, 0);
     const at = s.fuse_init_out.at;
@@ -246,13 +246,13 @@ t.test('INIT agrees with every minor from 7.31 to the newest and beyond', async 
 });
 
 t.test('INIT takes a bare kernel, waits for one of a newer major, refuses an older one', async (t) => {
-  const bare = conversation({}, { init: false });
+  const bare = connected({}, { init: false });
   t.equal(
     bare.say(request('FUSE_INIT', initBody(31, 0n)))!.body.readUInt32LE(s.fuse_init_out.at.max_write),
     131072,
   );
 
-  const newer = conversation({}, { init: false });
+  const newer = connected({}, { init: false });
   const first = newer.say(request('FUSE_INIT', initBody(3, ALL_FLAGS, 8)))!;
   t.equal(first.body.readUInt32LE(0), 7);
   t.equal(newer.session.agreed, undefined);
@@ -264,7 +264,7 @@ t.test('INIT takes a bare kernel, waits for one of a newer major, refuses an old
     [7, 30],
     [6, 99],
   ] as const) {
-    const older = conversation({}, { init: false });
+    const older = connected({}, { init: false });
     t.equal(older.say(request('FUSE_INIT', initBody(minor, 0n, major)))!.error, -71);
     t.equal(older.session.agreed, undefined);
   }
@@ -273,7 +273,7 @@ t.test('INIT takes a bare kernel, waits for one of a newer major, refuses an old
 t.test('INTERRUPT abandons a pending call once its caller gives up, and not before', async (t) => {
   let givesUp = false;
   let signal: AbortSignal | undefined;
-  const { session, say, replies } = conversation(
+  const { session, say, replies } = connected(
     {
       read: (_nodeid, _fh, _offset, _size, call) => {
         signal = call.signal;
@@ -295,7 +295,7 @@ t.test('INTERRUPT abandons a pending call once its caller gives up, and not befo
 });
 
 t.test('who waits for a lock is interrupted with EINTR by any signal', async (t) => {
-  const { say, replies } = conversation(
+  const { say, replies } = connected(
     {
       setlk: (_nodeid, _fh, _lock, _waits, call) =>
         new Promise((_resolve, reject) => {
@@ -313,7 +313,7 @@ t.test('who waits for a lock is interrupted with EINTR by any signal', async (t)
 t.test('locks are asked for where the filesystem keeps them, and left to the kernel else', (t) => {
   const LOCKS = INIT_FLAGS.FUSE_POSIX_LOCKS | INIT_FLAGS.FUSE_FLOCK_LOCKS;
   const agreedFlags = (fs: Filesystem): bigint | undefined => {
-    const { session, say } = conversation(fs, { init: false });
+    const { session, say } = connected(fs, { init: false });
     say(request('FUSE_INIT', initBody(45, LOCKS)));
     return session.agreed?.flags;
   };
@@ -327,7 +327,7 @@ t.test(
   async (t) => {
     let finish!: (open: { fh: number; openFlags: number }) => void;
     const released: number[] = [];
-    const { say, replies } = conversation(
+    const { say, replies } = connected(
       {
         open: () => new Promise((resolve) => (finish = resolve)),
         release: (_nodeid, fh) => void released.push(fh),
@@ -346,7 +346,7 @@ t.test(
 
 t.test('the end abandons what is pending and notifies the filesystem once', async (t) => {
   let destroyed = 0;
-  const { session, say, replies } = conversation({
+  const { session, say, replies } = connected({
     destroy: () => (destroyed += 1),
     read: (_nodeid, _fh, _offset, _size, call) =>
       new Promise((_resolve, reject) => {

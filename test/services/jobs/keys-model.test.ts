@@ -107,7 +107,7 @@ class Run {
     }
   }
 
-  /** The keys whose outcome is not the one that was told. */
+  /** The keys whose outcome is not the one that was answered. */
   faults(): unknown[] {
     const faults: unknown[] = [];
     for (const [name, known] of this.#known) {

@@ -9,7 +9,7 @@ import { mustAttach } from '../../store/sessions.js';
 import type { TokenRecord } from '../../store/tokens.js';
 import type { ServerContext } from '../server-context.js';
 
-/** Records as they stand on the wire: snake_case, and only what the one who asks may see. */
+/** Records as they stand on the wire: snake_case, and only what the session may see. */
 
 export function wireToken(record: TokenRecord): ControlReply<'token_revoke'>['record'] {
   return {
