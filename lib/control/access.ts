@@ -1,5 +1,6 @@
 import { decide, type Action, type Decision, type ServiceFacts, type Session } from '../policy/index.js';
-import type { NodeRecord } from './store/nodes.js';
+import { permissionsOf } from './store/descriptor-templates.js';
+import type { NodeRecord } from './store/node-record.js';
 import type { Projects } from './store/projects.js';
 import type { CatalogService } from './store/service-delta.js';
 
@@ -15,9 +16,7 @@ export class Access {
     return {
       nodeId: node.nodeId,
       serviceId: service.serviceId,
-      permissions: Object.hasOwn(service.descriptor, 'permissions')
-        ? service.descriptor['permissions']
-        : undefined,
+      permissions: permissionsOf(service),
       nodeProjects: this.#projects.naming(node.nodeId),
     };
   }

@@ -1,6 +1,5 @@
 import { FsError, idFrom, type JsonObject, type JsonValue } from '../core/index.js';
 import type { SentRecord } from './client/audit-sender.js';
-import { checkDescriptors } from './store/check-descriptors.js';
 import { takeNodeRecords } from './store/node-acts.js';
 import type { CatalogChange } from './store/nodes.js';
 import type { ControlStore } from './store/store.js';
@@ -39,10 +38,10 @@ export function attachInProcessNode(store: ControlStore, facts: InProcessNodeFac
   return {
     nodeId,
     upsert: (descriptors, reload) => {
-      checkDescriptors(nodeId, descriptors);
+      const catalog = nodes.catalogFrom(nodeId, descriptors);
       return store.change(() => {
         if (reload !== undefined) nodes.describe(nodeId, { reload });
-        return nodes.upsert(nodeId, descriptors);
+        return nodes.replaceServices(nodeId, catalog);
       });
     },
     audit: (records) => void takeNodeRecords(store, nodeId, records),

@@ -8,6 +8,7 @@ export * from './store/audit.js';
 export * from './store/console-sessions.js';
 export * from './store/events.js';
 export * from './store/nodes.js';
+export type { NodeFacts, NodeHolder, NodeRecord } from './store/node-record.js';
 export * from './store/pairing.js';
 export * from './store/projects.js';
 export * from './store/service-delta.js';

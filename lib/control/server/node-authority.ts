@@ -1,5 +1,5 @@
 import { ProtocolFault } from '../../protocol/index.js';
-import type { NodeHolder } from '../store/nodes.js';
+import type { NodeHolder } from '../store/node-record.js';
 import type { ServerContext } from './server-context.js';
 import type { AuthFailure } from './auth-failure-log.js';
 import { delayFailure } from './delay-failure.js';

@@ -6,55 +6,46 @@ const OBJECTS = ['capabilities', 'ops', 'runtime', 'permissions', 'schema', 'inv
 const TEXTS = ['kind', 'version', 'state', 'help_md'];
 
 /**
- * Checks what a node says it offers: names, shapes, paths below its own directory, nothing twice.
+ * Checks what a node says of a service: names, shapes, paths below its own directory. Answers the paths.
  * @throws FsError EINVAL, naming the service and the field.
  */
-export function checkDescriptors(nodeId: string, descriptors: readonly JsonObject[]): void {
-  const roots = new Map<string, string>();
-  const ids = new Set<string>();
-  for (const descriptor of descriptors) {
-    const serviceId = ownValue(descriptor, 'service_id');
-    if (!isId(serviceId)) throw wrong('?', 'service_id', 'is not a valid name');
-    if (ids.has(serviceId)) throw wrong(serviceId, 'service_id', 'is there twice');
-    ids.add(serviceId);
-    if (isTooDeep(descriptor)) throw wrong(serviceId, 'descriptor', `is nested too deep`);
-    checkShapes(serviceId, descriptor);
-    for (const path of pathsOf(serviceId, descriptor, nodeId)) {
-      const other = roots.get(path);
-      if (other !== undefined && other !== serviceId)
-        throw wrong(serviceId, 'mounts', `has the path ${path} of "${other}"`);
-      roots.set(path, serviceId);
-    }
-  }
+export function checkDescriptor(nodeId: string, descriptor: JsonObject): string[] {
+  const serviceId = ownValue(descriptor, 'service_id');
+  if (!isId(serviceId)) throw wrongDescriptor('?', 'service_id', 'is not a valid name');
+  if (isTooDeep(descriptor)) throw wrongDescriptor(serviceId, 'descriptor', `is nested too deep`);
+  checkShapes(serviceId, descriptor);
+  return pathsOf(serviceId, descriptor, nodeId);
 }
 
 function checkShapes(serviceId: string, descriptor: JsonObject): void {
-  if (!isId(ownValue(descriptor, 'kind'))) throw wrong(serviceId, 'kind', 'is not a valid name');
+  if (!isId(ownValue(descriptor, 'kind'))) throw wrongDescriptor(serviceId, 'kind', 'is not a valid name');
   for (const field of TEXTS) {
     const value = ownValue(descriptor, field);
-    if (value !== undefined && typeof value !== 'string') throw wrong(serviceId, field, 'is not a text');
+    if (value !== undefined && typeof value !== 'string')
+      throw wrongDescriptor(serviceId, field, 'is not a text');
   }
   for (const field of OBJECTS) {
     const value = ownValue(descriptor, field);
-    if (value !== undefined && !isJsonObject(value)) throw wrong(serviceId, field, 'is not an object');
+    if (value !== undefined && !isJsonObject(value))
+      throw wrongDescriptor(serviceId, field, 'is not an object');
   }
   const endpoints = ownValue(descriptor, 'endpoints');
   if (
     endpoints !== undefined &&
     !(Array.isArray(endpoints) && endpoints.every((item) => typeof item === 'string'))
   )
-    throw wrong(serviceId, 'endpoints', 'is not a list of paths');
+    throw wrongDescriptor(serviceId, 'endpoints', 'is not a list of paths');
 }
 
 function pathsOf(serviceId: string, descriptor: JsonObject, nodeId: string): string[] {
   const mounts = ownValue(descriptor, 'mounts') ?? [];
-  if (!Array.isArray(mounts)) throw wrong(serviceId, 'mounts', 'is not a list');
+  if (!Array.isArray(mounts)) throw wrongDescriptor(serviceId, 'mounts', 'is not a list');
   const names = new Set<string>();
   return (mounts as readonly JsonValue[]).map((mount) => {
     const name = isJsonObject(mount) ? ownValue(mount, 'mount_id') : undefined;
     const path = isJsonObject(mount) ? ownValue(mount, 'mount_path') : undefined;
-    if (!isId(name)) throw wrong(serviceId, 'mounts', 'has an entry without a valid mount_id');
-    if (names.has(name)) throw wrong(serviceId, 'mounts', `has the mount_id "${name}" twice`);
+    if (!isId(name)) throw wrongDescriptor(serviceId, 'mounts', 'has an entry without a valid mount_id');
+    if (names.has(name)) throw wrongDescriptor(serviceId, 'mounts', `has the mount_id "${name}" twice`);
     names.add(name);
     const isOurs =
       typeof path === 'string' &&
@@ -62,7 +53,7 @@ function pathsOf(serviceId: string, descriptor: JsonObject, nodeId: string): str
       posix.normalize(path) === path &&
       !path.includes('\0');
     if (!isOurs)
-      throw wrong(
+      throw wrongDescriptor(
         serviceId,
         'mounts',
         `has a mount_path that is not an absolute path under /nodes/${nodeId}/`,
@@ -71,6 +62,6 @@ function pathsOf(serviceId: string, descriptor: JsonObject, nodeId: string): str
   });
 }
 
-function wrong(serviceId: string, field: string, what: string): FsError {
+export function wrongDescriptor(serviceId: string, field: string, what: string): FsError {
   return new FsError('EINVAL', `Service "${serviceId}": ${field} ${what}.`);
 }

@@ -1,10 +1,18 @@
 import { Emitter, FsError, type Clock, type JsonObject, type JsonValue } from '../../core/index.js';
 import type { ControlDatabase, Row } from './database.js';
 import type { EventLog } from './events.js';
+import { DescriptorTemplates, type NodeCatalog } from './descriptor-templates.js';
+import {
+  proofsFromRow,
+  recordFromRow,
+  type NodeFacts,
+  type NodeHolder,
+  type NodeProofs,
+  type NodeRecord,
+} from './node-record.js';
 import { reloadChange } from './reload-change.js';
 import { hashFromSecret, newPublicId, newSecret, secretMatches } from './secrets.js';
 import {
-  catalogServicesFromDescriptors,
   isEmptyDelta,
   piecesOf,
   sameVolatiles,
@@ -12,41 +20,6 @@ import {
   type CatalogService,
   type Delta,
 } from './service-delta.js';
-
-/** The holder of a node's epoch. */
-export interface NodeHolder extends JsonObject {
-  readonly instance_id: string;
-  readonly address: string;
-  readonly connected_at_ms: number;
-  /** The version that it runs; absent where it did not say. */
-  readonly software: string | null;
-}
-
-export interface NodeRecord {
-  readonly nodeId: string;
-  readonly nodeName: string;
-  readonly epoch: number;
-  readonly online: boolean;
-  readonly platform: JsonValue;
-  readonly labels: JsonObject;
-  readonly fsUrl: string | null;
-  readonly leaseExpiresAtMs: number | null;
-  readonly joinedAtMs: number;
-  readonly lastSeenMs: number;
-  /** The revision of the last change to its services. */
-  readonly catalogRevision: number;
-  readonly holder: NodeHolder | null;
-  /** What the node said of its last reload of manifests. */
-  readonly reload: JsonObject | null;
-  readonly services: ReadonlyMap<string, CatalogService>;
-}
-
-export interface NodeFacts {
-  readonly nodeName: string;
-  readonly platform: JsonValue;
-  readonly labels: JsonObject;
-  readonly fsUrl: string | null;
-}
 
 export interface NodeCredentials {
   readonly nodeId: string;
@@ -62,10 +35,15 @@ export interface CatalogChange {
   readonly timestampMs: number;
 }
 
-/** One statement for all: a node has many services, and they come at once. */
-const WRITE_SERVICES = `
-  INSERT OR REPLACE INTO services (node_id, service_id, version, hash, descriptor)
-  SELECT ?, value->>0, value->>1, value->>2, value->>3 FROM json_each(?)`;
+/** Rows that one statement writes: a node has many services, and they come at once. */
+const ROWS_AT_ONCE = 64;
+
+function writeServices(rows: number): string {
+  const values = Array.from({ length: rows }, () => '(?1,?,?,?,?)').join(',');
+  return `INSERT OR REPLACE INTO services (node_id, service_id, version, hash, descriptor) VALUES ${values}`;
+}
+
+const NOTHING: NodeCatalog = { services: new Map(), texts: new Map() };
 
 /** Nodes, their leases, epochs and services. What is in memory is what is on disk. */
 export class Nodes {
@@ -75,6 +53,9 @@ export class Nodes {
   readonly #clock: Clock;
   readonly #events: EventLog;
   readonly #records = new Map<string, NodeRecord>();
+  /** By node; looked at with each message, so not asked of the database. */
+  readonly #proofs = new Map<string, NodeProofs>();
+  readonly #templates = new DescriptorTemplates();
 
   constructor(db: ControlDatabase, clock: Clock, events: EventLog) {
     this.#db = db;
@@ -137,13 +118,11 @@ export class Nodes {
 
   /** Whether this proves the node; the same time for an unknown node as for a wrong secret. */
   secretIs(nodeId: string, secret: string): boolean {
-    const row = this.#db.get('SELECT secret_hash FROM nodes WHERE node_id = ?', nodeId);
-    return secretMatches(secret, row?.['secret_hash'] as Buffer | null | undefined);
+    return secretMatches(secret, this.#proofs.get(nodeId)?.secret);
   }
 
   leaseTokenIs(nodeId: string, token: string): boolean {
-    const row = this.#db.get('SELECT lease_hash FROM nodes WHERE node_id = ?', nodeId);
-    return secretMatches(token, row?.['lease_hash'] as Buffer | null | undefined);
+    return secretMatches(token, this.#proofs.get(nodeId)?.lease);
   }
 
   /** A new connection of the node: what older ones send is refused from now on. Returns the new epoch. */
@@ -220,7 +199,7 @@ export class Nodes {
   delete(nodeId: string): void {
     const { services } = this.require(nodeId);
     this.#change(nodeId, () => {
-      this.#writeServices(nodeId, services, new Map());
+      this.#writeServices(nodeId, serviceDelta(services, NOTHING.services), NOTHING);
       this.#db.run('DELETE FROM nodes WHERE node_id = ?', nodeId);
       this.#events.append('node_deleted', nodeId, {});
     });
@@ -253,57 +232,60 @@ export class Nodes {
 
   /** Replaces the node's services with a checked snapshot. An equal one changes nothing. */
   upsert(nodeId: string, descriptors: readonly JsonObject[]): CatalogChange {
-    return this.replaceServices(nodeId, catalogServicesFromDescriptors(descriptors));
+    return this.replaceServices(nodeId, this.catalogFrom(nodeId, descriptors));
+  }
+
+  /** What a node says that it offers, checked, for `replaceServices`. @throws FsError EINVAL, naming service and field */
+  catalogFrom(nodeId: string, descriptors: readonly JsonObject[]): NodeCatalog {
+    return this.#templates.catalogFrom(nodeId, descriptors);
   }
 
   /** As `upsert`, with what was worked out before. */
-  replaceServices(nodeId: string, after: ReadonlyMap<string, CatalogService>): CatalogChange {
+  replaceServices(nodeId: string, catalog: NodeCatalog): CatalogChange {
     const record = this.require(nodeId);
+    const after = catalog.services;
     const delta = serviceDelta(record.services, after);
     if (isEmptyDelta(delta)) {
       if (!sameVolatiles(record.services, after))
-        this.#change(nodeId, () => this.#writeRows(nodeId, [...after.values()], after));
+        this.#change(nodeId, () => this.#writeRows(nodeId, [...after.values()], catalog));
       return { delta, changed: false, revision: record.catalogRevision, timestampMs: this.#clock.now() };
     }
-    return this.#change(nodeId, () => this.#writeServices(nodeId, record.services, after));
+    return this.#change(nodeId, () => this.#writeServices(nodeId, delta, catalog));
   }
 
-  #writeServices(
-    nodeId: string,
-    before: ReadonlyMap<string, CatalogService>,
-    after: ReadonlyMap<string, CatalogService>,
-  ): CatalogChange {
-    const delta = serviceDelta(before, after);
+  #writeServices(nodeId: string, delta: Delta, catalog: NodeCatalog): CatalogChange {
     const none = { delta, changed: false, revision: this.#events.head, timestampMs: this.#clock.now() };
     if (isEmptyDelta(delta)) return none;
     for (const { service_id } of delta.removed) {
       this.#db.run('DELETE FROM services WHERE node_id = ? AND service_id = ?', nodeId, service_id);
     }
     const written = [...delta.added, ...delta.updated].flatMap(
-      ({ service_id }) => after.get(service_id) ?? [],
+      ({ service_id }) => catalog.services.get(service_id) ?? [],
     );
     const pieces = piecesOf(delta);
     const revision = this.#events.head + pieces.length;
     this.#db.run('UPDATE nodes SET catalog_revision = ? WHERE node_id = ?', revision, nodeId);
-    this.#writeRows(nodeId, written, after);
+    this.#writeRows(nodeId, written, catalog);
     for (const piece of pieces) this.#events.append('services', nodeId, { ...piece });
     const timestampMs = this.#clock.now();
     return { delta, changed: true, revision, timestampMs };
   }
 
-  #writeRows(
-    nodeId: string,
-    written: readonly CatalogService[],
-    after: ReadonlyMap<string, CatalogService>,
-  ): void {
-    const rows = written.map(({ serviceId, version, hash, descriptor }) => [
-      serviceId,
-      version,
-      hash,
-      JSON.stringify(descriptor),
-    ]);
-    this.#db.run(WRITE_SERVICES, nodeId, JSON.stringify(rows));
-    this.#reload(nodeId, after);
+  #writeRows(nodeId: string, written: readonly CatalogService[], { services, texts }: NodeCatalog): void {
+    for (let at = 0; at < written.length; at += ROWS_AT_ONCE) {
+      const rows = written.slice(at, at + ROWS_AT_ONCE);
+      this.#db.run(
+        writeServices(rows.length),
+        nodeId,
+        ...rows.flatMap(({ serviceId, version, hash }) => [
+          serviceId,
+          version,
+          hash,
+          texts.get(serviceId) as string,
+        ]),
+      );
+    }
+    this.#reload(nodeId, services);
   }
 
   #change<T>(nodeId: string, work: () => T): T {
@@ -317,15 +299,17 @@ export class Nodes {
 
   /** Brings the copy in memory up to the row; `services` where they changed. */
   #reload(nodeId: string, services = this.#records.get(nodeId)?.services): void {
-    const before = this.#records.get(nodeId);
+    const before = { record: this.#records.get(nodeId), proofs: this.#proofs.get(nodeId) };
     const row = this.#db.get('SELECT * FROM nodes WHERE node_id = ?', nodeId);
-    this.#db.onRollback(() => this.#put(nodeId, before));
-    this.#put(nodeId, row && recordFromRow(row, services ?? new Map<string, CatalogService>()));
+    this.#db.onRollback(() => this.#put(nodeId, before.record, before.proofs));
+    this.#put(nodeId, row && recordFromRow(row, services ?? NOTHING.services), row && proofsFromRow(row));
   }
 
-  #put(nodeId: string, record: NodeRecord | undefined): void {
+  #put(nodeId: string, record: NodeRecord | undefined, proofs: NodeProofs | undefined): void {
     if (record === undefined) this.#records.delete(nodeId);
     else this.#records.set(nodeId, record);
+    if (proofs === undefined) this.#proofs.delete(nodeId);
+    else this.#proofs.set(nodeId, proofs);
   }
 
   #load(): void {
@@ -334,48 +318,20 @@ export class Nodes {
       const nodeId = row['node_id'] as string;
       let own = services.get(nodeId);
       if (own === undefined) services.set(nodeId, (own = new Map<string, CatalogService>()));
-      own.set(row['service_id'] as string, serviceFromRow(row));
+      own.set(row['service_id'] as string, this.#serviceFromRow(nodeId, row));
     }
     for (const row of this.#db.all('SELECT * FROM nodes')) {
       const nodeId = row['node_id'] as string;
-      this.#records.set(
-        nodeId,
-        recordFromRow(row, services.get(nodeId) ?? new Map<string, CatalogService>()),
-      );
+      const own = services.get(nodeId) ?? NOTHING.services;
+      this.#put(nodeId, recordFromRow(row, own), proofsFromRow(row));
     }
   }
-}
 
-function serviceFromRow(row: Row): CatalogService {
-  return {
-    serviceId: row['service_id'] as string,
-    version: row['version'] as string,
-    hash: row['hash'] as string,
-    descriptor: JSON.parse(row['descriptor'] as string) as JsonObject,
-  };
-}
-
-function recordFromRow(row: Row, services: ReadonlyMap<string, CatalogService>): NodeRecord {
-  const json = (column: string): JsonValue => {
-    const text = row[column] as string | null;
-    return text === null ? null : (JSON.parse(text) as JsonValue);
-  };
-  return {
-    nodeId: row['node_id'] as string,
-    nodeName: row['node_name'] as string,
-    epoch: row['epoch'] as number,
-    online: row['online'] === 1,
-    platform: json('platform'),
-    labels: json('labels') as JsonObject,
-    fsUrl: row['fs_url'] as string | null,
-    leaseExpiresAtMs: row['lease_expires_at_ms'] as number | null,
-    joinedAtMs: row['joined_at_ms'] as number,
-    lastSeenMs: row['last_seen_ms'] as number,
-    catalogRevision: row['catalog_revision'] as number,
-    holder: json('successor') as NodeHolder | null,
-    reload: json('reload') as JsonObject | null,
-    services,
-  };
+  #serviceFromRow(nodeId: string, row: Row): CatalogService {
+    const text = row['descriptor'] as string;
+    const descriptor = JSON.parse(text) as JsonObject;
+    return this.#templates.serviceFrom(nodeId, descriptor, { text, hash: row['hash'] as string });
+  }
 }
 
 /** The files of `/nodes`, in lower case: to a reader, a node of that name would be taken for one of them. */

@@ -9,7 +9,8 @@ import {
   type JsonValue,
 } from '../../core/index.js';
 import type { ControlDatabase, Row } from './database.js';
-import { refuseReservedName, type NodeCredentials, type NodeFacts, type Nodes } from './nodes.js';
+import type { NodeFacts } from './node-record.js';
+import { refuseReservedName, type NodeCredentials, type Nodes } from './nodes.js';
 import { hashFromSecret, newPublicId, newSecret, secretMatches } from './secrets.js';
 
 export const MAX_PENDING = 100;

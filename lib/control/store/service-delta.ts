@@ -25,11 +25,12 @@ export interface Delta {
 }
 
 /** Fields that a node writes anew on each start; they say nothing about the service. */
-const VOLATILE = new Set(['digest', 'revision', 'software', 'updated_at_ms']);
+export const VOLATILE: ReadonlySet<string> = new Set(['digest', 'revision', 'software', 'updated_at_ms']);
 
 export function catalogServiceFromDescriptor(descriptor: JsonObject): CatalogService {
-  const lasting = Object.fromEntries(Object.entries(descriptor).filter(([name]) => !VOLATILE.has(name)));
-  const hash = createHash('sha256').update(canonicalJson(lasting)).digest('hex');
+  const hash = createHash('sha256')
+    .update(canonicalJson(lastingOf(descriptor)))
+    .digest('hex');
   return {
     serviceId: descriptor['service_id'] as string,
     version: typeof descriptor['version'] === 'string' ? descriptor['version'] : '1',
@@ -38,20 +39,14 @@ export function catalogServiceFromDescriptor(descriptor: JsonObject): CatalogSer
   };
 }
 
-/** By id, in the order in which they are given. */
-export function catalogServicesFromDescriptors(
-  descriptors: readonly JsonObject[],
-): ReadonlyMap<string, CatalogService> {
-  return new Map(
-    descriptors.map((descriptor) => {
-      const service = catalogServiceFromDescriptor(descriptor);
-      return [service.serviceId, service];
-    }),
-  );
+/** What its hash covers. */
+export function lastingOf(descriptor: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(descriptor).filter(([name]) => !VOLATILE.has(name)));
 }
 
 /** What its hash does not cover. */
-export function volatilesOf({ descriptor }: CatalogService): (JsonValue | undefined)[] {
+export function volatilesOf(service: CatalogService): (JsonValue | undefined)[] {
+  const { descriptor } = service;
   return [...VOLATILE].map((name) => descriptor[name]);
 }
 

@@ -9,9 +9,9 @@ import {
 } from '../../../protocol/index.js';
 import type { AuditRecord } from '../../store/audit.js';
 import { takeNodeRecords } from '../../store/node-acts.js';
-import type { CatalogChange, NodeRecord } from '../../store/nodes.js';
-import { checkDescriptors } from '../../store/check-descriptors.js';
-import { catalogServicesFromDescriptors, type DeltaEntry } from '../../store/service-delta.js';
+import type { NodeRecord } from '../../store/node-record.js';
+import type { CatalogChange } from '../../store/nodes.js';
+import type { DeltaEntry } from '../../store/service-delta.js';
 import type { Peer } from '../peer.js';
 import { proveNode, requireCurrent } from '../node-authority.js';
 import { pageOf } from '../page-of.js';
@@ -85,8 +85,7 @@ export const nodeHandlers: Handlers<Names> = {
     const epoch = await proveNode(connection, { nodeId: node_id, secret: node_secret, epoch: payload.epoch });
     const { store } = connection.context;
     const { services, reload } = catalogFrom(connection, payload);
-    checkDescriptors(node_id, services);
-    const catalog = catalogServicesFromDescriptors(services);
+    const catalog = store.nodes.catalogFrom(node_id, services);
     const change = await store.commit(() => {
       requireCurrent(connection, node_id, epoch);
       store.nodes.describe(node_id, {

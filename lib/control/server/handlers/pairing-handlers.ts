@@ -1,6 +1,7 @@
 import { FsError } from '../../../core/index.js';
 import { ProtocolFault, type ControlReply, type ControlRequest } from '../../../protocol/index.js';
-import type { NodeCredentials, NodeFacts } from '../../store/nodes.js';
+import type { NodeFacts } from '../../store/node-record.js';
+import type { NodeCredentials } from '../../store/nodes.js';
 import { pageOf } from '../page-of.js';
 import { delayFailure } from '../delay-failure.js';
 import type { Peer } from '../peer.js';

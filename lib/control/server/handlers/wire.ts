@@ -2,7 +2,7 @@ import { summaryFromHelp, type JsonObject } from '../../../core/index.js';
 import type { Session } from '../../../policy/index.js';
 import type { ControlReply } from '../../../protocol/index.js';
 import type { JoinRequest, Invite } from '../../store/pairing.js';
-import type { NodeRecord } from '../../store/nodes.js';
+import type { NodeRecord } from '../../store/node-record.js';
 import type { ProjectRecord } from '../../store/projects.js';
 import type { CatalogService } from '../../store/service-delta.js';
 import { mustAttach } from '../../store/sessions.js';
