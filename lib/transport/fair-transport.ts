@@ -13,6 +13,8 @@ const MAX_WAITING_BYTES = 256 * 1024;
 export class FairTransport extends ForwardingTransport {
   readonly #turns: FairTurns;
   #party: string;
+  /** Until it is known whose it is. */
+  #greets = true;
   #receiver: ((message: Message) => void) | undefined;
   readonly #waiting: Message[] = [];
   #waitingBytes = 0;
@@ -34,6 +36,7 @@ export class FairTransport extends ForwardingTransport {
   /** From now on its messages count for another party. */
   belongTo(party: string): void {
     this.#party = party;
+    this.#greets = false;
   }
 
   override receive(receiver: (message: Message) => void): void {
@@ -66,10 +69,11 @@ export class FairTransport extends ForwardingTransport {
 
   #ask(): void {
     this.#asked++;
-    this.#turns.take(this.#party, () => {
+    const deliver = (): void => {
       this.#asked--;
       this.#deliver();
-    });
+    };
+    this.#turns.take(this.#party, deliver, this.#greets);
   }
 
   #deliver(): void {

@@ -53,6 +53,9 @@ type PagedName = {
   [Name in ControlName]: ControlReply<Name> extends { next?: string | undefined } ? Name : never;
 }[ControlName];
 
+/** A node that comes with thousands of others waits for its turn; whether the other side is alive at all, pings tell sooner. */
+const NODE_PATIENCE_MS = 60_000;
+
 /** The largest frame that a server may send us: a node's whole catalog. */
 const MAX_REPLY_BYTES = 64 * 1024 * 1024;
 
@@ -226,8 +229,9 @@ export class ControlClient {
   async #sayWho(exchange: ControlExchange, timeoutMs: number): Promise<Welcome> {
     const payload = this.#options.connect?.() ?? {};
     const session = payload.session ?? this.#welcome?.session ?? undefined;
-    if (session === undefined || payload.node_id !== undefined)
-      return exchange.request('connect', payload, timeoutMs);
+    if (payload.node_id !== undefined)
+      return exchange.request('connect', payload, Math.max(timeoutMs, NODE_PATIENCE_MS));
+    if (session === undefined) return exchange.request('connect', payload, timeoutMs);
     try {
       return await exchange.request('connect', { ...payload, session }, timeoutMs);
     } catch (thrown) {

@@ -113,6 +113,7 @@ export class ControlConnection implements Peer {
 
   proveNode(nodeId: string): void {
     this.#stopTimer();
+    this.context.strangers.proved(this.address);
     this.#known(`node ${nodeId}`);
   }
 

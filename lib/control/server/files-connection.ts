@@ -115,6 +115,7 @@ function authenticate(
       });
     }
     return (transport) => {
+      context.strangers.proved(options.address);
       options.known(`tunnel ${nodeId}`);
       context.tunnels.open({ nodeId, epoch: current, transport });
     };

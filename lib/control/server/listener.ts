@@ -36,7 +36,9 @@ export interface ListenerOptions {
 }
 
 /** Most connections at a time. */
-const MAX_CONNECTIONS = 20_000;
+const MAX_CONNECTIONS = 50_000;
+/** Of them, so many may wait to be accepted. */
+const BACKLOG = 4096;
 /** Of these, with one token. */
 const MAX_CONNECTIONS_OF_A_TOKEN = 4096;
 const HEADER_TIMEOUT_MS = 10_000;
@@ -70,6 +72,7 @@ export class Listener {
     this.#server.maxConnections = MAX_CONNECTIONS;
     this.#server.on('connection', (socket) => {
       context.strangers.enter(socket);
+      context.turns.arrived();
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
     });
@@ -121,7 +124,7 @@ export class Listener {
             : FsError.from(thrown),
         );
       });
-      this.#server.listen(port, host, resolve);
+      this.#server.listen(port, host, BACKLOG, resolve);
     });
     const address = this.#server.address() as AddressInfo;
     const name = address.family === 'IPv6' ? `[${address.address}]` : address.address;

@@ -58,6 +58,8 @@ export async function connectNode(connection: Peer, proof: NodeLogin): Promise<N
   }
   connection.proveNode(nodeId);
   const { context } = connection;
+  await context.registrations.enter(connection);
+  if (connection.state === 'closed') throw new ProtocolFault('unavailable', 'The connection is gone.');
   const { nodes } = context.store;
   const newHolder = holderFrom(connection, instanceId, software);
   const epoch = await takeOver(connection, nodeId, newHolder, () => {

@@ -12,6 +12,7 @@ import { LeaseKeeper } from './lease-keeper.js';
 import { LoginThrottle } from './login-throttle.js';
 import type { ControlMetrics } from './metrics.js';
 import { AuthFailureLog } from './auth-failure-log.js';
+import { Registrations } from './registrations.js';
 import { Strangers } from './strangers.js';
 import { Tunnels } from './tunnels.js';
 import type { WatchCounts } from './watches.js';
@@ -76,6 +77,7 @@ export class ServerContext {
   readonly tunnels: Tunnels;
   readonly leases: LeaseKeeper;
   readonly accessChanges: AccessChanges;
+  readonly registrations: Registrations;
   readonly strangers: Strangers;
   readonly consoleLinks: ConsoleLinks;
   readonly turns = new FairTurns();
@@ -93,6 +95,7 @@ export class ServerContext {
     this.limits = limits;
     this.takesNodes = takesNodes;
     this.cursors = new Cursors(store.keys.cursor);
+    this.registrations = new Registrations(clock);
     this.strangers = new Strangers(clock);
     this.consoleLinks = new ConsoleLinks(clock);
     this.throttle = new LoginThrottle(clock);
@@ -147,6 +150,7 @@ export class ServerContext {
   /** The connection is gone, with all that it held. */
   release(connection: Connection): void {
     this.connections.delete(connection);
+    this.registrations.leave(connection);
     for (const [nodeId, epoch] of connection.claims) this.#lost(connection, nodeId, epoch);
   }
 
@@ -165,6 +169,7 @@ export class ServerContext {
   close(): void {
     this.#housekeeper.close();
     this.leases.close();
+    this.registrations.close();
     this.authFailures.close();
     this.denials.close();
     this.tunnels.close();

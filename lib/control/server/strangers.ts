@@ -5,6 +5,8 @@ import type { Transport } from '../../transport/index.js';
 /** Sockets at a time of which nobody has said who he is: of one address (or /64), and of all together. */
 export const MAX_STRANGERS_PER_ADDRESS = 1024;
 const MAX_STRANGERS = 8192;
+/** Frames of a peer who then proved who he is: they do not count for his address, behind which there may be thousands. */
+const FRAMES_OF_A_HANDSHAKE = 2;
 
 /** Frames without a token: of one connection, and of all of an address. */
 const OF_A_CONNECTION = { burst: 20, perSecond: 10 };
@@ -70,6 +72,11 @@ export class Strangers {
     const socket = this.#byNetwork.get(this.#networks.get(farEnd) ?? '')?.get(farEnd);
     this.know(farEnd);
     socket?.destroy();
+  }
+
+  /** Somebody of this address proved who he is. */
+  proved(address: string): void {
+    this.#ofAddress.giveBack(networkOf(address), FRAMES_OF_A_HANDSHAKE);
   }
 
   /** A message of a stranger came: reads no more of them from this connection than it may send. */

@@ -95,6 +95,7 @@ export const nodeHandlers: Handlers<Names> = {
       });
       return store.nodes.replaceServices(node_id, catalog);
     });
+    connection.context.registrations.leave(connection);
     return { node_id, epoch, service_delta: wireDelta(change) };
   },
 
