@@ -85,6 +85,7 @@ function describe(thrown: unknown): string {
   try {
     return String(thrown);
   } catch {
+    // A thrown value may throw again when it is made into text.
     return 'something that cannot be shown was thrown';
   }
 }

@@ -7,6 +7,9 @@ import { localSession } from '../policy/index.js';
 import { Document, MapDir, type Change, type Node } from '../vfs/index.js';
 import { HostFile } from './host-file.js';
 
+/** A read of a mount that works is answered in no time; one of a mount that hangs, never. */
+const READ_MS = 5_000;
+
 // `try-mount-program BINDING DIR`: mounts a tree of one file, lets another program read it, unmounts, and reports.
 
 /** What it says on standard output. */
@@ -47,7 +50,10 @@ async function tryMount(name: BindingName, dir: string): Promise<string | null> 
     fsname: 'acheron-doctor',
   });
   try {
-    const { stdout } = await execa('cat', [join(dir, 'file')], { stripFinalNewline: false, timeout: 5000 });
+    const { stdout } = await execa('cat', [join(dir, 'file')], {
+      stripFinalNewline: false,
+      timeout: READ_MS,
+    });
     if (stdout !== TEXT) throw new FsError('EIO', 'A file in the mount showed something else than it holds.');
     return await whyThroughUs(mount, join(dir, 'host'));
   } finally {
@@ -61,7 +67,7 @@ async function whyThroughUs(mount: Mount, path: string): Promise<string | null> 
   const lateMs = Date.now() + LOAD_MS;
   const before = mount.whyThroughUs;
   while (mount.whyThroughUs === before && before !== null && Date.now() < lateMs) await setTimeout(20);
-  await execa('cat', [path], { timeout: 5000 });
+  await execa('cat', [path], { timeout: READ_MS });
   return mount.whyThroughUs;
 }
 

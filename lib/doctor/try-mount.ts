@@ -30,6 +30,7 @@ export async function tryMount(binding: BindingName): Promise<TryMountReport> {
     try {
       return JSON.parse(stdout) as TryMountReport;
     } catch {
+      // The program ended before it printed its result; its stderr has the reason.
       return failed('The trial ended without a result.', stderr.split('\n')[0] || null);
     }
   } finally {

@@ -83,6 +83,7 @@ function isFile(path: string): boolean {
   try {
     return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
   } catch {
+    // A path that cannot be looked at is no file that runs.
     return false;
   }
 }

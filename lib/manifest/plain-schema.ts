@@ -124,6 +124,7 @@ function patternCheck(value: JsonValue): PlainCheck | undefined {
     const pattern = new RegExp(value, 'u');
     return ofStrings((text) => pattern.test(text));
   } catch {
+    // What cannot be compiled here is left to ajv, which says why.
     return undefined;
   }
 }

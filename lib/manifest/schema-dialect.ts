@@ -108,6 +108,7 @@ export function regExpFrom(pattern: string): RegExp {
   try {
     return new RegExp(pattern, 'u');
   } catch {
+    // Some patterns are valid without the `u` flag alone.
     return new RegExp(pattern);
   }
 }

@@ -218,6 +218,7 @@ function decode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
+    // A % that begins no escape stands for itself.
     return text;
   }
 }

@@ -5,6 +5,9 @@ import { MAX_TOKEN_CHARS } from './limits.js';
 import { ProtocolFault, type RequestReference } from './protocol-fault.js';
 import { quickCheck } from './quick-check.js';
 
+/** What a peer sent is quoted in an error up to so many letters. */
+const MOST_DETAIL = 200;
+
 const wireInteger = z.int().min(0);
 const payload = z.custom<Record<string, unknown>>(isJsonObject, 'not an object');
 
@@ -158,8 +161,9 @@ function isMissing(value: unknown, path: readonly PropertyKey[]): boolean {
 function sentenceFromIssues(what: string, error: z.ZodError): string {
   const issue = error.issues[0];
   if (issue === undefined) return `${what} is not valid.`;
-  const where = issue.path.length === 0 ? '' : ` at ${issue.path.map(String).join('.').slice(0, 200)}`;
-  return `${what} is not valid${where}: ${issue.message.slice(0, 200)}.`;
+  const where =
+    issue.path.length === 0 ? '' : ` at ${issue.path.map(String).join('.').slice(0, MOST_DETAIL)}`;
+  return `${what} is not valid${where}: ${issue.message.slice(0, MOST_DETAIL)}.`;
 }
 
 /** A request, or a message that is pushed, on the control channel. */

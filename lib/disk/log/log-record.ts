@@ -122,6 +122,7 @@ function headerFrom(text: string): JsonObject | null {
     const header: unknown = JSON.parse(text);
     return isJsonObject(header) ? header : null;
   } catch {
+    // A record that is no JSON is a damaged one, and is reported with its place.
     return null;
   }
 }

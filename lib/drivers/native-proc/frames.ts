@@ -33,6 +33,7 @@ export function frameFromLine(line: Buffer): Frame | null {
     text = utf8.decode(line);
     value = JSON.parse(text);
   } catch {
+    // No frame: the driver reports the line itself.
     return null;
   }
   if (!isJsonObject(value)) return null;

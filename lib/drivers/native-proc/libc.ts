@@ -77,6 +77,7 @@ function tryLoad(): Libc | null {
       },
     };
   } catch {
+    // Optional by contract: what needs it is left out.
     return null;
   }
 }

@@ -19,6 +19,7 @@ export function processFacts(pid: number | string): ProcessFacts | null {
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
   } catch {
+    // The process has ended.
     return null;
   }
   // The name in parentheses may hold anything, ")" and blanks included: fields count from the last ")".
@@ -38,6 +39,7 @@ export function allProcesses(): ProcessFacts[] {
   try {
     names = readdirSync('/proc');
   } catch {
+    // The system has no /proc.
     return [];
   }
   return names
@@ -55,6 +57,7 @@ export function variableOfProcess(pid: number, name: string): string | undefined
       .find((line) => line.startsWith(prefix))
       ?.slice(prefix.length);
   } catch {
+    // The process has ended, or belongs to another user.
     return undefined;
   }
 }

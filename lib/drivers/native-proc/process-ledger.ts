@@ -109,6 +109,7 @@ export function bootId(): string {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
   } catch {
+    // The system does not say: then no ledger counts as of this boot.
     return '';
   }
 }

@@ -92,6 +92,7 @@ export async function unmountDevice(dir: string): Promise<void> {
   try {
     await run(program, plain);
   } catch {
+    // It is in use: lazily, then. Where that fails too, its reason is thrown.
     await run(program, lazy);
   }
 }

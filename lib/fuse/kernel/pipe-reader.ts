@@ -20,6 +20,7 @@ function pipeWrap(): PipeWrap | undefined {
     if (typeof found?.Pipe !== 'function' || typeof found.constants?.SOCKET !== 'number') return undefined;
     return found as PipeWrap;
   } catch {
+    // Refused under --permission: a thread reads, then.
     return undefined;
   }
 }

@@ -95,6 +95,7 @@ async function serveWith(
   try {
     reader = readerOf(fd);
   } catch {
+    // This kind of reader cannot be had here: the caller takes another.
     await giveUp();
     return undefined;
   }

@@ -24,6 +24,7 @@ export function serverOf({ source, ownerUid }: MountEntry): number | null {
     if (statSync(`/proc/${pid}`).uid !== ownerUid) return null;
     return linksOf(pid, 'fd').includes('/dev/fuse') ? pid : null;
   } catch {
+    // The mount ended, or its process cannot be looked at: nothing is known of it.
     return null;
   }
 }
@@ -71,6 +72,7 @@ function nameOf(pid: number): string {
   try {
     return basename(readFileSync(`/proc/${pid}/comm`, 'utf8').trim());
   } catch {
+    // It has ended, or belongs to another user.
     return 'a process';
   }
 }

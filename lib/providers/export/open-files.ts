@@ -72,6 +72,7 @@ function limitOfProcess(): number {
     const line = /^Max open files +(\d+|unlimited)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1];
     return line === undefined || line === 'unlimited' ? Infinity : Number(line);
   } catch {
+    // Without /proc it is not known, and little is taken for granted.
     return RESERVE;
   }
 }

@@ -12,6 +12,9 @@ import {
 import { basename, join } from 'node:path';
 import { pathOfSegment, recordAt, segmentNumbers } from '../../disk/index.js';
 
+/** More than the first record of a segment has. */
+const PREFACE_BYTES = 64 * 1024;
+
 /**
  * Keeps a job log of format 1 as it is, in `format1.bak` beside its segments, before this release adds to it.
  * Its segments change no more, so that links to them do.
@@ -33,12 +36,13 @@ function linkOrCopy(path: string, to: string): void {
   try {
     linkSync(path, to);
   } catch {
+    // Some file systems have no hard links; why a copy fails is thrown.
     copyFileSync(path, to);
   }
 }
 
 function formatOf(path: string): unknown {
-  const bytes = Buffer.alloc(64 * 1024);
+  const bytes = Buffer.alloc(PREFACE_BYTES);
   const fd = openSync(path, 'r');
   try {
     return recordAt(bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0)), 0, 0)?.header.format;

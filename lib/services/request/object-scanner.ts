@@ -15,6 +15,8 @@ export interface ScannedObject {
   readonly hasLongNumbers: boolean;
 }
 
+/** A buffer doubles up to this step. */
+const MOST_GROWTH = 4 * 1024 * 1024;
 /** Shorter ones without an exponent are held whole. */
 const LONG_NUMBER = 16;
 
@@ -108,7 +110,7 @@ export class ObjectScanner {
     const needed = this.#length + data.length;
     if (needed > this.#buffer.length) {
       const larger = Buffer.allocUnsafe(
-        Math.max(needed, Math.min(this.#buffer.length * 2, this.#buffer.length + (1 << 22))),
+        Math.max(needed, Math.min(this.#buffer.length * 2, this.#buffer.length + MOST_GROWTH)),
       );
       this.#buffer.copy(larger, 0, 0, this.#length);
       this.#buffer = larger;

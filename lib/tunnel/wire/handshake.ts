@@ -23,6 +23,9 @@ import { CLOSE_POLICY, type Transport } from '../../transport/index.js';
 import type { Awaitable } from '../../vfs/index.js';
 import { FramePort, PLAIN, type FramingAgreement } from './frame-port.js';
 
+/** How long each side waits for the other's part of the handshake. */
+const HELLO_MS = 10_000;
+
 export type Hello = FsRequest<'hello'>;
 
 /** A connection on which both sides have said who they are. The transport is paused until somebody takes it. */
@@ -67,7 +70,7 @@ const ours = (binary: boolean): FramingAgreement & typeof OFFERS => ({
  * @throws FsError EPROTO, ETIMEDOUT, EHOSTDOWN, or what `authorize` threw; the transport is then closed.
  */
 export function acceptHello(transport: Transport, options: AcceptOptions = {}): Promise<Handshake> {
-  const { authorize, timeoutMs = 10_000, binary = true, clock = systemClock } = options;
+  const { authorize, timeoutMs = HELLO_MS, binary = true, clock = systemClock } = options;
   const port = new FramePort(transport, PLAIN);
   let msize = DEFAULT_MSIZE;
   return new Promise((resolve, reject) => {
@@ -200,7 +203,7 @@ export interface DialOptions {
  * @throws FsError what the server answered; EPROTO, ETIMEDOUT or EHOSTDOWN; the transport is then closed.
  */
 export function sendHello(transport: Transport, options: DialOptions = {}): Promise<Handshake> {
-  const { authToken, node, session, binary = true, timeoutMs = 10_000, clock = systemClock } = options;
+  const { authToken, node, session, binary = true, timeoutMs = HELLO_MS, clock = systemClock } = options;
   const port = new FramePort(transport, PLAIN);
   return new Promise((resolve, reject) => {
     const fail = (error: FsError): void => {

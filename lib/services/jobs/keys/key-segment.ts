@@ -138,6 +138,7 @@ export class KeySegment implements Segment, ByteStore {
     try {
       fd = openSync(this.path, 'r');
     } catch {
+      // What cannot be read counts as damaged: the caller reports that with the path.
       return null;
     }
     try {
@@ -199,6 +200,7 @@ function frameOf(bytes: Buffer): LogRecord | null {
     if (!isJsonObject(header) || typeof header.len !== 'number') return null;
     return { header, bodyAt: headEnd + 1, length: header.len, end: headEnd + header.len + 2 };
   } catch {
+    // What cannot be read counts as damaged: the caller reports that with the path.
     return null;
   }
 }

@@ -6,6 +6,9 @@ import { KEYS_FORMAT, KeySegment, entryFromHeader, stemOfSegment } from './key-s
 import { GrowingTable, SortedTable, type Entry } from './key-table.js';
 import { KeyTotals } from './key-totals.js';
 
+/** More than the first record of a segment has. */
+const PREFACE_BYTES = 4096;
+
 export interface LoadOptions {
   readonly dir: string;
   readonly number: number;
@@ -147,7 +150,7 @@ function readOrNull(path: string): Buffer | null {
 
 /** The first bytes of a file; fewer where it has fewer. */
 function startOf(path: string, size: number): Buffer {
-  const bytes = Buffer.alloc(Math.min(size, 4096));
+  const bytes = Buffer.alloc(Math.min(size, PREFACE_BYTES));
   try {
     const fd = openSync(path, 'r');
     try {
@@ -156,6 +159,7 @@ function startOf(path: string, size: number): Buffer {
       closeSync(fd);
     }
   } catch {
+    // What cannot be read is read again in full by the caller, which then says why.
     return bytes.subarray(0, 0);
   }
 }
