@@ -13,7 +13,7 @@ function nodeRefs(count: number): NodeRef[] {
 }
 
 /** As the bridge does. */
-function open(lines: OpenLines, ref: NodeRef): () => void {
+function openNode(lines: OpenLines, ref: NodeRef): () => void {
   const file = { ref, handle: undefined as never, isOver: false };
   ref.files.add(file);
   lines.opened(ref);
@@ -32,9 +32,9 @@ function calls(ms: number, isBusy = true): { lines: OpenLines; pass: (ms: number
   );
   const pass = (passedMs: number): void => void (nowMs += passedMs);
   const [kept, ref] = nodeRefs(2);
-  open(lines, kept!);
+  openNode(lines, kept!);
   for (let count = 0; count < 10; count++) {
-    const close = open(lines, ref!);
+    const close = openNode(lines, ref!);
     pass(ms);
     close();
   }
@@ -46,8 +46,8 @@ t.test(
   async (t) => {
     const { lines } = calls(1);
     const [ref, other] = nodeRefs(2);
-    const close = open(lines, ref!);
-    open(lines, other!);
+    const close = openNode(lines, ref!);
+    openNode(lines, other!);
     const order: string[] = [];
     const stand = async (name: string): Promise<void> => {
       t.equal(await lines.stand(ref!, never), true);
@@ -59,7 +59,7 @@ t.test(
     await both[0];
     t.same(order, ['first']);
     ref!.opening -= 1;
-    open(lines, ref!)();
+    openNode(lines, ref!)();
     await both[1];
     t.same(order, ['first', 'second']);
   },
@@ -68,43 +68,59 @@ t.test(
 t.test('nobody stands in line for what stays open for long, nor for what nobody has open', async (t) => {
   const slow = calls(1000).lines;
   const [ref, closed] = nodeRefs(2);
-  open(slow, ref!);
+  openNode(slow, ref!);
   t.equal(slow.stand(ref!, never), undefined);
   const quick = calls(1).lines;
-  open(quick, closed!)();
+  openNode(quick, closed!)();
   t.equal(quick.stand(closed!, never), undefined);
   const idle = calls(1, false).lines;
-  open(idle, ref!);
+  openNode(idle, ref!);
   t.equal(idle.stand(ref!, never), undefined, 'nor where there is time to spare');
 });
 
-t.test('a file is crowded when many have it open for a short time each', async (t) => {
+t.test('when many have a file open for a short time each, the shortest line is shown', async (t) => {
   const { ino } = document;
   const { lines, pass } = calls(1);
-  const closers: (() => void)[] = [];
-  for (const ref of nodeRefs(24)) if (!lines.isCrowded(ino)) closers.push(open(lines, ref));
-  t.ok(closers.length > 2 && closers.length < 24, `${closers.length} and one are open`);
+  const open: NodeRef[] = [];
+  for (const ref of nodeRefs(24)) {
+    if (lines.best(ino) !== undefined) break;
+    openNode(lines, ref);
+    open.push(ref);
+  }
+  t.ok(open.length > 2 && open.length < 24, `${open.length} and one are open`);
+  const first = lines.best(ino)!;
+  t.equal(first, open.at(-1), 'that of what was opened last, where no other is much shorter');
+  lines.stand(first, never);
+  t.equal(lines.best(ino), first);
+  for (let count = 0; count < 10; count++) lines.stand(first, never);
+  const second = lines.best(ino)!;
+  t.not(second, first);
+  t.equal(lines.best(ino), second, 'and it stays with that');
   pass(1000);
-  closers.pop()!();
-  t.notOk(lines.isCrowded(ino), 'and not when they stay');
+  t.equal(lines.best(ino), undefined, 'nobody waits for what stays open');
 });
 
-t.test('who stood in line in vain is sent on, and for a while nobody does again', async (t) => {
+t.test('who stands in a line that does not move is sent on', async (t) => {
   const { lines, pass } = calls(1);
-  const [ref] = nodeRefs(1);
-  open(lines, ref!);
-  const standing = lines.stand(ref!, never)!;
-  pass(200);
-  t.equal(await standing, false);
-  t.equal(lines.stand(ref!, never), undefined);
-  pass(2000);
-  t.ok(lines.stand(ref!, AbortSignal.timeout(0))?.catch(() => undefined));
+  const [stuck, moving] = nodeRefs(2);
+  openNode(lines, stuck!);
+  const close = openNode(lines, moving!);
+  const inVain = lines.stand(stuck!, never)!;
+  const all = Array.from({ length: 5 }, async () => {
+    t.equal(await lines.stand(moving!, never), true);
+    moving!.opening -= 1;
+    pass(30);
+    openNode(lines, moving!)();
+  });
+  close();
+  await Promise.all(all);
+  t.equal(await inVain, false);
 });
 
 t.test('who gives up leaves the line', async (t) => {
   const { lines } = calls(1);
   const [ref] = nodeRefs(1);
-  const close = open(lines, ref!);
+  const close = openNode(lines, ref!);
   const abort = new AbortController();
   const gone = lines.stand(ref!, abort.signal)!;
   const next = lines.stand(ref!, never)!;

@@ -1,7 +1,7 @@
 import { performance, type EventLoopUtilization } from 'node:perf_hooks';
 
 /** So much of its time the event loop works when it has no time to spare. */
-const BUSY = 0.8;
+const BUSY = 0.7;
 const WINDOW_MS = 20;
 
 /** Whether this thread had no time to spare of late. */

@@ -75,12 +75,12 @@ export class LookupQueue {
 
   /** @returns whether what `pid` finds now at `ino` is to be its own. */
   enter(ino: bigint, pid: number): boolean {
+    if (this.#isExpected(ino, pid)) return true;
+    if (this.lines.best(ino) !== undefined) return false;
     const queue = this.#crossingOf(ino);
     this.#tidy(queue);
-    if (queue.underWay.has(pid) || queue.late.has(pid)) return true;
     if (this.#nowMs() - (this.#lookers.get(pid) ?? -Infinity) < LOOKS_MS) return false;
     if (queue.underWay.size >= MAX_UNDER_WAY || queue.held.size > 0) return false;
-    if (this.lines.isCrowded(ino)) return false;
     this.#setOut(queue, pid, false);
     return true;
   }
@@ -105,9 +105,9 @@ export class LookupQueue {
     return this.#queues.get(ino)?.given.has(ref) === true;
   }
 
-  /** What the name of `ino` leads to while others are on their way. */
+  /** What the name of `ino` leads to for who finds none of its own. */
   shown(ino: bigint): NodeRef | undefined {
-    return this.#queues.get(ino)?.shown;
+    return this.lines.best(ino) ?? this.#queues.get(ino)?.shown;
   }
 
   /** `pid` lists, or asks for attributes: a node of its own would void the name for those who call. */
@@ -169,6 +169,13 @@ export class LookupQueue {
       queue.held.add(held);
       this.#watch(queue);
     });
+  }
+
+  #isExpected(ino: bigint, pid: number): boolean {
+    const queue = this.#queues.get(ino);
+    if (queue === undefined) return false;
+    this.#tidy(queue);
+    return queue.underWay.has(pid) || queue.late.has(pid);
   }
 
   #crossingOf(ino: bigint): FileQueue {

@@ -6,28 +6,30 @@ import type { NodeRef } from './inode-table.js';
 const SPREAD = 8;
 /** Where a descriptor is closed again within this time, mostly, it pays to stand in line. */
 const QUICK_MS = 50;
-/** For this time at the most. */
-const LINE_MS = 100;
-/** Where somebody stood in line in vain nobody does for this time. */
-const REST_MS = 1000;
+/** A line that does not move for this time is given up. */
+const STUCK_MS = 100;
+/** By so much a line may be longer than the shortest before the name leads there: each such change is seen by all who walk. */
+const LONGER = 3;
 
-/** A caller whose open is held back until the node is free, or for as long as it stands in line. */
+/** A caller whose open is held back. */
 interface Standing {
-  readonly ref: NodeRef;
-  readonly untilMs: number;
   readonly end: (isOwn: boolean) => void;
+}
+
+/** A node that is open, or was closed just now for the next in its line. */
+interface OpenNode {
+  sinceMs: number;
+  /** In the order in which they came. */
+  readonly line: Set<Standing>;
 }
 
 /** One per-open file that is in use. */
 interface FileInUse {
-  /** Its nodes that are open, each with the time of its open. */
-  readonly since: Map<NodeRef, number>;
-  /** In the order in which they came, and so in that in which their time is up. */
-  readonly standing: Set<Standing>;
+  readonly nodes: Map<NodeRef, OpenNode>;
+  /** What the name leads to, mostly. */
+  shown: NodeRef;
   /** A moving average of how long a descriptor stays open. */
   tookMs: number;
-  /** Until then nobody stands in line. */
-  restUntilMs: number;
   timer: NodeJS.Timeout | undefined;
 }
 
@@ -47,46 +49,59 @@ export class OpenLines {
     this.#isBusy = isBusy ?? ((at) => loop.isBusy(at));
   }
 
-  /** Whether a caller that looks for `ino` now does better to stand in line. */
-  isCrowded(ino: bigint): boolean {
+  /**
+   * The node in whose line a caller that looks for `ino` now does best to stand; undefined where it does better to find one
+   * of its own. It is what the name leads to already, where that is nearly as good as any.
+   */
+  best(ino: bigint): NodeRef | undefined {
     const file = this.#files.get(ino);
-    return file !== undefined && file.since.size >= SPREAD && this.#pays(file);
+    const nowMs = this.#nowMs();
+    if (file === undefined || file.nodes.size < SPREAD || !this.#pays(file, nowMs)) return undefined;
+    let moving = 0;
+    let best: NodeRef | undefined;
+    let shortest = Infinity;
+    for (const [ref, node] of file.nodes) {
+      if (nowMs - node.sinceMs > QUICK_MS) continue;
+      moving++;
+      const length = node.line.size - (ref === file.shown ? LONGER : 0);
+      if (length >= shortest) continue;
+      best = ref;
+      shortest = length;
+    }
+    if (best === undefined || moving < SPREAD) return undefined;
+    return (file.shown = best);
   }
 
   opened(ref: NodeRef): void {
     const { ino } = ref.node;
     let file = this.#files.get(ino);
     if (file === undefined) {
-      file = {
-        since: new Map(),
-        standing: new Set(),
-        tookMs: Infinity,
-        restUntilMs: -Infinity,
-        timer: undefined,
-      };
+      file = { nodes: new Map(), shown: ref, tookMs: Infinity, timer: undefined };
       this.#files.set(ino, file);
     }
-    if (!file.since.has(ref)) file.since.set(ref, this.#nowMs());
+    if (file.nodes.has(ref)) return;
+    file.nodes.set(ref, { sinceMs: this.#nowMs(), line: new Set() });
+    file.shown = ref;
   }
 
   /** A descriptor of `ref` was closed, or not opened after all. Who is first in line takes it: it counts as being opened. */
   released(ref: NodeRef): void {
     const { ino } = ref.node;
     const file = this.#files.get(ino);
-    if (file === undefined || ref.inUse) return;
-    const sinceMs = file.since.get(ref);
-    if (sinceMs !== undefined) {
-      const tookMs = this.#nowMs() - sinceMs;
-      file.tookMs = file.tookMs === Infinity ? tookMs : file.tookMs * 0.8 + tookMs * 0.2;
-      file.since.delete(ref);
-    }
-    for (const next of file.standing) {
-      if (next.ref !== ref) continue;
+    const node = file?.nodes.get(ref);
+    if (file === undefined || node === undefined || ref.inUse) return;
+    const nowMs = this.#nowMs();
+    const tookMs = nowMs - node.sinceMs;
+    file.tookMs = file.tookMs === Infinity ? tookMs : file.tookMs * 0.8 + tookMs * 0.2;
+    const [next] = node.line;
+    if (next !== undefined) {
+      node.sinceMs = nowMs;
       ref.opening += 1;
       next.end(true);
       return;
     }
-    if (file.since.size > 0 || file.standing.size > 0) return;
+    file.nodes.delete(ref);
+    if (file.nodes.size > 0) return;
     clearTimeout(file.timer);
     this.#files.delete(ino);
   }
@@ -98,15 +113,16 @@ export class OpenLines {
    */
   stand(ref: NodeRef, signal: AbortSignal): Promise<boolean> | undefined {
     const file = this.#files.get(ref.node.ino);
-    if (file?.since.has(ref) !== true || !this.#pays(file)) return undefined;
+    const node = file?.nodes.get(ref);
+    const nowMs = this.#nowMs();
+    if (file === undefined || node === undefined || !this.#pays(file, nowMs)) return undefined;
+    if (nowMs - node.sinceMs > QUICK_MS) return undefined;
     return new Promise((resolve, refuse) => {
       const leave = (): void => {
-        file.standing.delete(standing);
+        node.line.delete(standing);
         signal.removeEventListener('abort', giveUp);
       };
       const standing: Standing = {
-        ref,
-        untilMs: this.#nowMs() + LINE_MS,
         end: (isOwn) => {
           leave();
           resolve(isOwn);
@@ -117,27 +133,26 @@ export class OpenLines {
         refuse(FsError.from(signal.reason));
       };
       signal.addEventListener('abort', giveUp, { once: true });
-      file.standing.add(standing);
+      node.line.add(standing);
       this.#watch(file);
     });
   }
 
-  #pays({ tookMs, restUntilMs }: FileInUse): boolean {
-    const nowMs = this.#nowMs();
-    return tookMs <= QUICK_MS && restUntilMs <= nowMs && this.#isBusy(nowMs);
+  #pays({ tookMs }: FileInUse, nowMs: number): boolean {
+    return tookMs <= QUICK_MS && this.#isBusy(nowMs);
   }
 
+  /** Sends on those whose line does not move. */
   #watch(file: FileInUse): void {
-    if (file.timer !== undefined || file.standing.size === 0) return;
-    file.timer = setTimeout(() => {
+    file.timer ??= setTimeout(() => {
       file.timer = undefined;
       const nowMs = this.#nowMs();
-      for (const standing of file.standing) {
-        if (standing.untilMs > nowMs) break;
-        file.restUntilMs = nowMs + REST_MS;
-        standing.end(false);
+      let waits = false;
+      for (const { line, sinceMs } of file.nodes.values()) {
+        if (nowMs - sinceMs >= STUCK_MS) for (const standing of line) standing.end(false);
+        waits ||= line.size > 0;
       }
-      this.#watch(file);
-    }, LINE_MS);
+      if (waits) this.#watch(file);
+    }, STUCK_MS / 2);
   }
 }
