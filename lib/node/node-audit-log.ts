@@ -138,9 +138,9 @@ export class NodeAuditLog implements AuditSource {
   }
 
   /** What a control plane is to be sent next, oldest first; null when it has all. */
-  batch(): ReturnType<AuditSource['batch']> {
+  batch(maxBytes = BATCH_BYTES): ReturnType<AuditSource['batch']> {
     while (!this.#closed) {
-      const batch = this.#queue.batch(BATCH_BYTES);
+      const batch = this.#queue.batch(maxBytes);
       if (batch === null) return null;
       const records = batch.lines.map((line) => this.#sentFrom(line)).filter((record) => record !== null);
       if (records.length > 0) return { records, taken: () => batch.taken() };

@@ -1,7 +1,7 @@
 import type { AuditSource, ControlPlane, InProcessNodeFacts } from '../control/index.js';
-import { AuditSender } from '../control/client/index.js';
 import { FsError, type Emitter, type JsonObject, type Log, type Unsubscribe } from '../core/index.js';
 import type { Change, DirNode } from '../vfs/index.js';
+import { LocalAudit } from './local-audit.js';
 
 /** A node that runs in the process of the control plane. */
 export interface LocalMember {
@@ -16,9 +16,6 @@ export interface LocalMember {
   /** The projects that name it, as of now. */
   setNodeProjects(projects: readonly string[]): void;
 }
-
-/** Its acts cost the control plane a flush of the disk, on the very thread that serves it: so they go by the dozen. */
-const LINGER_MS = 250;
 
 export interface Membership {
   /** Takes in what it recorded, before its log is read. */
@@ -40,25 +37,22 @@ export function joinLocally(control: ControlPlane, member: LocalMember, log: Log
   };
   upsert();
   member.setNodeProjects(control.store.projects.naming(node.nodeId));
-  const sender = new AuditSender(audit, async (records) => node.audit(records), {
-    log,
-    lingerMs: LINGER_MS,
-  });
+  const records = new LocalAudit(audit, (batch) => node.audit(batch), log);
   const stopListening = member.onCatalogChange(() => {
     try {
       // What led to the change is sent before it.
-      sender.wake();
+      records.flush();
       upsert();
     } catch (thrown) {
       log.warn('The catalog was not updated.', { node: node.nodeId, error: FsError.from(thrown).message });
     }
   });
   return {
-    flush: () => sender.wake(),
+    flush: () => records.flush(),
     end: () => {
       stopListening();
-      sender.wake();
-      sender.close();
+      records.flush();
+      records.close();
       if (control.store.nodes.get(node.nodeId) !== undefined) node.detach();
     },
   };

@@ -12,8 +12,8 @@ export interface SentRecord extends JsonObject {
 export interface AuditSource {
   /** There are more. */
   readonly appended: Emitter<void>;
-  /** What is to be sent next, oldest first; null when all was taken. */
-  batch(): { readonly records: readonly SentRecord[]; taken(): void } | null;
+  /** What is to be sent next, oldest first, about `maxBytes` of it; null when all was taken. */
+  batch(maxBytes?: number): { readonly records: readonly SentRecord[]; taken(): void } | null;
 }
 
 /** How long records wait for company, so that a busy node costs the control plane few transactions. */
@@ -33,16 +33,12 @@ export class AuditSender {
   #sending = false;
   #closed = false;
 
-  constructor(
-    source: AuditSource,
-    send: (records: readonly SentRecord[]) => Promise<void>,
-    { log, lingerMs = LINGER_MS }: { readonly log: Log; readonly lingerMs?: number },
-  ) {
+  constructor(source: AuditSource, send: (records: readonly SentRecord[]) => Promise<void>, log: Log) {
     this.#source = source;
     this.#send = send;
     this.#log = log;
-    this.#stopListening = source.appended.on(() => this.#wakeIn(lingerMs));
-    this.#wakeIn(lingerMs);
+    this.#stopListening = source.appended.on(() => this.#wakeIn(LINGER_MS));
+    this.#wakeIn(LINGER_MS);
   }
 
   /** There may be somebody to send to now. */

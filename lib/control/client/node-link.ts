@@ -176,9 +176,11 @@ export class NodeLink {
     this.#client = client;
     const { audit } = this.#options;
     if (audit !== undefined)
-      this.#audit = new AuditSender(audit, (records) => this.#send(client, nodeId, secret, records), {
-        log: this.#log,
-      });
+      this.#audit = new AuditSender(
+        audit,
+        (records) => this.#send(client, nodeId, secret, records),
+        this.#log,
+      );
     client.connected.on(({ node }) => {
       this.#epoch = node?.epoch ?? this.#epoch;
       this.#identity = { id: nodeId, secret, epoch: this.#epoch };
