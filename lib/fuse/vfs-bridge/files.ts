@@ -195,12 +195,15 @@ export function fileHandlers(s: MountState): FileHandlers {
    * back for a node of its own, once it is its turn. A caller that comes back to the same all the same, because it has no path to walk
    * (/dev/fd/3), shares it.
    */
-  function turnOf(ref: NodeRef, { pid, signal }: Call): Awaitable<'open' | 'walk'> | 'go on' {
+  function turnOf(ref: NodeRef, call: Call): Awaitable<'open' | 'walk'> | 'go on' {
     const { lookups } = s;
     const { ino } = ref.node;
+    const { pid } = call;
     lookups.endShown(pid, ref);
     const wasSentBack = lookups.leave(ino, pid);
     if (pid === 0 || wasSentBack || !(ref.inUse || lookups.isGiven(ino, ref))) return 'go on';
+    // Made when it is asked for, which costs.
+    const { signal } = call;
     const walk = (): Awaitable<'walk'> => chain(lookups.waitTurn(ino, pid, signal), () => 'walk');
     const standing = lookups.lines.stand(ref, signal);
     return standing === undefined ? walk() : standing.then((isOwn) => (isOwn ? 'open' : walk()));
