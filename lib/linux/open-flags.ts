@@ -6,6 +6,8 @@ export const O_RDWR = 0o2;
 export const O_EXCL = 0o200;
 export const O_TRUNC = 0o1000;
 export const O_APPEND = 0o2000;
+/** Also a part of O_SYNC. */
+export const O_DSYNC = 0o10000;
 export const O_CLOEXEC = 0o2000000;
 /** A descriptor that names a file and gives no access to its content. */
 export const O_PATH = 0o10000000;

@@ -10,7 +10,7 @@ export class ForwardingHandle implements FileHandle {
   readonly fixed?: boolean;
   readonly holds?: Uint8Array;
   readonly revocable?: boolean;
-  readonly writesAtOnce?: boolean;
+  readonly copiesData?: boolean;
   readInto?: FileHandle['readInto'];
   handOver?: FileHandle['handOver'];
   seek?: FileHandle['seek'];
@@ -22,7 +22,7 @@ export class ForwardingHandle implements FileHandle {
     if (inner.fixed !== undefined) this.fixed = inner.fixed;
     if (inner.holds !== undefined) this.holds = inner.holds;
     if (inner.revocable !== undefined) this.revocable = inner.revocable;
-    if (inner.writesAtOnce !== undefined) this.writesAtOnce = inner.writesAtOnce;
+    if (inner.copiesData !== undefined) this.copiesData = inner.copiesData;
     this.readInto = inner.readInto?.bind(inner);
     this.handOver = inner.handOver?.bind(inner);
     this.seek = inner.seek?.bind(inner);

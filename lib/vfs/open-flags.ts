@@ -1,4 +1,4 @@
-import { O_ACCMODE, O_APPEND, O_EXCL, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } from '../linux/index.js';
+import { O_ACCMODE, O_APPEND, O_DSYNC, O_EXCL, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } from '../linux/index.js';
 import type { OpenFlags } from './types.js';
 
 /** What flags of open(2), in Linux's numbers, ask for. */
@@ -10,6 +10,7 @@ export function openFlagsFrom(flags: number): OpenFlags {
     append: (flags & O_APPEND) !== 0,
     truncate: (flags & O_TRUNC) !== 0,
     exclusive: (flags & O_EXCL) !== 0,
+    ...((flags & O_DSYNC) === 0 ? {} : { sync: true }),
   };
 }
 
@@ -19,6 +20,7 @@ export function bitsFromOpenFlags(flags: OpenFlags): number {
     (flags.write ? (flags.read ? O_RDWR : O_WRONLY) : O_RDONLY) |
     (flags.append ? O_APPEND : 0) |
     (flags.truncate ? O_TRUNC : 0) |
-    (flags.exclusive ? O_EXCL : 0)
+    (flags.exclusive ? O_EXCL : 0) |
+    (flags.sync === true ? O_DSYNC : 0)
   );
 }

@@ -165,6 +165,8 @@ export interface OpenFlags {
   readonly truncate: boolean;
   /** O_EXCL, with create and tmpfile. */
   readonly exclusive: boolean;
+  /** O_SYNC or O_DSYNC: no write is answered before it was carried out. Whoever opened it so syncs each as well. */
+  readonly sync?: boolean;
 }
 
 /**
@@ -206,8 +208,8 @@ export interface FileHandle {
    * open so already. What was handed over can no longer be withdrawn: for sessions alone that cannot lose their rights.
    */
   handOver?(hand: (fd: number) => boolean, isOpenSo: boolean): boolean;
-  /** True: `write` answers at once, always, and keeps nothing of its `data`. */
-  readonly writesAtOnce?: boolean;
+  /** True: once `write` returns, be it a promise, it has no more need of its `data`, which the caller may use again. */
+  readonly copiesData?: boolean;
   /** Takes all of `data`, or throws. */
   write(at: number, data: Uint8Array, op: Op): Awaitable<number>;
   /** A duplicate of the descriptor was closed; others may live on. Absent: nothing is to be done then. */

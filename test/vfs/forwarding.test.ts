@@ -24,7 +24,7 @@ const HANDLE: Kinds<FileHandle> = {
   fixed: 'value',
   holds: 'value',
   revocable: 'value',
-  writesAtOnce: 'value',
+  copiesData: 'value',
   needsFlush: 'value',
   stat: 'method',
   setattr: 'method',
@@ -84,7 +84,7 @@ const HANDLE_VALUES = {
   fixed: true,
   holds: new Uint8Array(1),
   revocable: true,
-  writesAtOnce: true,
+  copiesData: true,
   needsFlush: false,
 };
 const open: Wrapper = {
@@ -118,7 +118,7 @@ t.test('what wraps a descriptor passes on all that it has, and offers nothing th
   const bare = new ForwardingHandle(
     Object.fromEntries(Object.entries(whole.inner).filter(([key]) => needed.includes(key))) as FileHandle,
   );
-  for (const key of ['fixed', 'holds', 'revocable', 'writesAtOnce'] as const) t.equal(bare[key], undefined);
+  for (const key of ['fixed', 'holds', 'revocable', 'copiesData'] as const) t.equal(bare[key], undefined);
   for (const key of ['readInto', 'handOver', 'seek', 'flush'] as const) t.equal(bare[key], undefined);
   t.equal(bare.needsFlush, false);
 });

@@ -121,7 +121,7 @@ export function fileHandlers(s: MountState): FileHandlers {
 
     write(_nodeid, fh, offset, data, call) {
       const { handle, ref } = s.file(fh);
-      const kept = handle.writesAtOnce === true ? data : Buffer.from(data);
+      const kept = handle.copiesData === true ? data : Buffer.from(data);
       const written = handle.write(offset, kept, s.op(call));
       if (!handle.direct) {
         ref.cached = undefined;

@@ -16,7 +16,7 @@ const SMALL_BYTES = 64 * 1024;
 /** An open file of the host. What the page cache holds is read at once; what would wait, on the thread pool. */
 export class ExportHandle implements FileHandle {
   readonly direct = false;
-  readonly writesAtOnce = true;
+  readonly copiesData = true;
   readonly seek?: (from: number, what: 'data' | 'hole', op: Op) => Awaitable<number>;
   readonly #state: ExportState;
   readonly #file: ExportFile;

@@ -59,6 +59,9 @@ export class FsClient {
   readonly #onEvent: (frame: AcheronEnvelope) => void;
   readonly #watch = new DeferredAbortWatch((tag, s) => this.#cancel(tag, s));
   #nextTag = 2;
+  /** Requests with content that wait for room. */
+  #queued = 0;
+  #lastTurn = Promise.resolve();
   /** Whose request was the last. */
   #lastSession: string | undefined;
   /** The last request that asked for a sign. */
@@ -143,8 +146,19 @@ export class FsClient {
     data?: Uint8Array,
     mayWait = false,
   ): Promise<FsAnswer<Name>> {
-    if (data !== undefined && data.byteLength > BULK_BYTES && !this.#hasRoom)
-      return this.#whenRoom().then(() => this.request(name, target, payload, waiting, data, mayWait));
+    if (data !== undefined && (this.#queued > 0 || (data.byteLength > BULK_BYTES && !this.#hasRoom)))
+      return this.#inTurn(() => this.#ask(name, target, payload, waiting, data, mayWait));
+    return this.#ask(name, target, payload, waiting, data, mayWait);
+  }
+
+  #ask<Name extends FsMessageName>(
+    name: Name,
+    target: RequestTarget,
+    payload: FsRequest<Name>,
+    waiting: Waiting | undefined,
+    data: Uint8Array | undefined,
+    mayWait: boolean,
+  ): Promise<FsAnswer<Name>> {
     const kind = mayWait && name === 'read' ? 'wait' : kindOfRequest(name);
     if (waiting !== undefined && kind !== 'read' && kind !== 'wait' && waiting.signal?.aborted === true)
       return Promise.reject(FsError.from(waiting.signal.reason));
@@ -179,6 +193,17 @@ export class FsClient {
   get #hasRoom(): boolean {
     const { transport } = this.#port;
     return !transport.open || transport.bufferedBytes <= HIGH_WATER_BYTES;
+  }
+
+  /** Content leaves in the order in which it was given, though some of it had to wait for room. */
+  #inTurn<T>(ask: () => Promise<T>): Promise<T> {
+    this.#queued++;
+    const turn = this.#lastTurn.then(() => this.#whenRoom());
+    this.#lastTurn = turn;
+    return turn.then(() => {
+      this.#queued--;
+      return ask();
+    });
   }
 
   async #whenRoom(): Promise<void> {

@@ -234,6 +234,8 @@ export abstract class RemoteBase {
   ): Promise<FsAnswer<Name>> {
     this.admit(op);
     if (!this.remote.connected) throw lostError();
+    const written = this.#written(name, payload);
+    if (written !== undefined) await written;
     try {
       return await this.remote.request(name, { node: await this.number(op) }, payload, op);
     } catch (thrown) {
@@ -291,6 +293,15 @@ export abstract class RemoteBase {
   }
 
   protected abstract self(): RemoteNode;
+
+  /** What is asked is not to be answered as of before what was written: waits for what is on its way, where there is any. */
+  #written(request: FsMessageName, payload: object): Promise<unknown> | undefined {
+    const { writes } = this.remote;
+    const self = this.self();
+    if (self.kind === 'file') return writes.of(self);
+    if (request === 'readdirp') return writes.at(self, undefined);
+    return 'name' in payload && typeof payload.name === 'string' ? writes.at(self, payload.name) : undefined;
+  }
 
   async #findAgain(op: RequestOp): Promise<number> {
     if (this.parent === undefined) return ROOT_NODE;

@@ -32,6 +32,8 @@ export class RemoteFile extends RemoteBase implements FileNode {
   dataVersion = 0;
   /** What is live and can be written to is taken for one: the answer to a write comes from afar. */
   perOpen = false;
+  /** It was seen to have more than one name; until it was seen, it may. */
+  hasOtherNames = true;
 
   open(flags: OpenFlags, op: Op): Awaitable<FileHandle> {
     this.admit(op);
@@ -94,6 +96,7 @@ export class RemoteFile extends RemoteBase implements FileNode {
     const { attr, fixed, closed, direct = true, handle } = payload;
     if (attr !== undefined) {
       const stat = statFromAttributes(attr, this.ino);
+      this.hasOtherNames = stat.nlink !== 1;
       if (!flags.truncate && !this.isPrivate(op)) this.remember(stat, sequence, undefined);
       if (fixed === true && data !== undefined && data.byteLength === stat.size) {
         if (closed !== true) this.remote.closeHandle(handle, generation);

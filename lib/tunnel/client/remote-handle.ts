@@ -70,8 +70,15 @@ export class RemoteSnapshot extends ReadOnlyHandle {
   }
 }
 
-/** A descriptor that is open at the far side. */
+/** On the way through a control plane, less than this is not worth an answer of its own before the node's. */
+const WORTH_RUNNING_AHEAD_BYTES = 32 * 1024;
+
+/**
+ * A descriptor that is open at the far side. What is written to an ordinary file is answered at once, within a window,
+ * and carried out in order; what fails then is reported by the next write, flush or fsync.
+ */
 export class RemoteHandle implements FileHandle {
+  readonly copiesData = true;
   readonly direct: boolean;
   readonly fixed: boolean;
   readonly holds?: Uint8Array;
@@ -96,6 +103,11 @@ export class RemoteHandle implements FileHandle {
   #released = false;
   /** What was asked last has no known outcome: nothing more is done through this descriptor. */
   #broken: FsError | undefined;
+  /** What failed after it was answered, and nobody has heard of. */
+  #unreported: FsError | undefined;
+  /** As of then, the session had the right to write. */
+  #writableVersion: number;
+  #writableSequence: number;
 
   constructor(
     file: RemoteFile,
@@ -120,6 +132,8 @@ export class RemoteHandle implements FileHandle {
     this.#openedVersion = file.remote.cacheVersion;
     this.#openedSequence = file.remote.sequence;
     this.#openedUntilMs = performance.now() + OPENED_MS;
+    this.#writableVersion = this.#openedVersion;
+    this.#writableSequence = this.#openedSequence;
     if (file.perOpen) this.#openedStat = this.#stat;
     if (data !== undefined) this.holds = data;
     if (data !== undefined) this.#inline = { data, eof: opened.eof ?? false };
@@ -158,11 +172,74 @@ export class RemoteHandle implements FileHandle {
     return this.#ahead.read(at, size, this.#stat?.size ?? 0);
   }
 
-  async write(at: number, data: Uint8Array, op: Op): Promise<number> {
+  write(at: number, data: Uint8Array, op: Op): Awaitable<number> {
     this.#inline = undefined;
     this.#openedStat = undefined;
+    this.#report();
+    const kept = Buffer.from(data);
+    // Of two descriptors, a control plane in between keeps each one's writes in order, but not one's behind the other's.
+    const others = this.#file.remote.writes.ofOthers(this.#file, this);
+    return others === undefined ? this.#write(at, kept, op) : others.then(() => this.#write(at, kept, op));
+  }
+
+  #write(at: number, kept: Buffer, op: Op): Awaitable<number> {
+    if (!this.#mayRunAhead(kept.byteLength, op)) return this.#writeThrough(at, kept, op);
+    const { writes } = this.#file.remote;
+    const room = writes.take(kept.byteLength);
+    if (room === undefined) return this.#runAhead(at, kept, op);
+    return room.then(() => {
+      if (this.#mayRunAhead(kept.byteLength, op)) return this.#runAhead(at, kept, op);
+      writes.giveBack(kept.byteLength);
+      return this.#writeThrough(at, kept, op);
+    });
+  }
+
+  /**
+   * Where nothing speaks against it that it can be carried out: for who may have lost the right since, for O_SYNC, and for
+   * what is no ordinary file, the far side answers first.
+   */
+  #mayRunAhead(bytes: number, { session }: Op): boolean {
+    const { remote, freshness } = this.#file;
+    remote.notice(session);
+    return (
+      freshness === 'shared' &&
+      !this.direct &&
+      this.#flags.sync !== true &&
+      this.#broken === undefined &&
+      // An answer that is on its way with attributes of before the write must not come after the write's.
+      remote.asking === 0 &&
+      remote.connected &&
+      this.#generation === remote.generation &&
+      bytes <= remote.maxWriteBytes &&
+      bytes >= (remote.host.relayed ? WORTH_RUNNING_AHEAD_BYTES : 1) &&
+      !this.#file.isVoidSince(this.#writableVersion, this.#writableSequence)
+    );
+  }
+
+  #runAhead(at: number, data: Uint8Array, { session, remoteUid }: Op): number {
+    const file = this.#file;
+    const answered = this.#writeThrough(at, data, { session, remoteUid }).then(
+      () => undefined,
+      (thrown: unknown) => {
+        this.#unreported ??= FsError.from(thrown);
+      },
+    );
+    file.remote.writes.add(file, this, data.byteLength, answered);
+    return data.byteLength;
+  }
+
+  /** @throws FsError what failed after it was answered; once */
+  #report(): void {
+    const failed = this.#unreported;
+    this.#unreported = undefined;
+    if (failed !== undefined) throw failed;
+  }
+
+  async #writeThrough(at: number, data: Uint8Array, op: RequestOp): Promise<number> {
     this.#file.touched();
-    const most = this.#file.remote.maxWriteBytes;
+    const { remote } = this.#file;
+    const { cacheVersion, sequence } = remote;
+    const most = remote.maxWriteBytes;
     try {
       for (let done = 0; done === 0 || done < data.byteLength;) {
         const part = data.subarray(done, done + most);
@@ -174,6 +251,8 @@ export class RemoteHandle implements FileHandle {
         done += part.byteLength;
         if (data.byteLength === 0) break;
       }
+      this.#writableVersion = cacheVersion;
+      this.#writableSequence = sequence;
     } finally {
       this.#file.touched();
     }
@@ -182,16 +261,26 @@ export class RemoteHandle implements FileHandle {
 
   /** While the connection is another one, to find that out is what a flush is for. */
   get needsFlush(): boolean {
-    const isLost = this.#generation !== this.#file.remote.generation || !this.#file.remote.connected;
-    return this.#flags.write && (this.#needsFlush || isLost);
+    const { remote } = this.#file;
+    const isLost = this.#generation !== remote.generation || !remote.connected || this.#broken !== undefined;
+    const isUnsure = this.#unreported !== undefined || remote.writes.has(this.#file);
+    return this.#flags.write && (this.#needsFlush || isLost || isUnsure);
   }
 
   flush(op: Op): Awaitable<void> {
-    if (this.needsFlush) return this.#ask('flush', {}, op).then(() => undefined);
+    if (this.needsFlush) return this.#flush(op);
+  }
+
+  async #flush(op: Op): Promise<void> {
+    await this.#file.remote.writes.of(this.#file);
+    this.#report();
+    if (this.needsFlush) await this.#ask('flush', {}, op);
   }
 
   async fsync(dataOnly: boolean, op: Op): Promise<void> {
     if (this.#isLostReader()) return;
+    await this.#file.remote.writes.of(this.#file);
+    this.#report();
     await this.#ask('fsync', { data_only: dataOnly }, op);
   }
 
@@ -203,7 +292,11 @@ export class RemoteHandle implements FileHandle {
   release(): void {
     if (this.#released) return;
     this.#released = true;
-    this.#file.remote.closeHandle(this.#number, this.#generation);
+    const { remote } = this.#file;
+    const close = (): void => remote.closeHandle(this.#number, this.#generation);
+    const written = remote.writes.of(this.#file);
+    if (written === undefined) close();
+    else void written.then(close);
   }
 
   /** First bytes that came with the open, while they are as good as new. */
@@ -259,6 +352,8 @@ export class RemoteHandle implements FileHandle {
     data?: Uint8Array,
   ): Promise<FsAnswer<Name>> {
     const { remote } = this.#file;
+    const written = name === 'write' ? undefined : remote.writes.of(this.#file);
+    if (written !== undefined) await written;
     if (this.#broken !== undefined) throw this.#broken;
     if (this.#generation !== remote.generation) await this.#reopen(op);
     if (!this.#flags.write) return remote.request(name, { h: this.#number }, payload, op, data);

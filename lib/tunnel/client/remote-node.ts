@@ -105,6 +105,7 @@ export class RemoteDir extends RemoteBase implements DirNode {
     const found = { ...payload.attr, kind: 'file' as const, node: payload.node };
     const node = this.adopt(name, found, this.remote.sequence, op);
     if (node.kind !== 'file') throw new FsError('EPROTO', 'The far side created something that is no file.');
+    node.hasOtherNames = payload.attr?.nlink !== 1;
     return { node, handle: new RemoteHandle(node, { flags, op }, generation, payload, undefined) };
   }
 

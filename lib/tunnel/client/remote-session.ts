@@ -17,6 +17,7 @@ import type { FsClient, RequestTarget } from './fs-client.js';
 import type { FsAnswer } from './pending-requests.js';
 import { RemoteDir, type RemoteNode } from './remote-node.js';
 import type { StandIn } from './stand-in.js';
+import { UnsettledWrites } from './unsettled-writes.js';
 import { lostError } from '../wire/tunnel-errors.js';
 import { textOfSession } from '../wire/wire-session.js';
 
@@ -52,6 +53,19 @@ export interface RemoteSessionHost {
   readonly standIn: StandIn | undefined;
 }
 
+/** Whose answers say nothing of a file's size and times. */
+const WITHOUT_ATTRIBUTES: ReadonlySet<FsMessageName> = new Set<FsMessageName>([
+  'read',
+  'write',
+  'flush',
+  'fsync',
+  'close',
+  'seek',
+  'allocate',
+  'access',
+  'statfs',
+]);
+
 /** Above this many nodes, what is known of names is dropped, so that unused nodes can go. */
 const MAX_NODES = 100_000;
 
@@ -70,6 +84,10 @@ export class RemoteSession {
   readonly host: RemoteSessionHost;
   readonly sessionId: string | undefined;
   readonly root: RemoteDir;
+  /** What was written and is on its way. */
+  readonly writes = new UnsettledWrites();
+  /** Requests without an answer that may bring attributes. */
+  asking = 0;
   /** Rises when nothing that is kept is sure any longer; what is older is asked for again. */
   cacheVersion = 0;
   /** Counts the invalidations; an answer to a request that was sent before one is not kept. */
@@ -153,7 +171,15 @@ export class RemoteSession {
     }
     const { remoteUid } = op;
     if (remoteUid !== undefined && client.canMapUsers) whose = { ...whose, uid: remoteUid };
-    return client.request(name, whose, payload, op, data, mayWait);
+    const answer = client.request(name, whose, payload, op, data, mayWait);
+    if (!WITHOUT_ATTRIBUTES.has(name)) {
+      this.asking++;
+      const answered = (): void => {
+        this.asking--;
+      };
+      answer.then(answered, answered);
+    }
+    return answer;
   }
 
   /**

@@ -88,7 +88,7 @@ async function describeEntry(
     const node = entry.node ?? (await directory.lookup(entry.name, op));
     const number = peer.nodes.numberOf(node, parent, entry.name, op.moment);
     if (node.freshness === 'live') return { ...plainEntry(entry), node: number, freshness: 'live' };
-    return { name: entry.name, ...(await describeWhole(number, node, op)) };
+    return { name: entry.name, ...(await describeWhole(number, node, op, entry.node === undefined)) };
   } catch (thrown) {
     const { code } = FsError.from(thrown);
     if (code === 'ENOENT' || code === 'ESTALE') return undefined;

@@ -93,11 +93,22 @@ export function asFile(node: Node): FileNode {
     : new FsError('ELOOP', 'This is a symlink; read it and look up where it points.');
 }
 
-/** With that it has no extended attributes, where that is so: who lists files asks for some of each. */
-export function describeWhole(number: number, node: Node, op: Op): Awaitable<WireNode & { bare?: boolean }> {
-  return chain(describe(number, node, op), (described) =>
-    node.freshness === 'shared' && node.isBare?.(op) === true ? { ...described, bare: true } : described,
-  );
+/**
+ * With that it has no extended attributes, where that is so: who lists files asks for some of each. `isFound`: it was
+ * looked up this moment, and is shown as it was then.
+ */
+export function describeWhole(
+  number: number,
+  node: Node,
+  op: Op,
+  isFound: boolean,
+): Awaitable<WireNode & { bare?: boolean }> {
+  return chain((isFound ? node.cachedStat?.(op) : undefined) ?? node.stat(op), (stat) => {
+    const described = { node: number, ...attributesFromStat(stat, node.freshness) };
+    return node.freshness === 'shared' && node.isBare?.(op) === true
+      ? { ...described, bare: true }
+      : described;
+  });
 }
 
 export function describe(number: number, node: Node, op: Op): Awaitable<WireNode> {

@@ -25,7 +25,7 @@ export const nameHandlers = {
         : stepInto(peer, { number, node }, payload.name, op);
     const name = payload.name ?? names.at(-1) ?? '/';
     return chain(found, (known) =>
-      chain(describeWhole(known.number, known.node, op), (described) => ({
+      chain(describeWhole(known.number, known.node, op, payload.name !== undefined), (described) => ({
         payload: { name, ...described, ...freshnessOfRoot(peer, frame) },
       })),
     );
