@@ -120,6 +120,11 @@ const COMMANDS: readonly Lazy[] = [
     load: async () => (await import('./commands/validate.js')).validateCommand(),
   },
   {
+    name: 'plan',
+    summary: 'say what a reload of manifests would do, and do nothing',
+    load: async () => (await import('./commands/plan.js')).planCommand(),
+  },
+  {
     name: 'driver',
     summary: 'start a driver of your own, in the language of your choice',
     load: async () => (await import('./commands/driver.js')).driverCommand(),

@@ -2,6 +2,7 @@
  * What every room may use: the errno table and `FsError`, checked ids, time, JSON, events, the log
  * interface. Nothing here does I/O or knows another room.
  */
+export * from './changed-pointers.js';
 export * from './clock.js';
 export * from './decimal.js';
 export * from './drop-oldest.js';
@@ -12,6 +13,7 @@ export * from './ids.js';
 export * from './indent-json.js';
 export * from './join-bytes.js';
 export * from './json.js';
+export * from './lasting-descriptor.js';
 export * from './log.js';
 export * from './network-of.js';
 export * from './repeats.js';

@@ -4,6 +4,7 @@
  */
 export { builtinDefinition } from './builtin-definition.js';
 export * from './definition.js';
+export { descriptorDiff, type DescriptorVersion } from './descriptor-diff.js';
 export * from './descriptor-files.js';
 export { isInvocable, typeFromDescriptor } from './described-runtime.js';
 export { lineFromFault, type ManifestFault } from './fault.js';
@@ -29,4 +30,5 @@ export {
 export { nearest } from './nearest.js';
 export { requestCheckOf, requestDigest, type RequestCheck } from './request-check.js';
 export * from './node-files.js';
+export type { SourceExcerpt } from './source-excerpt.js';
 export { templateFromSchema } from './template.js';

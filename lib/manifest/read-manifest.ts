@@ -17,6 +17,7 @@ import { compileInputSchema, type InputValidator } from './input-schema.js';
 import { readJsonDocument } from './json-document.js';
 import { endpointsFrom, findRootConflicts, mountsFrom } from './mounts.js';
 import { runtimeFromManifest } from './runtime-from-manifest.js';
+import { excerptAt, type SourceExcerpt } from './source-excerpt.js';
 import { templateFromSchema } from './template.js';
 import { wordsFromValue } from './words.js';
 
@@ -36,6 +37,8 @@ export interface ManifestReading {
   readonly warnings: readonly ManifestFault[];
   /** Where the value of a JSON Pointer stands in the text. */
   readonly place: (pointer: string) => Place;
+  /** The line of a fault, to be shown with it; null where the text is not to be had. */
+  readonly excerpt: (place: Pick<ManifestFault, 'line' | 'column'>) => SourceExcerpt | null;
 }
 
 export type Place = Pick<ManifestFault, 'line' | 'column' | 'pointer'>;
@@ -44,7 +47,9 @@ export type Place = Pick<ManifestFault, 'line' | 'column' | 'pointer'>;
 export function readManifest(text: string, context: ManifestContext): ManifestReading {
   if (Buffer.byteLength(text) > MAX_MANIFEST_BYTES) return refusedReading(context.file, TOO_LARGE);
   const reading = readJsonDocument(text, context.file);
-  if ('faults' in reading) return { faults: reading.faults, warnings: [], place: placeOfWhole };
+  const isJson = !('faults' in reading);
+  const excerpt: ManifestReading['excerpt'] = (at) => excerptAt(text, at, isJson);
+  if (!isJson) return { faults: reading.faults, warnings: [], place: placeOfWhole, excerpt };
   const place = (pointer: string): Place => placeIn(text, pointer);
   const { document } = reading;
   const problems = new Problems();
@@ -52,8 +57,8 @@ export function readManifest(text: string, context: ManifestContext): ManifestRe
   const faults = problems.faults.map((problem) => document.place(problem)).sort(byPlace);
   const warnings = problems.warnings.map((problem) => document.place(problem)).sort(byPlace);
   return definition === undefined || faults.length > 0
-    ? { faults, warnings, place }
-    : { definition, faults, warnings, place };
+    ? { faults, warnings, place, excerpt }
+    : { definition, faults, warnings, place, excerpt };
 }
 
 /** The same from a file's bytes, which must be UTF-8. */
@@ -72,7 +77,12 @@ export type FaultWords = Pick<ManifestFault, 'message' | 'expected' | 'got' | 'h
 
 /** The reading of a file that is refused as a whole. */
 export function refusedReading(file: string, words: FaultWords): ManifestReading {
-  return { faults: [{ file, ...placeOfWhole(), ...words }], warnings: [], place: placeOfWhole };
+  return {
+    faults: [{ file, ...placeOfWhole(), ...words }],
+    warnings: [],
+    place: placeOfWhole,
+    excerpt: () => null,
+  };
 }
 
 const placeOfWhole = (): Place => ({ line: 1, column: 1, pointer: '' });

@@ -1,6 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../core/index.js';
-import { readManifest, type ManifestFault, type ServiceDefinition } from '../manifest/index.js';
+import {
+  readManifest,
+  type ManifestFault,
+  type ManifestReading,
+  type ServiceDefinition,
+} from '../manifest/index.js';
 import { findDriverFiles } from './driver-files.js';
 import type { FolderFault, ManifestSources } from './list-manifests.js';
 import { ManifestSet } from './manifest-set.js';
@@ -12,6 +17,7 @@ export interface CheckedManifest {
   readonly file: string;
   /** The file is not there. */
   readonly missing: boolean;
+  readonly reading: ManifestReading;
   readonly definition: ServiceDefinition | undefined;
   readonly faults: readonly ManifestFault[];
   readonly warnings: readonly ManifestFault[];
@@ -44,6 +50,7 @@ export async function checkManifests(
     return {
       file: file.path,
       missing: file.gone,
+      reading,
       definition: reading.definition,
       faults: refusal === undefined ? reading.faults : [...reading.faults, faultFromRefusal(refusal, file)],
       warnings: [

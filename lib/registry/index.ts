@@ -5,6 +5,13 @@
 export { checkManifests, type CheckedManifest } from './check-manifests.js';
 export type { ExposureCheck } from './exposed-files.js';
 export type { DriverFile, DriverFiles } from './driver-files.js';
+export {
+  planReload,
+  type PlannedFile,
+  type PlannedOutcome,
+  type ReloadPlan,
+  type RunningService,
+} from './plan-reload.js';
 export { reconcile, type ReconcileAction } from './reconcile.js';
 export { Registry, type RegistryChange, type RegistryOptions } from './registry.js';
 export type { ReloadReport } from './reload-reporter.js';

@@ -1,11 +1,14 @@
 import { findRootConflicts, type ServiceDefinition } from '../manifest/index.js';
 
+/** What of a service others may claim too. */
+export type Claims = Pick<ServiceDefinition, 'serviceId' | 'mounts'>;
+
 /** One source of a service: what it says now, and what it gave when it was last accepted. */
-export interface Candidate {
+export interface Candidate<Service extends Claims = ServiceDefinition> {
   /** A file, or the name of what is built in; unique. */
   readonly source: string;
-  readonly wanted: ServiceDefinition | undefined;
-  readonly held: ServiceDefinition | undefined;
+  readonly wanted: Service | undefined;
+  readonly held: Service | undefined;
 }
 
 /** What a source wants and cannot have, because another source has it. */
@@ -16,32 +19,34 @@ export interface Refusal {
   readonly message: string;
 }
 
-export interface Resolution {
+export interface Resolution<Service extends Claims = ServiceDefinition> {
   /** What each source gives, in the order of the candidates. */
-  readonly chosen: ReadonlyMap<string, ServiceDefinition>;
+  readonly chosen: ReadonlyMap<string, Service>;
   readonly refusals: readonly Refusal[];
 }
 
 /** A candidate and its place among all. */
-interface Contender extends Candidate {
+interface Contender<Service extends Claims> extends Candidate<Service> {
   readonly order: number;
 }
 
-interface Conflict {
-  readonly first: Contender;
-  readonly second: Contender;
+interface Conflict<Service extends Claims> {
+  readonly first: Contender<Service>;
+  readonly second: Contender<Service>;
   readonly claim: Refusal['claim'];
   readonly message: string;
   /** Whether a definition makes the claim that this conflict is about. */
-  readonly claims: (side: 'first' | 'second', definition: ServiceDefinition) => boolean;
+  readonly claims: (side: 'first' | 'second', service: Claims) => boolean;
 }
 
 /**
  * Settles which source gets a service id or a root that several sources ask for: the one that was there stays, and
  * a source that is refused falls back to what it held. Where none was there, the earlier source gets it. Pure.
  */
-export function resolveClaims(candidates: readonly Candidate[]): Resolution {
-  const chosen = new Map<Contender, ServiceDefinition>();
+export function resolveClaims<Service extends Claims>(
+  candidates: readonly Candidate<Service>[],
+): Resolution<Service> {
+  const chosen = new Map<Contender<Service>, Service>();
   for (const [order, candidate] of candidates.entries()) {
     const definition = candidate.wanted ?? candidate.held;
     if (definition !== undefined) chosen.set({ ...candidate, order }, definition);
@@ -54,7 +59,7 @@ export function resolveClaims(candidates: readonly Candidate[]): Resolution {
         chosen: new Map([...chosen].map(([{ source }, definition]) => [source, definition])),
         refusals,
       };
-    const settled = new Set<Contender>();
+    const settled = new Set<Contender<Service>>();
     for (const conflict of conflicts) {
       if (settled.has(conflict.first) || settled.has(conflict.second)) continue;
       const isThere = (side: 'first' | 'second'): boolean => {
@@ -78,9 +83,11 @@ export function resolveClaims(candidates: readonly Candidate[]): Resolution {
   }
 }
 
-function findConflicts(chosen: ReadonlyMap<Contender, ServiceDefinition>): Conflict[] {
-  const conflicts: Conflict[] = [];
-  const holders = new Map<string, Contender>();
+function findConflicts<Service extends Claims>(
+  chosen: ReadonlyMap<Contender<Service>, Service>,
+): Conflict<Service>[] {
+  const conflicts: Conflict<Service>[] = [];
+  const holders = new Map<string, Contender<Service>>();
   for (const [contender, { serviceId }] of chosen) {
     const first = holders.get(serviceId);
     if (first === undefined) holders.set(serviceId, contender);

@@ -5,11 +5,14 @@ import type { ManifestSet } from './manifest-set.js';
 import type { Refusal } from './resolve-claims.js';
 
 /** A claim that another source holds, as a fault at the place of the manifest that makes it. */
-export function faultFromRefusal(refusal: Refusal, file: ManifestFile): ManifestFault {
-  const place = file.reading?.place(`/${refusal.claim}`) ?? { line: 1, column: 1, pointer: '' };
+export function faultFromRefusal(
+  refusal: Refusal,
+  { path: file, reading }: Pick<ManifestFile, 'path' | 'reading'>,
+): ManifestFault {
+  const place = reading?.place(`/${refusal.claim}`) ?? { line: 1, column: 1, pointer: '' };
   return {
     ...place,
-    file: file.path,
+    file,
     message: `${refusal.message}: it comes from ${refusal.against}.`,
     expected: refusal.claim === 'service_id' ? 'a service_id of its own' : 'a path of its own',
     got: `that of ${refusal.against}`,

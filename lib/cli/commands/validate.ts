@@ -1,10 +1,9 @@
 import { Command } from 'commander';
 import { statSync } from 'node:fs';
-import { relative } from 'node:path';
 import pc from 'picocolors';
 import { isId } from '../../core/index.js';
-import { lineFromFault, type ManifestFault } from '../../manifest/index.js';
-import { forOut, writeError, writeOut, writeStyled } from '../write-out.js';
+import { faultText, shownFile } from '../fault-text.js';
+import { writeError, writeOut, writeStyled } from '../write-out.js';
 import { checkManifests, type CheckedManifest } from '../../registry/index.js';
 
 interface ValidateOptions {
@@ -43,7 +42,7 @@ Examples:
       );
       for (const { message, hint } of checked.folders) writeError(`${message} ${hint}\n`);
       const missing = checked.files.filter((file) => file.missing);
-      for (const { file } of missing) writeError(`${shown(file)}: There is no such file.\n`);
+      for (const { file } of missing) writeError(`${shownFile(file)}: There is no such file.\n`);
       const files = checked.files.filter((file) => !file.missing);
       await (options.json === true ? writeOut(jsonFrom(files)) : writeStyled(textFrom(files)));
       if (missing.length > 0 || checked.folders.length > 0) process.exitCode = 2;
@@ -57,20 +56,20 @@ function isFolder(path: string): boolean {
 
 function jsonFrom(files: readonly CheckedManifest[]): string {
   const entries = files.map(({ file, definition, faults, warnings }) => ({
-    file: shown(file),
+    file: shownFile(file),
     ok: faults.length === 0,
     service_id: definition?.serviceId ?? null,
     version: definition?.version ?? null,
-    faults: faults.map((fault) => ({ ...fault, file: shown(file) })),
-    warnings: warnings.map((fault) => ({ ...fault, file: shown(file) })),
+    faults: faults.map((fault) => ({ ...fault, file: shownFile(file) })),
+    warnings: warnings.map((fault) => ({ ...fault, file: shownFile(file) })),
   }));
   return `${JSON.stringify({ ok: entries.every(({ ok }) => ok), files: entries }, null, 2)}\n`;
 }
 
 function textFrom(files: readonly CheckedManifest[]): string {
-  const lines = files.flatMap(({ faults, warnings }) => [
-    ...faults.map((fault) => faultText(fault, pc.red('error'))),
-    ...warnings.map((fault) => faultText(fault, pc.yellow('warning'))),
+  const lines = files.flatMap(({ reading, faults, warnings }) => [
+    ...faults.map((fault) => faultText(fault, 'error', reading.excerpt(fault))),
+    ...warnings.map((fault) => faultText(fault, 'warning')),
   ]);
   const faults = files.reduce((sum, file) => sum + file.faults.length, 0);
   const warnings = files.reduce((sum, file) => sum + file.warnings.length, 0);
@@ -78,18 +77,6 @@ function textFrom(files: readonly CheckedManifest[]): string {
     ', ',
   );
   return [...lines, faults === 0 ? pc.green(total) : pc.red(total), ''].join('\n');
-}
-
-function faultText(fault: ManifestFault, kind: string): string {
-  const place = lineFromFault({ ...fault, file: shown(fault.file), message: '' }).trimEnd();
-  const hint = fault.hint === '' ? '' : `\n    ${pc.dim(forOut(fault.hint))}`;
-  return `${pc.bold(forOut(place))} ${kind}: ${forOut(fault.message)}${hint}`;
-}
-
-/** Files below the working directory by their relative path, as they were most likely given. */
-function shown(file: string): string {
-  const path = relative(process.cwd(), file);
-  return path.startsWith('..') || path === '' ? file : path;
 }
 
 function count(amount: number, thing: string): string {

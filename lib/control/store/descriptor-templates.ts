@@ -1,7 +1,14 @@
 import { hash as hashOf } from 'node:crypto';
-import { canonicalJson, ownValue, type JsonObject, type JsonValue } from '../../core/index.js';
+import {
+  canonicalJson,
+  lastingDescriptor,
+  ownValue,
+  VOLATILE_FIELDS,
+  type JsonObject,
+  type JsonValue,
+} from '../../core/index.js';
 import { checkDescriptor, wrongDescriptor } from './check-descriptors.js';
-import { lastingOf, VOLATILE, type CatalogService } from './service-delta.js';
+import type { CatalogService } from './service-delta.js';
 
 /** Stands for the node's own directory; no text of JSON has this character in it. */
 const HERE = '\0';
@@ -37,7 +44,7 @@ class DescriptorTemplate {
       if (name.includes(here)) this.#names.set(name, name.split(here));
     this.fields = new Map(
       Object.entries(descriptor).map(([name, value]): [string, FieldValue] => {
-        if (VOLATILE.has(name)) return [name, { shared: null }];
+        if (VOLATILE_FIELDS.has(name)) return [name, { shared: null }];
         const text = JSON.stringify(value).replaceAll(here, HERE);
         return [name, text.includes(HERE) ? { text } : { shared: value }];
       }),
@@ -51,7 +58,7 @@ class DescriptorTemplate {
   hashFor(nodeId: string, descriptor: JsonObject): string {
     const here = directoryOf(nodeId);
     if (this.#canonical !== undefined) return sha256(this.#canonical.join(here));
-    const text = canonicalJson(lastingOf(descriptor));
+    const text = canonicalJson(lastingDescriptor(descriptor));
     const isAlone = this.#isNew || HERE_IN_KEY.test(text.replaceAll(here, HERE));
     this.#isNew = false;
     if (!isAlone) this.#canonical = text.split(here);
@@ -72,7 +79,8 @@ class TemplatedService implements CatalogService {
     this.#nodeId = nodeId;
     this.hash = hash;
     const volatiles: JsonValue[] = [];
-    for (const [name, value] of Object.entries(descriptor)) if (VOLATILE.has(name)) volatiles.push(value);
+    for (const [name, value] of Object.entries(descriptor))
+      if (VOLATILE_FIELDS.has(name)) volatiles.push(value);
     this.#volatiles = volatiles.length === 0 ? NONE : volatiles;
   }
 
@@ -94,7 +102,7 @@ class TemplatedService implements CatalogService {
     return Object.fromEntries(
       [...this.template.fields].map(([name, value]): [string, JsonValue] => [
         this.template.nameOf(name, this.#nodeId),
-        VOLATILE.has(name) ? (this.#volatiles[next++] as JsonValue) : this.#valueOf(value),
+        VOLATILE_FIELDS.has(name) ? (this.#volatiles[next++] as JsonValue) : this.#valueOf(value),
       ]),
     );
   }
@@ -178,7 +186,7 @@ export class DescriptorTemplates {
 
 /** The descriptor without what is each node's own. */
 function shapeOf(descriptor: JsonObject): JsonObject {
-  const own = [...VOLATILE].filter((name) => Object.hasOwn(descriptor, name));
+  const own = [...VOLATILE_FIELDS].filter((name) => Object.hasOwn(descriptor, name));
   if (own.length === 0) return descriptor;
   return { ...descriptor, ...Object.fromEntries(own.map((name) => [name, null])) };
 }

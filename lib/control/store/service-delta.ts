@@ -1,5 +1,11 @@
 import { createHash } from 'node:crypto';
-import { canonicalJson, type JsonObject, type JsonValue } from '../../core/index.js';
+import {
+  canonicalJson,
+  lastingDescriptor,
+  VOLATILE_FIELDS,
+  type JsonObject,
+  type JsonValue,
+} from '../../core/index.js';
 import { MAX_DELTA_ENTRIES } from '../../protocol/index.js';
 
 export interface CatalogService {
@@ -24,12 +30,9 @@ export interface Delta {
   readonly removed: readonly DeltaEntry[];
 }
 
-/** Fields that a node writes anew on each start; they say nothing about the service. */
-export const VOLATILE: ReadonlySet<string> = new Set(['digest', 'revision', 'software', 'updated_at_ms']);
-
 export function catalogServiceFromDescriptor(descriptor: JsonObject): CatalogService {
   const hash = createHash('sha256')
-    .update(canonicalJson(lastingOf(descriptor)))
+    .update(canonicalJson(lastingDescriptor(descriptor)))
     .digest('hex');
   return {
     serviceId: descriptor['service_id'] as string,
@@ -39,15 +42,10 @@ export function catalogServiceFromDescriptor(descriptor: JsonObject): CatalogSer
   };
 }
 
-/** What its hash covers. */
-export function lastingOf(descriptor: JsonObject): JsonObject {
-  return Object.fromEntries(Object.entries(descriptor).filter(([name]) => !VOLATILE.has(name)));
-}
-
 /** What its hash does not cover. */
 export function volatilesOf(service: CatalogService): (JsonValue | undefined)[] {
   const { descriptor } = service;
-  return [...VOLATILE].map((name) => descriptor[name]);
+  return [...VOLATILE_FIELDS].map((name) => descriptor[name]);
 }
 
 /** Whether what a node writes anew by itself is as it was, in every service. Pure. */

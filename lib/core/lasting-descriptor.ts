@@ -1,0 +1,14 @@
+import type { JsonObject } from './json.js';
+
+/** Fields of a service's descriptor that a node writes anew on each start; they say nothing about the service. */
+export const VOLATILE_FIELDS: ReadonlySet<string> = new Set([
+  'digest',
+  'revision',
+  'software',
+  'updated_at_ms',
+]);
+
+/** A descriptor without what its node writes anew on each start: two that are equal are of the same version. */
+export function lastingDescriptor(descriptor: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(descriptor).filter(([name]) => !VOLATILE_FIELDS.has(name)));
+}
