@@ -3,7 +3,10 @@ import { useEffect, useState } from 'preact/hooks';
 import { hrefOf, route } from './model/route.js';
 import { beginSession, session, signOut, type Session } from './model/session.js';
 import { useStore } from './model/store.js';
+import { AccessPage } from './pages/access.js';
+import { FilesPage } from './pages/files.js';
 import { Overview } from './pages/overview.js';
+import { ServicePage } from './pages/service.js';
 import { SignedOut } from './pages/signed-out.js';
 import { Fault } from './wire/fault.js';
 import { signIn } from './wire/sign-in.js';
@@ -53,6 +56,11 @@ function Shell({ current, onEnd }: { readonly current: Session; readonly onEnd: 
   }, [state]);
   const who =
     welcome === null ? '' : [welcome.role, welcome.agent_id, welcome.project_id].filter(Boolean).join(' · ');
+  const tabs = [
+    ['services', 'Services'],
+    ['files', 'Files'],
+    ...(welcome?.role === 'admin' ? [['access', 'Access'] as const] : []),
+  ] as const;
   return (
     <div class="shell">
       <a
@@ -70,12 +78,15 @@ function Shell({ current, onEnd }: { readonly current: Session; readonly onEnd: 
           Acheron
         </a>
         <nav aria-label="Pages">
-          <a
-            href={hrefOf()}
-            aria-current={parts.length === 0 || parts[0] === 'services' ? 'page' : undefined}
-          >
-            Services
-          </a>
+          {tabs.map(([name, label]) => (
+            <a
+              key={name}
+              href={hrefOf(name)}
+              aria-current={name === (parts[0] ?? 'services') ? 'page' : undefined}
+            >
+              {label}
+            </a>
+          ))}
         </nav>
         <Connection current={current} />
         <span class="who">{who}</span>
@@ -84,19 +95,34 @@ function Shell({ current, onEnd }: { readonly current: Session; readonly onEnd: 
         </button>
       </header>
       <main id="main" tabIndex={-1}>
-        <Page session={current} parts={parts} />
+        <Page current={current} parts={parts} />
       </main>
     </div>
   );
 }
 
 function Page({
-  session: current,
+  current,
+  parts,
 }: {
-  readonly session: Session;
+  readonly current: Session;
   readonly parts: readonly string[];
 }): JSX.Element {
-  return <Overview session={current} />;
+  const [page, ...rest] = parts;
+  switch (page) {
+    case 'files':
+      return <FilesPage session={current} parts={rest} />;
+    case 'access':
+      return <AccessPage session={current} />;
+    case 'services': {
+      const [nodeId, serviceId] = rest;
+      if (nodeId !== undefined && serviceId !== undefined)
+        return <ServicePage key={parts.join('/')} session={current} nodeId={nodeId} serviceId={serviceId} />;
+      return <Overview session={current} />;
+    }
+    default:
+      return <Overview session={current} />;
+  }
 }
 
 const SAID = {
@@ -114,7 +140,14 @@ function Connection({ current }: { readonly current: Session }): JSX.Element {
         <span aria-hidden="true">{state === 'open' ? '●' : '○'}</span> {SAID[state]}
       </span>
       {state === 'lost' && (
-        <button type="button" class="quiet" onClick={() => current.control.retryNow()}>
+        <button
+          type="button"
+          class="quiet"
+          onClick={() => {
+            current.control.retryNow();
+            current.files.retryNow();
+          }}
+        >
           Try now
         </button>
       )}

@@ -2,6 +2,8 @@ import t, { type Test } from 'tap';
 import { PlaneWithNode } from '../support/plane-with-node.js';
 import { ConsoleBrowser, consoleLink, withoutBrowser } from '../support/console.js';
 
+t.setTimeout(180_000);
+
 const service = (id: string, more: Record<string, unknown> = {}): Record<string, never> =>
   ({
     service_id: id,

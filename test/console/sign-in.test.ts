@@ -5,6 +5,8 @@ import { FakeClock } from '../support/fake-clock.js';
 import { PlaneWithNode } from '../support/plane-with-node.js';
 import { ConsoleBrowser, consoleLink, withoutBrowser } from '../support/console.js';
 
+t.setTimeout(180_000);
+
 const ECHO = {
   service_id: 'echo',
   kind: 'test',

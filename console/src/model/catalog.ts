@@ -55,16 +55,12 @@ export class Catalog {
     const turn = ++this.#turn;
     this.#dirty.clear();
     try {
-      const facts = await this.#allNodes();
+      const first = this.#link.request('service_list', { limit: 500 });
+      const [facts, firstPage] = await Promise.all([this.#allNodes(), first]);
       const seen = new Set<string>();
-      let after: string | undefined;
-      for (let first = true; first || after !== undefined; first = false) {
-        const page = await this.#link.request(
-          'service_list',
-          after === undefined ? { limit: 500 } : { after, limit: 5000 },
-        );
+      for (let page = firstPage, isFirst = true; ; isFirst = false) {
         if (turn !== this.#turn) return;
-        if (first) {
+        if (isFirst) {
           this.#facts.clear();
           this.#services.clear();
           for (const node of facts) this.#facts.set(node.node_id, node);
@@ -75,8 +71,10 @@ export class Catalog {
           list.push(line);
           this.#services.set(line.node_id, list);
         }
-        after = page.next;
-        this.#show(after === undefined, null);
+        const { next } = page;
+        this.#show(next === undefined, null);
+        if (next === undefined) return;
+        page = await this.#link.request('service_list', { after: next, limit: 5000 });
       }
     } catch (thrown) {
       this.#failed(thrown, turn);

@@ -1,0 +1,73 @@
+import axe from 'axe-core';
+import t from 'tap';
+import { PlaneWithNode } from '../support/plane-with-node.js';
+import { shellManifest } from '../support/test-node.js';
+import { ConsoleBrowser, consoleLink, withoutBrowser } from '../support/console.js';
+
+t.setTimeout(240_000);
+
+const PAGES = [
+  '#/services',
+  '#/services/n1/greet',
+  '#/files',
+  '#/files/nodes/n1/services/greet/README.md',
+  '#/access',
+];
+const HEADINGS = [/^Services$/, /greet/, /Files/, /README/, /^Access$/];
+
+interface Violation {
+  readonly id: string;
+  readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
+}
+
+t.test(
+  'every page passes axe in both themes, on a narrow screen and on wide ones',
+  { skip: withoutBrowser, timeout: 180_000 },
+  async (t) => {
+    const manifest = shellManifest('greet', 'cat', {
+      help_md: '# Greet\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n    code\n\n- one\n- two',
+      schema: {
+        input: { type: 'object', properties: { text: { type: 'string' }, deep: { type: 'object' } } },
+      },
+    });
+    const under = await PlaneWithNode.start(t, 'here', [manifest], 'admin', {}, { console: true });
+    await under.admin.request('project_create', { project_id: 'web' });
+    await under.admin.request('node_invite_create', {});
+    const browser = await ConsoleBrowser.start(t);
+    for (const colorScheme of ['light', 'dark'] as const) {
+      for (const width of colorScheme === 'light' ? [360, 1440, 3840] : [360, 1440]) {
+        const link = await consoleLink(under.admin, under.plane.url);
+        // The page's own policy lets nothing in, the checker as little as an attack.
+        const page = await browser.signedIn(link, '', {
+          colorScheme,
+          bypassCSP: true,
+          viewport: { width, height: 800 },
+        });
+        for (const [at, route] of PAGES.entries()) {
+          await page.evaluate(`location.hash = ${JSON.stringify(route)}`);
+          await page.getByRole('heading', { level: 1, name: HEADINGS[at]! }).waitFor();
+          if (at === 1) {
+            await page.getByRole('button', { name: 'Call', exact: true }).click();
+            await page.getByLabel('Reply').first().waitFor();
+          }
+          if (at === 3) await page.getByLabel('README.md', { exact: true }).waitFor();
+          await page.evaluate(axe.source);
+          const violations = await page.evaluate<Violation[]>(
+            'axe.run(document).then(({ violations }) => violations)',
+          );
+          t.same(
+            violations.map(({ id, nodes }) => [id, nodes[0]?.html, nodes[0]?.failureSummary]),
+            [],
+            `${route} ${colorScheme} ${width}`,
+          );
+          const wide = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
+          t.ok(wide <= 0, `nothing is wider than the screen: ${route} ${width}`);
+          const shots = process.env['CONSOLE_SHOTS'];
+          if (shots !== undefined)
+            await page.screenshot({ path: `${shots}/${at}-${colorScheme}-${width}.png` });
+        }
+        await page.context().close();
+      }
+    }
+  },
+);
