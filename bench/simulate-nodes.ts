@@ -1,6 +1,7 @@
 // A child process of the bench: `simulate-nodes URL TOKEN_FILE NODES SERVICES` joins so many nodes to a control
 // plane, each with its connection, its services and its tunnel, as a node keeps them; nothing runs behind them.
-// Prints a line when all are registered, again after each time that all had to come back. Ends with SIGTERM.
+// Prints a line when all are registered, with how long it took and how many attempts failed; again after each time that
+// all had to come back. Ends with SIGTERM.
 import { readFileSync } from 'node:fs';
 import { ControlClient } from '../lib/control/index.js';
 import { Emitter, type JsonObject } from '../lib/core/index.js';
@@ -22,6 +23,7 @@ await Promise.all(Array.from({ length: 32 }, joinSome));
 admin.close();
 process.stdout.write('joined\n');
 let startMs = performance.now();
+let failed = 0;
 for (const [id, secret] of secrets) keep(id, secret);
 process.once('SIGTERM', () => process.exit(0));
 
@@ -36,14 +38,19 @@ function keep(id: string, secret: string): void {
   const client = new ControlClient({ url, connect: () => ({ node_id: id, node_secret: secret }) });
   const vfs = treeOfServices();
   client.states.on(({ state }) => {
-    if (state !== 'backing-off' || !registered.delete(id)) return;
-    if (registered.size === secrets.size - 1) startMs = performance.now();
+    if (state !== 'backing-off') return;
+    if (!registered.delete(id)) failed++;
+    else if (registered.size === secrets.size - 1) {
+      startMs = performance.now();
+      failed = 0;
+    }
   });
   // As a node does: what fails in the crowd is tried again, until the connection is another one.
   const attempt = async (epoch: number): Promise<void> => {
     try {
       await register(client, id, secret, epoch, vfs);
     } catch (thrown) {
+      failed++;
       process.stderr.write(`${id}: ${String(thrown)}\n`);
       if (client.welcome?.node?.epoch === epoch) setTimeout(() => void attempt(epoch), 200);
     }
@@ -73,7 +80,7 @@ async function register(
   });
   registered.add(id);
   if (registered.size === secrets.size)
-    process.stdout.write(`registered ${Math.round(performance.now() - startMs)}\n`);
+    process.stdout.write(`registered ${Math.round(performance.now() - startMs)} failed ${failed}\n`);
 }
 
 function descriptorOf(nodeId: string, serviceId: string): JsonObject {

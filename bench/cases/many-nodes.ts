@@ -11,8 +11,13 @@ import { serve, type Served } from '../served.js';
 
 const NODES = Number(process.env['ACHERON_BENCH_NODES'] ?? 1000);
 const SERVICES = 50;
-const WATCHERS = NODES;
+const WATCHERS = Math.min(NODES, 1000);
 const CHANGES = 20;
+/** What a thousand nodes and ten thousand are to take. */
+const AIMS =
+  NODES > 1000
+    ? { register: '<= 40 s', resident: '<= 700 MiB' }
+    : { register: '<= 3 s', resident: '<= 512 MiB' };
 
 /** What is measured: a figure, its unit, and what it should be. */
 type Measure = (what: string, unit: string, figure: number, aim?: string) => void;
@@ -41,20 +46,22 @@ export const manyNodes: BenchCase = {
       bench.say(`${NODES} nodes join`);
       const nodes = await simulateNodes(bench, control.url, tokenFile);
       running.push(nodes);
-      measure('all connect and register, first time', 's', (await nodes.registered()) / 1000, '<= 10 s');
-      measure('resident', 'MiB', await residentMebibytes(control.pid), '<= 512 MiB');
+      const first = await nodes.registered();
+      measure('all connect and register, first time', 's', first.ms / 1000, AIMS.register);
+      measure('attempts that failed', '', first.failed, '0');
+      measure('resident', 'MiB', await residentMebibytes(control.pid), AIMS.resident);
       const clients = new Clients(control.url, readFileSync(tokenFile, 'utf8').trim());
       running.push(clients);
       await readCatalog(clients, measure);
       await fanOut(clients, measure);
-      measure('resident, with as many watchers', 'MiB', await residentMebibytes(control.pid), '<= 512 MiB');
+      measure('resident, with as many watchers', 'MiB', await residentMebibytes(control.pid), AIMS.resident);
       await listMount(bench, control.url, tokenFile, measure);
       await clients.stop();
       process.kill(control.pid, 'SIGKILL');
       const back = nodes.registered();
       control = await startControl(state, new URL(control.url).port);
-      measure('all are back after kill -9', 's', (await back) / 1000, '<= 10 s');
-      measure('resident, then', 'MiB', await residentMebibytes(control.pid), '<= 512 MiB');
+      measure('all are back after kill -9', 's', (await back).ms / 1000, AIMS.register);
+      measure('resident, then', 'MiB', await residentMebibytes(control.pid), AIMS.resident);
       return rows;
     } finally {
       for (const each of running.reverse()) await each.stop();
@@ -62,28 +69,35 @@ export const manyNodes: BenchCase = {
   },
 };
 
+/** How long it took until all were registered, and how many attempts failed. */
+interface Registered {
+  readonly ms: number;
+  readonly failed: number;
+}
+
 async function simulateNodes(
   bench: Bench,
   url: string,
   tokenFile: string,
-): Promise<Served & { registered(): Promise<number> }> {
-  const waiting: ((ms: number) => void)[] = [];
-  const early: number[] = [];
+): Promise<Served & { registered(): Promise<Registered> }> {
+  const waiting: ((all: Registered) => void)[] = [];
+  const early: Registered[] = [];
   const child = join(import.meta.dirname, '../simulate-nodes.js');
   const args = [child, url, tokenFile, String(NODES), String(SERVICES)];
   const served = await serve(freshDir(bench), process.execPath, args, (line) => {
-    const ms = /^registered (\d+)/.exec(line)?.[1];
+    const [, ms, failed] = /^registered (\d+) failed (\d+)/.exec(line) ?? [];
     if (ms === undefined) return line === 'joined';
+    const all = { ms: Number(ms), failed: Number(failed) };
     const next = waiting.shift();
-    if (next === undefined) early.push(Number(ms));
-    else next(Number(ms));
+    if (next === undefined) early.push(all);
+    else next(all);
     return false;
   });
-  const registered = (): Promise<number> =>
+  const registered = (): Promise<Registered> =>
     new Promise((resolve) => {
-      const ms = early.shift();
-      if (ms === undefined) waiting.push(resolve);
-      else resolve(ms);
+      const all = early.shift();
+      if (all === undefined) waiting.push(resolve);
+      else resolve(all);
     });
   return { ...served, registered };
 }
@@ -164,7 +178,7 @@ async function fanOut(clients: Clients, measure: Measure): Promise<void> {
     await reached;
   }
   measure('one change to all watchers, p50', 'ms', quantile(tookMs, 0.5));
-  measure('one change to all watchers, p99', 'ms', quantile(tookMs, 0.99), '<= 100 ms');
+  measure('one change to all watchers, p99', 'ms', quantile(tookMs, 0.99), '<= 50 ms');
 }
 
 async function listMount(bench: Bench, url: string, tokenFile: string, measure: Measure): Promise<void> {
