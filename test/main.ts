@@ -10,7 +10,7 @@ import { join, relative, resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import t from 'tap';
-import { ALONE, LONG_FIRST } from './schedule.js';
+import { ALONE, LONG, LONG_FIRST } from './schedule.js';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const TESTS = 'dist/test';
@@ -69,7 +69,11 @@ async function run(file: string, beside: boolean): Promise<void> {
     buffered: beside,
     timeout: Number(options.timeout) * 1000,
     stdio: [0, 'pipe', 2],
-    env: { ...process.env, TAP_TIMEOUT: options.timeout },
+    env: {
+      ...process.env,
+      TAP_TIMEOUT: options.timeout,
+      ...(options.endurance ? { ACHERON_TEST_LONG: '1' } : {}),
+    },
   });
   const { output, began } = outputs.get(file) ?? { output: [], began: 0 };
   report(file, output.join(''), results?.ok === true, performance.now() - began);
@@ -114,7 +118,8 @@ function failuresIn(lines: readonly string[]): string {
 function everyFile(): string[] {
   return readdirSync(join(ROOT, TESTS), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.test.js'))
-    .filter((name) => name.startsWith('endurance/') === options.endurance)
+    .filter((name) => !options.endurance || name.startsWith('endurance/') || LONG.has(nameOf(name)))
+    .filter((name) => options.endurance || !name.startsWith('endurance/'))
     .sort()
     .map((name) => join(TESTS, name));
 }
@@ -130,7 +135,11 @@ function named(name: string): string {
 }
 
 function testName(file: string): string {
-  return relative(TESTS, file).replace(/\.test\.js$/, '');
+  return nameOf(relative(TESTS, file));
+}
+
+function nameOf(path: string): string {
+  return path.replace(/\.test\.js$/, '');
 }
 
 /** What takes longest comes first, so that no long file is left for the end. */

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import t from 'tap';
 import { PROGRAM, Up } from '../support/acheron.js';
-import { isOnPath } from '../support/shells.js';
+import { lacks } from '../support/shells.js';
 import { shellManifest } from '../support/test-node.js';
 
 const top = resolve(import.meta.dirname, '../../..');
@@ -28,7 +28,7 @@ function outputOf(words: readonly string[], kind: 'terminal' | 'pipe', stateDir:
 
 t.test(
   'what others wrote does not act on a terminal, and is whole in a pipe',
-  { skip: isOnPath('python3') ? false : 'there is no python3', timeout: 120_000 },
+  { skip: lacks('python3'), timeout: 120_000 },
   async (t) => {
     const up = await Up.start(t, { manifests: [loud] });
     const readme = '/nodes/local/services/loud/README.md';

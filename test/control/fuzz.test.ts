@@ -1,9 +1,10 @@
 import { connect, type Socket } from 'node:net';
 import { randomBytes } from 'node:crypto';
-import fc from 'fast-check';
+import fc from '../support/properties.js';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
 import { runPlane, type RunningPlane } from '../../lib/compose/index.js';
+import { extent } from '../support/extent.js';
 import { RawClient } from '../support/raw-client.js';
 import { temporaryDir } from '../support/store.js';
 import { ControlClient } from '../../lib/control/index.js';
@@ -13,7 +14,7 @@ import { heapBytes } from '../support/garbage.js';
 import { until } from '../support/until.js';
 
 /** How often each kind of peer comes: `ACHERON_FUZZ_RUNS=2000`. */
-const RUNS = Number(process.env['ACHERON_FUZZ_RUNS'] ?? 40);
+const RUNS = extent('ACHERON_FUZZ_RUNS', { short: 40, long: 2000 });
 const HALF_OPEN = 1000;
 
 interface Under {

@@ -1,6 +1,6 @@
 import { request as httpRequest } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import fc from 'fast-check';
+import fc from '../support/properties.js';
 import t from 'tap';
 import { WebSocket, type ClientOptions } from 'ws';
 import { planeFor, until, type PlaneUnderTest } from '../support/plane.js';

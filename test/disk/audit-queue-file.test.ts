@@ -1,6 +1,6 @@
 import { appendFileSync, readFileSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import fc from 'fast-check';
+import fc from '../support/properties.js';
 import t from 'tap';
 import { AuditQueueFile, type Dropped } from '../../lib/disk/index.js';
 import { temporaryDir } from '../support/test-node.js';

@@ -9,9 +9,10 @@ import {
   testContext,
   until,
 } from '../support/drivers.js';
+import { extent } from '../support/extent.js';
 
 /** So many by default; more by hand, to look for what is rare. */
-const CALLS = Number(process.env['ACHERON_STRESS_CALLS'] ?? 120);
+const CALLS = extent('ACHERON_STRESS_CALLS', { short: 120, long: 3000 });
 const ABREAST = 8;
 
 const SCRIPTS = [

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { ControlClient, type CatalogEvent } from '../../lib/control/index.js';
+import { SEED, extent } from '../support/extent.js';
 import { seededRandom } from '../support/faulty-transport.js';
 import { mountDirFor } from '../support/mount-child.js';
 import {
@@ -18,13 +19,11 @@ import { TcpProxy } from '../support/tcp-proxy.js';
 import { temporaryDir, shellManifest } from '../support/test-node.js';
 import { until } from '../support/until.js';
 
-/** How long faults go on, and which: `ACHERON_FAULT_SECONDS=300 ACHERON_FAULT_SEED=7`. */
-const SECONDS = Number(process.env['ACHERON_FAULT_SECONDS'] ?? 12);
-const SEED = Number(process.env['ACHERON_FAULT_SEED'] ?? Date.now() % 1_000_000);
+/** How long faults go on, and which: `ACHERON_FAULT_SECONDS=300 ACHERON_TEST_SEED=7`. */
+const SECONDS = extent('ACHERON_FAULT_SECONDS', { short: 8, long: 300 });
 const CONVERGE_MS = 3_000;
 
 t.setTimeout((SECONDS + 120) * 1000);
-t.comment(`ACHERON_FAULT_SEED=${SEED}`);
 
 const random = seededRandom(SEED);
 const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)]!;

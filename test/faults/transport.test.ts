@@ -18,13 +18,13 @@ import {
   type Stat,
   type Vfs,
 } from '../../lib/vfs/index.js';
+import { SEED, extent } from '../support/extent.js';
 import { FaultyTransport, seededRandom, type Faults } from '../support/faulty-transport.js';
 import { READ, WRITE } from '../support/ops.js';
 import { until } from '../support/until.js';
 
-/** How many runs, and from which seed: `ACHERON_FAULT_SEEDS=500 ACHERON_FAULT_SEED=7`. */
-const SEEDS = Number(process.env['ACHERON_FAULT_SEEDS'] ?? 6);
-const FIRST_SEED = Number(process.env['ACHERON_FAULT_SEED'] ?? Date.now() % 1_000_000);
+/** How many runs, and from which seed: `ACHERON_FAULT_SEEDS=500 ACHERON_TEST_SEED=7`. */
+const SEEDS = extent('ACHERON_FAULT_SEEDS', { short: 6, long: 500 });
 const OPERATIONS = 120;
 
 const session = localSession('admin');
@@ -226,15 +226,15 @@ t.test(
   { timeout: SEEDS * 5_000 + 20_000 },
   async (t) => {
     const all = { acknowledged: 0, lost: 0, connections: 0 };
-    for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
+    for (let seed = SEED; seed < SEED + SEEDS; seed++) {
       try {
         const run = await runSeed(seed);
         for (const key of ['acknowledged', 'lost', 'connections'] as const) all[key] += run[key];
       } catch (thrown) {
-        throw new Error(`With ACHERON_FAULT_SEED=${seed}: ${(thrown as Error).message}`, { cause: thrown });
+        throw new Error(`With ACHERON_TEST_SEED=${seed}: ${(thrown as Error).message}`, { cause: thrown });
       }
     }
-    t.comment(`seeds ${FIRST_SEED} to ${FIRST_SEED + SEEDS - 1}: ${JSON.stringify(all)}`);
+    t.comment(`seeds ${SEED} to ${SEED + SEEDS - 1}: ${JSON.stringify(all)}`);
     t.ok(all.acknowledged > SEEDS * 20, 'most of it went well');
     t.ok(all.lost > SEEDS / 2 && all.connections > SEEDS * 2, 'and the faults were felt');
   },

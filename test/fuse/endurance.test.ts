@@ -5,14 +5,13 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { mountEntryAt } from '../../lib/fuse/index.js';
+import { extent } from '../support/extent.js';
 import { cleanEnvironment, mountChild, mountDirFor } from '../support/mount-child.js';
 import type { Held } from '../support/remount-program.js';
 
 const run = promisify(execFile);
-/** A million, by hand. */
-const OPERATIONS = Number(process.env.ACHERON_ENDURANCE_OPERATIONS ?? 36_000);
-/** A thousand, by hand. */
-const REMOUNTS = Number(process.env.ACHERON_ENDURANCE_REMOUNTS ?? 40);
+const OPERATIONS = extent('ACHERON_ENDURANCE_OPERATIONS', { short: 36_000, long: 1_000_000 });
+const REMOUNTS = extent('ACHERON_ENDURANCE_REMOUNTS', { short: 40, long: 1000 });
 const TIMEOUT_MS = 1000 * Math.max(60, OPERATIONS / 1000, REMOUNTS);
 t.setTimeout(2 * TIMEOUT_MS);
 
@@ -25,7 +24,7 @@ const OPERATE = `
     () => fs.statSync('gone'),
     () => fs.readFileSync('gone'),
     () => fs.writeFileSync('taken', 'x'),
-    () => fs.writeFileSync('set', own + ' ' + 'x'.repeat(Math.random() * 40)),
+    () => fs.writeFileSync('set', own + ' ' + 'x'.repeat(i % 40)),
     () => fs.readFileSync('announced/' + own),
     () => fs.statSync('announced/' + own),
     () => fs.readdirSync('announced', { withFileTypes: true }),

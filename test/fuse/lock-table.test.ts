@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../support/properties.js';
 import t from 'tap';
 import { Errno } from '../../lib/fuse/kernel/index.js';
 import { MAX_LOCKS, type OwnedLock } from '../../lib/fuse/vfs-bridge/lock-ranges.js';

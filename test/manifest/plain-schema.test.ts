@@ -2,7 +2,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import type { Ajv } from 'ajv';
-import fc from 'fast-check';
+import fc from '../support/properties.js';
 import t from 'tap';
 import type { JsonObject, JsonValue } from '../../lib/core/index.js';
 import { MANIFEST_SCHEMA } from '../../lib/manifest/index.js';

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../support/properties.js';
 import { isAbsolute } from 'node:path';
 import t from 'tap';
 import {

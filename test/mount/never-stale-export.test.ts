@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import t from 'tap';
 import { Up } from '../support/acheron.js';
 import { act, look, Onlooker, type Act, type Seen } from '../support/onlooker.js';
-import { Random, seedOfTheDay } from '../support/random.js';
+import { SEED } from '../support/extent.js';
+import { Random } from '../support/random.js';
 import { temporaryDir } from '../support/test-node.js';
 import { until } from '../support/until.js';
 
@@ -23,8 +24,7 @@ for (const { binding, holds, steps, args = [] } of [
   t.test(
     `random changes of an export are seen at once by readers in several processes: ${[binding, ...args].join(' ')}`,
     async (t) => {
-      const random = new Random(seedOfTheDay());
-      t.comment(`ACHERON_TEST_SEED=${random.seed}`);
+      const random = new Random(SEED);
       const real = join(temporaryDir(t), 'real');
       mkdirSync(real);
       const up = await Up.start(t, { binding, args: ['--export', `data=${real}:rw`, ...args] });

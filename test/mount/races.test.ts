@@ -8,7 +8,8 @@ import t from 'tap';
 import { Up } from '../support/acheron.js';
 import { cleanEnvironment } from '../support/mount-child.js';
 import { look } from '../support/onlooker.js';
-import { Random, seedOfTheDay } from '../support/random.js';
+import { SEED } from '../support/extent.js';
+import { Random } from '../support/random.js';
 import { shellManifest, temporaryDir } from '../support/test-node.js';
 import { until } from '../support/until.js';
 
@@ -43,8 +44,7 @@ function faultsOf(ends: Ends): string[] {
 }
 
 t.test('an export that many change at once, through the mount and behind it', async (t) => {
-  const random = new Random(seedOfTheDay());
-  t.comment(`ACHERON_TEST_SEED=${random.seed}`);
+  const random = new Random(SEED);
   const real = join(temporaryDir(t), 'real');
   mkdirSync(real);
   const up = await Up.start(t, { binding: 'kernel', args: ['--export', `data=${real}:rw`] });
@@ -52,7 +52,7 @@ t.test('an export that many change at once, through the mount and behind it', as
   const ends = await hammer([mount, mount, mount, mount, real], ['a', 'b', 'c', 'd'], random);
   t.comment(JSON.stringify(ends));
   t.same(faultsOf(ends), []);
-  t.ok(ends.done! > 500, 'it was busy');
+  t.ok(ends.done! > 100, 'it was busy');
   const shown = (root: string): string => JSON.stringify(look({ paths: [root], openFirst: false })[root]);
   await until(
     () => shown(mount) === shown(real),
@@ -63,8 +63,7 @@ t.test('an export that many change at once, through the mount and behind it', as
 });
 
 t.test('services that come and go under callers who hold the directory', async (t) => {
-  const random = new Random(seedOfTheDay());
-  t.comment(`ACHERON_TEST_SEED=${random.seed}`);
+  const random = new Random(SEED);
   const ids = ['a', 'b', 'c', 'd'];
   const up = await Up.start(t, {
     binding: 'kernel',

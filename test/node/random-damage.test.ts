@@ -1,18 +1,18 @@
 /**
  * Each file of a node's state is damaged at random, one at a time: a bit flips, it is cut, emptied, overwritten or
  * removed. The next start serves what is whole, or says which file is damaged; and no key runs twice.
- * ACHERON_DAMAGE_CASES and ACHERON_DAMAGE_SEED make it longer, or another.
+ * ACHERON_DAMAGE_CASES makes it longer, ACHERON_TEST_SEED another.
  */
 import { cpSync, readFileSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import type { FsError, Log } from '../../lib/core/index.js';
 import { DEFAULT_JOB_LIMITS } from '../../lib/services/index.js';
+import { SEED, extent } from '../support/extent.js';
 import { Random } from '../support/random.js';
 import { READ_WRITE, TestNode, USER, shellManifest, temporaryDir } from '../support/test-node.js';
 
-const CASES = Number(process.env.ACHERON_DAMAGE_CASES ?? 60);
-const SEED = Number(process.env.ACHERON_DAMAGE_SEED ?? 20260101);
+const CASES = extent('ACHERON_DAMAGE_CASES', { short: 60, long: 2000 });
 const KEYS = 24;
 const JOB_LIMITS = { ...DEFAULT_JOB_LIMITS, keep: 4, segmentBytes: 8_000, segmentKeys: 5 };
 
@@ -22,7 +22,7 @@ t.test(
   'a file of state that is damaged is reported or does no harm, and no key runs twice [P]',
   { timeout: 3_600_000 },
   async (t) => {
-    t.comment(`${CASES} cases, seed ${SEED}`);
+    t.comment(`${CASES} cases`);
     const random = new Random(SEED);
     const runs = join(temporaryDir(t), 'runs');
     const said: string[] = [];

@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { ControlClient } from '../../lib/control/index.js';
+import { extent } from '../support/extent.js';
 import { PlaneProcesses, inviteThrough, readJson, shell, untilOnline } from '../support/plane-processes.js';
 import { shellManifest } from '../support/test-node.js';
 import { until } from '../support/until.js';
@@ -21,10 +22,10 @@ interface Recorded {
   readonly state?: string;
 }
 
-t.setTimeout(300_000);
-
 /** How many times the plane or the node is killed under load; more find more. */
-const ROUNDS = Number(process.env.ACHERON_KILLS ?? 3);
+const ROUNDS = extent('ACHERON_KILLS', { short: 3, long: 40 });
+
+t.setTimeout(300_000 + 20_000 * ROUNDS);
 
 const plane = await PlaneProcesses.start(t);
 const mount = await plane.mount();

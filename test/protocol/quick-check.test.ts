@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../support/properties.js';
 import t from 'tap';
 import type * as z from 'zod';
 import { acheronEnvelope, controlEnvelope, FS_EVENTS, FS_MESSAGES } from '../../lib/protocol/index.js';

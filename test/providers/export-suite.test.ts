@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
+import fc from '../support/properties.js';
 import t, { type Test } from 'tap';
 import { localSession } from '../../lib/policy/index.js';
 import { loadNative } from '../../lib/providers/export/native.js';

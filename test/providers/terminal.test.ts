@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -14,6 +14,7 @@ import {
   testContext,
   type TestContext,
 } from '../support/drivers.js';
+import { lacks } from '../support/shells.js';
 
 function terminal(
   t: Test,
@@ -176,16 +177,7 @@ t.test('no descriptor is left', async (t) => {
   t.equal(openDescriptors(), before);
 });
 
-t.test('limits of the kernel hold', { skip: !hasPrlimit() }, async (t) => {
+t.test('limits of the kernel hold', { skip: lacks('prlimit') }, async (t) => {
   const { run } = terminal(t, { openFiles: 17 });
   t.equal(resultOf(await run({ command: 'ulimit -n' }))['stdout'], '17\n');
 });
-
-function hasPrlimit(): boolean {
-  try {
-    readFileSync('/usr/bin/prlimit');
-    return true;
-  } catch {
-    return false;
-  }
-}

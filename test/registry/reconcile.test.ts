@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../support/properties.js';
 import t from 'tap';
 import type { ServiceId } from '../../lib/core/index.js';
 import { readManifest, type ServiceDefinition } from '../../lib/manifest/index.js';

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import type { JsonObject } from '../../lib/core/index.js';
+import { SEED, extent } from '../support/extent.js';
+import { seededRandom } from '../support/faulty-transport.js';
 import type { KillRequest, NodeRequest } from '../support/kill-child-program.js';
 import { shellManifest, temporaryDir } from '../support/test-node.js';
 
@@ -13,7 +15,9 @@ const LANES = 2;
 /** As many nodes, each with a state of its own, live in one process and are killed with it. */
 const NODES_PER_LANE = 4;
 /** Of nodes. */
-const KILLS = 200;
+const KILLS = extent('ACHERON_NODE_KILLS', { short: 200, long: 2000 });
+const random = seededRandom(SEED);
+const TIMEOUT_MS = 100_000 + 1000 * KILLS;
 /** How long the load may go on before the kill. */
 const LOAD_MS = 300;
 
@@ -188,20 +192,26 @@ class Victim {
   }
 }
 
-t.setTimeout(300_000);
+t.setTimeout(TIMEOUT_MS);
 
 t.test(
   'after kill -9 at any instant a start finds all that was acknowledged, no torn file, and what was running interrupted [P]',
-  { timeout: 300_000 },
+  { timeout: TIMEOUT_MS },
   async (t) => {
-    let kills = 0;
-    const again = (): boolean => (kills += NODES_PER_LANE) <= KILLS;
-    await Promise.all(Array.from({ length: LANES }, () => lane(t, again)));
-    t.ok(kills >= KILLS, `${KILLS} kills`);
+    const count = { begun: 0, killed: 0 };
+    await Promise.all(Array.from({ length: LANES }, () => lane(t, count)));
+    t.ok(count.killed >= KILLS, `${count.killed} nodes were killed, ${NODES_PER_LANE} at a time`);
   },
 );
 
-async function lane(t: Test, again: () => boolean): Promise<void> {
+/** Of nodes: those whose round was begun, and those that died of kill -9. */
+interface Count {
+  begun: number;
+  killed: number;
+}
+
+async function lane(t: Test, count: Count): Promise<void> {
+  const again = (): boolean => (count.begun += NODES_PER_LANE) <= KILLS;
   const victims = Array.from({ length: NODES_PER_LANE }, () => new Victim(t));
   const round = async (number: number, startMs: number | null, loadMs?: number): Promise<void> => {
     const request = { round: number, nodes: victims.map((victim) => victim.request) };
@@ -209,13 +219,14 @@ async function lane(t: Test, again: () => boolean): Promise<void> {
       const faults = victims.flatMap((victim, at) => victim.faults(found[at]!));
       if (faults.length > 0) t.fail(`round ${number}`, { faults });
     };
-    const { lines, stderr } = await runAndKill(t, request, startMs, check, loadMs);
+    const { lines, stderr, wasKilled } = await runAndKill(t, request, startMs, check, loadMs);
     if (stderr !== '') t.fail(`round ${number} said`, { stderr });
+    if (wasKilled) count.killed += NODES_PER_LANE;
     victims.forEach((victim, at) => victim.killed(lines.filter((line) => line.at === at)));
   };
   // Each fifth dies while it starts, as a rule.
   for (let number = 1; again() || victims.some(({ hasRun }) => !hasRun); number++)
-    await round(number, number % 5 === 0 ? 100 + Math.random() * 400 : null);
+    await round(number, number % 5 === 0 ? 100 + random() * 400 : null);
   await round(0, null, 0);
   for (const victim of victims) victim.end(t);
 }
@@ -225,8 +236,8 @@ async function runAndKill(
   request: KillRequest,
   startMs: number | null,
   onFound: (found: readonly Found[]) => void,
-  loadMs = Math.random() * LOAD_MS,
-): Promise<{ lines: Line[]; stderr: string }> {
+  loadMs = random() * LOAD_MS,
+): Promise<{ lines: Line[]; stderr: string; wasKilled: boolean }> {
   const child = spawn(process.execPath, [PROGRAM, JSON.stringify(request)], {
     stdio: ['pipe', 'pipe', 'pipe'],
   });
@@ -261,7 +272,11 @@ async function runAndKill(
     .split('\n')
     .filter(Boolean)
     .slice(1);
-  return { lines: lines.map((line) => JSON.parse(line) as Line), stderr };
+  return {
+    lines: lines.map((line) => JSON.parse(line) as Line),
+    stderr,
+    wasKilled: child.signalCode === 'SIGKILL',
+  };
 }
 
 /** The drivers of this state directory that live: its path is in their environment. */

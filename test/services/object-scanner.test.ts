@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../support/properties.js';
 import t from 'tap';
 import { ObjectScanner, type ScannedObject } from '../../lib/services/index.js';
 

@@ -6,12 +6,13 @@ import type { JsonObject } from '../../lib/core/index.js';
 import { FsError } from '../../lib/core/index.js';
 import { DEFAULT_JOB_LIMITS } from '../../lib/services/index.js';
 import { fixture, openDescriptors, processesTagged, until } from '../support/drivers.js';
+import { SEED, extent } from '../support/extent.js';
+import { seededRandom } from '../support/faulty-transport.js';
 import { TestNode, shellManifest } from '../support/test-node.js';
 
 /** So many calls of all services together; 10,000 by hand, which take about a quarter of an hour. */
-const CALLS = Number(process.env['ACHERON_STRESS_CALLS'] ?? 250);
+const CALLS = extent('ACHERON_STRESS_CALLS', { short: 250, long: 10_000 });
 const ABREAST = 4;
-const SEED = Number(process.env['ACHERON_STRESS_SEED'] ?? Date.now() % 1_000_000);
 
 const LIMITS = { timeout_ms: 800, kill_grace_ms: 30, max_output_bytes: 20_000 };
 const MANY = fixture('many.py');
@@ -46,7 +47,7 @@ const collect = runInNewContext('gc') as () => void;
 t.setTimeout(60_000 + CALLS * 1_000);
 
 t.test(`${CALLS} calls that end in every way leave no process, no descriptor and no memory`, async (t) => {
-  const random = randomFrom(SEED);
+  const random = seededRandom(SEED);
   const manifests = Object.entries(RUNTIMES).map(([name, runtime]) =>
     shellManifest(name, '', { runtime: { args: [], ...runtime, ...LIMITS } }),
   );
@@ -133,15 +134,4 @@ async function succeeds(act: () => Promise<void>, mostMs = 60_000): Promise<void
 function heapBytes(): number {
   for (let count = 0; count < 3; count++) collect();
   return process.memoryUsage().heapUsed;
-}
-
-/** The same sequence for the same seed (mulberry32), so that a failure can be looked for again. */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

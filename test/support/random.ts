@@ -18,8 +18,3 @@ export class Random {
     return choices[this.below(choices.length)]!;
   }
 }
-
-/** `ACHERON_TEST_SEED`, to repeat what failed, or one that nobody tried. */
-export function seedOfTheDay(): number {
-  return Number(process.env.ACHERON_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31));
-}

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../support/properties.js';
 import t from 'tap';
 import { FS_MESSAGES } from '../../lib/protocol/index.js';
 import { createReferenceTree } from '../support/reference-tree.js';

@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import fc from '../../support/properties.js';
 import t from 'tap';
 import { OPCODES, structs as s } from '../../../lib/fuse/kernel/index.js';
 import { INIT_FLAGS } from '../../../lib/fuse/kernel/constants.js';

@@ -5,16 +5,12 @@ import t from 'tap';
 import * as constants from '../../../lib/fuse/kernel/constants.js';
 import { readU64, recordAlign, viewOf, writeU64 } from '../../../lib/fuse/kernel/layout.js';
 import { structs } from '../../../lib/fuse/kernel/index.js';
+import { lacks } from '../../support/shells.js';
 
 const HEADER = '/usr/include/linux/fuse.h';
 
-function hasCompiler(): boolean {
-  try {
-    execFileSync('gcc', ['--version'], { stdio: 'ignore' });
-    return existsSync(HEADER);
-  } catch {
-    return false;
-  }
+function lacksCompiler(): string | false {
+  return lacks('gcc') || (existsSync(HEADER) ? false : `there is no ${HEADER}`);
 }
 
 /** What minors newer than some headers in use brought. */
@@ -50,7 +46,7 @@ const NEWER = new Map([
 
 t.test(
   'every struct and constant lies as a C compiler lays out linux/fuse.h',
-  { skip: !hasCompiler() },
+  { skip: lacksCompiler() },
   (t) => {
     const minor = Number(/FUSE_KERNEL_MINOR_VERSION (\d+)/.exec(readFileSync(HEADER, 'utf8'))![1]);
     const known = (name: string): boolean => (NEWER.get(name) ?? 0) <= minor;

@@ -4,17 +4,17 @@
  */
 import { appendFileSync, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import fc from 'fast-check';
+import fc from '../../support/properties.js';
 import t from 'tap';
 import { newInvocationId, silentLog } from '../../../lib/core/index.js';
 import { DiskReserve } from '../../../lib/disk/index.js';
 import type { JobLimits } from '../../../lib/services/jobs/job-limits.js';
 import { JobStore } from '../../../lib/services/jobs/job-store.js';
 import type { Job, JobEnd, JobOwner } from '../../../lib/services/jobs/job.js';
+import { extent } from '../../support/extent.js';
 import { temporaryDir } from '../../support/test-node.js';
 
-const RUNS = Number(process.env.ACHERON_MODEL_RUNS ?? 60);
-const SEED = Number(process.env.ACHERON_MODEL_SEED ?? 20260101);
+const RUNS = extent('ACHERON_MODEL_RUNS', { short: 60, long: 2000 });
 const HOUR_MS = 3_600_000;
 const LIMITS: JobLimits = {
   keep: 3,
@@ -197,7 +197,7 @@ t.test(
   'a key names its outcome over borders of segments, retention, failures, restarts and kills [P]',
   { timeout: 600_000 },
   async (t) => {
-    t.comment(`${RUNS} runs, seed ${SEED}`);
+    t.comment(`${RUNS} runs`);
     fc.assert(
       fc.property(fc.array(step, { minLength: 20, maxLength: 150 }), (steps) => {
         const run = new Run(join(temporaryDir(t), 'jobs'));
@@ -216,7 +216,7 @@ t.test(
           run.close();
         }
       }),
-      { numRuns: RUNS, seed: SEED },
+      { numRuns: RUNS },
     );
     t.pass(`${RUNS} runs`);
   },
