@@ -10,7 +10,7 @@ import { join, relative, resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import t from 'tap';
-import { ALONE, LONG, LONG_FIRST } from './schedule.js';
+import { LONG, LONG_FIRST } from './schedule.js';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const TESTS = 'dist/test';
@@ -50,9 +50,7 @@ t.on('spawn', (test) => {
     stdout?.on('data', (bytes: Buffer) => output.push(bytes.toString()));
   });
 });
-const together = files.filter((file) => !ALONE.has(testName(file))).sort(byLength);
-const alone = files.filter((file) => ALONE.has(testName(file)));
-await Promise.all([...together.map((file) => run(file, true)), ...alone.map((file) => run(file, false))]);
+await Promise.all(files.sort(byLength).map(run));
 t.end();
 const { passed, failed, skipped } = totals;
 const seconds = Math.round((performance.now() - started) / 1000);
@@ -61,12 +59,11 @@ process.stderr.write(
 );
 if (failed > 0) process.exitCode = 1;
 
-/** Runs one file; beside others, or by itself when they are done. */
-async function run(file: string, beside: boolean): Promise<void> {
+async function run(file: string): Promise<void> {
   const results = await t.spawn('/usr/bin/env', ['-u', 'NODE_OPTIONS', process.execPath, file], {
     name: file,
     at: null,
-    buffered: beside,
+    buffered: true,
     timeout: Number(options.timeout) * 1000,
     stdio: [0, 'pipe', 2],
     env: {

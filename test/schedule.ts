@@ -1,8 +1,19 @@
 /** The test files that take longest, in the order in which they are started: before all others. */
-export const LONG_FIRST: readonly string[] = [];
-
-/** Test files that measure time or memory of their own process: they run by themselves, after the others. */
-export const ALONE: ReadonlySet<string> = new Set();
+export const LONG_FIRST: readonly string[] = [
+  ...['services/kill', 'mount/posix-export', 'planefs/permission-projection', 'docs/docs', 'cli/up'],
+  ...['mount/guides', 'faults/processes', 'attacks/mute-node', 'attacks/mapped-users', 'services/jobs/keys'],
+  ...['fuse/vfs-bridge', 'attacks/schemas', 'faults/kept-descriptors', 'attacks/hidden-pushes'],
+  ...['planefs/node-records', 'cli/up-plane', 'planefs/nodes-and-mounts', 'mount/calls', 'control/fuzz'],
+  ...['control/large-catalog', 'cli/token', 'mount/bundled', 'attacks/silent-node', 'fuse/endurance'],
+  ...[
+    'mount/supervision',
+    'planefs/kept-catalog',
+    'control/kill',
+    'tunnel/hostile-peer',
+    'services/invoking',
+  ],
+  ...['providers/export-suite', 'cli/usage', 'cli/node-listen', 'fuse/mount-hygiene', 'services/calls'],
+];
 
 /** What `npm run test:endurance` runs for long, besides test/endurance: see `extent`. */
 export const LONG: ReadonlySet<string> = new Set([
@@ -14,7 +25,7 @@ export const LONG: ReadonlySet<string> = new Set([
   'fuse/endurance',
   'fuse/forgetting',
   'node/random-damage',
-  'plane/node-records',
+  'planefs/node-records',
   'services/jobs/keys-model',
   'services/kill',
   'services/stress',

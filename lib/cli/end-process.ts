@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const LOOK_MS = 25;
@@ -55,7 +55,35 @@ export function lockHolder(path: string): number | null {
   }
   for (const line of readFileSync('/proc/locks', 'utf8').split('\n')) {
     const [, kind, , , pid, file] = line.split(/\s+/);
-    if (kind === 'POSIX' && file?.split(':')[2] === String(inode) && Number(pid) > 0) return Number(pid);
+    if (file?.split(':')[2] !== String(inode)) continue;
+    if (kind === 'POSIX' && Number(pid) > 0) return Number(pid);
+    if (kind === 'OFDLCK') return holderByDescriptor(inode);
   }
   return null;
+}
+
+/** The process with a descriptor that holds a lock on that inode: the kernel's list does not name it. */
+function holderByDescriptor(inode: number): number | null {
+  const holds = new RegExp(`^lock:.* OFDLCK .*:${inode} `, 'm');
+  for (const pid of namesIn('/proc').filter((name) => /^\d+$/.test(name)))
+    for (const fd of namesIn(`/proc/${pid}/fdinfo`))
+      if (holds.test(textOf(`/proc/${pid}/fdinfo/${fd}`))) return Number(pid);
+  return null;
+}
+
+/** Processes and descriptors go while they are looked at, and others' are not ours to see. */
+function namesIn(dir: string): string[] {
+  try {
+    return readdirSync(dir);
+  } catch {
+    return [];
+  }
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
 }

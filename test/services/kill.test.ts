@@ -8,9 +8,10 @@ import type { JsonObject } from '../../lib/core/index.js';
 import { SEED, extent } from '../support/extent.js';
 import { seededRandom } from '../support/faulty-transport.js';
 import type { KillRequest, NodeRequest } from '../support/kill-child-program.js';
+import { inOneFile } from '../support/one-file.js';
 import { shellManifest, temporaryDir } from '../support/test-node.js';
 
-const PROGRAM = join(import.meta.dirname, '..', 'support', 'kill-child-program.js');
+const PROGRAM = await inOneFile(t, join(import.meta.dirname, '..', 'support', 'kill-child-program.js'));
 const LANES = 2;
 /** As many nodes, each with a state of its own, live in one process and are killed with it. */
 const NODES_PER_LANE = 4;
