@@ -1,9 +1,8 @@
 import { chmodSync, existsSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { JsonObject } from '../../lib/core/index.js';
-import { TrustCheck } from '../../lib/drivers/index.js';
+import { othersMayWrite } from '../support/safe-place.js';
 import { temporaryDir, TestNode } from '../support/test-node.js';
 import { until } from '../support/until.js';
 
@@ -17,8 +16,7 @@ interface Place {
   readonly script: (name: string, text?: string) => string;
 }
 
-/** Nothing is refused for its own modes where others may write to the folder of temporary files anyway. */
-const skip = new TrustCheck().folder(tmpdir()) === null ? false : `others may write to ${tmpdir()}`;
+const skip = othersMayWrite;
 
 /** A folder that only we may write to. */
 function placeOf(t: Test): Place {

@@ -1,12 +1,11 @@
 import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { TrustCheck } from '../../lib/drivers/index.js';
+import { othersMayWrite } from '../support/safe-place.js';
 import { entryOf, folderOf, idsOf, manifest, started } from './support.js';
 
-/** Nothing is refused for its own modes where others may write to the folder of temporary files anyway. */
-const skip = new TrustCheck().folder(tmpdir()) === null ? false : `others may write to ${tmpdir()}`;
+const skip = othersMayWrite;
 
 t.test(
   'a services directory that others may write to is refused, unless writable ones are trusted',
