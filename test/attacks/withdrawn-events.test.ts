@@ -47,8 +47,9 @@ for (const joined of ['here', 'through a tunnel'] satisfies Joined[]) {
     const { ino } = await stat(path);
 
     await rewrite(under.node, 'echo', hidden('echo'));
-    const services = (): string => JSON.stringify([...under.plane.control.store.nodes.get('n1')!.services]);
-    await until(() => services().includes('"permissions":{}'), 'the catalog');
+    const { nodes } = under.plane.control.store;
+    const permissions = (): unknown => nodes.get('n1')?.services.get('echo')?.descriptor['permissions'];
+    await until(() => JSON.stringify(permissions()) === '{}', 'the catalog');
 
     t.equal(await read(h), 'errno 116', 'an open descriptor shows nothing');
     const asked = await files.ask('t_fs_getattr', { node: number });
