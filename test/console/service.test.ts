@@ -27,7 +27,7 @@ const MANIFESTS = [
     },
     invoke_template: { text: 'hello' },
   }),
-  // It goes on until it is told to: each line is there before the next is asked for.
+  // It goes on until it is asked to end: each line is there before the next is asked for.
   shellManifest(
     'slow',
     `printf '\\033[31mred\\033[0m \\033]0;title\\007${ATTACK}\\n' >&2; while [ ! -e "$TMPDIR/go" ]; do sleep 0.05; done; echo second >&2; sleep 60`,

@@ -53,7 +53,7 @@ type PagedName = {
   [Name in ControlName]: ControlReply<Name> extends { next?: string | undefined } ? Name : never;
 }[ControlName];
 
-/** A node that comes with thousands of others waits for its turn; whether the other side is alive at all, pings tell sooner. */
+/** A node that comes with thousands of others waits for its turn; whether the other side is alive at all, pings show sooner. */
 const NODE_PATIENCE_MS = 60_000;
 
 /** The largest frame that a server may send us: a node's whole catalog. */
