@@ -1,15 +1,11 @@
 import type { ControlName, ControlPush, ControlReply, ControlRequest } from 'acheron/protocol';
 import { Store } from '../model/store.js';
-import { Fault, faultFromFrame } from './fault.js';
-import { Socket, type Frame } from './socket.js';
+import { Fault } from './fault.js';
+import { Link } from './link.js';
+import type { Frame } from './socket.js';
 
 export type Event = ControlPush<'node_service_event'>;
 export type Welcome = ControlReply<'connect'>;
-
-interface Pending {
-  readonly resolve: (payload: unknown) => void;
-  readonly reject: (fault: Fault) => void;
-}
 
 export interface Watcher {
   /** All is to be asked for anew: the watch begins, or something was missed. */
@@ -18,22 +14,15 @@ export interface Watcher {
 }
 
 /** The control channel of one session: requests, and the watch, which goes on where it was after a lost connection. */
-export class ControlLink {
+export class ControlLink extends Link {
   readonly welcome = new Store<Welcome | null>(null);
-  readonly #socket: Socket;
-  readonly #pending = new Map<string, Pending>();
   readonly #watchers = new Set<Watcher>();
-  #nextId = 1;
   #cursor: string | undefined;
   /** The watch began anew, and its listeners have not been notified. */
   #isAnew = false;
 
   constructor(secret: string) {
-    this.#socket = new Socket('control', secret, {
-      greet: (send) => this.#greet(send),
-      receive: (frame) => this.#receive(frame),
-      lost: () => this.#lost(),
-    });
+    super('control', secret);
     this.state.on(() => {
       if (this.state.value !== 'open' || !this.#isAnew) return;
       this.#isAnew = false;
@@ -41,26 +30,10 @@ export class ControlLink {
     });
   }
 
-  get state(): Socket['state'] {
-    return this.#socket.state;
-  }
-
-  start(): void {
-    this.#socket.start();
-  }
-
-  retryNow(): void {
-    this.#socket.retryNow();
-  }
-
-  end(): void {
-    this.#socket.end();
-  }
-
   /** @throws Fault as the server answered, or where the connection is or gets lost */
   request<Name extends ControlName>(name: Name, payload: ControlRequest<Name>): Promise<ControlReply<Name>> {
     if (this.state.value !== 'open') return Promise.reject(Fault.lost());
-    return this.#ask(name, payload, (frame) => this.#socket.send(frame));
+    return this.#ask(name, payload, (frame) => this.socket.send(frame));
   }
 
   watch(watcher: Watcher): () => void {
@@ -74,14 +47,12 @@ export class ControlLink {
     payload: ControlRequest<Name>,
     send: (frame: object) => void,
   ): Promise<ControlReply<Name>> {
-    const id = String(this.#nextId++);
-    return new Promise((resolve, reject) => {
-      this.#pending.set(id, { resolve: resolve as Pending['resolve'], reject });
-      send({ channel: 'control', type: `control.${name}`, id, payload });
-    });
+    return this.exchangeFrames((number) =>
+      send({ channel: 'control', type: `control.${name}`, id: String(number), payload }),
+    ) as Promise<ControlReply<Name>>;
   }
 
-  async #greet(send: (frame: object) => void): Promise<void> {
+  protected async greet(send: (frame: object) => void): Promise<void> {
     await this.#ask('version', { protocol: 'unified-v2' }, send);
     const welcome = await this.#ask('connect', { client: 'console' }, send);
     if (!(await this.#resume(send))) this.#isAnew = true;
@@ -108,12 +79,9 @@ export class ControlLink {
     for (const watcher of this.#watchers) watcher.reset();
   }
 
-  #receive(frame: Frame): void {
+  protected receive(frame: Frame): void {
     if (frame.id !== undefined) {
-      const pending = this.#pending.get(frame.id);
-      this.#pending.delete(frame.id);
-      if (frame.type === 'control.error') pending?.reject(faultFromFrame(frame));
-      else pending?.resolve(frame.payload);
+      this.answered(Number(frame.id), frame, frame.type === 'control.error');
       return;
     }
     switch (frame.type) {
@@ -146,14 +114,12 @@ export class ControlLink {
 
   async #rewatch(): Promise<void> {
     try {
-      if (!(await this.#resume((frame) => this.#socket.send(frame)))) this.#resetAll();
+      if (!(await this.#resume((frame) => this.socket.send(frame)))) this.#resetAll();
     } catch {
       // The connection was lost meanwhile; the next one watches again.
     }
   }
 
-  #lost(): void {
-    for (const { reject } of this.#pending.values()) reject(Fault.lost());
-    this.#pending.clear();
-  }
+  /** The watch goes on with the next connection. */
+  protected lost(): void {}
 }

@@ -1,7 +1,8 @@
 import type { FsMessageName, FsReply, FsRequest } from 'acheron/protocol';
 import { bytesFromBase64, base64FromBytes } from './base64.js';
-import { Fault, faultFromFrame } from './fault.js';
-import { Socket, type Frame } from './socket.js';
+import { Fault } from './fault.js';
+import { Link } from './link.js';
+import type { Frame } from './socket.js';
 
 type Attributes = FsReply<'lookup'>;
 export type Entry = FsReply<'readdirp'>['entries'][number];
@@ -15,45 +16,13 @@ const ROOT: Target = { node: 1 };
 const READ_BYTES = 256 * 1024;
 
 /** The files of one session: the tree that a mount with the same rights shows. */
-export class FilesLink {
-  readonly #socket: Socket;
-  readonly #pending = new Map<
-    number,
-    { readonly resolve: (payload: unknown) => void; readonly reject: (fault: Fault) => void }
-  >();
-  #nextTag = 1;
+export class FilesLink extends Link {
   /** Numbers of this connection that were learned, and how many use some. */
   readonly #known = new Set<number>();
   #users = 0;
 
   constructor(secret: string) {
-    this.#socket = new Socket('fs', secret, {
-      greet: async (send) => {
-        await this.#ask('hello', {}, { protocol: 'unified-v2-fs', proto: 2, capabilities: {} }, send);
-      },
-      receive: (frame) => this.#receive(frame),
-      lost: () => {
-        for (const { reject } of this.#pending.values()) reject(Fault.lost());
-        this.#pending.clear();
-        this.#known.clear();
-      },
-    });
-  }
-
-  get state(): Socket['state'] {
-    return this.#socket.state;
-  }
-
-  start(): void {
-    this.#socket.start();
-  }
-
-  retryNow(): void {
-    this.#socket.retryNow();
-  }
-
-  end(): void {
-    this.#socket.end();
+    super('fs', secret);
   }
 
   /** What stat says of the file at `path`, and what this session may do with it. @throws Fault */
@@ -151,7 +120,7 @@ export class FilesLink {
     payload: FsRequest<Name>,
   ): Promise<FsReply<Name>> {
     if (this.state.value !== 'open') return Promise.reject(Fault.lost());
-    return this.#ask(name, target, payload, (frame) => this.#socket.send(frame));
+    return this.#ask(name, target, payload, (frame) => this.socket.send(frame));
   }
 
   #ask<Name extends FsMessageName>(
@@ -160,19 +129,22 @@ export class FilesLink {
     payload: FsRequest<Name>,
     send: (frame: object) => void,
   ): Promise<FsReply<Name>> {
-    const tag = this.#nextTag++;
-    return new Promise((resolve, reject) => {
-      this.#pending.set(tag, { resolve: resolve as (payload: unknown) => void, reject });
-      send({ channel: 'acheron', type: `acheron.t_fs_${name}`, tag, ...target, payload });
-    });
+    return this.exchangeFrames((tag) =>
+      send({ channel: 'acheron', type: `acheron.t_fs_${name}`, tag, ...target, payload }),
+    ) as Promise<FsReply<Name>>;
   }
 
-  #receive(frame: Frame): void {
-    if (frame.tag === undefined) return;
-    const pending = this.#pending.get(frame.tag);
-    this.#pending.delete(frame.tag);
-    if (frame.error !== undefined) pending?.reject(faultFromFrame(frame));
-    else pending?.resolve(frame.payload ?? {});
+  protected async greet(send: (frame: object) => void): Promise<void> {
+    await this.#ask('hello', {}, { protocol: 'unified-v2-fs', proto: 2, capabilities: {} }, send);
+  }
+
+  protected receive(frame: Frame): void {
+    if (frame.tag !== undefined) this.answered(frame.tag, frame, frame.error !== undefined);
+  }
+
+  /** With the connection go its numbers. */
+  protected lost(): void {
+    this.#known.clear();
   }
 }
 
