@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isJsonObject } from '../../core/index.js';
 import { CONSOLE_PATH } from '../client/console-address.js';
-import { respond } from './http-pages.js';
+import { refuseLogin, respond } from './http-pages.js';
 import type { Credential } from './peer.js';
 import type { ServerContext } from './server-context.js';
 
@@ -91,17 +91,8 @@ async function openSession(
     respond(response, 200, 'application/json', body);
     return;
   }
-  const address = request.socket.remoteAddress ?? 'unknown';
-  context.authFailures.note({ act: 'login', address, reason: 'bad_console_code' });
-  const status = await new Promise<number>((resolve) => {
-    context.throttle.failed(
-      address,
-      () => resolve(401),
-      () => resolve(429),
-    );
-  });
-  const text = status === 401 ? 'The link was used, or is too old.\n' : 'Too many failed logins.\n';
-  respond(response, status, 'text/plain', text);
+  const text = 'The link was used, or is too old.\n';
+  await refuseLogin(context, request, response, { reason: 'bad_console_code', text });
 }
 
 async function codeIn(request: IncomingMessage): Promise<string | undefined> {

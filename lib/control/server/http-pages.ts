@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AuthFailure } from './auth-failure-log.js';
 import type { ServerContext } from './server-context.js';
 
 /** The token of `Authorization: Bearer`, and nothing from anywhere else; `null` for a header that is no such thing. */
@@ -77,18 +78,39 @@ async function asksAdmin(
   if (token === undefined) return false;
   const found = token === null ? undefined : context.store.tokens.verify(token);
   if (found !== undefined) return found.record.role === 'admin';
+  await refuseLogin(context, request, response, {
+    reason: 'bad_token',
+    text: 'The token is not valid.\n',
+    headers: { 'www-authenticate': 'Bearer' },
+  });
+  return undefined;
+}
+
+/** Answers a login that failed, each of an address later than the one before: 401 with `text`, or 429. */
+export async function refuseLogin(
+  { authFailures, throttle }: ServerContext,
+  request: IncomingMessage,
+  response: ServerResponse,
+  {
+    reason,
+    text,
+    headers,
+  }: { reason: AuthFailure['reason']; text: string; headers?: Record<string, string> },
+): Promise<void> {
   const address = request.socket.remoteAddress ?? 'unknown';
-  context.authFailures.note({ act: 'login', address, reason: 'bad_token' });
-  const status = await new Promise<number>((resolve) => {
-    context.throttle.failed(
+  authFailures.note({ act: 'login', address, reason });
+  await new Promise<void>((resolve) => {
+    const answer = (...answered: [number, string, Record<string, string>?]): void => {
+      const [status, body, more] = answered;
+      respond(response, status, 'text/plain', body, more);
+      resolve();
+    };
+    throttle.failed(
       address,
-      () => resolve(401),
-      () => resolve(429),
+      () => answer(401, text, headers),
+      () => answer(429, 'Too many failed logins.\n'),
     );
   });
-  const text = status === 401 ? 'The token is not valid.\n' : 'Too many failed logins.\n';
-  respond(response, status, 'text/plain', text, status === 401 ? { 'www-authenticate': 'Bearer' } : {});
-  return undefined;
 }
 
 export function respond(

@@ -17,10 +17,7 @@ export function servicePage(
 ): ControlReply<'service_list'> {
   const [afterNode = '', afterService = ''] = after?.split('/') ?? [];
   const wanted = node_ids === undefined ? undefined : new Set(node_ids);
-  const records = nodes
-    .list()
-    .filter(({ nodeId }) => nodeId >= afterNode && wanted?.has(nodeId) !== false)
-    .sort((one, other) => (one.nodeId < other.nodeId ? -1 : 1));
+  const records = nodes.list().filter(({ nodeId }) => nodeId >= afterNode && wanted?.has(nodeId) !== false);
   const services: Line[] = [];
   for (const node of records) {
     const from = node.nodeId === afterNode ? afterService : '';
@@ -28,18 +25,21 @@ export function servicePage(
       .visibleServices(session, node)
       .filter(({ serviceId }) => serviceId > from)
       .sort((one, other) => (one.serviceId < other.serviceId ? -1 : 1));
-    for (const service of seen) {
+    for (const { serviceId, descriptor } of seen) {
       const last = services.at(-1);
       if (services.length >= limit && last !== undefined)
         return { services, next: `${last.node_id}/${last.service_id}` };
-      const { node_id, service_id, kind, state, has_invoke, summary } = wireSummary(node, service);
-      services.push({ node_id, service_id, kind, state, has_invoke, summary, ...labelsOf(service) });
+      const { node_id, service_id, kind, state, has_invoke, summary } = wireSummary(node, {
+        serviceId,
+        descriptor,
+      });
+      services.push({ node_id, service_id, kind, state, has_invoke, summary, ...labelsOf(descriptor) });
     }
   }
   return { services };
 }
 
-function labelsOf({ descriptor }: CatalogService): Pick<Line, 'labels'> {
+function labelsOf(descriptor: CatalogService['descriptor']): Pick<Line, 'labels'> {
   const labels = Object.hasOwn(descriptor, 'labels') ? descriptor['labels'] : undefined;
   return labels === undefined ? {} : { labels };
 }

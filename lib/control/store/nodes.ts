@@ -75,6 +75,7 @@ export class Nodes {
     return record;
   }
 
+  /** By their ids. */
   list(): NodeRecord[] {
     return [...this.#records.values()].sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
   }

@@ -116,7 +116,10 @@ export const nodeHandlers: Handlers<Names> = {
       throw new ProtocolFault('not_found', `There is no service "${service_id}" on "${node_id}".`);
     const { page, next } = pageOf(services, asked, {
       idOf: ({ serviceId }) => serviceId,
-      wireOf: (service) => ({ descriptor: service.descriptor, summary: wireSummary(node, service) }),
+      wireOf: ({ serviceId, descriptor }) => ({
+        descriptor,
+        summary: wireSummary(node, { serviceId, descriptor }),
+      }),
     });
     return {
       node_id,

@@ -103,9 +103,8 @@ export function wireNode(
 
 export function wireSummary(
   node: NodeRecord,
-  service: CatalogService,
+  { serviceId, descriptor }: Pick<CatalogService, 'serviceId' | 'descriptor'>,
 ): ControlReply<'node_service_get'>['index'][number] {
-  const { descriptor, serviceId } = service;
   const text = (key: string): string => {
     const value = Object.hasOwn(descriptor, key) ? descriptor[key] : undefined;
     return typeof value === 'string' ? value : '';
