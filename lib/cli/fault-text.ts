@@ -10,13 +10,13 @@ export function faultText(
   excerpt: SourceExcerpt | null = null,
 ): string {
   const place = lineFromFault({ ...fault, file: shownFile(fault.file), message: '' }).trimEnd();
-  const coloured = kind === 'error' ? pc.red(kind) : pc.yellow(kind);
-  const lines = [`${pc.bold(forOut(place))} ${coloured}: ${forOut(fault.message)}`];
+  const colour = kind === 'error' ? pc.red : pc.yellow;
+  const lines = [`${pc.bold(forOut(place))} ${colour(kind)}: ${forOut(fault.message)}`];
   if (excerpt !== null) {
     const number = String(excerpt.line);
     lines.push(
       `    ${pc.dim(`${number} |`)} ${forOut(excerpt.source)}`,
-      `    ${pc.dim(`${' '.repeat(number.length)} |`)} ${coloured.replace(kind, excerpt.caret)}`,
+      `    ${pc.dim(`${' '.repeat(number.length)} |`)} ${colour(excerpt.caret)}`,
     );
   }
   if (fault.hint !== '') lines.push(`    ${pc.dim(forOut(fault.hint))}`);

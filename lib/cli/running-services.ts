@@ -5,7 +5,7 @@ import { readText } from './read-file.js';
 import type { Tree } from './tree-access.js';
 
 /** A node as its last reload of manifests left it. */
-export interface RunningNode {
+export interface ReloadedNode {
   readonly nodeId: string;
   readonly servicesDirs: readonly string[];
   readonly services: readonly RunningService[];
@@ -15,7 +15,7 @@ export interface RunningNode {
  * What runs at a node, and from which files. `wanted` may be left out where the tree has one node.
  * @throws FsError EACCES for who is no admin, ENOENT where there is no such node
  */
-export async function runningServices(tree: Tree, wanted: string | undefined): Promise<RunningNode> {
+export async function runningServices(tree: Tree, wanted: string | undefined): Promise<ReloadedNode> {
   const nodeId = wanted ?? (await onlyNode(tree));
   const reload = await readReload(tree, nodeId);
   const sources = new Map<string, string>();
@@ -26,11 +26,10 @@ export async function runningServices(tree: Tree, wanted: string | undefined): P
   }
   for (const { service_id: serviceId, source } of objectsIn(reload['builtins']))
     if (typeof serviceId === 'string' && typeof source === 'string') sources.set(serviceId, source);
-  const services: RunningService[] = [];
-  for (const serviceId of await namesIn(tree, `/nodes/${nodeId}/services`)) {
-    const text = await readText(tree, `/nodes/${nodeId}/services/${serviceId}/SERVICE.json`);
-    const descriptor = JSON.parse(text) as JsonObject;
-    services.push({
+  const dir = `/nodes/${nodeId}/services`;
+  const services = (await namesIn(tree, dir)).map(async (serviceId): Promise<RunningService> => {
+    const descriptor = JSON.parse(await readText(tree, `${dir}/${serviceId}/SERVICE.json`)) as JsonObject;
+    return {
       serviceId: serviceId as ServiceId,
       source: sources.get(serviceId) ?? `service ${serviceId}`,
       descriptor,
@@ -39,14 +38,14 @@ export async function runningServices(tree: Tree, wanted: string | undefined): P
         mountPath: textIn(mount, 'mount_path'),
         state: textIn(mount, 'state'),
       })),
-    });
-  }
+    };
+  });
   return {
     nodeId,
     servicesDirs: objectsIn(reload['services_dirs']).flatMap(({ path }) =>
       typeof path === 'string' ? path : [],
     ),
-    services,
+    services: await Promise.all(services),
   };
 }
 

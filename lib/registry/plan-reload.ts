@@ -85,10 +85,9 @@ function plannedFile(
 ): PlannedFile {
   const said = { file, faults, warnings };
   if (faults.length > 0) {
-    const serviceId = definition?.serviceId ?? held?.serviceId ?? null;
     const version = versionOf(held);
     return held === undefined
-      ? { ...said, ...NOTHING, outcome: 'refused', serviceId }
+      ? { ...said, ...NOTHING, outcome: 'refused', serviceId: definition?.serviceId ?? null }
       : {
           ...said,
           ...NOTHING,

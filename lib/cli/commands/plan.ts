@@ -13,7 +13,7 @@ import {
 import { faultText, shownFile } from '../fault-text.js';
 import { collect, jsonOption } from '../options.js';
 import { plain, printJson, printNote } from '../print.js';
-import { runningServices, type RunningNode } from '../running-services.js';
+import { runningServices, type ReloadedNode } from '../running-services.js';
 import { addAccessOptions, openTree, type AccessFlags } from '../tree-access.js';
 import { forOut, writeError, writeStyled } from '../write-out.js';
 
@@ -65,7 +65,7 @@ function nodeArgument(text: string): string {
 
 async function plan(wanted: string | undefined, flags: Flags): Promise<void> {
   const tree = await openTree(flags);
-  let node: RunningNode;
+  let node: ReloadedNode;
   try {
     node = await runningServices(tree, wanted);
   } finally {
@@ -90,7 +90,7 @@ async function plan(wanted: string | undefined, flags: Flags): Promise<void> {
 }
 
 /** A node whose services come from elsewhere loses none: it may not be what was meant. */
-function noteStrangePlaces(places: readonly string[], node: RunningNode): void {
+function noteStrangePlaces(places: readonly string[], node: ReloadedNode): void {
   const strange = places.filter((place) => !node.servicesDirs.includes(place));
   if (strange.length === 0) return;
   const has = node.servicesDirs.length === 0 ? 'none' : node.servicesDirs.join(', ');
@@ -107,7 +107,7 @@ function exitStatus(planned: ReloadPlan, isFolderMissing: boolean): number {
   return changes(planned).length > 0 ? EXIT.changes : EXIT.nothing;
 }
 
-function documentFrom(node: RunningNode, planned: ReloadPlan): object {
+function documentFrom(node: ReloadedNode, planned: ReloadPlan): object {
   return {
     node_id: node.nodeId,
     changes: changes(planned).length,
