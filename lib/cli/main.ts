@@ -166,6 +166,8 @@ async function programWith(isWanted: (name: string) => boolean): Promise<Command
     .description('Services as files: write JSON to a file to run a driver, read the answer from a file.')
     .version(VERSION)
     .configureHelp({ showGlobalOptions: false })
+    // Options belong to the command that stands before them: `control` has some, and subcommands.
+    .enablePositionalOptions()
     .hook('preAction', (_program, command) => applySettings(command, () => programWith(() => true)))
     .addHelpText('after', EXAMPLES);
   for (const { name, summary, load } of COMMANDS) {

@@ -5,6 +5,7 @@
  */
 export * from './access.js';
 export * from './store/audit.js';
+export { backUpControl, restoreControl } from './store/backup.js';
 export * from './store/console-sessions.js';
 export * from './store/events.js';
 export * from './store/nodes.js';

@@ -2,7 +2,7 @@
  * Files of state: locked, replaced as a whole, and kept aside when they are damaged. What is written here is either
  * the old or the new after a kill, and on the disk when the call returns. Some space is held in reserve for what must
  * be written though the disk is full. Logs only grow: in segments of records (`log/`), or as lines that somebody else
- * is to have too.
+ * is to have too. Archives are backups of state in one file.
  */
 export { FileLock } from './file-lock.js';
 export { stateFailure } from './state-failure.js';
@@ -10,6 +10,8 @@ export { DiskReserve, isNoSpace } from './disk-reserve.js';
 export { replaceFile } from './replace-file.js';
 export { makePrivateDir, requirePrivateDir } from './private-dir.js';
 export { readGivenSecret } from './given-secret.js';
+export { syncPath } from './sync-path.js';
+export { readArchive, writeArchive } from './archive.js';
 export { keepAside } from './keep-aside.js';
 export { readOrMakeSecret } from './secret-file.js';
 export { AuditQueueFile, DEFAULT_AUDIT_UNSENT_BYTES, type Dropped } from './audit-queue-file.js';

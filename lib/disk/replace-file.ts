@@ -2,6 +2,7 @@ import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } fro
 import { dirname } from 'node:path';
 import { FsError } from '../core/index.js';
 import { isNoSpace } from './disk-reserve.js';
+import { syncPath } from './sync-path.js';
 
 /**
  * Replaces a file atomically: a reader, or a start after a kill, finds the old or the new, never a part. On
@@ -23,7 +24,7 @@ export function replaceFile(path: string, content: string | Uint8Array, { sync =
     rmSync(draft, { force: true });
     throw cannotReplace(path, thrown);
   }
-  if (sync) syncDirectory(dirname(path));
+  if (sync) syncPath(dirname(path));
 }
 
 function cannotReplace(path: string, cause: unknown): FsError {
@@ -34,13 +35,4 @@ function cannotReplace(path: string, cause: unknown): FsError {
     path,
     cause,
   });
-}
-
-function syncDirectory(path: string): void {
-  const fd = openSync(path, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
 }

@@ -5,10 +5,18 @@ import { inBackgroundOrHere, reportReady } from '../background.js';
 import { daemonName } from '../daemon-name.js';
 import { forgetControlUrl, keepControlUrl } from '../control-url.js';
 import { addListenOptions, listenerOptions, tlsFrom, type ListenFlags } from '../listen-options.js';
-import { integer, logLevelOption, noConsoleOption, option, stateDirOption } from '../options.js';
+import {
+  configOption,
+  integer,
+  logLevelOption,
+  noConsoleOption,
+  option,
+  stateDirOption,
+} from '../options.js';
 import { reloadOnHangUp } from '../reload.js';
 import { goOnUnlessStopped, stopAsked } from '../stop-asked.js';
 import { textLog, type LogLevel } from '../text-log.js';
+import { backupCommand, restoreCommand } from './control-state.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -32,6 +40,9 @@ interface ControlFlags extends ListenFlags {
 
 export function controlCommand(): Command {
   const command = new Command('control')
+    .enablePositionalOptions()
+    .addCommand(backupCommand())
+    .addCommand(restoreCommand())
     .description('Run the control plane: it knows all nodes, and shows each session its view of them.')
     .addOption(option('--host <address>', 'where to listen').default('127.0.0.1'))
     .addOption(option('--port <port>', 'the port; 0 picks one').argParser(integer(0)).default(DEFAULT_PORT))
@@ -62,6 +73,7 @@ export function controlCommand(): Command {
     )
     .addOption(noConsoleOption())
     .addOption(logLevelOption())
+    .addOption(configOption())
     .addOption(option('--background', 'return when it listens, and go on in the background'))
     .addHelpText('after', EXAMPLES)
     .action((flags: ControlFlags) => inBackgroundOrHere(flags, daemonName('control'), () => control(flags)));
@@ -116,4 +128,5 @@ const EXAMPLES = `
 Examples:
   $ acheron control
   $ acheron control --host 0.0.0.0 --tls-cert plane.crt --tls-key plane.key --background
+  $ acheron control backup /backup/plane.tgz
 `;

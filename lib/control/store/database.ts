@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, closeSync, copyFileSync, fsyncSync, openSync } from 'node:fs';
+import { chmodSync, closeSync, copyFileSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'libsql';
 import { FsError } from '../../core/index.js';
-import { FileLock, stateFailure } from '../../disk/index.js';
+import { FileLock, stateFailure, syncPath } from '../../disk/index.js';
 import { checkIntegrity, damaged, formatOfFile, refuseIfLost } from './check-database.js';
 import { FORMAT, MIGRATIONS, versionFromNumber, VERSION_NUMBER } from './migrations.js';
 
@@ -293,10 +293,5 @@ function backUp(db: Database.Database, path: string, format: number): void {
   const copy = `${path}.format${format}.bak`;
   copyFileSync(path, copy);
   chmodSync(copy, 0o600);
-  const fd = openSync(copy, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
+  syncPath(copy);
 }
