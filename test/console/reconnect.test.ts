@@ -2,7 +2,7 @@ import t from 'tap';
 import { ControlClient } from '../../lib/control/index.js';
 import { PlaneProcesses } from '../support/plane-processes.js';
 import { shellManifest } from '../support/test-node.js';
-import { ConsoleBrowser, consoleLink, withoutBrowser } from '../support/console.js';
+import { ConsoleBrowser, consoleLink, jsonEditor, textIn, withoutBrowser } from '../support/console.js';
 import { readFileSync } from 'node:fs';
 
 t.setTimeout(180_000);
@@ -32,7 +32,7 @@ t.test(
     const browser = await ConsoleBrowser.start(t);
     const page = await browser.signedIn(await asAdmin((client) => consoleLink(client, plane.url)));
     await page.getByRole('link', { name: /greet/ }).click();
-    const editor = page.getByRole('textbox', { name: 'Request, as JSON' });
+    const editor = await jsonEditor(page, 'Request, as JSON');
     await editor.fill('{"text": "typed before"}');
 
     await plane.control.end('SIGKILL');
@@ -40,7 +40,7 @@ t.test(
     await editor.fill('{"text": "typed meanwhile"}');
     await plane.startControl();
     await page.getByRole('status').getByText('connected', { exact: false }).waitFor();
-    t.equal(await editor.inputValue(), '{"text": "typed meanwhile"}');
+    t.equal(await textIn(editor), '{"text": "typed meanwhile"}');
 
     // The node comes back by itself as well; a new manifest is shown without anything being loaded anew.
     node.write(shellManifest('second', 'cat'));

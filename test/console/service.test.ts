@@ -4,7 +4,7 @@ import t, { type Test } from 'tap';
 import type { Page } from 'playwright-core';
 import { PlaneWithNode } from '../support/plane-with-node.js';
 import { shellManifest } from '../support/test-node.js';
-import { ConsoleBrowser, consoleLink, withoutBrowser } from '../support/console.js';
+import { ConsoleBrowser, consoleLink, jsonEditor, textIn, withoutBrowser } from '../support/console.js';
 
 t.setTimeout(180_000);
 
@@ -69,10 +69,10 @@ t.test(
   async (t) => {
     const { page, browser } = await started(t, 'greet');
     const text = page.getByRole('textbox', { name: /^text/ });
-    const editor = page.getByRole('textbox', { name: 'Request, as JSON' });
+    const editor = await jsonEditor(page, 'Request, as JSON');
     t.equal(await text.inputValue(), 'hello', 'the template');
     await text.fill('by form');
-    t.match(await editor.inputValue(), '"text": "by form"');
+    t.match(await textIn(editor), '"text": "by form"');
     await call(page);
     await reply(page, '"text": "by form"');
 
@@ -95,7 +95,7 @@ t.test(
 
     await editor.fill('{"text": "once"}');
     await page.getByRole('textbox', { name: 'Key' }).fill('order-17');
-    t.match(await editor.inputValue(), '"_key": "order-17"');
+    t.match(await textIn(editor), '"_key": "order-17"');
     await call(page);
     await reply(page, '"text": "once"');
     const jobs = await page.locator('.jobs-list button').count();

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+import { chromium, type Browser, type BrowserContext, type Locator, type Page } from 'playwright-core';
 import type { ControlClient } from '../../lib/control/index.js';
 
 const CHROMIUM = '/usr/bin/chromium';
@@ -66,4 +66,16 @@ export class ConsoleBrowser {
 export async function consoleLink(client: ControlClient, url: string, role?: 'user'): Promise<string> {
   const { code, path } = await client.request('console_link_create', role === undefined ? {} : { role });
   return `${url.replace(/^ws/, 'http')}${path}#code=${code}`;
+}
+
+/** An editor for JSON, once it is loaded. */
+export async function jsonEditor(page: Page, name: string | RegExp): Promise<Locator> {
+  const editor = page.locator('.cm-content').and(page.getByRole('textbox', { name }));
+  await editor.waitFor();
+  return editor;
+}
+
+/** The text of an editor, of which all lines are seen. */
+export async function textIn(editor: Locator): Promise<string> {
+  return (await editor.locator('.cm-line').allTextContents()).join('\n');
 }

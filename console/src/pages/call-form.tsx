@@ -3,6 +3,7 @@ import { useMemo, useState } from 'preact/hooks';
 import { looksAt } from '../model/request-faults.js';
 import { snippetsOf } from '../model/snippets.js';
 import { FaultBox } from '../parts/fault-box.js';
+import { JsonEditor } from '../parts/json-editor.js';
 import { SchemaForm } from '../parts/schema-form.js';
 import { Fault } from '../wire/fault.js';
 import type { FilesLink } from '../wire/files.js';
@@ -35,6 +36,7 @@ export function CallForm({
   const [fault, setFault] = useState<Fault | null>(null);
   const text = typed ?? template;
   const { value, faults } = useMemo(() => looksAt(text, schema), [text, schema]);
+  const offered = useMemo(() => withKey(schema), [schema]);
   const key = typeof value?._key === 'string' ? value._key : '';
   const put = (request: Record<string, unknown>): void => setTyped(`${JSON.stringify(request, null, 2)}\n`);
   const setKey = (given: string): void => {
@@ -73,26 +75,14 @@ export function CallForm({
             <p class="faint">With a key, the same request runs once, however often it is sent.</p>
           </div>
         </div>
-        <div class="field">
-          <label for="request">Request, as JSON</label>
-          <textarea
-            id="request"
-            class="mono"
-            rows={12}
-            spellcheck={false}
-            value={text}
-            aria-invalid={faults.length > 0}
-            aria-describedby="request-faults"
-            onInput={({ currentTarget }) => setTyped(currentTarget.value)}
-          />
-          <ul id="request-faults" class="failed plain" aria-live="polite">
-            {faults.map(({ at, message }) => (
-              <li>
-                {at !== '' && <code>{at}</code>} {message}
-              </li>
-            ))}
-          </ul>
-        </div>
+        <JsonEditor
+          id="request"
+          label="Request, as JSON"
+          text={text}
+          schema={offered}
+          faults={faults}
+          onText={setTyped}
+        />
       </div>
       <div class="bar">
         <button
@@ -117,6 +107,15 @@ export function CallForm({
       </details>
     </section>
   );
+}
+
+/** The schema with the key, which every request may have. */
+function withKey(schema: unknown): unknown {
+  const key = {
+    type: 'string',
+    description: 'With it, the same request runs once, however often it is sent.',
+  };
+  return { anyOf: [schema, { properties: { _key: key } }] };
 }
 
 function Snippet({ language, text }: { readonly language: string; readonly text: string }): JSX.Element {
