@@ -47,6 +47,7 @@ const opened = z.object({
   eof: z.boolean().optional(),
   closed: z.boolean().optional(),
   flush: z.boolean().optional(),
+  bare: wireBare,
 });
 const timeChange = z.union([z.literal('now'), wireTimeNs]);
 
@@ -326,6 +327,7 @@ export const FS_EVENTS = {
       what: z.enum(['attr', 'data', 'all']),
       tree: z.boolean().optional(),
       sync: wireNumber.optional(),
+      own: z.boolean().optional(),
     }),
   },
   e_fs_synced: {
@@ -339,6 +341,6 @@ export const FS_EVENTS = {
   },
   e_fs_inval_dir: {
     about: 'a directory has other entries; `name` says which one, where it is just one',
-    payload: z.object({ dir: wireNumber, name: z.string().optional() }),
+    payload: z.object({ dir: wireNumber, name: z.string().optional(), own: z.boolean().optional() }),
   },
 } as const;

@@ -97,7 +97,8 @@ export class RemoteFile extends RemoteBase implements FileNode {
     if (attr !== undefined) {
       const stat = statFromAttributes(attr, this.ino);
       this.hasOtherNames = stat.nlink !== 1;
-      if (!flags.truncate && !this.isPrivate(op)) this.remember(stat, sequence, undefined);
+      if (!flags.truncate && !this.isPrivate(op))
+        this.remember(stat, sequence, undefined, payload.bare === true);
       if (fixed === true && data !== undefined && data.byteLength === stat.size) {
         if (closed !== true) this.remote.closeHandle(handle, generation);
         const bytes = Uint8Array.from(data);

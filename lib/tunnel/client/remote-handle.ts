@@ -96,6 +96,8 @@ export class RemoteHandle implements FileHandle {
   #inline: Fetched | undefined;
   /** Of a descriptor that nobody else changes: the attributes that came with the open. */
   #openedStat: Stat | undefined;
+  /** Whoever opens it looks at once at the attributes that came with it. */
+  #openedFor: Op | undefined;
   #ahead: ReadAhead | undefined;
   #dataVersion: number;
   /** What the far side said with its last answer: whether a flush would do anything. */
@@ -135,18 +137,25 @@ export class RemoteHandle implements FileHandle {
     this.#writableVersion = this.#openedVersion;
     this.#writableSequence = this.#openedSequence;
     if (file.perOpen) this.#openedStat = this.#stat;
+    this.#openedFor = op;
     if (data !== undefined) this.holds = data;
     if (data !== undefined) this.#inline = { data, eof: opened.eof ?? false };
   }
 
   stat(op: Op): Awaitable<Stat> {
     if (this.#openedStat !== undefined && this.#isJustOpened(op)) return this.#openedStat;
-    return this.#askStat(op);
+    const isOpening = this.#openedFor === op && this.#openedSequence === this.#file.remote.sequence;
+    this.#openedFor = undefined;
+    return isOpening && this.#stat !== undefined ? this.#stat : this.#askStat(op);
   }
 
   async #askStat(op: Op): Promise<Stat> {
+    const file = this.#file;
+    const { sequence } = file.remote;
     const { payload } = await this.#ask('getattr', {}, op);
-    return (this.#stat = statFromAttributes(payload, this.#file.ino));
+    const stat = (this.#stat = statFromAttributes(payload, file.ino));
+    if (file.freshness === 'shared' && this.#openedAs === undefined) file.remember(stat, sequence, op);
+    return stat;
   }
 
   async setattr(change: AttrChange, op: Op): Promise<Stat> {
@@ -216,9 +225,9 @@ export class RemoteHandle implements FileHandle {
     );
   }
 
-  #runAhead(at: number, data: Uint8Array, { session, remoteUid }: Op): number {
+  #runAhead(at: number, data: Uint8Array, { session, origin, remoteUid }: Op): number {
     const file = this.#file;
-    const answered = this.#writeThrough(at, data, { session, remoteUid }).then(
+    const answered = this.#writeThrough(at, data, { session, origin, remoteUid }).then(
       () => undefined,
       (thrown: unknown) => {
         this.#unreported ??= FsError.from(thrown);

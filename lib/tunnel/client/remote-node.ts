@@ -102,7 +102,7 @@ export class RemoteDir extends RemoteBase implements DirNode {
     const { payload } = await this.ask('create', { name, ...how }, op);
     const { generation } = this.remote;
     this.touched();
-    const found = { ...payload.attr, kind: 'file' as const, node: payload.node };
+    const found = { ...payload.attr, kind: 'file' as const, node: payload.node, bare: payload.bare };
     const node = this.adopt(name, found, this.remote.sequence, op);
     if (node.kind !== 'file') throw new FsError('EPROTO', 'The far side created something that is no file.');
     node.hasOtherNames = payload.attr?.nlink !== 1;
@@ -159,11 +159,13 @@ export class RemoteDir extends RemoteBase implements DirNode {
     const to = this.#nodeOfThisTree(toDir);
     if (to.kind !== 'dir') throw new FsError('ENOTDIR', 'The target is not a directory.');
     const moved = this.#children.get(name)?.node;
+    const replaced = to.#children.get(toName)?.node;
     try {
       await this.ask('rename', { name, to_node: await to.number(op), to_name: toName, flags }, op);
     } finally {
       this.touched();
       to.touched();
+      replaced?.touched();
       this.#gone(name);
       to.#gone(toName);
     }

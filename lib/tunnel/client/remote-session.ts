@@ -10,14 +10,16 @@ import {
   type FsMessageName,
   type FsRequest,
 } from '../../protocol/index.js';
-import type { Caller, Change } from '../../vfs/index.js';
+import { openFlagsFrom, type Caller, type Change } from '../../vfs/index.js';
 import type { ContentCache } from './content-cache.js';
 import type { ListingBudget } from './listing-budget.js';
 import type { FsClient, RequestTarget } from './fs-client.js';
 import type { FsAnswer } from './pending-requests.js';
+import { Origins } from './origins.js';
 import { RemoteDir, type RemoteNode } from './remote-node.js';
 import type { StandIn } from './stand-in.js';
 import { UnsettledWrites } from './unsettled-writes.js';
+import { kindOfRequest } from '../wire/deadlines.js';
 import { lostError } from '../wire/tunnel-errors.js';
 import { textOfSession } from '../wire/wire-session.js';
 
@@ -26,6 +28,7 @@ export interface RequestOp {
   readonly session: Session;
   readonly signal?: AbortSignal;
   readonly caller?: Caller;
+  readonly origin?: object | undefined;
   readonly remoteUid?: number | undefined;
 }
 
@@ -66,6 +69,13 @@ const WITHOUT_ATTRIBUTES: ReadonlySet<FsMessageName> = new Set<FsMessageName>([
   'statfs',
 ]);
 
+/** Whether what it does may be pushed, now or when what it opens is closed. */
+function mayChange(name: FsMessageName, payload: FsRequest<FsMessageName>): boolean {
+  if (name !== 'open') return kindOfRequest(name) !== 'read';
+  const { write, truncate } = openFlagsFrom((payload as FsRequest<'open'>).flags ?? 0);
+  return write || truncate;
+}
+
 /** Above this many nodes, what is known of names is dropped, so that unused nodes can go. */
 const MAX_NODES = 100_000;
 
@@ -98,6 +108,7 @@ export class RemoteSession {
   readonly #collected: FinalizationRegistry<{ number: number; generation: number }>;
   #forgotten: number[] = [];
   #session: Session | undefined;
+  readonly #origins = new Origins();
 
   constructor(host: RemoteSessionHost, sessionId: string | undefined, rootIno: bigint) {
     this.host = host;
@@ -169,7 +180,8 @@ export class RemoteSession {
       this.host.sendSession(client, op.session);
       whose = { ...target, s: op.session.id };
     }
-    const { remoteUid } = op;
+    const { origin, remoteUid } = op;
+    if (mayChange(name, payload)) this.#origins.note(origin);
     if (remoteUid !== undefined && client.canMapUsers) whose = { ...whose, uid: remoteUid };
     const answer = client.request(name, whose, payload, op, data, mayWait);
     if (!WITHOUT_ATTRIBUTES.has(name)) {
@@ -240,30 +252,40 @@ export class RemoteSession {
   /** Takes what the far side pushed; answers what that means for those who keep copies of ours. */
   event(frame: AcheronEnvelope): Change | undefined {
     if (frame.type === 'acheron.e_fs_inval_dir') {
-      const { dir, name } = payloadOf(frame, FS_EVENTS.e_fs_inval_dir.payload);
-      return this.#invalidate(dir, 'data', name);
+      const { dir, name, own } = payloadOf(frame, FS_EVENTS.e_fs_inval_dir.payload);
+      return this.#invalidate(dir, 'data', name, own === true);
     }
-    const { node, what, tree } = payloadOf(frame, FS_EVENTS.e_fs_inval.payload);
+    const { node, what, tree, own } = payloadOf(frame, FS_EVENTS.e_fs_inval.payload);
     if (node === ROOT_NODE && (tree === true || what === 'all')) {
       this.dropAll();
       return { what: 'all' };
     }
     if (tree === true) return this.#invalidateTree(node);
-    return this.#invalidate(node, what === 'attr' ? 'attr' : 'data', undefined);
+    return this.#invalidate(node, what === 'attr' ? 'attr' : 'data', undefined, own === true);
   }
 
-  #invalidate(number: number, what: 'attr' | 'data', name: string | undefined): Change | undefined {
-    const sequence = ++this.sequence;
+  /** `isOwn`: a request of this session's did it. */
+  #invalidate(
+    number: number,
+    what: 'attr' | 'data',
+    name: string | undefined,
+    isOwn: boolean,
+  ): Change | undefined {
     const known = this.#known.get(number);
     const node = number === ROOT_NODE ? this.root : known?.node?.deref();
     const ino = node?.ino ?? known?.ino;
+    const only = isOwn ? this.#origins.only : undefined;
+    const by = only === undefined ? {} : { by: only };
+    // What was written here was taken for changed when that was answered.
+    if (isOwn && what === 'data' && node?.kind === 'file') return { what, ino: node.ino, ...by };
+    const sequence = ++this.sequence;
     if (ino === undefined) {
       this.#unknownSequence = sequence;
       return undefined;
     }
     node?.invalidate(sequence, what, name);
     if (what === 'data') known?.entry?.dir.deref()?.invalidate(sequence, 'data', known.entry.name);
-    return name === undefined ? { what, ino } : { what: 'entry', ino, name };
+    return name === undefined ? { what, ino, ...by } : { what: 'entry', ino, name, ...by };
   }
 
   /** Nothing that is kept of the directory and of what is below it is sure any longer. */

@@ -13,6 +13,8 @@ import type { ServedSession } from './served-session.js';
 interface Addressee {
   readonly peer: ServedSession;
   readonly session: Session;
+  /** A request of its own on this connection did it. */
+  readonly isOwn: boolean;
 }
 
 /**
@@ -41,7 +43,8 @@ export class InvalidationPusher {
       if (nodes.numbersOfIno(change.ino).size === 0 && (change.what !== 'tree' || nodes.pathless.size === 0))
         continue;
       const session = sessionOf(peer);
-      if (session !== null) this.#pushTo({ peer, session }, change);
+      const isOwn = 'by' in change && change.by === peer;
+      if (session !== null) this.#pushTo({ peer, session, isOwn }, change);
     }
   }
 
@@ -84,20 +87,20 @@ export class InvalidationPusher {
       const known = peer.nodes.get(number);
       if (change.what === 'tree') this.#pushTree(to, number);
       else if (change.what === 'entry') this.#pushEntry(to, known, change.name);
-      else if (change.what === 'data' && known.node.kind === 'dir') this.#send(peer, 'dir', { dir: number });
-      else this.#send(peer, 'node', { node: number, what: change.what });
+      else if (change.what === 'data' && known.node.kind === 'dir') this.#send(to, 'dir', { dir: number });
+      else this.#send(to, 'node', { node: number, what: change.what });
     }
   }
 
   /** What of it is hidden by now, nobody looked up again: of that, this is the last that the session hears. */
-  #pushTree({ peer }: Addressee, number: number): void {
-    this.#send(peer, 'node', { node: number, what: 'all', tree: true });
-    peer.nodes.doubt(number);
+  #pushTree(to: Addressee, number: number): void {
+    this.#send({ ...to, isOwn: false }, 'node', { node: number, what: 'all', tree: true });
+    to.peer.nodes.doubt(number);
   }
 
   #pushEntry(to: Addressee, { number: dir, node, children }: KnownNode, name: string): void {
     const { peer, session } = to;
-    const push = (): void => this.#send(peer, 'dir', { dir, name });
+    const push = (): void => this.#send(to, 'dir', { dir, name });
     const number = children.get(name);
     const isSeen = number !== undefined && peer.nodes.isShown(number);
     const isListed = number !== undefined && peer.nodes.isListed(number);
@@ -141,11 +144,11 @@ export class InvalidationPusher {
     }
   }
 
-  #send(peer: ServedSession, about: 'node' | 'dir', payload: Record<string, unknown>): void {
+  #send({ peer, isOwn }: Addressee, about: 'node' | 'dir', payload: Record<string, unknown>): void {
     const frame: AcheronEnvelope = {
       channel: 'acheron',
       type: about === 'dir' ? 'acheron.e_fs_inval_dir' : 'acheron.e_fs_inval',
-      payload,
+      payload: isOwn ? { ...payload, own: true } : payload,
     };
     this.#port.send(peer.id === undefined ? frame : { ...frame, s: peer.id });
   }

@@ -15,6 +15,8 @@ export interface KnownNode {
   shownAt: number;
   /** What was shown of it and of all below it before this moment is not sure to be shown still. */
   doubtedAt: number;
+  /** The peer removed its name, and has found it by no other since. */
+  isUnlinked: boolean;
 }
 
 /** The parent of what has no way to it any longer. */
@@ -135,7 +137,9 @@ export class NumberedNodes {
   numberOf(node: Node, parent: number, name: string, moment: number): number {
     const same = this.#byNode.get(node);
     if (same !== undefined) {
-      this.#foundAt(this.get(same), parent, name);
+      const again = this.get(same);
+      again.isUnlinked = false;
+      this.#foundAt(again, parent, name);
       this.shown(same, moment);
       return same;
     }
@@ -156,6 +160,12 @@ export class NumberedNodes {
     const { number } = this.#add(this.#numbers.next(), node, { parent, name, moment });
     directory?.children.set(name, number);
     return number;
+  }
+
+  /** The peer removed the entry `name` of the directory `parent`, or put another there. */
+  unlinked(parent: number, name: string): void {
+    const known = this.#known.get(this.#known.get(parent)?.children.get(name) ?? NOWHERE);
+    if (known !== undefined) known.isUnlinked = true;
   }
 
   forget(number: number): void {
@@ -188,11 +198,14 @@ export class NumberedNodes {
       children: new Map<string, number>(),
       shownAt: -1,
       doubtedAt: 0,
+      isUnlinked: false,
     };
     this.#known.set(number, known);
     this.#byNode.set(node, number);
     let numbers = this.#byIno.get(node.ino);
     if (numbers === undefined) this.#byIno.set(node.ino, (numbers = new Set()));
+    // A file system gives the number of what was removed to what is made next.
+    for (const older of numbers) if (this.#known.get(older)?.isUnlinked === true) numbers.delete(older);
     numbers.add(number);
     if (parent === 0 && number !== ROOT_NODE) this.#pathless.add(number);
     this.shown(number, moment);

@@ -304,7 +304,7 @@ export class ServedConnection {
           hint: 'Wait for some of them to end.',
         });
       const { moment } = peer.nodes;
-      const op = new ServedOp(peer.sessionOf(), kindOfRequest(name) === 'read', moment, frame.uid);
+      const op = new ServedOp(peer.sessionOf(), kindOfRequest(name) === 'read', moment, frame.uid, peer);
       this.#run(name, tag, { peer, frame, payload, data: content, op, server: this.#server });
     } catch (thrown) {
       this.#port.send(errorFrameFrom(thrown, requestReferenceOf(frame)));

@@ -10,16 +10,19 @@ export class ServedOp implements Op {
   /** When it came, as the session's `NumberedNodes` count. */
   readonly moment: number;
   readonly remoteUid: number | undefined;
+  /** The session's side of the connection, which learns from the answer what it changed. */
+  readonly origin: object | undefined;
   /** The handler of a request that makes something sets it first. */
   masked: number | undefined;
   #controller: AbortController | undefined;
   #reason: FsError | undefined;
 
-  constructor(session: Session, onlyReads = false, moment = 0, remoteUid?: number) {
+  constructor(session: Session, onlyReads = false, moment = 0, remoteUid?: number, origin?: object) {
     this.session = session;
     this.onlyReads = onlyReads;
     this.moment = moment;
     this.remoteUid = remoteUid;
+    this.origin = origin;
   }
 
   get signal(): AbortSignal {

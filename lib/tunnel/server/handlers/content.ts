@@ -8,6 +8,7 @@ import {
   type Awaitable,
   type Created,
   type FileHandle,
+  type FileNode,
   type OpenFlags,
   type Op,
 } from '../../../vfs/index.js';
@@ -46,7 +47,7 @@ export const contentHandlers = {
             direct: handle.direct,
             fixed,
             attr: attributesFromStat(stat, node.freshness),
-            ...(flags.write ? { flush: needsFlush(handle) } : {}),
+            ...(flags.write ? { flush: needsFlush(handle), ...bareOf(node, op) } : {}),
           };
           if (inline === 0 || handle.revocable === true) return { payload: reply };
           return chain(handle.read(0, inline, op), (data) => {
@@ -158,8 +159,14 @@ async function replyOf(
       fixed: false,
       attr: attributesFromStat(await created.handle.stat(op), created.node.freshness),
       flush: needsFlush(created.handle),
+      ...bareOf(created.node, op),
     },
   };
+}
+
+/** Who writes to a file asks first for attributes that a write takes away. */
+function bareOf(node: FileNode, op: Op): { bare?: true } {
+  return node.freshness === 'shared' && node.isBare?.(op) === true ? { bare: true } : {};
 }
 
 function keep(

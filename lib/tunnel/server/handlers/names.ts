@@ -13,6 +13,8 @@ import {
   type Handlers,
 } from './handler.js';
 
+const RENAME_EXCHANGE = 2;
+
 /** What finds, makes and removes names. */
 export const nameHandlers = {
   lookup({ peer, frame, payload, op }) {
@@ -49,24 +51,24 @@ export const nameHandlers = {
   },
 
   async unlink({ peer, frame, payload, op }) {
-    await asDir(nodeOf(peer, frame).node).unlink(payload.name, op);
+    const { number, node } = nodeOf(peer, frame);
+    await asDir(node).unlink(payload.name, op);
+    peer.nodes.unlinked(number, payload.name);
     return { payload: {} };
   },
 
   async rmdir({ peer, frame, payload, op }) {
-    await asDir(nodeOf(peer, frame).node).rmdir(payload.name, op);
+    const { number, node } = nodeOf(peer, frame);
+    await asDir(node).rmdir(payload.name, op);
+    peer.nodes.unlinked(number, payload.name);
     return { payload: {} };
   },
 
   async rename({ peer, frame, payload, op }) {
     const toDir = asDir(peer.nodes.get(payload.to_node).node);
-    await asDir(nodeOf(peer, frame).node).rename(
-      payload.name,
-      toDir,
-      payload.to_name,
-      payload.flags ?? 0,
-      op,
-    );
+    const flags = payload.flags ?? 0;
+    await asDir(nodeOf(peer, frame).node).rename(payload.name, toDir, payload.to_name, flags, op);
+    if ((flags & RENAME_EXCHANGE) === 0) peer.nodes.unlinked(payload.to_node, payload.to_name);
     return { payload: {} };
   },
 
