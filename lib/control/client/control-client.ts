@@ -227,7 +227,7 @@ export class ControlClient {
 
   /** Goes on with the session of before, or begins another where that one is gone. */
   async #sayWho(exchange: ControlExchange, timeoutMs: number): Promise<Welcome> {
-    const payload = this.#options.connect?.() ?? {};
+    const payload = { ...this.#options.connect?.(), events: true };
     const session = payload.session ?? this.#welcome?.session ?? undefined;
     if (payload.node_id !== undefined)
       return exchange.request('connect', payload, Math.max(timeoutMs, NODE_PATIENCE_MS));

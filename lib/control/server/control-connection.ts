@@ -60,6 +60,10 @@ export class ControlConnection implements Peer {
   #session: LiveSession | undefined;
   #stopSession: (() => void) | undefined;
   #badFrames = 0;
+  #wantsEvents = false;
+  /** Requests that are not answered yet. What they change of the session is announced after their answers. */
+  #unanswered = 0;
+  #unannounced: Session | undefined;
   /** Why nothing is taken from the peer now: so many reasons. */
   #holds = 0;
   readonly #flow = { pause: () => this.#hold(), resume: () => this.#letGo() };
@@ -119,6 +123,10 @@ export class ControlConnection implements Peer {
 
   becomeNode(): void {
     if (this.#state !== 'closed') this.#state = 'node';
+  }
+
+  wantEvents(): void {
+    this.#wantsEvents = true;
   }
 
   useSession(sessionId: string): LiveSession {
@@ -182,6 +190,7 @@ export class ControlConnection implements Peer {
   async #answer(frame: ControlEnvelope): Promise<void> {
     const name = controlNameFromType(frame.type);
     let outcome = 'ok';
+    this.#unanswered++;
     try {
       if (name === undefined)
         throw new ProtocolFault('unsupported_type', `There is no request "${frame.type}".`);
@@ -205,6 +214,8 @@ export class ControlConnection implements Peer {
         this.context.log.error('a request failed', { type: frame.type, error: fault.cause ?? thrown });
       this.#send(errorFrameFrom(fault, requestReferenceOf(frame)));
     }
+    this.#unanswered--;
+    this.#announce();
     this.context.metrics.requests.inc({ type: name ?? 'unknown', outcome });
   }
 
@@ -280,8 +291,17 @@ export class ControlConnection implements Peer {
   }
 
   #sessionChanged(now: Session): void {
+    if (this.#wantsEvents || this.watches.size > 0) this.#unannounced = now;
     if (now.revoked) this.watches.endAll();
     for (const watch of this.watches.all) watch.moveTo(now);
+    this.#announce();
+  }
+
+  /** Pushes what the session has become, once no request waits for its answer: who asked is answered first. */
+  #announce(): void {
+    const now = this.#unannounced;
+    if (now === undefined || this.#unanswered > 0) return;
+    this.#unannounced = undefined;
     this.push('session_changed', {
       session: now.id,
       role: now.role,

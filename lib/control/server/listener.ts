@@ -43,6 +43,13 @@ const BACKLOG = 4096;
 const MAX_CONNECTIONS_OF_A_TOKEN = 4096;
 const HEADER_TIMEOUT_MS = 10_000;
 const GOODBYE_MS = 250;
+/** The control channel, and the files: those of a session, or of a node that offers its own. Members of the family dial them by other names. */
+const SOCKETS = new Map<string, '/' | '/v2/fs'>([
+  ['/', '/'],
+  ['/v2/fs', '/v2/fs'],
+  ['/v2/node', '/v2/fs'],
+  ['/fs', '/v2/fs'],
+]);
 
 /** The socket of the control plane: HTTP pages, and the two WebSockets. */
 export class Listener {
@@ -67,6 +74,8 @@ export class Listener {
       keepAliveTimeout: 5_000,
       connectionsCheckingInterval: 1_000,
       maxHeaderSize: 16 * 1024,
+      // The guard decides on it.
+      requireHostHeader: false,
     };
     this.#server = tls === undefined ? createServer(limits) : createTlsServer({ ...limits, ...tls });
     this.#server.maxConnections = MAX_CONNECTIONS;
@@ -163,8 +172,8 @@ export class Listener {
       return;
     }
     const ofConsole = this.#options.consolePages === undefined ? undefined : CONSOLE_SOCKETS.get(asked);
-    const path = ofConsole ?? asked;
-    if (path !== '/' && path !== '/v2/fs') {
+    const path = ofConsole ?? SOCKETS.get(asked);
+    if (path === undefined) {
       refuse(socket, 404, 'There is nothing here.');
       return;
     }

@@ -35,6 +35,8 @@ export interface Peer extends Connection {
   proveNode(nodeId: string): void;
   /** This is the connection of a node from now on. */
   becomeNode(): void;
+  /** It wants to know of changes of its session, also while it watches nothing. */
+  wantEvents(): void;
   /** Uses this session from now on, instead of the one before. */
   useSession(sessionId: string): LiveSession;
   push<Name extends ControlEventName>(name: Name, payload: ControlPush<Name>): void;

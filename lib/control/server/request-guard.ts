@@ -41,7 +41,9 @@ export class RequestGuard {
     const origins = request.headersDistinct['origin'] ?? [];
     if (!origins.every((origin) => this.#origins.has(origin.toLowerCase())))
       return 'This origin is not allowed.';
-    return this.#hostRefusal(request);
+    // Every browser names the host; a program that does not cannot have been led here by a page.
+    const isNameless = request.headersDistinct['host'] === undefined && origins.length === 0;
+    return isNameless ? undefined : this.#hostRefusal(request);
   }
 
   /**

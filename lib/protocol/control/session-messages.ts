@@ -57,6 +57,8 @@ export const SESSION_MESSAGES = {
       instance_id: wireId.optional(),
       software: wireText.optional(),
       epoch: z.int().min(0).optional(),
+      /** `session_changed` is to be pushed; it is to who watches, too. */
+      events: z.boolean().optional(),
     }),
     z.object({
       session: z.string().nullable(),

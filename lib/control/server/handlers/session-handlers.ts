@@ -39,6 +39,7 @@ export const sessionHandlers: Handlers<Names> = {
   connect(connection, payload) {
     if (connection.state !== 'versioned')
       throw new ProtocolFault('session_busy', 'This connection is connected already.');
+    if (payload.events === true) connection.wantEvents();
     if (payload.node_id !== undefined) return connectAsNode(connection, payload.node_id, payload);
     const { credential, context } = connection;
     if (credential === undefined) {
