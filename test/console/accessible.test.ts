@@ -63,8 +63,10 @@ t.test(
           const wide = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
           t.ok(wide <= 0, `nothing is wider than the screen: ${route} ${width}`);
           const shots = process.env['CONSOLE_SHOTS'];
-          if (shots !== undefined)
-            await page.screenshot({ path: `${shots}/${at}-${colorScheme}-${width}.png` });
+          if (shots === undefined) continue;
+          await page.setViewportSize({ width, height: 2000 });
+          await page.screenshot({ path: `${shots}/${at}-${colorScheme}-${width}.png` });
+          await page.setViewportSize({ width, height: 800 });
         }
         await page.context().close();
       }

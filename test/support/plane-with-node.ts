@@ -48,7 +48,7 @@ export class PlaneWithNode {
     planeOptions: Partial<PlaneOptions> = {},
   ): Promise<PlaneWithNode> {
     const node = await TestNode.start(t, manifests, options);
-    const builtIn = options.exports === undefined ? 0 : 1;
+    const builtIn = (options.exports === undefined ? 0 : 1) + (options.terminals?.length ?? 0);
     const stateDir = temporaryDir(t);
     const local = joined === 'here' ? { local: node.node } : {};
     const plane = await runPlane({ stateDir, port: 0, ...local, ...planeOptions });

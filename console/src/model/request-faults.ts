@@ -14,23 +14,34 @@ export interface Looked {
 
 /** Looks at a request as the node will. The node decides: a schema that this cannot read forbids nothing here. */
 export function looksAt(text: string, schema: unknown): Looked {
+  const looked = objectIn(text);
+  if (looked.value === undefined) return looked;
+  const { _key, ...checked } = looked.value;
+  const faults = keyIsGood(_key)
+    ? []
+    : [{ at: '/_key', message: 'It must be 1 to 128 of A-Z a-z 0-9 . _ -' }];
+  return { value: looked.value, faults: [...faults, ...faultsOf(checked, schema)] };
+}
+
+/** Looks at an object that is no request. */
+export function objectFaults(text: string, schema: unknown): Looked {
+  const looked = objectIn(text);
+  return looked.value === undefined
+    ? looked
+    : { value: looked.value, faults: faultsOf(looked.value, schema) };
+}
+
+function objectIn(text: string): Looked {
+  const none = (message: string): Looked => ({ value: undefined, faults: [{ at: '', message }] });
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (thrown) {
-    return {
-      value: undefined,
-      faults: [{ at: '', message: `It is not JSON: ${(thrown as Error).message}` }],
-    };
+    return none(`It is not JSON: ${(thrown as Error).message}`);
   }
   if (value === null || typeof value !== 'object' || Array.isArray(value))
-    return { value: undefined, faults: [{ at: '', message: 'It must be a JSON object.' }] };
-  const request = value as Record<string, unknown>;
-  const { _key, ...checked } = request;
-  const faults = keyIsGood(_key)
-    ? []
-    : [{ at: '/_key', message: 'It must be 1 to 128 of A-Z a-z 0-9 . _ -' }];
-  return { value: request, faults: [...faults, ...faultsOf(checked, schema)] };
+    return none('It must be a JSON object.');
+  return { value: value as Record<string, unknown>, faults: [] };
 }
 
 const keyIsGood = (key: unknown): boolean =>

@@ -11,6 +11,8 @@ export interface ServiceFiles {
   readonly template: string;
   readonly health: Readonly<Record<string, unknown>> | null;
   readonly metrics: Readonly<Record<string, unknown>> | null;
+  /** The config, where the session may change it. */
+  readonly config: string | null;
   /** The controls that the session may use. */
   readonly may: ReadonlySet<Control | 'invoke'>;
 }
@@ -32,11 +34,12 @@ export const directoryOf = (nodeId: string, serviceId: string): string =>
 /** @throws Fault ENOENT where there is no such service, or none that the session may see */
 export async function readService(files: FilesLink, dir: string): Promise<ServiceFiles> {
   const readme = await files.readText(`${dir}/README.md`);
-  const [schema, template, health, metrics, ...may] = await Promise.all([
+  const [schema, template, health, metrics, config, ...may] = await Promise.all([
     orNull(files.readText(`${dir}/SCHEMA.json`)),
     orNull(files.readText(`${dir}/TEMPLATE.json`)),
     orNull(files.readText(`${dir}/health.json`)),
     orNull(files.readText(`${dir}/metrics.json`)),
+    configOf(files, dir),
     mayWrite(files, `${dir}/control/invoke.json`, 'invoke'),
     ...CONTROLS.map((control) => mayWrite(files, `${dir}/control/${control}`, control)),
   ]);
@@ -46,8 +49,14 @@ export async function readService(files: FilesLink, dir: string): Promise<Servic
     template: template ?? '{}',
     health: jsonOf(health) as ServiceFiles['health'],
     metrics: jsonOf(metrics) as ServiceFiles['metrics'],
+    config,
     may: new Set(may.flatMap((one) => one ?? [])),
   };
+}
+
+async function configOf(files: FilesLink, dir: string): Promise<string | null> {
+  const path = `${dir}/config.json`;
+  return (await mayWrite(files, path, 'config')) === null ? null : orNull(files.readText(path));
 }
 
 /** The newest jobs that the session may see, newest first. */

@@ -16,8 +16,11 @@ interface Props {
   readonly schema: unknown;
   readonly template: string;
   readonly mayInvoke: boolean;
+  /** The request as it was written; null: the template. */
+  readonly typed: string | null;
+  readonly onTyped: (text: string | null) => void;
   /** The request was accepted as this job. */
-  readonly onJob: (id: string) => void;
+  readonly onJob: (id: string, key: string) => void;
 }
 
 /** A request by form or as JSON, one beside the other; and the same call for programs. */
@@ -29,9 +32,10 @@ export function CallForm({
   schema,
   template,
   mayInvoke,
+  typed,
+  onTyped: setTyped,
   onJob,
 }: Props): JSX.Element {
-  const [typed, setTyped] = useState<string | null>(null);
   const [isBusy, setBusy] = useState(false);
   const [fault, setFault] = useState<Fault | null>(null);
   const text = typed ?? template;
@@ -48,9 +52,9 @@ export function CallForm({
     try {
       const reply = await files.exchange(`${dir}/control/submit.json`, text);
       setFault(null);
-      onJob((JSON.parse(reply) as { invocation_id: string }).invocation_id);
+      onJob((JSON.parse(reply) as { invocation_id: string }).invocation_id, key);
     } catch (thrown) {
-      setFault(Fault.from(thrown));
+      setFault(calledInVain(Fault.from(thrown), key));
     }
     setBusy(false);
   };
@@ -107,6 +111,16 @@ export function CallForm({
       </details>
     </section>
   );
+}
+
+/** Whether a call ran whose answer was lost, nobody knows here: what to do about it. */
+function calledInVain(fault: Fault, key: string): Fault {
+  if (fault.code !== 'EHOSTDOWN') return fault;
+  const hint =
+    key === ''
+      ? 'It may run: look among the jobs before you call again. With a key you could just call again.'
+      : 'Call again: with its key it runs once, however often it is sent.';
+  return new Fault(fault.code, fault.message, hint);
 }
 
 /** The schema with the key, which every request may have. */

@@ -1,6 +1,8 @@
 import type { JSX } from 'preact';
-import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { gathered } from '../model/gathered.js';
 import { hrefOf } from '../model/route.js';
+import { sampleFrom, withSample, type Sample } from '../model/samples.js';
 import {
   CONTROLS,
   directoryOf,
@@ -17,7 +19,17 @@ import { Markdown } from '../parts/markdown.js';
 import { StateBadge } from '../parts/state-badge.js';
 import { Fault } from '../wire/fault.js';
 import { CallForm } from './call-form.js';
+import { JobRequest } from './job-request.js';
 import { JobView } from './job-view.js';
+import { ServiceConfig } from './service-config.js';
+import { ServiceHealth } from './service-health.js';
+import { ServiceMetrics } from './service-metrics.js';
+import { Terminal } from './terminal.js';
+
+/** Of a service that is called often it is looked so often. */
+const LOOK_MS = 250;
+/** Of so many jobs of this page the keys are remembered. */
+const MAX_KEYS = 200;
 
 interface Props {
   readonly session: Session;
@@ -34,26 +46,32 @@ export function ServicePage({ session, nodeId, serviceId }: Props): JSX.Element 
   const [jobs, setJobs] = useState<readonly JobLine[]>([]);
   const [chosen, setChosen] = useState<string | null>(null);
   const [fault, setFault] = useState<Fault | null>(null);
-  const asked = useRef(0);
-  const load = useCallback(async (): Promise<void> => {
-    // Of several that run at a time, what the last to begin found is shown: others may have looked before a change.
-    const turn = ++asked.current;
-    try {
-      const found = await readService(files, dir);
-      // A service without a runtime has no jobs.
-      const listed = await readJobs(files, dir).catch(() => []);
-      if (turn !== asked.current) return;
-      setService(found);
-      setJobs(listed);
-      setFault(null);
-    } catch (thrown) {
-      const failed = Fault.from(thrown);
-      // What is shown stays while the connection is away; what is hidden from now on does not.
-      if (failed.code === 'EHOSTDOWN' || turn !== asked.current) return;
-      setService(null);
-      setJobs([]);
-      setFault(failed);
-    }
+  const [samples, setSamples] = useState<readonly Sample[]>([]);
+  const [typed, setTyped] = useState<string | null>(null);
+  const keys = useRef(new Map<string, string>());
+  const view = useStore(session.catalog.view);
+  const kind = useMemo(() => session.catalog.find(nodeId, serviceId)?.kind, [view]);
+  const load = useMemo(() => {
+    const look = async (): Promise<void> => {
+      try {
+        const found = await readService(files, dir);
+        // A service without a runtime has no jobs.
+        const listed = await readJobs(files, dir).catch(() => []);
+        const { metrics } = found;
+        if (metrics !== null) setSamples((before) => withSample(before, sampleFrom(metrics, Date.now())));
+        setService(found);
+        setJobs(listed);
+        setFault(null);
+      } catch (thrown) {
+        const failed = Fault.from(thrown);
+        // What is shown stays while the connection is away; what is hidden from now on does not.
+        if (failed.code === 'EHOSTDOWN') return;
+        setService(null);
+        setJobs([]);
+        setFault(failed);
+      }
+    };
+    return gathered(look, LOOK_MS);
   }, [files, dir]);
   useEffect(() => {
     if (state === 'open') void load();
@@ -110,20 +128,27 @@ export function ServicePage({ session, nodeId, serviceId }: Props): JSX.Element 
       {service === null && fault === null && <p class="faint">Loading…</p>}
       {service !== null && (
         <>
-          {service.may.has('invoke') || service.schema !== null ? (
+          {kind === 'terminal' ? (
+            <Terminal
+              {...{ files, dir, jobs }}
+              mayInvoke={service.may.has('invoke')}
+              onJob={() => void load()}
+            />
+          ) : service.may.has('invoke') || service.schema !== null ? (
             <CallForm
-              key={dir}
-              {...{ files, nodeId, serviceId, dir }}
+              {...{ files, nodeId, serviceId, dir, typed }}
               schema={service.schema}
               template={service.template}
               mayInvoke={service.may.has('invoke')}
-              onJob={(id) => {
+              onTyped={setTyped}
+              onJob={(id, key) => {
+                if (key !== '') remember(keys.current, id, key);
                 setChosen(id);
                 void load();
               }}
             />
           ) : null}
-          {job !== undefined && (
+          {kind !== 'terminal' && job !== undefined && (
             <section aria-labelledby="jobs" class="jobs">
               <h2 id="jobs">Jobs</h2>
               <div class="jobs-list" role="group" aria-label="Newest jobs">
@@ -134,9 +159,22 @@ export function ServicePage({ session, nodeId, serviceId }: Props): JSX.Element 
                 ))}
               </div>
               <JobView key={job.id} files={files} dir={dir} job={job} />
+              <JobRequest
+                key={`request ${job.id}`}
+                files={files}
+                path={`${dir}/jobs/${job.id}`}
+                jobKey={keys.current.get(job.id)}
+                onRequest={setTyped}
+              />
             </section>
           )}
-          <Metrics metrics={service.metrics} />
+          {service.health !== null && (
+            <ServiceHealth {...{ session, nodeId, serviceId }} health={service.health} />
+          )}
+          {service.metrics !== null && <ServiceMetrics metrics={service.metrics} samples={samples} />}
+          {service.config !== null && (
+            <ServiceConfig {...{ files, dir }} config={service.config} onSaved={() => void load()} />
+          )}
           <section aria-label="README" class="readme">
             <Markdown text={service.readme} />
           </section>
@@ -158,31 +196,8 @@ function Health({ health }: { readonly health: ServiceFiles['health'] }): JSX.El
   );
 }
 
-const SHOWN = [
-  ['invokes_total', 'calls'],
-  ['failures_total', 'failed'],
-  ['rejected_total', 'rejected'],
-  ['running', 'running'],
-  ['queued', 'queued'],
-] as const;
-
-function Metrics({ metrics }: { readonly metrics: ServiceFiles['metrics'] }): JSX.Element | null {
-  if (metrics === null) return null;
-  const durations = (metrics.duration_ms ?? {}) as Record<string, unknown>;
-  const shown = [
-    ...SHOWN.map(([name, label]) => [label, metrics[name]] as const),
-    ...(['p50', 'p95', 'p99'] as const).map((name) => [`${name} ms`, durations[name]] as const),
-  ];
-  return (
-    <dl class="totals">
-      {shown
-        .filter(([, value]) => typeof value === 'number')
-        .map(([label, value]) => (
-          <div key={label}>
-            <dt>{label}</dt>
-            <dd>{String(value)}</dd>
-          </div>
-        ))}
-    </dl>
-  );
+function remember(keys: Map<string, string>, id: string, key: string): void {
+  keys.set(id, key);
+  const [oldest] = keys.keys();
+  if (keys.size > MAX_KEYS && oldest !== undefined) keys.delete(oldest);
 }

@@ -1,6 +1,10 @@
-import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useState } from 'preact/hooks';
+import { gathered } from '../model/gathered.js';
 import type { ControlLink } from '../wire/control.js';
 import { Fault } from '../wire/fault.js';
+
+/** However many events come, it is asked so often at most. */
+const LOOK_MS = 500;
 
 interface Listed<Item> {
   readonly items: readonly Item[] | null;
@@ -13,16 +17,16 @@ interface Listed<Item> {
 export function useList<Item>(control: ControlLink, ask: () => Promise<readonly Item[]>): Listed<Item> {
   const [items, setItems] = useState<readonly Item[] | null>(null);
   const [fault, setFault] = useState<Fault | null>(null);
-  const asked = useRef(0);
-  const load = useCallback(async (): Promise<void> => {
-    const turn = ++asked.current;
-    try {
-      const found = await ask();
-      if (turn === asked.current) setItems(found);
-    } catch (thrown) {
-      const failed = Fault.from(thrown);
-      if (failed.code !== 'EHOSTDOWN') setFault(failed);
-    }
+  const load = useMemo(() => {
+    const list = async (): Promise<void> => {
+      try {
+        setItems(await ask());
+      } catch (thrown) {
+        const failed = Fault.from(thrown);
+        if (failed.code !== 'EHOSTDOWN') setFault(failed);
+      }
+    };
+    return gathered(list, LOOK_MS);
   }, [ask]);
   useEffect(() => {
     const again = (): void => {
