@@ -12,12 +12,15 @@
 //   create   create, write 200 bytes, close, stat, unlink a file of its own in the directory PATH
 //   append   open for writing, write 64 MiB in pieces of 128 KiB, close (PATH gets the thread's number)
 //   call     open, write PAYLOAD, read the reply up to its end, close
+//   spawn    posix_spawn of the program PATH, PAYLOAD to its stdin, read what it prints up to its end, wait for it
+//   keep     write PAYLOAD and read the reply at offset 0, on a descriptor that is opened once
 // A "%d" in PATH becomes the number of the thread. Exits 1 when an operation fails.
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <spawn.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,6 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -38,6 +42,7 @@ struct worker {
   size_t count, room;
   uint64_t bytes;
   int error; // errno of the operation that failed, or 0
+  int kept;  // the descriptor that is opened once, plus 1
 };
 
 static atomic_bool running = true;
@@ -136,13 +141,53 @@ static int do_call(struct worker *w) {
   return close(fd) < 0 || put < 0 || got < 0 ? -1 : 0;
 }
 
+// Twice one way, as a file would be written and read: the reply stands at the start of the file.
+static int do_keep(struct worker *w) {
+  char piece[65536];
+  if (w->kept == 0) w->kept = open(w->path, O_RDWR) + 1;
+  if (w->kept == 0) return -1;
+  ssize_t put = pwrite(w->kept - 1, payload, strlen(payload), 0);
+  ssize_t got = put < 0 ? -1 : pread(w->kept - 1, piece, sizeof piece, 0);
+  if (got > 0) w->bytes += (uint64_t)got;
+  return got <= 0 ? -1 : 0;
+}
+
+extern char **environ;
+
+static int do_spawn(struct worker *w) {
+  char piece[65536];
+  char *words[] = {w->path, NULL};
+  int in[2], out[2], err[2], status;
+  if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0 || pipe2(err, O_CLOEXEC) < 0) return -1;
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, in[0], 0);
+  posix_spawn_file_actions_adddup2(&actions, out[1], 1);
+  posix_spawn_file_actions_adddup2(&actions, err[1], 2);
+  pid_t pid;
+  int failed = posix_spawn(&pid, w->path, &actions, NULL, words, environ);
+  posix_spawn_file_actions_destroy(&actions);
+  close(in[0]), close(out[1]), close(err[1]);
+  ssize_t got = -1;
+  if (failed == 0) {
+    if (write(in[1], payload, strlen(payload)) < 0) return -1;
+    close(in[1]), in[1] = -1;
+    while ((got = read(out[0], piece, sizeof piece)) > 0) w->bytes += (uint64_t)got;
+    while (got == 0 && (got = read(err[0], piece, sizeof piece)) > 0) continue;
+    if (waitpid(pid, &status, 0) < 0 || status != 0) return -1;
+  } else errno = failed;
+  if (in[1] >= 0) close(in[1]);
+  close(out[0]), close(err[0]);
+  return got < 0 ? -1 : 0;
+}
+
 static const struct {
   const char *name;
   int (*run)(struct worker *);
 } OPERATIONS[] = {
     {"stat", do_stat}, {"read", do_read},     {"write", do_write},   {"readdir", do_readdir},
     {"ls", do_ls},     {"stream", do_stream}, {"create", do_create}, {"append", do_append},
-    {"call", do_call},
+    {"call", do_call}, {"spawn", do_spawn},   {"keep", do_keep},
 };
 
 static void *work(void *argument) {

@@ -19,7 +19,7 @@ export { outcomeFromRun } from './native-proc/outcome-from-run.js';
 export { idsForService, type Ids } from './native-proc/ids.js';
 export { idsOfUser } from './native-proc/passwd.js';
 export type { Command } from './native-proc/command.js';
-export { limitPrefix } from './native-proc/resource-limits.js';
+export { kernelLimits } from './native-proc/resource-limits.js';
 export { FileLedger, type ProcessLedger } from './native-proc/process-ledger.js';
 export { filesToRun, mustBeTrusted, type RunFile } from './run-files.js';
 export { TrustCheck, type Distrust } from './trust.js';

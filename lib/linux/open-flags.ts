@@ -6,6 +6,7 @@ export const O_RDWR = 0o2;
 export const O_EXCL = 0o200;
 export const O_TRUNC = 0o1000;
 export const O_APPEND = 0o2000;
+export const O_NONBLOCK = 0o4000;
 /** Also a part of O_SYNC. */
 export const O_DSYNC = 0o10000;
 export const O_CLOEXEC = 0o2000000;

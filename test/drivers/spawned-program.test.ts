@@ -149,22 +149,26 @@ t.test('what cannot be started is null, and leaves neither a process nor a descr
   t.equal(openDescriptors(), before);
 });
 
-t.test('a group is started this way, unless it is to be another user or to exchange messages', async (t) => {
-  const isRoot = process.getuid!() === 0;
-  const cat = { file: 'cat', args: [], cwd: '/', env: ENV, ids: null };
-  const other = isRoot ? { ids: { uid: 65_534, gid: 65_534 } } : { hasMessages: true };
-  for (const [changes, isLight] of [
-    [{}, true],
-    [other, false],
-    [{ hasMessages: true }, false],
-  ] as const) {
-    const group = new ProcessGroup({ ...cat, ...changes }, null, silentLog);
-    t.equal(SpawnedProgram.isAwaited(group.pid!), isLight);
-    group.kill();
-    await group.ended;
-    t.same(group.exit, { code: null, signal: 'SIGKILL' });
-  }
-});
+t.test(
+  'a group is started this way, unless another user has to search for it or messages are exchanged',
+  async (t) => {
+    const isRoot = process.getuid!() === 0;
+    const cat = { file: 'cat', args: [], cwd: '/', env: ENV, ids: null };
+    const other = isRoot ? { ids: { uid: 65_534, gid: 65_534 } } : { hasMessages: true };
+    for (const [changes, isLight] of [
+      [{}, true],
+      [other, false],
+      [isRoot ? { ...other, file: '/bin/cat' } : {}, true],
+      [{ hasMessages: true }, false],
+    ] as const) {
+      const group = new ProcessGroup({ ...cat, ...changes }, null, silentLog);
+      t.equal(SpawnedProgram.isAwaited(group.pid!), isLight);
+      group.kill();
+      await group.ended;
+      t.same(group.exit, { code: null, signal: 'SIGKILL' });
+    }
+  },
+);
 
 t.test('a start that fails says why, as Node says it', async (t) => {
   const folder = t.testdir({ plain: '#!/bin/sh\n' });

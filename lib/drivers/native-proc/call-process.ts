@@ -133,6 +133,7 @@ export class CallProcess {
       await closed;
       clearInterval(drain);
     }
+    if (this.#startError !== null) return { ...FAILED, error: this.#startError };
     return {
       how,
       exitCode: exit?.code ?? null,

@@ -7,7 +7,7 @@ import { strays } from './strays.js';
 /**
  * How programs are kept from gaining privileges by set-id files: `process`, by a rule on this process
  * itself, which all that it starts inherits and which costs nothing; `wrapper`, where this process still
- * needs set-id programs for itself: each driver is started through setpriv(1); `allowed`, not at all.
+ * needs set-id programs for itself: each driver by its starter, or through setpriv(1); `allowed`, not at all.
  */
 export type NewPrivileges = 'process' | 'wrapper' | 'allowed';
 
@@ -32,7 +32,12 @@ export function containDrivers(newPrivileges: NewPrivileges, log: Log): void {
   if (libc?.prctl(PR_SET_CHILD_SUBREAPER) === true) strays.watch(libc, log);
 }
 
-/** What comes before the command line of a driver. */
+/** Each driver has to be kept from them, as this process is not. */
+export function deniesNewPrivileges(): boolean {
+  return prefix.length > 0;
+}
+
+/** What comes before the command line of a driver where its starter cannot deny them. */
 export function privilegePrefix(): readonly string[] {
   return prefix;
 }

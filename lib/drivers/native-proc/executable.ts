@@ -49,19 +49,31 @@ function problemOf(file: string): { what: string; hint: string } | null {
 
 /** What the first line of a script asks to be run by; null for a program that needs none. */
 function interpreterOf(file: string): string | null {
-  const start = Buffer.alloc(256);
+  return /^#![ \t]*(\/[^ \t\n\0]*)/.exec(startOf(file, 256))?.[1] ?? null;
+}
+
+/** The kernel may not know how to start it: neither a binary nor a script that says what runs it. */
+export function isOfUnknownKind(file: string): boolean {
+  const start = startOf(file, 4);
+  return start !== '' && !/^(?:\x7fELF|#!)/.test(start);
+}
+
+/** The first bytes of a file; empty where it cannot be read, as it need not be to be executed. */
+function startOf(file: string, length: number): string {
+  const start = Buffer.alloc(length);
   let fd: number;
   try {
     fd = openSync(file, 'r');
   } catch {
-    return null; // A binary may be executable without being readable.
+    return '';
   }
   try {
-    readSync(fd, start, 0, start.length, 0);
+    return start.toString('latin1', 0, readSync(fd, start, 0, length, 0));
+  } catch {
+    return ''; // A folder.
   } finally {
     closeSync(fd);
   }
-  return /^#![ \t]*(\/[^ \t\n\0]*)/.exec(start.toString('latin1'))?.[1] ?? null;
 }
 
 /** @throws FsError EIO when a driver could not be started in `cwd`. */

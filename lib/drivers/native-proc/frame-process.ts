@@ -25,19 +25,19 @@ export class FrameProcess {
   #partial: Buffer[] = [];
   #partialBytes = 0;
   #isDeaf = false;
+  #startError: NodeJS.ErrnoException | null = null;
 
   constructor(command: Command, maxLineBytes: number, events: FrameEvents, around: Surroundings) {
     this.#maxLineBytes = maxLineBytes;
     this.#events = events;
-    let startError: NodeJS.ErrnoException | null = null;
     try {
       const group = new ProcessGroup(command, around.ledger, around.log);
       this.#group = group;
       const { child } = group;
       child.on('error', (error: NodeJS.ErrnoException) => {
-        if (group.pid !== undefined || startError !== null) return;
-        startError = error;
-        events.onEnd(null, error);
+        if (this.#startError !== null) return;
+        this.#startError = error;
+        if (group.pid === undefined) events.onEnd(null, error);
       });
       const { stdio } = group;
       if (stdio === null) return;
@@ -106,6 +106,6 @@ export class FrameProcess {
       await outputClosed(stdio);
       clearTimeout(timer);
     }
-    this.#events.onEnd(exit, null);
+    this.#events.onEnd(this.#startError === null ? exit : null, this.#startError);
   }
 }

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { O_CLOEXEC } from '../../linux/index.js';
+import { O_CLOEXEC, O_NONBLOCK } from '../../linux/index.js';
 
 /** What the rules for drivers need of the system beyond Node's own calls. */
 export interface Libc {
@@ -8,10 +8,10 @@ export interface Libc {
   /** Marks every descriptor from `first` on as close-on-exec; false where the system has no such call. */
   sealFrom(first: number): boolean;
   setCloseOnExec(fd: number): boolean;
-  /** A file in memory without a name, close-on-exec, that can be sealed; -1 where there is none to be had. */
-  memfd(name: string): number;
+  /** A file in memory without a name, close-on-exec, that can be sealed, or executed; -1 where there is none to be had. */
+  memfd(name: string, use?: 'sealed' | 'executed'): number;
   /** A new pipe, close-on-exec: the end to read from, and the end to write to; null where there is none to be had. */
-  pipe(): readonly [read: number, write: number] | null;
+  pipe(options?: { readonly nonblocking: boolean }): readonly [read: number, write: number] | null;
   /** No byte of the file can be changed from now on, by anyone. */
   sealFile(fd: number): void;
   /** Takes the exit of a child: its status (wait(2)), or `gone` where somebody has taken that. Never waits. */
@@ -24,6 +24,7 @@ const FD_CLOEXEC = 1;
 const CLOSE_RANGE_CLOEXEC = 4;
 const MFD_CLOEXEC = 1;
 const MFD_ALLOW_SEALING = 2;
+const MFD_EXEC = 0x10;
 /** Seal, shrink, grow, write. */
 const ALL_SEALS = 1 | 2 | 4 | 8;
 const WNOHANG = 1;
@@ -60,10 +61,15 @@ function tryLoad(): Libc | null {
       prctl: (option) => prctl?.(option, 1, 0, 0, 0) === 0,
       sealFrom: (first) => closeRange?.(first, EVERY_FD, CLOSE_RANGE_CLOEXEC) === 0,
       setCloseOnExec: (fd) => fcntl?.(fd, F_SETFD, FD_CLOEXEC) === 0,
-      memfd: (name) => memfdCreate?.(name, MFD_CLOEXEC | MFD_ALLOW_SEALING) ?? -1,
-      pipe: () => {
+      memfd: (name, use = 'sealed') => {
+        if (memfdCreate === undefined) return -1;
+        if (use === 'sealed') return memfdCreate(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        const fd = memfdCreate(name, MFD_CLOEXEC | MFD_EXEC);
+        return fd === -1 ? memfdCreate(name, MFD_CLOEXEC) : fd; // Before Linux 6.3 there is no such flag, nor need of it.
+      },
+      pipe: ({ nonblocking } = { nonblocking: false }) => {
         const ends = new Int32Array(2);
-        if (pipe2?.(ends, O_CLOEXEC) !== 0) return null;
+        if (pipe2?.(ends, nonblocking ? O_CLOEXEC | O_NONBLOCK : O_CLOEXEC) !== 0) return null;
         const [read = -1, write = -1] = ends;
         return [read, write];
       },

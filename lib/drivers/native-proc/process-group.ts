@@ -1,6 +1,6 @@
 import { ChildProcess } from 'node:child_process';
 import type { Log } from '../../core/index.js';
-import { privilegePrefix, sealDescriptors } from './containment.js';
+import { sealDescriptors } from './containment.js';
 import type { Command } from './command.js';
 import { TAG_VARIABLE, newTag, type ProcessLedger } from './process-ledger.js';
 import { groupEmptied, signalGroup } from './signal-group.js';
@@ -38,12 +38,11 @@ export class ProcessGroup {
   constructor(command: Command, ledger: ProcessLedger | null, log: Log) {
     this.#log = log;
     const tag = ledger?.newTag() ?? newTag();
-    const [file = command.file, ...args] = [...privilegePrefix(), command.file, ...command.args];
     sealDescriptors();
     const pipes = StdioPipes.open(command.ids);
     try {
       const env = { ...command.env, [TAG_VARIABLE]: tag };
-      this.child = startProgram({ ...command, file, args, env }, pipes);
+      this.child = startProgram({ ...command, env }, pipes);
     } catch (thrown) {
       pipes?.close();
       throw thrown;

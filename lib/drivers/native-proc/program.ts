@@ -7,7 +7,8 @@ import { baseEnvironment, type Environment } from './environment.js';
 import { checkWorkingDirectory, fingerprint, resolveExecutable } from './executable.js';
 import { idsForService } from './ids.js';
 import type { Command } from './command.js';
-import { limitPrefix } from './resource-limits.js';
+import { kernelLimits, limitPrefix, type KernelLimit } from './resource-limits.js';
+import { loadStarter } from './starter.js';
 
 /** How often a missing program is looked for again, and a present one checked. */
 const RECHECK_FAULTY_MS = 500;
@@ -24,7 +25,8 @@ export class Program {
   readonly #serviceId: ServiceId;
   #env: Environment = {};
   #ids: Command['ids'] = null;
-  #start: readonly string[] = [];
+  readonly #limits: readonly KernelLimit[];
+  #file: string;
   /** A start that failed although the program looked right, and what it looked like. */
   #startFault: { readonly error: FsError; readonly seen: string } | null = null;
   /** What runs: the program, its interpreter, files among its arguments. And what they looked like. */
@@ -36,6 +38,8 @@ export class Program {
     this.runtime = runtime;
     this.#context = context;
     this.#serviceId = serviceId;
+    this.#limits = kernelLimits(runtime.limits);
+    this.#file = runtime.executablePath;
     this.check();
     this.#watch();
   }
@@ -52,13 +56,12 @@ export class Program {
 
   /** The program's file, for messages and for noticing changes of it. */
   get file(): string {
-    return this.#start.at(-1) ?? this.runtime.executablePath;
+    return this.#file;
   }
 
   /** What to start. Call only while there is no fault. */
   command(args: readonly string[], env: Readonly<Record<string, string>>): Command {
-    const [file = this.file, ...before] = this.#start;
-    return { file, args: [...before, ...args], cwd: this.runtime.cwd, env, ids: this.#ids };
+    return { file: this.#file, args, cwd: this.runtime.cwd, env, ids: this.#ids, limits: this.#limits };
   }
 
   /** Why there is nothing to start; null where there is. A program that failed to start may be tried again. */
@@ -87,11 +90,7 @@ export class Program {
       const { nodeId } = this.#context;
       this.#env = baseEnvironment(nodeId, this.#serviceId, this.runtime.env, this.#ids?.uid ?? null);
       const path = this.#env['PATH'] ?? '';
-      this.#start = [
-        // Ours, whatever PATH the manifest sets.
-        ...limitPrefix(this.runtime.limits, process.env['PATH'] ?? '/usr/bin:/bin'),
-        resolveExecutable(this.runtime.executablePath, path),
-      ];
+      this.#file = resolveExecutable(this.runtime.executablePath, path);
       checkWorkingDirectory(this.runtime.cwd);
       this.#checkTrust(path);
       if (this.#startFault !== null && this.#startFault.seen !== fingerprint(this.file))
@@ -106,8 +105,21 @@ export class Program {
     const { args, cwd } = this.runtime;
     this.#files = filesToRun(this.file, args, cwd, path).map((file) => file.path);
     this.#seen = this.look();
-    if (this.#context.refusesWritable !== true) return;
-    mustBeTrusted([...this.#start.slice(0, -1).filter((word) => word.startsWith('/')), ...this.#files]);
+    const limitPrograms = this.#limitPrograms();
+    if (this.#context.refusesWritable === true) mustBeTrusted([...limitPrograms, ...this.#files]);
+  }
+
+  /**
+   * What puts the limits on it.
+   * @throws FsError EIO when there is nothing that can
+   */
+  #limitPrograms(): readonly string[] {
+    try {
+      return limitPrefix(this.#limits).slice(0, 1);
+    } catch (thrown) {
+      if (loadStarter() === null) throw thrown;
+      return [];
+    }
   }
 
   /** What the files look like that run; another answer once one of them was changed or replaced. */

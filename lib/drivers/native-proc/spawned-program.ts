@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import { isMainThread } from 'node:worker_threads';
 import { loadLibc, type Libc } from './libc.js';
 import { loadPosixSpawn, type SpawnRequest } from './posix-spawn.js';
+import { STARTER_FAILED } from './starter-image.js';
 
 /** Waited for, by pid. Nobody else may take the exit of one of them: its number could be another's by then. */
 const awaited = new Map<number, SpawnedProgram>();
@@ -11,20 +12,26 @@ let alive: NodeJS.Timeout | undefined;
 let isListening = false;
 const LONGEST_MS = 0x7fff_ffff;
 
+/** Why a program that exited as starters do that fail was never started; null where it was. */
+type FailureOf = (pid: number) => NodeJS.ErrnoException | null;
+
 /**
  * A program that was started without a copy of this process, which would stop the main thread for the longer, the
- * more memory it has. Emits `exit` as a ChildProcess does, once, never before the next turn of the event loop.
+ * more memory it has. Emits `exit` as a ChildProcess does, once, never before the next turn of the event loop; before
+ * it `error` where its starter could not become it.
  */
 export class SpawnedProgram extends EventEmitter {
   readonly pid: number;
+  readonly #failureOf: FailureOf | null;
 
-  private constructor(pid: number) {
+  private constructor(pid: number, failureOf: FailureOf | null) {
     super();
     this.pid = pid;
+    this.#failureOf = failureOf;
   }
 
   /** Null where this is no way to start it, or it could not be: Node's own `spawn` does it then, or says why not. */
-  static start(request: SpawnRequest): SpawnedProgram | null {
+  static start(request: SpawnRequest, failureOf: FailureOf | null = null): SpawnedProgram | null {
     // Only the main thread hears of signals.
     const libc = isMainThread ? loadLibc() : null;
     const spawn = libc === null ? null : loadPosixSpawn();
@@ -32,7 +39,7 @@ export class SpawnedProgram extends EventEmitter {
     listen(libc);
     const pid = spawn(request);
     if (pid === null) return null;
-    const program = new SpawnedProgram(pid);
+    const program = new SpawnedProgram(pid, failureOf);
     awaited.set(pid, program);
     alive ??= setInterval(() => undefined, LONGEST_MS);
     return program;
@@ -40,6 +47,13 @@ export class SpawnedProgram extends EventEmitter {
 
   static isAwaited(pid: number): boolean {
     return awaited.has(pid);
+  }
+
+  ended(exit: Exit): void {
+    const [code] = exit;
+    const failure = code === STARTER_FAILED ? (this.#failureOf?.(this.pid) ?? null) : null;
+    if (failure !== null) this.emit('error', failure);
+    this.emit('exit', ...(failure === null ? exit : UNKNOWN));
   }
 }
 
@@ -59,7 +73,7 @@ function takeExits(libc: Libc): void {
       clearInterval(alive);
       alive = undefined;
     }
-    program.emit('exit', ...(status === 'gone' ? UNKNOWN : exitFromStatus(status)));
+    program.ended(status === 'gone' ? UNKNOWN : exitFromStatus(status));
   }
 }
 

@@ -10,7 +10,7 @@ import {
   errorFromAbort,
   failure,
   idsForService,
-  limitPrefix,
+  kernelLimits,
   outcomeFromRun,
   requestFailure,
   timeLeftMs,
@@ -84,9 +84,10 @@ export class TerminalDriver implements Driver {
       ...baseEnvironment(nodeId, serviceId, { TERM: 'dumb' }, ids?.uid ?? null),
       ...callEnvironment(call, null),
     };
-    const [file = request.argv[0], ...args] = [...limitPrefix(limits, env['PATH'] ?? ''), ...request.argv];
+    const [file, ...args] = request.argv;
     const cwd = resolve(this.#options.cwd ?? homeOf(env), request.cwd ?? '.');
     if (!isDirectory(cwd)) return requestFailure(noDirectory(cwd));
+    const command = { file, args, cwd, env, ids, limits: kernelLimits(limits) };
     const stderr = new Collected(limits.maxOutputBytes);
     const options: RunOptions = {
       stdin: Buffer.alloc(0),
@@ -100,7 +101,7 @@ export class TerminalDriver implements Driver {
         call.onOutput(stream, chunk);
       },
     };
-    const end = await new CallProcess({ file, args, cwd, env, ids }, this.#context).run(options);
+    const end = await new CallProcess(command, this.#context).run(options);
     return outcomeOf(end, options, stderr.text, request);
   }
 }
