@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { Transport } from '../../lib/transport/index.js';
@@ -18,11 +18,13 @@ interface FarExport {
   readonly tunnel: Tunnel;
   /** The requests that were sent since it was asked last. */
   readonly asked: () => string[];
+  /** How many files of it this process has open. */
+  readonly open: () => number;
   /** What was pushed since it was asked last. */
   readonly pushed: () => Record<string, unknown>[];
 }
 
-async function farExport(t: Test): Promise<FarExport> {
+async function farExport(t: Test, { closes = true } = {}): Promise<FarExport> {
   const [vfs, path] = await exported(t);
   let sent: string[] = [];
   let pushed: Record<string, unknown>[] = [];
@@ -34,6 +36,10 @@ async function farExport(t: Test): Promise<FarExport> {
         const text =
           typeof message === 'string' ? message : Buffer.from(message as Uint8Array).toString('latin1');
         const type = /"acheron\.(t_fs_\w+|e_fs_\w+)"/.exec(text)?.[1];
+        if (!closes && text.includes('r_fs_hello')) {
+          send(text.replace('"closes":true', '"closes":false'));
+          return;
+        }
         if (type !== undefined && end === 'client') sent.push(type.slice('t_fs_'.length));
         if (type !== undefined && end === 'server')
           pushed.push({ type, ...(JSON.parse(text) as { payload: object }).payload });
@@ -46,6 +52,9 @@ async function farExport(t: Test): Promise<FarExport> {
     path,
     root: tunnel.remote.root,
     tunnel,
+    open: () =>
+      readdirSync('/proc/self/fd').filter((fd) => linkOf(`/proc/self/fd/${fd}`).startsWith(`${path}/`))
+        .length,
     asked() {
       const before = sent;
       sent = [];
@@ -57,6 +66,14 @@ async function farExport(t: Test): Promise<FarExport> {
       return before;
     },
   };
+}
+
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return ''; // the descriptor of the listing itself
+  }
 }
 
 /** As a bridge opens a file: it looks at the attributes of what it has opened. */
@@ -85,6 +102,31 @@ t.test(
     );
   },
 );
+
+t.test('descriptors that only read are given back many at a time, and all of them', async (t) => {
+  const { path, root, asked, open } = await farExport(t);
+  for (let i = 0; i < 100; i++) writeFileSync(join(path, `file-${i}`), `${i}`);
+  const files: FileNode[] = [];
+  for (let i = 0; i < 100; i++) files.push((await root.lookup(`file-${i}`, op())) as FileNode);
+  asked();
+  for (const [i, file] of files.entries()) t.equal((await openAndLook(file, READ)).text, `${i}`);
+  await until(() => open() === 0, 'no file is open');
+  t.ok(asked().filter((name) => name === 'close').length <= 50);
+  // What was written to is given back at once: a failure to keep it is somebody's to know.
+  const handle = await files[0]!.open(WRITE, op());
+  await handle.release();
+  t.strictSame(asked(), ['open', 'close']);
+});
+
+t.test('a peer that takes one handle at a time is given them so', async (t) => {
+  const { path, root, asked, open } = await farExport(t, { closes: false });
+  writeFileSync(join(path, 'file'), 'content');
+  const file = (await root.lookup('file', op())) as FileNode;
+  asked();
+  for (let i = 0; i < 3; i++) await openAndLook(file, READ);
+  t.strictSame(asked(), ['open', 'close', 'open', 'close', 'open', 'close']);
+  await until(() => open() === 0, 'no file is open');
+});
 
 t.test('what a descriptor is asked about itself later is asked for anew', async (t) => {
   const { path, root } = await farExport(t);

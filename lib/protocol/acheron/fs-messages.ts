@@ -49,6 +49,8 @@ const opened = z.object({
   flush: z.boolean().optional(),
   bare: wireBare,
 });
+/** Handles that one `t_fs_close` may name beside its own. */
+const MAX_CLOSED_TOGETHER = 1024;
 const timeChange = z.union([z.literal('now'), wireTimeNs]);
 
 export const wireExport = z.object({
@@ -74,6 +76,8 @@ export const wireCapabilities = z.object({
   special: z.boolean().optional(),
   /** Heeds `uid` beside requests. */
   uid: z.boolean().optional(),
+  /** Takes `more` in `t_fs_close`. */
+  closes: z.boolean().optional(),
 });
 
 export const wireEntry = wireAttributes.partial().extend({
@@ -216,8 +220,8 @@ export const FS_MESSAGES = {
   ),
   close: message(
     ['h'],
-    'gives the handle back; reports what a flush would, where nothing was flushed since the last write',
-    nothing,
+    'gives the handle back; reports what a flush would, where nothing was flushed since the last write. `more`: further handles, of which nothing is reported',
+    z.object({ more: z.array(wireNumber).max(MAX_CLOSED_TOGETHER).optional() }),
     nothing,
   ),
   truncate: message(

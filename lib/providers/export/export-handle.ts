@@ -12,6 +12,8 @@ import { checkRemoteChange } from './identity.js';
 const SET_ID_BITS = 0o6000;
 /** Up to this many bytes are read through the mount's own page cache. */
 const SMALL_BYTES = 64 * 1024;
+/** Up to this many bytes are a part of memory that Node shares out: memory of its own costs more than such a read. */
+const POOLED_BYTES = 4 * 1024;
 
 /** An open file of the host. What the page cache holds is read at once; what would wait, on the thread pool. */
 export class ExportHandle implements FileHandle {
@@ -104,7 +106,7 @@ export class ExportHandle implements FileHandle {
   }
 
   read(at: number, size: number, op: Op): Awaitable<Uint8Array> {
-    const into = Buffer.allocUnsafeSlow(size);
+    const into = size <= POOLED_BYTES ? Buffer.allocUnsafe(size) : Buffer.allocUnsafeSlow(size);
     const count = this.readInto(at, into, op);
     return typeof count === 'number'
       ? into.subarray(0, count)

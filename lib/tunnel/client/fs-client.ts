@@ -53,6 +53,8 @@ export class FsClient {
   readonly canMakeSpecial: boolean;
   /** The peer heeds `uid`. */
   readonly canMapUsers: boolean;
+  /** The peer takes several handles in one `t_fs_close`. */
+  readonly canCloseMany: boolean;
   readonly #port: FramePort;
   readonly #pending: PendingRequests;
   readonly #peer: PeerWatch;
@@ -89,6 +91,7 @@ export class FsClient {
     this.canSeek = capabilities['seek'] === true;
     this.canMakeSpecial = capabilities['special'] === true;
     this.canMapUsers = capabilities['uid'] === true;
+    this.canCloseMany = capabilities['closes'] === true;
     const { transport } = this.#port;
     this.#pending = new PendingRequests((tag) => this.#watch.delete(tag));
     this.#peer = new PeerWatch(

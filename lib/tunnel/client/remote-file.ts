@@ -16,7 +16,8 @@ import {
 } from '../../vfs/index.js';
 import type { FsAnswer } from './pending-requests.js';
 import { RemoteBase } from './remote-base.js';
-import { RemoteHandle, RemoteSnapshot } from './remote-handle.js';
+import { RemoteHandle } from './remote-handle.js';
+import { RemoteSnapshot } from './remote-snapshot.js';
 import type { RemoteNode } from './remote-node.js';
 import type { RequestOp } from './remote-session.js';
 import { lostError, moreThanAsked } from '../wire/tunnel-errors.js';

@@ -1,14 +1,6 @@
 import { FsError } from '../../core/index.js';
 import type { FsReply, FsRequest } from '../../protocol/index.js';
-import {
-  ReadOnlyHandle,
-  type AttrChange,
-  type Awaitable,
-  type FileHandle,
-  type OpenFlags,
-  type Op,
-  type Stat,
-} from '../../vfs/index.js';
+import type { AttrChange, Awaitable, FileHandle, OpenFlags, Op, Stat } from '../../vfs/index.js';
 import type { FsAnswer } from './pending-requests.js';
 import { ReadAhead, type Fetched } from './read-ahead.js';
 import type { RemoteFile } from './remote-file.js';
@@ -21,54 +13,6 @@ const MAX_TURNS = 64;
 const EMPTY = new Uint8Array(0);
 /** What came with the open, first bytes and attributes, is good for this long. */
 const OPENED_MS = 1000;
-
-/**
- * A descriptor over bytes that are here: a document's snapshot. When rights may have changed, or the peer
- * was away, the far side is asked once whether this session may still read it.
- */
-export class RemoteSnapshot extends ReadOnlyHandle {
-  override readonly direct: boolean;
-  readonly fixed = true;
-  readonly holds: Uint8Array;
-  readonly #file: RemoteFile;
-  readonly #stat: Stat;
-  #provenVersion: number;
-  #provenSequence: number;
-
-  constructor(file: RemoteFile, bytes: Uint8Array, stat: Stat, direct: boolean) {
-    super();
-    this.#file = file;
-    this.holds = bytes;
-    this.#stat = stat;
-    this.direct = direct;
-    this.#provenVersion = file.remote.cacheVersion;
-    this.#provenSequence = file.remote.sequence;
-  }
-
-  stat(op: Op): Awaitable<Stat> {
-    const proof = this.#prove(op);
-    return proof === undefined ? this.#stat : proof.then(() => this.#stat);
-  }
-
-  read(at: number, size: number, op: Op): Awaitable<Uint8Array> {
-    const proof = this.#prove(op);
-    return proof === undefined
-      ? this.holds.subarray(at, at + size)
-      : proof.then(() => this.holds.subarray(at, at + size));
-  }
-
-  #prove(op: Op): Promise<void> | undefined {
-    const { remote } = this.#file;
-    remote.notice(op.session);
-    remote.checkCacheUsable();
-    const { cacheVersion, sequence } = remote;
-    if (!this.#file.isVoidSince(this.#provenVersion, this.#provenSequence)) return undefined;
-    return this.#file.proveReadable(op).then(() => {
-      this.#provenVersion = cacheVersion;
-      this.#provenSequence = sequence;
-    });
-  }
-}
 
 /** On the way through a control plane, less than this is not worth an answer of its own before the node's. */
 const WORTH_RUNNING_AHEAD_BYTES = 32 * 1024;
@@ -302,7 +246,8 @@ export class RemoteHandle implements FileHandle {
     if (this.#released) return;
     this.#released = true;
     const { remote } = this.#file;
-    const close = (): void => remote.closeHandle(this.#number, this.#generation);
+    const isIdle = !this.#flags.write && this.#file.freshness === 'shared';
+    const close = (): void => remote.closeHandle(this.#number, this.#generation, isIdle);
     const written = remote.writes.of(this.#file);
     if (written === undefined) close();
     else void written.then(close);

@@ -11,6 +11,7 @@ import {
   type FsRequest,
 } from '../../protocol/index.js';
 import { openFlagsFrom, type Caller, type Change } from '../../vfs/index.js';
+import { ClosingHandles } from './closing-handles.js';
 import type { ContentCache } from './content-cache.js';
 import type { ListingBudget } from './listing-budget.js';
 import type { FsClient, RequestTarget } from './fs-client.js';
@@ -109,6 +110,7 @@ export class RemoteSession {
   #forgotten: number[] = [];
   #session: Session | undefined;
   readonly #origins = new Origins();
+  readonly #closing = new ClosingHandles((handles) => this.#close(handles));
 
   constructor(host: RemoteSessionHost, sessionId: string | undefined, rootIno: bigint) {
     this.host = host;
@@ -196,13 +198,20 @@ export class RemoteSession {
 
   /**
    * Gives a handle back, without waiting: what that reports, nobody can hear any longer, and what is asked
-   * next comes after it. A lost connection has closed it.
+   * next comes after it. A lost connection has closed it. `isIdle`: to give it back changes nothing, and need not come first.
    */
-  closeHandle(h: number, generation: number): void {
+  closeHandle(h: number, generation: number, isIdle = false): void {
     const { link } = this.host;
     if (link === undefined || generation !== this.generation) return;
+    if (isIdle && link.canCloseMany) this.#closing.add(h);
+    else this.#close([h]);
+  }
+
+  #close([h, ...more]: readonly number[]): void {
+    const { link } = this.host;
+    if (link === undefined || h === undefined) return;
     const target = this.sessionId === undefined ? { h } : { h, s: this.sessionId };
-    link.request('close', target, {}).catch(() => undefined);
+    link.request('close', target, more.length === 0 ? {} : { more }).catch(() => undefined);
   }
 
   /** Remembers under which number the far side speaks of a node. */
@@ -246,6 +255,7 @@ export class RemoteSession {
   reconnected(): void {
     this.#known.clear();
     this.#forgotten = [];
+    this.#closing.forget();
     this.dropAll();
   }
 

@@ -50,8 +50,10 @@ export const contentHandlers = {
             ...(flags.write ? { flush: needsFlush(handle), ...bareOf(node, op) } : {}),
           };
           if (inline === 0 || handle.revocable === true) return { payload: reply };
-          return chain(handle.read(0, inline, op), (data) => {
-            reply.eof = data.byteLength < inline;
+          // One more than there should be says whether there are no more.
+          const count = Math.min(inline, stat.size + 1);
+          return chain(handle.read(0, count, op), (data) => {
+            reply.eof = data.byteLength < count;
             if (!fixed || data.byteLength !== stat.size) return { payload: reply, data };
             // A whole snapshot needs no descriptor here: that spares the peer a close.
             reply.closed = true;
@@ -126,8 +128,13 @@ export const contentHandlers = {
     return { payload: {} };
   },
 
-  async close({ peer, frame, op }) {
+  async close({ peer, frame, payload, op }) {
     const h = frame.h ?? required('h');
+    for (const number of payload.more ?? []) {
+      const other = peer.handles.get(number);
+      peer.handles.delete(number);
+      other?.close(op).catch(() => undefined); // whoever gives back many at once does not ask what came of it
+    }
     const served = peer.handle(h);
     peer.handles.delete(h);
     await served.close(op);
