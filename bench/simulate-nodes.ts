@@ -3,7 +3,8 @@
 // Prints a line when all are registered, with how long it took and how many attempts failed; again after each time that
 // all had to come back. Ends with SIGTERM.
 import { readFileSync } from 'node:fs';
-import { ControlClient } from '../lib/control/index.js';
+import { setImmediate as turn } from 'node:timers/promises';
+import { ControlClient, NODE_ENTRY_MS } from '../lib/control/index.js';
 import { Emitter, type JsonObject } from '../lib/core/index.js';
 import { MAX_FS_FRAME_BYTES } from '../lib/protocol/index.js';
 import { connectWs } from '../lib/transport/index.js';
@@ -14,6 +15,9 @@ import { joinNode } from './join-node.js';
 const [url = '', tokenFile = '', nodes = '1000', services = '50'] = process.argv.slice(2);
 const serviceIds = Array.from({ length: Number(services) }, (_, i) => `service-${i}`);
 const registered = new Set<string>();
+const AT_ONCE = 32;
+/** As nodes do, whose leases run for a minute. */
+const REFRESH_MS = 20_000;
 
 const admin = new ControlClient({ url, token: readFileSync(tokenFile, 'utf8').trim() }).start();
 await admin.ready();
@@ -24,7 +28,12 @@ admin.close();
 process.stdout.write('joined\n');
 let startMs = performance.now();
 let failed = 0;
-for (const [id, secret] of secrets) keep(id, secret);
+let started = 0;
+for (const [id, secret] of secrets) {
+  keep(id, secret);
+  // Nodes are machines of their own: none waits until all others have begun.
+  if (++started % AT_ONCE === 0) await turn();
+}
 process.once('SIGTERM', () => process.exit(0));
 
 async function joinSome(): Promise<void> {
@@ -58,6 +67,13 @@ function keep(id: string, secret: string): void {
   client.connected.on(({ node }) => {
     if (node) void attempt(node.epoch);
   });
+  setInterval(() => {
+    const epoch = client.welcome?.node?.epoch;
+    if (client.state.state !== 'open' || epoch === undefined) return;
+    client
+      .request('node_lease_refresh', { node_id: id, node_secret: secret, epoch })
+      .catch((thrown: unknown) => process.stderr.write(`${id}: ${String(thrown)}\n`));
+  }, REFRESH_MS);
   client.start();
 }
 
@@ -70,7 +86,10 @@ async function register(
 ): Promise<void> {
   const identity = { id, secret, epoch };
   const descriptors = serviceIds.map((service) => descriptorOf(id, service));
-  const transport = await connectWs(`${url}/v2/fs`, { maxMessageBytes: MAX_FS_FRAME_BYTES });
+  const transport = await connectWs(`${url}/v2/fs`, {
+    maxMessageBytes: MAX_FS_FRAME_BYTES,
+    timeoutMs: NODE_ENTRY_MS,
+  });
   serveVfs(vfs, await sendHello(transport, { node: identity }), { relayed: { maxRole: 'admin' } });
   await client.request('node_service_upsert', {
     node_id: id,

@@ -35,12 +35,6 @@ export class TokenBuckets {
     return true;
   }
 
-  /** Gives back what was taken for nothing. */
-  giveBack(key: string, cost: number): void {
-    const bucket = this.#filled(key);
-    bucket.left = Math.min(this.#options.burst, bucket.left + cost);
-  }
-
   /** How long (ms) until `cost` will be left; 0 for at once. */
   waitMs(key: string, cost = 1): number {
     const { left } = this.#filled(key);

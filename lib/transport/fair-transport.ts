@@ -39,6 +39,11 @@ export class FairTransport extends ForwardingTransport {
     this.#greets = false;
   }
 
+  /** Something came and waits for its turn alone: if its sender is late, then because of us. */
+  get isBehind(): boolean {
+    return this.#waiting.length > 0 && !this.#isPaused;
+  }
+
   override receive(receiver: (message: Message) => void): void {
     const isFirst = this.#receiver === undefined;
     this.#receiver = receiver;

@@ -17,7 +17,7 @@ export interface Keepalive {
 /** A peer that does not answer a close in this time is cut (an option of ws that its types do not know yet). */
 export const CLOSE_TIMEOUT = { closeTimeout: 2_000 };
 
-export const DEFAULT_KEEPALIVE: Keepalive = { intervalMs: 10_000, timeoutMs: 10_000 };
+export const DEFAULT_KEEPALIVE: Keepalive = { intervalMs: 20_000, timeoutMs: 10_000 };
 
 /**
  * An open `WebSocket` of the `ws` package as a `Transport`. What is sent within one turn of the event loop
@@ -29,6 +29,9 @@ export class WsTransport extends BaseTransport {
   #gathering = false;
   #stopKeepalive: (() => void) | undefined;
   #alive = true;
+  /** When something came last, by the clock of the keepalive. */
+  #heardMs = 0;
+  readonly #now: () => number;
   readonly #onSent = (): void => this.left();
 
   /** `wire`: the connection that `socket` runs on. */
@@ -36,17 +39,15 @@ export class WsTransport extends BaseTransport {
     super();
     this.#socket = socket;
     this.#wire = wire;
+    const { clock = systemClock } = keepalive;
+    this.#now = () => clock.now();
     socket.binaryType = 'fragments';
     socket.on('message', (data: RawData, isBinary: boolean) => {
-      this.#alive = true;
+      this.#hear();
       this.deliver(isBinary ? bytesFromRaw(data) : (data as Buffer).toString('utf8'));
     });
-    socket.on('pong', () => {
-      this.#alive = true;
-    });
-    socket.on('ping', () => {
-      this.#alive = true;
-    });
+    socket.on('pong', () => this.#hear());
+    socket.on('ping', () => this.#hear());
     // What goes wrong on the socket (a bad frame, a reset) ends it: 'close' follows, with the code.
     let failure = '';
     socket.on('error', (error) => {
@@ -119,7 +120,12 @@ export class WsTransport extends BaseTransport {
   override pause(): void {
     // While we do not read, silence is ours, not the peer's.
     super.pause();
+    this.#hear();
+  }
+
+  #hear(): void {
     this.#alive = true;
+    this.#heardMs = this.#now();
   }
 
   #gather(): void {
@@ -132,20 +138,23 @@ export class WsTransport extends BaseTransport {
     });
   }
 
+  /** Whatever comes is a sign of life, the other side's ping too: of two quiet sides one asks. */
   #watch({ intervalMs, timeoutMs, clock = systemClock }: Keepalive): void {
-    const ping = (): void => {
-      if (this.#alive || this.#socket.isPaused) {
-        this.#alive = false;
-        if (this.open) this.#socket.ping();
-        this.#stopKeepalive = clock.after(timeoutMs, () => {
-          if (!this.#alive && !this.#socket.isPaused) this.destroy();
-          else this.#stopKeepalive = clock.after(intervalMs, ping);
-        });
+    const look = (): void => {
+      const quietMs = Math.max(0, this.#now() - this.#heardMs);
+      if (quietMs < intervalMs) {
+        this.#stopKeepalive = clock.after(Math.ceil(intervalMs - quietMs), look);
         return;
       }
-      this.destroy();
+      this.#alive = false;
+      if (this.open) this.#socket.ping();
+      this.#stopKeepalive = clock.after(timeoutMs, () => {
+        if (this.#alive || this.#socket.isPaused) look();
+        else this.destroy();
+      });
     };
-    this.#stopKeepalive = clock.after(intervalMs, ping);
+    this.#hear();
+    this.#stopKeepalive = clock.after(intervalMs, look);
   }
 }
 

@@ -55,6 +55,8 @@ type PagedName = {
 
 /** A node that comes with thousands of others waits for its turn; whether the other side is alive at all, pings show sooner. */
 const NODE_PATIENCE_MS = 60_000;
+/** It waits so long to be let in at all, which no ping can shorten. */
+export const NODE_ENTRY_MS = 30_000;
 
 /** The largest frame that a server may send us: a node's whole catalog. */
 const MAX_REPLY_BYTES = 64 * 1024 * 1024;
@@ -194,7 +196,10 @@ export class ControlClient {
   }
 
   async #connect(signal: AbortSignal): Promise<Transport> {
-    const { url, token, ca, keepalive, project, timeoutMs = 10_000 } = this.#options;
+    const { url, token, ca, keepalive, project } = this.#options;
+    const payload = { ...this.#options.connect?.(), events: true };
+    const isNode = payload.node_id !== undefined;
+    const timeoutMs = this.#options.timeoutMs ?? (isNode ? NODE_ENTRY_MS : 10_000);
     const transport = await connectWs(url, {
       maxMessageBytes: MAX_REPLY_BYTES,
       timeoutMs,
@@ -206,7 +211,7 @@ export class ControlClient {
     try {
       const exchange = new ControlExchange(transport);
       await exchange.request('version', { protocol: CONTROL_PROTOCOL }, timeoutMs);
-      const welcome = await this.#sayWho(exchange, timeoutMs);
+      const welcome = await this.#sayWho(exchange, payload, timeoutMs);
       if (project !== undefined) {
         await exchange.request(
           'session_attach',
@@ -226,8 +231,11 @@ export class ControlClient {
   }
 
   /** Goes on with the session of before, or begins another where that one is gone. */
-  async #sayWho(exchange: ControlExchange, timeoutMs: number): Promise<Welcome> {
-    const payload = { ...this.#options.connect?.(), events: true };
+  async #sayWho(
+    exchange: ControlExchange,
+    payload: ControlRequest<'connect'>,
+    timeoutMs: number,
+  ): Promise<Welcome> {
     const session = payload.session ?? this.#welcome?.session ?? undefined;
     if (payload.node_id !== undefined)
       return exchange.request('connect', payload, Math.max(timeoutMs, NODE_PATIENCE_MS));

@@ -3,7 +3,7 @@ import { Emitter, FsError, silentLog, type JsonObject, type JsonValue, type Log 
 import { MAX_FS_FRAME_BYTES, type ControlReply } from '../../protocol/index.js';
 import { connectWs, logConnection, Reconnector, type Transport } from '../../transport/index.js';
 import { AuditSender, type AuditSource, type SentRecord } from './audit-sender.js';
-import { ControlClient } from './control-client.js';
+import { ControlClient, NODE_ENTRY_MS } from './control-client.js';
 import { faultOf } from './control-exchange.js';
 import { NodeStateFile } from './node-state-file.js';
 import { pairNode, type PairMode } from './pair-node.js';
@@ -318,6 +318,7 @@ export class NodeLink {
       connect: async (signal) => {
         const transport = await connectWs(`${url.replace(/\/$/, '')}/v2/fs`, {
           maxMessageBytes: MAX_FS_FRAME_BYTES,
+          timeoutMs: NODE_ENTRY_MS,
           signal,
           ...(ca === undefined ? {} : { ca }),
           ...(token === undefined ? {} : { token }),

@@ -37,6 +37,22 @@ export interface Arrival {
   readonly credential: Credential;
   /** To be called once it is known who that is: the party whose connection it is from then on. */
   readonly known: (party: string) => void;
+  /** Whether something that it said waits for its turn here. */
+  readonly isBehind: () => boolean;
+}
+
+/** Calls back where the peer has not said who it is in time; not while what it said waits for us. Answers how to stop it. */
+export function afterSilence(
+  { clock, limits }: ServerContext,
+  { isBehind }: Pick<Arrival, 'isBehind'>,
+  late: () => void,
+): () => void {
+  let stop: () => void;
+  const arm = (): void => {
+    stop = clock.after(limits.handshakeTimeoutMs, () => (isBehind() ? arm() : late()));
+  };
+  arm();
+  return () => stop();
 }
 
 /** Frames that could not be read, before the peer is no longer listened to. */
@@ -59,6 +75,7 @@ export class ControlConnection implements Peer {
   #state: PeerState = 'new';
   #session: LiveSession | undefined;
   #stopSession: (() => void) | undefined;
+  #frames = 0;
   #badFrames = 0;
   #wantsEvents = false;
   /** Requests that are not answered yet. What they change of the session is announced after their answers. */
@@ -81,7 +98,7 @@ export class ControlConnection implements Peer {
     this.watches = new Watches(context.watchCounts);
     context.connections.add(this);
     context.metrics.connections.inc();
-    this.#stopTimer = context.clock.after(context.limits.handshakeTimeoutMs, () => {
+    this.#stopTimer = afterSilence(context, options, () => {
       if (this.#state === 'new' || this.#state === 'versioned') this.close(1008, 'No handshake in time.');
     });
     transport.onClose(() => this.#ended());
@@ -117,7 +134,7 @@ export class ControlConnection implements Peer {
 
   proveNode(nodeId: string): void {
     this.#stopTimer();
-    this.context.strangers.proved(this.address);
+    this.context.homes.note(nodeId, this.address);
     this.#known(`node ${nodeId}`);
   }
 
@@ -168,7 +185,7 @@ export class ControlConnection implements Peer {
   #receive(message: Message): void {
     if (this.#state === 'closed') return;
     const isStranger = this.credential === undefined && this.#state !== 'node';
-    if (isStranger) this.context.strangers.slow(this.#flow, this.id, this.address);
+    if (isStranger) this.context.strangers.slow(this.#flow, ++this.#frames, this);
     let frame: Envelope;
     try {
       if (typeof message !== 'string')

@@ -15,7 +15,7 @@ import {
 import { ForwardingTransport, type Message, type Transport } from '../../transport/index.js';
 import type { LiveSession } from '../store/sessions.js';
 import { answerAcheron } from './acheron-stub.js';
-import type { Arrival } from './control-connection.js';
+import { afterSilence, type Arrival } from './control-connection.js';
 import { nodeRefusal } from './node-authority.js';
 import type { Credential } from './peer.js';
 import type { ServerContext } from './server-context.js';
@@ -41,16 +41,17 @@ const MAX_BAD_FRAMES = 16;
 
 /** Listens on `/v2/fs` until the hello says who it is: a session's mount, or a node with its tunnel. */
 export function greetFiles(context: ServerContext, transport: Transport, options: FilesOptions): void {
-  const { limits, clock, throttle } = context;
-  const stopTimer = clock.after(limits.handshakeTimeoutMs, () => transport.close(1008, 'No hello in time.'));
+  const { throttle } = context;
+  const stopTimer = afterSilence(context, options, () => transport.close(1008, 'No hello in time.'));
   transport.onClose(stopTimer);
+  let frames = 0;
   let badFrames = 0;
   let refused = false;
   const answer = (frame: Envelope): void => transport.send(encodeEnvelope(frame));
   const onMessage = (message: Message): void => {
     if (refused) return;
     const isStranger = options.credential === undefined;
-    if (isStranger) context.strangers.slow(transport, options.id, options.address);
+    if (isStranger) context.strangers.slow(transport, ++frames, options);
     let frame: Envelope | undefined;
     try {
       if (typeof message !== 'string')
@@ -115,7 +116,6 @@ function authenticate(
       });
     }
     return (transport) => {
-      context.strangers.proved(options.address);
       options.known(`tunnel ${nodeId}`);
       context.tunnels.open({ nodeId, epoch: current, transport });
     };

@@ -1,11 +1,11 @@
 import type { Clock, Log } from '../../core/index.js';
-import type { Nodes } from '../store/nodes.js';
+import type { ControlStore } from '../store/store.js';
 
 const LONGEST_WAIT_MS = 60_000;
 
 /** Turns nodes offline when their lease runs out, or when their connection was lost and stays so. */
 export class LeaseKeeper {
-  readonly #nodes: Nodes;
+  readonly #store: Pick<ControlStore, 'nodes' | 'commit'>;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #grace = new Map<string, () => void>();
@@ -14,8 +14,9 @@ export class LeaseKeeper {
   #disarm: (() => void) | undefined;
   #closed = false;
 
-  constructor(nodes: Nodes, clock: Clock, log: Log) {
-    this.#nodes = nodes;
+  constructor(store: Pick<ControlStore, 'nodes' | 'commit'>, clock: Clock, log: Log) {
+    const { nodes } = store;
+    this.#store = store;
     this.#clock = clock;
     this.#log = log;
     this.#stopListening = nodes.changed.on((nodeId) => {
@@ -31,10 +32,23 @@ export class LeaseKeeper {
     this.#grace.set(
       nodeId,
       this.#clock.after(graceMs, () => {
-        this.#grace.delete(nodeId);
-        if (!this.#closed) this.#guard(() => this.#nodes.setOffline(nodeId, 'connection lost'));
+        const ended = this.#grace.get(nodeId);
+        if (!this.#closed) this.#turnOffline(nodeId, () => this.#grace.get(nodeId) === ended);
       }),
     );
+  }
+
+  /** Unless it came back while others were written: those that were lost together share the wait for the disk. */
+  #turnOffline(nodeId: string, isLost: () => boolean): void {
+    const { nodes } = this.#store;
+    this.#store
+      .commit(() => {
+        if (isLost()) nodes.setOffline(nodeId, 'connection lost');
+      })
+      .catch((thrown: unknown) => this.#complain(thrown))
+      .finally(() => {
+        if (isLost()) this.#grace.delete(nodeId);
+      });
   }
 
   returned(nodeId: string): void {
@@ -53,7 +67,7 @@ export class LeaseKeeper {
     if (this.#closed) return;
     let next: number | undefined;
     this.#guard(() => {
-      next = this.#nodes.expireLeases();
+      next = this.#store.nodes.expireLeases();
     });
     this.#arm(next ?? Infinity);
   }
@@ -70,7 +84,11 @@ export class LeaseKeeper {
     try {
       work();
     } catch (thrown) {
-      this.#log.error('a lease could not be ended', { error: thrown });
+      this.#complain(thrown);
     }
+  }
+
+  #complain(thrown: unknown): void {
+    if (!this.#closed) this.#log.error('a lease could not be ended', { error: thrown });
   }
 }

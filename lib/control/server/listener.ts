@@ -237,8 +237,9 @@ export class Listener {
       });
     }
     const id = String(++this.#connections);
-    if (path === '/') new ControlConnection(this.#context, fair, { id, address, credential, known });
-    else greetFiles(this.#context, fair, { id, address, credential, known, onFiles: this.#options.onFiles });
+    const arrival = { id, address, credential, known, isBehind: () => fair.isBehind };
+    if (path === '/') new ControlConnection(this.#context, fair, arrival);
+    else greetFiles(this.#context, fair, { ...arrival, onFiles: this.#options.onFiles });
   }
 }
 

@@ -12,6 +12,7 @@ import { LeaseKeeper } from './lease-keeper.js';
 import { LoginThrottle } from './login-throttle.js';
 import type { ControlMetrics } from './metrics.js';
 import { AuthFailureLog } from './auth-failure-log.js';
+import { NodeHomes } from './node-homes.js';
 import { Registrations } from './registrations.js';
 import { Strangers } from './strangers.js';
 import { Tunnels } from './tunnels.js';
@@ -78,10 +79,13 @@ export class ServerContext {
   readonly leases: LeaseKeeper;
   readonly accessChanges: AccessChanges;
   readonly registrations: Registrations;
+  readonly homes: NodeHomes;
   readonly strangers: Strangers;
   readonly consoleLinks: ConsoleLinks;
   readonly turns = new FairTurns();
   readonly connections = new Set<Connection>();
+  /** Those that watch. */
+  readonly watching = new Set<Connection>();
   readonly watchCounts: WatchCounts = new Map();
   /** By node, those that hold its epoch or held one. */
   readonly #holders = new Map<string, Set<Connection>>();
@@ -96,13 +100,14 @@ export class ServerContext {
     this.takesNodes = takesNodes;
     this.cursors = new Cursors(store.keys.cursor);
     this.registrations = new Registrations(clock);
-    this.strangers = new Strangers(clock);
+    this.homes = new NodeHomes(store.nodes);
+    this.strangers = new Strangers(clock, this.homes);
     this.consoleLinks = new ConsoleLinks(clock);
     this.throttle = new LoginThrottle(clock);
     this.authFailures = new AuthFailureLog(store.audit, clock, log);
     this.denials = new Denials(store.audit, clock, log);
     this.tunnels = new Tunnels(store.nodes, log);
-    this.leases = new LeaseKeeper(store.nodes, clock, log);
+    this.leases = new LeaseKeeper(store, clock, log);
     this.accessChanges = new AccessChanges(store, log);
     const tidy = (): boolean => {
       store.sessions.sweep(limits.sessionKeepMs);
@@ -116,7 +121,7 @@ export class ServerContext {
       // After the writer was answered: a thousand watchers do not make it wait.
       setImmediate(() => {
         pumping = false;
-        for (const connection of this.connections) connection.pump();
+        for (const connection of this.watching) connection.pump();
       });
     };
     store.events.appended.on(pump);
@@ -150,6 +155,7 @@ export class ServerContext {
   /** The connection is gone, with all that it held. */
   release(connection: Connection): void {
     this.connections.delete(connection);
+    this.watching.delete(connection);
     this.registrations.leave(connection);
     for (const [nodeId, epoch] of connection.claims) this.#lost(connection, nodeId, epoch);
   }

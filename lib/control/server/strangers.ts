@@ -1,11 +1,14 @@
 import type { Socket } from 'node:net';
 import { networkOf, TokenBuckets, type Clock } from '../../core/index.js';
 import type { Transport } from '../../transport/index.js';
+import type { NodeHomes } from './node-homes.js';
 
 /** Sockets at a time of which nobody has said who he is: of one address (or /64), and of all together. */
 export const MAX_STRANGERS_PER_ADDRESS = 1024;
 const MAX_STRANGERS = 8192;
-/** Frames of a peer who then proved who he is: they do not count for his address, behind which there may be thousands. */
+/** So many more for each node that came from there last: they may all come at once. */
+const SOCKETS_OF_A_NODE = 2;
+/** The first frames of each connection do not count for its address, behind which there may be thousands. */
 const FRAMES_OF_A_HANDSHAKE = 2;
 
 /** Frames without a token: of one connection, and of all of an address. */
@@ -26,9 +29,11 @@ export class Strangers {
   readonly #frames: TokenBuckets;
   readonly #ofAddress: TokenBuckets;
   readonly #clock: Clock;
+  readonly #homes: NodeHomes;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, homes: NodeHomes) {
     this.#clock = clock;
+    this.#homes = homes;
     this.#frames = new TokenBuckets({ clock, ...OF_A_CONNECTION });
     this.#ofAddress = new TokenBuckets({ clock, ...OF_AN_ADDRESS });
   }
@@ -45,8 +50,8 @@ export class Strangers {
     const network = networkOf(socket.remoteAddress ?? '');
     const end = farEndOf(socket);
     const own = this.#byNetwork.get(network) ?? new Map<string, Socket>();
-    this.#makeRoom(own, MAX_STRANGERS_PER_ADDRESS);
-    this.#makeRoom(this.#networks, MAX_STRANGERS);
+    this.#makeRoom(own, MAX_STRANGERS_PER_ADDRESS + SOCKETS_OF_A_NODE * this.#homes.at(network));
+    this.#makeRoom(this.#networks, MAX_STRANGERS + SOCKETS_OF_A_NODE * this.#homes.size);
     own.set(end, socket);
     this.#byNetwork.set(network, own);
     this.#networks.set(end, network);
@@ -74,15 +79,15 @@ export class Strangers {
     socket?.destroy();
   }
 
-  /** Somebody of this address proved who he is. */
-  proved(address: string): void {
-    this.#ofAddress.giveBack(networkOf(address), FRAMES_OF_A_HANDSHAKE);
-  }
-
-  /** A message of a stranger came: reads no more of them from this connection than it may send. */
-  slow(transport: Pick<Transport, 'pause' | 'resume'>, connectionId: string, address: string): void {
+  /** The message number `nth` of a stranger came, from 1: reads no more of them from this connection than it may send. */
+  slow(
+    transport: Pick<Transport, 'pause' | 'resume'>,
+    nth: number,
+    { id: connectionId, address }: { readonly id: string; readonly address: string },
+  ): void {
     const network = networkOf(address);
-    const isFast = !this.#frames.take(connectionId) || !this.#ofAddress.take(network);
+    const isCounted = nth > FRAMES_OF_A_HANDSHAKE;
+    const isFast = !this.#frames.take(connectionId) || (isCounted && !this.#ofAddress.take(network));
     if (!isFast) return;
     const waitMs = Math.max(this.#frames.waitMs(connectionId), this.#ofAddress.waitMs(network), 1);
     transport.pause();

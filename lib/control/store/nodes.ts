@@ -43,6 +43,9 @@ function writeServices(rows: number): string {
   return `INSERT OR REPLACE INTO services (node_id, service_id, version, hash, descriptor) VALUES ${values}`;
 }
 
+/** Leases that are ended in one transaction: it is not to keep others waiting for long. */
+const MAX_EXPIRED_AT_ONCE = 256;
+
 const NOTHING: NodeCatalog = { services: new Map(), texts: new Map() };
 
 /** Nodes, their leases, epochs and services. What is in memory is what is on disk. */
@@ -53,6 +56,8 @@ export class Nodes {
   readonly #clock: Clock;
   readonly #events: EventLog;
   readonly #records = new Map<string, NodeRecord>();
+  /** Their ids in order, until there is another one. */
+  #sorted: readonly string[] | undefined;
   /** By node; looked at with each message, so not asked of the database. */
   readonly #proofs = new Map<string, NodeProofs>();
   readonly #templates = new DescriptorTemplates();
@@ -77,7 +82,8 @@ export class Nodes {
 
   /** By their ids. */
   list(): NodeRecord[] {
-    return [...this.#records.values()].sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
+    this.#sorted ??= [...this.#records.keys()].sort();
+    return this.#sorted.flatMap((nodeId) => this.#records.get(nodeId) ?? []);
   }
 
   /**
@@ -185,15 +191,20 @@ export class Nodes {
     });
   }
 
-  /** Turns every node offline whose lease has run out. Returns when the next one does, or undefined. */
+  /** Turns nodes offline whose lease has run out, many at once. Returns when the next one does, or undefined. */
   expireLeases(): number | undefined {
     const now = this.#clock.now();
+    const expired: string[] = [];
     let next: number | undefined;
-    for (const { nodeId, online, leaseExpiresAtMs } of this.list()) {
+    for (const { nodeId, online, leaseExpiresAtMs } of this.#records.values()) {
       if (!online || leaseExpiresAtMs === null) continue;
-      if (leaseExpiresAtMs <= now) this.setOffline(nodeId, 'lease expired');
+      if (leaseExpiresAtMs <= now && expired.length < MAX_EXPIRED_AT_ONCE) expired.push(nodeId);
       else next = Math.min(next ?? leaseExpiresAtMs, leaseExpiresAtMs);
     }
+    if (expired.length > 0)
+      this.#db.change(() => {
+        for (const nodeId of expired) this.setOffline(nodeId, 'lease expired');
+      });
     return next;
   }
 
@@ -307,6 +318,7 @@ export class Nodes {
   }
 
   #put(nodeId: string, record: NodeRecord | undefined, proofs: NodeProofs | undefined): void {
+    if (this.#records.has(nodeId) !== (record !== undefined)) this.#sorted = undefined;
     if (record === undefined) this.#records.delete(nodeId);
     else this.#records.set(nodeId, record);
     if (proofs === undefined) this.#proofs.delete(nodeId);

@@ -173,12 +173,15 @@ export const nodeHandlers: Handlers<Names> = {
       position,
     );
     watches.add(session.tokenId, watch);
+    context.watching.add(connection);
     return { watch_id: id, revision: position.revision, cursor: watch.cursor };
   },
 
-  node_service_unwatch({ watches }, { watch_id }) {
+  node_service_unwatch(connection, { watch_id }) {
+    const { context, watches } = connection;
     const ending = watches.all.filter(({ id }) => watch_id === undefined || id === watch_id);
     for (const { id } of ending) watches.end(id);
+    if (watches.size === 0) context.watching.delete(connection);
     return { ended: ending.length };
   },
 

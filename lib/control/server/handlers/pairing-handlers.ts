@@ -128,6 +128,7 @@ async function join(
     connection.stayAwhile();
     return { state: 'pending' };
   }
+  context.homes.note(credentials.nodeId, connection.address);
   return {
     state: 'joined',
     node_id: credentials.nodeId,
