@@ -18,7 +18,7 @@ export const ROOMS = {
   services: ['core', 'linux', 'disk', 'vfs', 'manifest', 'registry', 'drivers', 'supervise', 'policy'],
   providers: ['core', 'linux', 'vfs', 'manifest', 'drivers', 'policy'],
   fuse: ['core', 'linux', 'vfs', 'policy'],
-  control: ['core', 'linux', 'disk', 'policy', 'protocol', 'transport', 'vfs'],
+  control: ['core', 'linux', 'disk', 'policy', 'protocol', 'manifest', 'transport', 'vfs'],
   tunnel: ['core', 'linux', 'policy', 'protocol', 'transport', 'vfs'],
   worldfs: ['core', 'vfs', 'policy'],
   node: [

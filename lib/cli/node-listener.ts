@@ -102,5 +102,6 @@ function memberElsewhere(node: RunningNode): NonNullable<PlaneOptions['local']> 
     catalog: () => node.catalog(),
     onCatalogChange: (changed) => node.onCatalogChange(changed),
     setNodeProjects: () => undefined,
+    setHistory: () => undefined,
   };
 }

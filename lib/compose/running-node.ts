@@ -25,30 +25,30 @@ import {
 } from '../drivers/index.js';
 import type { ServiceDefinition } from '../manifest/index.js';
 import {
-  EventRules,
   NodeAuditLog,
+  NodeHistory,
   exposedByExports,
   forbiddenPaths,
   inputCheckOf,
-  isAdmin,
   usersFrom,
   warnAboutRoot,
   type ExportRequest,
   type UserOptions,
 } from '../node/index.js';
-import { principalOf, type Action, type Session } from '../policy/index.js';
-import { Registry, type RegistryChange, type ReloadReport } from '../registry/index.js';
+import type { Action, Session } from '../policy/index.js';
+import { Registry } from '../registry/index.js';
 import {
   DEFAULT_JOB_LIMITS,
   NodeDir,
   ServiceHost,
   publishedDescriptor,
   stateOf,
+  type HistorySource,
   type JobLimits,
-  type ServiceEvent,
 } from '../services/index.js';
 import type { Change, Op } from '../vfs/index.js';
 import { EventFeed, actionsAmong, offersOf, type NodeEntry, type NodeSource } from '../worldfs/index.js';
+import { NodeEvents } from './node-events.js';
 import { openBuiltins, providersOf, type BuiltinService } from './builtin-services.js';
 
 export interface RunningNodeOptions extends UserOptions {
@@ -90,6 +90,7 @@ interface Parts {
   readonly context: DriverContext;
   readonly builtins: readonly BuiltinService[];
   readonly audit: NodeAuditLog;
+  readonly history: NodeHistory;
   readonly reserve: DiskReserve;
   /** How all of it is closed. */
   readonly undo: UndoStack;
@@ -104,24 +105,26 @@ export class RunningNode implements NodeSource {
   readonly registry: Registry;
   readonly dir: NodeDir;
   readonly audit: NodeAuditLog;
+  readonly history: NodeHistory;
   readonly #options: RunningNodeOptions;
   readonly #undo: UndoStack;
   readonly #builtins: readonly BuiltinService[];
   readonly #context: DriverContext;
   readonly #startedAtMs = systemClock.now();
-  readonly #eventRules: EventRules;
+  readonly #feed: NodeEvents;
   #nodeProjects: readonly string[] = [];
+  #shownHistory: HistorySource | null = null;
   #closed: Promise<void> | null = null;
 
-  private constructor({ options, context, builtins, audit, reserve, undo }: Parts) {
+  private constructor({ options, context, builtins, audit, history, reserve, undo }: Parts) {
     this.#options = options;
     this.#builtins = builtins;
     this.#context = context;
     this.#undo = undo;
     this.audit = audit;
+    this.history = history;
     const { stateFile, log } = options;
     this.events = new EventFeed(this.#startedAtMs);
-    this.#eventRules = new EventRules(options.nodeId, () => this.#nodeProjects);
     this.host = new ServiceHost({
       nodeId: options.nodeId,
       nodeName: options.nodeName,
@@ -138,6 +141,7 @@ export class RunningNode implements NodeSource {
       inputCheck: inputCheckOf,
       audit: (record) => this.audit.record(record),
       auditedEnd: (invocationId, endedAtMs) => this.audit.hasEnd(invocationId, endedAtMs),
+      history: () => this.#shownHistory ?? this.history,
       nodeProjects: () => this.#nodeProjects,
     });
     this.registry = new Registry({
@@ -155,10 +159,21 @@ export class RunningNode implements NodeSource {
       version: options.version,
       providers: providersOf(this.#builtins),
     });
+    this.#feed = new NodeEvents({
+      ...{
+        nodeId: options.nodeId,
+        host: this.host,
+        registry: this.registry,
+        events: this.events,
+        audit,
+        history,
+        log,
+      },
+      nodeProjects: () => this.#nodeProjects,
+    });
     this.host.changes.on((change) => this.changes.emit(change));
     for (const { provider } of this.#builtins)
       provider?.tree.changes.on((change) => this.changes.emit(change));
-    this.#feedEvents();
   }
 
   /**
@@ -230,7 +245,9 @@ export class RunningNode implements NodeSource {
       options.auditKeepBytes,
     );
     undo.add(() => audit.close());
-    const node = new RunningNode({ options, context, builtins, audit, reserve, undo });
+    const history = new NodeHistory(`${stateFile}.history.ndjson`, { clock: systemClock, log });
+    undo.add(() => history.close());
+    const node = new RunningNode({ options, context, builtins, audit, history, reserve, undo });
     undo.add(() => node.host.close());
     undo.add(() => node.registry.close());
     running.node = node;
@@ -248,6 +265,11 @@ export class RunningNode implements NodeSource {
     if (JSON.stringify(projects) === JSON.stringify(this.#nodeProjects)) return;
     this.#nodeProjects = projects;
     this.host.forgetDecisions();
+  }
+
+  /** Its trees show the history of its services from there; null: from where it keeps it itself. */
+  setHistory(source: HistorySource | null): void {
+    this.#shownHistory = source;
   }
 
   /** `changed` is called each time that `catalog` may have changed. */
@@ -308,35 +330,14 @@ export class RunningNode implements NodeSource {
 
   async #start(): Promise<void> {
     await this.registry.start();
-    for (const { serviceId, permissions } of this.registry.services.values())
-      this.#eventRules.set(serviceId, permissions);
+    this.#feed.start();
     this.host.apply({ added: [...this.registry.services.values()], updated: [], removed: [] });
     this.registry.changes.on((change) => {
       this.host.apply(change);
       this.appearances.emit(this.#options.nodeId);
       // What is reported can be opened by then.
-      this.#reportServices(change);
+      this.#feed.servicesChanged(change);
     });
-  }
-
-  #reportServices({ added, updated, removed }: RegistryChange): void {
-    const { nodeId } = this.#options;
-    const rules = this.#eventRules;
-    for (const [type, definitions] of [
-      ['service_added', added],
-      ['service_updated', updated.map(({ after }) => after)],
-      ['service_removed', removed],
-    ] as const) {
-      for (const { serviceId, permissions, version, digest } of definitions) {
-        rules.set(serviceId, permissions);
-        this.events.push({
-          atMs: systemClock.now(),
-          type,
-          facts: { node_id: nodeId, service_id: serviceId, version, digest },
-          visibleTo: rules.ruleFor(serviceId),
-        });
-      }
-    }
   }
 
   #driverOf(definition: ServiceDefinition): Driver | null {
@@ -344,54 +345,4 @@ export class RunningNode implements NodeSource {
     if (builtin !== undefined) return builtin.driver;
     return createDriver(definition, this.#context);
   }
-
-  #feedEvents(): void {
-    const { nodeId } = this.#options;
-    const rules = this.#eventRules;
-    this.host.events.on((event) => {
-      const { type, serviceId, principal } = event;
-      if (type === 'service_health') this.#recordHealth(event);
-      const rule = rules.ruleFor(serviceId);
-      const visibleTo = (session: Session): boolean =>
-        rule(session) && (session.role === 'admin' || principal === principalOf(session));
-      this.events.push({
-        atMs: systemClock.now(),
-        type,
-        facts: { node_id: nodeId, service_id: serviceId, ...event.facts },
-        visibleTo: principal === null ? rule : visibleTo,
-      });
-    });
-    this.registry.reports.on((report) => {
-      this.events.push({
-        atMs: systemClock.now(),
-        type: typeOfReport(report),
-        facts: {
-          node_id: nodeId,
-          file: report.file,
-          service_id: report.serviceId ?? report.disabled,
-          faults: report.faults.map((fault) => fault.message),
-        },
-        visibleTo: isAdmin,
-      });
-    });
-  }
-
-  /** What a node did to a service by itself is on record too, and so reaches those who watch from afar. */
-  #recordHealth({ serviceId, facts }: ServiceEvent): void {
-    const { to, ...rest } = facts;
-    try {
-      this.audit.record({ by: null, act: 'health', serviceId, outcome: to as string, facts: rest });
-    } catch (thrown) {
-      const { message } = FsError.from(thrown);
-      this.#options.log.error('A change of health could not be recorded.', {
-        service: serviceId,
-        error: message,
-      });
-    }
-  }
-}
-
-function typeOfReport({ faults, disabled }: ReloadReport): string {
-  if (faults.length > 0) return 'manifest_faulty';
-  return disabled === null ? 'manifest_mended' : 'manifest_disabled';
 }

@@ -1,3 +1,4 @@
+import type { JsonValue } from '../core/index.js';
 import { decide, type Action, type Decision, type ServiceFacts, type Session } from '../policy/index.js';
 import { permissionsOf } from './store/descriptor-templates.js';
 import type { NodeRecord } from './store/node-record.js';
@@ -23,6 +24,17 @@ export class Access {
 
   decide(session: Session, node: NodeRecord, service: CatalogService, action: Action): Decision {
     return decide(session, this.factsOf(node, service), action);
+  }
+
+  /** Whether the session would see a service, were these its permissions. */
+  wouldShow(
+    session: Session,
+    nodeId: string,
+    serviceId: string,
+    permissions: JsonValue | undefined,
+  ): boolean {
+    const nodeProjects = this.#projects.naming(nodeId);
+    return decide(session, { nodeId, serviceId, permissions, nodeProjects }, 'observe').allow;
   }
 
   /** The services of a node that the session may know of. */

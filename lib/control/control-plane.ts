@@ -12,6 +12,7 @@ import { DEFAULT_LIMITS, ServerContext, type PlaneLimits } from './server/server
 import type { NodeTunnel, Tunnels } from './server/tunnels.js';
 import type { AuditRetention } from './store/audit-sweep.js';
 import type { Retention } from './store/events.js';
+import type { HistoryRetention } from './store/history/history-retention.js';
 import { ControlStore } from './store/store.js';
 
 export interface ControlPlaneOptions {
@@ -26,6 +27,7 @@ export interface ControlPlaneOptions {
   readonly allowHosts?: readonly string[];
   readonly retention?: Partial<Retention>;
   readonly auditRetention?: Partial<AuditRetention>;
+  readonly historyRetention?: Partial<HistoryRetention>;
   readonly limits?: Partial<PlaneLimits>;
   /** Whether nodes may pair with it, as they do by default; one that stands for a single node takes no others. */
   readonly takesNodes?: boolean;
@@ -85,8 +87,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 }
 
 async function startWith(options: ControlPlaneOptions, undo: UndoStack): Promise<ControlPlane> {
-  const { stateDir, clock = systemClock, log = silentLog, retention = {}, auditRetention = {} } = options;
-  const store = new ControlStore({ stateDir, clock, log, retention, auditRetention });
+  const { stateDir, clock = systemClock, log = silentLog } = options;
+  const { retention = {}, auditRetention = {}, historyRetention = {} } = options;
+  const store = new ControlStore({ stateDir, clock, log, retention, auditRetention, historyRetention });
   undo.add(() => store.close());
   for (const { nodeId, online, leaseExpiresAtMs } of store.nodes.list()) {
     if (online && leaseExpiresAtMs === null) store.nodes.setOffline(nodeId, 'restart');

@@ -12,3 +12,9 @@ export const VOLATILE_FIELDS: ReadonlySet<string> = new Set([
 export function lastingDescriptor(descriptor: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(descriptor).filter(([name]) => !VOLATILE_FIELDS.has(name)));
 }
+
+/** What the history of a service keeps of a descriptor: what it says lastingly, but not how it fares at the moment. */
+export function recordedDescriptor(descriptor: JsonObject): JsonObject {
+  const { state: _state, ...lasting } = lastingDescriptor(descriptor);
+  return lasting;
+}

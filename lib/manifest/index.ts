@@ -30,5 +30,6 @@ export {
 export { nearest } from './nearest.js';
 export { requestCheckOf, requestDigest, type RequestCheck } from './request-check.js';
 export * from './node-files.js';
+export * from './service-history.js';
 export type { SourceExcerpt } from './source-excerpt.js';
 export { templateFromSchema } from './template.js';

@@ -9,6 +9,7 @@ export { DEFAULT_UID_RANGE, type UidRange } from './dynamic-users.js';
 export { EventRules, isAdmin } from './event-rules.js';
 export { exposedByExports, forbiddenPaths, ownPrograms } from './export-bounds.js';
 export type { ExportRequest, UserMapRequest } from './export-request.js';
+export { NodeHistory } from './history/node-history.js';
 export { inputCheckOf } from './input-check.js';
 export { serveLocally, type LocalSocket } from './local-socket.js';
 export { squashUserFor } from './squash-user.js';

@@ -10,6 +10,7 @@ import {
   type PublishedService,
 } from '../manifest/index.js';
 import type { Action, Session } from '../policy/index.js';
+import { historyFiles, type HistoryFilesOptions } from '../services/index.js';
 import {
   CheckedDocument,
   Document,
@@ -48,6 +49,8 @@ export interface CatalogServiceOptions {
   readonly outage?: (() => FsError) | undefined;
   /** How what these names lead to, from the service's directory, is found at the node. */
   readonly atNode: (...names: readonly string[]) => FindAtNode;
+  /** Undefined where it is not known what the service was. */
+  readonly history: HistoryFilesOptions | undefined;
 }
 
 /**
@@ -70,7 +73,7 @@ export class CatalogServiceDir extends ReadOnlyDir {
 
   stat(op: Op): Stat {
     const isCallable = this.#isCallable(op);
-    return dirStat(this.ino, timeOf(this.#options.find(op.session)), 0o555, isCallable ? 5 : 3);
+    return dirStat(this.ino, timeOf(this.#options.find(op.session)), 0o555, isCallable ? 6 : 4);
   }
 
   lookup(name: string, op: Op): Node {
@@ -120,7 +123,7 @@ interface Made {
 /** The descriptor with the state of the service: the one file that changes as its node goes and returns. */
 const STATE_FILE = 'SERVICE.json';
 
-function filesOf({ find, atNode, presence, outage }: CatalogServiceOptions): Made {
+function filesOf({ find, atNode, presence, outage, history }: CatalogServiceOptions): Made {
   const away =
     (modeOf: (known: KnownService) => number, form?: (known: KnownService) => Uint8Array): FindAway =>
     (op) => {
@@ -161,6 +164,14 @@ function filesOf({ find, atNode, presence, outage }: CatalogServiceOptions): Mad
   const config = new AwayFile(away(({ may }) => (may('control') ? 0o600 : 0)));
   files.set('config.json', new FallbackFile(atNode('config.json'), config, true));
   files.set('jobs', new FallbackDir(atNode('jobs'), new AwayDir(away(() => 0o755))));
+  const entries: [string, Node][] =
+    history === undefined
+      ? [
+          ['HISTORY.ndjson', new AwayFile(away(() => 0o444))],
+          ['history', new AwayDir(away(() => 0o555))],
+        ]
+      : historyFiles(history);
+  for (const [name, node] of entries) files.set(name, node);
   const controls = CONTROLS.map((name): [string, Node] => {
     const action = CONTROLLING.has(name) ? 'control' : 'invoke';
     const form = FORMS.has(name) ? templateOf : undefined;

@@ -17,7 +17,7 @@ import {
 } from '../vfs/index.js';
 import { requireSeen, type CatalogNodeOptions, type CatalogRecord } from './catalog.js';
 import { catalogEntries } from './catalog-entries.js';
-import { CatalogServiceDir, type KnownService } from './catalog-service.js';
+import { CatalogServiceDir, type CatalogServiceOptions, type KnownService } from './catalog-service.js';
 
 /** `/nodes/<id>/services/` of another machine: the services of the catalog that the session may see, and their index. */
 export class CatalogServicesDir extends ReadOnlyDir {
@@ -86,10 +86,26 @@ export class CatalogServicesDir extends ReadOnlyDir {
         presence: this.#options.presence,
         outage: this.#options.outage,
         atNode: (...names) => this.#options.atNode('services', serviceId, ...names),
+        history: this.#historyOf(serviceId),
       });
       this.#dirs.set(serviceId, dir);
     }
     return dir;
+  }
+
+  #historyOf(serviceId: string): CatalogServiceOptions['history'] {
+    const { store, nodeId } = this.#options;
+    const { history, access, clock } = store;
+    if (history === undefined) return undefined;
+    return {
+      check: ({ session }) => void this.#known(serviceId, session),
+      records: () => history.of(nodeId, serviceId),
+      sees:
+        ({ session }) =>
+        (permissions) =>
+          access.wouldShow(session, nodeId, serviceId, permissions),
+      now: () => clock.now(),
+    };
   }
 
   /** Whether this is the inode number of one of its services. */

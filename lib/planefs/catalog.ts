@@ -1,7 +1,8 @@
 import type { CatalogService, NodeRecord } from '../control/index.js';
-import type { Clock, FsError } from '../core/index.js';
+import type { Clock, FsError, JsonValue } from '../core/index.js';
 import type { Action, Session } from '../policy/index.js';
 import { noSuchEntry } from '../vfs/index.js';
+import type { HistorySource } from '../services/index.js';
 import type { FindAtNode } from './fallback-nodes.js';
 
 /** What a catalog says of a node. */
@@ -32,7 +33,16 @@ export interface Catalog {
       service: CatalogService,
       action: Action,
     ): { readonly allow: boolean };
+    /** Whether the session would see a service, were these its permissions. */
+    wouldShow(
+      session: Session,
+      nodeId: string,
+      serviceId: string,
+      permissions: JsonValue | undefined,
+    ): boolean;
   };
+  /** Absent where nothing is known of what services were. */
+  readonly history?: HistorySource;
   readonly clock: Clock;
 }
 

@@ -1,5 +1,6 @@
 import type { AuditSource, ControlPlane, InProcessNodeFacts } from '../control/index.js';
 import { FsError, type Emitter, type JsonObject, type Log, type Unsubscribe } from '../core/index.js';
+import type { HistorySource } from '../services/index.js';
 import type { Change, DirNode } from '../vfs/index.js';
 import { LocalAudit } from './local-audit.js';
 
@@ -15,6 +16,8 @@ export interface LocalMember {
   onCatalogChange(changed: () => void): Unsubscribe;
   /** The projects that name it, as of now. */
   setNodeProjects(projects: readonly string[]): void;
+  /** What its services were is shown from there; null: from where the node itself keeps it. */
+  setHistory(source: HistorySource | null): void;
 }
 
 export interface Membership {
@@ -36,6 +39,7 @@ export function joinLocally(control: ControlPlane, member: LocalMember, log: Log
     node.upsert(services, reload);
   };
   upsert();
+  member.setHistory(control.store.history);
   member.setNodeProjects(control.store.projects.naming(node.nodeId));
   const records = new LocalAudit(audit, (batch) => node.audit(batch), log);
   const stopListening = member.onCatalogChange(() => {
@@ -51,6 +55,7 @@ export function joinLocally(control: ControlPlane, member: LocalMember, log: Log
     flush: () => records.flush(),
     end: () => {
       stopListening();
+      member.setHistory(null);
       records.flush();
       records.close();
       if (control.store.nodes.get(node.nodeId) !== undefined) node.detach();

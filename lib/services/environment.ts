@@ -4,6 +4,7 @@ import type { Driver, DriverContext } from '../drivers/index.js';
 import type { ServiceDefinition } from '../manifest/index.js';
 import type { JobOwner } from './jobs/job.js';
 import type { JobLimits } from './jobs/job-limits.js';
+import type { HistorySource } from './tree/history-files.js';
 import type { InputCheck } from './request/request.js';
 
 /** What services need from the node that hosts them. */
@@ -32,6 +33,8 @@ export interface ServiceEnvironment {
   audit(record: AuditRecord): void;
   /** False where the audit log ends just before the end of this invocation: a kill came in between. */
   auditedEnd(invocationId: string, endedAtMs: number): boolean;
+  /** Where the history of its services is recorded. */
+  history(): HistorySource;
   /** The projects that name this node. */
   nodeProjects(): readonly string[];
 }

@@ -13,4 +13,5 @@ export { stateOf } from './live-documents.js';
 export type { Service } from './service.js';
 export { ServiceHost, type DefinitionChanges, type ServiceHostOptions } from './service-host.js';
 export { DerivedRoot, type PlacedDir } from './tree/derived-roots.js';
+export { historyFiles, type HistoryFilesOptions, type HistorySource } from './tree/history-files.js';
 export { NodeDir, type NodeDirOptions, type Provider } from './tree/node-dir.js';

@@ -27,6 +27,11 @@ export class ServiceGate {
     return allowed;
   }
 
+  /** Whether the session would see the service, were these its permissions. */
+  wouldShow(session: Session, permissions: ServiceFacts['permissions']): boolean {
+    return decide(session, { ...this.#facts(), permissions }, 'observe').allow;
+  }
+
   /** @throws FsError ENOENT or EACCES unless the session may do it. */
   require(session: Session, action: Action): void {
     if (this.allows(session, action)) return;

@@ -1,5 +1,5 @@
 import { FsError, type Clock, type JsonObject, type ServiceId } from '../core/index.js';
-import type { ServiceDefinition } from '../manifest/index.js';
+import type { ServiceDefinition, ServiceRecords } from '../manifest/index.js';
 import { principalOf, type Action, type Session } from '../policy/index.js';
 import type { Call } from './call.js';
 import { configFrom } from './config.js';
@@ -108,6 +108,10 @@ export class Service {
   }
   get nowMs(): number {
     return this.#env.clock.now();
+  }
+  /** What is recorded of what it was. */
+  get records(): ServiceRecords {
+    return this.#env.history().of(this.#env.nodeId, this.id);
   }
   get clock(): Clock {
     return this.#env.clock;

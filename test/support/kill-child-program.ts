@@ -3,6 +3,7 @@
  * (`found`), waits for a line on stdin, then works, and says what each begins and what was acknowledged. One
  * JSON line each, written at once.
  */
+import { NodeHistory } from '../../lib/node/index.js';
 import { once } from 'node:events';
 import { mkdirSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -75,6 +76,7 @@ async function startServices(dir: string, manifests: readonly JsonObject[]): Pro
     log: silentLog,
     clock: systemClock,
   };
+  const history = new NodeHistory(`${stateFile}.history.ndjson`, { clock: systemClock, log: silentLog });
   const host = new ServiceHost({
     nodeId: NODE_ID,
     nodeName: NODE_ID,
@@ -91,6 +93,7 @@ async function startServices(dir: string, manifests: readonly JsonObject[]): Pro
     inputCheck: () => () => null,
     audit: () => undefined,
     auditedEnd: () => true,
+    history: () => history,
     nodeProjects: () => [],
   });
   const node = new NodeDir(host, { labels: {}, version: '0', providers: new Map() });

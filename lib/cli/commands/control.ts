@@ -31,6 +31,9 @@ interface ControlFlags extends ListenFlags {
   readonly auditKeep?: number;
   readonly auditKeepBytes?: number;
   readonly auditKeepDays?: number;
+  readonly historyKeep?: number;
+  readonly historyKeepBytes?: number;
+  readonly historyKeepDays?: number;
   readonly leaseTtlMs?: number;
   readonly offlineGraceMs?: number;
   readonly logLevel: LogLevel;
@@ -62,6 +65,15 @@ export function controlCommand(): Command {
       option('--audit-keep-bytes <bytes>', 'bytes of audit records kept at most').argParser(integer(1)),
     )
     .addOption(option('--audit-keep-days <days>', 'how long audit records are kept').argParser(integer(1)))
+    .addOption(option('--history-keep <n>', 'changes kept at most of each service').argParser(integer(1)))
+    .addOption(
+      option('--history-keep-bytes <bytes>', 'bytes kept at most of what services were').argParser(
+        integer(1),
+      ),
+    )
+    .addOption(
+      option('--history-keep-days <days>', 'how long it is kept what services were').argParser(integer(1)),
+    )
     .addOption(
       option('--lease-ttl-ms <ms>', 'the lease of a node that does not ask for one').argParser(integer(1)),
     )
@@ -97,6 +109,11 @@ async function control(flags: ControlFlags): Promise<void> {
       ...(flags.auditKeep === undefined ? {} : { maxRecords: flags.auditKeep }),
       ...(flags.auditKeepBytes === undefined ? {} : { maxBytes: flags.auditKeepBytes }),
       ...(flags.auditKeepDays === undefined ? {} : { maxAgeMs: flags.auditKeepDays * DAY_MS }),
+    },
+    historyRetention: {
+      ...(flags.historyKeep === undefined ? {} : { maxChanges: flags.historyKeep }),
+      ...(flags.historyKeepBytes === undefined ? {} : { maxBytes: flags.historyKeepBytes }),
+      ...(flags.historyKeepDays === undefined ? {} : { maxAgeMs: flags.historyKeepDays * DAY_MS }),
     },
     limits: {
       ...(flags.leaseTtlMs === undefined ? {} : { leaseTtlMs: flags.leaseTtlMs }),

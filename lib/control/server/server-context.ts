@@ -111,6 +111,7 @@ export class ServerContext {
     this.accessChanges = new AccessChanges(store, log);
     const tidy = (): boolean => {
       store.sessions.sweep(limits.sessionKeepMs);
+      store.history.sweep();
       return store.audit.sweep();
     };
     this.#housekeeper = new Housekeeper(tidy, { clock, log, everyMs: limits.sweepEveryMs });

@@ -112,6 +112,23 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE sessions ADD COLUMN secret_hash BLOB;
   ALTER TABLE sessions ADD COLUMN max_role TEXT;
   `,
+  // What services were. Of a version that runs, the table services has the text.
+  `
+  CREATE TABLE version_texts (
+    text_id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, text TEXT NOT NULL, permissions TEXT
+  ) STRICT;
+  CREATE TABLE service_changes (
+    node_id TEXT NOT NULL, service_id TEXT NOT NULL, revision INTEGER NOT NULL, timestamp_ms INTEGER NOT NULL,
+    change INTEGER NOT NULL, version TEXT, hash BLOB, fields TEXT, source TEXT, text_id INTEGER,
+    bytes INTEGER NOT NULL, text_bytes INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (node_id, service_id, revision)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX service_changes_by_revision ON service_changes (revision);
+  CREATE INDEX service_changes_by_text ON service_changes (text_id) WHERE text_id IS NOT NULL;
+  INSERT INTO service_changes (node_id, service_id, revision, timestamp_ms, change, version, hash, bytes)
+    SELECT node_id, service_id, catalog_revision, joined_at_ms, 0, version, unhex(hash), 0
+    FROM services JOIN nodes USING (node_id);
+  `,
 ];
 
 /** The newest format that this release reads and the one it writes. */

@@ -35,6 +35,16 @@ export interface CatalogChange {
   readonly timestampMs: number;
 }
 
+/** A node offers other services. */
+export interface ServicesReplaced {
+  readonly nodeId: string;
+  readonly delta: Delta;
+  readonly before: ReadonlyMap<string, CatalogService>;
+  readonly after: ReadonlyMap<string, CatalogService>;
+  /** Of the first event that will say so. */
+  readonly revision: number;
+}
+
 /** Rows that one statement writes: a node has many services, and they come at once. */
 const ROWS_AT_ONCE = 64;
 
@@ -52,6 +62,8 @@ const NOTHING: NodeCatalog = { services: new Map(), texts: new Map() };
 export class Nodes {
   /** The id of a node of which anything changed, after it is on disk. */
   readonly changed = new Emitter<string>();
+  /** Within the transaction, once the rows are written. */
+  readonly replaced = new Emitter<ServicesReplaced>();
   readonly #db: ControlDatabase;
   readonly #clock: Clock;
   readonly #events: EventLog;
@@ -268,6 +280,7 @@ export class Nodes {
   #writeServices(nodeId: string, delta: Delta, catalog: NodeCatalog): CatalogChange {
     const none = { delta, changed: false, revision: this.#events.head, timestampMs: this.#clock.now() };
     if (isEmptyDelta(delta)) return none;
+    const before = this.#records.get(nodeId)?.services ?? NOTHING.services;
     for (const { service_id } of delta.removed) {
       this.#db.run('DELETE FROM services WHERE node_id = ? AND service_id = ?', nodeId, service_id);
     }
@@ -278,6 +291,7 @@ export class Nodes {
     const revision = this.#events.head + pieces.length;
     this.#db.run('UPDATE nodes SET catalog_revision = ? WHERE node_id = ?', revision, nodeId);
     this.#writeRows(nodeId, written, catalog);
+    this.replaced.emit({ nodeId, delta, before, after: catalog.services, revision: this.#events.head + 1 });
     for (const piece of pieces) this.#events.append('services', nodeId, { ...piece });
     const timestampMs = this.#clock.now();
     return { delta, changed: true, revision, timestampMs };

@@ -9,6 +9,8 @@ import { ControlDatabase } from './database.js';
 import { DEFAULT_RETENTION, EventLog, type Retention } from './events.js';
 import { writeFirstTokens } from './first-start.js';
 import { GroupCommit } from './group-commit.js';
+import type { HistoryRetention } from './history/history-retention.js';
+import { ServiceHistory } from './history/service-history.js';
 import { Nodes } from './nodes.js';
 import { Pairing } from './pairing.js';
 import { Projects } from './projects.js';
@@ -24,6 +26,7 @@ export interface StoreOptions {
   readonly log?: Log;
   readonly retention?: Partial<Retention>;
   readonly auditRetention?: Partial<AuditRetention>;
+  readonly historyRetention?: Partial<HistoryRetention>;
 }
 
 /** All that a control plane knows, over one database. Each concern is a class of its own. */
@@ -36,6 +39,7 @@ export class ControlStore {
   readonly consoles: ConsoleSessions;
   readonly events: EventLog;
   readonly nodes: Nodes;
+  readonly history: ServiceHistory;
   readonly access: Access;
   readonly userEvents: UserEventLogs;
   readonly pairing: Pairing;
@@ -53,6 +57,7 @@ export class ControlStore {
     log = silentLog,
     retention = {},
     auditRetention = {},
+    historyRetention = {},
   }: StoreOptions) {
     makePrivateDir(stateDir);
     const db = new ControlDatabase(join(stateDir, 'control.db'));
@@ -72,6 +77,12 @@ export class ControlStore {
       this.projects = new Projects(db, clock);
       this.events = new EventLog(db, clock, keep);
       this.nodes = new Nodes(db, clock, this.events);
+      this.history = new ServiceHistory(
+        db,
+        clock,
+        { nodes: this.nodes, events: this.events },
+        historyRetention,
+      );
       this.access = new Access(this.projects);
       const rooms = { events: this.events, nodes: this.nodes, projects: this.projects, access: this.access };
       this.userEvents = new UserEventLogs(db, clock, rooms, keep);

@@ -71,6 +71,7 @@ export class KeptCatalog implements Catalog {
             ?.may.get(serviceId)
             ?.some((allowed) => allowed === action) === true,
       }),
+      wouldShow: () => false,
     };
   }
 

@@ -23,6 +23,7 @@ import { CallsDir } from './calls-dir.js';
 import type { PlacedDir } from './derived-roots.js';
 import { ConfigFile } from './config-file.js';
 import { GatedDocument } from './gated-document.js';
+import { historyFiles } from './history-files.js';
 import { InvokeFile } from './invoke-file.js';
 import { JobsDir } from './jobs-dir.js';
 import { OneShotControl, type OneShot } from './one-shot-control.js';
@@ -53,6 +54,7 @@ export class ServiceDir extends ReadOnlyDir implements PlacedDir {
       ['health.json', liveFile(() => live.health())],
       ['config.json', new ConfigFile(service)],
       ['jobs', new JobsDir(service)],
+      ...historyOf(service),
     ]);
     this.#running = new Map<string, Node>([
       ['calls', new CallsDir(service)],
@@ -70,7 +72,7 @@ export class ServiceDir extends ReadOnlyDir implements PlacedDir {
 
   stat(op: Op): Stat {
     this.#service.gate.require(op.session, 'observe');
-    return dirStat(this.ino, nsFromMs(this.#service.definedAtMs), 0o555, this.#service.runnable ? 5 : 3);
+    return dirStat(this.ino, nsFromMs(this.#service.definedAtMs), 0o555, this.#service.runnable ? 6 : 4);
   }
 
   lookup(name: string, op: Op): Node {
@@ -98,6 +100,19 @@ export class ServiceDir extends ReadOnlyDir implements PlacedDir {
       return rendered.snapshot;
     });
   }
+}
+
+function historyOf(service: Service): [string, Node][] {
+  const { gate } = service;
+  return historyFiles({
+    check: ({ session }) => gate.require(session, 'observe'),
+    records: () => service.records,
+    sees:
+      ({ session }) =>
+      (permissions) =>
+        gate.wouldShow(session, permissions),
+    now: () => service.nowMs,
+  });
 }
 
 function controlDir(service: Service, live: LiveDocuments): MapDir {
