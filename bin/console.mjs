@@ -4,13 +4,26 @@ import { build } from 'vite';
 
 const top = join(import.meta.dirname, '..');
 
+/** Rooms that the page shares with the node import some of Node's own, for what the page does not use: here they are empty. */
+const withoutNode = {
+  name: 'without-node',
+  enforce: 'pre',
+  resolveId: (id) => (id.startsWith('node:') ? '\0none' : null),
+  load: (id) => (id === '\0none' ? { code: 'module.exports = {};', moduleSideEffects: false } : null),
+};
+
 await build({
   configFile: false,
   root: join(top, 'console'),
   base: '/console/',
   logLevel: 'warn',
+  plugins: [withoutNode],
+  // Who may do what is decided by the very function that decides it.
+  resolve: { alias: { 'acheron/policy': join(top, 'dist/lib/policy/index.js') } },
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {
+    // Of those rooms, only what is used is taken.
+    rolldownOptions: { treeshake: { moduleSideEffects: (id) => !id.includes('/dist/lib/') } },
     outDir: join(top, 'dist/console'),
     emptyOutDir: true,
     target: 'es2022',

@@ -3,7 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { hrefOf, route } from './model/route.js';
 import { beginSession, session, signOut, type Session } from './model/session.js';
 import { useStore } from './model/store.js';
-import { AccessPage } from './pages/access.js';
+import { AccessPage } from './pages/access/access.js';
 import { FilesPage } from './pages/files.js';
 import { Overview } from './pages/overview.js';
 import { ServicePage } from './pages/service.js';

@@ -11,6 +11,7 @@ export * from './exact-numbers.js';
 export * from './fs-error.js';
 export * from './ids.js';
 export * from './indent-json.js';
+export * from './invocation-ids.js';
 export * from './join-bytes.js';
 export * from './json.js';
 export * from './lasting-descriptor.js';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { PlaneWithNode } from '../support/plane-with-node.js';
 import { shellManifest } from '../support/test-node.js';
-import { ConsoleBrowser, consoleLink, withoutBrowser } from '../support/console.js';
+import { ConsoleBrowser, consoleLink, jsonEditor, withoutBrowser } from '../support/console.js';
 
 t.setTimeout(180_000);
 
@@ -26,7 +26,7 @@ t.test(
       { nodeName: 'lab', platform: {}, labels: {}, fsUrl: null },
       '127.0.0.1',
     );
-    await page.getByRole('button', { name: 'Look again' }).click();
+    await page.locator('[aria-labelledby=pairing]').getByRole('button', { name: 'Look again' }).click();
     await page.getByRole('button', { name: `Approve ${asked.verificationCode}` }).click();
     await page.getByRole('group', { name: 'Machines that ask to join' }).waitFor({ state: 'detached' });
     t.equal(store.pairing.pending().length, 0);
@@ -45,19 +45,74 @@ t.test(
     await page.getByRole('textbox', { name: 'New project' }).fill('web');
     await page.getByRole('button', { name: 'Make a project' }).click();
     await page.getByRole('button', { name: 'Edit the policy of web' }).click();
-    const policy = page.getByRole('textbox', { name: /Policy of web/ });
+    const policy = await jsonEditor(page, /Policy of web/);
     await policy.fill('{"actions": ');
     await page.getByText('It is not JSON', { exact: false }).waitFor();
     t.ok(await page.getByRole('button', { name: 'Save the policy' }).isDisabled());
+    await policy.fill('{"actions": {"invoke": "never"}}');
+    await page.locator('#policy-faults').getByText('/actions/invoke').waitFor();
     await policy.fill('{"actions": {"invoke": "deny"}}');
     await page.getByRole('button', { name: 'Save the policy' }).click();
     await policy.waitFor({ state: 'detached' });
     t.same(store.projects.get('web')?.accessPolicy, { actions: { invoke: 'deny' } });
+    const audit = page.locator('[aria-labelledby=audit]');
+    await audit.getByRole('button', { name: 'Look again' }).click();
     await page.getByRole('row', { name: /project_update ok admin/ }).waitFor();
+    await audit.getByRole('combobox', { name: 'Act' }).selectOption('token_create');
+    await page.getByRole('row', { name: /project_update ok admin/ }).waitFor({ state: 'detached' });
+    await page
+      .getByRole('row', { name: /token_create ok admin/ })
+      .first()
+      .waitFor();
+    await audit.getByRole('searchbox').fill('no-such-word');
+    await audit.getByText('0 of the newest', { exact: false }).waitFor();
 
     const user = await browser.signedIn(await consoleLink(under.admin, under.plane.url, 'user'), '#/access');
     await user.getByText('This page is for admins.').waitFor();
     t.equal(await user.getByRole('link', { name: 'Access' }).count(), 0);
+    t.same(browser.complaints, []);
+  },
+);
+
+t.test(
+  'who may do what to a service is a matrix, decided as everywhere, with the rule of each field',
+  { skip: withoutBrowser },
+  async (t) => {
+    const manifests = [
+      shellManifest('greet', 'cat'),
+      shellManifest('closed', 'cat', { permissions: { allow_roles: ['admin'] } }),
+    ];
+    const under = await PlaneWithNode.start(t, 'here', manifests, 'admin', {}, { console: true });
+    await under.admin.request('project_create', {
+      project_id: 'web',
+      access_policy: { actions: { invoke: 'deny', observe: 'open' }, agents: { ada: { invoke: 'open' } } },
+    });
+    under.token('user', 'ada');
+    const browser = await ConsoleBrowser.start(t);
+    const page = await browser.signedIn(await consoleLink(under.admin, under.plane.url), '#/access');
+    const service = page.getByRole('combobox', { name: 'Service, as node/service' });
+    await service.fill('n1/greet');
+    const field = (who: string, action: string, may: string) =>
+      page.getByRole('button', { name: `${who}, ${action}: ${may}`, exact: true });
+    await field('user', 'invoke', 'allowed').waitFor();
+    await field('user', 'control', 'denied').click();
+    await page.locator('.rule').getByText('control-admin-only').waitFor();
+    await field('user in web', 'observe', 'allowed').waitFor();
+    await field('agent ada in web', 'invoke', 'allowed').waitFor();
+    await field('user in web', 'invoke', 'denied').click();
+    await page.locator('.rule').getByText('project-mode').waitFor();
+    await page.keyboard.press('ArrowLeft');
+    await page.keyboard.press('Enter');
+    await page.locator('.rule').getByText('user in web, write:', { exact: false }).waitFor();
+    await page.keyboard.press('ArrowUp');
+    await page.keyboard.press('Enter');
+    await page.locator('.rule').getByText('user, write:', { exact: false }).waitFor();
+
+    await under.admin.request('project_update', { project_id: 'web', access_policy: null });
+    await field('user in web', 'invoke', 'allowed').waitFor();
+    await service.fill('n1/closed');
+    await field('user', 'invoke', 'denied').click();
+    await page.locator('.rule').getByText('permissions-roles').waitFor();
     t.same(browser.complaints, []);
   },
 );

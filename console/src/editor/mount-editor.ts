@@ -59,7 +59,7 @@ export function mountEditor(host: HTMLElement, options: EditorOptions): Editor {
         EditorView.lineWrapping,
         EditorState.readOnly.of(options.isReadOnly),
         EditorView.contentAttributes.of({ 'aria-label': options.label }),
-        EditorView.theme({ '.cm-content': { minHeight: `${options.minLines * 1.5}em` } }),
+        EditorView.theme({ '.cm-content, .cm-gutter': { minHeight: `${options.minLines * 1.5}em` } }),
         look,
         EditorView.updateListener.of(({ docChanged, state }) => {
           if (docChanged && !isSetting) options.onText(state.doc.toString());

@@ -24,12 +24,18 @@ export function withSample(samples: readonly Sample[], sample: Sample): readonly
   return [...all.slice(0, half).filter((_, at) => at % 2 === 0), ...all.slice(half)];
 }
 
-/** How much a counter rose per minute since the sample before; null for the first, and where it began anew. */
+const WINDOW_MS = 60_000;
+
+/** How much a counter rose within the minute before each sample; null for the first, and where it began anew. */
 export function perMinute(samples: readonly Sample[], of: 'calls' | 'failures'): (number | null)[] {
+  let from = 0;
   return samples.map((sample, at) => {
-    const before = samples[at - 1];
-    if (before === undefined || sample.atMs <= before.atMs || sample[of] < before[of]) return null;
-    return ((sample[of] - before[of]) * 60_000) / (sample.atMs - before.atMs);
+    while (from + 1 < at && (samples[from + 1]?.atMs ?? Infinity) <= sample.atMs - WINDOW_MS) from++;
+    const before = samples[from];
+    if (at === 0 || before === undefined || sample[of] < before[of]) return null;
+    // What is older than the window is taken by its share of it.
+    const overMs = Math.max(WINDOW_MS, sample.atMs - before.atMs);
+    return ((sample[of] - before[of]) * WINDOW_MS) / overMs;
   });
 }
 

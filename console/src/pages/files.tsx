@@ -3,6 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { hrefOf } from '../model/route.js';
 import type { Session } from '../model/session.js';
 import { useStore } from '../model/store.js';
+import { moveByArrows } from '../parts/arrow-keys.js';
 import { FaultBox } from '../parts/fault-box.js';
 import { Fault } from '../wire/fault.js';
 import type { Entry } from '../wire/files.js';
@@ -84,7 +85,7 @@ function Directory({
 }): JSX.Element {
   if (entries.length === 0) return <p class="empty">It is empty.</p>;
   return (
-    <ul class="plain files">
+    <ul class="plain files" onKeyDown={(event) => moveByArrows(event)}>
       {entries.map(({ name, kind }) => (
         <li key={name}>
           <a href={hrefOf('files', ...parts, name)}>{kind === 'dir' ? `${name}/` : name}</a>

@@ -37,6 +37,11 @@ export function Overview({ session }: { readonly session: Session }): JSX.Elemen
             autocomplete="off"
             spellcheck={false}
             onInput={({ currentTarget }) => change({ words: currentTarget.value })}
+            onKeyDown={(event) => {
+              if (event.key !== 'ArrowDown') return;
+              event.preventDefault();
+              document.querySelector<HTMLElement>('.row-service')?.focus();
+            }}
           />
         </label>
         <label>

@@ -14,6 +14,7 @@ import {
 } from '../model/service-files.js';
 import type { Session } from '../model/session.js';
 import { useStore } from '../model/store.js';
+import { moveByArrows } from '../parts/arrow-keys.js';
 import { FaultBox } from '../parts/fault-box.js';
 import { Markdown } from '../parts/markdown.js';
 import { StateBadge } from '../parts/state-badge.js';
@@ -28,6 +29,7 @@ import { Terminal } from './terminal.js';
 
 /** Of a service that is called often it is looked so often. */
 const LOOK_MS = 250;
+const TICK_MS = 10_000;
 /** Of so many jobs of this page the keys are remembered. */
 const MAX_KEYS = 200;
 
@@ -92,6 +94,18 @@ export function ServicePage({ session, nodeId, serviceId }: Props): JSX.Element 
       }),
     [control, load, nodeId, serviceId],
   );
+  // Time goes on where nothing happens: what was called a minute ago is no call of the last minute.
+  useEffect(() => {
+    const timer = setInterval(
+      () =>
+        setSamples((before) => {
+          const last = before.at(-1);
+          return last === undefined ? before : withSample(before, { ...last, atMs: Date.now() });
+        }),
+      TICK_MS,
+    );
+    return () => clearInterval(timer);
+  }, []);
   const act = async (name: Control): Promise<void> => {
     try {
       await files.write(`${dir}/control/${name}`, `${name}\n`);
@@ -151,7 +165,12 @@ export function ServicePage({ session, nodeId, serviceId }: Props): JSX.Element 
           {kind !== 'terminal' && job !== undefined && (
             <section aria-labelledby="jobs" class="jobs">
               <h2 id="jobs">Jobs</h2>
-              <div class="jobs-list" role="group" aria-label="Newest jobs">
+              <div
+                class="jobs-list"
+                role="group"
+                aria-label="Newest jobs"
+                onKeyDown={(event) => moveByArrows(event)}
+              >
                 {jobs.map(({ id, state: how }) => (
                   <button type="button" key={id} aria-pressed={id === job.id} onClick={() => setChosen(id)}>
                     <StateBadge state={how} /> <span class="mono">{id}</span>

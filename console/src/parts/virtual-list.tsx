@@ -1,4 +1,5 @@
 import type { JSX } from 'preact';
+import { moveByArrows } from './arrow-keys.js';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 interface Props<Item> {
@@ -31,7 +32,14 @@ export function VirtualList<Item>({ label, items, keyOf, render, rowHeight }: Pr
   const first = Math.max(0, Math.min(Math.floor(seen.top / rowHeight) - AHEAD, items.length - 1));
   const last = Math.min(items.length, Math.ceil((seen.top + seen.height) / rowHeight) + AHEAD);
   return (
-    <div class="list" ref={box} tabIndex={0} role="region" aria-label={label}>
+    <div
+      class="list"
+      ref={box}
+      tabIndex={0}
+      role="region"
+      aria-label={label}
+      onKeyDown={(event) => moveByArrows(event)}
+    >
       <div role="list" class="list-all" style={{ height: `${items.length * rowHeight}px` }}>
         {items.slice(first, last).map((item, at) => (
           <div

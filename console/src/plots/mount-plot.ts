@@ -21,6 +21,10 @@ export interface MountedPlot {
 
 const HEIGHT_PX = 150;
 const MS_PER_S = 1000;
+const LEAST_SPAN_S = 60;
+
+/** UTC, as all times of the page. */
+const clockOf = (atS: number): string => new Date(atS * MS_PER_S).toISOString().slice(11, 19);
 
 /** Lines over time in `host`, as wide as it is, in the colours of the theme. */
 export function mountPlot(host: HTMLElement, lines: readonly Line[], isStepped: boolean): MountedPlot {
@@ -37,8 +41,14 @@ export function mountPlot(host: HTMLElement, lines: readonly Line[], isStepped: 
       height: HEIGHT_PX,
       legend: { show: false },
       cursor: { show: false },
-      scales: { y: { range: (_, __, most) => [0, Math.max(most, 1) * 1.1] } },
-      axes: [axis, { ...axis, size: 56 }],
+      scales: {
+        x: { range: (_, least, most) => [Math.min(least, most - LEAST_SPAN_S), most] },
+        y: { range: (_, __, most) => [0, Math.max(most, 1) * 1.1] },
+      },
+      axes: [
+        { ...axis, values: (_, times) => times.map(clockOf) },
+        { ...axis, size: 56 },
+      ],
       series: [
         {},
         ...lines.map(({ label, colour, dash }): uPlot.Series => ({

@@ -1,11 +1,14 @@
 import type { JSX } from 'preact';
 import { useCallback, useState } from 'preact/hooks';
-import type { Session } from '../model/session.js';
-import { useStore } from '../model/store.js';
-import { FaultBox } from '../parts/fault-box.js';
-import { Table } from '../parts/table.js';
-import { useList } from '../parts/use-list.js';
-import type { ControlLink } from '../wire/control.js';
+import type { Session } from '../../model/session.js';
+import { useStore } from '../../model/store.js';
+import { FaultBox } from '../../parts/fault-box.js';
+import { Table } from '../../parts/table.js';
+import { Time } from '../../parts/time.js';
+import { useList } from '../../parts/use-list.js';
+import type { ControlLink } from '../../wire/control.js';
+import { Audit } from './audit.js';
+import { Explain } from './explain.js';
 import { Projects } from './projects.js';
 
 /** Who may do what, for admins. */
@@ -21,6 +24,7 @@ export function AccessPage({ session }: { readonly session: Session }): JSX.Elem
           <Invites control={control} />
           <Tokens control={control} />
           <Projects control={control} />
+          <Explain session={session} />
           <Audit control={control} />
         </>
       ) : (
@@ -29,10 +33,6 @@ export function AccessPage({ session }: { readonly session: Session }): JSX.Elem
     </section>
   );
 }
-
-const timeOf = (ms: number): JSX.Element => (
-  <span class="time">{new Date(ms).toISOString().replace('T', ' ').slice(0, 19)}</span>
-);
 
 function Pairing({ control }: { readonly control: ControlLink }): JSX.Element {
   const ask = useCallback(
@@ -55,7 +55,7 @@ function Pairing({ control }: { readonly control: ControlLink }): JSX.Element {
             <code>{verification_code}</code>,
             node_name,
             address,
-            timeOf(created_at_ms),
+            <Time ms={created_at_ms} />,
             <>
               <button
                 type="button"
@@ -117,7 +117,7 @@ function Invites({ control }: { readonly control: ControlLink }): JSX.Element {
         empty="None is open."
         rows={(items ?? []).map(({ invite_id, prefix, created_at_ms, expires_at_ms }) => ({
           key: invite_id,
-          cells: [<code>{prefix}</code>, timeOf(created_at_ms), timeOf(expires_at_ms)],
+          cells: [<code>{prefix}</code>, <Time ms={created_at_ms} />, <Time ms={expires_at_ms} />],
         }))}
       />
       <button
@@ -166,7 +166,7 @@ function Tokens({ control }: { readonly control: ControlLink }): JSX.Element {
               of,
               agent_id ?? '–',
               projects === null ? 'any' : projects.join(', '),
-              timeOf(created_at_ms),
+              <Time ms={created_at_ms} />,
               revoked_at_ms !== null ? (
                 'revoked'
               ) : (
@@ -210,56 +210,6 @@ function Tokens({ control }: { readonly control: ControlLink }): JSX.Element {
         <button type="submit">Make a token</button>
       </form>
       {made !== null && <ShownOnce what="The new token." secret={made} onHide={() => setMade(null)} />}
-    </section>
-  );
-}
-
-function Audit({ control }: { readonly control: ControlLink }): JSX.Element {
-  const [words, setWords] = useState('');
-  const ask = useCallback(
-    async () =>
-      [...(await control.request('audit_tail', { limit: 200 })).records].reverse() as Record<
-        string,
-        unknown
-      >[],
-    [control],
-  );
-  const { items, fault } = useList(control, ask);
-  const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
-  const shown = (items ?? []).filter((record) => {
-    const text = JSON.stringify(record).toLowerCase();
-    return wanted.every((word) => text.includes(word));
-  });
-  const said = (value: unknown): string =>
-    typeof value === 'string' ? value : value == null ? '–' : JSON.stringify(value);
-  return (
-    <section aria-labelledby="audit">
-      <h2 id="audit">Audit log</h2>
-      {fault !== null && <FaultBox fault={fault} />}
-      <label>
-        <span class="label">Filter the newest 200 records</span>
-        <input type="search" value={words} onInput={({ currentTarget }) => setWords(currentTarget.value)} />
-      </label>
-      <Table
-        label="Audit log"
-        titles={['When (UTC)', 'Act', 'Outcome', 'Role', 'Agent', 'Project', 'About']}
-        empty="Nothing."
-        rows={shown.map((record) => ({
-          key: said(record.audit_id),
-          cells: [
-            typeof record.timestamp_ms === 'number' ? timeOf(record.timestamp_ms) : '–',
-            said(record.act),
-            said(record.outcome),
-            said(record.role),
-            said(record.agent_id),
-            said(record.project_id),
-            [record.origin, record.service_id, record.target]
-              .filter((part) => part != null)
-              .map(said)
-              .join(' '),
-          ],
-        }))}
-      />
     </section>
   );
 }

@@ -1,9 +1,34 @@
 import type { JSX } from 'preact';
-import { useCallback, useState } from 'preact/hooks';
-import { FaultBox } from '../parts/fault-box.js';
-import { Table } from '../parts/table.js';
-import { useList } from '../parts/use-list.js';
-import type { ControlLink } from '../wire/control.js';
+import { ACTIONS, MODES } from 'acheron/policy';
+import { useCallback, useMemo, useState } from 'preact/hooks';
+import { objectFaults } from '../../model/request-faults.js';
+import { FaultBox } from '../../parts/fault-box.js';
+import { JsonEditor } from '../../parts/json-editor.js';
+import { Table } from '../../parts/table.js';
+import { useList } from '../../parts/use-list.js';
+import type { ControlLink } from '../../wire/control.js';
+
+const MODE = {
+  enum: MODES,
+  description: 'open: all who see it; token: with the token of the project; admin; deny.',
+};
+const MODES_OF_ACTIONS = {
+  type: 'object',
+  properties: Object.fromEntries(ACTIONS.map((action) => [action, MODE])),
+  additionalProperties: false,
+};
+/** What a policy says; the control plane has the last word. */
+const POLICY = {
+  type: 'object',
+  properties: {
+    actions: { ...MODES_OF_ACTIONS, description: 'What sessions of the project may do.' },
+    agents: {
+      description: "What single agents may do: an agent's entry comes first.",
+      additionalProperties: { type: 'object', properties: MODES_OF_ACTIONS.properties },
+    },
+    ...MODES_OF_ACTIONS.properties,
+  },
+};
 
 interface Draft {
   readonly projectId: string;
@@ -16,7 +41,8 @@ export function Projects({ control }: { readonly control: ControlLink }): JSX.El
   const { items, fault, act } = useList(control, ask);
   const [name, setName] = useState('');
   const [draft, setDraft] = useState<Draft | null>(null);
-  const wrong = draft === null ? null : faultOf(draft.policy);
+  const policy = draft?.policy ?? '';
+  const wrong = useMemo(() => (policy.trim() === '' ? [] : objectFaults(policy, POLICY).faults), [policy]);
   const save = async ({ projectId, policy }: Draft): Promise<void> => {
     const access_policy = policy.trim() === '' ? null : (JSON.parse(policy) as Record<string, never>);
     await control.request('project_update', { project_id: projectId, access_policy });
@@ -52,26 +78,21 @@ export function Projects({ control }: { readonly control: ControlLink }): JSX.El
         }))}
       />
       {draft !== null && (
-        <div class="field">
-          <label for="policy">Policy of {draft.projectId}, as JSON; empty: the default</label>
-          <textarea
+        <div class="policy">
+          <JsonEditor
             id="policy"
-            class="mono"
-            rows={8}
-            spellcheck={false}
-            value={draft.policy}
-            aria-invalid={wrong !== null}
-            aria-describedby="policy-fault"
-            onInput={({ currentTarget }) => setDraft({ ...draft, policy: currentTarget.value })}
+            label={`Policy of ${draft.projectId}, as JSON; empty: the default`}
+            text={draft.policy}
+            schema={POLICY}
+            faults={wrong}
+            lines={8}
+            onText={(policy) => setDraft({ ...draft, policy })}
           />
-          <p id="policy-fault" class="failed" aria-live="polite">
-            {wrong}
-          </p>
           <div class="bar">
             <button
               type="button"
               class="primary"
-              disabled={wrong !== null}
+              disabled={wrong.length > 0}
               onClick={() => void act(() => save(draft))}
             >
               Save the policy
@@ -107,16 +128,4 @@ export function Projects({ control }: { readonly control: ControlLink }): JSX.El
       </form>
     </section>
   );
-}
-
-function faultOf(policy: string): string | null {
-  if (policy.trim() === '') return null;
-  try {
-    const value: unknown = JSON.parse(policy);
-    return value !== null && typeof value === 'object' && !Array.isArray(value)
-      ? null
-      : 'It must be a JSON object.';
-  } catch (thrown) {
-    return `It is not JSON: ${(thrown as Error).message}`;
-  }
 }
