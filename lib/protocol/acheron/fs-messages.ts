@@ -190,9 +190,9 @@ export const FS_MESSAGES = {
   ),
   write: message(
     ['h'],
-    'takes all the bytes or fails; `flush` false, here as in the answer to an open: a flush would do nothing now',
-    z.object({ offset: wireNumber, data_b64: wireBase64.optional() }),
-    z.object({ count: wireNumber, flush: z.boolean().optional() }),
+    'takes all the bytes or fails; `flush` false, here as in the answer to an open: a flush would do nothing now. With `attr`, the attributes as they are then come as well',
+    z.object({ offset: wireNumber, data_b64: wireBase64.optional(), attr: z.boolean().optional() }),
+    z.object({ count: wireNumber, flush: z.boolean().optional(), attr: wireAttributes.optional() }),
   ),
   flush: message(
     ['h'],

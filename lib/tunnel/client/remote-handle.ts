@@ -14,6 +14,9 @@ const EMPTY = new Uint8Array(0);
 /** What came with the open, first bytes and attributes, is good for this long. */
 const OPENED_MS = 1000;
 
+/** Whoever writes no more than this to a file that was just opened may well be done, and is looked at next. */
+const LOOKED_AT_BYTES = 32 * 1024;
+
 /** On the way through a control plane, less than this is not worth an answer of its own before the node's. */
 const WORTH_RUNNING_AHEAD_BYTES = 32 * 1024;
 
@@ -47,6 +50,7 @@ export class RemoteHandle implements FileHandle {
   /** What the far side said with its last answer: whether a flush would do anything. */
   #needsFlush: boolean;
   #released = false;
+  #hasWritten = false;
   /** What was asked last has no known outcome: nothing more is done through this descriptor. */
   #broken: FsError | undefined;
   /** What failed after it was answered, and nobody has heard of. */
@@ -193,21 +197,29 @@ export class RemoteHandle implements FileHandle {
     const { remote } = this.#file;
     const { cacheVersion, sequence } = remote;
     const most = remote.maxWriteBytes;
+    const attr = !this.#hasWritten && data.byteLength <= LOOKED_AT_BYTES && this.#file.freshness === 'shared';
+    this.#hasWritten = true;
+    let seen: FsReply<'write'>['attr'];
     try {
       for (let done = 0; done === 0 || done < data.byteLength;) {
         const part = data.subarray(done, done + most);
         this.#needsFlush = true;
-        const { payload } = await this.#ask('write', { offset: at + done }, op, part);
+        const asked = { offset: at + done, ...(attr ? { attr } : {}) };
+        const { payload } = await this.#ask('write', asked, op, part);
         this.#needsFlush = payload.flush ?? true;
         if (payload.count !== part.byteLength)
           throw new FsError('EIO', 'The far side took only a part of what was written.');
         done += part.byteLength;
+        seen = payload.attr;
         if (data.byteLength === 0) break;
       }
       this.#writableVersion = cacheVersion;
       this.#writableSequence = sequence;
     } finally {
+      const isLast = this.#file.invalidSequence === sequence;
       this.#file.touched();
+      if (isLast && seen !== undefined && op.remoteUid === undefined)
+        this.#file.remember(statFromAttributes(seen, this.#file.ino), remote.sequence, op);
     }
     return data.byteLength;
   }

@@ -11,6 +11,7 @@ import {
   type FileNode,
   type OpenFlags,
   type Op,
+  type Stat,
 } from '../../../vfs/index.js';
 import { openBudget } from '../open-budget.js';
 import { ServedHandle } from '../served-handle.js';
@@ -95,9 +96,14 @@ export const contentHandlers = {
     const served = handleOf(peer, frame);
     if (!served.writable) throw new FsError('EBADF', 'The handle is not open for writing.');
     if (data === undefined) required('data_b64');
-    return chain(served.write(payload.offset, data, op), (count) => ({
-      payload: { count, flush: needsFlush(served.handle) },
-    }));
+    return chain(served.write(payload.offset, data, op), (count) => {
+      const reply: FsReply<'write'> = { count, flush: needsFlush(served.handle) };
+      if (payload.attr !== true) return { payload: reply };
+      const { freshness } = peer.nodes.get(served.node).node;
+      return chain(attributesOrNone(served.handle, op), (stat) => ({
+        payload: stat === undefined ? reply : { ...reply, attr: attributesFromStat(stat, freshness) },
+      }));
+    });
   },
 
   flush({ peer, frame, op }) {
@@ -169,6 +175,16 @@ async function replyOf(
       ...bareOf(created.node, op),
     },
   };
+}
+
+/** What was written stays written, whether or not it can be looked at. */
+function attributesOrNone(handle: FileHandle, op: Op): Awaitable<Stat | undefined> {
+  try {
+    const stat = handle.stat(op);
+    return stat instanceof Promise ? stat.catch(() => undefined) : stat;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Who writes to a file asks first for attributes that a write takes away. */
