@@ -8,8 +8,15 @@ import {
 import { BuiltPages } from '../console/index.js';
 import { FsError, silentLog, type Log } from '../core/index.js';
 import type { Session } from '../policy/index.js';
-import { acceptHello, serveVfs, type ServedConnection } from '../tunnel/index.js';
-import { World, type WorldOptions } from '../worldfs/index.js';
+import {
+  acceptHello,
+  exportsOfNode,
+  serveVfs,
+  type ExportEntry,
+  type ServedConnection,
+} from '../tunnel/index.js';
+import type { DirNode, Op } from '../vfs/index.js';
+import { Subtree, World, type WorldOptions } from '../worldfs/index.js';
 import {
   PlaneEvents,
   PlaneNodes,
@@ -61,7 +68,7 @@ export async function runPlane(options: PlaneOptions): Promise<RunningPlane> {
   const world = new World(shown);
   const mounts = new Mounts(nodes);
   hooks.nodes = nodes;
-  hooks.files = ({ transport, session, address }) => {
+  hooks.files = ({ transport, session, address, nodeId }) => {
     const sessionOf = (): Session => {
       const { current } = session;
       if (current.revoked)
@@ -70,12 +77,13 @@ export async function runPlane(options: PlaneOptions): Promise<RunningPlane> {
         });
       return current;
     };
+    const tree = nodeId === undefined ? world : new Subtree(world, `/nodes/${nodeId}`);
+    const options =
+      nodeId === undefined
+        ? { sessionOf, catalog: nodes.catalogFor(() => session.current), log }
+        : { sessionOf, exportsOf: (op: Op) => exportsOfKnown(nodeId, tree.root, op), log };
     acceptHello(transport).then(
-      (handshake) =>
-        mounts.add(
-          session.id,
-          serveVfs(world, handshake, { sessionOf, catalog: nodes.catalogFor(() => session.current), log }),
-        ),
+      (handshake) => mounts.add(session.id, serveVfs(tree, handshake, options)),
       (thrown: unknown) =>
         log.debug('A mount was turned away.', { address, error: FsError.from(thrown).message }),
     );
@@ -100,6 +108,12 @@ export async function runPlane(options: PlaneOptions): Promise<RunningPlane> {
       await nodes.close();
     },
   };
+}
+
+/** @throws FsError ENOENT where the session sees no such node */
+async function exportsOfKnown(nodeId: string, node: DirNode, op: Op): Promise<ExportEntry[]> {
+  await node.stat(op);
+  return exportsOfNode(nodeId, node, op);
 }
 
 /** Nothing is left running where the node cannot be a member. */

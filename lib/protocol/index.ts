@@ -14,6 +14,7 @@ export { controlReference } from './control/control-reference.js';
 export * from './control/index.js';
 export * from './envelope.js';
 export * from './error-frames.js';
+export { FilesDialect, isFamilyHello } from './family/files-dialect.js';
 export { hasMoreMarks } from './json-marks.js';
 export * from './limits.js';
 export { PROTOCOL_CODES, errnoFromCode, type ProtocolCode } from './protocol-codes.js';

@@ -9,4 +9,5 @@ export { findService } from './find-service.js';
 export type { IndexedService } from './index-tsv.js';
 export * from './link-rule.js';
 export * from './nodes-dir.js';
+export { Subtree } from './subtree.js';
 export * from './world.js';

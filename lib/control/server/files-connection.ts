@@ -31,9 +31,12 @@ export interface FilesConnection {
   readonly transport: Transport;
   readonly session: LiveSession;
   readonly address: string;
+  /** The node whose tree was dialled, and nothing above it. */
+  readonly nodeId: string | undefined;
 }
 
 export interface FilesOptions extends Arrival {
+  readonly nodeId: string | undefined;
   readonly onFiles: ((files: FilesConnection) => void) | undefined;
 }
 
@@ -124,7 +127,7 @@ function authenticate(
   const credential: Credential =
     options.credential ?? (token === undefined ? undefined : context.store.tokens.verify(token));
   if (credential === undefined) throw notAuthenticated();
-  const { onFiles, address } = options;
+  const { onFiles, address, nodeId: root } = options;
   if (onFiles === undefined) throw new ProtocolFault('unavailable', 'This control plane serves no files.');
   const { sessions } = context.store;
   const wanted = text('session') ?? credential.sessionId;
@@ -137,7 +140,7 @@ function authenticate(
     options.known(`token ${credential.record.tokenId}`);
     const session = sessions.use(record.sessionId);
     transport.onClose(() => sessions.release(session));
-    onFiles({ transport, session, address });
+    onFiles({ transport, session, address, nodeId: root });
   };
 }
 

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { Server as TlsServer, createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { FsError, networkOf } from '../../core/index.js';
+import { FsError, isId, networkOf } from '../../core/index.js';
 import { MAX_CONTROL_FRAME_BYTES, MAX_FS_FRAME_BYTES } from '../../protocol/index.js';
 import { FairTransport, WsAcceptor, type WsTransport } from '../../transport/index.js';
 import {
@@ -13,7 +13,7 @@ import {
   isPageRequest,
   type ConsolePages,
 } from './console-door.js';
-import { ControlConnection } from './control-connection.js';
+import { ControlConnection, type Arrival } from './control-connection.js';
 import type { Credential } from './peer.js';
 import { greetFiles, type FilesConnection } from './files-connection.js';
 import { answerPage, bearerOf, respond } from './http-pages.js';
@@ -50,6 +50,8 @@ const SOCKETS = new Map<string, '/' | '/v2/fs'>([
   ['/v2/node', '/v2/fs'],
   ['/fs', '/v2/fs'],
 ]);
+/** The tree of one node. */
+const NODE_FILES = /^\/v2\/fs\/node\/([^/]+)$/;
 
 /** The socket of the control plane: HTTP pages, and the two WebSockets. */
 export class Listener {
@@ -172,7 +174,8 @@ export class Listener {
       return;
     }
     const ofConsole = this.#options.consolePages === undefined ? undefined : CONSOLE_SOCKETS.get(asked);
-    const path = ofConsole ?? SOCKETS.get(asked);
+    const nodeId = NODE_FILES.exec(asked)?.[1];
+    const path = ofConsole ?? SOCKETS.get(asked) ?? (isId(nodeId) ? '/v2/fs' : undefined);
     if (path === undefined) {
       refuse(socket, 404, 'There is nothing here.');
       return;
@@ -195,7 +198,7 @@ export class Listener {
     }
     upgrades.inc({ outcome: 'ok' });
     this.#acceptor.accept(request, socket, head, (transport) =>
-      this.#welcome(path, transport, { farEnd: farEndOf(request.socket), address, credential }),
+      this.#welcome(path, transport, { farEnd: farEndOf(request.socket), address, credential, nodeId }),
     );
   }
 
@@ -216,7 +219,12 @@ export class Listener {
   #welcome(
     path: '/' | '/v2/fs',
     transport: WsTransport,
-    { farEnd, address, credential }: { farEnd: string; address: string; credential: Credential },
+    {
+      farEnd,
+      address,
+      credential,
+      nodeId,
+    }: { farEnd: string; nodeId: string | undefined } & Pick<Arrival, 'address' | 'credential'>,
   ): void {
     const { strangers, turns } = this.#context;
     const most = path === '/' ? 2 * MAX_CONTROL_FRAME_BYTES : MAX_FS_FRAME_BYTES;
@@ -239,7 +247,7 @@ export class Listener {
     const id = String(++this.#connections);
     const arrival = { id, address, credential, known, isBehind: () => fair.isBehind };
     if (path === '/') new ControlConnection(this.#context, fair, arrival);
-    else greetFiles(this.#context, fair, { ...arrival, onFiles: this.#options.onFiles });
+    else greetFiles(this.#context, fair, { ...arrival, nodeId, onFiles: this.#options.onFiles });
   }
 }
 

@@ -49,7 +49,8 @@ async function within(ms: number, exports: Promise<ExportEntry[]>): Promise<Expo
   }
 }
 
-async function exportsOfNode(nodeId: string, node: DirNode, op: Op): Promise<ExportEntry[]> {
+/** What there is to mount of one node, whose directory this is. */
+export async function exportsOfNode(nodeId: string, node: DirNode, op: Op): Promise<ExportEntry[]> {
   const found: ExportEntry[] = [];
   for (const [id, service] of await directoriesOf(await entryOf(node, 'services', op), op)) {
     const invocable = (await entryOf(service, 'control', op)) !== undefined;

@@ -27,7 +27,13 @@ import type { Awaitable, Op, Vfs } from '../../vfs/index.js';
 import type { CatalogSource } from './catalog-source.js';
 import { exportsOfTree, type ExportEntry } from './exports-of-tree.js';
 import { dataOf, type FramePort } from '../wire/frame-port.js';
-import { answerVersion, acceptHello, type Handshake, type AcceptOptions } from '../wire/handshake.js';
+import {
+  answerHello,
+  answerVersion,
+  acceptHello,
+  type Handshake,
+  type AcceptOptions,
+} from '../wire/handshake.js';
 import {
   FS_HANDLERS,
   type ServedName,
@@ -39,6 +45,7 @@ import { InvalidationPusher } from './invalidation-pusher.js';
 import { NodeNumbers } from './numbered-nodes.js';
 import { kindOfRequest } from '../wire/deadlines.js';
 import { ReadBudget } from './read-budget.js';
+import { costOfOpen, costOfRead } from './read-cost.js';
 import { ServedOp } from './served-op.js';
 import { MAX_RUNNING, MAX_WRITING_BYTES, ServedSession } from './served-session.js';
 import { sessionFromWire } from '../wire/wire-session.js';
@@ -211,6 +218,11 @@ export class ServedConnection {
     }
     switch (frame.type) {
       case 'acheron.t_fs_hello':
+        // The family's mounts say it again to see whether we are there.
+        if (this.#port.dialect !== undefined) {
+          answerHello(this.#port, frame, false);
+          return true;
+        }
         throw new ProtocolFault('invalid_envelope', 'Hello has been said.');
       case 'acheron.t_version':
         this.#setLimits(answerVersion(this.#port, frame, this.#msize));
@@ -378,20 +390,3 @@ const SHOWING: ReadonlySet<ServedName> = new Set<ServedName>([
   'open',
   'read',
 ]);
-
-const COST_OF_OPEN = 4096;
-
-/** What an open may hold in memory: the first bytes that are to come with it. */
-function costOfOpen(frame: AcheronEnvelope): number {
-  const inline = frame.payload?.['inline'];
-  return COST_OF_OPEN + (typeof inline === 'number' ? Math.min(inline, 1024 * 1024) : 0);
-}
-
-/** What a read may hold in memory; a descriptor that may wait for its reply holds next to nothing. */
-function costOfRead(peer: ServedSession, frame: AcheronEnvelope): number {
-  const handle = frame.h === undefined ? undefined : peer.handles.get(frame.h);
-  const count = frame.payload?.['count'];
-  return handle?.handle.direct === true || typeof count !== 'number'
-    ? COST_OF_OPEN
-    : Math.min(count, 1024 * 1024);
-}

@@ -9,6 +9,7 @@ import {
   ProtocolFault,
   type AcheronEnvelope,
   type Envelope,
+  type FilesDialect,
 } from '../../protocol/index.js';
 import { CLOSE_PROTOCOL_ERROR, type Message, type Transport } from '../../transport/index.js';
 
@@ -32,6 +33,8 @@ export interface FrameReceiver {
 export class FramePort {
   readonly transport: Transport;
   framing: FramingAgreement;
+  /** Of a peer that has other names for fields. */
+  dialect: FilesDialect | undefined;
   #sent = 0;
   #received = 0;
 
@@ -41,7 +44,9 @@ export class FramePort {
   }
 
   /** `data` travels raw where that was agreed, else as `payload.data_b64`. The frame is numbered in place. */
-  send(frame: Envelope, data?: Uint8Array): void {
+  send(ours: Envelope, data?: Uint8Array): void {
+    const frame =
+      this.dialect !== undefined && ours.channel === 'acheron' ? this.dialect.answered(ours) : ours;
     if (this.framing.sequence && frame.channel === 'acheron') frame.n = ++this.#sent;
     if (data === undefined) this.transport.send(encodeEnvelope(frame));
     else if (this.framing.binary && frame.channel === 'acheron')
@@ -58,7 +63,11 @@ export class FramePort {
         receiver.fault(ProtocolFault.from(thrown));
         return;
       }
-      if (this.#inOrder(decoded.envelope)) receiver.frame(decoded.envelope, decoded.data);
+      const { envelope, data } = decoded;
+      if (!this.#inOrder(envelope)) return;
+      const { dialect } = this;
+      const isTheirs = dialect !== undefined && envelope.channel === 'acheron';
+      receiver.frame(isTheirs ? dialect.asked(envelope) : envelope, data);
     });
   }
 

@@ -1,14 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { FsError, systemClock, type Clock } from '../../core/index.js';
+import { FsError, systemClock, type Clock, type JsonObject } from '../../core/index.js';
 import {
   ACHERON_VERSION,
   DEFAULT_MSIZE,
   errorFrameFrom,
   errorFrameFromFault,
+  FilesDialect,
   FS_MESSAGES,
   FS_PROTO,
   FS_PROTOCOL,
   fsErrorFromFrame,
+  isFamilyHello,
   MAX_DATA_BYTES,
   MAX_READ_BYTES,
   MIN_MSIZE,
@@ -105,13 +107,8 @@ export function acceptHello(transport: Transport, options: AcceptOptions = {}): 
       transport.pause();
       await authorize?.(hello);
       settle();
-      port.send({
-        channel: 'acheron',
-        type: 'acheron.r_fs_hello',
-        ...(frame.tag === undefined ? {} : { tag: frame.tag }),
-        ok: true,
-        payload: helloReply(binary),
-      });
+      if (isFamilyHello((frame.payload ?? {}) as JsonObject)) port.dialect = new FilesDialect();
+      answerHello(port, frame, binary);
       port.framing = agreementOf(ours(binary), hello.capabilities);
       resolve({ port, hello, instance: hello.instance, msize });
     };
@@ -137,6 +134,17 @@ export function acceptHello(transport: Transport, options: AcceptOptions = {}): 
         });
       },
     });
+  });
+}
+
+/** Says who this side is, and what it can. */
+export function answerHello(port: FramePort, { tag }: AcheronEnvelope, binary: boolean): void {
+  port.send({
+    channel: 'acheron',
+    type: 'acheron.r_fs_hello',
+    ...(tag === undefined ? {} : { tag }),
+    ok: true,
+    payload: helloReply(binary),
   });
 }
 
