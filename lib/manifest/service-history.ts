@@ -28,6 +28,14 @@ export interface ServiceRecords {
   descriptorOf(change: RecordedChange): JsonObject;
 }
 
+/** Where nothing is recorded. */
+export const NO_RECORDS: ServiceRecords = {
+  serviceId: '',
+  changes: [],
+  permissionsOf: () => undefined,
+  descriptorOf: () => ({}),
+};
+
 /** Whether who asks may see a version with these permissions. */
 export type SeesVersion = (permissions: JsonValue | undefined) => boolean;
 

@@ -9,6 +9,12 @@ export interface WatchPosition {
   readonly seq: number;
 }
 
+const IV_BYTES = 12;
+const TAG_BYTES = 16;
+const POSITION_BYTES = 24;
+/** A revision and two ids. */
+const MAX_TEXT_BYTES = 288;
+
 /** Positions as text that reveals nothing and that only we can make. */
 export class Cursors {
   readonly #key: Buffer;
@@ -31,32 +37,56 @@ export class Cursors {
 
   /** The position, or undefined for a text that we did not make. */
   open(cursor: string): WatchPosition | undefined {
-    const bytes = Buffer.from(cursor, 'base64url');
-    if (bytes.length !== 12 + 24 + 16) return undefined;
-    const decipher = createDecipheriv('aes-256-gcm', this.#key, bytes.subarray(0, 12));
-    decipher.setAuthTag(bytes.subarray(36));
+    const plain = this.#decrypt(cursor, POSITION_BYTES);
+    if (plain === undefined) return undefined;
+    return {
+      viewId: Number(plain.readBigUInt64BE(0)),
+      revision: Number(plain.readBigUInt64BE(8)),
+      seq: Number(plain.readBigUInt64BE(16)),
+    };
+  }
+
+  /** A text of up to `MAX_TEXT_BYTES`; what comes out is as long for all of them. */
+  sealText(text: string): string {
+    const plain = Buffer.alloc(MAX_TEXT_BYTES);
+    plain.write(text);
+    return this.#encrypt(plain);
+  }
+
+  /** The text, or undefined where we did not make it. */
+  openText(sealed: string): string | undefined {
+    const plain = this.#decrypt(sealed, MAX_TEXT_BYTES);
+    return plain?.toString().replace(/\0+$/, '');
+  }
+
+  #make({ viewId, revision, seq }: WatchPosition): string {
+    const plain = Buffer.alloc(POSITION_BYTES);
+    plain.writeBigUInt64BE(BigInt(viewId), 0);
+    plain.writeBigUInt64BE(BigInt(revision), 8);
+    plain.writeBigUInt64BE(BigInt(seq), 16);
+    return this.#encrypt(plain);
+  }
+
+  #encrypt(plain: Buffer): string {
+    const iv = randomBytes(IV_BYTES);
+    const cipher = createCipheriv('aes-256-gcm', this.#key, iv);
+    const parts = [iv, cipher.update(plain), cipher.final(), cipher.getAuthTag()];
+    return Buffer.concat(parts).toString('base64url');
+  }
+
+  #decrypt(text: string, plainBytes: number): Buffer | undefined {
+    const bytes = Buffer.from(text, 'base64url');
+    if (bytes.length !== IV_BYTES + plainBytes + TAG_BYTES) return undefined;
+    const decipher = createDecipheriv('aes-256-gcm', this.#key, bytes.subarray(0, IV_BYTES));
+    decipher.setAuthTag(bytes.subarray(IV_BYTES + plainBytes));
     try {
-      const plain = Buffer.concat([decipher.update(bytes.subarray(12, 36)), decipher.final()]);
-      return {
-        viewId: Number(plain.readBigUInt64BE(0)),
-        revision: Number(plain.readBigUInt64BE(8)),
-        seq: Number(plain.readBigUInt64BE(16)),
-      };
+      return Buffer.concat([
+        decipher.update(bytes.subarray(IV_BYTES, IV_BYTES + plainBytes)),
+        decipher.final(),
+      ]);
     } catch {
       // The tag does not fit: not ours. Nothing else fails here.
       return undefined;
     }
-  }
-
-  #make({ viewId, revision, seq }: WatchPosition): string {
-    const iv = randomBytes(12);
-    const cipher = createCipheriv('aes-256-gcm', this.#key, iv);
-    const plain = Buffer.alloc(24);
-    plain.writeBigUInt64BE(BigInt(viewId), 0);
-    plain.writeBigUInt64BE(BigInt(revision), 8);
-    plain.writeBigUInt64BE(BigInt(seq), 16);
-    return Buffer.concat([iv, cipher.update(plain), cipher.final(), cipher.getAuthTag()]).toString(
-      'base64url',
-    );
   }
 }

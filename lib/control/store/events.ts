@@ -10,6 +10,7 @@ export const EVENT_KINDS = [
   'node_offline',
   'node_deleted',
   'node_reload',
+  'node_reload_report',
   'service_health',
   'service_control',
   'invocation_finished',

@@ -129,6 +129,14 @@ export const MIGRATIONS: readonly string[] = [
     SELECT node_id, service_id, catalog_revision, joined_at_ms, 0, version, unhex(hash), 0
     FROM services JOIN nodes USING (node_id);
   `,
+  // What nodes said of their reloads of manifests.
+  `
+  CREATE TABLE reload_reports (
+    report_order INTEGER PRIMARY KEY AUTOINCREMENT, node_id TEXT NOT NULL, n INTEGER NOT NULL, report_id TEXT NOT NULL,
+    timestamp_ms INTEGER NOT NULL, report TEXT NOT NULL, bytes INTEGER NOT NULL,
+    UNIQUE (node_id, n), UNIQUE (node_id, report_id)
+  ) STRICT;
+  `,
 ];
 
 /** The newest format that this release reads and the one it writes. */

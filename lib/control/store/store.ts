@@ -10,6 +10,7 @@ import { DEFAULT_RETENTION, EventLog, type Retention } from './events.js';
 import { writeFirstTokens } from './first-start.js';
 import { GroupCommit } from './group-commit.js';
 import type { HistoryRetention } from './history/history-retention.js';
+import { ReloadReports } from './history/reload-reports.js';
 import { ServiceHistory } from './history/service-history.js';
 import { Nodes } from './nodes.js';
 import { Pairing } from './pairing.js';
@@ -40,6 +41,7 @@ export class ControlStore {
   readonly events: EventLog;
   readonly nodes: Nodes;
   readonly history: ServiceHistory;
+  readonly reloads: ReloadReports;
   readonly access: Access;
   readonly userEvents: UserEventLogs;
   readonly pairing: Pairing;
@@ -83,6 +85,7 @@ export class ControlStore {
         { nodes: this.nodes, events: this.events },
         historyRetention,
       );
+      this.reloads = new ReloadReports(db, clock, this.events);
       this.access = new Access(this.projects);
       const rooms = { events: this.events, nodes: this.nodes, projects: this.projects, access: this.access };
       this.userEvents = new UserEventLogs(db, clock, rooms, keep);

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { HISTORY_MESSAGES } from './history-messages.js';
 import { NODE_MESSAGES, nodeEvent } from './node-messages.js';
 import { PAIRING_MESSAGES } from './pairing-messages.js';
 import { PROJECT_MESSAGES } from './project-messages.js';
@@ -6,6 +7,7 @@ import { SESSION_MESSAGES } from './session-messages.js';
 import type { ControlMessage } from './shapes.js';
 import { TOKEN_MESSAGES } from './token-messages.js';
 
+export * from './history-messages.js';
 export * from './node-messages.js';
 export * from './pairing-messages.js';
 export * from './project-messages.js';
@@ -19,6 +21,7 @@ export const CONTROL_MESSAGES = {
   ...TOKEN_MESSAGES,
   ...PAIRING_MESSAGES,
   ...NODE_MESSAGES,
+  ...HISTORY_MESSAGES,
   ...PROJECT_MESSAGES,
 } as const;
 

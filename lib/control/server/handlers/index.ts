@@ -1,5 +1,6 @@
 import type { ControlName } from '../../../protocol/index.js';
 import type { Handler, Handlers } from './handler.js';
+import { historyHandlers } from './history-handlers.js';
 import { nodeHandlers } from './node-handlers.js';
 import { pairingHandlers } from './pairing-handlers.js';
 import { projectHandlers } from './project-handlers.js';
@@ -13,6 +14,7 @@ const HANDLERS: Handlers<ControlName> = {
   ...tokenHandlers,
   ...pairingHandlers,
   ...nodeHandlers,
+  ...historyHandlers,
   ...projectHandlers,
 };
 
