@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Waits for some seconds or until a time, and says on stderr how much is left. The pattern for slow work:
-// progress on stderr, which callers follow in jobs/latest/stderr; SIGTERM, which is how a cancellation
+// progress on stderr, as a line for people that callers follow in jobs/latest/stderr, and as a `::progress` line that
+// becomes jobs/latest/progress.json and a bar in `acheron invoke`; SIGTERM, which is how a cancellation
 // or a timeout arrives, ends it at once with a last word; the result only at the end.
 import { PayloadError, readPayload, runDriver } from './payload.js';
 
@@ -19,9 +20,11 @@ await runDriver('countdown', async () => {
   });
   for (let leftMs = endMs - startedMs; leftMs > 0; leftMs = endMs - Date.now()) {
     say(`${secondsText(leftMs)} left`);
+    sayProgress(endMs - startedMs, leftMs);
     await new Promise((resolve) => setTimeout(resolve, Math.min(leftMs, everyMs)));
   }
   say('done');
+  if (endMs > startedMs) sayProgress(endMs - startedMs, 0);
   const finishedMs = Date.now();
   const result = {
     message,
@@ -61,4 +64,13 @@ function secondsText(ms: number): string {
 
 function say(words: string): void {
   process.stderr.write(`countdown: ${words}\n`);
+}
+
+function sayProgress(totalMs: number, leftMs: number): void {
+  const progress = {
+    done: (totalMs - leftMs) / 1000,
+    total: totalMs / 1000,
+    message: `${secondsText(leftMs)} left`,
+  };
+  process.stderr.write(`::progress ${JSON.stringify(progress)}\n`);
 }

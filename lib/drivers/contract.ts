@@ -1,6 +1,7 @@
 import type { FsError, InvocationId, ServiceId } from '../core/index.js';
 import type { Role } from '../policy/index.js';
 import type { CancelSignal } from './cancel.js';
+import type { Progress } from './progress.js';
 
 /**
  * What runs a service. A driver holds the limits of its runtime (time, output, memory); how many calls
@@ -45,6 +46,8 @@ export interface Invocation {
   readonly signal: CancelSignal;
   /** Live output, in order, as it comes. */
   readonly onOutput: (stream: 'stdout' | 'stderr', chunk: Uint8Array) => void;
+  /** How far it is, as often as the driver says it. Absent: nobody wants to know. */
+  readonly onProgress?: (progress: Progress) => void;
 }
 
 /** How long (ms) a call may run from `nowMs` on: to its deadline, `limitMs` at the most, and 1 at the least. */

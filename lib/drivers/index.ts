@@ -24,4 +24,5 @@ export { FileLedger, type ProcessLedger } from './native-proc/process-ledger.js'
 export { filesToRun, mustBeTrusted, type RunFile } from './run-files.js';
 export { TrustCheck, type Distrust } from './trust.js';
 export { checkArgument } from './native-proc/args.js';
+export { progressFrom, type Progress } from './progress.js';
 export { driverClosed, errorFromAbort, failure, requestFailure } from './outcome.js';

@@ -34,7 +34,7 @@ export function withStderrLimit(call: Invocation, max: number): Invocation {
   const limit = new StderrLimit(max, (chunk) => call.onOutput('stderr', chunk));
   const onOutput: Invocation['onOutput'] = (stream, chunk) =>
     stream === 'stderr' ? limit.take(chunk) : call.onOutput(stream, chunk);
-  const { id, nodeId, serviceId, payload, caller, deadlineMs, config, signal } = call;
+  const { id, nodeId, serviceId, payload, caller, deadlineMs, config, signal, onProgress } = call;
   return {
     id,
     nodeId,
@@ -45,5 +45,6 @@ export function withStderrLimit(call: Invocation, max: number): Invocation {
     config,
     signal,
     onOutput,
+    ...(onProgress === undefined ? {} : { onProgress }),
   };
 }

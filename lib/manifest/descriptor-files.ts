@@ -168,7 +168,7 @@ function featuresOf(descriptor: JsonObject): JsonObject {
     supervision: isInvocable(descriptor),
     hot_reload: comesFromManifest,
     dynamic_mounts: comesFromManifest,
-    progress: false,
+    progress: isInvocable(descriptor) && comesFromManifest,
   };
 }
 

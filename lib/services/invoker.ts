@@ -219,7 +219,8 @@ export class Invoker {
   #invoke(job: Job, request: Request, session: Session, signal: CancelSignal): Promise<Outcome> {
     const engine = this.#host.engine();
     const config = this.#host.config();
-    job.startedAtMs = job.changedAtMs = this.#nowMs;
+    job.startedAtMs = this.#nowMs;
+    job.changed(job.startedAtMs);
     this.metrics.countStart(job.startedAtMs);
     return engine.invoke({
       id: job.id,
@@ -236,6 +237,7 @@ export class Invoker {
       config,
       signal,
       onOutput: (stream, chunk) => this.#keepOutput(job, stream, chunk),
+      onProgress: (progress) => job.says(progress, this.#nowMs),
     });
   }
 

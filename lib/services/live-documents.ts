@@ -140,6 +140,7 @@ const IDLE_STATUS = {
   started_at: null,
   finished_at: null,
   duration_ms: null,
+  progress: null,
   by: null,
 };
 

@@ -15,6 +15,7 @@ export class ForwardingHandle implements FileHandle {
   handOver?: FileHandle['handOver'];
   seek?: FileHandle['seek'];
   flush?: FileHandle['flush'];
+  awaitChange?: FileHandle['awaitChange'];
 
   constructor(inner: FileHandle) {
     this.inner = inner;
@@ -27,6 +28,7 @@ export class ForwardingHandle implements FileHandle {
     this.handOver = inner.handOver?.bind(inner);
     this.seek = inner.seek?.bind(inner);
     this.flush = inner.flush?.bind(inner);
+    this.awaitChange = inner.awaitChange?.bind(inner);
   }
 
   get needsFlush(): boolean {

@@ -11,7 +11,7 @@ export class GuardedHandle extends ForwardingHandle {
   constructor(inner: FileHandle, check: (op: Op, writes: boolean) => void) {
     super(inner);
     this.#check = check;
-    const { readInto, seek } = this;
+    const { readInto, seek, awaitChange } = this;
     if (readInto !== undefined) {
       this.readInto = (at, into, op) => {
         check(op, false);
@@ -22,6 +22,12 @@ export class GuardedHandle extends ForwardingHandle {
       this.seek = (from, what, op) => {
         check(op, false);
         return seek(from, what, op);
+      };
+    }
+    if (awaitChange !== undefined) {
+      this.awaitChange = (from, op) => {
+        check(op, false);
+        return awaitChange(from, op);
       };
     }
   }

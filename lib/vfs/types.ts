@@ -224,6 +224,13 @@ export interface FileHandle {
    */
   seek?(from: number, what: 'data' | 'hole', op: Op): Awaitable<number>;
   allocate(mode: number, at: number, length: number, op: Op): Awaitable<void>;
+  /**
+   * Settles once there is something new: true when a stream has bytes beyond `from`, or a document that was opened
+   * anew would show something else than this descriptor; false when that will never be. It may come a moment later
+   * than the news, so that what changes all the time costs little. Absent: nobody notices, look from time to time.
+   * @throws FsError the reason of `op.signal` when the caller gives up
+   */
+  awaitChange?(from: number, op: Op): Promise<boolean>;
   /** The last duplicate was closed. What it throws reaches nobody. */
   release(): Awaitable<void>;
 }

@@ -5,7 +5,14 @@ import { ended, runDriver, startDriver } from './run-driver.js';
 t.test('countdown says how much is left and returns its message', async (t) => {
   const done = await runDriver('countdown', { seconds: 0.2, every_seconds: 0.1, message: 'now' });
   t.equal(done.code, 0);
-  t.match(done.stderr, /^countdown: 0\.2 s left\n(countdown: 0\.\d s left\n)*countdown: done\n$/);
+  const lines = done.stderr.trimEnd().split('\n');
+  const mark = '::progress ';
+  const words = lines.filter((line) => !line.startsWith(mark));
+  t.match(words.join(' '), /^countdown: 0\.2 s left (countdown: 0\.\d s left )*countdown: done$/);
+  const progress = lines.filter((line) => line.startsWith(mark));
+  const said = progress.map((line) => JSON.parse(line.slice(mark.length)) as { done: number; total: number });
+  t.match(said[0], { done: 0, total: 0.2, message: '0.2 s left' });
+  t.match(said.at(-1), { done: 0.2, total: 0.2, message: '0.0 s left' });
   const result = JSON.parse(done.stdout) as { message: string; waited_ms: number };
   t.equal(result.message, 'now');
   t.ok(result.waited_ms >= 199, `${result.waited_ms}`);

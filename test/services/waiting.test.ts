@@ -62,7 +62,7 @@ t.test(
       supervision: true,
       hot_reload: true,
       dynamic_mounts: true,
-      progress: false,
+      progress: true,
     });
     t.match((await node.json(node.path('notes', 'HOST.json'))).features, { supervision: false });
   },

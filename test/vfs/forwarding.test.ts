@@ -36,6 +36,7 @@ const HANDLE: Kinds<FileHandle> = {
   fsync: 'method',
   seek: 'method',
   allocate: 'method',
+  awaitChange: 'method',
   release: 'method',
 };
 const NODE: Kinds<NodeBase> = {
@@ -119,7 +120,8 @@ t.test('what wraps a descriptor passes on all that it has, and offers nothing th
     Object.fromEntries(Object.entries(whole.inner).filter(([key]) => needed.includes(key))) as FileHandle,
   );
   for (const key of ['fixed', 'holds', 'revocable', 'copiesData'] as const) t.equal(bare[key], undefined);
-  for (const key of ['readInto', 'handOver', 'seek', 'flush'] as const) t.equal(bare[key], undefined);
+  for (const key of ['readInto', 'handOver', 'seek', 'flush', 'awaitChange'] as const)
+    t.equal(bare[key], undefined);
   t.equal(bare.needsFlush, false);
 });
 

@@ -1,7 +1,9 @@
 // The thread (or process, where it runs as another user) of a `module` driver: loads the module once, then serves one call at a time.
 import { pathToFileURL } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
+import { ProgressLines } from '../progress-lines.js';
 import type { FromWorker, ToWorker } from '../worker/messages.js';
+import { PacedProgress } from '../worker/paced-progress.js';
 
 type Invoke = (payload: unknown, context: ModuleContext) => unknown;
 
@@ -18,10 +20,17 @@ export interface ModuleContext {
   readonly config: unknown;
   /** Aborts when the call is cancelled or out of time. */
   readonly signal: AbortSignal;
+  /** Says how far the call is: `{ done, total, message }`, of which `done` alone must be there. */
+  progress(progress: unknown): void;
 }
 
-/** What the call that is served hears its cancellation by, once it has asked for that. */
+/** The call that is served: what it hears its cancellation by, once it has asked for that, and what it says. */
 class CallUnderWay {
+  readonly progress = new PacedProgress((value) => post({ type: 'progress', value: cloneable(value) }));
+  readonly stderr = new ProgressLines(
+    (chunk) => post({ type: 'output', stream: 'stderr', chunk }),
+    (progress) => this.progress.say(progress),
+  );
   #controller: AbortController | undefined;
 
   get signal(): AbortSignal {
@@ -47,11 +56,26 @@ const post = (message: FromWorker): void => port.postMessage(message);
 // Node's own streams of a worker arrive later than its messages; these keep the order, and belong to the call.
 for (const stream of ['stdout', 'stderr'] as const)
   process[stream].write = (chunk: string | Uint8Array, ...rest: unknown[]): boolean => {
-    if (current !== null) post({ type: 'output', stream, chunk: Buffer.from(chunk as string) });
+    if (current !== null) hear(current, stream, Buffer.from(chunk as string));
     const done = rest.find((each) => typeof each === 'function') as (() => void) | undefined;
     if (done !== undefined) queueMicrotask(done);
     return true;
   };
+
+function hear({ stderr }: CallUnderWay, stream: 'stdout' | 'stderr', chunk: Buffer): void {
+  if (stream === 'stderr') stderr.take(chunk);
+  else post({ type: 'output', stream, chunk });
+}
+
+/** As it is, where it can be sent at all. */
+function cloneable(value: unknown): unknown {
+  try {
+    return (JSON.parse(JSON.stringify([value])) as unknown[])[0];
+  } catch {
+    // Neither JSON nor a progress: the node says that it is none.
+    return String(value);
+  }
+}
 
 const invoke = await load();
 if (invoke !== null) {
@@ -95,6 +119,9 @@ async function serve(invoke: Invoke, call: Extract<ToWorker, { type: 'call' }>):
       get signal() {
         return underWay.signal;
       },
+      progress: (progress) => {
+        if (current === underWay) underWay.progress.say(progress);
+      },
     });
     const text = result === undefined ? '{}' : (JSON.stringify(result) as string | undefined);
     answer =
@@ -105,6 +132,8 @@ async function serve(invoke: Invoke, call: Extract<ToWorker, { type: 'call' }>):
     answer = { type: 'failed', message: messageOf(thrown) };
   }
   current = null;
+  underWay.stderr.end();
+  underWay.progress.flush();
   post(answer);
 }
 

@@ -1,6 +1,8 @@
 import { EventEmitter } from 'node:events';
 import { joinBytes, type Clock, type Log } from '../../core/index.js';
 import type { CancelSignal } from '../cancel.js';
+import type { Progress } from '../progress.js';
+import { ProgressLines } from '../progress-lines.js';
 import { StderrLimit } from '../stderr-limit.js';
 import type { Command } from './command.js';
 import { ProcessGroup } from './process-group.js';
@@ -18,6 +20,8 @@ export interface RunOptions {
   readonly maxOutputBytes: number;
   readonly signal: CancelSignal;
   readonly onOutput: (stream: 'stdout' | 'stderr', chunk: Uint8Array) => void;
+  /** Takes the lines of stderr that say how far it is. Absent: they are lines like others. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
 export interface RunEnd {
@@ -84,12 +88,13 @@ export class CallProcess {
     if (group === null || group.stdio === null) return this.#notStarted();
     const { stdio } = group;
     const { stdin, stdout, stderr: errors } = stdio;
-    const { signal, onOutput, maxOutputBytes, killGraceMs } = options;
+    const { signal, onOutput, onProgress, maxOutputBytes, killGraceMs } = options;
     let how: RunEnd['how'] = 'exited';
     const chunks: Uint8Array[] = [];
     let stdoutBytes = 0;
     let reads = 0;
     const stderr = new StderrLimit(maxOutputBytes, (chunk) => onOutput('stderr', chunk));
+    const lines = onProgress && new ProgressLines((chunk) => stderr.take(chunk), onProgress);
 
     const stop = (why: RunEnd['how']): void => {
       if (how !== 'exited') return;
@@ -108,7 +113,7 @@ export class CallProcess {
     });
     errors.on('data', (chunk: Buffer) => {
       reads++;
-      stderr.take(chunk);
+      (lines ?? stderr).take(chunk);
     });
     const onAbort = (): void => stop('cancelled');
     if (signal.aborted) onAbort();
@@ -134,6 +139,7 @@ export class CallProcess {
       clearInterval(drain);
     }
     if (this.#startError !== null) return { ...FAILED, error: this.#startError };
+    lines?.end();
     return {
       how,
       exitCode: exit?.code ?? null,

@@ -9,6 +9,8 @@ export type Frame =
   | { readonly kind: 'error'; readonly id: string; readonly message: string }
   /** What the driver says about one call, for people. */
   | { readonly kind: 'stderr'; readonly id: string; readonly text: string }
+  /** How far one call is; yet to be checked. */
+  | { readonly kind: 'progress'; readonly id: string; readonly value: JsonValue }
   /** Said once after the start, by drivers that can do more than they must. */
   | { readonly kind: 'ready'; readonly canCancel: boolean };
 
@@ -51,6 +53,8 @@ export function frameFromLine(line: Buffer): Frame | null {
     return { kind: 'error', id, message: messageOf(ownValue(value, 'error')) };
   const stderr = ownValue(value, 'stderr');
   if (typeof stderr === 'string') return { kind: 'stderr', id, text: stderr };
+  const progress = ownValue(value, 'progress');
+  if (progress !== undefined) return { kind: 'progress', id, value: progress };
   return { kind: 'result', id, result: EMPTY };
 }
 

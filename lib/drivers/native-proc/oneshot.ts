@@ -101,6 +101,7 @@ export class OneshotDriver implements Driver {
       maxOutputBytes: limits.maxOutputBytes,
       signal,
       onOutput: call.onOutput,
+      onProgress: call.onProgress,
     };
   }
 }

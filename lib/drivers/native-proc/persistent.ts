@@ -13,6 +13,7 @@ import { exitError } from './outcome-from-run.js';
 import type { ProcessExit } from './process-group.js';
 import { Program } from './program.js';
 import { StderrShare } from './stderr-share.js';
+import { reportProgress } from '../report-progress.js';
 import { withStderrLimit } from '../stderr-limit.js';
 
 /** A call under way: not sent yet, sent, or asked to stop and given the grace to say so. */
@@ -246,6 +247,8 @@ export class PersistentDriver implements Driver {
     switch (frame.kind) {
       case 'stderr':
         return pending.call.onOutput('stderr', Buffer.from(frame.text));
+      case 'progress':
+        return reportProgress(pending.call, frame.value);
       case 'error':
         return pending.finish(failure(new FsError('EIO', `The driver reports: ${frame.message}`)));
       case 'result':

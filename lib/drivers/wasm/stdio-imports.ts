@@ -11,7 +11,7 @@ export interface Stdio {
   /** What is left of the request. */
   stdin: Uint8Array;
   readonly env: readonly string[];
-  write(stream: 'stdout' | 'stderr', chunk: Uint8Array): void;
+  write(stream: 'stdout' | 'stderr', chunk: Buffer): void;
 }
 
 type WasiFunction = (...args: never[]) => unknown;

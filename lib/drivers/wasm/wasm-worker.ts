@@ -1,7 +1,9 @@
 // The thread of a `wasm` driver: a fresh instance for each call, made ahead of it while there is time.
 import { openSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
+import { ProgressLines } from '../progress-lines.js';
 import type { FromWorker, ToWorker } from '../worker/messages.js';
+import { PacedProgress } from '../worker/paced-progress.js';
 import { stdioImports, type Stdio, type WasiImports } from './stdio-imports.js';
 import { engine, type WasmInstance, type WasmMemory, type WasmModule } from './web-assembly.js';
 
@@ -80,26 +82,39 @@ function serve(call: Extract<ToWorker, { type: 'call' }>): FromWorker {
   const chunks: Uint8Array[] = [];
   const passed = { stdout: 0, stderr: 0 };
   let tail = Buffer.alloc(0);
+  const output = (stream: 'stdout' | 'stderr', chunk: Uint8Array): void => {
+    const before = passed[stream];
+    passed[stream] += chunk.length;
+    if (stream === 'stdout') {
+      if (passed.stdout > maxOutputBytes) throw new TooMuchOutput();
+      chunks.push(chunk);
+    } else tail = Buffer.concat([tail, chunk]).subarray(-TAIL_BYTES);
+    if (before <= maxOutputBytes) post({ type: 'output', stream, chunk });
+  };
+  const progress = new PacedProgress((value) => post({ type: 'progress', value }));
+  const stderr = new ProgressLines(
+    (chunk) => output('stderr', chunk),
+    (value) => progress.say(value),
+  );
   const stdio: Stdio = {
     stdin: Buffer.from(call.payload),
     env: [...env, ...environmentOf(call)],
-    write: (stream, chunk) => {
-      const before = passed[stream];
-      passed[stream] += chunk.length;
-      if (stream === 'stdout') {
-        if (passed.stdout > maxOutputBytes) throw new TooMuchOutput();
-        chunks.push(chunk);
-      } else tail = Buffer.concat([tail, chunk]).subarray(-TAIL_BYTES);
-      if (before <= maxOutputBytes) post({ type: 'output', stream, chunk });
-    },
+    write: (stream, chunk) => (stream === 'stderr' ? stderr.take(chunk) : output('stdout', chunk)),
+  };
+  const run = (): number => {
+    try {
+      return (next ?? prepare()).run(stdio);
+    } finally {
+      next = null;
+      stderr.end();
+      progress.flush();
+    }
   };
   try {
-    const status = (next ?? prepare()).run(stdio);
-    next = null;
+    const status = run();
     if (status !== 0) return { type: 'exited', status, stderrTail: tail.toString('utf8') };
     return { type: 'done', result: Buffer.concat(chunks) };
   } catch (thrown) {
-    next = null;
     if (thrown instanceof TooMuchOutput) return { type: 'too-much-output' };
     const said = tail.toString('utf8').trim();
     const why = thrown instanceof Error ? thrown.message : String(thrown);

@@ -25,6 +25,8 @@ export type FromWorker =
   /** It cannot be loaded, and why. */
   | { readonly type: 'fault'; readonly message: string }
   | { readonly type: 'output'; readonly stream: 'stdout' | 'stderr'; readonly chunk: Uint8Array }
+  /** How far the call is; yet to be checked. */
+  | { readonly type: 'progress'; readonly value: unknown }
   /** It heard the cancel and may end the call by itself. */
   | { readonly type: 'stopping' }
   | { readonly type: 'done'; readonly result: Uint8Array | string }

@@ -3,6 +3,7 @@ import type { CancelSignal } from '../cancel.js';
 import { payloadText, type Invocation, type Outcome } from '../contract.js';
 import { callFacts } from '../native-proc/environment.js';
 import { errorFromAbort, failure } from '../outcome.js';
+import { reportProgress } from '../report-progress.js';
 import type { DriverThread, FromWorker, ToWorker } from './messages.js';
 import type { WorkerKind } from './worker-kind.js';
 
@@ -39,6 +40,7 @@ export class WorkerCall {
       const giveUp = (): void => finish(failure(errorFromAbort(stop)), false);
       const onMessage = (message: FromWorker): void => {
         if (message.type === 'output') this.#call.onOutput(message.stream, message.chunk);
+        else if (message.type === 'progress') reportProgress(this.#call, message.value);
         else if (message.type === 'stopping') {
           clearTimeout(timer);
           timer = setTimeout(giveUp, this.#kind.limits.killGraceMs);

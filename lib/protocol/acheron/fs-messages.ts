@@ -76,6 +76,8 @@ export const wireCapabilities = z.object({
   special: z.boolean().optional(),
   /** Heeds `uid` beside requests. */
   uid: z.boolean().optional(),
+  /** Answers `t_fs_await`. */
+  await: z.boolean().optional(),
   /** Takes `more` in `t_fs_close`. */
   closes: z.boolean().optional(),
 });
@@ -217,6 +219,12 @@ export const FS_MESSAGES = {
     'reserves space, as fallocate(2)',
     z.object({ mode: wireNumber, offset: wireNumber, length: wireNumber }),
     nothing,
+  ),
+  await: message(
+    ['h'],
+    'answered once a stream has more than `offset` bytes, or a document would be another if it were opened anew; `changed` false: that will never be',
+    z.object({ offset: wireNumber }),
+    z.object({ changed: z.boolean() }),
   ),
   close: message(
     ['h'],

@@ -1,7 +1,8 @@
 import { isJsonObject, type InvocationId, type JsonObject, type JsonValue } from '../../core/index.js';
 import type { ByteStore, Extent } from '../../disk/index.js';
 import { isErrnoCode } from '../../linux/index.js';
-import { Job, type JobEnd, type JobState } from './job.js';
+import { progressFrom } from '../../drivers/index.js';
+import { Job, type JobEnd, type JobProgress, type JobState } from './job.js';
 
 /** The headers of the records that make up a job, to and from JSON. */
 
@@ -59,7 +60,14 @@ export function endFromHeader(job: Job, header: JsonObject): void {
     hint: textOrNull(header.hint),
     finishedAtMs: Number(header.finished),
   } satisfies JobEnd;
+  job.progress = progressFromHeader(header.progress);
   job.changedAtMs = job.end.finishedAtMs;
+}
+
+function progressFromHeader(recorded: JsonValue | undefined): JobProgress | null {
+  const progress = progressFrom(recorded);
+  if (progress === null || !isJsonObject(recorded)) return null;
+  return { ...progress, updatedAtMs: Number(recorded.at) };
 }
 
 /** Hands the blobs of a whole record to the job. */
@@ -103,7 +111,12 @@ function endOf(job: Job): JsonObject {
     errno: end.errno,
     error: end.error,
     hint: end.hint,
+    ...(job.progress === null ? {} : { progress: progressOf(job.progress) }),
   };
+}
+
+function progressOf({ done, total, message, updatedAtMs }: JobProgress): JsonObject {
+  return { done, total, message, at: updatedAtMs };
 }
 
 const text = (value: JsonValue | undefined): string => (typeof value === 'string' ? value : '');

@@ -131,7 +131,7 @@ export class JobStore {
 
   appendOutput(job: Job, stream: 'stdout' | 'stderr', chunk: Uint8Array): void {
     job[stream].add(this.#append({ t: 'out', id: job.id, s: stream, at: job[stream].size }, chunk));
-    job.changedAtMs = this.#options.now();
+    job.changed(this.#options.now());
   }
 
   /**
@@ -144,7 +144,6 @@ export class JobStore {
     const { end } = job;
     job.finishSequence = ++this.#sequence;
     job.cancel = null;
-    job.changedAtMs = end.finishedAtMs;
     try {
       if (result.length <= SMALL_RESULT) reserve.use(() => this.#recordEnd(job, result, metrics));
       else this.#recordEnd(job, result, metrics);
@@ -156,6 +155,7 @@ export class JobStore {
       throw thrown;
     } finally {
       this.#settle(job);
+      job.changed(end.finishedAtMs);
       this.#evict(this.#principal(job.owner.principal));
     }
   }

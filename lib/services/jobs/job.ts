@@ -1,10 +1,12 @@
 import { newIno } from '../../vfs/index.js';
-import { timestamp, type InvocationId } from '../../core/index.js';
+import { timestamp, type Clock, type InvocationId, type JsonObject } from '../../core/index.js';
 import type { ByteStore } from '../../disk/index.js';
+import type { Progress } from '../../drivers/index.js';
 import type { ErrnoCode } from '../../linux/index.js';
 import type { Session } from '../../policy/index.js';
 import { principalOf, roleOfPrincipal } from '../../policy/index.js';
 import { Blob } from './blob.js';
+import { JobNews } from './job-news.js';
 
 export type JobState = 'queued' | 'running' | 'ok' | 'error' | 'timeout' | 'cancelled';
 
@@ -38,6 +40,11 @@ export interface JobEnd {
   readonly finishedAtMs: number;
 }
 
+/** How far a job is, or was last, and when its driver said so. */
+export interface JobProgress extends Progress {
+  readonly updatedAtMs: number;
+}
+
 /** A job that has ended. */
 export type EndedJob = Job & { readonly end: JobEnd };
 
@@ -66,6 +73,8 @@ export class Job {
   readonly keyDigest: string | null;
   startedAtMs: number | null = null;
   end: JobEnd | null = null;
+  /** What its driver said last of how far it is. */
+  progress: JobProgress | null = null;
   /** The place in the order of all that finished; 0 while it runs. */
   finishSequence = 0;
   readonly request: Blob;
@@ -82,6 +91,7 @@ export class Job {
   /** Inode numbers of its directory and files. */
   readonly ino = newIno();
   readonly #inos = new Map<string, bigint>();
+  #news: JobNews | undefined;
 
   constructor(
     log: ByteStore,
@@ -117,6 +127,23 @@ export class Job {
     return this as EndedJob;
   }
 
+  /** What its driver says of how far it is; on record once the job has ended. */
+  says(progress: Progress, nowMs: number): void {
+    this.progress = { ...progress, updatedAtMs: nowMs };
+    this.changed(nowMs);
+  }
+
+  /** Something of it is new. */
+  changed(nowMs: number): void {
+    this.changedAtMs = nowMs;
+    this.#news?.say(this.end !== null);
+  }
+
+  /** For those who wait until something of it is new. */
+  news(clock: Clock): JobNews {
+    return (this.#news ??= new JobNews(clock));
+  }
+
   inoOf(name: string): bigint {
     let ino = this.#inos.get(name);
     if (ino === undefined) this.#inos.set(name, (ino = newIno()));
@@ -136,12 +163,23 @@ export function statusOfJob(job: Job): Record<string, unknown> {
     started_at: timestamp(job.startedAtMs),
     finished_at: timestamp(end?.finishedAtMs ?? null),
     duration_ms: end === null ? null : Math.max(0, end.finishedAtMs - (job.startedAtMs ?? job.acceptedAtMs)),
+    progress: job.progress === null ? null : documentOfProgress(job.progress),
     by: {
       session_id: owner.sessionId,
       role: owner.role,
       agent_id: owner.agentId,
       project_id: owner.projectId,
     },
+  };
+}
+
+/** `progress.json`. Before the driver has said anything, all of it is null. */
+export function documentOfProgress(progress: JobProgress | null): JsonObject {
+  return {
+    done: progress?.done ?? null,
+    total: progress?.total ?? null,
+    message: progress?.message ?? null,
+    updated_at: timestamp(progress?.updatedAtMs ?? null),
   };
 }
 

@@ -9,7 +9,7 @@ import {
   type Op,
   type Stat,
 } from '../../vfs/index.js';
-import { statusOfJob, type Job } from '../jobs/job.js';
+import { documentOfProgress, statusOfJob, type Job } from '../jobs/job.js';
 import type { Service } from '../service.js';
 import { JobFilesDir } from './job-files-dir.js';
 import { OneShotControl } from './one-shot-control.js';
@@ -33,6 +33,14 @@ export class JobDir extends JobFilesDir {
         ),
       ],
       ['status.json', this.document('status.json', () => documentFromJson(statusOfJob(job)))],
+      [
+        'progress.json',
+        this.document(
+          'progress.json',
+          () => documentFromJson(documentOfProgress(job.progress)),
+          () => job.progress?.updatedAtMs ?? job.acceptedAtMs,
+        ),
+      ],
       [
         'result.json',
         this.document(
@@ -79,7 +87,10 @@ export class JobDir extends JobFilesDir {
       this.require(op);
       return this.job[name];
     };
-    return new StreamFile(ino, content, (size) => fileStat(ino, nsFromMs(this.job.changedAtMs), 0o444, size));
+    const statOf = (size: number): Stat => fileStat(ino, nsFromMs(this.job.changedAtMs), 0o444, size);
+    return new StreamFile(ino, content, statOf, {
+      awaitGrowth: (from, op) => this.awaitNews(() => this.job[name].size > from, op),
+    });
   }
 
   #cancelControl(): OneShotControl {

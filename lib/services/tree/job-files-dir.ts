@@ -76,20 +76,45 @@ export abstract class JobFilesDir extends ReadOnlyDir {
       this.require(op);
       return { bytes: render(), mtimeNs: nsFromMs(changedAtMs()) };
     };
-    return new JobDocument(snapshot, this.job.inoOf(name), (op) => this.require(op));
+    return new JobDocument(
+      snapshot,
+      this.job.inoOf(name),
+      (op) => this.require(op),
+      (shown, op) => this.awaitNews(() => Buffer.compare(shown, render()) !== 0, op),
+    );
+  }
+
+  /** True once `isNews`; false when the job has ended and it is not. */
+  protected awaitNews(isNews: () => boolean, { signal }: Op): Promise<boolean> {
+    const { job } = this;
+    return job.news(this.service.clock).next(() => isNews() || (job.end === null ? null : false), signal);
   }
 }
+
+/** As `FileHandle.awaitChange`, of a descriptor that shows `shown`. */
+type AwaitOther = (shown: Uint8Array, op: Op) => Promise<boolean>;
 
 /** A document of a job: a session that may no longer see the job cannot read it on. */
 export class JobDocument extends Document {
   readonly #check: (op: Op) => void;
+  readonly #awaitOther: AwaitOther | undefined;
 
-  constructor(render: (op: Op) => Snapshot, ino: bigint, check: (op: Op) => void) {
+  constructor(render: (op: Op) => Snapshot, ino: bigint, check: (op: Op) => void, awaitOther?: AwaitOther) {
     super(render, { freshness: 'live', ino });
     this.#check = check;
+    this.#awaitOther = awaitOther;
   }
 
   override open(flags: OpenFlags, op: Op): FileHandle {
-    return new GuardedHandle(super.open(flags, op) as FileHandle, this.#check);
+    const check = this.#check;
+    const handle = new GuardedHandle(super.open(flags, op) as FileHandle, check);
+    const { holds } = handle;
+    const awaitOther = this.#awaitOther;
+    if (holds !== undefined && awaitOther !== undefined)
+      handle.awaitChange = async (_from, later) => {
+        check(later);
+        return awaitOther(holds, later);
+      };
+    return handle;
   }
 }

@@ -51,6 +51,8 @@ export class FsClient {
   readonly canSeek: boolean;
   /** The peer answers `t_fs_mknod` and `t_fs_tmpfile`. */
   readonly canMakeSpecial: boolean;
+  /** The peer answers `t_fs_await`. */
+  readonly canAwait: boolean;
   /** The peer heeds `uid`. */
   readonly canMapUsers: boolean;
   /** The peer takes several handles in one `t_fs_close`. */
@@ -90,6 +92,7 @@ export class FsClient {
     this.maxWriteBytes = limit('max_write_bytes', MAX_DATA_BYTES);
     this.canSeek = capabilities['seek'] === true;
     this.canMakeSpecial = capabilities['special'] === true;
+    this.canAwait = capabilities['await'] === true;
     this.canMapUsers = capabilities['uid'] === true;
     this.canCloseMany = capabilities['closes'] === true;
     const { transport } = this.#port;
@@ -176,7 +179,7 @@ export class FsClient {
       quietLooks,
       bytes: data?.byteLength ?? 0,
     });
-    this.#peer.begin();
+    if (kind !== 'idle') this.#peer.begin();
     this.#lastSession = target.s;
     const type = `acheron.t_fs_${name}`;
     this.#port.send({ channel: 'acheron', type, tag, ...target, payload: payload }, data);

@@ -122,7 +122,7 @@ export class PeerWatch {
     this.#judge();
     // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- judging may have ended or armed it
     if (this.#ended || this.#timer !== undefined) return;
-    if (this.#watcher.pending.size > 0 || this.#silent) this.#arm();
+    if (this.#watcher.pending.isOwed || this.#silent) this.#arm();
   }
 
   #judge(): void {

@@ -41,17 +41,20 @@ export class PendingRequests {
   contentBytes = 0;
   readonly #pending = new Map<number, Pending>();
   readonly #late = new Map<number, Asked>();
+  #idle = 0;
   readonly #onEnd: (tag: number) => void;
 
   constructor(onEnd: (tag: number) => void) {
     this.#onEnd = onEnd;
   }
 
-  get size(): number {
-    return this.#pending.size;
+  /** Whether an answer is owed to any of them. */
+  get isOwed(): boolean {
+    return this.#pending.size > this.#idle;
   }
 
   add(tag: number, asked: Asked): Promise<FsAnswer<FsMessageName>> {
+    if (asked.kind === 'idle') this.#idle++;
     this.contentBytes += asked.bytes;
     return new Promise((resolve, reject) => {
       this.#pending.set(tag, { ...asked, resolve, reject });
@@ -67,6 +70,7 @@ export class PendingRequests {
     const pending = this.#pending.get(tag);
     if (pending === undefined) return undefined;
     this.#pending.delete(tag);
+    if (pending.kind === 'idle') this.#idle--;
     this.contentBytes -= pending.bytes;
     this.#onEnd(tag);
     return pending;
@@ -130,7 +134,7 @@ export class PendingRequests {
 
 /** Whether the caller may be answered before the peer has answered. */
 function isHarmless({ kind }: Pending): boolean {
-  return kind === 'read' || kind === 'wait' || kind === 'sign';
+  return kind === 'read' || kind === 'wait' || kind === 'idle' || kind === 'sign';
 }
 
 function isOver(asked: Asked, mostLooks: number, looks: number, quietLooks: number): boolean {

@@ -30,6 +30,7 @@ export class RemoteHandle implements FileHandle {
   readonly fixed: boolean;
   readonly holds?: Uint8Array;
   readonly seek?: (from: number, what: 'data' | 'hole', op: Op) => Promise<number>;
+  readonly awaitChange?: (from: number, op: Op) => Promise<boolean>;
   readonly #file: RemoteFile;
   readonly #flags: OpenFlags;
   /** Whom it was opened as at the far side: it is read ahead, and opened again, as that user. */
@@ -78,6 +79,8 @@ export class RemoteHandle implements FileHandle {
     if (file.remote.canSeek)
       this.seek = async (from, what, op) =>
         (await this.#ask('seek', { offset: from, what }, op)).payload.offset;
+    if (file.remote.canAwait)
+      this.awaitChange = async (from, op) => (await this.#ask('await', { offset: from }, op)).payload.changed;
     this.#stat = opened.attr === undefined ? undefined : statFromAttributes(opened.attr, file.ino);
     this.#openedVersion = file.remote.cacheVersion;
     this.#openedSequence = file.remote.sequence;
@@ -311,12 +314,9 @@ export class RemoteHandle implements FileHandle {
     return { data: data ?? EMPTY, eof: payload.eof };
   }
 
-  async #ask<Name extends 'read' | 'write' | 'getattr' | 'setattr' | 'flush' | 'fsync' | 'seek' | 'allocate'>(
-    name: Name,
-    payload: FsRequest<Name>,
-    op: RequestOp,
-    data?: Uint8Array,
-  ): Promise<FsAnswer<Name>> {
+  async #ask<
+    Name extends 'read' | 'write' | 'getattr' | 'setattr' | 'flush' | 'fsync' | 'seek' | 'allocate' | 'await',
+  >(name: Name, payload: FsRequest<Name>, op: RequestOp, data?: Uint8Array): Promise<FsAnswer<Name>> {
     const { remote } = this.#file;
     const written = name === 'write' ? undefined : remote.writes.of(this.#file);
     if (written !== undefined) await written;

@@ -20,7 +20,7 @@ import { Origins } from './origins.js';
 import { RemoteDir, type RemoteNode } from './remote-node.js';
 import type { StandIn } from './stand-in.js';
 import { UnsettledWrites } from './unsettled-writes.js';
-import { kindOfRequest } from '../wire/deadlines.js';
+import { onlyReads } from '../wire/deadlines.js';
 import { lostError } from '../wire/tunnel-errors.js';
 import { textOfSession } from '../wire/wire-session.js';
 
@@ -67,12 +67,13 @@ const WITHOUT_ATTRIBUTES: ReadonlySet<FsMessageName> = new Set<FsMessageName>([
   'seek',
   'allocate',
   'access',
+  'await',
   'statfs',
 ]);
 
 /** Whether what it does may be pushed, now or when what it opens is closed. */
 function mayChange(name: FsMessageName, payload: FsRequest<FsMessageName>): boolean {
-  if (name !== 'open') return kindOfRequest(name) !== 'read';
+  if (name !== 'open') return !onlyReads(name);
   const { write, truncate } = openFlagsFrom((payload as FsRequest<'open'>).flags ?? 0);
   return write || truncate;
 }
@@ -131,6 +132,10 @@ export class RemoteSession {
 
   get canMapUsers(): boolean {
     return this.host.client?.canMapUsers ?? false;
+  }
+
+  get canAwait(): boolean {
+    return this.host.client?.canAwait ?? false;
   }
 
   get canSeek(): boolean {

@@ -1,5 +1,7 @@
-import { ReadOnlyHandle, type Awaitable, type Op, type Stat } from '../../vfs/index.js';
+import { ReadOnlyHandle, type Awaitable, type OpenFlags, type Op, type Stat } from '../../vfs/index.js';
 import type { RemoteFile } from './remote-file.js';
+
+const READ: OpenFlags = { read: true, write: false, append: false, truncate: false, exclusive: false };
 
 /**
  * A descriptor over bytes that are here: a document's snapshot. When rights may have changed, or the peer
@@ -9,6 +11,7 @@ export class RemoteSnapshot extends ReadOnlyHandle {
   override readonly direct: boolean;
   readonly fixed = true;
   readonly holds: Uint8Array;
+  readonly awaitChange?: (from: number, op: Op) => Promise<boolean>;
   readonly #file: RemoteFile;
   readonly #stat: Stat;
   #provenVersion: number;
@@ -22,6 +25,7 @@ export class RemoteSnapshot extends ReadOnlyHandle {
     this.direct = direct;
     this.#provenVersion = file.remote.cacheVersion;
     this.#provenSequence = file.remote.sequence;
+    if (file.remote.canAwait) this.awaitChange = (from, op) => this.#awaitOther(from, op);
   }
 
   stat(op: Op): Awaitable<Stat> {
@@ -34,6 +38,20 @@ export class RemoteSnapshot extends ReadOnlyHandle {
     return proof === undefined
       ? this.holds.subarray(at, at + size)
       : proof.then(() => this.holds.subarray(at, at + size));
+  }
+
+  /** The far side has no descriptor of it any more: another is opened, which may show something else already. */
+  async #awaitOther(offset: number, op: Op): Promise<boolean> {
+    const { remote } = this.#file;
+    const { payload, generation } = await this.#file.openRemote(READ, op, 0);
+    const h = payload.handle;
+    try {
+      const now = await remote.request('read', { h }, { offset: 0, count: this.holds.byteLength + 1 }, op);
+      if (Buffer.compare(now.data ?? new Uint8Array(), this.holds) !== 0) return true;
+      return (await remote.request('await', { h }, { offset }, op)).payload.changed;
+    } finally {
+      remote.closeHandle(h, generation);
+    }
   }
 
   #prove(op: Op): Promise<void> | undefined {

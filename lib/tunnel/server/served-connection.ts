@@ -43,7 +43,7 @@ import {
 } from './handlers/index.js';
 import { InvalidationPusher } from './invalidation-pusher.js';
 import { NodeNumbers } from './numbered-nodes.js';
-import { kindOfRequest } from '../wire/deadlines.js';
+import { onlyReads } from '../wire/deadlines.js';
 import { ReadBudget } from './read-budget.js';
 import { costOfOpen, costOfRead } from './read-cost.js';
 import { ServedOp } from './served-op.js';
@@ -173,7 +173,7 @@ export class ServedConnection {
 
   /** Says goodbye because this side goes, unless a request of the peer's may still be answered. */
   leaveIfIdle(reason: string): void {
-    if ([...this.#sessions.values()].some(({ running }) => running.size > 0)) return;
+    if ([...this.#sessions.values()].some(({ running, waiting }) => running.size > waiting)) return;
     this.#port.transport.close(CLOSE_GOING_AWAY, reason);
   }
 
@@ -316,7 +316,7 @@ export class ServedConnection {
           hint: 'Wait for some of them to end.',
         });
       const { moment } = peer.nodes;
-      const op = new ServedOp(peer.sessionOf(), kindOfRequest(name) === 'read', moment, frame.uid, peer);
+      const op = new ServedOp(peer.sessionOf(), onlyReads(name), moment, frame.uid, peer);
       this.#run(name, tag, { peer, frame, payload, data: content, op, server: this.#server });
     } catch (thrown) {
       this.#port.send(errorFrameFrom(thrown, requestReferenceOf(frame)));
@@ -333,10 +333,12 @@ export class ServedConnection {
     const writing = data?.byteLength ?? 0;
     const end = (): void => {
       peer.running.delete(tag);
+      if (name === 'await') peer.waiting--;
       peer.writingBytes -= writing;
       if (reading > 0) peer.budget.leave(reading);
     };
     peer.running.set(tag, op);
+    if (name === 'await') peer.waiting++;
     peer.writingBytes += writing;
     const about = SHOWING.has(name) ? (frame.node ?? peer.handles.get(frame.h ?? 0)?.node) : undefined;
     const answered = (reply: ServedReply<FsReply<FsMessageName>>): void => {

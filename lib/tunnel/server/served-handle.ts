@@ -1,4 +1,6 @@
+import { FsError } from '../../core/index.js';
 import type { Awaitable, FileHandle, Op } from '../../vfs/index.js';
+import type { ServedOp } from './served-op.js';
 
 /**
  * An open descriptor that a peer holds. Writes run one after the other, in the order in which they came;
@@ -16,6 +18,8 @@ export class ServedHandle {
   #lastWrite: Promise<unknown> | undefined;
   #unflushed = false;
   #released = false;
+  /** What waits for a change. */
+  #awaiting: ServedOp | undefined;
   readonly #giveBack: () => void;
 
   /** `giveBack` is called once it is released. */
@@ -75,8 +79,28 @@ export class ServedHandle {
     return this.use(() => this.handle.flush?.(op));
   }
 
+  /**
+   * As `FileHandle.awaitChange`, once at a time: whoever asks again gives up what was asked before, and so does a close,
+   * which it does not hold up.
+   * @throws FsError EOPNOTSUPP where nobody notices
+   */
+  async awaitChange(from: number, op: ServedOp): Promise<boolean> {
+    if (this.handle.awaitChange === undefined)
+      throw new FsError('EOPNOTSUPP', 'Nobody notices changes of this file.', {
+        hint: 'Look at it from time to time.',
+      });
+    this.#awaiting?.cancel();
+    this.#awaiting = op;
+    try {
+      return await this.handle.awaitChange(from, op);
+    } finally {
+      if (this.#awaiting === op) this.#awaiting = undefined;
+    }
+  }
+
   /** Gives the descriptor back, after a flush if something was written since the last one. */
   async close(op: Op): Promise<void> {
+    this.#awaiting?.cancel();
     await this.#idle();
     if (this.#released) return;
     this.#released = true;
@@ -99,6 +123,7 @@ export class ServedHandle {
   release(): Awaitable<void> {
     if (this.#released) return;
     this.#released = true;
+    this.#awaiting?.cancel();
     this.#giveBack();
     return this.handle.release();
   }

@@ -29,6 +29,8 @@ export class ServedSession {
   sessionOf: () => Session;
   readonly budget: ReadBudget;
   writingBytes = 0;
+  /** How many of those that run wait for what may never happen. */
+  waiting = 0;
 
   constructor(
     id: string | undefined,

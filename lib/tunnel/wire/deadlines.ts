@@ -32,9 +32,10 @@ export const LATE_MS = 500;
 /**
  * `read`: begins nothing, so that the caller may be answered at any time. `change`: its outcome is
  * unknown where no answer comes. `call`: may take as long as a driver, while the peer gives signs. `wait`: a
- * read that may take as long. `sign`: asked only to see whether it answers.
+ * read that may take as long. `idle`: waits for what may never happen, so no answer is owed. `sign`: asked only to see
+ * whether it answers.
  */
-export type RequestKind = 'read' | 'change' | 'call' | 'wait' | 'sign';
+export type RequestKind = 'read' | 'change' | 'call' | 'wait' | 'idle' | 'sign';
 
 const KINDS: { readonly [Name in FsMessageName]?: RequestKind } = {
   hello: 'read',
@@ -54,7 +55,14 @@ const KINDS: { readonly [Name in FsMessageName]?: RequestKind } = {
   cancel: 'read',
   forget: 'read',
   write: 'call',
+  await: 'idle',
 };
+
+/** It begins nothing: without its caller it need not go on. */
+export function onlyReads(name: FsMessageName): boolean {
+  const kind = kindOfRequest(name);
+  return kind === 'read' || kind === 'idle';
+}
 
 export function kindOfRequest(name: FsMessageName): RequestKind {
   return KINDS[name] ?? 'change';

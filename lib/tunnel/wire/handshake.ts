@@ -58,7 +58,7 @@ export interface AcceptOptions {
 export const OWN_INSTANCE = randomUUID();
 
 /** What else we can, beside the framing. */
-const OFFERS = { seek: true, special: true, uid: true, closes: true };
+const OFFERS = { seek: true, special: true, uid: true, closes: true, await: true };
 
 const ours = (binary: boolean): FramingAgreement & typeof OFFERS => ({
   binary,

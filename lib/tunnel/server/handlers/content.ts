@@ -15,6 +15,7 @@ import {
 } from '../../../vfs/index.js';
 import { openBudget } from '../open-budget.js';
 import { ServedHandle } from '../served-handle.js';
+import { ServedOp } from '../served-op.js';
 import { MAX_HANDLES, type ServedSession } from '../served-session.js';
 import { attributesFromStat, modeOfOpenFlags, openFlagsFromWire } from '../../wire/wire-stat.js';
 import {
@@ -132,6 +133,17 @@ export const contentHandlers = {
     const { mode, offset, length } = payload;
     await served.inOrder(() => served.handle.allocate(mode, offset, length, op));
     return { payload: {} };
+  },
+
+  async await({ peer, frame, payload, op }) {
+    const served = handleOf(peer, frame);
+    if (!served.readable) throw new FsError('EBADF', 'The handle is not open for reading.');
+    const changed = await served.awaitChange(payload.offset, op);
+    const session = peer.sessionOf();
+    // It may have waited for long: what the session may see now is what counts.
+    if (session !== op.session)
+      await served.handle.stat(new ServedOp(session, true, op.moment, op.remoteUid));
+    return { payload: { changed } };
   },
 
   async close({ peer, frame, payload, op }) {
