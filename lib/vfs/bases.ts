@@ -1,5 +1,6 @@
 import { FsError } from '../core/index.js';
 import { chain } from './awaitable.js';
+import { noAttributeError } from './no-attribute.js';
 import type {
   AttrChange,
   Awaitable,
@@ -68,8 +69,12 @@ abstract class BaseNode {
     return stat instanceof Promise ? stat.then((known) => checkAccess(known, mask)) : checkAccess(stat, mask);
   }
 
+  isBare(_op: Op): boolean {
+    return true;
+  }
+
   getxattr(name: string, _op: Op): Awaitable<Uint8Array> {
-    throw new FsError('ENODATA', `There is no attribute ${JSON.stringify(name)}.`);
+    throw noAttributeError(name);
   }
 
   setxattr(_name: string, _value: Uint8Array, _flags: number, _op: Op): Awaitable<void> {

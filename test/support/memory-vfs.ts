@@ -103,6 +103,9 @@ export class MemoryFile extends BaseFile {
     return this.stat();
   }
 
+  override isBare(): boolean {
+    return false; // some may be set
+  }
   override getxattr(name: string): Uint8Array {
     return this.facts.getxattr(name);
   }
@@ -240,6 +243,9 @@ export class MemoryDir extends ReadOnlyDir {
     if (change.size !== undefined) throw new FsError('EISDIR', 'A directory has no size to set.');
     this.facts.apply(change);
     return this.stat();
+  }
+  override isBare(): boolean {
+    return false; // some may be set
   }
   override getxattr(name: string): Uint8Array {
     return this.facts.getxattr(name);

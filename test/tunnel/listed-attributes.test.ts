@@ -2,38 +2,44 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { Transport } from '../../lib/transport/index.js';
-import { walk, type DirNode, type Node } from '../../lib/vfs/index.js';
+import { Emitter } from '../../lib/core/index.js';
+import type { RemoteVfsOptions } from '../../lib/tunnel/index.js';
+import {
+  Document,
+  MapDir,
+  walk,
+  type Change,
+  type DirNode,
+  type Node,
+  type Vfs,
+} from '../../lib/vfs/index.js';
 import { errno, exported } from '../providers/support/exported.js';
 import { op } from '../support/ops.js';
-import { tunnelled } from '../support/tunnelled.js';
+import { tunnelled, type TunnelOptions } from '../support/tunnelled.js';
 import { until } from '../support/until.js';
 
 /** An exported directory at the far side of a tunnel, and the requests that were sent since `asked` was read. */
-async function farExport(t: Test): Promise<{ path: string; root: DirNode; asked: () => string[] }> {
+async function farExport(
+  t: Test,
+  remote: RemoteVfsOptions = {},
+): Promise<{ path: string; root: DirNode; asked: () => string[] }> {
   const [vfs, path] = await exported(t);
-  let sent: string[] = [];
-  const { remote } = await tunnelled(t, vfs, {
-    through: 'memory',
-    wrap(transport: Transport, end) {
-      const send = transport.send.bind(transport);
-      if (end === 'client')
-        transport.send = (message) => {
-          const type = typeof message === 'string' ? /"acheron\.t_fs_(\w+)"/.exec(message)?.[1] : undefined;
-          if (type !== undefined) sent.push(type);
-          send(message);
-        };
-      return transport;
-    },
-  });
-  return {
-    path,
-    root: remote.root,
-    asked() {
-      const before = sent;
-      sent = [];
-      return before;
-    },
+  const sent: string[] = [];
+  const tunnel = await tunnelled(t, vfs, { through: 'memory', remote, wrap: recording(sent) });
+  return { path, root: tunnel.remote.root, asked: () => sent.splice(0) };
+}
+
+/** Puts the requests that are sent into `sent`. */
+function recording(sent: string[]): NonNullable<TunnelOptions['wrap']> {
+  return (transport, end) => {
+    const send = transport.send.bind(transport);
+    if (end === 'client')
+      transport.send = (message) => {
+        const type = typeof message === 'string' ? /"acheron\.t_fs_(\w+)"/.exec(message)?.[1] : undefined;
+        if (type !== undefined) sent.push(type);
+        send(message);
+      };
+    return transport;
   };
 }
 
@@ -46,7 +52,8 @@ async function lookAt(dir: DirNode, name: string): Promise<string[]> {
 }
 
 t.test('a listing has all that ls -l asks for: no file is asked about by itself', async (t) => {
-  const { path, root, asked } = await farExport(t);
+  // However long this takes, what is listed is good for longer.
+  const { path, root, asked } = await farExport(t, { sharedMs: 600_000 });
   mkdirSync(join(path, 'dir'));
   for (let i = 0; i < 300; i++) writeFileSync(join(path, 'dir', `file-${i}`), `${i}`);
   const dir = (await walk(root, 'dir', op())) as DirNode;
@@ -90,4 +97,25 @@ t.test('what is set behind our back is seen as soon as a changed mode is', async
   chmodSync(file, 0o600);
   await until(async () => ((await node.stat(op())).mode & 0o777) === 0o600, 'the mode');
   t.strictSame(await node.listxattr(op()), ['user.note']);
+});
+
+t.test('what is made of services has no extended attributes, and nobody is asked for any', async (t) => {
+  const docs = new MapDir(
+    new Map([['a.txt', new Document(() => ({ bytes: Buffer.from('a'), mtimeNs: 0n }))]]),
+  );
+  const tree: Vfs = {
+    root: new MapDir(new Map([['docs', docs]])),
+    changes: new Emitter<Change>(),
+    close: async () => undefined,
+  };
+  const sent: string[] = [];
+  const { remote } = await tunnelled(t, tree, { through: 'memory', wrap: recording(sent) });
+  await remote.root.list(op());
+  const dir = (await remote.root.lookup('docs', op())) as DirNode;
+  await dir.list(op());
+  sent.length = 0;
+  t.strictSame(await lookAt(remote.root, 'docs'), ['EOPNOTSUPP', 'ENODATA']);
+  t.strictSame(await lookAt(dir, 'a.txt'), ['EOPNOTSUPP', 'ENODATA']);
+  t.strictSame(await dir.listxattr(op()), []);
+  t.strictSame(sent, []);
 });

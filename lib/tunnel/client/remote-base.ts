@@ -92,7 +92,7 @@ export abstract class RemoteBase {
   }
 
   isBare(op: Op): boolean | undefined {
-    if (this.freshness !== 'shared' || this.isPrivate(op) || this.knownStat() === undefined) return undefined;
+    if (this.freshness === 'live' || this.isPrivate(op) || this.knownStat() === undefined) return undefined;
     return this.#attributes?.bare === true ? true : undefined;
   }
 

@@ -105,9 +105,7 @@ export function describeWhole(
 ): Awaitable<WireNode & { bare?: boolean }> {
   return chain((isFound ? node.cachedStat?.(op) : undefined) ?? node.stat(op), (stat) => {
     const described = { node: number, ...attributesFromStat(stat, node.freshness) };
-    return node.freshness === 'shared' && node.isBare?.(op) === true
-      ? { ...described, bare: true }
-      : described;
+    return node.freshness !== 'live' && node.isBare?.(op) === true ? { ...described, bare: true } : described;
   });
 }
 
