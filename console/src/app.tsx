@@ -4,6 +4,7 @@ import { hrefOf, route } from './model/route.js';
 import { beginSession, session, signOut, type Session } from './model/session.js';
 import { useStore } from './model/store.js';
 import { AccessPage } from './pages/access/access.js';
+import { ChangesPage } from './pages/changes/changes.js';
 import { FilesPage } from './pages/files.js';
 import { Overview } from './pages/overview.js';
 import { ServicePage } from './pages/service.js';
@@ -58,6 +59,7 @@ function Shell({ current, onEnd }: { readonly current: Session; readonly onEnd: 
     welcome === null ? '' : [welcome.role, welcome.agent_id, welcome.project_id].filter(Boolean).join(' · ');
   const tabs = [
     ['services', 'Services'],
+    ['changes', 'Changes'],
     ['files', 'Files'],
     ...(welcome?.role === 'admin' ? [['access', 'Access'] as const] : []),
   ] as const;
@@ -112,6 +114,8 @@ function Page({
   switch (page) {
     case 'files':
       return <FilesPage session={current} parts={rest} />;
+    case 'changes':
+      return <ChangesPage session={current} parts={rest} />;
     case 'access':
       return <AccessPage session={current} />;
     case 'services': {

@@ -1,4 +1,7 @@
 import axe from 'axe-core';
+import type { Page } from 'playwright-core';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { PlaneWithNode } from '../support/plane-with-node.js';
 import { shellManifest } from '../support/test-node.js';
@@ -6,14 +9,65 @@ import { ConsoleBrowser, consoleLink, withoutBrowser } from '../support/console.
 
 t.setTimeout(240_000);
 
-const PAGES = [
-  '#/services',
-  '#/services/n1/greet',
-  '#/files',
-  '#/files/nodes/n1/services/greet/README.md',
-  '#/access',
+interface Shown {
+  readonly route: string;
+  readonly heading: RegExp;
+  /** What is there once all of it is shown. */
+  readonly ready?: (page: Page) => Promise<unknown>;
+}
+
+const PAGES: readonly Shown[] = [
+  { route: '#/services', heading: /^Services$/ },
+  {
+    route: '#/services/n1/greet',
+    heading: /greet/,
+    ready: async (page) => {
+      await page.getByRole('button', { name: 'Call', exact: true }).click();
+      await page.getByLabel('Reply').first().waitFor();
+      await page.locator('.plot canvas').nth(2).waitFor();
+      await page.locator('.cm-content').nth(1).waitFor();
+    },
+  },
+  {
+    route: '#/services/n1/terminal-main',
+    heading: /terminal-main/,
+    ready: async (page) => {
+      await page.getByRole('textbox', { name: 'Command' }).fill('uname; ls /nowhere');
+      await page.getByRole('button', { name: 'Run' }).click();
+      await page.getByText('✕ exit').first().waitFor();
+    },
+  },
+  { route: '#/changes', heading: /^Changes$/, ready: (page) => page.locator('.happening').first().waitFor() },
+  {
+    route: '#/changes/diff/n1/greet',
+    heading: /greet/,
+    ready: (page) => page.locator('.diff').waitFor(),
+  },
+  {
+    route: '#/changes/plan',
+    heading: /plan/,
+    ready: async (page) => {
+      await page.locator('.cm-content').waitFor();
+      await page.locator('.cm-lintRange-error').first().waitFor();
+    },
+  },
+  { route: '#/files', heading: /Files/ },
+  {
+    route: '#/files/nodes/n1/services/greet/README.md',
+    heading: /README/,
+    ready: (page) => page.getByLabel('README.md', { exact: true }).waitFor(),
+  },
+  {
+    route: '#/access',
+    heading: /^Access$/,
+    ready: async (page) => {
+      await page.getByRole('combobox', { name: 'Service, as node/service' }).fill('n1/greet');
+      await page.getByRole('button', { name: 'user, control: denied', exact: true }).click();
+      await page.getByRole('button', { name: 'Edit the policy of web' }).click();
+      await page.locator('.cm-content').waitFor();
+    },
+  },
 ];
-const HEADINGS = [/^Services$/, /greet/, /Files/, /README/, /^Access$/];
 
 interface Violation {
   readonly id: string;
@@ -30,7 +84,15 @@ t.test(
         input: { type: 'object', properties: { text: { type: 'string' }, deep: { type: 'object' } } },
       },
     });
-    const under = await PlaneWithNode.start(t, 'here', [manifest], 'admin', {}, { console: true });
+    const under = await PlaneWithNode.start(
+      t,
+      'here',
+      [manifest],
+      'admin',
+      { terminals: ['main'] },
+      { console: true },
+    );
+    writeFileSync(join(under.node.manifests, 'greet.json'), JSON.stringify({ ...manifest, version: '2' }));
     await under.admin.request('project_create', { project_id: 'web' });
     await under.admin.request('node_invite_create', {});
     const browser = await ConsoleBrowser.start(t);
@@ -43,14 +105,10 @@ t.test(
           bypassCSP: true,
           viewport: { width, height: 800 },
         });
-        for (const [at, route] of PAGES.entries()) {
+        for (const [at, { route, heading, ready }] of PAGES.entries()) {
           await page.evaluate(`location.hash = ${JSON.stringify(route)}`);
-          await page.getByRole('heading', { level: 1, name: HEADINGS[at]! }).waitFor();
-          if (at === 1) {
-            await page.getByRole('button', { name: 'Call', exact: true }).click();
-            await page.getByLabel('Reply').first().waitFor();
-          }
-          if (at === 3) await page.getByLabel('README.md', { exact: true }).waitFor();
+          await page.getByRole('heading', { level: 1, name: heading }).waitFor();
+          await ready?.(page);
           await page.evaluate(axe.source);
           const violations = await page.evaluate<Violation[]>(
             'axe.run(document).then(({ violations }) => violations)',

@@ -84,7 +84,10 @@ export class Catalog {
   async #allNodes(): Promise<NodeFacts[]> {
     const nodes: NodeFacts[] = [];
     for (let after: string | undefined, first = true; first || after !== undefined; first = false) {
-      const page = await this.#link.request('node_list', after === undefined ? {} : { after });
+      const page = await this.#link.request('node_list', {
+        limit: 1000,
+        ...(after === undefined ? {} : { after }),
+      });
       nodes.push(...page.nodes);
       after = page.next;
     }

@@ -51,21 +51,49 @@ export function labelsOf(...sources: readonly unknown[]): string[] {
   );
 }
 
+/** What a filter found, from which a narrower one can go on. */
+export interface Found {
+  readonly rows: readonly Row[];
+  readonly services: number;
+  readonly view: CatalogView;
+  readonly filter: Filter;
+}
+
 /** Each node with something to show, then that; without a filter, also nodes that have nothing. */
-export function rowsOf({ nodes }: CatalogView, { words, state }: Filter): { rows: Row[]; services: number } {
-  const tests = words.toLowerCase().split(/\s+/).filter(Boolean).map(testFrom);
-  if (state !== '') tests.push((service) => service.state === state);
+export function rowsOf(view: CatalogView, filter: Filter, before?: Found): Found {
+  const tests = filter.words.toLowerCase().split(/\s+/).filter(Boolean).map(testFrom);
+  if (filter.state !== '') tests.push((service) => service.state === filter.state);
   const rows: Row[] = [];
   let count = 0;
-  for (const node of nodes) {
+  for (const [node, services] of candidates(view, filter, before)) {
     const shown =
       tests.length === 0
-        ? node.services
-        : node.services.filter((service) => tests.every((test) => test(service, node)));
+        ? services
+        : services.filter((service) => tests.every((test) => test(service, node)));
     if (shown.length === 0 && tests.length > 0) continue;
     rows.push({ kind: 'node', node, shown: shown.length });
     for (const service of shown) rows.push({ kind: 'service', service });
     count += shown.length;
   }
-  return { rows, services: count };
+  return { rows, services: count, view, filter };
+}
+
+/** Who types on narrows what was found: only that need be looked at. */
+function candidates(
+  view: CatalogView,
+  { words, state }: Filter,
+  before: Found | undefined,
+): Iterable<readonly [NodeEntry, readonly ServiceLine[]]> {
+  const isNarrower =
+    before?.view === view &&
+    before.filter.state === state &&
+    words.startsWith(before.filter.words) &&
+    // With a colon a word becomes a field, which may find what the word did not.
+    !words.slice(before.filter.words.length).includes(':');
+  if (!isNarrower) return view.nodes.map((node) => [node, node.services] as const);
+  const found: [NodeEntry, ServiceLine[]][] = [];
+  for (const row of before.rows)
+    if (row.kind === 'node') found.push([row.node, []]);
+    else found.at(-1)?.[1].push(row.service);
+  return found;
 }

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useMemo, useRef, useState } from 'preact/hooks';
 import type { CatalogView, NodeEntry, ServiceLine } from '../model/catalog.js';
-import { labelsOf, rowsOf, type Filter, type Row } from '../model/filter.js';
+import { labelsOf, rowsOf, type Filter, type Found, type Row } from '../model/filter.js';
 import { hrefOf } from '../model/route.js';
 import type { Session } from '../model/session.js';
 import { useStore } from '../model/store.js';
@@ -19,7 +19,11 @@ export function Overview({ session }: { readonly session: Session }): JSX.Elemen
   const [filter, setFilter] = useState(lastFilter);
   const words = useRef<HTMLInputElement>(null);
   const change = (changed: Partial<Filter>): void => setFilter((lastFilter = { ...lastFilter, ...changed }));
-  const { rows, services } = useMemo(() => rowsOf(view, filter), [view, filter]);
+  const before = useRef<Found | undefined>(undefined);
+  const { rows, services } = useMemo(
+    () => (before.current = rowsOf(view, filter, before.current)),
+    [view, filter],
+  );
   return (
     <section class="page page-fill" aria-labelledby="overview">
       <div class="bar">

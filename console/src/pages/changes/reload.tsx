@@ -1,0 +1,190 @@
+import type { JSX } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import type { ReloadedFile, ReloadReport } from '../../model/history.js';
+import { linesOf } from '../../model/json-changes.js';
+import { hrefOf } from '../../model/route.js';
+import type { Session } from '../../model/session.js';
+import { useStore } from '../../model/store.js';
+import { FaultBox } from '../../parts/fault-box.js';
+import { ManifestFaults } from '../../parts/manifest-faults.js';
+import { Outcome } from '../../parts/outcome.js';
+import { Time } from '../../parts/time.js';
+import { Fault } from '../../wire/fault.js';
+
+interface Props {
+  readonly session: Session;
+  readonly nodeId: string;
+  readonly n: number;
+}
+
+/** One reload of a node's manifests: every file that it looked at, and what became of it. */
+export function ReloadPage({ session, nodeId, n }: Props): JSX.Element {
+  const { control } = session;
+  const state = useStore(control.state);
+  const [report, setReport] = useState<ReloadReport | null>(null);
+  const [fault, setFault] = useState<Fault | null>(null);
+  const [newest, setNewest] = useState(n);
+  useEffect(() => {
+    if (state !== 'open') return;
+    control.request('reload_get', { node_id: nodeId, n }).then(
+      (found) => {
+        setReport(found);
+        setFault(null);
+      },
+      (thrown: unknown) => setFault(Fault.from(thrown)),
+    );
+  }, [control, state]);
+  useEffect(
+    () =>
+      control.watch({
+        reset: () => undefined,
+        event: ({ kind, node_id, details }) => {
+          if (kind === 'node_reload_report' && node_id === nodeId)
+            setNewest((known) => Math.max(known, (details as { n: number }).n));
+        },
+      }),
+    [control],
+  );
+  if (fault !== null) return <FaultBox fault={fault} />;
+  if (report === null) return <p class="faint">Loading…</p>;
+  const files = [...report.files].sort((one, other) => rank(one) - rank(other));
+  return (
+    <>
+      <p role="status">
+        <Time ms={report.timestamp_ms} />{' '}
+        <span class="faint">{report.reason === 'start' ? 'at the start of the node' : 'files changed'}</span>
+        {newest > n && (
+          <>
+            {' '}
+            <a href={hrefOf('changes', 'reload', nodeId, String(newest))}>There is a newer reload</a>
+          </>
+        )}
+      </p>
+      {report.folders.map(({ path, message, hint }) => (
+        <div key={path} class="fault" role="group" aria-label={path}>
+          <p>
+            <strong>✕</strong> {message}
+          </p>
+          {hint != null && <p>{hint}</p>}
+        </div>
+      ))}
+      {files.map((file) => (
+        <FileReport key={file.path} session={session} nodeId={nodeId} file={file} />
+      ))}
+      {report.more > 0 && <p class="faint">{report.more} more files are not in this report.</p>}
+    </>
+  );
+}
+
+const ORDER = ['refused', 'last-good', 'added', 'updated', 'removed', 'disabled', 'kept', 'unchanged'];
+const rank = ({ outcome }: ReloadedFile): number => ORDER.indexOf(outcome);
+
+function FileReport({
+  session,
+  nodeId,
+  file,
+}: {
+  readonly session: Session;
+  readonly nodeId: string;
+  readonly file: ReloadedFile;
+}): JSX.Element {
+  const { path, outcome, services, version, previous_version, fields, faults, warnings } = file;
+  return (
+    <article class="reloaded" aria-label={path}>
+      <div class="bar">
+        <h2 class="mono">{path}</h2>
+        <Outcome outcome={outcome} />
+        {services.map((service) => (
+          <a key={service} href={hrefOf('changes', 'of', nodeId, service)}>
+            {service}
+          </a>
+        ))}
+        {version !== null && (
+          <span class="faint">
+            version {previous_version !== null && previous_version !== version && `${previous_version} → `}
+            {version}
+          </span>
+        )}
+        {fields.length > 0 && (
+          <span class="fields">
+            {fields.map((field) => (
+              <code key={field}>{field === '' ? 'much of it' : field}</code>
+            ))}
+          </span>
+        )}
+      </div>
+      {faults.length > 0 && (
+        <div class="two">
+          <div>
+            <h3>On disk</h3>
+            <ManifestFaults kind="error" file={path} faults={faults} />
+          </div>
+          {file.still_runs === null ? (
+            <div>
+              <h3>What runs</h3>
+              <p class="faint">Nothing of this file runs.</p>
+            </div>
+          ) : (
+            <StillRuns
+              session={session}
+              nodeId={nodeId}
+              serviceId={file.still_runs.service_id}
+              version={file.still_runs.version}
+              pointers={faults.flatMap(({ pointer }) => pointer ?? [])}
+            />
+          )}
+        </div>
+      )}
+      {warnings.length > 0 && <ManifestFaults kind="warning" file={path} faults={warnings} />}
+      {faults.length > 0 && (
+        <p>
+          <a href={hrefOf('changes', 'plan', nodeId, path)}>Try a mended manifest</a>
+        </p>
+      )}
+    </article>
+  );
+}
+
+/** The version that runs in place of the one on disk, with the fields marked that are at fault there. */
+function StillRuns({
+  session,
+  nodeId,
+  serviceId,
+  version,
+  pointers,
+}: {
+  readonly session: Session;
+  readonly nodeId: string;
+  readonly serviceId: string;
+  readonly version: string;
+  readonly pointers: readonly string[];
+}): JSX.Element {
+  const [descriptor, setDescriptor] = useState<unknown>(null);
+  const [fault, setFault] = useState<Fault | null>(null);
+  useEffect(() => {
+    session.control.request('history_get', { node_id: nodeId, service_id: serviceId }).then(
+      (found) => setDescriptor(found.descriptor),
+      (thrown: unknown) => setFault(Fault.from(thrown)),
+    );
+  }, []);
+  const wanted = pointers.filter((pointer) => pointer !== '');
+  return (
+    <div>
+      <h3>
+        What runs: <a href={hrefOf('services', nodeId, serviceId)}>{serviceId}</a>, version {version}
+      </h3>
+      {fault !== null && <FaultBox fault={fault} />}
+      {descriptor !== null && (
+        <pre class="running" tabIndex={0} aria-label={`${serviceId} as it runs`}>
+          {linesOf(descriptor).map(({ text, at }, line) =>
+            wanted.some((pointer) => at === pointer || at.startsWith(`${pointer}/`)) ? (
+              <mark key={line}>{`${text}\n`}</mark>
+            ) : (
+              `${text}\n`
+            ),
+          )}
+        </pre>
+      )}
+    </div>
+  );
+}
