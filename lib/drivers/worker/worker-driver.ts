@@ -9,16 +9,10 @@ import { driverClosed, errorFromAbort, failure, timedOut } from '../outcome.js';
 import { mustBeTrusted } from '../run-files.js';
 import { withStderrLimit } from '../stderr-limit.js';
 import type { DriverThread, FromWorker } from './messages.js';
+import { ThreadPool, type Slot } from './thread-pool.js';
 import { WorkerCall } from './worker-call.js';
 import type { HandedConfig, WorkerKind } from './worker-kind.js';
 
-interface Slot {
-  readonly worker: DriverThread;
-  readonly seen: string;
-}
-
-/** So many threads wait for calls; what a burst needs beyond is ended after it. */
-const MAX_IDLE = 4;
 const RECHECK_FAULTY_MS = 500;
 
 /**
@@ -31,7 +25,9 @@ export class WorkerDriver implements Driver {
   readonly #context: DriverContext;
   readonly #faults = new FaultState();
   readonly #calls = new CallSet();
-  readonly #idle: Slot[] = [];
+  readonly #pool: ThreadPool;
+  readonly #loading = new Set<DriverThread>();
+  readonly #loads = new Set<Promise<unknown>>();
   readonly #ending = new Set<Promise<unknown>>();
   #seenFaulty: string | null = null;
   #hasLoaded = false;
@@ -40,8 +36,14 @@ export class WorkerDriver implements Driver {
   constructor(serviceId: ServiceId, kind: WorkerKind, context: DriverContext) {
     this.#kind = kind;
     this.#context = context;
+    const threads = {
+      seen: () => fingerprint(kind.file),
+      load: (seen: string) => this.#load(seen),
+      end: (slot: Slot) => this.#end(slot),
+    };
+    this.#pool = new ThreadPool(threads, context.clock);
     if (fingerprint(kind.file) === '') this.#setFault(missing(kind.file), '');
-    else if (context.ahead === undefined) this.#loadAhead();
+    else if (context.ahead === undefined) void this.#pool.load();
     else context.ahead.begin(() => this.#loadFirst());
     context.log.debug('A driver runs in worker threads.', { service: serviceId });
   }
@@ -62,14 +64,16 @@ export class WorkerDriver implements Driver {
 
   async restart(): Promise<void> {
     this.#seenFaulty = null;
-    for (const slot of this.#idle.splice(0)) this.#end(slot);
-    await this.#tryLoad();
+    this.#pool.dropIdle();
+    await this.#pool.load();
   }
 
   async close(): Promise<void> {
     this.#callOff?.();
     await this.#calls.close();
-    for (const slot of this.#idle.splice(0)) this.#end(slot);
+    this.#pool.close();
+    for (const worker of this.#loading) void worker.terminate();
+    await Promise.all(this.#loads);
     await Promise.all(this.#ending);
     this.#kind.configs?.close();
   }
@@ -81,17 +85,18 @@ export class WorkerDriver implements Driver {
     let config: HandedConfig | undefined;
     const callOff = clock.after(timeoutMs, () => stop.abort(timedOut(limits.timeoutMs)));
     try {
-      const slot = await this.#acquire();
-      if (stop.aborted) {
-        this.#release(slot);
+      const acquired = this.#pool.acquire(stop);
+      const slot = acquired instanceof Promise ? await acquired : acquired;
+      if (slot === null || stop.aborted) {
+        if (slot !== null) this.#pool.release(slot);
         return failure(errorFromAbort(stop));
       }
       config = this.#kind.configs?.hand(call.config, slot.worker);
       const running = new WorkerCall(slot.worker, withStderrLimit(call, limits.maxOutputBytes), this.#kind);
       const { outcome, isReusable } = await running.run(stop, config?.path ?? null);
-      if (isReusable) this.#release(slot);
+      if (isReusable) this.#pool.release(slot);
       else {
-        this.#end(slot);
+        this.#pool.drop(slot);
         await Promise.all(this.#ending);
       }
       return outcome;
@@ -103,63 +108,42 @@ export class WorkerDriver implements Driver {
     }
   }
 
-  async #acquire(): Promise<Slot> {
-    const seen = fingerprint(this.#kind.file);
-    for (let slot = this.#idle.pop(); slot !== undefined; slot = this.#idle.pop()) {
-      if (slot.seen === seen) return slot;
-      this.#end(slot);
-    }
-    return this.#load(seen);
-  }
-
-  #release(slot: Slot): void {
-    if (this.#calls.isClosed || this.#idle.length >= MAX_IDLE) this.#end(slot);
-    else this.#idle.push(slot);
-  }
-
   /** @throws FsError with the reason, which is then also the fault. */
-  async #load(seen: string): Promise<Slot> {
+  #load(seen: string): Promise<Slot> {
+    const loading = this.#loadThread(seen);
+    const over = loading.then(nothing, nothing).finally(() => this.#loads.delete(over));
+    this.#loads.add(over);
+    return loading;
+  }
+
+  async #loadThread(seen: string): Promise<Slot> {
     if (this.fault !== null && this.#seenFaulty === seen) throw this.fault;
     try {
       this.#hasLoaded = true;
       if (seen === '') throw missing(this.#kind.file);
       if (this.#context.refusesWritable === true) mustBeTrusted([this.#kind.file]);
       const worker = await this.#kind.start();
+      if (this.#calls.isClosed) void worker.terminate();
       const slot = { worker, seen };
       worker.unref();
       // An idle thread may end (its module called process.exit, or threw later on): it is not used again.
       worker.on('error', () => undefined);
-      worker.once('exit', () => {
-        const at = this.#idle.indexOf(slot);
-        if (at !== -1) this.#idle.splice(at, 1);
-      });
-      await loaded(worker, this.#kind.file);
+      worker.once('exit', () => this.#pool.gone(slot));
+      this.#loading.add(worker);
+      await loaded(worker, this.#kind.file).finally(() => this.#loading.delete(worker));
       this.#seenFaulty = null;
       this.#faults.set(null);
       return slot;
     } catch (thrown) {
       const fault = FsError.from(thrown);
-      this.#setFault(fault, seen);
+      if (!this.#calls.isClosed) this.#setFault(fault, seen);
       throw fault;
     }
   }
 
   /** Unless it was closed, or a call has loaded one, or failed to. */
   #loadFirst(): void {
-    if (!this.#calls.isClosed && this.#seenFaulty === null && !this.#hasLoaded) this.#loadAhead();
-  }
-
-  #loadAhead(): void {
-    const loading = this.#tryLoad().finally(() => this.#ending.delete(loading));
-    this.#ending.add(loading);
-  }
-
-  async #tryLoad(): Promise<void> {
-    try {
-      this.#release(await this.#load(fingerprint(this.#kind.file)));
-    } catch {
-      // It is the fault now, which is where it is reported.
-    }
+    if (!this.#calls.isClosed && this.#seenFaulty === null && !this.#hasLoaded) void this.#pool.load();
   }
 
   #setFault(fault: FsError, seen: string): void {
@@ -169,7 +153,7 @@ export class WorkerDriver implements Driver {
     this.#callOff = this.#context.clock.after(RECHECK_FAULTY_MS, () => {
       if (this.#calls.isClosed || this.fault === null) return;
       if (fingerprint(this.#kind.file) === this.#seenFaulty) this.#setFault(this.fault, this.#seenFaulty);
-      else this.#loadAhead();
+      else void this.#pool.load();
     });
   }
 
@@ -178,6 +162,8 @@ export class WorkerDriver implements Driver {
     this.#ending.add(ending);
   }
 }
+
+const nothing = (): void => undefined;
 
 function missing(file: string): FsError {
   return new FsError('EIO', `The driver ${file} does not exist.`, {
