@@ -14,6 +14,7 @@ export { controlReference } from './control/control-reference.js';
 export * from './control/index.js';
 export * from './envelope.js';
 export * from './error-frames.js';
+export { controlAnswered, controlAsked } from './family/control-dialect.js';
 export { FilesDialect, isFamilyHello } from './family/files-dialect.js';
 export { hasMoreMarks } from './json-marks.js';
 export * from './limits.js';

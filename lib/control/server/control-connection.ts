@@ -1,5 +1,8 @@
+import type { JsonObject } from '../../core/index.js';
 import type { Session } from '../../policy/index.js';
 import {
+  controlAnswered,
+  controlAsked,
   controlMessage,
   controlNameFromType,
   controlReply,
@@ -35,6 +38,8 @@ export interface Arrival {
   readonly id: string;
   readonly address: string;
   readonly credential: Credential;
+  /** How it reached us: `ws://host:port`. */
+  readonly url: string;
   /** To be called once it is known who that is: the party whose connection it is from then on. */
   readonly known: (party: string) => void;
   /** Whether something that it said waits for its turn here. */
@@ -72,6 +77,7 @@ export class ControlConnection implements Peer {
   readonly claims = new Map<string, number>();
   readonly id: string;
   readonly #transport: Transport;
+  readonly #url: string;
   #state: PeerState = 'new';
   #session: LiveSession | undefined;
   #stopSession: (() => void) | undefined;
@@ -94,6 +100,7 @@ export class ControlConnection implements Peer {
     this.credential = options.credential;
     this.connectedAtMs = context.clock.now();
     this.#transport = transport;
+    this.#url = options.url;
     this.#known = options.known;
     this.watches = new Watches(context.watchCounts);
     context.connections.add(this);
@@ -214,7 +221,11 @@ export class ControlConnection implements Peer {
       this.#admit(name);
       if (isTooDeep(frame.payload))
         throw new ProtocolFault('invalid_payload', 'The payload is nested too deep.');
-      const payload = payloadOf(frame, controlMessage(name).request);
+      const asked = (frame.payload ?? {}) as JsonObject;
+      const payload = payloadOf(
+        { ...frame, payload: controlAsked(name, asked) },
+        controlMessage(name).request,
+      );
       const { accessChanges } = this.context;
       const mark = accessChanges.mark;
       const handler = handlerFor<ControlName>(name);
@@ -222,7 +233,8 @@ export class ControlConnection implements Peer {
       const reply = answered instanceof Promise ? await this.#inOrder(name, answered) : answered;
       const settling = accessChanges.since(mark);
       if (settling !== undefined) await settling;
-      this.#send(controlReply(frame, reply, controlMessage(name).replyType ?? frame.type));
+      const answer = controlAnswered(name, reply, { asked, url: this.#url });
+      this.#send(controlReply(frame, answer, controlMessage(name).replyType ?? frame.type));
       if (name === 'node_service_watch') this.pump();
     } catch (thrown) {
       const fault = ProtocolFault.from(thrown);

@@ -198,8 +198,20 @@ export class Listener {
     }
     upgrades.inc({ outcome: 'ok' });
     this.#acceptor.accept(request, socket, head, (transport) =>
-      this.#welcome(path, transport, { farEnd: farEndOf(request.socket), address, credential, nodeId }),
+      this.#welcome(path, transport, {
+        farEnd: farEndOf(request.socket),
+        address,
+        credential,
+        nodeId,
+        url: this.#urlOf(request),
+      }),
     );
+  }
+
+  /** By the name that the peer used; by our address where it named none. */
+  #urlOf({ headers, socket }: IncomingMessage): string {
+    const scheme = this.#options.tls === undefined ? 'ws' : 'wss';
+    return `${scheme}://${headers.host ?? `${hostText(socket.localAddress)}:${socket.localPort}`}`;
   }
 
   /** What the token proves; undefined where there is none, null where it is not good. */
@@ -224,7 +236,8 @@ export class Listener {
       address,
       credential,
       nodeId,
-    }: { farEnd: string; nodeId: string | undefined } & Pick<Arrival, 'address' | 'credential'>,
+      url,
+    }: { farEnd: string; nodeId: string | undefined } & Pick<Arrival, 'address' | 'credential' | 'url'>,
   ): void {
     const { strangers, turns } = this.#context;
     const most = path === '/' ? 2 * MAX_CONTROL_FRAME_BYTES : MAX_FS_FRAME_BYTES;
@@ -245,11 +258,13 @@ export class Listener {
       });
     }
     const id = String(++this.#connections);
-    const arrival = { id, address, credential, known, isBehind: () => fair.isBehind };
+    const arrival = { id, address, credential, url, known, isBehind: () => fair.isBehind };
     if (path === '/') new ControlConnection(this.#context, fair, arrival);
     else greetFiles(this.#context, fair, { ...arrival, nodeId, onFiles: this.#options.onFiles });
   }
 }
+
+const hostText = (address = 'localhost'): string => (address.includes(':') ? `[${address}]` : address);
 
 const pathOf = (request: IncomingMessage): string => (request.url ?? '/').split('?', 1)[0] ?? '/';
 

@@ -20,10 +20,7 @@ export interface NodeProof {
  */
 export async function proveNode(connection: Peer, proof: NodeProof): Promise<number> {
   const { nodeId } = proof;
-  if (!isProved(connection, proof)) {
-    await refused(connection, nodeId);
-    throw new ProtocolFault('provider_auth_failed', 'The node secret is not right.');
-  }
+  await requireProof(connection, proof);
   const own = proof.epoch ?? connection.claims.get(nodeId);
   if (own === undefined) {
     const holder = holderFrom(connection, `connection-${connection.id}`);
@@ -34,6 +31,16 @@ export async function proveNode(connection: Peer, proof: NodeProof): Promise<num
   connection.context.claim(connection, nodeId, own);
   connection.context.leases.returned(nodeId);
   return own;
+}
+
+/**
+ * Checks a node's secret alone, for what concerns its lease: a program that connects for each refresh takes no epoch, and
+ * goes without the node being gone. Answers the epoch that there is.
+ * @throws ProtocolFault `provider_auth_failed`
+ */
+export async function proveLease(connection: Peer, proof: NodeProof): Promise<number> {
+  await requireProof(connection, proof);
+  return connection.context.store.nodes.require(proof.nodeId).epoch;
 }
 
 /**
@@ -52,10 +59,7 @@ export function requireCurrent(connection: Peer, nodeId: string, epoch: number):
  */
 export async function connectNode(connection: Peer, proof: NodeLogin): Promise<NodeWelcome> {
   const { nodeId, instanceId = `connection-${connection.id}`, software, lastEpoch } = proof;
-  if (!isProved(connection, proof)) {
-    await refused(connection, nodeId);
-    throw new ProtocolFault('provider_auth_failed', 'The node secret is not right.');
-  }
+  await requireProof(connection, proof);
   connection.proveNode(nodeId);
   const { context } = connection;
   await context.registrations.enter(connection);
@@ -98,6 +102,12 @@ function refused(connection: Peer, nodeId: string): Promise<void> {
 export function nodeRefusal(context: ServerContext, address: string, nodeId: string): AuthFailure {
   const isKnown = context.store.nodes.get(nodeId) !== undefined;
   return { act: 'node_login', address, reason: 'bad_node_secret', ...(isKnown ? { nodeId } : {}) };
+}
+
+async function requireProof(connection: Peer, proof: NodeProof): Promise<void> {
+  if (isProved(connection, proof)) return;
+  await refused(connection, proof.nodeId);
+  throw new ProtocolFault('provider_auth_failed', 'The node secret is not right.');
 }
 
 function isProved({ context }: Peer, { nodeId, secret, leaseToken }: NodeProof): boolean {

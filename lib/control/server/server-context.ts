@@ -14,6 +14,7 @@ import type { ControlMetrics } from './metrics.js';
 import { AuthFailureLog } from './auth-failure-log.js';
 import { NodeHomes } from './node-homes.js';
 import { Registrations } from './registrations.js';
+import { SessionNames } from './session-names.js';
 import { Strangers } from './strangers.js';
 import { Tunnels } from './tunnels.js';
 import type { WatchCounts } from './watches.js';
@@ -82,6 +83,7 @@ export class ServerContext {
   readonly homes: NodeHomes;
   readonly strangers: Strangers;
   readonly consoleLinks: ConsoleLinks;
+  readonly sessionNames = new SessionNames();
   readonly turns = new FairTurns();
   readonly connections = new Set<Connection>();
   /** Those that watch. */

@@ -111,7 +111,7 @@ export class Nodes {
       nodeId = `${facts.nodeName.slice(0, 120)}-${n}`;
     }
     const nodeSecret = `acheron_node_${newPublicId(4)}_${newSecret()}`;
-    const leaseToken = `acheron_lease_${newPublicId(4)}_${newSecret()}`;
+    const leaseToken = newLeaseToken();
     const now = this.#clock.now();
     const leaseExpiresAtMs = now + (ttlMs ?? 0);
     this.#change(nodeId, () => {
@@ -191,6 +191,15 @@ export class Nodes {
       if (!before.online) this.#events.append('node_online', nodeId, {});
     });
     return this.require(nodeId).leaseExpiresAtMs ?? 0;
+  }
+
+  /** A new lease token in place of the one before. */
+  renewLeaseToken(nodeId: string): string {
+    const token = newLeaseToken();
+    this.#change(nodeId, () =>
+      this.#db.run('UPDATE nodes SET lease_hash = ? WHERE node_id = ?', hashFromSecret(token), nodeId),
+    );
+    return token;
   }
 
   /** The node is gone for now; its descriptors stay. */
@@ -375,3 +384,5 @@ export function refuseReservedName(nodeName: string): void {
     },
   );
 }
+
+const newLeaseToken = (): string => `acheron_lease_${newPublicId(4)}_${newSecret()}`;

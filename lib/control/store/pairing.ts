@@ -210,7 +210,20 @@ export class Pairing {
     also: Also = nothingMore,
   ): NodeCredentials | undefined {
     const row = this.#requestOf(requestId, secret);
-    if (row['state'] !== 'approved') return undefined;
+    return row['state'] === 'approved' ? this.#join(row, ttlMs, also) : undefined;
+  }
+
+  /** The same for the admin who has approved it, in place of the machine that asked. @throws FsError ENOENT */
+  joinApproved(requestId: string, ttlMs: number): NodeCredentials {
+    const row = this.#db.get(
+      "SELECT * FROM join_requests WHERE request_id = ? AND state = 'approved'",
+      requestId,
+    );
+    if (row === undefined) throw new FsError('ENOENT', `No request "${requestId}" was approved.`);
+    return this.#join(row, ttlMs, nothingMore);
+  }
+
+  #join(row: Row, ttlMs: number, also: Also): NodeCredentials {
     const facts: NodeFacts = {
       nodeName: row['node_name'] as string,
       platform: JSON.parse(row['platform'] as string) as JsonValue,
@@ -219,7 +232,7 @@ export class Pairing {
     };
     return this.#db.change(() => {
       const credentials = this.#nodes.join(facts, (row['lease_ttl_ms'] as number | null) ?? ttlMs);
-      this.#db.run('DELETE FROM join_requests WHERE request_id = ?', requestId);
+      this.#db.run('DELETE FROM join_requests WHERE request_id = ?', row['request_id'] as string);
       also(credentials.nodeId);
       return credentials;
     });

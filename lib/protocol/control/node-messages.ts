@@ -116,7 +116,7 @@ export const nodeEvent = z.object({
 export const NODE_MESSAGES = {
   node_lease_refresh: message(
     'node',
-    'the node is alive; its lease runs on from now',
+    'the node is alive; its lease runs on from now. Who proves itself by its secret, and holds no epoch, is given a new lease token',
     ofNode.extend({
       lease_token: wireSecret.optional(),
       node_secret: wireSecret.optional(),
@@ -126,6 +126,9 @@ export const NODE_MESSAGES = {
     }),
     z.object({
       node_id: z.string(),
+      node_name: z.string().optional(),
+      fs_url: z.string().nullable().optional(),
+      platform: z.unknown().optional(),
       lease_token: wireSecret.optional(),
       lease_expires_at_ms: wireMs,
       epoch: z.int(),
@@ -170,6 +173,9 @@ export const NODE_MESSAGES = {
     ofNode.extend({ service_id: wireId.optional(), ...pageRequest.shape }),
     page.extend({
       node_id: z.string(),
+      node_name: z.string().optional(),
+      platform: z.unknown().optional(),
+      labels: z.unknown().optional(),
       revision: wireRevision.optional(),
       services: z.array(wireJsonObject),
       index: z.array(serviceSummary),

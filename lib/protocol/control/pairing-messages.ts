@@ -42,6 +42,14 @@ export const inviteRecord = z.object({
   expires_at_ms: wireMs,
 });
 
+/** What a node proves itself with, shown once. */
+const credentials = {
+  node_id: z.string().optional(),
+  node_secret: wireSecret.optional(),
+  lease_token: wireSecret.optional(),
+  lease_expires_at_ms: wireMs.optional(),
+};
+
 const requestId = z.object({ request_id: wireId });
 
 export const PAIRING_MESSAGES = {
@@ -76,17 +84,16 @@ export const PAIRING_MESSAGES = {
     }),
     z.object({
       state: z.enum(['joined', 'pending']),
-      node_id: z.string().optional(),
+      ...credentials,
       node_name: z.string().optional(),
-      node_secret: wireSecret.optional(),
-      lease_token: wireSecret.optional(),
-      lease_expires_at_ms: wireMs.optional(),
+      fs_url: z.string().nullable().optional(),
+      platform: z.unknown().optional(),
     }),
   ),
   node_join_request: message(
     'anyone',
-    'asks to become a node; an admin compares the code and approves',
-    z.object(nodeFacts),
+    'asks to become a node, by a name of its own or one that it is given; an admin compares the code and approves',
+    z.object({ ...nodeFacts, node_name: wireId.optional() }),
     joinRequest.extend({ request_secret: wireSecret, state: z.string() }),
   ),
   node_join_pending_list: message(
@@ -97,9 +104,9 @@ export const PAIRING_MESSAGES = {
   ),
   node_join_approve: message(
     'admin',
-    'lets a machine become a node',
-    requestId.extend({ lease_ttl_ms: leaseTtl.optional() }),
-    joinRequest.extend({ state: z.string() }),
+    'lets a machine become a node; with `with_credentials` it is one at once, and they come in the answer: for a machine that pairs itself',
+    requestId.extend({ lease_ttl_ms: leaseTtl.optional(), with_credentials: z.boolean().optional() }),
+    joinRequest.extend({ state: z.string(), ...credentials }),
   ),
   node_join_deny: message(
     'admin',

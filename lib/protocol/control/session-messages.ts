@@ -29,7 +29,12 @@ export const sessionStatus = z.object({
   created_at_ms: wireMs,
   last_seen_ms: wireMs,
   connections: z.int(),
+  /** What its client calls it, until the control plane starts anew. */
+  name: wireId.nullable().optional(),
 });
+/** An open session by its id, or by the name that its client gave it. */
+const named = z.object({ session: wireId.optional() });
+const active = z.string().nullable();
 
 export const SESSION_MESSAGES = {
   version: message(
@@ -94,32 +99,54 @@ export const SESSION_MESSAGES = {
   ),
   session_attach: message(
     'session',
-    'attaches this session to a project; with its token, the session is verified; with null, detaches',
-    z.object({ project_id: wireId.nullable(), project_token: wireSecret.nullable().optional() }),
+    'attaches this session to a project; with its token, the session is verified; with null, detaches. With `name`, it is the session of the token that is called so, or a new one; `agent_id` must be the own',
+    z.object({
+      project_id: wireId.nullable().optional(),
+      project_token: wireSecret.nullable().optional(),
+      name: wireId.optional(),
+      agent_id: wireId.optional(),
+    }),
     sessionStatus,
   ),
   session_status: message(
     'session',
-    'this session, or another that you may see',
-    z.object({ session: wireId.optional() }),
+    'this session, or another that you may see, by its id or name',
+    named,
     sessionStatus,
   ),
   session_list: message(
     'session',
     'open sessions, oldest first: those of the same token; all, for admins; of a page, `next` is the `after` of the one that follows',
     pageRequest,
-    page.extend({ sessions: z.array(sessionStatus) }),
+    page.extend({ sessions: z.array(sessionStatus), active: active.optional() }),
   ),
   session_close: message(
     'session',
     'ends this session, or another that you may see; its mounts see nothing from then on',
-    z.object({ session: wireId.optional() }),
-    z.object({ session: wireId, closed: z.boolean() }),
+    named,
+    z.object({
+      session: wireId,
+      closed: z.boolean(),
+      name: wireId.nullable().optional(),
+      active: active.optional(),
+    }),
   ),
   session_resume: message(
     'session',
     'goes on with an open session of the same token, in place of the one that this connection began',
     z.object({ session: wireId }),
     sessionStatus,
+  ),
+  session_restore: message(
+    'session',
+    'the session of the same token that was used last, besides this one',
+    z.object({ agent_id: wireId.optional() }),
+    z.object({ found: z.boolean(), session: sessionStatus.nullable() }),
+  ),
+  session_history: message(
+    'session',
+    'the open sessions of the same token, the last used first',
+    z.object({ agent_id: wireId.optional(), limit: z.int().min(1).max(100).optional() }),
+    z.object({ sessions: z.array(sessionStatus) }),
   ),
 } as const;

@@ -27,15 +27,21 @@ const shownOnce = z.object({ token: wireSecret, record: tokenRecord });
 export const TOKEN_MESSAGES = {
   auth_status: message(
     'session',
-    'what the token of this session is',
+    'what the token of this session is; to admins, also the tokens of the first start, masked, and where they are kept',
     nothing,
-    z.object({ session: wireId, record: tokenRecord }),
+    z.object({
+      session: wireId,
+      record: tokenRecord,
+      admin_token: z.string().nullable().optional(),
+      user_token: z.string().nullable().optional(),
+      path: z.string().optional(),
+    }),
   ),
   auth_rotate: message(
     'admin',
-    "a new secret for this session's token, or for another; other sessions of the old one end",
-    z.object({ token_id: z.string().max(64).optional() }),
-    shownOnce,
+    "a new secret for this session's token, for another, or with `role` for that role's of the first start; other sessions of the old one end",
+    z.object({ token_id: z.string().max(64).optional(), role: wireRole.optional() }),
+    shownOnce.extend({ role: wireRole.optional() }),
   ),
   token_create: message(
     'admin',

@@ -13,7 +13,7 @@ import type { NodeRecord } from '../../store/node-record.js';
 import type { CatalogChange } from '../../store/nodes.js';
 import type { DeltaEntry } from '../../store/service-delta.js';
 import type { Peer } from '../peer.js';
-import { proveNode, requireCurrent } from '../node-authority.js';
+import { proveLease, proveNode, requireCurrent } from '../node-authority.js';
 import { pageOf } from '../page-of.js';
 import { servicePage } from '../service-page.js';
 import { positionFor, Watch } from '../watch.js';
@@ -35,22 +35,30 @@ type Names =
 
 export const nodeHandlers: Handlers<Names> = {
   async node_lease_refresh(connection, payload) {
-    const epoch = await proveNode(connection, {
-      nodeId: payload.node_id,
+    const { node_id: nodeId, lease_token: leaseToken } = payload;
+    const isCaller = payload.epoch === undefined && !connection.claims.has(nodeId);
+    const prove = isCaller ? proveLease : proveNode;
+    const epoch = await prove(connection, {
+      nodeId,
       secret: payload.node_secret,
-      leaseToken: payload.lease_token,
+      leaseToken,
       epoch: payload.epoch,
     });
     const { store } = connection.context;
-    const expires = await store.commit(() => {
-      requireCurrent(connection, payload.node_id, epoch);
-      if (payload.fs_url !== undefined) store.nodes.describe(payload.node_id, { fsUrl: payload.fs_url });
-      return store.nodes.refresh(payload.node_id, payload.lease_ttl_ms);
+    const refreshed = await store.commit(() => {
+      requireCurrent(connection, nodeId, epoch);
+      if (payload.fs_url !== undefined) store.nodes.describe(nodeId, { fsUrl: payload.fs_url });
+      const token = isCaller && leaseToken === undefined ? store.nodes.renewLeaseToken(nodeId) : leaseToken;
+      return { token, expires: store.nodes.refresh(nodeId, payload.lease_ttl_ms) };
     });
+    const { nodeName, fsUrl, platform } = store.nodes.require(nodeId);
     return {
-      node_id: payload.node_id,
-      ...(payload.lease_token === undefined ? {} : { lease_token: payload.lease_token }),
-      lease_expires_at_ms: expires,
+      node_id: nodeId,
+      node_name: nodeName,
+      fs_url: fsUrl,
+      platform,
+      ...(refreshed.token === undefined ? {} : { lease_token: refreshed.token }),
+      lease_expires_at_ms: refreshed.expires,
       epoch,
     };
   },
@@ -123,6 +131,9 @@ export const nodeHandlers: Handlers<Names> = {
     });
     return {
       node_id,
+      node_name: node.nodeName,
+      platform: node.platform,
+      labels: node.labels,
       ...(session.current.role === 'admin' ? { revision: node.catalogRevision } : {}),
       services: page.map(({ descriptor }) => descriptor),
       index: page.map(({ summary }) => summary),

@@ -52,7 +52,7 @@ export const pairingHandlers: Handlers<Names> = {
     requireTakesNodes(context);
     try {
       const { requestSecret, ...request } = context.store.pairing.request(
-        factsFrom(payload, payload.node_name),
+        factsFrom(payload, payload.node_name ?? NAMELESS),
         address,
       );
       return { ...wireJoinRequest(request), request_secret: requestSecret };
@@ -74,9 +74,13 @@ export const pairingHandlers: Handlers<Names> = {
     return { pending: page.map(wireJoinRequest), ...(hasMore ? { next: last.requestId } : {}) };
   },
 
-  node_join_approve: audited('node_join_approve', ({ context }, { request_id, lease_ttl_ms }) =>
-    wireJoinRequest(context.store.pairing.approve(request_id, lease_ttl_ms ?? null)),
-  ),
+  node_join_approve: audited('node_join_approve', ({ context }, payload) => {
+    const { pairing } = context.store;
+    const approved = pairing.approve(payload.request_id, payload.lease_ttl_ms ?? null);
+    if (payload.with_credentials !== true) return wireJoinRequest(approved);
+    const joined = pairing.joinApproved(payload.request_id, context.limits.leaseTtlMs);
+    return { ...wireJoinRequest(approved), ...wireCredentials(joined), state: 'joined' };
+  }),
 
   node_join_deny: audited('node_join_deny', ({ context }, { request_id, all, address }) => {
     const { pairing } = context.store;
@@ -129,15 +133,32 @@ async function join(
     return { state: 'pending' };
   }
   context.homes.note(credentials.nodeId, connection.address);
+  const { nodeName, fsUrl, platform } = context.store.nodes.require(credentials.nodeId);
   return {
     state: 'joined',
-    node_id: credentials.nodeId,
-    node_name: context.store.nodes.require(credentials.nodeId).nodeName,
-    node_secret: credentials.nodeSecret,
-    lease_token: credentials.leaseToken,
-    lease_expires_at_ms: credentials.leaseExpiresAtMs,
+    ...wireCredentials(credentials),
+    node_name: nodeName,
+    fs_url: fsUrl,
+    platform,
   };
 }
+
+function wireCredentials(joined: NodeCredentials): {
+  node_id: string;
+  node_secret: string;
+  lease_token: string;
+  lease_expires_at_ms: number;
+} {
+  return {
+    node_id: joined.nodeId,
+    node_secret: joined.nodeSecret,
+    lease_token: joined.leaseToken,
+    lease_expires_at_ms: joined.leaseExpiresAtMs,
+  };
+}
+
+/** What a machine is called that does not say. */
+const NAMELESS = 'node';
 
 function factsFrom(payload: Partial<ControlRequest<'node_join_request'>>, nodeName: string): NodeFacts {
   return {

@@ -23,7 +23,9 @@ type Names =
   | 'session_status'
   | 'session_list'
   | 'session_close'
-  | 'session_resume';
+  | 'session_resume'
+  | 'session_restore'
+  | 'session_history';
 
 export const sessionHandlers: Handlers<Names> = {
   version(connection, { protocol }) {
@@ -85,8 +87,12 @@ export const sessionHandlers: Handlers<Names> = {
     return { code, path: CONSOLE_PATH, expires_at_ms: expiresAtMs };
   },
 
-  session_attach(connection, { project_id, project_token }) {
-    const { context, session } = connection;
+  session_attach(connection, { project_id, project_token, name, agent_id }) {
+    const { context } = connection;
+    requireOwnAgent(connection, agent_id);
+    if (name !== undefined) useNamed(connection, name);
+    const { session } = connection;
+    if (project_id === undefined) return wireSessionStatus(context, session.id);
     try {
       context.store.sessions.attach(session.id, project_id, project_token ?? null);
     } catch (thrown) {
@@ -101,7 +107,7 @@ export const sessionHandlers: Handlers<Names> = {
   },
 
   session_status(connection, { session }) {
-    const id = session ?? connection.session.id;
+    const id = idOf(connection, session);
     requireVisible(connection, id);
     return wireSessionStatus(connection.context, id);
   },
@@ -109,12 +115,16 @@ export const sessionHandlers: Handlers<Names> = {
   session_list({ context, session, credential }, { limit = MAX_LISTED, after }) {
     const isAdmin = session.current.role === 'admin';
     if (!isAdmin && credential?.sessionId !== undefined)
-      return { sessions: after === undefined ? [wireSessionStatus(context, session.id)] : [] };
+      return {
+        sessions: after === undefined ? [wireSessionStatus(context, session.id)] : [],
+        active: session.id,
+      };
     const tokenId = isAdmin ? undefined : session.tokenId;
     const found = context.store.sessions.list({ tokenId, limit: limit + 1, after: positionFrom(after) });
     const page = found.slice(0, limit);
     const last = page.at(-1);
     return {
+      active: context.sessionNames.nameOf(session.tokenId, session.id) ?? session.id,
       sessions: page.map(({ sessionId }) => wireSessionStatus(context, sessionId)),
       ...(found.length > limit && last !== undefined
         ? { next: `${last.createdAtMs}.${last.sessionId}` }
@@ -123,26 +133,46 @@ export const sessionHandlers: Handlers<Names> = {
   },
 
   async session_close(connection, { session }) {
-    const id = session ?? connection.session.id;
+    const id = idOf(connection, session);
     requireVisible(connection, id);
-    const { store } = connection.context;
+    const { store, sessionNames } = connection.context;
     const isOwn = id === connection.session.id;
     const who = connection.who();
+    const { tokenId } = store.sessions.require(id);
+    const name = sessionNames.nameOf(tokenId, id);
     await store.commit(() => {
       if (!isOwn)
         store.audit.record({ act: 'session_close', outcome: 'ok', ...who, target: { session: id } });
       store.sessions.close(id);
     });
-    return { session: id, closed: true };
+    sessionNames.forget(tokenId, id);
+    const { session: own } = connection;
+    const active = isOwn ? null : (sessionNames.nameOf(own.tokenId, own.id) ?? own.id);
+    return { session: id, closed: true, name, active };
   },
 
   session_resume(connection, { session }) {
-    requireOwn(connection, session);
-    connection.useSession(session);
-    connection.context.store.sessions.touch(session);
-    return wireSessionStatus(connection.context, session);
+    const id = idOf(connection, session);
+    requireOwn(connection, id);
+    connection.useSession(id);
+    connection.context.store.sessions.touch(id);
+    return wireSessionStatus(connection.context, id);
+  },
+
+  session_restore(connection, { agent_id }) {
+    requireOwnAgent(connection, agent_id);
+    const [last] = lastUsed(connection).filter(({ session }) => session !== connection.session.id);
+    return { found: last !== undefined, session: last ?? null };
+  },
+
+  session_history(connection, { agent_id, limit = DEFAULT_HISTORY }) {
+    requireOwnAgent(connection, agent_id);
+    return { sessions: lastUsed(connection).slice(0, limit) };
   },
 };
+
+/** Sessions that a history tells of, unless it is asked for another number. */
+const DEFAULT_HISTORY = 10;
 
 /** Sessions on one page, unless fewer are asked for. */
 const MAX_LISTED = 1000;
@@ -197,6 +227,48 @@ async function connectAsNode(
     bootstrap_only: false,
     node,
   };
+}
+
+/** The session that is meant by an id or a name; without either, this one. */
+function idOf({ context, session }: Peer, text: string | undefined): string {
+  return text === undefined ? session.id : context.sessionNames.resolve(session.tokenId, text);
+}
+
+/** Who it is, its token says alone. @throws ProtocolFault `forbidden` where it says that it is another one */
+function requireOwnAgent({ session }: Peer, agentId: string | undefined): void {
+  const { agentId: own } = session.current;
+  if (agentId !== undefined && own !== null && agentId !== own)
+    throw new ProtocolFault('forbidden', `The token is of the agent "${own}", and of no other.`);
+}
+
+/** Goes on with the session of this token that is called so; where there is none, this one is, or a new one. */
+function useNamed(connection: Peer, name: string): void {
+  const { context, session, credential } = connection;
+  const { sessionNames, store } = context;
+  const { tokenId } = session;
+  const id = sessionNames.resolve(tokenId, name);
+  const isOpen = store.sessions.get(id) !== undefined && !store.sessions.snapshot(id).revoked;
+  if (isOpen) {
+    requireOwn(connection, id);
+    if (id !== session.id) connection.useSession(id);
+    return;
+  }
+  const isNameless = sessionNames.nameOf(tokenId, session.id) === null;
+  if (!isNameless && credential !== undefined && credential.sessionId === undefined)
+    connection.useSession(beginSession(context, credential));
+  sessionNames.call(tokenId, connection.session.id, name);
+}
+
+/** Open sessions of the peer's token that it may go on with, the last used first. */
+function lastUsed({ context, session, credential }: Peer): ControlReply<'session_history'>['sessions'] {
+  const ids =
+    credential?.sessionId === undefined
+      ? context.store.sessions.list({ tokenId: session.tokenId }).map(({ sessionId }) => sessionId)
+      : [session.id];
+  return ids
+    .map((id) => wireSessionStatus(context, id))
+    .sort((one, other) => other.last_seen_ms - one.last_seen_ms)
+    .slice(0, MAX_LISTED);
 }
 
 /** A session of this token that is open; any other is as absent as one that never was. */
