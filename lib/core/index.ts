@@ -4,6 +4,7 @@
  */
 export * from './changed-pointers.js';
 export * from './clock.js';
+export * from './content-pool.js';
 export * from './decimal.js';
 export * from './drop-oldest.js';
 export * from './emitter.js';

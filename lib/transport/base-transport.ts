@@ -12,7 +12,7 @@ export abstract class BaseTransport implements Transport {
 
   abstract readonly open: boolean;
   abstract readonly bufferedBytes: number;
-  abstract send(message: Message): void;
+  abstract send(message: Message, onSpent?: () => void): void;
   abstract close(code?: number, reason?: string): void;
   abstract destroy(): void;
   protected abstract setFlowing(flowing: boolean): void;

@@ -21,8 +21,8 @@ export class ForwardingTransport implements Transport {
     return this.inner.receivedBytes;
   }
 
-  send(message: Message): void {
-    this.inner.send(message);
+  send(message: Message, onSpent?: () => void): void {
+    this.inner.send(message, onSpent);
   }
 
   drained(): Promise<void> {

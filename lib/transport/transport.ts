@@ -24,8 +24,11 @@ export interface Transport {
   readonly bufferedBytes: number;
   /** Bytes that came in, those of messages that are not whole yet too; undefined where nobody counts. */
   readonly receivedBytes?: number;
-  /** Sends in order. Does nothing once closed. `message` must not be changed afterwards. */
-  send(message: Message): void;
+  /**
+   * Sends in order. Does nothing once closed. `message` must not be changed afterwards. With `onSpent` its second part is
+   * lent: the transport may change it, and calls `onSpent` once it has no more need of it, or never.
+   */
+  send(message: Message, onSpent?: () => void): void;
   /** Answers once `bufferedBytes` is below the low-water mark, or the transport is closed. Never rejects. */
   drained(): Promise<void>;
   /** Names the one receiver; another call replaces it. Messages that came before the first call wait. */

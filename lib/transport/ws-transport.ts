@@ -72,7 +72,7 @@ export class WsTransport extends BaseTransport {
     return (this.#wire as Partial<Socket>).bytesRead ?? 0;
   }
 
-  send(message: Message): void {
+  send(message: Message, onSpent?: () => void): void {
     if (!this.open) return;
     this.#gather();
     if (typeof message === 'string' || !isInParts(message)) {
@@ -80,7 +80,37 @@ export class WsTransport extends BaseTransport {
       return;
     }
     this.#socket.send(message[0], { binary: true, compress: false, fin: false });
-    this.#socket.send(message[1], { binary: true, compress: false, fin: true }, this.#onSent);
+    if (onSpent === undefined) this.#sendLast(message[1], this.#onSent);
+    else this.#sendLent(message[1], onSpent);
+  }
+
+  #sendLast(part: Uint8Array, onSent: () => void): void {
+    this.#socket.send(part, { binary: true, compress: false, fin: true }, onSent);
+  }
+
+  /**
+   * What a client sends is masked (RFC 6455, 5.3). The package `ws` makes a masked copy, since it cannot know that it may
+   * change what it is given; what its sender is told to be its own, it masks where it is.
+   */
+  #sendLent(part: Uint8Array, onSpent: () => void): void {
+    const onSent = (): void => {
+      this.#onSent();
+      onSpent();
+    };
+    const { _sender: sender, _isServer: isServer } = this.#socket as unknown as WsInsides;
+    if (isServer) {
+      this.#sendLast(part, onSent);
+      return;
+    }
+    const frame = sender.constructor.frame(part, {
+      fin: true,
+      opcode: CONTINUATION,
+      mask: true,
+      readOnly: false,
+      rsv1: false,
+    });
+    sender._firstFragment = true;
+    sender.sendFrame(frame, onSent);
   }
 
   close(code = CLOSE_NORMAL, reason = ''): void {
@@ -156,6 +186,20 @@ export class WsTransport extends BaseTransport {
     this.#hear();
     this.#stopKeepalive = clock.after(intervalMs, look);
   }
+}
+
+/** The opcode of a fragment that is not the first. */
+const CONTINUATION = 0;
+
+/** What is used of the package `ws` beside its interface. Nothing here is compressed, so that each frame leaves at once. */
+interface WsInsides {
+  readonly _isServer: boolean;
+  readonly _sender: {
+    readonly constructor: { frame(data: Uint8Array, options: object): readonly Uint8Array[] };
+    /** The next frame begins a message. */
+    _firstFragment: boolean;
+    sendFrame(frame: readonly Uint8Array[], onSent: () => void): void;
+  };
 }
 
 /** The fragments of a message, joined unless they are one or two. */

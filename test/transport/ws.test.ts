@@ -4,8 +4,9 @@ import { connect, type AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import t from 'tap';
 import type { CloseReason, Transport } from '../../lib/transport/index.js';
-import { connectWs } from '../../lib/transport/index.js';
-import { listenWs } from '../support/ws-pair.js';
+import { connectWs, isInParts } from '../../lib/transport/index.js';
+import { until } from '../support/until.js';
+import { listenWs, wsPair } from '../support/ws-pair.js';
 
 const options = { maxMessageBytes: 1024 };
 /** A masked frame with five bytes in it. */
@@ -102,7 +103,7 @@ t.test('bytes that are no WebSocket frames end that connection alone', async (t)
   valid.destroy();
 });
 
-t.test('what a client sends is masked, each frame with a key of its own', async (t) => {
+t.test('what a client sends is masked, lent content too, each frame with a key of its own', async (t) => {
   const keys = new Set<number>();
   const server = createServer();
   const received = new Promise<void>((resolve) => {
@@ -124,8 +125,38 @@ t.test('what a client sends is masked, each frame with a key of its own', async 
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.teardown(() => server.close());
   const client = await connectWs(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`, options);
-  for (let i = 0; i < 4; i++) client.send('hello');
+  for (let i = 0; i < 2; i++) client.send('hello');
+  client.send([Buffer.from('hello'), Buffer.from('hello')], () => undefined);
   await received;
   t.equal(keys.size, 4);
   client.destroy();
+});
+
+t.test('content that is lent arrives as it was, in order, and is given back once it has left', async (t) => {
+  const pair = await wsPair();
+  t.teardown(() => pair.close());
+  for (const [from, to] of [
+    [pair.client, pair.server],
+    [pair.server, pair.client],
+  ] as const) {
+    const arrived: string[] = [];
+    to.receive((message) => {
+      const parts = typeof message === 'string' || isInParts(message) ? message : [message];
+      arrived.push(typeof parts === 'string' ? parts : Buffer.concat(parts).toString('latin1'));
+    });
+    const sent: string[] = [];
+    let given = 0;
+    for (let i = 0; i < 20; i++) {
+      const head = Buffer.from(`head ${i} `);
+      const content = Buffer.alloc(20_000 + i * 1001, `content ${i}`);
+      sent.push(Buffer.concat([head, content]).toString('latin1'), `text ${i}`);
+      from.send([head, content], () => {
+        given++;
+        content.fill(0); // it is somebody else's by now
+      });
+      from.send(`text ${i}`);
+    }
+    await until(() => arrived.length === sent.length && given === 20, 'all of it');
+    t.strictSame(arrived, sent);
+  }
 });

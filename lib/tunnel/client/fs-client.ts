@@ -140,7 +140,7 @@ export class FsClient {
   /**
    * Sends one request and answers with its reply. When `waiting.signal` aborts, the peer is asked to
    * cancel; what only reads fails at once then, anything else is answered by the peer, or after a while.
-   * `mayWait`: the peer may take as long as a driver, though it only reads.
+   * `mayWait`: the peer may take as long as a driver, though it only reads. `onSpent`: `data` is lent, as `Transport.send` says.
    * @throws FsError what the peer answered; EHOSTDOWN when the connection is or gets lost, or the peer does
    *   not answer; EPROTO when the answer cannot be understood.
    */
@@ -151,10 +151,11 @@ export class FsClient {
     waiting?: Waiting,
     data?: Uint8Array,
     mayWait = false,
+    onSpent?: () => void,
   ): Promise<FsAnswer<Name>> {
     if (data !== undefined && (this.#queued > 0 || (data.byteLength > BULK_BYTES && !this.#hasRoom)))
-      return this.#inTurn(() => this.#ask(name, target, payload, waiting, data, mayWait));
-    return this.#ask(name, target, payload, waiting, data, mayWait);
+      return this.#inTurn(() => this.#ask(name, target, payload, waiting, data, mayWait, onSpent));
+    return this.#ask(name, target, payload, waiting, data, mayWait, onSpent);
   }
 
   #ask<Name extends FsMessageName>(
@@ -164,6 +165,7 @@ export class FsClient {
     waiting: Waiting | undefined,
     data: Uint8Array | undefined,
     mayWait: boolean,
+    onSpent: (() => void) | undefined,
   ): Promise<FsAnswer<Name>> {
     const kind = mayWait && name === 'read' ? 'wait' : kindOfRequest(name);
     if (waiting !== undefined && kind !== 'read' && kind !== 'wait' && waiting.signal?.aborted === true)
@@ -182,7 +184,7 @@ export class FsClient {
     if (kind !== 'idle') this.#peer.begin();
     this.#lastSession = target.s;
     const type = `acheron.t_fs_${name}`;
-    this.#port.send({ channel: 'acheron', type, tag, ...target, payload: payload }, data);
+    this.#port.send({ channel: 'acheron', type, tag, ...target, payload: payload }, data, onSpent);
     if (waiting !== undefined) this.#watch.add(tag, waiting, target.s);
     return answer;
   }

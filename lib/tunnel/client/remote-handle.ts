@@ -1,4 +1,4 @@
-import { FsError } from '../../core/index.js';
+import { FsError, lendBytes, type Lent } from '../../core/index.js';
 import type { FsReply, FsRequest } from '../../protocol/index.js';
 import type { AttrChange, Awaitable, FileHandle, OpenFlags, Op, Stat } from '../../vfs/index.js';
 import type { FsAnswer } from './pending-requests.js';
@@ -136,20 +136,22 @@ export class RemoteHandle implements FileHandle {
     this.#inline = undefined;
     this.#openedStat = undefined;
     this.#report();
-    const kept = Buffer.from(data);
+    const kept = lendBytes(data.byteLength);
+    kept.bytes.set(data);
     // Of two descriptors, a control plane in between keeps each one's writes in order, but not one's behind the other's.
     const others = this.#file.remote.writes.ofOthers(this.#file, this);
     return others === undefined ? this.#write(at, kept, op) : others.then(() => this.#write(at, kept, op));
   }
 
-  #write(at: number, kept: Buffer, op: Op): Awaitable<number> {
-    if (!this.#mayRunAhead(kept.byteLength, op)) return this.#writeThrough(at, kept, op);
+  #write(at: number, kept: Lent, op: Op): Awaitable<number> {
+    const { byteLength } = kept.bytes;
+    if (!this.#mayRunAhead(byteLength, op)) return this.#writeThrough(at, kept, op);
     const { writes } = this.#file.remote;
-    const room = writes.take(kept.byteLength);
+    const room = writes.take(byteLength);
     if (room === undefined) return this.#runAhead(at, kept, op);
     return room.then(() => {
-      if (this.#mayRunAhead(kept.byteLength, op)) return this.#runAhead(at, kept, op);
-      writes.giveBack(kept.byteLength);
+      if (this.#mayRunAhead(byteLength, op)) return this.#runAhead(at, kept, op);
+      writes.giveBack(byteLength);
       return this.#writeThrough(at, kept, op);
     });
   }
@@ -176,16 +178,17 @@ export class RemoteHandle implements FileHandle {
     );
   }
 
-  #runAhead(at: number, data: Uint8Array, { session, origin, remoteUid }: Op): number {
+  #runAhead(at: number, kept: Lent, { session, origin, remoteUid }: Op): number {
     const file = this.#file;
-    const answered = this.#writeThrough(at, data, { session, origin, remoteUid }).then(
+    const { byteLength } = kept.bytes;
+    const answered = this.#writeThrough(at, kept, { session, origin, remoteUid }).then(
       () => undefined,
       (thrown: unknown) => {
         this.#unreported ??= FsError.from(thrown);
       },
     );
-    file.remote.writes.add(file, this, data.byteLength, answered);
-    return data.byteLength;
+    file.remote.writes.add(file, this, byteLength, answered);
+    return byteLength;
   }
 
   /** @throws FsError what failed after it was answered; once */
@@ -195,7 +198,7 @@ export class RemoteHandle implements FileHandle {
     if (failed !== undefined) throw failed;
   }
 
-  async #writeThrough(at: number, data: Uint8Array, op: RequestOp): Promise<number> {
+  async #writeThrough(at: number, { bytes: data, giveBack }: Lent, op: RequestOp): Promise<number> {
     this.#file.touched();
     const { remote } = this.#file;
     const { cacheVersion, sequence } = remote;
@@ -205,10 +208,10 @@ export class RemoteHandle implements FileHandle {
     let seen: FsReply<'write'>['attr'];
     try {
       for (let done = 0; done === 0 || done < data.byteLength;) {
-        const part = data.subarray(done, done + most);
+        const part = data.byteLength <= most ? data : data.subarray(done, done + most);
         this.#needsFlush = true;
         const asked = { offset: at + done, ...(attr ? { attr } : {}) };
-        const { payload } = await this.#ask('write', asked, op, part);
+        const { payload } = await this.#ask('write', asked, op, part, part === data ? giveBack : undefined);
         this.#needsFlush = payload.flush ?? true;
         if (payload.count !== part.byteLength)
           throw new FsError('EIO', 'The far side took only a part of what was written.');
@@ -316,7 +319,13 @@ export class RemoteHandle implements FileHandle {
 
   async #ask<
     Name extends 'read' | 'write' | 'getattr' | 'setattr' | 'flush' | 'fsync' | 'seek' | 'allocate' | 'await',
-  >(name: Name, payload: FsRequest<Name>, op: RequestOp, data?: Uint8Array): Promise<FsAnswer<Name>> {
+  >(
+    name: Name,
+    payload: FsRequest<Name>,
+    op: RequestOp,
+    data?: Uint8Array,
+    onSpent?: () => void,
+  ): Promise<FsAnswer<Name>> {
     const { remote } = this.#file;
     const written = name === 'write' ? undefined : remote.writes.of(this.#file);
     if (written !== undefined) await written;
@@ -324,7 +333,7 @@ export class RemoteHandle implements FileHandle {
     if (this.#generation !== remote.generation) await this.#reopen(op);
     if (!this.#flags.write) return remote.request(name, { h: this.#number }, payload, op, data);
     try {
-      return await remote.request(name, { h: this.#number }, payload, op, data, true);
+      return await remote.request(name, { h: this.#number }, payload, op, data, true, onSpent);
     } catch (thrown) {
       const error = FsError.from(thrown);
       if (name === 'write' && error.code === 'EHOSTDOWN') this.#broken = error;

@@ -174,6 +174,7 @@ export class RemoteSession {
     op: RequestOp,
     data?: Uint8Array,
     mayWait = false,
+    onSpent?: () => void,
   ): Promise<FsAnswer<Name>> {
     const { client } = this.host;
     if (client === undefined) return Promise.reject(lostError());
@@ -190,7 +191,7 @@ export class RemoteSession {
     const { origin, remoteUid } = op;
     if (mayChange(name, payload)) this.#origins.note(origin);
     if (remoteUid !== undefined && client.canMapUsers) whose = { ...whose, uid: remoteUid };
-    const answer = client.request(name, whose, payload, op, data, mayWait);
+    const answer = client.request(name, whose, payload, op, data, mayWait, onSpent);
     if (!WITHOUT_ATTRIBUTES.has(name)) {
       this.asking++;
       const answered = (): void => {

@@ -365,8 +365,10 @@ export class ServedConnection {
     }
   }
 
-  #reply(name: ServedName, tag: number, { payload, data }: ServedReply<FsReply<FsMessageName>>): void {
-    this.#port.send({ channel: 'acheron', type: `acheron.r_fs_${name}`, tag, ok: true, payload }, data);
+  #reply(name: ServedName, tag: number, reply: ServedReply<FsReply<FsMessageName>>): void {
+    const { payload, data, onSpent } = reply;
+    const type = `acheron.r_fs_${name}`;
+    this.#port.send({ channel: 'acheron', type, tag, ok: true, payload }, data, onSpent);
   }
 
   #fail(name: ServedName, frame: AcheronEnvelope, thrown: unknown): void {

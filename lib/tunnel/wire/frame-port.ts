@@ -11,7 +11,7 @@ import {
   type Envelope,
   type FilesDialect,
 } from '../../protocol/index.js';
-import { CLOSE_PROTOCOL_ERROR, type Message, type Transport } from '../../transport/index.js';
+import { CLOSE_PROTOCOL_ERROR, isInParts, type Message, type Transport } from '../../transport/index.js';
 
 /** What two peers agreed on in hello. */
 export interface FramingAgreement {
@@ -43,15 +43,24 @@ export class FramePort {
     this.framing = framing;
   }
 
-  /** `data` travels raw where that was agreed, else as `payload.data_b64`. The frame is numbered in place. */
-  send(ours: Envelope, data?: Uint8Array): void {
+  /**
+   * `data` travels raw where that was agreed, else as `payload.data_b64`. The frame is numbered in place. With `onSpent`, `data` is
+   * lent, as `Transport.send` says.
+   */
+  send(ours: Envelope, data?: Uint8Array, onSpent?: () => void): void {
     const frame =
       this.dialect !== undefined && ours.channel === 'acheron' ? this.dialect.answered(ours) : ours;
     if (this.framing.sequence && frame.channel === 'acheron') frame.n = ++this.#sent;
     if (data === undefined) this.transport.send(encodeEnvelope(frame));
-    else if (this.framing.binary && frame.channel === 'acheron')
-      this.transport.send(encodeBinaryFrame(frame, data));
-    else this.transport.send(encodeEnvelope(withBase64(frame, data)));
+    else if (this.framing.binary && frame.channel === 'acheron') {
+      const message = encodeBinaryFrame(frame, data);
+      const isCopied = !isInParts(message);
+      this.transport.send(message, isCopied ? undefined : onSpent);
+      if (isCopied) onSpent?.();
+    } else {
+      this.transport.send(encodeEnvelope(withBase64(frame, data)));
+      onSpent?.();
+    }
   }
 
   receive(receiver: FrameReceiver): void {

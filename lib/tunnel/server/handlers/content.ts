@@ -1,4 +1,4 @@
-import { FsError } from '../../../core/index.js';
+import { FsError, lendBytes } from '../../../core/index.js';
 import { principalOf } from '../../../policy/index.js';
 import { MAX_READ_BYTES, type FsReply } from '../../../protocol/index.js';
 import {
@@ -89,8 +89,17 @@ export const contentHandlers = {
     const served = handleOf(peer, frame);
     if (!served.readable) throw new FsError('EBADF', 'The handle is not open for reading.');
     const count = Math.min(payload.count, MAX_READ_BYTES, server.limits.dataBytes);
-    const read = served.use(() => served.handle.read(payload.offset, count, op));
-    return chain(read, (data) => ({ payload: { eof: data.byteLength < count }, data }));
+    const { handle } = served;
+    if (handle.readInto === undefined)
+      return chain(
+        served.use(() => handle.read(payload.offset, count, op)),
+        (data) => ({ payload: { eof: data.byteLength < count }, data }),
+      );
+    const { bytes, giveBack: onSpent } = lendBytes(count);
+    return chain(
+      served.use(() => handle.readInto?.(payload.offset, bytes, op) ?? 0),
+      (got) => ({ payload: { eof: got < count }, data: bytes.subarray(0, got), onSpent }),
+    );
   },
 
   write({ peer, frame, payload, data, op }) {

@@ -47,6 +47,8 @@ export interface ServedReply<Payload> {
   readonly payload: Payload;
   /** Content, which travels raw or as `data_b64`. */
   readonly data?: Uint8Array;
+  /** `data` is lent, as `Transport.send` says. */
+  readonly onSpent?: (() => void) | undefined;
 }
 
 /** Answers without a promise where the tree does: most requests end in the turn in which they came. */
