@@ -61,6 +61,8 @@ export async function startNode(options: NodeOptions): Promise<StartedNode> {
     nodeId,
     audit: node.audit,
     diagnostics: () => node.registry.diagnostics(),
+    reloads: node.reloads,
+    plan: node.plan,
   });
   const world = new World({ nodes: node, events: node.events, now: () => Date.now(), control });
   const close = (): Promise<void> => node.close();

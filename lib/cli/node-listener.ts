@@ -99,6 +99,7 @@ function memberElsewhere(node: RunningNode): NonNullable<PlaneOptions['local']> 
     dir: node.dir,
     changes: node.changes,
     audit: { appended: new Emitter<void>(), batch: () => null },
+    reloads: { appended: new Emitter<void>(), next: () => null },
     catalog: () => node.catalog(),
     onCatalogChange: (changed) => node.onCatalogChange(changed),
     setNodeProjects: () => undefined,

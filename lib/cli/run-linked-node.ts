@@ -1,6 +1,11 @@
 import { basename, dirname } from 'node:path';
 import { arch, platform } from 'node:os';
-import { NodeLink, type AuditSource, type PairMode } from '../control/client/index.js';
+import {
+  NodeLink,
+  type AuditSource,
+  type PairMode,
+  type ReloadReportSource,
+} from '../control/client/index.js';
 import { makePrivateDir } from '../disk/index.js';
 import { Emitter, FsError } from '../core/index.js';
 import type { RunningNode } from '../compose/index.js';
@@ -51,6 +56,10 @@ export async function runLinkedNode(
     appended: new Emitter<void>(),
     batch: () => running.node?.audit.batch() ?? null,
   };
+  const reloads: ReloadReportSource = {
+    appended: new Emitter<void>(),
+    next: () => running.node?.reloads.next() ?? null,
+  };
   const link = new NodeLink({
     url: flags.controlUrl,
     ca: certificatesIn(flags.tlsCa),
@@ -71,6 +80,7 @@ export async function runLinkedNode(
     ...(flags.reconnectBackoffMaxMs === undefined ? {} : { maxDelayMs: flags.reconnectBackoffMaxMs }),
     snapshot: () => runningNode().catalog(),
     audit,
+    reloads,
     serveTunnel: async (transport, identity) => {
       const node = runningNode();
       const handshake = await sendHello(transport, { node: identity });
@@ -96,6 +106,7 @@ export async function runLinkedNode(
           running.node = node;
           node.onCatalogChange(() => link.changed());
           node.audit.appended.on(() => audit.appended.emit());
+          node.reloads.appended.on(() => reloads.appended.emit());
           await link.start();
         },
       },

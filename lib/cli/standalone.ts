@@ -102,6 +102,8 @@ async function start(
       nodeId,
       audit: node.audit,
       diagnostics: () => node.registry.diagnostics(),
+      reloads: node.reloads,
+      plan: node.plan,
       mount: () => mountFacts(running.mount ?? null, flags),
     }),
   });

@@ -1,5 +1,5 @@
 import { FsError, systemClock, type Log, type NodeId } from '../core/index.js';
-import { EventRules, isAdmin, type NodeAuditLog, type NodeHistory } from '../node/index.js';
+import { EventRules, isAdmin, type NodeAuditLog, type NodeHistory, type NodeReloads } from '../node/index.js';
 import { principalOf, type Session } from '../policy/index.js';
 import type { Registry, RegistryChange, ReloadReport } from '../registry/index.js';
 import type { ServiceEvent, ServiceHost } from '../services/index.js';
@@ -12,6 +12,7 @@ interface NodeParts {
   readonly events: EventFeed;
   readonly audit: NodeAuditLog;
   readonly history: NodeHistory;
+  readonly reloads: NodeReloads;
   readonly log: Log;
   /** The projects that name the node. */
   readonly nodeProjects: () => readonly string[];
@@ -27,6 +28,7 @@ export class NodeEvents {
     this.#rules = new EventRules(parts.nodeId, parts.nodeProjects);
     parts.host.events.on((event) => this.#serviceEvent(event));
     parts.registry.reports.on((report) => this.#reported(report));
+    parts.registry.reloads.on((record) => parts.reloads.add(record));
   }
 
   /** The services that there are at the start. */

@@ -63,7 +63,11 @@ export async function runPlane(options: PlaneOptions): Promise<RunningPlane> {
     events: new PlaneEvents(store, flush),
     now: () => store.clock.now(),
     projects: new ProjectsDir(store),
-    control: controlDir(store, { flush, takesNodes: options.takesNodes ?? true }),
+    control: controlDir(store, {
+      flush,
+      takesNodes: options.takesNodes ?? true,
+      planOf: (nodeId) => nodes.planFile(nodeId),
+    }),
   };
   const world = new World(shown);
   const mounts = new Mounts(nodes);

@@ -27,9 +27,11 @@ import type { ServiceDefinition } from '../manifest/index.js';
 import {
   NodeAuditLog,
   NodeHistory,
+  NodeReloads,
   exposedByExports,
   forbiddenPaths,
   inputCheckOf,
+  planFile,
   usersFrom,
   warnAboutRoot,
   type ExportRequest,
@@ -46,7 +48,7 @@ import {
   type HistorySource,
   type JobLimits,
 } from '../services/index.js';
-import type { Change, Op } from '../vfs/index.js';
+import { MapDir, noSuchEntry, type Change, type Node, type Op } from '../vfs/index.js';
 import { EventFeed, actionsAmong, offersOf, type NodeEntry, type NodeSource } from '../worldfs/index.js';
 import { NodeEvents } from './node-events.js';
 import { openBuiltins, providersOf, type BuiltinService } from './builtin-services.js';
@@ -91,6 +93,7 @@ interface Parts {
   readonly builtins: readonly BuiltinService[];
   readonly audit: NodeAuditLog;
   readonly history: NodeHistory;
+  readonly reloads: NodeReloads;
   readonly reserve: DiskReserve;
   /** How all of it is closed. */
   readonly undo: UndoStack;
@@ -106,6 +109,9 @@ export class RunningNode implements NodeSource {
   readonly dir: NodeDir;
   readonly audit: NodeAuditLog;
   readonly history: NodeHistory;
+  readonly reloads: NodeReloads;
+  /** `plan.json`: for admins. */
+  readonly plan: Node;
   readonly #options: RunningNodeOptions;
   readonly #undo: UndoStack;
   readonly #builtins: readonly BuiltinService[];
@@ -116,13 +122,14 @@ export class RunningNode implements NodeSource {
   #shownHistory: HistorySource | null = null;
   #closed: Promise<void> | null = null;
 
-  private constructor({ options, context, builtins, audit, history, reserve, undo }: Parts) {
+  private constructor({ options, context, builtins, audit, history, reloads, reserve, undo }: Parts) {
     this.#options = options;
     this.#builtins = builtins;
     this.#context = context;
     this.#undo = undo;
     this.audit = audit;
     this.history = history;
+    this.reloads = reloads;
     const { stateFile, log } = options;
     this.events = new EventFeed(this.#startedAtMs);
     this.host = new ServiceHost({
@@ -152,12 +159,15 @@ export class RunningNode implements NodeSource {
       trustWritable: options.trustWritable,
       exposed: exposedByExports(options),
       reloadIntervalMs: options.reloadIntervalMs,
+      servedBefore: history.servedBefore(),
       log,
     });
+    this.plan = planFile(options.nodeId, this.registry, requireAdmin);
     this.dir = new NodeDir(this.host, {
       labels: options.labels,
       version: options.version,
       providers: providersOf(this.#builtins),
+      control: new MapDir(new Map([['plan.json', this.plan]]), { check: requireAdmin }),
     });
     this.#feed = new NodeEvents({
       ...{
@@ -167,6 +177,7 @@ export class RunningNode implements NodeSource {
         events: this.events,
         audit,
         history,
+        reloads,
         log,
       },
       nodeProjects: () => this.#nodeProjects,
@@ -247,7 +258,9 @@ export class RunningNode implements NodeSource {
     undo.add(() => audit.close());
     const history = new NodeHistory(`${stateFile}.history.ndjson`, { clock: systemClock, log });
     undo.add(() => history.close());
-    const node = new RunningNode({ options, context, builtins, audit, history, reserve, undo });
+    const reloads = new NodeReloads(`${stateFile}.reloads.ndjson`, { log });
+    undo.add(() => reloads.close());
+    const node = new RunningNode({ options, context, builtins, audit, history, reloads, reserve, undo });
     undo.add(() => node.host.close());
     undo.add(() => node.registry.close());
     running.node = node;
@@ -345,4 +358,8 @@ export class RunningNode implements NodeSource {
     if (builtin !== undefined) return builtin.driver;
     return createDriver(definition, this.#context);
   }
+}
+
+function requireAdmin({ session }: Op): void {
+  if (session.role !== 'admin' || session.revoked) throw noSuchEntry('plan.json');
 }

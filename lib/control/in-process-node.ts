@@ -1,6 +1,7 @@
 import { FsError, idFrom, type JsonObject, type JsonValue } from '../core/index.js';
 import type { SentRecord } from './client/audit-sender.js';
 import { takeNodeRecords } from './store/node-acts.js';
+import type { SentReport } from './client/report-sender.js';
 import type { CatalogChange } from './store/nodes.js';
 import type { ControlStore } from './store/store.js';
 
@@ -18,6 +19,8 @@ export interface InProcessNode {
   upsert(descriptors: readonly JsonObject[], reload?: JsonObject | null): CatalogChange;
   /** Takes what it recorded; each record once. */
   audit(records: readonly SentRecord[]): void;
+  /** Takes what it says of a reload; each report once. */
+  report(report: SentReport): void;
   /** It is offline from now on. */
   detach(): void;
 }
@@ -44,6 +47,7 @@ export function attachInProcessNode(store: ControlStore, facts: InProcessNodeFac
         return nodes.replaceServices(nodeId, catalog);
       });
     },
+    report: (report) => void store.change(() => store.reloads.add(nodeId, report)),
     audit: (records) => void takeNodeRecords(store, nodeId, records),
     detach: () => nodes.setOffline(nodeId, 'stopped'),
   };

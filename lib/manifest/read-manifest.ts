@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { dirname } from 'node:path';
 import {
   copyWritten,
@@ -17,7 +18,7 @@ import { compileInputSchema, type InputValidator } from './input-schema.js';
 import { readJsonDocument } from './json-document.js';
 import { endpointsFrom, findRootConflicts, mountsFrom } from './mounts.js';
 import { runtimeFromManifest } from './runtime-from-manifest.js';
-import { excerptAt, type SourceExcerpt } from './source-excerpt.js';
+import { excerptAt, maskedText, type SourceExcerpt } from './source-excerpt.js';
 import { templateFromSchema } from './template.js';
 import { wordsFromValue } from './words.js';
 
@@ -39,6 +40,8 @@ export interface ManifestReading {
   readonly place: (pointer: string) => Place;
   /** The line of a fault, to be shown with it; null where the text is not to be had. */
   readonly excerpt: (place: Pick<ManifestFault, 'line' | 'column'>) => SourceExcerpt | null;
+  /** Of the text, values of `env` masked: hex; null where the text is not to be had. */
+  readonly textDigest: () => string | null;
 }
 
 export type Place = Pick<ManifestFault, 'line' | 'column' | 'pointer'>;
@@ -49,7 +52,8 @@ export function readManifest(text: string, context: ManifestContext): ManifestRe
   const reading = readJsonDocument(text, context.file);
   const isJson = !('faults' in reading);
   const excerpt: ManifestReading['excerpt'] = (at) => excerptAt(text, at, isJson);
-  if (!isJson) return { faults: reading.faults, warnings: [], place: placeOfWhole, excerpt };
+  const textDigest = (): string => createHash('sha256').update(maskedText(text, isJson)).digest('hex');
+  if (!isJson) return { faults: reading.faults, warnings: [], place: placeOfWhole, excerpt, textDigest };
   const place = (pointer: string): Place => placeIn(text, pointer);
   const { document } = reading;
   const problems = new Problems();
@@ -57,8 +61,8 @@ export function readManifest(text: string, context: ManifestContext): ManifestRe
   const faults = problems.faults.map((problem) => document.place(problem)).sort(byPlace);
   const warnings = problems.warnings.map((problem) => document.place(problem)).sort(byPlace);
   return definition === undefined || faults.length > 0
-    ? { faults, warnings, place, excerpt }
-    : { definition, faults, warnings, place, excerpt };
+    ? { faults, warnings, place, excerpt, textDigest }
+    : { definition, faults, warnings, place, excerpt, textDigest };
 }
 
 /** The same from a file's bytes, which must be UTF-8. */
@@ -82,6 +86,7 @@ export function refusedReading(file: string, words: FaultWords): ManifestReading
     warnings: [],
     place: placeOfWhole,
     excerpt: () => null,
+    textDigest: () => null,
   };
 }
 

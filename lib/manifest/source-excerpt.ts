@@ -25,7 +25,7 @@ export function excerptAt(
   isJson: boolean,
 ): SourceExcerpt {
   const source = text.startsWith('\uFEFF') ? text.slice(1) : text;
-  const shown = masked(source, isJson).split(/\r\n|\r|\n/)[line - 1] ?? '';
+  const shown = maskedText(source, isJson).split(/\r\n|\r|\n/)[line - 1] ?? '';
   const at = Math.min(column - 1, shown.length);
   const start = shown.length <= WINDOW ? 0 : Math.max(0, Math.min(at - WINDOW / 2, shown.length - WINDOW));
   const clean = shown.slice(start, start + WINDOW).replaceAll('\t', ' ');
@@ -33,7 +33,7 @@ export function excerptAt(
 }
 
 /** The text, as long as it was, with a mask over each character of what must not be seen. */
-function masked(text: string, isJson: boolean): string {
+export function maskedText(text: string, isJson: boolean): string {
   if (!isJson) return text.replace(NAME_OR_CHARACTER, (found) => (found.startsWith('"') ? found : MASK));
   const parts: string[] = [];
   let copied = 0;

@@ -10,6 +10,8 @@ export { EventRules, isAdmin } from './event-rules.js';
 export { exposedByExports, forbiddenPaths, ownPrograms } from './export-bounds.js';
 export type { ExportRequest, UserMapRequest } from './export-request.js';
 export { NodeHistory } from './history/node-history.js';
+export { NodeReloads } from './history/node-reloads.js';
+export { planFile } from './plan-file.js';
 export { inputCheckOf } from './input-check.js';
 export { serveLocally, type LocalSocket } from './local-socket.js';
 export { squashUserFor } from './squash-user.js';

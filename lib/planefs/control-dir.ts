@@ -3,6 +3,7 @@ import { documentFromJson, lineFromJson, timestamp } from '../core/index.js';
 import {
   Document,
   MapDir,
+  NumberedDir,
   ReadOnlyDir,
   StableSnapshot,
   StreamFile,
@@ -27,31 +28,35 @@ export interface ControlDirOptions {
   readonly flush: () => void;
   /** Whether nodes may pair, by `pairing/`. */
   readonly takesNodes: boolean;
+  /** `plan.json` of a node. */
+  readonly planOf: (nodeId: string) => Node;
 }
 
 /** `/control/`: what is for admins alone. */
-export function controlDir(store: ControlStore, { flush, takesNodes }: ControlDirOptions): DirNode {
+export function controlDir(store: ControlStore, { flush, takesNodes, planOf }: ControlDirOptions): DirNode {
   const audit = new AuditStream(store, flush);
   return new MapDir(
     new Map<string, Node>([
       ...(takesNodes ? [['pairing', pairingDir(store)] as const] : []),
-      ['nodes', new NodeReloadsDir(store)],
+      ['nodes', new NodeReloadsDir(store, planOf)],
     ]),
     { check: requireAdmin, current: new Map([['audit.ndjson', (op) => audit.file(op)]]) },
   );
 }
 
-/** `/control/nodes/<id>/reload.json`: what each node says of its manifests. */
+/** `/control/nodes/<id>/`: what each node says of its manifests, and what it would make of others. */
 class NodeReloadsDir extends ReadOnlyDir {
   readonly ino = newIno();
   override readonly freshness: Freshness = 'live';
   readonly #store: ControlStore;
+  readonly #planOf: ControlDirOptions['planOf'];
   readonly #dirs = new Map<string, DirNode>();
   readonly #madeNs: bigint;
 
-  constructor(store: ControlStore) {
+  constructor(store: ControlStore, planOf: ControlDirOptions['planOf']) {
     super();
     this.#store = store;
+    this.#planOf = planOf;
     this.#madeNs = nsFromMs(store.clock.now());
   }
 
@@ -83,10 +88,26 @@ class NodeReloadsDir extends ReadOnlyDir {
         },
         { freshness: 'live', mode: 0o400 },
       );
-      dir = new MapDir(new Map([['reload.json', reload]]), { check: requireAdmin });
+      const entries = new Map<string, Node>([
+        ['reload.json', reload],
+        ['reloads', this.#reloads(nodeId)],
+        ['plan.json', this.#planOf(nodeId)],
+      ]);
+      dir = new MapDir(entries, { check: requireAdmin });
       this.#dirs.set(nodeId, dir);
     }
     return dir;
+  }
+
+  #reloads(nodeId: string): DirNode {
+    const { reloads } = this.#store;
+    const render = (n: number): Buffer | undefined => {
+      const kept = reloads.get(nodeId, n);
+      if (kept === undefined) return undefined;
+      const { report_id: _id, ...report } = kept.report;
+      return documentFromJson({ node_id: nodeId, n, ...report });
+    };
+    return new NumberedDir({ numbers: () => reloads.numbers(nodeId), render }, requireAdmin, 0o400);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { AuditSource, ControlPlane, InProcessNodeFacts } from '../control/index.js';
+import type { AuditSource, ControlPlane, InProcessNodeFacts, ReloadReportSource } from '../control/index.js';
 import { FsError, type Emitter, type JsonObject, type Log, type Unsubscribe } from '../core/index.js';
 import type { HistorySource } from '../services/index.js';
 import type { Change, DirNode } from '../vfs/index.js';
@@ -11,6 +11,7 @@ export interface LocalMember {
   readonly dir: DirNode;
   readonly changes: Emitter<Change>;
   readonly audit: AuditSource;
+  readonly reloads: ReloadReportSource;
   catalog(): { readonly services: readonly JsonObject[]; readonly reload: JsonObject };
   /** `changed` is called each time that `catalog` may have changed. */
   onCatalogChange(changed: () => void): Unsubscribe;
@@ -42,6 +43,23 @@ export function joinLocally(control: ControlPlane, member: LocalMember, log: Log
   member.setHistory(control.store.history);
   member.setNodeProjects(control.store.projects.naming(node.nodeId));
   const records = new LocalAudit(audit, (batch) => node.audit(batch), log);
+  const report = (): void => {
+    for (let next = member.reloads.next(); next !== null; next = member.reloads.next()) {
+      node.report(next.report);
+      next.taken();
+    }
+  };
+  report();
+  const stopReports = member.reloads.appended.on(() => {
+    try {
+      report();
+    } catch (thrown) {
+      log.warn('A report on a reload was not kept.', {
+        node: node.nodeId,
+        error: FsError.from(thrown).message,
+      });
+    }
+  });
   const stopListening = member.onCatalogChange(() => {
     try {
       // What led to the change is sent before it.
@@ -55,6 +73,7 @@ export function joinLocally(control: ControlPlane, member: LocalMember, log: Log
     flush: () => records.flush(),
     end: () => {
       stopListening();
+      stopReports();
       member.setHistory(null);
       records.flush();
       records.close();

@@ -10,7 +10,7 @@ import {
 import { requireAdmin } from './admin-check.js';
 import type { Session } from '../policy/index.js';
 import { Document, MapDir, StableSnapshots, nsFromMs, type Node, type Snapshot } from '../vfs/index.js';
-import { RequestFile } from './request-file.js';
+import { RequestFile } from '../services/index.js';
 
 /** How long an invite is good that does not say otherwise. */
 const INVITE_TTL_MS = 60 * 60 * 1000;

@@ -76,12 +76,12 @@ export class PlaneNode {
   }
 
   #atNode(names: readonly string[]): FindAtNode {
-    return (op) => {
-      if (!this.isHere) return undefined;
-      let found = this.remote.root as Awaitable<Node>;
-      for (const name of names) found = chain(found, (dir) => step(dir, name, op));
-      return found;
-    };
+    return (op) => this.find(names, op);
+  }
+
+  /** What these names lead to at the node; undefined while it is away. */
+  find(names: readonly string[], op: Op): Awaitable<Node> | undefined {
+    return this.isHere ? findIn(this.remote.root, names, op) : undefined;
   }
 
   /**
@@ -108,6 +108,12 @@ export class PlaneNode {
       if (isMore) this.#pass(this.#ofExports);
     }, MOMENT_MS).unref();
   }
+}
+
+export function findIn(root: Node, names: readonly string[], op: Op): Awaitable<Node> {
+  let found: Awaitable<Node> = root;
+  for (const name of names) found = chain(found, (dir) => step(dir, name, op));
+  return found;
 }
 
 function step(dir: Node, name: string, op: Op): Awaitable<Node> {

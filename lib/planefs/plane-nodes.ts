@@ -2,14 +2,18 @@ import type { ControlStore, NodeRecord, NodeTunnel } from '../control/index.js';
 import { Emitter, FsError, type Log } from '../core/index.js';
 import type { Action, Session } from '../policy/index.js';
 import { acceptHello } from '../tunnel/index.js';
-import type { Change, DirNode, Op } from '../vfs/index.js';
+import { NODE_CONTROL } from '../services/index.js';
+import { nsFromMs, type Awaitable, type Change, type DirNode, type Node, type Op } from '../vfs/index.js';
 import type { NodeEntry, NodeSource } from '../worldfs/index.js';
 import { isSeenByOthers } from './catalog-changes.js';
 import { catalogActions, catalogEntries, summaryOf } from './catalog-entries.js';
 import type { LocalMember } from './local-member.js';
 import { CatalogPages } from './catalog-pages.js';
 import type { Presence } from './catalog.js';
-import { PlaneNode } from './plane-node.js';
+import { requireAdmin } from './admin-check.js';
+import { AwayFile, offlineError } from './away.js';
+import { FallbackFile } from './fallback-nodes.js';
+import { findIn, PlaneNode } from './plane-node.js';
 
 /** The node of this same process. */
 const HERE: Presence = { isHere: true, sinceMs: 0 };
@@ -80,6 +84,25 @@ export class PlaneNodes implements NodeSource {
       },
       sessionOf,
     );
+  }
+
+  /** `plan.json` of a node: at the node itself, which must be there. */
+  planFile(nodeId: string): Node {
+    const away = new AwayFile((op) => {
+      requireAdmin(op);
+      return {
+        mode: 0o600,
+        timeNs: nsFromMs(this.#store.nodes.require(nodeId).joinedAtMs),
+        error: offlineError(nodeId),
+      };
+    });
+    const find = (op: Op): Awaitable<Node> | undefined => {
+      requireAdmin(op);
+      const names = [NODE_CONTROL, 'plan.json'];
+      if (nodeId !== this.#local?.facts.nodeName) return this.#known(nodeId).find(names, op);
+      return findIn(this.#local.dir, names, op);
+    };
+    return new FallbackFile(find, away, true);
   }
 
   /** A node opened its tunnel. */

@@ -14,5 +14,6 @@ export {
 } from './plan-reload.js';
 export { reconcile, type ReconcileAction } from './reconcile.js';
 export { Registry, type RegistryChange, type RegistryOptions } from './registry.js';
+export type { ReloadRecord, ServedBefore } from './reload-record.js';
 export type { ReloadReport } from './reload-reporter.js';
 export { resolveClaims, type Candidate, type Refusal, type Resolution } from './resolve-claims.js';

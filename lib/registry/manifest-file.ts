@@ -188,7 +188,7 @@ async function signatureOrGone(path: string): Promise<Signature> {
 }
 
 /** Adds what is wrong with the files that the definition runs: writable ones are faults, missing ones warnings. */
-async function withDrivers(
+export async function withDrivers(
   reading: ManifestReading,
   file: string,
   facts: FileFacts,

@@ -11,9 +11,13 @@ import {
 } from '../core/index.js';
 import type { ServiceDefinition } from '../manifest/index.js';
 import type { ExposureCheck } from './exposed-files.js';
+import type { FileFacts } from './manifest-file.js';
 import { ManifestSet } from './manifest-set.js';
+import type { ReloadPlan } from './plan-reload.js';
+import { planTexts } from './plan-texts.js';
 import { reconcile, type ReconcileAction } from './reconcile.js';
 import { reloadDocument } from './reload-document.js';
+import { ReloadRecorder, type ReloadRecord, type ServedBefore } from './reload-record.js';
 import { ReloadReporter, type ReloadReport } from './reload-reporter.js';
 import { resolveClaims } from './resolve-claims.js';
 import { faultFromRefusal, refuseStart } from './start-refusal.js';
@@ -35,6 +39,8 @@ export interface RegistryOptions {
   readonly reloadIntervalMs?: number;
   /** Watch the files. Default true. */
   readonly watch?: boolean;
+  /** What manifests gave when they were read last, in an earlier life of the node, by source. */
+  readonly servedBefore?: ReadonlyMap<string, ServedBefore>;
   readonly log: Log;
   readonly clock?: Clock;
   /** Where programs are looked up; PATH by default. */
@@ -60,11 +66,14 @@ export class Registry {
   readonly changes = new Emitter<RegistryChange>();
   /** Faults of manifests as they come and go, after the changes of the same reload. */
   readonly reports = new Emitter<ReloadReport>();
+  /** What a reload did, after all of it is in force; not where it changed nothing, and the same is wrong as before. */
+  readonly reloads = new Emitter<ReloadRecord>();
   readonly #options: RegistryOptions;
   readonly #clock: Clock;
   readonly #builtins: readonly ServiceDefinition[];
   readonly #manifests: ManifestSet;
   readonly #reporter: ReloadReporter;
+  readonly #recorder: ReloadRecorder;
   /** For each service, the definition before its last update. */
   readonly #previous = new Map<ServiceId, ServiceDefinition>();
   readonly #timers = new Map<string, () => void>();
@@ -83,6 +92,7 @@ export class Registry {
     const { manifestFiles = [], servicesDirs = [] } = options;
     this.#manifests = new ManifestSet({ manifestFiles, servicesDirs });
     this.#reporter = new ReloadReporter(options.log, this.reports);
+    this.#recorder = new ReloadRecorder(options.servedBefore ?? new Map());
   }
 
   /** A snapshot: a change makes a new map. In the order of built-ins, named files, folders. */
@@ -118,6 +128,7 @@ export class Registry {
     }
     if (this.#closed) return;
     this.#reporter.reportFiles(this.#manifests.files);
+    this.#record('start');
     if (this.#options.watch !== false) this.#startWatch();
     this.#planInterval();
   }
@@ -145,6 +156,19 @@ export class Registry {
       manifests: this.#manifests,
       previous: this.#previous,
     });
+  }
+
+  /**
+   * What a reload would do if these were the texts of these files, null for none; all that is not named stays, but for what
+   * is in `inPlaceOf`. Nothing is changed.
+   */
+  async plan(texts: ReadonlyMap<string, string | null>, inPlaceOf: ReadonlySet<string>): Promise<ReloadPlan> {
+    return planTexts(texts, inPlaceOf, this.#services, this.#fileFacts(false));
+  }
+
+  /** Where a manifest is that is named without a directory; undefined where there is none for it. */
+  get firstServicesDir(): string | undefined {
+    return this.#manifests.listing.folders[0];
   }
 
   /** Stops following. `services` stays as it was. Idempotent. */
@@ -213,7 +237,8 @@ export class Registry {
         if (await this.#load(false)) {
           this.#apply();
           this.#reporter.reportFiles(this.#manifests.files);
-        }
+          this.#record('change');
+        } else if (this.#recorder.isOther(this.#manifests.listing.faults)) this.#record('change');
       } catch (thrown) {
         this.#options.log.error('manifests could not be reloaded', { error: FsError.from(thrown).message });
       }
@@ -221,19 +246,32 @@ export class Registry {
     if (this.#waitingMs !== null) this.#plan('settle', this.#waitingMs, () => void this.#look());
   }
 
+  #record(reason: ReloadRecord['reason']): void {
+    const { files, listing } = this.#manifests;
+    const record = this.#recorder.record([...files.values()], listing.faults, {
+      nowMs: this.#clock.now(),
+      reason,
+    });
+    if (record !== undefined) this.reloads.emit(record);
+  }
+
   /** True when there is something to apply. */
   async #load(starting: boolean): Promise<boolean> {
-    const changed = await this.#manifests.look({
+    const changed = await this.#manifests.look(this.#fileFacts(starting));
+    this.#checkedAtMs = this.#clock.now();
+    if (!starting && this.#reporter.reportFolders(this.#manifests.listing.faults)) await this.#watchAgain();
+    return changed && !this.#closed;
+  }
+
+  #fileFacts(starting: boolean): FileFacts {
+    return {
       nodeId: this.#options.nodeId,
       clock: this.#clock,
       starting,
       trust: this.#options.trustWritable === true ? null : new TrustCheck(),
       exposed: this.#options.exposed,
       searchPath: this.#options.searchPath ?? process.env['PATH'] ?? '',
-    });
-    this.#checkedAtMs = this.#clock.now();
-    if (!starting && this.#reporter.reportFolders(this.#manifests.listing.faults)) await this.#watchAgain();
-    return changed && !this.#closed;
+    };
   }
 
   /** A folder that was away is another folder now, and the watch looks at the old one. */

@@ -14,6 +14,7 @@ export * from './guarded-handle.js';
 export * from './ino.js';
 export * from './map-dir.js';
 export * from './no-attribute.js';
+export * from './numbered-dir.js';
 export * from './open-flags.js';
 export * from './seek.js';
 export * from './shared-bytes.js';

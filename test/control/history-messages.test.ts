@@ -186,8 +186,8 @@ t.test(
         node_secret: nodeSecret,
         report: report as never,
       });
-    t.same(await send(REPORT as never), { accepted: true });
-    t.same(await send(REPORT as never), { accepted: false }, 'a report that is sent again');
+    t.same(await send(REPORT), { accepted: true });
+    t.same(await send(REPORT), { accepted: false }, 'a report that is sent again');
     const { report_id: _id, ...said } = REPORT;
     t.same(await admin.request('reload_get', { node_id: 'n1' }), { node_id: 'n1', n: 1, ...said });
     t.match(store.events.recent(1), [
@@ -196,7 +196,7 @@ t.test(
     t.match((await admin.request('reload_list', {})).reloads, [
       { node_id: 'n1', n: 1, outcomes: { 'last-good': 1 }, faults: 1, services: ['a'] },
     ]);
-    for (let n = 2; n <= 70; n++) await send({ ...REPORT, report_id: `r-${n}` } as never);
+    for (let n = 2; n <= 70; n++) await send({ ...REPORT, report_id: `r-${n}` });
     const listed: number[] = [];
     for (let after: string | undefined; ;) {
       const page = await admin.request('reload_list', {
@@ -233,25 +233,25 @@ t.test('a hostile node neither fills the store nor takes anything from others by
       node_secret: who.nodeSecret,
       report: report as never,
     });
-  await send(good, REPORT as never);
+  await send(good, REPORT);
   const [file] = REPORT.files;
   const long = { ...file!, path: 'x'.repeat(4000) };
   const more: JsonObject[] = [
-    { ...REPORT, files: Array.from({ length: 1001 }, () => file!) } as never,
-    { ...REPORT, files: [{ ...file!, path: 'x'.repeat(5000) }] } as never,
-    { ...REPORT, files: [{ ...file!, outcome: 'exploded' }] } as never,
-    { ...REPORT, report_id: '../../x' } as never,
-    { ...REPORT, more: -1 } as never,
+    { ...REPORT, files: Array.from({ length: 1001 }, () => file!) },
+    { ...REPORT, files: [{ ...file!, path: 'x'.repeat(5000) }] },
+    { ...REPORT, files: [{ ...file!, outcome: 'exploded' }] },
+    { ...REPORT, report_id: '../../x' },
+    { ...REPORT, more: -1 },
   ];
   for (const report of more) t.equal(await refused(send(bad, report)), 'invalid_payload');
   t.equal(
-    await refused(send(bad, { ...REPORT, files: Array.from({ length: 100 }, () => long) } as never)),
+    await refused(send(bad, { ...REPORT, files: Array.from({ length: 100 }, () => long) })),
     'frame_too_large',
   );
   t.equal(await refused(send({ ...bad, nodeId: 'good' }, REPORT as never)), 'provider_auth_failed');
   t.equal(store.reloads.get('bad'), undefined);
   const large = { ...REPORT, files: Array.from({ length: 50 }, () => long) };
-  for (let n = 0; n < 70; n++) await send(bad, { ...large, report_id: `r-${n}` } as never);
+  for (let n = 0; n < 70; n++) await send(bad, { ...large, report_id: `r-${n}` });
   t.equal(store.reloads.numbers('bad').length, 64);
   t.match(store.reloads.get('good'), { n: 1 });
 });

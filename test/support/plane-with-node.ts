@@ -101,6 +101,7 @@ function linked(t: Teardown, plane: RunningPlane, { node, dir }: TestNode, maxRo
     pair: { mode: 'invite', token },
     snapshot: () => node.catalog(),
     audit: node.audit,
+    reloads: node.reloads,
     serveTunnel: async (transport, identity) => {
       const handshake = await sendHello(transport, { node: identity });
       serveVfs({ root: node.dir, changes: node.changes, close: async () => undefined }, handshake, {

@@ -7,6 +7,7 @@ import { ControlClient, NODE_ENTRY_MS } from './control-client.js';
 import { faultOf } from './control-exchange.js';
 import { NodeStateFile } from './node-state-file.js';
 import { pairNode, type PairMode } from './pair-node.js';
+import { ReportSender, type ReloadReportSource } from './report-sender.js';
 import { sendCatalog, type Catalog } from './send-catalog.js';
 
 export interface NodeLinkOptions {
@@ -34,6 +35,8 @@ export interface NodeLinkOptions {
   readonly snapshot: () => Catalog;
   /** What the node recorded: the control plane is to have it all, once. */
   readonly audit?: AuditSource;
+  /** What its reloads of manifests did. */
+  readonly reloads?: ReloadReportSource;
   /** Says hello on a connection to `/v2/fs` and serves the node's files there; answers once the hello was accepted. */
   readonly serveTunnel?: (transport: Transport, node: TunnelIdentity) => Promise<void>;
   readonly log?: Log;
@@ -49,6 +52,8 @@ export type ServiceDelta = ControlReply<'node_service_upsert'>['service_delta'];
 
 const DEFAULT_LEASE_MS = 60_000;
 const UPSERT_RETRY_MS = 1_000;
+/** What a control plane answers to a report that it will never take. */
+const REFUSALS: ReadonlySet<string> = new Set(['unsupported_type', 'invalid_payload', 'frame_too_large']);
 
 /**
  * A node's link to its control plane: pairs once, then keeps a connection, the lease, the catalog and the
@@ -70,6 +75,7 @@ export class NodeLink {
   #client: ControlClient | undefined;
   #tunnel: Reconnector | undefined;
   #audit: AuditSender | undefined;
+  #reports: ReportSender | undefined;
   #identity: TunnelIdentity | undefined;
   #epoch = 0;
   #upserting = false;
@@ -181,6 +187,7 @@ export class NodeLink {
         (records) => this.#send(client, nodeId, secret, records),
         this.#log,
       );
+    this.#reports = this.#reportSender(client, nodeId, secret);
     client.connected.on(({ node }) => {
       this.#epoch = node?.epoch ?? this.#epoch;
       this.#identity = { id: nodeId, secret, epoch: this.#epoch };
@@ -188,6 +195,7 @@ export class NodeLink {
       this.#upsert();
       this.#openTunnel(nodeId, secret);
       this.#audit?.wake();
+      this.#reports?.wake();
     });
     client.superseded.on(({ successor }) => {
       if (successor.instance_id !== this.#instanceId) this.#finish(supersededError(nodeId, successor));
@@ -282,6 +290,17 @@ export class NodeLink {
     });
   }
 
+  #reportSender(client: ControlClient, nodeId: string, secret: string): ReportSender | undefined {
+    const { reloads } = this.#options;
+    if (reloads === undefined) return undefined;
+    const proof = { node_id: nodeId, node_secret: secret };
+    return new ReportSender(
+      reloads,
+      (report) => client.request('node_reload_report', { ...proof, epoch: this.#epoch, report }),
+      { isRefusal: (error) => REFUSALS.has(faultOf(error)?.code ?? ''), log: this.#log },
+    );
+  }
+
   #scheduleRefresh(): void {
     const ttlMs = this.#options.leaseTtlMs ?? DEFAULT_LEASE_MS;
     const intervalMs = this.#options.refreshIntervalMs ?? ttlMs / 3;
@@ -339,6 +358,7 @@ export class NodeLink {
     clearTimeout(this.#retryTimer);
     this.#abort.abort(error ?? new FsError('ECANCELED', 'The link was closed.'));
     this.#audit?.close();
+    this.#reports?.close();
     this.#tunnel?.close();
     this.#client?.close();
     this.#file.close();

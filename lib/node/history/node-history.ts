@@ -14,6 +14,7 @@ import {
   type ServiceDefinition,
   type ServiceRecords,
 } from '../../manifest/index.js';
+import type { ServedBefore } from '../../registry/index.js';
 import type { HistorySource } from '../../services/index.js';
 import { HistoryLog } from './history-log.js';
 import { changeFromLine, lineFromChange } from './history-lines.js';
@@ -87,6 +88,23 @@ export class NodeHistory implements HistorySource {
       if (!there.has(serviceId) && this.#running(serviceId) !== undefined)
         changes.push([serviceId, 'removed', null]);
     this.#record(changes);
+  }
+
+  /** What the manifests of this machine gave last, by their paths. */
+  servedBefore(): ReadonlyMap<string, ServedBefore> {
+    const before = new Map<string, ServedBefore>();
+    for (const serviceId of this.#services.keys()) {
+      const running = this.#running(serviceId);
+      const { source = null, hash = null } = running ?? {};
+      if (running === undefined || hash === null || source?.startsWith('/') !== true) continue;
+      const facts = {
+        version: running.version ?? '',
+        descriptorDigest: hash,
+        descriptor: this.#descriptorOf(running),
+      };
+      before.set(source, { serviceId, ...facts });
+    }
+    return before;
   }
 
   /** Somebody did this to a service. */

@@ -32,7 +32,12 @@ export interface NodeDirOptions {
   readonly version: string;
   /** Directories of built-in providers (`fs`), by name. */
   readonly providers: ReadonlyMap<string, Provider>;
+  /** What admins may do with the node, by way of its control plane. */
+  readonly control?: DirNode;
 }
+
+/** A name that is answered to admins, and not listed; no service or root can have it. */
+export const NODE_CONTROL = '@control';
 
 /** A directory that a built-in service offers, visible where the service is. */
 export interface Provider {
@@ -99,6 +104,8 @@ export class NodeDir extends ReadOnlyDir {
 
   lookup(name: string, op: Op): Node {
     requireNode(this.#host, op);
+    const { control } = this.#options;
+    if (name === NODE_CONTROL && control !== undefined && op.session.role === 'admin') return control;
     const node =
       this.#files.get(name) ?? this.#visibleProviders(op).get(name) ?? this.#roots.visibleChild(name, op);
     if (node === null) throw noSuchEntry(name);

@@ -1,8 +1,8 @@
-import { FsError, documentFromJson, type JsonObject, type JsonValue } from '../core/index.js';
-import type { Session } from '../policy/index.js';
-import { ObjectHandle, type ObjectSink, type ScannedObject, type Taken } from '../services/index.js';
+import { FsError, documentFromJson, type JsonObject, type JsonValue } from '../../core/index.js';
+import type { Session } from '../../policy/index.js';
 import {
   BaseFile,
+  type Awaitable,
   GuardedHandle,
   fileStat,
   newIno,
@@ -13,7 +13,9 @@ import {
   type Op,
   type Snapshot,
   type Stat,
-} from '../vfs/index.js';
+} from '../../vfs/index.js';
+import { ObjectHandle, type ObjectSink, type Taken } from './object-handle.js';
+import type { ScannedObject } from './object-scanner.js';
 
 export interface RequestFileOptions {
   /** What the file reads as: a form. */
@@ -21,24 +23,27 @@ export interface RequestFileOptions {
   /** Throws what a session sees that may not use it. */
   readonly check: (op: Op) => void;
   /** Does what the object asks and answers the reply. */
-  readonly perform: (request: JsonValue, op: Op) => JsonObject;
-  readonly failed: (error: FsError, session: Session) => void;
+  readonly perform: (request: JsonValue, op: Op) => Awaitable<JsonObject>;
+  readonly failed?: (error: FsError, session: Session) => void;
+  /** The largest request; default 64 KiB. */
+  readonly maxBytes?: number;
 }
 
 const MAX_BYTES = 64 * 1024;
 
-/** A file of the control plane's own to which JSON objects are written: the write that completes one does it. */
+/** A file of its own to which JSON objects are written: the write that completes one does what it asks. */
 export class RequestFile extends BaseFile implements ObjectSink {
   readonly ino = newIno();
   override readonly freshness: Freshness = 'live';
   override readonly perOpen = true;
-  readonly maxBytes = MAX_BYTES;
+  readonly maxBytes: number;
   readonly #options: RequestFileOptions;
   readonly #form: Snapshot;
 
   constructor(options: RequestFileOptions) {
     super();
     this.#options = options;
+    this.maxBytes = options.maxBytes ?? MAX_BYTES;
     this.#form = { bytes: documentFromJson(options.template), mtimeNs: nsFromMs(Date.now()) };
   }
 
@@ -56,14 +61,16 @@ export class RequestFile extends BaseFile implements ObjectSink {
     return new GuardedHandle(new ObjectHandle(this, op), (later) => this.#options.check(later));
   }
 
-  take(objects: readonly ScannedObject[], op: Op): Taken {
+  async take(objects: readonly ScannedObject[], op: Op): Promise<Taken> {
     let reply: Buffer = Buffer.alloc(0);
     for (const [index, object] of objects.entries()) {
       try {
-        reply = documentFromJson(this.#options.perform(JSON.parse(object.bytes.toString()) as JsonValue, op));
+        reply = documentFromJson(
+          await this.#options.perform(JSON.parse(object.bytes.toString()) as JsonValue, op),
+        );
       } catch (thrown) {
         const error = FsError.from(thrown);
-        this.#options.failed(error, op.session);
+        this.#options.failed?.(error, op.session);
         if (index === 0) throw error;
         return { reply, failure: error };
       }
@@ -72,11 +79,11 @@ export class RequestFile extends BaseFile implements ObjectSink {
   }
 
   rejected(_bytes: Uint8Array, error: FsError, session: Session): FsError {
-    this.#options.failed(error, session);
+    this.#options.failed?.(error, session);
     return error;
   }
 
   incomplete(error: FsError, session: Session): void {
-    this.#options.failed(error, session);
+    this.#options.failed?.(error, session);
   }
 }
