@@ -162,10 +162,13 @@ export class WsTransport extends BaseTransport {
     if (this.#gathering) return;
     this.#gathering = true;
     this.#wire.cork();
-    process.nextTick(() => {
-      this.#gathering = false;
-      this.#wire.uncork();
-    });
+    // Behind all promises that are settled: an answer leaves with the news that its request made.
+    queueMicrotask(() =>
+      process.nextTick(() => {
+        this.#gathering = false;
+        this.#wire.uncork();
+      }),
+    );
   }
 
   /** Whatever comes is a sign of life, the other side's ping too: of two quiet sides one asks. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage } from 'node:http';
-import { connect, type AddressInfo } from 'node:net';
+import { connect, Socket, type AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import t from 'tap';
 import type { CloseReason, Transport } from '../../lib/transport/index.js';
@@ -9,6 +9,8 @@ import { until } from '../support/until.js';
 import { listenWs, wsPair } from '../support/ws-pair.js';
 
 const options = { maxMessageBytes: 1024 };
+// eslint-disable-next-line @typescript-eslint/unbound-method -- called on the socket that it is for
+const writev = Socket.prototype._writev!;
 /** A masked frame with five bytes in it. */
 const FRAME_BYTES = 2 + 4 + 5;
 /** By hand: what comes after it is for the test to look at. */
@@ -160,3 +162,33 @@ t.test('content that is lent arrives as it was, in order, and is given back once
     t.strictSame(arrived, sent);
   }
 });
+
+t.test(
+  'what is sent in one turn leaves together, and so does what promises that are settled send',
+  async (t) => {
+    const pair = await wsPair();
+    t.teardown(() => pair.close());
+    const arrived: string[] = [];
+    pair.client.receive((message) => void arrived.push(String(message)));
+    let writes = 0;
+    const written = new Promise<void>((resolve) => {
+      t.intercept(Socket.prototype, '_writev', {
+        value(this: Socket, ...args: Parameters<NonNullable<Socket['_writev']>>) {
+          writes++;
+          resolve();
+          writev.apply(this, args);
+        },
+      });
+    });
+    const answer = async (): Promise<void> => {
+      pair.server.send('news');
+      await Promise.resolve().then(() => undefined);
+      pair.server.send('answer');
+    };
+    await new Promise<void>((resolve) => setImmediate(() => void answer().then(resolve)));
+    await written;
+    await until(() => arrived.length === 2, 'both');
+    t.strictSame(arrived, ['news', 'answer']);
+    t.equal(writes, 1);
+  },
+);
