@@ -7,10 +7,13 @@ const MACHINES = new Set(['x64', 'arm64']);
 const LINGER_MS = 5000;
 
 if (MACHINES.has(process.arch) && endianness() === 'LE') {
-  (await import('../lib/cli/compile-cache.js')).keepCompiledModules();
+  const { keepCompiledModules, keptProgram } = await import('../lib/cli/kept-program.js');
+  const kept = keptProgram(import.meta.dirname, process.argv[2]);
+  if (kept === undefined) keepCompiledModules();
   // Loaded only now: what it needs of native code exists for these machines alone, and it is what is kept compiled.
-  const { main } = await import('../lib/cli/index.js');
+  const { main } = kept ?? (await import('../lib/cli/index.js'));
   process.exitCode = await main(process.argv);
+  kept?.keep();
   setTimeout(() => {
     process.stderr.write('acheron: Something was left running; the process is ended all the same.\n');
     process.exit();

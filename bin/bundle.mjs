@@ -36,8 +36,46 @@ const { metafile } = await build({
   metafile: true,
 });
 
+// The same in one file, for commands that ask something and end: what V8 made of it is kept (lib/cli/kept-program.ts). It is an
+// expression, a function as CommonJS has around its modules.
+const { metafile: single } = await build({
+  entryPoints: [join(dist, 'lib/cli/index.js')],
+  outdir,
+  entryNames: 'program-[hash]',
+  outExtension: { '.js': '.cjs' },
+  bundle: true,
+  format: 'cjs',
+  platform: 'node',
+  target: 'node20.19',
+  external: ['bufferutil', 'fuse-native', 'koffi', 'libsql', 'prom-client'],
+  mainFields: ['module', 'main'],
+  define: {
+    'import.meta.url': 'importMetaUrl',
+    'import.meta.dirname': '__dirname',
+    'import.meta.filename': '__filename',
+  },
+  banner: {
+    js: "(function (exports, require, module, __filename, __dirname) { 'use strict'; const importMetaUrl = require('node:url').pathToFileURL(__filename).href;",
+  },
+  footer: { js: '})' },
+  plugins: [
+    {
+      name: 'ws in the bundle, which elsewhere is loaded as the CommonJS that it is',
+      setup(bundle) {
+        const of = { filter: /[\\/]transport[\\/]ws\.js$/ };
+        bundle.onLoad(of, () => ({ contents: "export { WebSocket, WebSocketServer } from 'ws';" }));
+      },
+    },
+  ],
+  legalComments: 'inline',
+  logLevel: 'warning',
+  metafile: true,
+});
+
 // Removed last, so that what runs from here while nothing was changed misses nothing.
-const built = new Set(Object.keys(metafile.outputs).map((path) => resolve(path)));
+const built = new Set(
+  [metafile, single].flatMap(({ outputs }) => Object.keys(outputs)).map((path) => resolve(path)),
+);
 for (const name of readdirSync(outdir))
   if (!built.has(join(outdir, name))) rmSync(join(outdir, name), { recursive: true });
 

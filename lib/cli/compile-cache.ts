@@ -12,14 +12,21 @@ type EnableCompileCache = (dir: string) => unknown;
  */
 export function keepCompiledModules(env: NodeJS.ProcessEnv = process.env): void {
   const { enableCompileCache } = modules as { enableCompileCache?: EnableCompileCache };
-  if (enableCompileCache === undefined || env.NODE_DISABLE_COMPILE_CACHE !== undefined) return;
-  if (env.NODE_COMPILE_CACHE !== undefined) return; // Node keeps them there already
+  const dir = enableCompileCache === undefined ? undefined : compiledDir(env);
+  if (dir !== undefined) enableCompileCache?.(dir);
+}
+
+/** Where compiled code is kept; undefined where it is not to be, or cannot. */
+export function compiledDir(env: NodeJS.ProcessEnv): string | undefined {
+  if (env.NODE_DISABLE_COMPILE_CACHE !== undefined) return undefined;
+  if (env.NODE_COMPILE_CACHE !== undefined) return undefined; // Node keeps modules there already
   try {
     const dir = cacheDir(env);
     makePrivateDir(dir);
-    enableCompileCache(dir);
+    return dir;
   } catch {
     // No home, a read-only disk, somebody else's directory: then each command compiles for itself.
+    return undefined;
   }
 }
 

@@ -1,4 +1,5 @@
 import { dirname } from 'node:path';
+import { eachOf } from '../core/index.js';
 import type { ServiceDefinition } from '../manifest/index.js';
 import { listManifests, type ManifestListing, type ManifestSources } from './list-manifests.js';
 import { ManifestFile, type FileFacts } from './manifest-file.js';
@@ -28,7 +29,7 @@ export class ManifestSet {
     const unusable = new Set(listing.faults.map((fault) => fault.folder));
     let changed = false;
     let waitingMs: number | null = null;
-    await eachOf([...files.values()], async (file) => {
+    await eachOf([...files.values()], PARALLEL_LOOKS, async (file) => {
       if (unusable.has(dirname(file.path)) && !listing.named.has(file.path)) return;
       const look = await file.look(facts);
       if (look.type === 'wait') waitingMs = Math.min(waitingMs ?? Infinity, look.ms);
@@ -53,13 +54,4 @@ export class ManifestSet {
       .map((file) => ({ source: file.path, wanted: file.reading?.definition, held: file.held }));
     return [...own, ...files];
   }
-}
-
-async function eachOf<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
-  // All workers take from the same iterator.
-  const left = items.values();
-  const worker = async (): Promise<void> => {
-    for (const item of left) await work(item);
-  };
-  await Promise.all(Array.from({ length: Math.min(PARALLEL_LOOKS, items.length) }, worker));
 }

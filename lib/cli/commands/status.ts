@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
-import { FsError, isJsonObject, type JsonObject } from '../../core/index.js';
+import { eachOf, FsError, isJsonObject, type JsonObject } from '../../core/index.js';
 import { walk } from '../../vfs/index.js';
 import { addControlOptions, withControl, type ControlFlags } from '../control-access.js';
 import { EXIT } from '../failure.js';
@@ -9,6 +9,9 @@ import { printJson, printLine, printTable } from '../print.js';
 import { readText } from '../read-file.js';
 import { socketPath } from '../socket-path.js';
 import { openTree, type AccessFlags, type Tree } from '../tree-access.js';
+
+/** Services whose health is asked for side by side. */
+const LOOKS_AT_ONCE = 16;
 
 type Flags = ControlFlags & { readonly stateFile?: string; readonly json?: boolean };
 
@@ -98,17 +101,21 @@ async function localServices(flags: Flags): Promise<ServiceStatus[]> {
   const tree = await openTree(localOf(flags));
   try {
     const found: ServiceStatus[] = [];
-    for (const nodeId of await dirsIn(tree, '/nodes'))
-      for (const serviceId of await dirsIn(tree, `/nodes/${nodeId}/services`)) {
+    for (const nodeId of await dirsIn(tree, '/nodes')) {
+      const serviceIds = await dirsIn(tree, `/nodes/${nodeId}/services`);
+      const statuses = new Map<string, ServiceStatus>();
+      await eachOf(serviceIds, LOOKS_AT_ONCE, async (serviceId) => {
         const health = await healthOf(tree, `/nodes/${nodeId}/services/${serviceId}`);
         const { state, last_error } = health;
-        found.push({
+        statuses.set(serviceId, {
           node_id: nodeId,
           service_id: serviceId,
           state: typeof state === 'string' ? state : 'unknown',
           last_error: typeof last_error === 'string' ? last_error : null,
         });
-      }
+      });
+      found.push(...serviceIds.flatMap((serviceId) => statuses.get(serviceId) ?? []));
+    }
     return found;
   } finally {
     await tree.close();

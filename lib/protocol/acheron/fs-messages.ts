@@ -14,23 +14,7 @@ import {
   wireUint64,
 } from './attributes.js';
 import { catalogNews, catalogPage, catalogRequest } from './catalog-messages.js';
-
-/** One file request: what must stand beside `payload`, and both payloads. */
-export interface FsMessage<Request extends z.ZodType = z.ZodType, Reply extends z.ZodType = z.ZodType> {
-  /** The root field that says what it is about; two: either of them. */
-  readonly root: readonly ('node' | 'h')[];
-  readonly request: Request;
-  readonly reply: Reply;
-  /** One line for the reference in `docs/PROTOCOL.md`. */
-  readonly about: string;
-}
-
-const message = <Request extends z.ZodType, Reply extends z.ZodType>(
-  root: FsMessage['root'],
-  about: string,
-  request: Request,
-  reply: Reply,
-): FsMessage<Request, Reply> => ({ root, about, request, reply });
+import { message, type FsMessage } from './fs-message.js';
 
 const nothing = z.object({});
 /** open(2) in Linux numbers (asm-generic), or in words; words win. */
@@ -95,222 +79,258 @@ export const FS_MESSAGES = {
   hello: message(
     [],
     'must come first; says who speaks and what it can',
-    z.object({
-      protocol: z.string(),
-      proto: wireNumber,
-      auth_token: z.string().optional(),
-      node_id: z.string().optional(),
-      node_secret: z.string().optional(),
-      epoch: wireNumber.optional(),
-      /** An open session of the same token, to go on with; else a new one begins. */
-      session: z.string().optional(),
-      instance: z.string().optional(),
-      capabilities: wireCapabilities.optional(),
-    }),
-    z.object({
-      protocol: z.string(),
-      proto: wireNumber,
-      instance: z.string().optional(),
-      capabilities: z.looseObject({
-        ...wireCapabilities.shape,
-        max_read_bytes: wireNumber.optional(),
-        max_write_bytes: wireNumber.optional(),
+    () =>
+      z.object({
+        protocol: z.string(),
+        proto: wireNumber,
+        auth_token: z.string().optional(),
+        node_id: z.string().optional(),
+        node_secret: z.string().optional(),
+        epoch: wireNumber.optional(),
+        /** An open session of the same token, to go on with; else a new one begins. */
+        session: z.string().optional(),
+        instance: z.string().optional(),
+        capabilities: wireCapabilities.optional(),
       }),
-    }),
+    () =>
+      z.object({
+        protocol: z.string(),
+        proto: wireNumber,
+        instance: z.string().optional(),
+        capabilities: z.looseObject({
+          ...wireCapabilities.shape,
+          max_read_bytes: wireNumber.optional(),
+          max_write_bytes: wireNumber.optional(),
+        }),
+      }),
   ),
   exports: message(
     [],
     'exports and services, and where each begins',
-    nothing,
-    z.object({ exports: z.array(wireExport) }),
+    () => nothing,
+    () => z.object({ exports: z.array(wireExport) }),
   ),
   catalog: message(
     [],
     'what the catalog says of the nodes that you may see, in pages: enough to show their descriptors while nobody can be asked',
-    catalogRequest,
-    catalogPage,
+    () => catalogRequest,
+    () => catalogPage,
   ),
   lookup: message(
     ['node'],
     'the node called `name` in a directory, or at `path` below it',
-    z.object({ name: wireName.optional(), path: wirePath.optional() }),
-    wireNode.extend({ name: z.string(), bare: wireBare, dir: wireFreshness.optional() }),
+    () => z.object({ name: wireName.optional(), path: wirePath.optional() }),
+    () => wireNode.extend({ name: z.string(), bare: wireBare, dir: wireFreshness.optional() }),
   ),
   getattr: message(
     ['node', 'h'],
     'attributes of a node, or of what a handle shows',
-    nothing,
-    wireNode.partial({ node: true }),
+    () => nothing,
+    () => wireNode.partial({ node: true }),
   ),
   setattr: message(
     ['node', 'h'],
     'changes the attributes that are given',
-    z.object({
-      perm: wireNumber.optional(),
-      uid: wireNumber.optional(),
-      gid: wireNumber.optional(),
-      size: wireNumber.optional(),
-      atime_ns: timeChange.optional(),
-      mtime_ns: timeChange.optional(),
-    }),
-    wireNode.partial({ node: true }),
+    () =>
+      z.object({
+        perm: wireNumber.optional(),
+        uid: wireNumber.optional(),
+        gid: wireNumber.optional(),
+        size: wireNumber.optional(),
+        atime_ns: timeChange.optional(),
+        mtime_ns: timeChange.optional(),
+      }),
+    () => wireNode.partial({ node: true }),
   ),
   readdirp: message(
     ['node'],
     'entries of a directory from `cookie` on (0: the beginning); with `plus`, attributes and nodes too',
-    z.object({ cookie: wireNumber.optional(), count: wireNumber.optional(), plus: z.boolean().optional() }),
-    z.object({
-      entries: z.array(wireEntry),
-      next: wireNumber,
-      eof: z.boolean(),
-      dir: wireFreshness.optional(),
-    }),
+    () =>
+      z.object({ cookie: wireNumber.optional(), count: wireNumber.optional(), plus: z.boolean().optional() }),
+    () =>
+      z.object({
+        entries: z.array(wireEntry),
+        next: wireNumber,
+        eof: z.boolean(),
+        dir: wireFreshness.optional(),
+      }),
   ),
   open: message(
     ['node'],
     'a handle; up to `inline` first bytes come with it; `closed`: they are the whole snapshot, and there is no handle',
-    z.object({ ...openHow, inline: wireNumber.optional() }),
-    opened,
+    () => z.object({ ...openHow, inline: wireNumber.optional() }),
+    () => opened,
   ),
   create: message(
     ['node'],
     'makes a file in a directory and opens it',
-    z.object({ name: wireName, ...permissions, ...openHow }),
-    opened.extend({ node: wireNumber }),
+    () => z.object({ name: wireName, ...permissions, ...openHow }),
+    () => opened.extend({ node: wireNumber }),
   ),
   tmpfile: message(
     ['node'],
     'makes and opens a file without a name, as O_TMPFILE of open(2); `link` gives it one',
-    z.object({ ...permissions, ...openHow }),
-    opened.extend({ node: wireNumber }),
+    () => z.object({ ...permissions, ...openHow }),
+    () => opened.extend({ node: wireNumber }),
   ),
   read: message(
     ['h'],
     'up to `count` bytes from `offset`; fewer at the end, or where one reply cannot hold more',
-    z.object({ offset: wireNumber, count: wireNumber }),
-    z.object({ data_b64: wireBase64.optional(), eof: z.boolean() }),
+    () => z.object({ offset: wireNumber, count: wireNumber }),
+    () => z.object({ data_b64: wireBase64.optional(), eof: z.boolean() }),
   ),
   write: message(
     ['h'],
     'takes all the bytes or fails; `flush` false, here as in the answer to an open: a flush would do nothing now. With `attr`, the attributes as they are then come as well',
-    z.object({ offset: wireNumber, data_b64: wireBase64.optional(), attr: z.boolean().optional() }),
-    z.object({ count: wireNumber, flush: z.boolean().optional(), attr: wireAttributes.optional() }),
+    () => z.object({ offset: wireNumber, data_b64: wireBase64.optional(), attr: z.boolean().optional() }),
+    () => z.object({ count: wireNumber, flush: z.boolean().optional(), attr: wireAttributes.optional() }),
   ),
   flush: message(
     ['h'],
     'a duplicate of the descriptor was closed: reports what is left to report',
-    nothing,
-    nothing,
+    () => nothing,
+    () => nothing,
   ),
   fsync: message(
     ['h', 'node'],
     'returns when what was written is safe',
-    z.object({ data_only: z.boolean().optional() }),
-    nothing,
+    () => z.object({ data_only: z.boolean().optional() }),
+    () => nothing,
   ),
   seek: message(
     ['h'],
     'where the next `data` or `hole` begins, as lseek(2)',
-    z.object({ offset: wireNumber, what: z.enum(['data', 'hole']) }),
-    z.object({ offset: wireNumber }),
+    () => z.object({ offset: wireNumber, what: z.enum(['data', 'hole']) }),
+    () => z.object({ offset: wireNumber }),
   ),
   allocate: message(
     ['h'],
     'reserves space, as fallocate(2)',
-    z.object({ mode: wireNumber, offset: wireNumber, length: wireNumber }),
-    nothing,
+    () => z.object({ mode: wireNumber, offset: wireNumber, length: wireNumber }),
+    () => nothing,
   ),
   await: message(
     ['h'],
     'answered once a stream has more than `offset` bytes, or a document would be another if it were opened anew; `changed` false: that will never be',
-    z.object({ offset: wireNumber }),
-    z.object({ changed: z.boolean() }),
+    () => z.object({ offset: wireNumber }),
+    () => z.object({ changed: z.boolean() }),
   ),
   close: message(
     ['h'],
     'gives the handle back; reports what a flush would, where nothing was flushed since the last write. `more`: further handles, of which nothing is reported',
-    z.object({ more: z.array(wireNumber).max(MAX_CLOSED_TOGETHER).optional() }),
-    nothing,
+    () => z.object({ more: z.array(wireNumber).max(MAX_CLOSED_TOGETHER).optional() }),
+    () => nothing,
   ),
   truncate: message(
     ['node', 'h'],
     'sets the size',
-    z.object({ size: wireNumber }),
-    wireNode.partial({ node: true }),
+    () => z.object({ size: wireNumber }),
+    () => wireNode.partial({ node: true }),
   ),
-  mkdir: message(['node'], 'makes a directory', z.object({ name: wireName, ...permissions }), wireNode),
+  mkdir: message(
+    ['node'],
+    'makes a directory',
+    () => z.object({ name: wireName, ...permissions }),
+    () => wireNode,
+  ),
   mknod: message(
     ['node'],
     'makes a pipe or socket, for the use of those who mount',
-    z.object({ name: wireName, special: wireSpecial.extract(['pipe', 'socket']), ...permissions }),
-    wireNode,
+    () => z.object({ name: wireName, special: wireSpecial.extract(['pipe', 'socket']), ...permissions }),
+    () => wireNode,
   ),
-  unlink: message(['node'], 'removes a name that is not a directory', z.object({ name: wireName }), nothing),
-  rmdir: message(['node'], 'removes a directory', z.object({ name: wireName }), nothing),
+  unlink: message(
+    ['node'],
+    'removes a name that is not a directory',
+    () => z.object({ name: wireName }),
+    () => nothing,
+  ),
+  rmdir: message(
+    ['node'],
+    'removes a directory',
+    () => z.object({ name: wireName }),
+    () => nothing,
+  ),
   rename: message(
     ['node'],
     'moves `name` to `to_name` in the directory `to_node`; `flags` as renameat2(2)',
-    z.object({ name: wireName, to_node: wireNumber, to_name: wireName, flags: wireNumber.optional() }),
-    nothing,
+    () => z.object({ name: wireName, to_node: wireNumber, to_name: wireName, flags: wireNumber.optional() }),
+    () => nothing,
   ),
   link: message(
     ['node'],
     'a further name for `target_node`',
-    z.object({ name: wireName, target_node: wireNumber }),
-    wireNode,
+    () => z.object({ name: wireName, target_node: wireNumber }),
+    () => wireNode,
   ),
-  symlink: message(['node'], 'makes a symlink', z.object({ name: wireName, target: wirePath }), wireNode),
-  readlink: message(['node'], 'where a symlink points', nothing, z.object({ target: z.string() })),
+  symlink: message(
+    ['node'],
+    'makes a symlink',
+    () => z.object({ name: wireName, target: wirePath }),
+    () => wireNode,
+  ),
+  readlink: message(
+    ['node'],
+    'where a symlink points',
+    () => nothing,
+    () => z.object({ target: z.string() }),
+  ),
   access: message(
     ['node'],
     'fails unless the session may do what `mask` (4 read, 2 write, 1 execute) asks',
-    z.object({ mask: wireNumber }),
-    nothing,
+    () => z.object({ mask: wireNumber }),
+    () => nothing,
   ),
   statfs: message(
     ['node'],
     'size and free space, in blocks',
-    nothing,
-    z.object({
-      block_size: wireNumber,
-      blocks: wireUint64,
-      blocks_free: wireUint64,
-      blocks_available: wireUint64,
-      files: wireUint64,
-      files_free: wireUint64,
-      name_max: wireNumber,
-    }),
+    () => nothing,
+    () =>
+      z.object({
+        block_size: wireNumber,
+        blocks: wireUint64,
+        blocks_free: wireUint64,
+        blocks_available: wireUint64,
+        files: wireUint64,
+        files_free: wireUint64,
+        name_max: wireNumber,
+      }),
   ),
   getxattr: message(
     ['node'],
     'the value of an extended attribute',
-    z.object({ name: wirePath }),
-    z.object({ value_b64: wireBase64 }),
+    () => z.object({ name: wirePath }),
+    () => z.object({ value_b64: wireBase64 }),
   ),
   setxattr: message(
     ['node'],
     'sets an extended attribute; `flags` as setxattr(2)',
-    z.object({ name: wirePath, value_b64: wireBase64, flags: wireNumber.optional() }),
-    nothing,
+    () => z.object({ name: wirePath, value_b64: wireBase64, flags: wireNumber.optional() }),
+    () => nothing,
   ),
   listxattr: message(
     ['node'],
     'the names of the extended attributes',
-    nothing,
-    z.object({ names: z.array(z.string()) }),
+    () => nothing,
+    () => z.object({ names: z.array(z.string()) }),
   ),
-  removexattr: message(['node'], 'removes an extended attribute', z.object({ name: wirePath }), nothing),
+  removexattr: message(
+    ['node'],
+    'removes an extended attribute',
+    () => z.object({ name: wirePath }),
+    () => nothing,
+  ),
   cancel: message(
     [],
     'abandons the request with the tag `oldtag`, which is still answered itself; `found` false: it was over',
-    z.object({ oldtag: wireNumber }),
-    z.object({ found: z.boolean() }),
+    () => z.object({ oldtag: wireNumber }),
+    () => z.object({ found: z.boolean() }),
   ),
   forget: message(
     [],
     'these node numbers will not be used again',
-    z.object({ nodes: z.array(wireNumber).max(100_000) }),
-    nothing,
+    () => z.object({ nodes: z.array(wireNumber).max(100_000) }),
+    () => nothing,
   ),
 } as const satisfies Record<string, FsMessage>;
 

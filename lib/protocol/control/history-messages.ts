@@ -93,58 +93,62 @@ export const HISTORY_MESSAGES = {
   history_list: message(
     'session',
     'the changes of all services that you may see, of one node or of one service, newest first, in pages; of a page, `next` is the `after` of the one that follows',
-    z.object({
-      node_id: wireId.optional(),
-      service_id: wireId.optional(),
-      limit: z.int().min(1).max(MAX_CHANGES).optional(),
-      after: wireText.optional(),
-    }),
-    page.extend({ changes: z.array(historyChange) }),
+    () =>
+      z.object({
+        node_id: wireId.optional(),
+        service_id: wireId.optional(),
+        limit: z.int().min(1).max(MAX_CHANGES).optional(),
+        after: wireText.optional(),
+      }),
+    () => page.extend({ changes: z.array(historyChange) }),
   ),
   history_get: message(
     'session',
     'one change of a service (`n` is its `revision` or `seq`, or it is found by `hash`; default: the newest), with the descriptor from then on, and what differs from the one before as `diff -u` prints it',
-    ofNode.extend({ service_id: wireId, n: wireRevision.optional(), hash: wireText.optional() }),
-    z.object({
-      node_id: z.string(),
-      service_id: z.string(),
-      change: historyChange,
-      descriptor: wireJsonObject.nullable(),
-      diff: z.string(),
-    }),
+    () => ofNode.extend({ service_id: wireId, n: wireRevision.optional(), hash: wireText.optional() }),
+    () =>
+      z.object({
+        node_id: z.string(),
+        service_id: z.string(),
+        change: historyChange,
+        descriptor: wireJsonObject.nullable(),
+        diff: z.string(),
+      }),
   ),
   reload_list: message(
     'admin',
     'the reloads of manifests that changed something or found other faults than before, of all nodes or of one, newest first, in pages',
-    z.object({
-      node_id: wireId.optional(),
-      limit: z.int().min(1).max(MAX_RELOADS).optional(),
-      after: pageRequest.shape.after,
-    }),
-    page.extend({
-      reloads: z.array(
-        z.object({
-          node_id: z.string(),
-          n: z.int(),
-          timestamp_ms: wireMs,
-          reason: z.string(),
-          outcomes: z.record(z.string(), z.int()),
-          faults: z.int(),
-          services: z.array(z.string()),
-        }),
-      ),
-    }),
+    () =>
+      z.object({
+        node_id: wireId.optional(),
+        limit: z.int().min(1).max(MAX_RELOADS).optional(),
+        after: pageRequest.shape.after,
+      }),
+    () =>
+      page.extend({
+        reloads: z.array(
+          z.object({
+            node_id: z.string(),
+            n: z.int(),
+            timestamp_ms: wireMs,
+            reason: z.string(),
+            outcomes: z.record(z.string(), z.int()),
+            faults: z.int(),
+            services: z.array(z.string()),
+          }),
+        ),
+      }),
   ),
   reload_get: message(
     'admin',
     'one reload of a node (default: the newest), file by file: what became of each, and for a refusal where the fault is and what runs in its place',
-    ofNode.extend({ n: z.int().min(1).optional() }),
-    z.object({ node_id: z.string(), n: z.int(), ...reload }),
+    () => ofNode.extend({ n: z.int().min(1).optional() }),
+    () => z.object({ node_id: z.string(), n: z.int(), ...reload }),
   ),
   node_reload_report: message(
     'node',
     'what a reload of the manifests did; each report is kept once',
-    ofNode.extend({ node_secret: wireSecret, epoch: z.int().min(0).optional(), report: reloadReport }),
-    z.object({ accepted: z.boolean() }),
+    () => ofNode.extend({ node_secret: wireSecret, epoch: z.int().min(0).optional(), report: reloadReport }),
+    () => z.object({ accepted: z.boolean() }),
   ),
 } as const;

@@ -117,108 +117,120 @@ export const NODE_MESSAGES = {
   node_lease_refresh: message(
     'node',
     'the node is alive; its lease runs on from now. Who proves itself by its secret, and holds no epoch, is given a new lease token',
-    ofNode.extend({
-      lease_token: wireSecret.optional(),
-      node_secret: wireSecret.optional(),
-      lease_ttl_ms: leaseTtl.optional(),
-      fs_url: wireText.nullable().optional(),
-      epoch,
-    }),
-    z.object({
-      node_id: z.string(),
-      node_name: z.string().optional(),
-      fs_url: z.string().nullable().optional(),
-      platform: z.unknown().optional(),
-      lease_token: wireSecret.optional(),
-      lease_expires_at_ms: wireMs,
-      epoch: z.int(),
-    }),
+    () =>
+      ofNode.extend({
+        lease_token: wireSecret.optional(),
+        node_secret: wireSecret.optional(),
+        lease_ttl_ms: leaseTtl.optional(),
+        fs_url: wireText.nullable().optional(),
+        epoch,
+      }),
+    () =>
+      z.object({
+        node_id: z.string(),
+        node_name: z.string().optional(),
+        fs_url: z.string().nullable().optional(),
+        platform: z.unknown().optional(),
+        lease_token: wireSecret.optional(),
+        lease_expires_at_ms: wireMs,
+        epoch: z.int(),
+      }),
   ),
   node_list: message(
     'session',
     'the nodes that you may see, in pages',
-    pageRequest,
-    page.extend({ nodes: z.array(nodeStatus) }),
+    () => pageRequest,
+    () => page.extend({ nodes: z.array(nodeStatus) }),
   ),
-  node_get: message('session', 'one node', ofNode, nodeStatus),
+  node_get: message(
+    'session',
+    'one node',
+    () => ofNode,
+    () => nodeStatus,
+  ),
   node_delete: message(
     'admin',
     'forgets a node, its services and its secrets, and cuts its tunnel',
-    ofNode,
-    z.object({ node_id: z.string(), deleted: z.boolean() }),
+    () => ofNode,
+    () => z.object({ node_id: z.string(), deleted: z.boolean() }),
   ),
   node_service_upsert: message(
     'node',
     "replaces the node's services with this snapshot: `services`, or what the `parts` said that came before; either way it is one change",
-    ofNode.extend({
-      node_secret: wireSecret,
-      epoch,
-      platform: wirePlatform.optional(),
-      labels: wireLabels.optional(),
-      services: catalog.services.optional(),
-      reload: catalog.reload,
-      parts: z.int().min(1).optional(),
-    }),
-    z.object({ node_id: z.string(), epoch: z.int(), service_delta: serviceDelta }),
+    () =>
+      ofNode.extend({
+        node_secret: wireSecret,
+        epoch,
+        platform: wirePlatform.optional(),
+        labels: wireLabels.optional(),
+        services: catalog.services.optional(),
+        reload: catalog.reload,
+        parts: z.int().min(1).optional(),
+      }),
+    () => z.object({ node_id: z.string(), epoch: z.int(), service_delta: serviceDelta }),
   ),
   node_catalog_part: message(
     'node',
     'a piece of the JSON text of `{services, reload}`, where that is more than a frame; `part` counts from 0, and nothing changes before `node_service_upsert` with `parts`',
-    catalogPart,
-    z.object({ node_id: z.string(), epoch: z.int(), part: z.int() }),
+    () => catalogPart,
+    () => z.object({ node_id: z.string(), epoch: z.int(), part: z.int() }),
   ),
   node_service_get: message(
     'session',
     'the services of a node that you may see, or one of them, with whole descriptors, in pages',
-    ofNode.extend({ service_id: wireId.optional(), ...pageRequest.shape }),
-    page.extend({
-      node_id: z.string(),
-      node_name: z.string().optional(),
-      platform: z.unknown().optional(),
-      labels: z.unknown().optional(),
-      revision: wireRevision.optional(),
-      services: z.array(wireJsonObject),
-      index: z.array(serviceSummary),
-    }),
+    () => ofNode.extend({ service_id: wireId.optional(), ...pageRequest.shape }),
+    () =>
+      page.extend({
+        node_id: z.string(),
+        node_name: z.string().optional(),
+        platform: z.unknown().optional(),
+        labels: z.unknown().optional(),
+        revision: wireRevision.optional(),
+        services: z.array(wireJsonObject),
+        index: z.array(serviceSummary),
+      }),
   ),
   service_list: message(
     'session',
     'the services of all nodes that you may see, or of some, a line each, in the order of node and service; of a page, `next` is the `after` of the one that follows',
-    z.object({
-      node_ids: z.array(wireId).max(1000).optional(),
-      limit: z.int().min(1).max(MAX_LINES).optional(),
-      after: wireText.optional(),
-    }),
-    page.extend({ services: z.array(serviceLine) }),
+    () =>
+      z.object({
+        node_ids: z.array(wireId).max(1000).optional(),
+        limit: z.int().min(1).max(MAX_LINES).optional(),
+        after: wireText.optional(),
+      }),
+    () => page.extend({ services: z.array(serviceLine) }),
   ),
   node_service_watch: message(
     'session',
     'events from a revision (or, with `cursor`, from where a watch ended) on; `node_service_event`s follow the reply',
-    z.object({
-      watch_id: wireId.optional(),
-      node_id: wireId.optional(),
-      since_revision: wireRevision.optional(),
-      cursor: z.string().max(512).optional(),
-      replay_limit: z.int().min(0).max(10_000).optional(),
-    }),
-    z.object({ watch_id: z.string(), revision: wireRevision, cursor: z.string() }),
+    () =>
+      z.object({
+        watch_id: wireId.optional(),
+        node_id: wireId.optional(),
+        since_revision: wireRevision.optional(),
+        cursor: z.string().max(512).optional(),
+        replay_limit: z.int().min(0).max(10_000).optional(),
+      }),
+    () => z.object({ watch_id: z.string(), revision: wireRevision, cursor: z.string() }),
   ),
   node_service_unwatch: message(
     'session',
     'ends a watch, or all of this connection',
-    z.object({ watch_id: wireId.optional() }),
-    z.object({ ended: z.int() }),
+    () => z.object({ watch_id: wireId.optional() }),
+    () => z.object({ ended: z.int() }),
   ),
   audit_append: message(
     'node',
     'what a node recorded while it enforced; each record is kept once',
-    ofNode.extend({
-      node_secret: wireSecret,
-      epoch,
-      records: z
-        .array(z.looseObject({ record_id: wireId, timestamp_ms: wireMs, act: wireText, outcome: wireText }))
-        .max(1000),
-    }),
-    z.object({ accepted: z.int() }),
+    () =>
+      ofNode.extend({
+        node_secret: wireSecret,
+        epoch,
+        records: z
+          .array(z.looseObject({ record_id: wireId, timestamp_ms: wireMs, act: wireText, outcome: wireText }))
+          .max(1000),
+      }),
+    () => z.object({ accepted: z.int() }),
   ),
 } as const;

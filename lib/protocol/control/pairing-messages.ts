@@ -56,66 +56,70 @@ export const PAIRING_MESSAGES = {
   node_invite_create: message(
     'admin',
     'a token by which one machine may become a node, once',
-    z.object({
-      ttl_ms: z
-        .int()
-        .min(1_000)
-        .max(30 * 24 * 60 * 60 * 1000)
-        .optional(),
-    }),
-    inviteRecord.extend({ invite_token: wireSecret }),
+    () =>
+      z.object({
+        ttl_ms: z
+          .int()
+          .min(1_000)
+          .max(30 * 24 * 60 * 60 * 1000)
+          .optional(),
+      }),
+    () => inviteRecord.extend({ invite_token: wireSecret }),
   ),
   node_invite_list: message(
     'admin',
     'invites that are still good, by their prefixes, in pages',
-    pageRequest,
-    page.extend({ invites: z.array(inviteRecord) }),
+    () => pageRequest,
+    () => page.extend({ invites: z.array(inviteRecord) }),
   ),
   node_join: message(
     'anyone',
     'becomes a node, by an invite or by an approved request; the credentials are shown this once',
-    z.object({
-      ...nodeFacts,
-      node_name: wireId.optional(),
-      invite_token: wireSecret.optional(),
-      request_id: wireId.optional(),
-      request_secret: wireSecret.optional(),
-      lease_ttl_ms: leaseTtl.optional(),
-    }),
-    z.object({
-      state: z.enum(['joined', 'pending']),
-      ...credentials,
-      node_name: z.string().optional(),
-      fs_url: z.string().nullable().optional(),
-      platform: z.unknown().optional(),
-    }),
+    () =>
+      z.object({
+        ...nodeFacts,
+        node_name: wireId.optional(),
+        invite_token: wireSecret.optional(),
+        request_id: wireId.optional(),
+        request_secret: wireSecret.optional(),
+        lease_ttl_ms: leaseTtl.optional(),
+      }),
+    () =>
+      z.object({
+        state: z.enum(['joined', 'pending']),
+        ...credentials,
+        node_name: z.string().optional(),
+        fs_url: z.string().nullable().optional(),
+        platform: z.unknown().optional(),
+      }),
   ),
   node_join_request: message(
     'anyone',
     'asks to become a node, by a name of its own or one that it is given; an admin compares the code and approves',
-    z.object({ ...nodeFacts, node_name: wireId.optional() }),
-    joinRequest.extend({ request_secret: wireSecret, state: z.string() }),
+    () => z.object({ ...nodeFacts, node_name: wireId.optional() }),
+    () => joinRequest.extend({ request_secret: wireSecret, state: z.string() }),
   ),
   node_join_pending_list: message(
     'admin',
     'requests that wait; of a page, `next` is the `after` of the one that follows',
-    z.object({ limit: z.int().min(1).max(100).optional(), after: wireId.optional() }),
-    z.object({ pending: z.array(joinRequest), next: z.string().optional() }),
+    () => z.object({ limit: z.int().min(1).max(100).optional(), after: wireId.optional() }),
+    () => z.object({ pending: z.array(joinRequest), next: z.string().optional() }),
   ),
   node_join_approve: message(
     'admin',
     'lets a machine become a node; with `with_credentials` it is one at once, and they come in the answer: for a machine that pairs itself',
-    requestId.extend({ lease_ttl_ms: leaseTtl.optional(), with_credentials: z.boolean().optional() }),
-    joinRequest.extend({ state: z.string(), ...credentials }),
+    () => requestId.extend({ lease_ttl_ms: leaseTtl.optional(), with_credentials: z.boolean().optional() }),
+    () => joinRequest.extend({ state: z.string(), ...credentials }),
   ),
   node_join_deny: message(
     'admin',
     'forgets a request; or, with `all` or `address`, all that wait, or those of one address',
-    z.object({
-      request_id: wireId.optional(),
-      all: z.boolean().optional(),
-      address: wireText.optional(),
-    }),
-    z.object({ request_id: z.string().optional(), state: z.string(), denied: z.int().optional() }),
+    () =>
+      z.object({
+        request_id: wireId.optional(),
+        all: z.boolean().optional(),
+        address: wireText.optional(),
+      }),
+    () => z.object({ request_id: z.string().optional(), state: z.string(), denied: z.int().optional() }),
   ),
 } as const;

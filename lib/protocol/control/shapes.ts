@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { ID_PATTERN, isId, isJsonObject, type JsonObject } from '../../core/index.js';
+import { ID_PATTERN, isId, isJsonObject, once, type JsonObject } from '../../core/index.js';
 
 /** A node, service, project, agent or session name. */
 export const wireId = z.string().regex(ID_PATTERN).refine(isId, 'not "." or ".."');
@@ -57,16 +57,24 @@ export interface ControlMessage<Request extends z.ZodType = z.ZodType, Reply ext
   readonly replyType?: string;
 }
 
-export const message = <Request extends z.ZodType, Reply extends z.ZodType>(
+/** The schemas are made when the first such message comes or goes: a command uses few of all. */
+export function message<Request extends z.ZodType, Reply extends z.ZodType>(
   sender: Sender,
   about: string,
-  request: Request,
-  reply: Reply,
+  makeRequest: () => Request,
+  makeReply: () => Reply,
   replyType?: string,
-): ControlMessage<Request, Reply> => ({
-  sender,
-  about,
-  request,
-  reply,
-  ...(replyType === undefined ? {} : { replyType }),
-});
+): ControlMessage<Request, Reply> {
+  const { request, reply } = { request: once(makeRequest), reply: once(makeReply) };
+  return {
+    sender,
+    about,
+    get request() {
+      return request();
+    },
+    get reply() {
+      return reply();
+    },
+    ...(replyType === undefined ? {} : { replyType }),
+  };
+}
