@@ -3,6 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { JobLine } from '../model/service-files.js';
 import { FaultBox } from '../parts/fault-box.js';
 import { Output } from '../parts/output.js';
+import { Progress } from '../parts/progress.js';
 import { StateBadge } from '../parts/state-badge.js';
 import { Fault } from '../wire/fault.js';
 import type { FilesLink } from '../wire/files.js';
@@ -56,6 +57,7 @@ export function JobView({ files, dir, job }: Props): JSX.Element {
       </div>
       {fault !== null && <FaultBox fault={fault} />}
       {job.error !== null && <p class="failed">{job.error}</p>}
+      <Progress files={files} path={`${path}/progress.json`} isRunning={isRunning} />
       {reply !== null && (
         <section class="output">
           <h3>Reply</h3>

@@ -1,8 +1,9 @@
 import type { JSX } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { piecesOf } from '../model/ansi.js';
-import type { FilesLink, OpenFile } from '../wire/files.js';
+import type { FilesLink } from '../wire/files.js';
 import { Fault } from '../wire/fault.js';
+import { follow } from '../wire/follow.js';
 
 interface Props {
   readonly label: string;
@@ -11,8 +12,6 @@ interface Props {
   readonly isGrowing: boolean;
 }
 
-/** How often a stream that grows is looked at, as `tail -f` does. */
-const LOOK_MS = 250;
 /** The end of it is shown. */
 const MOST_BYTES = 512 * 1024;
 
@@ -26,10 +25,19 @@ export function Output({ label, files, path, isGrowing }: Props): JSX.Element | 
     const following = new AbortController();
     setText('');
     setFault(null);
+    const decoder = new TextDecoder();
+    let at = 0;
     follow(files, path, {
       isGrowing: () => growing.current,
-      isOver: () => following.signal.aborted,
-      more: (piece) => setText((before) => (before + piece).slice(-MOST_BYTES)),
+      over: following.signal,
+      take: async (opened) => {
+        const bytes = await opened.read(at);
+        at += bytes.length;
+        const piece = decoder.decode(bytes, { stream: true });
+        if (piece !== '' && !following.signal.aborted)
+          setText((before) => (before + piece).slice(-MOST_BYTES));
+        return at;
+      },
     }).catch((thrown: unknown) => {
       if (!following.signal.aborted) setFault(Fault.from(thrown));
     });
@@ -48,35 +56,4 @@ export function Output({ label, files, path, isGrowing }: Props): JSX.Element | 
       </pre>
     </section>
   );
-}
-
-interface Follower {
-  readonly isGrowing: () => boolean;
-  readonly isOver: () => boolean;
-  readonly more: (text: string) => void;
-}
-
-async function follow(files: FilesLink, path: string, { isGrowing, isOver, more }: Follower): Promise<void> {
-  let opened: OpenFile | null = null;
-  let at = 0;
-  const decoder = new TextDecoder();
-  try {
-    for (let last = false; !isOver();) {
-      try {
-        opened ??= await files.open(path, 'r');
-        const bytes = await opened.read(at);
-        at += bytes.length;
-        if (bytes.length > 0 && !isOver()) more(decoder.decode(bytes, { stream: true }));
-        if (last) return;
-        last = !isGrowing();
-      } catch (thrown) {
-        if (Fault.from(thrown).code !== 'EHOSTDOWN' || !isGrowing()) throw thrown;
-        // It goes on where it was once the connection is back.
-        opened = null;
-      }
-      if (!last) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-    }
-  } finally {
-    opened?.close();
-  }
 }

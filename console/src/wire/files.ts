@@ -185,6 +185,14 @@ export class OpenFile {
     return whole;
   }
 
+  /**
+   * Settles once there is something new: of a stream more than `from` bytes, of a document another content when it is
+   * opened anew; false when there will be none. @throws Fault EOPNOTSUPP where nobody notices, ECANCELED after a close
+   */
+  async changed(from: number): Promise<boolean> {
+    return (await this.#ask('await', { h: this.#h }, { offset: from })).changed;
+  }
+
   async write(bytes: Uint8Array): Promise<void> {
     await this.#ask('write', { h: this.#h }, { offset: 0, data_b64: base64FromBytes(bytes) });
   }

@@ -1,30 +1,28 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
 import { FsError, isJsonObject, type JsonObject } from '../../core/index.js';
 import type { FileHandle } from '../../vfs/index.js';
 import { EXIT } from '../failure.js';
+import { followProgress, followStderr, jobWhenThere } from '../follow-job.js';
 import { goOnWithoutOutput } from '../output.js';
-import { READ, READ_WRITE, openFile, readFrom, targetOf } from '../read-file.js';
+import { ProgressBar } from '../progress-bar.js';
+import { READ_WRITE, openFile, readFrom } from '../read-file.js';
 import { findService } from '../../worldfs/index.js';
 import { addAccessOptions, openTree, type AccessFlags, type Tree } from '../tree-access.js';
 import { writeError, writeOut } from '../write-out.js';
 
 type InvokeFlags = AccessFlags & { readonly key?: string; readonly quiet?: boolean };
 
-/** How often the growing stderr of a running job is looked at. */
-const FOLLOW_MS = 50;
-
 export function invokeCommand(): Command {
   const command = new Command('invoke')
     .description(
-      'Run a service and print its result; its stderr is passed on as it comes. Exits 0 when it succeeded.',
+      'Run a service and print its result; its stderr is passed on as it comes, and a terminal shows a bar where the\nservice says how far it is. Exits 0 when it succeeded.',
     )
     .argument('<service>', 'a service, node/service, or the path of one')
     .argument('[payload]', 'a JSON object; read from standard input where it is "-" or absent')
     .option('--key <key>', 'make a retry safe: the same key and request run once')
-    .option('-q, --quiet', "leave out the driver's stderr");
+    .option('-q, --quiet', "leave out the driver's stderr, and the bar");
   return addAccessOptions(command)
     .addHelpText(
       'after',
@@ -88,32 +86,19 @@ function sayFailure(error: FsError): void {
   writeError(`${error.code}: ${error.sentence}\n`);
 }
 
-/** Passes on what the job prints on stderr until it is over. */
-async function follow(tree: Tree, job: string, over: AbortSignal): Promise<void> {
-  let handle: FileHandle | null = null;
-  let at = 0;
-  for (let last = false; ;) {
-    handle ??= await openStderr(tree, job);
-    if (handle !== null) {
-      for await (const bytes of readFrom(handle, tree.op(), at)) {
-        at += bytes.length;
-        writeError(bytes);
-      }
-    }
-    if (last) break;
-    await delay(FOLLOW_MS, undefined, { signal: over }).catch(() => undefined);
-    last = over.aborted;
-  }
-  await handle?.release();
-}
-
-/** Null while the job is not there yet. */
-async function openStderr(tree: Tree, job: string): Promise<FileHandle | null> {
+/** Shows what the job prints on stderr, and how far it is, until it is over. */
+async function follow(tree: Tree, link: string, over: AbortSignal): Promise<void> {
+  const bar = ProgressBar.open();
   try {
-    return await openFile(tree, `${await targetOf(tree, job)}/stderr`, READ);
-  } catch (thrown) {
-    if (FsError.from(thrown).code === 'ENOENT') return null;
-    throw thrown;
+    const job = await jobWhenThere(tree, link, over);
+    if (job === null) return;
+    const stderr = followStderr(tree, job, over, (bytes) =>
+      bar === null ? writeError(bytes) : bar.write(bytes),
+    );
+    const progress = bar && followProgress(tree, job, over, (shown) => bar.show(shown));
+    await Promise.all([stderr, progress]);
+  } finally {
+    bar?.end();
   }
 }
 

@@ -3,7 +3,9 @@ import { FsError } from '../../core/index.js';
 import { findJob } from '../../worldfs/index.js';
 import { durationMs } from '../duration.js';
 import { EXIT } from '../failure.js';
+import { followProgress } from '../follow-job.js';
 import { option } from '../options.js';
+import { ProgressBar } from '../progress-bar.js';
 import { openFile, readText, targetOf, WRITE } from '../read-file.js';
 import { addAccessOptions, openTree, type AccessFlags, type Tree } from '../tree-access.js';
 import { writeError, writeOut } from '../write-out.js';
@@ -45,7 +47,7 @@ async function wait(job: string, flags: WaitFlags): Promise<void> {
   const tree = await openTree(flags);
   try {
     const path = await targetOf(tree, await findJob(tree.root, job, tree.op()));
-    await writeSeconds(tree, `${path}/wait`, flags.timeout / 1000);
+    await withBar(tree, path, () => writeSeconds(tree, `${path}/wait`, flags.timeout / 1000));
     const status = JSON.parse(await readText(tree, `${path}/status.json`)) as JobStatus;
     if (status.state === 'ok') await writeOut(await readText(tree, `${path}/result.json`));
     else {
@@ -54,6 +56,22 @@ async function wait(job: string, flags: WaitFlags): Promise<void> {
     }
   } finally {
     await tree.close();
+  }
+}
+
+/** A terminal shows meanwhile how far the job is. */
+async function withBar(tree: Tree, job: string, wait: () => Promise<void>): Promise<void> {
+  const bar = ProgressBar.open();
+  if (bar === null) return wait();
+  const over = new AbortController();
+  // That it cannot be followed is no reason not to wait.
+  const followed = followProgress(tree, job, over.signal, (shown) => bar.show(shown)).catch(() => undefined);
+  try {
+    await wait();
+  } finally {
+    over.abort();
+    await followed;
+    bar.end();
   }
 }
 
