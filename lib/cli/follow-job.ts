@@ -29,14 +29,14 @@ export async function jobWhenThere(tree: Tree, link: string, over: AbortSignal):
   }
 }
 
-/** Passes on what a job prints on stderr as it comes, until it has ended and, once that is known, is `over`. */
-export async function followStderr(
+/** Passes on what a job's `stdout` or `stderr` gets, as it comes, until the job has ended or it is `over`. */
+export async function followStream(
   tree: Tree,
-  job: string,
+  path: string,
   over: AbortSignal,
   pass: (bytes: Uint8Array) => void,
 ): Promise<void> {
-  const handle = await openFile(tree, `${job}/stderr`, READ);
+  const handle = await openFile(tree, path, READ);
   try {
     let at = 0;
     for (let isLast = false; ;) {

@@ -65,6 +65,11 @@ const COMMANDS: readonly Lazy[] = [
     load: async () => (await import('./commands/wait.js')).waitCommand(),
   },
   {
+    name: 'top',
+    summary: 'show services and the calls that run, live',
+    load: async () => (await import('./commands/top.js')).topCommand(),
+  },
+  {
     name: 'token',
     summary: 'make, list, revoke and rotate tokens',
     load: async () => (await import('./commands/token.js')).tokenCommand(),

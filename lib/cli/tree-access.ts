@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { type Command } from 'commander';
-import { FsError } from '../core/index.js';
+import { FsError, type Emitter } from '../core/index.js';
 import { requirePrivateDir } from '../disk/index.js';
 import { localSession } from '../policy/index.js';
 import { RemoteVfs, sendHello } from '../tunnel/index.js';
 import { connectWs } from '../transport/index.js';
-import type { DirNode, Op } from '../vfs/index.js';
+import type { Change, DirNode, Op } from '../vfs/index.js';
 import { stateDirOption, stateFileOption } from './options.js';
 import { addPlaneOptions, treeAddressFrom, type PlaneFlags } from './plane-options.js';
 import { socketPath } from './socket-path.js';
@@ -24,6 +24,8 @@ export function addAccessOptions(command: Command): Command {
 /** A tree that a command looks at. */
 export interface Tree {
   readonly root: DirNode;
+  /** What is no longer as it was, of what was looked at. */
+  readonly changes: Emitter<Change>;
   /** A request of this command; `signal` abandons it. */
   op(signal?: AbortSignal): Op;
   close(): Promise<void>;
@@ -60,7 +62,7 @@ async function openLocalTree({ stateDir, stateFile }: AccessFlags): Promise<Tree
 function treeOf(vfs: RemoteVfs, close: () => Promise<void>): Tree {
   const session = localSession('user', null, 'command');
   const never = new AbortController().signal;
-  return { root: vfs.root, op: (signal = never) => ({ session, signal }), close };
+  return { root: vfs.root, changes: vfs.changes, op: (signal = never) => ({ session, signal }), close };
 }
 
 function notRunning(stateDir: string): FsError {

@@ -75,15 +75,16 @@ export class Pty {
 
   /** Waits until what it has written, as `shown`, has this. */
   async until(what: RegExp): Promise<void> {
-    await this.#when(() => what.test(this.shown), String(what));
+    await this.when(() => what.test(this.shown), String(what));
   }
 
   async ended(): Promise<number | null> {
-    await this.#when(() => this.status !== undefined, 'its end');
+    await this.when(() => this.status !== undefined, 'its end');
     return this.status ?? null;
   }
 
-  async #when(holds: () => boolean, what: string): Promise<void> {
+  /** Waits until this holds. */
+  async when(holds: () => boolean, what: string): Promise<void> {
     try {
       await until(holds, what, MOST_MS);
     } catch (thrown) {

@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { FsError, isJsonObject, type JsonObject } from '../../core/index.js';
 import type { FileHandle } from '../../vfs/index.js';
 import { EXIT } from '../failure.js';
-import { followProgress, followStderr, jobWhenThere } from '../follow-job.js';
+import { followProgress, followStream, jobWhenThere } from '../follow-job.js';
 import { goOnWithoutOutput } from '../output.js';
 import { ProgressBar } from '../progress-bar.js';
 import { READ_WRITE, openFile, readFrom } from '../read-file.js';
@@ -92,7 +92,7 @@ async function follow(tree: Tree, link: string, over: AbortSignal): Promise<void
   try {
     const job = await jobWhenThere(tree, link, over);
     if (job === null) return;
-    const stderr = followStderr(tree, job, over, (bytes) =>
+    const stderr = followStream(tree, `${job}/stderr`, over, (bytes) =>
       bar === null ? writeError(bytes) : bar.write(bytes),
     );
     const progress = bar && followProgress(tree, job, over, (shown) => bar.show(shown));
