@@ -130,6 +130,16 @@ const COMMANDS: readonly Lazy[] = [
     load: async () => (await import('./commands/plan.js')).planCommand(),
   },
   {
+    name: 'history',
+    summary: 'list what a service was',
+    load: async () => (await import('./commands/history.js')).historyCommand(),
+  },
+  {
+    name: 'diff',
+    summary: 'print how a service changed',
+    load: async () => (await import('./commands/diff.js')).diffCommand(),
+  },
+  {
     name: 'driver',
     summary: 'start a driver of your own, in the language of your choice',
     load: async () => (await import('./commands/driver.js')).driverCommand(),

@@ -10,12 +10,13 @@ import {
   type PlannedOutcome,
   type ReloadPlan,
 } from '../../registry/index.js';
+import { colouredDiff } from '../coloured-diff.js';
 import { faultText, shownFile } from '../fault-text.js';
 import { collect, jsonOption } from '../options.js';
 import { plain, printJson, printNote } from '../print.js';
 import { runningServices, type ReloadedNode } from '../running-services.js';
 import { addAccessOptions, openTree, type AccessFlags } from '../tree-access.js';
-import { forOut, writeError, writeStyled } from '../write-out.js';
+import { writeError, writeStyled } from '../write-out.js';
 
 type Flags = AccessFlags & {
   readonly servicesDir: readonly string[];
@@ -169,16 +170,4 @@ function headingOf(file: PlannedFile): string {
     ...fields.map(plain),
   ];
   return words.join('  ');
-}
-
-function colouredDiff(diff: string): string {
-  return forOut(diff)
-    .trimEnd()
-    .split('\n')
-    .map((line) => {
-      if (line.startsWith('+')) return pc.green(line);
-      if (line.startsWith('-')) return pc.red(line);
-      return line.startsWith('@@') ? pc.cyan(line) : line;
-    })
-    .join('\n');
 }

@@ -2,12 +2,16 @@ import { Command } from 'commander';
 import { FsError, timestamp } from '../../core/index.js';
 import type { CatalogEvent } from '../../control/index.js';
 import { addControlOptions, withControl, type ControlAccess, type ControlFlags } from '../control-access.js';
+import { colouredDiff } from '../coloured-diff.js';
+import { diffsOf, type EventDiff } from '../event-diffs.js';
 import { idArgument, integer, jsonOption } from '../options.js';
 import { plain, plainFacts, printJsonLine, printLine, printNote } from '../print.js';
 import { stopAsked } from '../stop-asked.js';
+import { writeStyled } from '../write-out.js';
 
 interface Flags extends ControlFlags {
   readonly json?: boolean;
+  readonly diff?: boolean;
   readonly node?: string;
   readonly since?: number;
 }
@@ -19,16 +23,18 @@ export function watchCommand(): Command {
     )
     .option('--node <id>', 'of one node alone', idArgument)
     .option('--since <revision>', 'begin after this revision; default: now', integer(0))
+    .option('--diff', 'after each change of a descriptor, how it changed')
     .addOption(jsonOption());
   return addControlOptions(command)
     .addHelpText(
       'after',
       `
 With --json, one event a line. Where events are no longer kept, it says "compacted": look at everything
-anew then, the watch goes on from now.
+anew then, the watch goes on from now. With --diff, "diffs" has those of the descriptors that changed.
 
 Examples:
   $ acheron watch
+  $ acheron watch --diff
   $ acheron watch --node lab --since 0 --json | jq -c '[.revision, .kind]'`,
     )
     .action((flags: Flags, self: Command) =>
@@ -42,8 +48,13 @@ async function watch({ client }: ControlAccess, flags: Flags): Promise<void> {
   const stop = stopAsked();
   let printed = Promise.resolve();
   await new Promise<void>((resolve, reject) => {
-    const print = (document: object, line: () => string): void => {
-      printed = printed.then(() => (json ? printJsonLine(document) : printLine(plain(line()))));
+    const print = (document: object, line: () => string, diffs?: () => Promise<EventDiff[]>): void => {
+      printed = printed.then(async () => {
+        const found = await diffs?.();
+        if (json) await printJsonLine(found === undefined ? document : { ...document, diffs: found });
+        else await printLine(plain(line()));
+        for (const { diff } of json ? [] : (found ?? [])) await writeStyled(`${colouredDiff(diff)}\n`);
+      });
       printed.catch(reject);
     };
     let wasLost = false;
@@ -63,7 +74,8 @@ async function watch({ client }: ControlAccess, flags: Flags): Promise<void> {
         printNote(wasLost ? 'Connected again; the watch goes on.' : 'Watching. Ctrl-C ends it.');
         wasLost = false;
       },
-      onEvent: ({ watch_id: _watch, ...event }) => print(event, () => lineOf(event)),
+      onEvent: ({ watch_id: _watch, ...event }) =>
+        print(event, () => lineOf(event), flags.diff === true ? () => diffsOf(client, event) : undefined),
       onReset: (why) => print({ kind: 'compacted', message: why }, () => `compacted: ${why}`),
       onRefused: reject,
     });
