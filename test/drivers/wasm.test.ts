@@ -4,6 +4,8 @@ import t, { type Test } from 'tap';
 import { createDriver, type Driver } from '../../lib/drivers/index.js';
 import type { WasmRuntime } from '../../lib/manifest/index.js';
 import { callOf, fixture, limits, resultOf, serviceId, testContext, until } from '../support/drivers.js';
+import { temporaryDir } from '../support/test-node.js';
+import { wasmThatAsksTheTime } from '../support/wasm-that-prints.js';
 import { driverSuite, failsWith } from '../suites/driver-suite.js';
 
 const runtime = (changes: Partial<WasmRuntime>): WasmRuntime => ({
@@ -40,6 +42,13 @@ function driverOf(t: Test, changes: Partial<WasmRuntime> = {}): Driver {
 t.test('a module gets its arguments, what the manifest sets and the config', async (t) => {
   const shown = resultOf(await driverOf(t).invoke(callOf({ do: 'context' }, { config: { a: [1] } })));
   t.match(shown, { set: 'by the manifest', args: 3, last: 'two', config: { a: [1] } });
+});
+
+t.test('what is not answered by the driver itself is asked of Node, each call anew', async (t) => {
+  const modulePath = join(temporaryDir(t), 'time.wasm');
+  writeFileSync(modulePath, wasmThatAsksTheTime('{"done":true}'));
+  const driver = driverOf(t, { modulePath });
+  for (let call = 0; call < 3; call++) t.same(resultOf(await driver.invoke(callOf({}))), { done: true });
 });
 
 t.test('a trap is EIO with its message', async (t) => {

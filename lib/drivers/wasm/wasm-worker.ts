@@ -1,10 +1,11 @@
 // The thread of a `wasm` driver: a fresh instance for each call, made ahead of it while there is time.
 import { openSync } from 'node:fs';
+import type { WASI } from 'node:wasi';
 import { parentPort, workerData } from 'node:worker_threads';
 import { ProgressLines } from '../progress-lines.js';
 import type { FromWorker, ToWorker } from '../worker/messages.js';
 import { PacedProgress } from '../worker/paced-progress.js';
-import { stdioImports, type Stdio, type WasiImports } from './stdio-imports.js';
+import { ProgramExit, stdioImports, type Stdio, type WasiImports } from './stdio-imports.js';
 import { engine, type WasmInstance, type WasmMemory, type WasmModule } from './web-assembly.js';
 
 export interface WasmWorkerData {
@@ -20,6 +21,7 @@ interface Prepared {
   run(stdio: Stdio): number;
 }
 
+const WASI_MODULE = 'wasi_snapshot_preview1';
 const TAIL_BYTES = 2_048;
 /** What an instance has before its call. */
 const NO_STDIO: Stdio = { stdin: new Uint8Array(), env: [], write: () => undefined };
@@ -30,11 +32,23 @@ const post = (message: FromWorker): void => port.postMessage(message);
 
 class TooMuchOutput extends Error {}
 
-// Node says "experimental" once for each thread that loads its WASI; the choice of `wasm` implies it.
-process.emitWarning = () => undefined;
-const { WASI } = await import('node:wasi');
-// Standard streams never reach it (see stdioImports), but it wants descriptors.
-const nowhere = openSync('/dev/null', 'r+');
+/** Of the instance that runs, or is being made. */
+let stdio = NO_STDIO;
+let instance: WasmInstance | undefined;
+let rest: WasiImports | null = null;
+const own = stdioImports(args, {
+  memory: () => instance?.exports['memory'] as WasmMemory,
+  stdio: () => stdio,
+  rest: () => rest,
+});
+const others = engine.Module.imports(module)
+  .filter((wanted) => wanted.module === WASI_MODULE && !(wanted.name in own))
+  .map(({ name }) => name);
+const imports = { [WASI_MODULE]: { ...own, ...Object.fromEntries(others.map(passedOn)) } };
+/** Node's WASI, where the module asks for more than is answered here: clocks, folders, sockets. */
+const Wasi = others.length === 0 ? null : await nodeWasi();
+// Standard streams never reach it, but it wants descriptors.
+const nowhere = Wasi === null ? -1 : openSync('/dev/null', 'r+');
 let next: Prepared | null = prepare();
 
 port.on('message', (message: ToWorker) => {
@@ -44,36 +58,53 @@ port.on('message', (message: ToWorker) => {
 });
 post({ type: 'ready' });
 
+async function nodeWasi(): Promise<typeof WASI> {
+  // Node says "experimental" once for each thread that loads it; the choice of `wasm` implies it.
+  process.emitWarning = () => undefined;
+  return (await import('node:wasi')).WASI;
+}
+
+function passedOn(name: string): [string, (...args: never[]) => unknown] {
+  return [name, (...args) => rest?.[name]?.(...args)];
+}
+
 function prepare(): Prepared {
-  let stdio = NO_STDIO;
-  const wasi = new WASI({
-    version: 'preview1',
-    args: [...args],
-    env: {},
-    returnOnExit: true,
-    stdin: nowhere,
-    stdout: nowhere,
-    stderr: nowhere,
-  });
-  const imports = stdioImports(
-    wasi.wasiImport as WasiImports,
-    () => instance.exports['memory'] as WasmMemory,
-    () => stdio,
-  );
-  const instance: WasmInstance = new engine.Instance(module, { wasi_snapshot_preview1: imports });
+  const wasi =
+    Wasi === null
+      ? null
+      : new Wasi({
+          version: 'preview1',
+          args: [...args],
+          env: {},
+          returnOnExit: true,
+          stdin: nowhere,
+          stdout: nowhere,
+          stderr: nowhere,
+        });
+  rest = (wasi?.wasiImport ?? null) as WasiImports | null;
+  stdio = NO_STDIO;
+  instance = undefined;
+  instance = new engine.Instance(module, imports);
   const { memory, _initialize: initialize } = instance.exports;
   const start = instance.exports[entrypoint] as () => unknown;
   return {
     run: (given) => {
       stdio = given;
       let status = 0;
-      // Node runs `_start` alone, so whatever the entry is called, it goes by that name.
       const _start = (): void => {
         if (typeof initialize === 'function' && entrypoint !== '_start') (initialize as () => void)();
         const returned = start();
         if (typeof returned === 'number') status = returned;
       };
-      return wasi.start({ exports: { memory, _start } }) || status;
+      try {
+        // Node runs `_start` alone, so whatever the entry is called, it goes by that name.
+        if (wasi !== null) wasi.start({ exports: { memory, _start } });
+        else _start();
+      } catch (thrown) {
+        if (!(thrown instanceof ProgramExit)) throw thrown;
+        ({ status } = thrown);
+      }
+      return status;
     },
   };
 }
