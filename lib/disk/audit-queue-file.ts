@@ -1,5 +1,6 @@
 import {
   closeSync,
+  constants,
   existsSync,
   fstatSync,
   ftruncateSync,
@@ -14,7 +15,6 @@ import {
 } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { FsError, isJsonObject, type JsonObject } from '../core/index.js';
-import { replaceFile } from './replace-file.js';
 
 const DEFAULT_ROTATE_BYTES = 64 * 1024 * 1024;
 export const DEFAULT_AUDIT_UNSENT_BYTES = 1024 * 1024 * 1024;
@@ -67,6 +67,7 @@ export class AuditQueueFile {
   readonly #maxAside: number;
   readonly #lineOfDropped: (dropped: Dropped) => string;
   #fd: number;
+  #markFd: number | null = null;
   #size: number;
   /** How many were set aside. */
   #aside: number;
@@ -89,7 +90,7 @@ export class AuditQueueFile {
       this.#sent = existsSync(this.#markPath) ? this.#find(readMark(this.#markPath)) : null;
       if (this.#sent !== null) this.#removeTaken(this.#sent);
     } catch (thrown) {
-      closeSync(this.#fd);
+      this.close();
       throw thrown;
     }
   }
@@ -149,6 +150,8 @@ export class AuditQueueFile {
 
   close(): void {
     closeSync(this.#fd);
+    if (this.#markFd !== null) closeSync(this.#markFd);
+    this.#markFd = null;
   }
 
   #pathOf(file: number): string {
@@ -228,9 +231,22 @@ export class AuditQueueFile {
     return numbers.length;
   }
 
+  /**
+   * In its place: to replace a file takes some file systems milliseconds, and this is done for each batch. Of a part of a mark nothing is
+   * known, and all is sent again.
+   */
   #writeMark(offset: number, last: string): void {
     const mark: Mark = { offset, last };
-    replaceFile(this.#markPath, JSON.stringify({ format: 1, ...mark }), { sync: false });
+    try {
+      this.#markFd ??= openSync(this.#markPath, constants.O_RDWR | constants.O_CREAT, 0o600);
+      const text = Buffer.from(JSON.stringify({ format: 1, ...mark }));
+      const bytes = Buffer.alloc(Math.max(text.length, fstatSync(this.#markFd).size), ' ');
+      text.copy(bytes);
+      if (writeSync(this.#markFd, bytes, 0, bytes.length, 0) !== bytes.length)
+        throw new FsError('ENOSPC', 'The disk is full.');
+    } catch (thrown) {
+      throw FsError.from(thrown);
+    }
   }
 
   /** Where the mark stands. Where it fits no file, all is sent again: their receiver knows the lines by their ids. */
