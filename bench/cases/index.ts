@@ -14,6 +14,7 @@ import { recursiveListing } from './recursive-listing.js';
 import { runtimes } from './runtimes.js';
 import { startUp } from './start-up.js';
 import { throughPlane } from './through-plane.js';
+import { webConsole } from './web-console.js';
 
 export const cases: readonly BenchCase[] = [
   fileOperations,
@@ -31,4 +32,5 @@ export const cases: readonly BenchCase[] = [
   throughPlane,
   recovery,
   manyNodes,
+  webConsole,
 ];

@@ -7,7 +7,7 @@ import { joinNode } from '../join-node.js';
 import { freshDir } from '../mounts.js';
 import { quantile } from '../interleave.js';
 import { adminTokenFile, mountPlane, startControl } from '../plane.js';
-import { serve, type Served } from '../served.js';
+import { simulateNodes } from '../simulated-nodes.js';
 
 const NODES = Number(process.env['ACHERON_BENCH_NODES'] ?? 1000);
 const SERVICES = 50;
@@ -44,7 +44,7 @@ export const manyNodes: BenchCase = {
       running.push({ stop: () => control.stop() });
       const tokenFile = adminTokenFile(state);
       bench.say(`${NODES} nodes join`);
-      const nodes = await simulateNodes(bench, control.url, tokenFile);
+      const nodes = await simulateNodes(bench, control.url, tokenFile, NODES, SERVICES);
       running.push(nodes);
       const first = await nodes.registered();
       measure('all connect and register, first time', 's', first.ms / 1000, AIMS.register);
@@ -68,39 +68,6 @@ export const manyNodes: BenchCase = {
     }
   },
 };
-
-/** How long it took until all were registered, and how many attempts failed. */
-interface Registered {
-  readonly ms: number;
-  readonly failed: number;
-}
-
-async function simulateNodes(
-  bench: Bench,
-  url: string,
-  tokenFile: string,
-): Promise<Served & { registered(): Promise<Registered> }> {
-  const waiting: ((all: Registered) => void)[] = [];
-  const early: Registered[] = [];
-  const child = join(import.meta.dirname, '../simulate-nodes.js');
-  const args = [child, url, tokenFile, String(NODES), String(SERVICES)];
-  const served = await serve(freshDir(bench), process.execPath, args, (line) => {
-    const [, ms, failed] = /^registered (\d+) failed (\d+)/.exec(line) ?? [];
-    if (ms === undefined) return line === 'joined';
-    const all = { ms: Number(ms), failed: Number(failed) };
-    const next = waiting.shift();
-    if (next === undefined) early.push(all);
-    else next(all);
-    return false;
-  });
-  const registered = (): Promise<Registered> =>
-    new Promise((resolve) => {
-      const all = early.shift();
-      if (all === undefined) waiting.push(resolve);
-      else resolve(all);
-    });
-  return { ...served, registered };
-}
 
 /** Connections of this process, closed together. */
 class Clients {

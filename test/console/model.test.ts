@@ -256,3 +256,24 @@ t.test('what happened to a service is found among all events', async (t) => {
   const many = Array.from({ length: 2 * MAX_HEALTH_EVENTS }, (_, at) => ({ ...found[0]!, revision: at }));
   t.equal(withHealthEvents(found, many).length, MAX_HEALTH_EVENTS);
 });
+
+t.test('calls of the last minute are counted by service, and forgotten after it', async (t) => {
+  interface Counts {
+    add(key: string, isFailure: boolean, nowMs: number): void;
+    at(nowMs: number): ReadonlyMap<string, { readonly perMinute: number; readonly failed: number }>;
+  }
+  const { CallCounts } = await consoleModule<{ CallCounts: new () => Counts }>('model/calls.ts');
+  const counts = new CallCounts();
+  for (let ms = 0; ms < 30_000; ms += 100) counts.add('n/s', ms % 1000 === 0, ms);
+  counts.add('n/other', true, 30_000);
+  t.same(
+    [...counts.at(30_000)],
+    [
+      ['n/s', { perMinute: 300, failed: 30 }],
+      ['n/other', { perMinute: 1, failed: 1 }],
+    ],
+  );
+  t.same([...counts.at(70_000).keys()], ['n/s', 'n/other']);
+  t.ok(counts.at(70_000).get('n/s')!.perMinute < 300, 'the oldest are gone');
+  t.equal(counts.at(90_000).size, 0);
+});

@@ -24,6 +24,11 @@ function textOf(service: ServiceLine): string {
   return text;
 }
 
+/** Makes what services are searched by, so that the first key of a search need not. */
+export function prepareSearch({ nodes }: CatalogView): void {
+  for (const { services } of nodes) services.forEach(textOf);
+}
+
 type Test = (service: ServiceLine, node: NodeEntry) => boolean;
 
 function testFrom(word: string): Test {

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
-import { useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { CatalogView, NodeEntry, ServiceLine } from '../model/catalog.js';
-import { labelsOf, rowsOf, type Filter, type Found, type Row } from '../model/filter.js';
+import { labelsOf, prepareSearch, rowsOf, type Filter, type Found, type Row } from '../model/filter.js';
 import { hrefOf } from '../model/route.js';
 import type { Session } from '../model/session.js';
 import { useStore } from '../model/store.js';
@@ -24,6 +24,11 @@ export function Overview({ session }: { readonly session: Session }): JSX.Elemen
     () => (before.current = rowsOf(view, filter, before.current)),
     [view, filter],
   );
+  useEffect(() => {
+    if (!view.isWhole) return undefined;
+    const idle = requestIdleCallback(() => prepareSearch(view));
+    return () => cancelIdleCallback(idle);
+  }, [view]);
   return (
     <section class="page page-fill" aria-labelledby="overview">
       <div class="bar">
@@ -88,12 +93,7 @@ export function Overview({ session }: { readonly session: Session }): JSX.Elemen
 }
 
 function Totals({ view }: { readonly view: CatalogView }): JSX.Element {
-  const online = view.nodes.filter(({ facts }) => facts.state === 'online').length;
-  const all = view.nodes.reduce((sum, { services }) => sum + services.length, 0);
-  const off = view.nodes.reduce(
-    (sum, { services }) => sum + services.filter(({ state }) => state !== 'online').length,
-    0,
-  );
+  const { online, all, off } = useMemo(() => totalsOf(view), [view]);
   return (
     <dl class="totals">
       <div>
@@ -110,6 +110,16 @@ function Totals({ view }: { readonly view: CatalogView }): JSX.Element {
       </div>
     </dl>
   );
+}
+
+function totalsOf({ nodes }: CatalogView): { online: number; all: number; off: number } {
+  let [online, all, off] = [0, 0, 0];
+  for (const { facts, services } of nodes) {
+    if (facts.state === 'online') online++;
+    all += services.length;
+    for (const { state } of services) if (state !== 'online') off++;
+  }
+  return { online, all, off };
 }
 
 function RowOf({ row, session }: { readonly row: Row; readonly session: Session }): JSX.Element {

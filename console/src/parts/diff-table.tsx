@@ -14,6 +14,11 @@ export function DiffTable({ label, before, after, rows }: Props): JSX.Element {
   return (
     <div class="wide" role="group" aria-label={label} tabIndex={0}>
       <table class="diff">
+        <colgroup>
+          {['number', 'sign', 'text', 'number', 'sign', 'text'].map((what, at) => (
+            <col key={at} class={`diff-col-${what}`} />
+          ))}
+        </colgroup>
         <thead>
           <tr>
             <th scope="col" colSpan={3}>

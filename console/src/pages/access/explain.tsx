@@ -60,7 +60,7 @@ export function Explain({ session }: { readonly session: Session }): JSX.Element
   return (
     <section aria-labelledby="explain">
       <h2 id="explain">Who may do what, and why</h2>
-      <label>
+      <label class="wide-label">
         <span class="label">Service, as node/service</span>
         <input
           type="text"
