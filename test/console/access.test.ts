@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { PlaneWithNode } from '../support/plane-with-node.js';
 import { shellManifest } from '../support/test-node.js';
-import { ConsoleBrowser, consoleLink, jsonEditor, withoutBrowser } from '../support/console.js';
+import { ConsoleBrowser, consoleLink, jsonEditor, putText, withoutBrowser } from '../support/console.js';
 
 t.setTimeout(180_000);
 
@@ -46,12 +46,12 @@ t.test(
     await page.getByRole('button', { name: 'Make a project' }).click();
     await page.getByRole('button', { name: 'Edit the policy of web' }).click();
     const policy = await jsonEditor(page, /Policy of web/);
-    await policy.fill('{"actions": ');
+    await putText(policy, '{"actions": ');
     await page.getByText('It is not JSON', { exact: false }).waitFor();
     t.ok(await page.getByRole('button', { name: 'Save the policy' }).isDisabled());
-    await policy.fill('{"actions": {"invoke": "never"}}');
+    await putText(policy, '{"actions": {"invoke": "never"}}');
     await page.locator('#policy-faults').getByText('/actions/invoke').waitFor();
-    await policy.fill('{"actions": {"invoke": "deny"}}');
+    await putText(policy, '{"actions": {"invoke": "deny"}}');
     await page.getByRole('button', { name: 'Save the policy' }).click();
     await policy.waitFor({ state: 'detached' });
     t.same(store.projects.get('web')?.accessPolicy, { actions: { invoke: 'deny' } });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { PlaneWithNode } from '../support/plane-with-node.js';
 import { shellManifest } from '../support/test-node.js';
+import { until } from '../support/until.js';
 import { ConsoleBrowser, consoleLink, withoutBrowser } from '../support/console.js';
 
 t.setTimeout(240_000);
@@ -42,6 +43,11 @@ const PAGES: readonly Shown[] = [
     route: '#/changes/diff/n1/greet',
     heading: /greet/,
     ready: (page) => page.locator('.diff').waitFor(),
+  },
+  {
+    route: '#/changes/reload/n1/2',
+    heading: /reload 2/,
+    ready: (page) => page.locator('.excerpt').first().waitFor(),
   },
   {
     route: '#/changes/plan',
@@ -92,6 +98,10 @@ t.test(
       { terminals: ['main'] },
       { console: true },
     );
+    const faulty = { ...manifest, version: '3', runtime: { type: 'native_proc', timeout_ms: 'soon' } };
+    const reports = under.plane.control.store.reloads;
+    writeFileSync(join(under.node.manifests, 'greet.json'), JSON.stringify(faulty, null, 2));
+    await until(() => reports.get('n1', 2) !== undefined, 'the report on the fault');
     writeFileSync(join(under.node.manifests, 'greet.json'), JSON.stringify({ ...manifest, version: '2' }));
     await under.admin.request('project_create', { project_id: 'web' });
     await under.admin.request('node_invite_create', {});

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { PlaneWithNode } from '../support/plane-with-node.js';
 import { shellManifest } from '../support/test-node.js';
-import { ConsoleBrowser, consoleLink, withoutBrowser } from '../support/console.js';
+import { ConsoleBrowser, consoleLink, jsonEditor, putText, withoutBrowser } from '../support/console.js';
 
 t.setTimeout(180_000);
 
@@ -53,7 +53,9 @@ t.test(
     await page.getByRole('link', { name: 'Changes', exact: true }).first().click();
     await change.filter({ hasText: 'removed' }).filter({ hasText: 'greet' }).waitFor();
     await page.getByRole('searchbox', { name: 'Filter' }).fill('removed');
-    await page.getByText('1 shown').waitFor();
+    t.equal(await change.count(), 1);
+    await page.getByRole('searchbox', { name: 'Filter' }).fill('no-such-thing');
+    await page.getByText('0 shown').waitFor();
     t.equal(await page.locator('main img').count(), 0);
     t.same(browser.complaints, []);
   },
@@ -79,6 +81,77 @@ t.test(
       .getByText('None that this session may see', { exact: false })
       .or(page.getByText('No version of it'))
       .waitFor();
+    t.same(browser.complaints, []);
+  },
+);
+
+t.test(
+  'a manifest that was broken on disk is shown at its fault, beside what runs; once it is mended, the diff that went live',
+  { skip: withoutBrowser },
+  async (t) => {
+    const manifest = shellManifest('greet', 'cat', { version: '1', help_md: '# Greet' });
+    const under = await PlaneWithNode.start(t, 'here', [manifest], 'admin', {}, { console: true });
+    const file = join(under.node.manifests, 'greet.json');
+    const browser = await ConsoleBrowser.start(t);
+    const page = await browser.signedIn(await consoleLink(under.admin, under.plane.url), '#/changes');
+    await page.locator('.happening-change').filter({ hasText: 'greet' }).waitFor();
+
+    const broken = {
+      ...manifest,
+      version: '2',
+      help_md: ATTACK,
+      runtime: { type: 'native_proc', timeout_ms: ATTACK },
+    };
+    writeFileSync(file, JSON.stringify(broken, null, 2));
+    const reload = page.locator('.happening-reload').filter({ hasText: /\d faults?/ });
+    await reload.filter({ hasText: 'greet' }).getByRole('link', { name: 'Report' }).click();
+    const report = page.getByRole('article', { name: file });
+    await report.getByText('refused, the older one runs on').waitFor();
+    const excerpt = report.locator('.excerpt').first();
+    const [line, caret] = (await excerpt.textContent())!.split('\n') as [string, string];
+    t.match(line, /^\d+ │ .*"timeout_ms": "<img/);
+    t.equal(
+      caret.indexOf('^'),
+      line.indexOf(JSON.stringify(ATTACK)),
+      'the caret is below the value at fault',
+    );
+    await report.locator('.expected').first().waitFor();
+    t.match(await report.locator('.running').textContent(), /"version": "1"/, 'beside what runs');
+    t.equal(await page.locator('main img').count(), 0);
+
+    await report.getByRole('link', { name: 'Try a mended manifest' }).click();
+    const editor = await jsonEditor(page, 'Manifest, as JSON');
+    t.equal(await page.getByRole('textbox', { name: 'File' }).inputValue(), file);
+    const ask = page.getByRole('button', { name: 'What would it do?' });
+    await putText(editor, JSON.stringify(broken, null, 2));
+    await ask.click();
+    await page.getByRole('heading', { name: '1 fault' }).waitFor();
+    const mended = { ...manifest, version: '3', help_md: `# Greet\n\n${ATTACK}` };
+    await putText(editor, JSON.stringify(mended, null, 2));
+    await page.getByText('The manifest was edited since').waitFor();
+    await ask.click();
+    await page.getByRole('heading', { name: '1 change' }).waitFor();
+    const planned = page.getByRole('article', { name: file });
+    await planned.locator('.fields').getByText('/version').waitFor();
+    await planned.locator('.diff-added.diff-text').getByText(ATTACK, { exact: false }).waitFor();
+    t.equal(
+      under.plane.control.store.nodes.get('n1')?.services.get('greet')?.descriptor['version'],
+      '1',
+      'nothing was saved',
+    );
+
+    await page.evaluate('history.go(-2)');
+    await page.locator('.happening-change').first().waitFor();
+    writeFileSync(file, JSON.stringify(mended, null, 2));
+    await page.locator('.happening-change').getByText('version 1 → 3').waitFor();
+    await page
+      .locator('.happening-change')
+      .filter({ hasText: '1 → 3' })
+      .getByRole('link', { name: 'Diff' })
+      .click();
+    const fields = page.getByRole('group', { name: 'Fields that differ' });
+    await fields.getByRole('row', { name: /\/version updated "1" "3"/ }).waitFor();
+    t.equal(await page.locator('main img').count(), 0);
     t.same(browser.complaints, []);
   },
 );

@@ -1,7 +1,14 @@
 import t from 'tap';
 import { PlaneWithNode } from '../support/plane-with-node.js';
 import { shellManifest } from '../support/test-node.js';
-import { ConsoleBrowser, consoleLink, jsonEditor, textIn, withoutBrowser } from '../support/console.js';
+import {
+  ConsoleBrowser,
+  consoleLink,
+  jsonEditor,
+  textIn,
+  putText,
+  withoutBrowser,
+} from '../support/console.js';
 
 t.setTimeout(180_000);
 
@@ -36,7 +43,7 @@ t.test(
     const offers = page.locator('.cm-tooltip-autocomplete [role=option]');
     const type = async (keys: string): Promise<void> => page.keyboard.type(keys);
 
-    await editor.fill('');
+    await putText(editor, '');
     await type('{');
     await offers.first().waitFor();
     t.same(await offers.locator('.cm-completionLabel').allTextContents(), ['mode', ATTACK, 'deep', '_key']);
@@ -53,7 +60,7 @@ t.test(
     await page.locator('#request-faults').getByText('/deep/times').waitFor();
     t.equal(await page.locator('.cm-lintRange-error').textContent(), '0', 'the very number');
 
-    await editor.fill('{"mode": "x"}');
+    await putText(editor, '{"mode": "x"}');
     for (let left = 0; left < 2; left++) await page.keyboard.press('ArrowLeft');
     await page.keyboard.press('Backspace');
     await page.keyboard.press('Control+Space');

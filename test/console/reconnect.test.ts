@@ -2,7 +2,14 @@ import t from 'tap';
 import { ControlClient } from '../../lib/control/index.js';
 import { PlaneProcesses } from '../support/plane-processes.js';
 import { shellManifest } from '../support/test-node.js';
-import { ConsoleBrowser, consoleLink, jsonEditor, textIn, withoutBrowser } from '../support/console.js';
+import {
+  ConsoleBrowser,
+  consoleLink,
+  jsonEditor,
+  textIn,
+  putText,
+  withoutBrowser,
+} from '../support/console.js';
 import { readFileSync } from 'node:fs';
 
 t.setTimeout(180_000);
@@ -33,11 +40,11 @@ t.test(
     const page = await browser.signedIn(await asAdmin((client) => consoleLink(client, plane.url)));
     await page.getByRole('link', { name: /greet/ }).click();
     const editor = await jsonEditor(page, 'Request, as JSON');
-    await editor.fill('{"text": "typed before"}');
+    await putText(editor, '{"text": "typed before"}');
 
     await plane.control.end('SIGKILL');
     await page.getByText('connection lost', { exact: false }).waitFor();
-    await editor.fill('{"text": "typed meanwhile"}');
+    await putText(editor, '{"text": "typed meanwhile"}');
     await plane.startControl();
     await page.getByRole('status').getByText('connected', { exact: false }).waitFor();
     t.equal(await textIn(editor), '{"text": "typed meanwhile"}');

@@ -3,7 +3,14 @@ import { join } from 'node:path';
 import t from 'tap';
 import { PlaneWithNode } from '../support/plane-with-node.js';
 import { shellManifest } from '../support/test-node.js';
-import { ConsoleBrowser, consoleLink, jsonEditor, textIn, withoutBrowser } from '../support/console.js';
+import {
+  ConsoleBrowser,
+  consoleLink,
+  jsonEditor,
+  textIn,
+  putText,
+  withoutBrowser,
+} from '../support/console.js';
 
 t.setTimeout(180_000);
 
@@ -80,15 +87,15 @@ t.test(
     const editor = await jsonEditor(page, 'Config, as JSON');
     const save = page.getByRole('button', { name: 'Save the config' });
     t.ok(await save.isDisabled(), 'nothing was changed');
-    await editor.fill('{"supervision": {"cooldown_ms": -1}}');
+    await putText(editor, '{"supervision": {"cooldown_ms": -1}}');
     await page.locator('#config-text-faults').getByText('/supervision/cooldown_ms').waitFor();
     t.ok(await save.isDisabled());
-    await editor.fill('{"supervision": {"cooldown_ms": 5}, "mine": 1}');
+    await putText(editor, '{"supervision": {"cooldown_ms": 5}, "mine": 1}');
     const other = await browser.signedIn(
       await consoleLink(under.admin, under.plane.url),
       '#/services/n1/greet',
     );
-    await (await jsonEditor(other, 'Config, as JSON')).fill('{"theirs": 2}');
+    await putText(await jsonEditor(other, 'Config, as JSON'), '{"theirs": 2}');
     await other.getByRole('button', { name: 'Save the config' }).click();
     await page.getByText('changed meanwhile', { exact: false }).waitFor();
     t.match(await textIn(editor), '"mine": 1', 'what was typed stays');
@@ -121,10 +128,10 @@ t.test(
     );
     const editor = await jsonEditor(page, 'Request, as JSON');
     const call = page.getByRole('button', { name: 'Call', exact: true });
-    await editor.fill('{"_key": "order-1", "n": 1}');
+    await putText(editor, '{"_key": "order-1", "n": 1}');
     await call.click();
     await page.getByLabel('Reply').getByText('"n": 1', { exact: false }).waitFor();
-    await editor.fill('{"n": 2}');
+    await putText(editor, '{"n": 2}');
     await call.click();
     await page.getByLabel('Reply').getByText('"n": 2', { exact: false }).waitFor();
     await page.locator('.jobs-list button').nth(1).click();

@@ -4,7 +4,14 @@ import t, { type Test } from 'tap';
 import type { Page } from 'playwright-core';
 import { PlaneWithNode } from '../support/plane-with-node.js';
 import { shellManifest } from '../support/test-node.js';
-import { ConsoleBrowser, consoleLink, jsonEditor, textIn, withoutBrowser } from '../support/console.js';
+import {
+  ConsoleBrowser,
+  consoleLink,
+  jsonEditor,
+  textIn,
+  putText,
+  withoutBrowser,
+} from '../support/console.js';
 
 t.setTimeout(180_000);
 
@@ -76,7 +83,7 @@ t.test(
     await call(page);
     await reply(page, '"text": "by form"');
 
-    await editor.fill('{"text": "by editor", "times": 2}');
+    await putText(editor, '{"text": "by editor", "times": 2}');
     t.equal(await text.inputValue(), 'by editor');
     t.equal(await page.getByRole('textbox', { name: 'times' }).inputValue(), '2');
     await call(page);
@@ -86,14 +93,14 @@ t.test(
     await page.getByRole('textbox', { name: 'times' }).fill('0');
     await page.locator('#field-times-wrong').waitFor();
     t.ok(await button.isDisabled(), 'a number that is too small');
-    await editor.fill('{"text": oops}');
+    await putText(editor, '{"text": oops}');
     await page.locator('#request-faults').getByText('It is not JSON').waitFor();
     t.ok(await button.isDisabled(), 'no JSON');
-    await editor.fill('{"text": "x", "other": 1}');
+    await putText(editor, '{"text": "x", "other": 1}');
     await page.locator('#request-faults li').first().waitFor();
     t.ok(await button.isDisabled(), 'an unknown field');
 
-    await editor.fill('{"text": "once"}');
+    await putText(editor, '{"text": "once"}');
     await page.getByRole('textbox', { name: 'Key' }).fill('order-17');
     t.match(await textIn(editor), '"_key": "order-17"');
     await call(page);

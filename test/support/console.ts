@@ -79,3 +79,28 @@ export async function jsonEditor(page: Page, name: string | RegExp): Promise<Loc
 export async function textIn(editor: Locator): Promise<string> {
   return (await editor.locator('.cm-line').allTextContents()).join('\n');
 }
+
+interface Editable {
+  dispatchEvent(event: object): boolean;
+}
+interface PageWorld {
+  readonly DataTransfer: new () => { setData(type: string, text: string): void };
+  readonly ClipboardEvent: new (type: string, init: object) => object;
+}
+
+/**
+ * Puts `text` in place of what the editor has, as a paste does. (Chromium's own editing commands, which `fill` uses, carry
+ * over styles as attributes, which the page's policy refuses and reports.)
+ */
+export async function putText(editor: Locator, text: string): Promise<void> {
+  await editor.press('Control+A');
+  await editor.press('Delete');
+  if (text === '') return;
+  await editor.evaluate((element, pasted) => {
+    const { DataTransfer, ClipboardEvent } = globalThis as unknown as PageWorld;
+    const clipboardData = new DataTransfer();
+    clipboardData.setData('text/plain', pasted);
+    const init = { clipboardData, bubbles: true, cancelable: true };
+    (element as unknown as Editable).dispatchEvent(new ClipboardEvent('paste', init));
+  }, text);
+}

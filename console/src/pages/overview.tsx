@@ -10,6 +10,8 @@ import { StateBadge } from '../parts/state-badge.js';
 import { VirtualList } from '../parts/virtual-list.js';
 
 const ROW_PX = 48;
+/** Once the list is shown and nothing was changed for so long. */
+const PREPARE_MS = 300;
 /** It outlives the page, so that who comes back finds what he looked at. */
 let lastFilter: Filter = { words: '', state: '' };
 
@@ -26,8 +28,8 @@ export function Overview({ session }: { readonly session: Session }): JSX.Elemen
   );
   useEffect(() => {
     if (!view.isWhole) return undefined;
-    const idle = requestIdleCallback(() => prepareSearch(view));
-    return () => cancelIdleCallback(idle);
+    const timer = setTimeout(() => prepareSearch(view), PREPARE_MS);
+    return () => clearTimeout(timer);
   }, [view]);
   return (
     <section class="page page-fill" aria-labelledby="overview">

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { ReloadedFile, ReloadReport } from '../../model/history.js';
 import { linesOf } from '../../model/json-changes.js';
 import { hrefOf } from '../../model/route.js';
@@ -167,7 +167,15 @@ function StillRuns({
       (thrown: unknown) => setFault(Fault.from(thrown)),
     );
   }, []);
-  const wanted = pointers.filter((pointer) => pointer !== '');
+  const lines = useMemo(() => (descriptor === null ? [] : linesOf(descriptor)), [descriptor]);
+  const wanted = useMemo(() => pointers.map((pointer) => nearest(lines, pointer)), [lines]);
+  const box = useRef<HTMLPreElement>(null);
+  useEffect(() => {
+    const mark = box.current?.querySelector('mark');
+    // What is marked may lie far below.
+    if (mark != null && box.current !== null)
+      box.current.scrollTop = mark.offsetTop - box.current.offsetTop - box.current.clientHeight / 3;
+  }, [lines]);
   return (
     <div>
       <h3>
@@ -175,9 +183,9 @@ function StillRuns({
       </h3>
       {fault !== null && <FaultBox fault={fault} />}
       {descriptor !== null && (
-        <pre class="running" tabIndex={0} aria-label={`${serviceId} as it runs`}>
-          {linesOf(descriptor).map(({ text, at }, line) =>
-            wanted.some((pointer) => at === pointer || at.startsWith(`${pointer}/`)) ? (
+        <pre ref={box} class="running" tabIndex={0} aria-label={`${serviceId} as it runs`}>
+          {lines.map(({ text, at }, line) =>
+            wanted.some((pointer) => pointer !== '' && (at === pointer || at.startsWith(`${pointer}/`))) ? (
               <mark key={line}>{`${text}\n`}</mark>
             ) : (
               `${text}\n`
@@ -187,4 +195,12 @@ function StillRuns({
       )}
     </div>
   );
+}
+
+/** The place itself or, where the document has no such, what it would be in. */
+function nearest(lines: ReturnType<typeof linesOf>, pointer: string): string {
+  let place = pointer;
+  while (place !== '' && !lines.some(({ at }) => at === place))
+    place = place.slice(0, place.lastIndexOf('/'));
+  return place;
 }
