@@ -160,8 +160,8 @@ function recordOfFile(
         [shown?.serviceId, isUpdate ? before.serviceId : undefined].filter((id) => id !== undefined),
       ),
     ],
-    version: shown?.version ?? null,
-    previous_version: before?.version ?? null,
+    version: shown === undefined ? null : cut(shown.version),
+    previous_version: before === undefined ? null : cut(before.version),
     fields: [...boundedFields(fields)],
     still_runs: outcome === 'last-good' && held !== undefined ? runningOf(held) : null,
     faults: faultsOf(faults, reading),
@@ -189,7 +189,14 @@ function outcomeOf(
 function removal(path: string, { serviceId, version }: ServedBefore): RecordedFile {
   return {
     ...{ path: cut(path), digest: null, outcome: 'removed', services: [serviceId] },
-    ...{ version: null, previous_version: version, fields: [], still_runs: null, faults: [], warnings: [] },
+    ...{
+      version: null,
+      previous_version: cut(version),
+      fields: [],
+      still_runs: null,
+      faults: [],
+      warnings: [],
+    },
   };
 }
 

@@ -5,7 +5,7 @@
  */
 export * from './environment.js';
 export { DEFAULT_JOB_LIMITS, type JobLimits } from './jobs/job-limits.js';
-export { ObjectHandle, type ObjectSink, type Taken } from './request/object-handle.js';
+export type { ObjectSink, Taken } from './request/object-handle.js';
 export { ObjectScanner, type ScannedObject } from './request/object-scanner.js';
 export { RequestFile } from './request/request-file.js';
 export type { InputCheck } from './request/request.js';
