@@ -54,7 +54,7 @@ type PagedName = {
 }[ControlName];
 
 /** A node that comes with thousands of others waits for its turn; whether the other side is alive at all, pings show sooner. */
-const NODE_PATIENCE_MS = 60_000;
+const NODE_PATIENCE_MS = 300_000;
 /** It waits so long to be let in at all, which no ping can shorten. */
 export const NODE_ENTRY_MS = 30_000;
 
