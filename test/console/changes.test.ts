@@ -152,6 +152,13 @@ t.test(
     const fields = page.getByRole('group', { name: 'Fields that differ' });
     await fields.getByRole('row', { name: /\/version updated "1" "3"/ }).waitFor();
     t.equal(await page.locator('main img').count(), 0);
+
+    const old = await browser.signedIn(
+      await consoleLink(under.admin, under.plane.url),
+      '#/changes/reload/n1/2',
+    );
+    const ran = old.getByRole('article', { name: file }).locator('.running');
+    t.match(await ran.textContent(), /"version": "1"/, 'an old report shows what ran then');
     t.same(browser.complaints, []);
   },
 );

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import type { ReloadedFile, ReloadReport } from '../../model/history.js';
+import { numberOf, type ReloadedFile, type ReloadReport } from '../../model/history.js';
 import { linesOf } from '../../model/json-changes.js';
 import { hrefOf } from '../../model/route.js';
 import type { Session } from '../../model/session.js';
@@ -69,7 +69,7 @@ export function ReloadPage({ session, nodeId, n }: Props): JSX.Element {
         </div>
       ))}
       {files.map((file) => (
-        <FileReport key={file.path} session={session} nodeId={nodeId} file={file} />
+        <FileReport key={file.path} atMs={report.timestamp_ms} {...{ session, nodeId, file }} />
       ))}
       {report.more > 0 && <p class="faint">{report.more} more files are not in this report.</p>}
     </>
@@ -82,10 +82,13 @@ const rank = ({ outcome }: ReloadedFile): number => ORDER.indexOf(outcome);
 function FileReport({
   session,
   nodeId,
+  atMs,
   file,
 }: {
   readonly session: Session;
   readonly nodeId: string;
+  /** When it was reloaded. */
+  readonly atMs: number;
   readonly file: ReloadedFile;
 }): JSX.Element {
   const { path, outcome, services, version, previous_version, fields, faults, warnings } = file;
@@ -130,6 +133,7 @@ function FileReport({
               nodeId={nodeId}
               serviceId={file.still_runs.service_id}
               version={file.still_runs.version}
+              atMs={atMs}
               pointers={faults.flatMap(({ pointer }) => pointer ?? [])}
             />
           )}
@@ -151,20 +155,21 @@ function StillRuns({
   nodeId,
   serviceId,
   version,
+  atMs,
   pointers,
 }: {
   readonly session: Session;
   readonly nodeId: string;
   readonly serviceId: string;
   readonly version: string;
+  readonly atMs: number;
   readonly pointers: readonly string[];
 }): JSX.Element {
   const [descriptor, setDescriptor] = useState<unknown>(null);
   const [fault, setFault] = useState<Fault | null>(null);
   useEffect(() => {
-    session.control.request('history_get', { node_id: nodeId, service_id: serviceId }).then(
-      (found) => setDescriptor(found.descriptor),
-      (thrown: unknown) => setFault(Fault.from(thrown)),
+    descriptorAt(session, nodeId, serviceId, atMs).then(setDescriptor, (thrown: unknown) =>
+      setFault(Fault.from(thrown)),
     );
   }, []);
   const lines = useMemo(() => (descriptor === null ? [] : linesOf(descriptor)), [descriptor]);
@@ -195,6 +200,26 @@ function StillRuns({
       )}
     </div>
   );
+}
+
+/** What ran at that time: by now it may be another version. Null where that is not kept. */
+async function descriptorAt(
+  { control }: Session,
+  node_id: string,
+  service_id: string,
+  atMs: number,
+): Promise<unknown> {
+  for (let after: string | undefined, first = true; first || after !== undefined; first = false) {
+    const page = await control.request('history_list', {
+      ...{ node_id, service_id, limit: 500 },
+      ...(after === undefined ? {} : { after }),
+    });
+    const change = page.changes.find(({ timestamp_ms }) => timestamp_ms <= atMs);
+    if (change !== undefined)
+      return (await control.request('history_get', { node_id, service_id, n: numberOf(change) })).descriptor;
+    after = page.next;
+  }
+  return null;
 }
 
 /** The place itself or, where the document has no such, what it would be in. */
