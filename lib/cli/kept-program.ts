@@ -12,7 +12,7 @@ const PROGRAM = /^program-[A-Z0-9]+\.cjs$/;
 /** Commands that ask something and end: most of what they take is to load the program. */
 const SHORT_COMMANDS: ReadonlySet<string | undefined> = new Set([
   ...['ls', 'cat', 'invoke', 'wait', 'status', 'watch', 'nodes', 'explain', 'audit'],
-  ...['token', 'project', 'invite', 'pair', 'console'],
+  ...['token', 'project', 'invite', 'pair', 'console', 'history', 'diff'],
 ]);
 /** Of all commands and releases of Node, kept at a time. */
 const MAX_KEPT = 32;

@@ -98,11 +98,13 @@ export class WsTransport extends BaseTransport {
       onSpent();
     };
     const { _sender: sender, _isServer: isServer } = this.#socket as unknown as WsInsides;
-    if (isServer) {
+    // Another release of the package may not be made so inside.
+    const frameOf = sender?.constructor.frame;
+    if (isServer !== false || frameOf === undefined || sender?.sendFrame === undefined) {
       this.#sendLast(part, onSent);
       return;
     }
-    const frame = sender.constructor.frame(part, {
+    const frame = frameOf(part, {
       fin: true,
       opcode: CONTINUATION,
       mask: true,
@@ -196,12 +198,12 @@ const CONTINUATION = 0;
 
 /** What is used of the package `ws` beside its interface. Nothing here is compressed, so that each frame leaves at once. */
 interface WsInsides {
-  readonly _isServer: boolean;
-  readonly _sender: {
-    readonly constructor: { frame(data: Uint8Array, options: object): readonly Uint8Array[] };
+  readonly _isServer?: boolean;
+  readonly _sender?: {
+    readonly constructor: { readonly frame?: (data: Uint8Array, options: object) => readonly Uint8Array[] };
     /** The next frame begins a message. */
     _firstFragment: boolean;
-    sendFrame(frame: readonly Uint8Array[], onSent: () => void): void;
+    sendFrame?(frame: readonly Uint8Array[], onSent: () => void): void;
   };
 }
 

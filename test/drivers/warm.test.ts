@@ -35,7 +35,8 @@ t.teardown(() => context.remove());
 async function driverOf(t: Test, changes: Partial<ProcessRuntime> = {}): Promise<WarmDriver> {
   const driver = createDriver({ serviceId, runtime: runtime(changes) }, context) as WarmDriver;
   t.teardown(() => driver.close());
-  await until(() => driver.waiting === 2, 'processes wait');
+  // A process that is about to become its program shows no variables for a moment.
+  await until(() => driver.waiting === 2 && context.processes().length >= 2, 'processes wait');
   return driver;
 }
 
