@@ -16,6 +16,7 @@ export const EVENT_KINDS = [
   'invocation_finished',
   'project_changed',
   'project_deleted',
+  'pairing',
 ] as const;
 
 export type EventKind = (typeof EVENT_KINDS)[number];

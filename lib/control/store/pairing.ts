@@ -9,6 +9,7 @@ import {
   type JsonValue,
 } from '../../core/index.js';
 import type { ControlDatabase, Row } from './database.js';
+import type { EventLog } from './events.js';
 import type { NodeFacts } from './node-record.js';
 import { refuseReservedName, type NodeCredentials, type Nodes } from './nodes.js';
 import { hashFromSecret, newPublicId, newSecret, secretMatches } from './secrets.js';
@@ -51,12 +52,14 @@ export class Pairing {
   readonly #db: ControlDatabase;
   readonly #clock: Clock;
   readonly #nodes: Nodes;
+  readonly #events: EventLog;
   readonly #requests: TokenBuckets;
 
-  constructor(db: ControlDatabase, clock: Clock, nodes: Nodes) {
+  constructor(db: ControlDatabase, clock: Clock, { nodes, events }: { nodes: Nodes; events: EventLog }) {
     this.#db = db;
     this.#clock = clock;
     this.#nodes = nodes;
+    this.#events = events;
     this.#requests = new TokenBuckets({
       clock,
       burst: REQUESTS_PER_MINUTE,
@@ -85,6 +88,7 @@ export class Pairing {
         now,
         invite.expiresAtMs,
       );
+      this.#happened({ invite_id: inviteId, state: 'invited' });
     });
     return { invite, token };
   }
@@ -154,6 +158,7 @@ export class Pairing {
         now,
         now + PENDING_TTL_MS,
       );
+      this.#happened({ request_id: requestId, state: 'pending' });
     });
     return { ...this.#require(requestId), requestSecret };
   }
@@ -171,21 +176,22 @@ export class Pairing {
   /** @throws FsError ENOENT */
   approve(requestId: string, ttlMs: number | null): JoinRequest {
     this.#requirePending(requestId);
-    this.#db.change(() =>
+    this.#db.change(() => {
       this.#db.run(
         "UPDATE join_requests SET state = 'approved', lease_ttl_ms = ?, expires_at_ms = ? WHERE request_id = ?",
         ttlMs,
         this.#clock.now() + PENDING_TTL_MS,
         requestId,
-      ),
-    );
+      );
+      this.#happened({ request_id: requestId, state: 'approved' });
+    });
     return this.#require(requestId);
   }
 
   /** @throws FsError ENOENT */
   deny(requestId: string): JoinRequest {
     const request = this.#requirePending(requestId);
-    this.#db.change(() => this.#db.run('DELETE FROM join_requests WHERE request_id = ?', requestId));
+    this.#db.change(() => this.#deny(requestId));
     return request;
   }
 
@@ -193,10 +199,19 @@ export class Pairing {
   denyAll(address?: string): number {
     const denied = this.pending().filter((request) => address === undefined || request.address === address);
     this.#db.change(() => {
-      for (const { requestId } of denied)
-        this.#db.run('DELETE FROM join_requests WHERE request_id = ?', requestId);
+      for (const { requestId } of denied) this.#deny(requestId);
     });
     return denied.length;
+  }
+
+  #deny(requestId: string): void {
+    this.#db.run('DELETE FROM join_requests WHERE request_id = ?', requestId);
+    this.#happened({ request_id: requestId, state: 'denied' });
+  }
+
+  /** Admins who watch hear of it. */
+  #happened(details: JsonObject): void {
+    this.#events.append('pairing', null, details);
   }
 
   /**
@@ -233,6 +248,7 @@ export class Pairing {
     return this.#db.change(() => {
       const credentials = this.#nodes.join(facts, (row['lease_ttl_ms'] as number | null) ?? ttlMs);
       this.#db.run('DELETE FROM join_requests WHERE request_id = ?', row['request_id'] as string);
+      this.#happened({ request_id: row['request_id'] as string, state: 'joined' });
       also(credentials.nodeId);
       return credentials;
     });

@@ -91,7 +91,7 @@ export class ControlStore {
       this.userEvents = new UserEventLogs(db, clock, rooms, keep);
       this.sessions = new Sessions(db, clock, this.tokens, this.projects);
       this.consoles = new ConsoleSessions(this.sessions, this.tokens);
-      this.pairing = new Pairing(db, clock, this.nodes);
+      this.pairing = new Pairing(db, clock, { nodes: this.nodes, events: this.events });
       this.audit = new AuditLog(db, clock, { ...DEFAULT_AUDIT_RETENTION, ...auditRetention });
       this.keys = { cursor: db.secret('cursor_key'), audit: db.secret('audit_key') };
       this.projects.changing.on((projectId) => {

@@ -73,9 +73,6 @@ function Pairing({ control }: { readonly control: ControlLink }): JSX.Element {
           ],
         }))}
       />
-      <button type="button" class="quiet" onClick={() => void act(async () => undefined)}>
-        Look again
-      </button>
     </section>
   );
 }
