@@ -3,6 +3,7 @@ import { MAX_REPORT_CHARS, RELOAD_OUTCOMES, type WireReloadReport } from '../../
 import type { ControlDatabase, Row, SqlValue } from '../database.js';
 import type { EventLog } from '../events.js';
 import { excesses, lowWater } from '../fair-share.js';
+import { BytesByNode } from './bytes-by-node.js';
 
 /** Reports of one node that are kept. */
 export const KEPT_RELOADS = 64;
@@ -28,23 +29,24 @@ export class ReloadReports {
   readonly #clock: Clock;
   readonly #events: EventLog;
   readonly #maxBytes: number;
-  readonly #bytes = new Map<string, number>();
-  #total = 0;
+  readonly #bytes: BytesByNode;
 
   constructor(db: ControlDatabase, clock: Clock, events: EventLog, maxBytes = MAX_BYTES) {
     this.#db = db;
     this.#clock = clock;
     this.#events = events;
     this.#maxBytes = maxBytes;
-    for (const row of db.all('SELECT node_id, SUM(bytes) AS bytes FROM reload_reports GROUP BY node_id'))
-      this.#count(row['node_id'] as string, row['bytes'] as number);
+    this.#bytes = new BytesByNode(
+      db,
+      'SELECT node_id, SUM(bytes) AS bytes FROM reload_reports GROUP BY node_id',
+    );
     events.appending.on(({ kind, nodeId }) => {
       if (kind === 'node_deleted' && nodeId !== null) this.#remove('node_id = ?', nodeId);
     });
   }
 
   get bytes(): number {
-    return this.#total;
+    return this.#bytes.total;
   }
 
   /** False where it is there already. Only inside a change. @throws FsError E2BIG */
@@ -61,7 +63,7 @@ export class ReloadReports {
       'INSERT INTO reload_reports (node_id, n, report_id, timestamp_ms, report, bytes) VALUES (?,?,?,?,?,?)',
       ...[nodeId, n, report.report_id, this.#clock.now(), text, bytes],
     );
-    this.#account(nodeId, bytes);
+    this.#bytes.add(nodeId, bytes);
     this.#remove('node_id = ? AND n <= ?', nodeId, n - KEPT_RELOADS);
     this.#shrink();
     const { outcomes, faults } = summaryOf(report);
@@ -97,12 +99,11 @@ export class ReloadReports {
   }
 
   #shrink(): void {
-    if (this.#total <= this.#maxBytes) return;
-    const accounts = [...this.#bytes].map(([origin, bytes]) => ({ origin, bytes, records: 0 }));
-    for (const { account, excess } of excesses(accounts, 'bytes', lowWater(this.#maxBytes))) {
+    if (this.#bytes.total <= this.#maxBytes) return;
+    for (const { account, excess } of excesses(this.#bytes.accounts(), 'bytes', lowWater(this.#maxBytes))) {
       const aim = account.bytes - excess;
       for (const { n } of this.numbers(account.origin).slice(0, -1)) {
-        if ((this.#bytes.get(account.origin) ?? 0) <= aim) break;
+        if (this.#bytes.of(account.origin) <= aim) break;
         this.#remove('node_id = ? AND n = ?', account.origin, n);
       }
     }
@@ -112,19 +113,7 @@ export class ReloadReports {
     const gone = this.#db.all(`SELECT node_id, bytes FROM reload_reports WHERE ${which}`, ...values);
     if (gone.length === 0) return;
     this.#db.run(`DELETE FROM reload_reports WHERE ${which}`, ...values);
-    for (const row of gone) this.#account(row['node_id'] as string, -(row['bytes'] as number));
-  }
-
-  #account(nodeId: string, bytes: number): void {
-    this.#count(nodeId, bytes);
-    this.#db.onRollback(() => this.#count(nodeId, -bytes));
-  }
-
-  #count(nodeId: string, bytes: number): void {
-    this.#total += bytes;
-    const now = (this.#bytes.get(nodeId) ?? 0) + bytes;
-    if (now === 0) this.#bytes.delete(nodeId);
-    else this.#bytes.set(nodeId, now);
+    for (const row of gone) this.#bytes.add(row['node_id'] as string, -(row['bytes'] as number));
   }
 }
 

@@ -1,5 +1,6 @@
 import type { ControlDatabase, Row, SqlValue } from '../database.js';
 import { excesses, lowWater } from '../fair-share.js';
+import { BytesByNode } from './bytes-by-node.js';
 import type { HistoryRetention } from './history-retention.js';
 import type { VersionTexts } from './version-texts.js';
 
@@ -44,20 +45,21 @@ export class VersionRows {
   readonly #texts: VersionTexts;
   readonly #retention: HistoryRetention;
   /** What is counted, by node. */
-  readonly #bytes = new Map<string, number>();
-  #total = 0;
+  readonly #bytes: BytesByNode;
 
   constructor(db: ControlDatabase, texts: VersionTexts, retention: HistoryRetention) {
     this.#db = db;
     this.#texts = texts;
     this.#retention = retention;
-    const sums = `SELECT node_id, SUM(bytes + text_bytes) AS bytes FROM service_changes WHERE bytes > 0 GROUP BY node_id`;
-    for (const row of db.all(sums)) this.#count(row['node_id'] as string, row['bytes'] as number);
+    this.#bytes = new BytesByNode(
+      db,
+      'SELECT node_id, SUM(bytes + text_bytes) AS bytes FROM service_changes WHERE bytes > 0 GROUP BY node_id',
+    );
   }
 
   /** What is counted of all nodes. */
   get bytes(): number {
-    return this.#total;
+    return this.#bytes.total;
   }
 
   /** Oldest first. */
@@ -124,7 +126,7 @@ export class VersionRows {
        WHERE node_id = ? AND service_id = ? AND revision = ?`,
       ...[textId, source, bytes, textBytes, nodeId, serviceId, row['revision'] as number],
     );
-    this.#account(nodeId, bytes + textBytes);
+    this.#bytes.add(nodeId, bytes + textBytes);
   }
 
   /** Removes what one service has too much of. */
@@ -144,9 +146,8 @@ export class VersionRows {
   /** Removes the oldest of those nodes that have the most, where it is more than all may have. */
   shrink(): void {
     const { maxBytes } = this.#retention;
-    if (this.#total <= maxBytes) return;
-    const accounts = [...this.#bytes].map(([origin, bytes]) => ({ origin, bytes, records: 0 }));
-    for (const { account, excess } of excesses(accounts, 'bytes', lowWater(maxBytes)))
+    if (this.#bytes.total <= maxBytes) return;
+    for (const { account, excess } of excesses(this.#bytes.accounts(), 'bytes', lowWater(maxBytes)))
       this.#shrinkNode(account.origin, excess);
   }
 
@@ -159,8 +160,8 @@ export class VersionRows {
   }
 
   #shrinkNode(nodeId: string, excess: number): void {
-    const aim = (this.#bytes.get(nodeId) ?? 0) - excess;
-    while ((this.#bytes.get(nodeId) ?? 0) > aim) {
+    const aim = this.#bytes.of(nodeId) - excess;
+    while (this.#bytes.of(nodeId) > aim) {
       const oldest = this.#db.get(
         `SELECT MAX(revision) AS revision FROM (
            SELECT revision FROM service_changes WHERE node_id = ? AND bytes > 0 ORDER BY revision LIMIT ?)`,
@@ -182,7 +183,7 @@ export class VersionRows {
     this.#db.run(`DELETE FROM service_changes WHERE ${which}`, ...values);
     for (const row of gone) {
       const textBytes = row['text_bytes'] as number;
-      this.#account(row['node_id'] as string, -(row['bytes'] as number) - textBytes);
+      this.#bytes.add(row['node_id'] as string, -(row['bytes'] as number) - textBytes);
       const textId = row['text_id'] as number | null;
       if (textId !== null) this.#release(textId, textBytes);
     }
@@ -204,13 +205,13 @@ export class VersionRows {
       `UPDATE service_changes SET text_bytes = text_bytes + ? WHERE node_id = ? AND service_id = ? AND revision = ?`,
       ...[textBytes, nodeId, heir['service_id'] as string, heir['revision'] as number],
     );
-    this.#account(nodeId, textBytes);
+    this.#bytes.add(nodeId, textBytes);
   }
 
   #valuesOf(nodeId: string, { serviceId, revision, change, version, hash, fields }: NewChange): SqlValue[] {
     // What runs is not counted.
     const bytes = change === 'added' || change === 'updated' ? 0 : ROW_BYTES;
-    if (bytes > 0) this.#account(nodeId, bytes);
+    if (bytes > 0) this.#bytes.add(nodeId, bytes);
     return [
       serviceId,
       revision,
@@ -220,18 +221,6 @@ export class VersionRows {
       fields.length === 0 ? null : JSON.stringify(fields),
       bytes,
     ];
-  }
-
-  #account(nodeId: string, bytes: number): void {
-    this.#count(nodeId, bytes);
-    this.#db.onRollback(() => this.#count(nodeId, -bytes));
-  }
-
-  #count(nodeId: string, bytes: number): void {
-    this.#total += bytes;
-    const now = (this.#bytes.get(nodeId) ?? 0) + bytes;
-    if (now === 0) this.#bytes.delete(nodeId);
-    else this.#bytes.set(nodeId, now);
   }
 }
 
