@@ -33,10 +33,11 @@ const context = testContext();
 t.teardown(() => context.remove());
 
 async function driverOf(t: Test, changes: Partial<ProcessRuntime> = {}): Promise<WarmDriver> {
+  await until(() => context.processes().length === 0, 'those of the driver before are gone');
   const driver = createDriver({ serviceId, runtime: runtime(changes) }, context) as WarmDriver;
   t.teardown(() => driver.close());
   // A process that is about to become its program shows no variables for a moment.
-  await until(() => driver.waiting === 2 && context.processes().length >= 2, 'processes wait');
+  await until(() => driver.waiting === 2 && context.processes().length === 2, 'processes wait');
   return driver;
 }
 
