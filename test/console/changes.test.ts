@@ -3,11 +3,16 @@ import { join } from 'node:path';
 import t from 'tap';
 import { PlaneWithNode } from '../support/plane-with-node.js';
 import { shellManifest } from '../support/test-node.js';
-import { ConsoleBrowser, consoleLink, jsonEditor, putText, withoutBrowser } from '../support/console.js';
+import {
+  ATTACK,
+  ConsoleBrowser,
+  consoleLink,
+  jsonEditor,
+  putText,
+  withoutBrowser,
+} from '../support/console.js';
 
 t.setTimeout(180_000);
-
-const ATTACK = '<img src=x onerror=alert(1)>';
 
 t.test(
   'changes of services are a timeline, live; two versions are compared by field and by line',

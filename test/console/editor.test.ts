@@ -2,6 +2,7 @@ import t from 'tap';
 import { PlaneWithNode } from '../support/plane-with-node.js';
 import { shellManifest } from '../support/test-node.js';
 import {
+  ATTACK,
   ConsoleBrowser,
   consoleLink,
   jsonEditor,
@@ -11,8 +12,6 @@ import {
 } from '../support/console.js';
 
 t.setTimeout(180_000);
-
-const ATTACK = '<img src=x onerror=alert(1)>';
 
 t.test(
   'the editor offers what the schema knows at the cursor, and marks what is wrong at its place',

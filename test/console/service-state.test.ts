@@ -4,6 +4,7 @@ import t from 'tap';
 import { PlaneWithNode } from '../support/plane-with-node.js';
 import { shellManifest } from '../support/test-node.js';
 import {
+  ATTACK,
   ConsoleBrowser,
   consoleLink,
   jsonEditor,
@@ -13,8 +14,6 @@ import {
 } from '../support/console.js';
 
 t.setTimeout(180_000);
-
-const ATTACK = '<img src=x onerror=alert(1)>';
 
 t.test(
   'health shows what happened and why, metrics what was counted and how it went, as it happens',

@@ -5,6 +5,7 @@ import type { Page } from 'playwright-core';
 import { PlaneWithNode } from '../support/plane-with-node.js';
 import { shellManifest } from '../support/test-node.js';
 import {
+  ATTACK,
   ConsoleBrowser,
   consoleLink,
   jsonEditor,
@@ -15,17 +16,17 @@ import {
 
 t.setTimeout(180_000);
 
-const ATTACK = '<img src=x onerror=alert(1)><a href="javascript:alert(2)">x</a>';
+const ATTACKS = `${ATTACK}<a href="javascript:alert(2)">x</a>`;
 
 const MANIFESTS = [
   shellManifest('greet', 'cat', {
-    help_md: `# Greet\n\nSays **it** again. ${ATTACK} [bad](javascript:alert(3)) [good](https://example.org/x)`,
+    help_md: `# Greet\n\nSays **it** again. ${ATTACKS} [bad](javascript:alert(3)) [good](https://example.org/x)`,
     schema: {
       input: {
         type: 'object',
         required: ['text'],
         properties: {
-          text: { type: 'string', description: ATTACK },
+          text: { type: 'string', description: ATTACKS },
           times: { type: 'integer', minimum: 1 },
           loud: { type: 'boolean' },
         },
@@ -37,10 +38,10 @@ const MANIFESTS = [
   // It goes on until it is asked to end: each line is there before the next is asked for.
   shellManifest(
     'slow',
-    `printf '\\033[31mred\\033[0m \\033]0;title\\007${ATTACK}\\n' >&2; while [ ! -e "$TMPDIR/go" ]; do sleep 0.05; done; echo second >&2; sleep 60`,
+    `printf '\\033[31mred\\033[0m \\033]0;title\\007${ATTACKS}\\n' >&2; while [ ! -e "$TMPDIR/go" ]; do sleep 0.05; done; echo second >&2; sleep 60`,
     { runtime: { timeout_ms: 100_000, env: { TMPDIR: '@DIR@' } } },
   ),
-  shellManifest('fails', `echo '${ATTACK}' >&2; exit 3`),
+  shellManifest('fails', `echo '${ATTACKS}' >&2; exit 3`),
 ];
 
 interface Started {
@@ -128,7 +129,7 @@ t.test(
     const stderr = page.getByLabel('stderr', { exact: true });
     await stderr.getByText('red', { exact: true }).waitFor();
     t.equal(await stderr.locator('.ansi-red').textContent(), 'red');
-    t.match(await stderr.textContent(), `red ${ATTACK}`, 'nothing else of what a terminal obeys');
+    t.match(await stderr.textContent(), `red ${ATTACKS}`, 'nothing else of what a terminal obeys');
     t.equal(await stderr.getByText('second').count(), 0);
     writeFileSync(join(t.testdirName, 'go'), '');
     await stderr.getByText('second').waitFor();
@@ -150,7 +151,7 @@ t.test('[P] what others write is text, and links are what they say', { skip: wit
   await page.getByRole('heading', { name: /fails/ }).waitFor();
   await call(page);
   await page.locator('.job').getByText('error').first().waitFor();
-  await page.getByLabel('stderr', { exact: true }).getByText(ATTACK).waitFor();
+  await page.getByLabel('stderr', { exact: true }).getByText(ATTACKS).waitFor();
   t.equal(await page.locator('main img, main script, main a[href^="javascript"]').count(), 0);
   t.same(browser.complaints, []);
 });

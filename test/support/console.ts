@@ -8,6 +8,9 @@ const FLAGS = [
   ...['--disable-background-networking', '--disable-component-update', '--disable-dev-shm-usage'],
 ];
 
+/** Text of somebody else that would run, were it taken for markup. */
+export const ATTACK = '<img src=x onerror=alert(1)>';
+
 /** Why a test of the console cannot run here; false where it can. */
 export const withoutBrowser: string | false = existsSync(CHROMIUM)
   ? false
