@@ -1,4 +1,5 @@
 import { FsError, systemClock, type Log, type NodeId } from '../core/index.js';
+import { changeByControl } from '../manifest/index.js';
 import { EventRules, isAdmin, type NodeAuditLog, type NodeHistory, type NodeReloads } from '../node/index.js';
 import { principalOf, type Session } from '../policy/index.js';
 import type { Registry, RegistryChange, ReloadReport } from '../registry/index.js';
@@ -64,7 +65,7 @@ export class NodeEvents {
     const { type, serviceId, principal, facts } = event;
     const { nodeId, events, history } = this.#parts;
     if (type === 'service_health') this.#recordHealth(event);
-    const change = type === 'service_control' ? CONTROLS.get(facts['op']) : undefined;
+    const change = type === 'service_control' ? changeByControl(facts['op']) : undefined;
     if (change !== undefined) history.note(serviceId, change);
     const rule = this.#rules.ruleFor(serviceId);
     const visibleTo = (session: Session): boolean =>
@@ -106,12 +107,6 @@ export class NodeEvents {
     }
   }
 }
-
-const CONTROLS = new Map<unknown, 'enabled' | 'disabled' | 'config'>([
-  ['enable', 'enabled'],
-  ['disable', 'disabled'],
-  ['config', 'config'],
-]);
 
 function typeOfReport({ faults, disabled }: ReloadReport): string {
   if (faults.length > 0) return 'manifest_faulty';

@@ -3,6 +3,20 @@ import { descriptorDiff } from './descriptor-diff.js';
 
 export type HistoryChange = 'added' | 'updated' | 'removed' | 'enabled' | 'disabled' | 'config';
 
+/** What an admin did to a service, in place of its manifest. */
+export type ControlChange = Extract<HistoryChange, 'enabled' | 'disabled' | 'config'>;
+
+const BY_CONTROL = new Map<unknown, ControlChange>([
+  ['enable', 'enabled'],
+  ['disable', 'disabled'],
+  ['config', 'config'],
+]);
+
+/** What the `op` of a `service_control` event changes for good; undefined for one that does not. */
+export function changeByControl(op: unknown): ControlChange | undefined {
+  return BY_CONTROL.get(op);
+}
+
 /** One change of a service, as it was recorded. */
 export interface RecordedChange {
   readonly revision: number;

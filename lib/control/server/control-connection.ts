@@ -222,8 +222,9 @@ export class ControlConnection implements Peer {
       if (isTooDeep(frame.payload))
         throw new ProtocolFault('invalid_payload', 'The payload is nested too deep.');
       const asked = (frame.payload ?? {}) as JsonObject;
+      const ours = controlAsked(name, asked);
       const payload = payloadOf(
-        { ...frame, payload: controlAsked(name, asked) },
+        ours === asked ? frame : { ...frame, payload: ours },
         controlMessage(name).request,
       );
       const { accessChanges } = this.context;

@@ -13,6 +13,7 @@ import {
   type RecordedChange,
   type ServiceDefinition,
   type ServiceRecords,
+  type ControlChange,
 } from '../../manifest/index.js';
 import type { ServedBefore } from '../../registry/index.js';
 import type { HistorySource } from '../../services/index.js';
@@ -108,7 +109,7 @@ export class NodeHistory implements HistorySource {
   }
 
   /** Somebody did this to a service. */
-  note(serviceId: string, change: 'enabled' | 'disabled' | 'config'): void {
+  note(serviceId: string, change: ControlChange): void {
     if (this.#running(serviceId) !== undefined) this.#record([[serviceId, change, null]]);
   }
 

@@ -15,7 +15,7 @@ export interface ReplyFacts {
 
 /** The request's payload with our names; a field that has our name too keeps that. */
 export function controlAsked(name: string, payload: JsonObject): JsonObject {
-  const names = { ...EVERYWHERE, ...REQUESTS[name] };
+  const names = REQUESTS[name] ?? EVERYWHERE;
   const theirs = Object.keys(payload).filter((key) => Object.hasOwn(names, key));
   if (theirs.length === 0) return payload;
   const ours: Record<string, JsonValue> = { ...payload };
@@ -35,6 +35,7 @@ export function controlAnswered(name: string, reply: object, facts: ReplyFacts):
 
 const EVERYWHERE: Readonly<Record<string, string>> = { venom_id: 'service_id' };
 
+/** Of messages that have nothing to do with services. */
 const REQUESTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   session_attach: { session_key: 'name' },
   session_status: { session_key: 'session' },

@@ -5,7 +5,12 @@ import {
   type JsonObject,
   type JsonValue,
 } from '../../../core/index.js';
-import { boundedFields, type RecordedChange, type ServiceRecords } from '../../../manifest/index.js';
+import {
+  boundedFields,
+  changeByControl,
+  type RecordedChange,
+  type ServiceRecords,
+} from '../../../manifest/index.js';
 import type { ControlDatabase, Row } from '../database.js';
 import { permissionsOf } from '../descriptor-templates.js';
 import type { ControlEvent, EventLog } from '../events.js';
@@ -17,12 +22,6 @@ import { DEFAULT_HISTORY_RETENTION, type HistoryRetention } from './history-rete
 import { sourceIn } from './source-of.js';
 import { CHANGES, VersionRows, type NewChange, type Place } from './version-rows.js';
 import { VersionTexts } from './version-texts.js';
-
-const CONTROLS = new Map<unknown, NewChange['change']>([
-  ['enable', 'enabled'],
-  ['disable', 'disabled'],
-  ['config', 'config'],
-]);
 
 /**
  * What each service was: an entry for each change of its descriptor, and of what admins did to it, written in the
@@ -152,7 +151,7 @@ export class ServiceHistory {
     if (kind === 'node_deleted') this.#rows.forgetNode(nodeId);
     if (kind === 'node_reload' && !this.#reloads.has(nodeId)) this.#noteReload(nodeId);
     if (kind !== 'service_control') return;
-    const change = CONTROLS.get(payload['op']);
+    const change = changeByControl(payload['op']);
     const serviceId = payload['service_id'];
     if (change === undefined || typeof serviceId !== 'string') return;
     if (this.#nodes.get(nodeId)?.services.has(serviceId) !== true) return;
