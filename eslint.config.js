@@ -31,10 +31,11 @@ export const ROOMS = {
     ...['core', 'disk', 'policy', 'protocol', 'vfs', 'manifest', 'drivers', 'transport', 'registry'],
     ...['services', 'providers', 'control', 'tunnel', 'worldfs', 'node', 'planefs', 'console'],
   ],
+  'mcp-server': ['core', 'vfs', 'worldfs'],
   api: ['core', 'policy', 'vfs', 'fuse', 'worldfs', 'node', 'compose'],
   cli: [
     ...['core', 'disk', 'policy', 'protocol', 'vfs', 'manifest', 'drivers', 'transport', 'registry'],
-    ...['services', 'control', 'tunnel', 'fuse', 'worldfs', 'node', 'doctor', 'compose'],
+    ...['services', 'control', 'tunnel', 'fuse', 'worldfs', 'node', 'doctor', 'compose', 'mcp-server'],
   ],
 };
 

@@ -47,7 +47,8 @@ const { metafile: single } = await build({
   format: 'cjs',
   platform: 'node',
   target: 'node20.19',
-  external: ['bufferutil', 'fuse-native', 'koffi', 'libsql', 'prom-client'],
+  // Of MCP, these commands have no need.
+  external: ['bufferutil', 'fuse-native', 'koffi', 'libsql', 'prom-client', '@modelcontextprotocol/*'],
   mainFields: ['module', 'main'],
   define: {
     'import.meta.url': 'importMetaUrl',

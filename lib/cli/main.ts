@@ -65,6 +65,11 @@ const COMMANDS: readonly Lazy[] = [
     load: async () => (await import('./commands/wait.js')).waitCommand(),
   },
   {
+    name: 'mcp',
+    summary: 'serve what you may invoke to an agent, by the Model Context Protocol',
+    load: async () => (await import('./commands/mcp.js')).mcpCommand(),
+  },
+  {
     name: 'top',
     summary: 'show services and the calls that run, live',
     load: async () => (await import('./commands/top.js')).topCommand(),

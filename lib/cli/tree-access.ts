@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { type Command } from 'commander';
-import { FsError, type Emitter } from '../core/index.js';
+import { FsError } from '../core/index.js';
 import { requirePrivateDir } from '../disk/index.js';
 import { localSession } from '../policy/index.js';
 import { RemoteVfs, sendHello } from '../tunnel/index.js';
 import { connectWs } from '../transport/index.js';
-import type { Change, DirNode, Op } from '../vfs/index.js';
+import type { SeenTree } from '../worldfs/index.js';
 import { stateDirOption, stateFileOption } from './options.js';
 import { addPlaneOptions, treeAddressFrom, type PlaneFlags } from './plane-options.js';
 import { socketPath } from './socket-path.js';
@@ -22,12 +22,7 @@ export function addAccessOptions(command: Command): Command {
 }
 
 /** A tree that a command looks at. */
-export interface Tree {
-  readonly root: DirNode;
-  /** What is no longer as it was, of what was looked at. */
-  readonly changes: Emitter<Change>;
-  /** A request of this command; `signal` abandons it. */
-  op(signal?: AbortSignal): Op;
+export interface Tree extends SeenTree {
   close(): Promise<void>;
 }
 

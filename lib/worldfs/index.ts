@@ -6,8 +6,19 @@ export { actionsAmong, offersOf, type ActionsOfService } from './actions-among.j
 export * from './event-feed.js';
 export { findJob } from './find-job.js';
 export { findService } from './find-service.js';
+export { followProgress, followStream, jobWhenThere, type ShownProgress } from './follow-job.js';
 export type { IndexedService } from './index-tsv.js';
 export * from './link-rule.js';
 export * from './nodes-dir.js';
 export { Subtree } from './subtree.js';
+export {
+  READ,
+  READ_WRITE,
+  WRITE,
+  openFile,
+  readFrom,
+  readText,
+  targetOf,
+  type SeenTree,
+} from './tree-files.js';
 export * from './world.js';

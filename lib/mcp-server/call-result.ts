@@ -1,0 +1,39 @@
+import { isJsonObject, type FsError, type JsonValue } from '../core/index.js';
+import type { CallToolResult } from '@modelcontextprotocol/server';
+import type { ShownProgress } from '../worldfs/index.js';
+
+/** What a call has answered: as data where it is an object, and as text for models that read no other. */
+export function resultOf(result: JsonValue): CallToolResult {
+  return {
+    content: [{ type: 'text', text: JSON.stringify(result) }],
+    ...(isJsonObject(result) ? { structuredContent: { ...result } } : {}),
+  };
+}
+
+/** A call that failed: the errno, what happened, and what to do about it. */
+export function failureOf(error: FsError): CallToolResult {
+  return {
+    content: [{ type: 'text', text: `${error.code}: ${error.sentence}` }],
+    isError: true,
+    _meta: { 'acheron/errno': error.code },
+  };
+}
+
+/** A call that has not ended yet, for a client that cannot be told of it later. */
+export function stillRunning(
+  job: string,
+  progress: ShownProgress | undefined,
+  asker: string,
+): CallToolResult {
+  const far = progress === undefined ? '' : ` (${progressText(progress)})`;
+  const how = `${asker} with {"job":${JSON.stringify(job)}}`;
+  return {
+    content: [{ type: 'text', text: `It is still running${far}. Wait for its result: ${how}` }],
+    _meta: { 'acheron/job': job },
+  };
+}
+
+export function progressText({ done, total, message }: ShownProgress): string {
+  const far = done === null ? '' : total === null ? `${done} done` : `${done} of ${total}`;
+  return [far, message ?? ''].filter((part) => part !== '').join(', ') || 'it has not said how far it is';
+}

@@ -1,0 +1,68 @@
+import { LOG_LEVEL_META_KEY, type ServerContext } from '@modelcontextprotocol/server';
+import type { ShownProgress } from '../worldfs/index.js';
+import { progressText } from './call-result.js';
+import type { Follower } from './job.js';
+
+/** Of one call so much of its stderr is passed on; the rest is in its job. */
+const MAX_LOG_BYTES = 64 * 1024;
+
+/**
+ * Tells the client of a request how far its job is, and what its driver says, where the client wants to know. `last` is
+ * what it was told of last.
+ */
+export function followerFor(
+  ctx: ServerContext,
+  service: string,
+): { follower: Follower; last: () => ShownProgress | undefined } {
+  const { mcpReq } = ctx;
+  const token = mcpReq._meta?.progressToken;
+  let last: ShownProgress | undefined;
+  let told = -1;
+  const onProgress = (shown: ShownProgress): void => {
+    if (shown.updated_at === null) return;
+    last = shown;
+    if (token === undefined) return;
+    // It must grow, whatever the driver says.
+    const progress = shown.done !== null && shown.done > told ? shown.done : told + 1e-6;
+    told = progress;
+    const params = {
+      progressToken: token,
+      progress,
+      ...(shown.total === null ? {} : { total: shown.total }),
+      message: shown.message ?? progressText(shown),
+    };
+    quietly(mcpReq.notify({ method: 'notifications/progress', params }));
+  };
+  const onStderr = wantsLog(ctx) ? lineLogger((line) => quietly(log(ctx, line, service))) : undefined;
+  return { follower: { onProgress, onStderr }, last: () => last };
+}
+
+/* eslint-disable @typescript-eslint/no-deprecated -- the protocol keeps logging for a year from 2026-07-28, and has nothing else for it */
+/** Clients of the revision of 2026-07-28 say so with each request; those before it say what they do not want. */
+function wantsLog({ mcpReq: { envelope } }: ServerContext): boolean {
+  return envelope === undefined || Object.hasOwn(envelope, LOG_LEVEL_META_KEY);
+}
+
+const log = ({ mcpReq }: ServerContext, line: string, service: string): Promise<void> =>
+  mcpReq.log('info', line, service);
+/* eslint-enable @typescript-eslint/no-deprecated */
+
+/** A client that has gone is not told, and nobody else minds. */
+function quietly(sent: Promise<void>): void {
+  sent.catch(() => undefined);
+}
+
+/** Whole lines, as they come; what is longer, or too much, is cut. */
+function lineLogger(log: (line: string) => void): (bytes: Uint8Array) => void {
+  const decoder = new TextDecoder();
+  let rest = '';
+  let left = MAX_LOG_BYTES;
+  return (bytes) => {
+    if (left <= 0) return;
+    rest += decoder.decode(bytes.subarray(0, left), { stream: true });
+    left -= bytes.length;
+    const lines = rest.split('\n');
+    rest = left > 0 ? (lines.pop() ?? '') : '';
+    for (const line of lines) if (line.trim() !== '') log(line);
+  };
+}

@@ -1,0 +1,177 @@
+import { randomUUID } from 'node:crypto';
+import { FsError, isId, isJsonObject, type JsonObject, type JsonValue } from '../core/index.js';
+import {
+  READ_WRITE,
+  WRITE,
+  followProgress,
+  followStream,
+  openFile,
+  readFrom,
+  readText,
+  type SeenTree,
+  type ShownProgress,
+} from '../worldfs/index.js';
+
+/** What has become of a call. */
+export type Outcome =
+  | { readonly state: 'running' }
+  | { readonly state: 'ok'; readonly result: JsonValue }
+  | { readonly state: 'failed'; readonly error: FsError };
+
+/** What a follower of a job is told. */
+export interface Follower {
+  readonly onProgress?: ((progress: ShownProgress) => void) | undefined;
+  readonly onStderr?: ((bytes: Uint8Array) => void) | undefined;
+}
+
+/** A call of a service that was accepted: it goes on whether or not anybody waits for it. */
+export class Job {
+  readonly #tree: SeenTree;
+  readonly #service: string;
+  /** `<node>/<service>/<invocation id>`: what a client names it by. */
+  readonly name: string;
+  readonly #path: string;
+  /** What it was asked for with, its key among it: sent again, it is answered as it was. */
+  readonly #request: string | undefined;
+
+  private constructor(tree: SeenTree, service: string, id: string, request?: string) {
+    this.#tree = tree;
+    this.#service = service;
+    this.#path = `${service}/jobs/${id}`;
+    this.#request = request;
+    const [, , node, , serviceId] = service.split('/');
+    this.name = `${node ?? ''}/${serviceId ?? ''}/${id}`;
+  }
+
+  /**
+   * Asks for a call.
+   * @param service the directory of the service
+   * @throws FsError what the service answers to a request that it does not take
+   */
+  static async submit(tree: SeenTree, service: string, payload: JsonObject): Promise<Job> {
+    const request = JSON.stringify({ _key: `mcp-${randomUUID()}`, ...payload });
+    const reply = await ask(tree, `${service}/control/submit.json`, request);
+    const id = isJsonObject(reply) ? reply['invocation_id'] : undefined;
+    if (typeof id !== 'string') throw new FsError('EPROTO', 'The service named no job.');
+    return new Job(tree, service, id, request);
+  }
+
+  /** One that was asked for earlier, by its name. @throws FsError ENOENT */
+  static async named(tree: SeenTree, name: string): Promise<Job> {
+    const [node, service, id, ...more] = name.split('/');
+    if (isId(node) && isId(service) && isId(id) && more.length === 0) {
+      const job = new Job(tree, `/nodes/${node}/services/${service}`, id);
+      await job.status();
+      return job;
+    }
+    throw new FsError('ENOENT', `There is no job ${JSON.stringify(name)}.`, {
+      hint: 'A job is named as the answer to its call named it.',
+    });
+  }
+
+  /** Its `status.json`. */
+  async status(): Promise<JsonObject> {
+    const status: unknown = JSON.parse(await readText(this.#tree, `${this.#path}/status.json`));
+    return isJsonObject(status) ? status : {};
+  }
+
+  /**
+   * Waits until it has ended, or `ms` have passed, and says what has become of it.
+   * @param signal gives up waiting; the job runs on
+   */
+  async outcome(ms: number, signal: AbortSignal, follower: Follower = {}): Promise<Outcome> {
+    const over = new AbortController();
+    const followed = this.#follow(follower, over.signal);
+    try {
+      if (!(await this.#hasEnded(ms, signal))) return { state: 'running' };
+    } finally {
+      over.abort();
+      await followed;
+    }
+    return this.#end(signal);
+  }
+
+  /** Stops it, unless it has ended. */
+  async cancel(): Promise<void> {
+    try {
+      await write(this.#tree, `${this.#path}/cancel`, 'cancel\n');
+    } catch (thrown) {
+      // It has ended, or is forgotten already.
+      if (!['ESRCH', 'ENOENT'].includes(FsError.from(thrown).code)) throw thrown;
+    }
+  }
+
+  async #hasEnded(ms: number, signal: AbortSignal): Promise<boolean> {
+    try {
+      await write(this.#tree, `${this.#path}/wait`, `${(ms / 1000).toFixed(3)}\n`, signal);
+      return true;
+    } catch (thrown) {
+      const { code } = FsError.from(thrown);
+      if (code === 'ETIMEDOUT') return false;
+      // So many others have ended meanwhile that it is no longer listed: it has ended, and its outcome is kept by its key.
+      if (code === 'ENOENT' && this.#request !== undefined) return true;
+      throw thrown;
+    }
+  }
+
+  async #end(signal: AbortSignal): Promise<Outcome> {
+    try {
+      if (this.#request !== undefined) {
+        const result = await ask(this.#tree, `${this.#service}/control/invoke.json`, this.#request, signal);
+        return { state: 'ok', result };
+      }
+      const { state, errno, error } = await this.status();
+      if (state !== 'ok') return { state: 'failed', error: errorFrom(errno, error) };
+      return {
+        state: 'ok',
+        result: JSON.parse(await readText(this.#tree, `${this.#path}/result.json`)) as JsonValue,
+      };
+    } catch (thrown) {
+      return { state: 'failed', error: FsError.from(thrown) };
+    }
+  }
+
+  async #follow({ onProgress, onStderr }: Follower, over: AbortSignal): Promise<void> {
+    const followed: Promise<void>[] = [];
+    if (onProgress !== undefined) followed.push(followProgress(this.#tree, this.#path, over, onProgress));
+    if (onStderr !== undefined)
+      followed.push(followStream(this.#tree, `${this.#path}/stderr`, over, onStderr));
+    // That it cannot be followed is no reason not to wait for it.
+    await Promise.allSettled(followed);
+  }
+}
+
+function errorFrom(errno: JsonValue | undefined, error: JsonValue | undefined): FsError {
+  const known = FsError.from(
+    Object.assign(new Error(typeof error === 'string' ? error : 'It failed.'), { code: errno }),
+  );
+  return new FsError(known.code, known.message);
+}
+
+/** Writes a request and reads its reply from the same descriptor. */
+async function ask(tree: SeenTree, path: string, request: string, signal?: AbortSignal): Promise<JsonValue> {
+  const bytes = Buffer.from(request);
+  const handle = await openFile(tree, path, READ_WRITE);
+  try {
+    const op = tree.op(signal);
+    for (let at = 0; at < bytes.length;)
+      at += await handle.write(at, bytes.subarray(at, at + CHUNK_BYTES), op);
+    await handle.flush?.(op);
+    const parts: Uint8Array[] = [];
+    for await (const part of readFrom(handle, tree.op(signal), bytes.length)) parts.push(part);
+    return JSON.parse(Buffer.concat(parts).toString()) as JsonValue;
+  } finally {
+    await handle.release();
+  }
+}
+
+async function write(tree: SeenTree, path: string, text: string, signal?: AbortSignal): Promise<void> {
+  const handle = await openFile(tree, path, WRITE);
+  try {
+    await handle.write(0, Buffer.from(text), tree.op(signal));
+  } finally {
+    await handle.release();
+  }
+}
+
+const CHUNK_BYTES = 128 * 1024;

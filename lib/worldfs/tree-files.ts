@@ -1,0 +1,76 @@
+import { FsError, type Emitter } from '../core/index.js';
+import {
+  namesOfPath,
+  walk,
+  type Change,
+  type DirNode,
+  type FileHandle,
+  type Op,
+  type OpenFlags,
+} from '../vfs/index.js';
+import { linkRule } from './link-rule.js';
+
+/** A tree as one session has it, wherever it is served: in this process, or at the far end of a connection. */
+export interface SeenTree {
+  readonly root: DirNode;
+  /** What is no longer as it was, of what was looked at. */
+  readonly changes: Emitter<Change>;
+  /** A request of this session; `signal` abandons it. */
+  op(signal?: AbortSignal): Op;
+}
+
+export const READ: OpenFlags = { read: true, write: false, append: false, truncate: false, exclusive: false };
+export const WRITE: OpenFlags = { ...READ, read: false, write: true };
+export const READ_WRITE: OpenFlags = { ...READ, write: true };
+
+const CHUNK_BYTES = 256 * 1024;
+
+const mayFollow = linkRule();
+
+/**
+ * A link is followed once, to read, and not out of its service directory or its export.
+ * @throws FsError EISDIR for what is no file, ELOOP for a link that would be written through.
+ */
+export async function openFile(tree: SeenTree, path: string, flags: OpenFlags): Promise<FileHandle> {
+  const op = tree.op();
+  const target = await targetOf(tree, path);
+  if (flags.write && target !== path)
+    throw new FsError('ELOOP', `${path} is a link; nothing is written through it.`);
+  const node = await walk(tree.root, target, op);
+  if (node.kind !== 'file')
+    throw new FsError('EISDIR', `${path} is a directory.`, { hint: `acheron ls ${path}` });
+  return node.open(flags, op);
+}
+
+/**
+ * The path that a link leads to; of what is no link its own.
+ * @throws FsError EACCES for a link that leads out of its service directory or export.
+ */
+export async function targetOf(tree: SeenTree, path: string): Promise<string> {
+  const node = await walk(tree.root, path, tree.op());
+  if (node.kind !== 'symlink') return path;
+  const target = await node.readlink(tree.op());
+  mayFollow(namesOfPath(path), target);
+  return `${path}/../${target}`;
+}
+
+/** The bytes from `at` on, in pieces, until the end as of now. */
+export async function* readFrom(handle: FileHandle, op: Op, at = 0): AsyncGenerator<Uint8Array> {
+  for (let offset = at; ;) {
+    const bytes = await handle.read(offset, CHUNK_BYTES, op);
+    if (bytes.length === 0) return;
+    offset += bytes.length;
+    yield bytes;
+  }
+}
+
+export async function readText(tree: SeenTree, path: string): Promise<string> {
+  const handle = await openFile(tree, path, READ);
+  try {
+    const parts: Buffer[] = [];
+    for await (const bytes of readFrom(handle, tree.op())) parts.push(Buffer.from(bytes));
+    return Buffer.concat(parts).toString();
+  } finally {
+    await handle.release();
+  }
+}
