@@ -9,6 +9,7 @@ import {
   type JsonObject,
   type Log,
   type NodeId,
+  type ServiceId,
   type Unsubscribe,
 } from '../core/index.js';
 import type { InProcessNodeFacts } from '../control/index.js';
@@ -23,8 +24,9 @@ import {
   type DriverContext,
   type NewPrivileges,
 } from '../drivers/index.js';
-import type { ServiceDefinition } from '../manifest/index.js';
+import type { Offers, ServiceDefinition } from '../manifest/index.js';
 import {
+  KeptOffers,
   NodeAuditLog,
   NodeHistory,
   NodeReloads,
@@ -151,6 +153,7 @@ export class RunningNode implements NodeSource {
       history: () => this.#shownHistory ?? this.history,
       nodeProjects: () => this.#nodeProjects,
     });
+    const keptOffers = new KeptOffers(`${stateFile}.offers.json`, log);
     this.registry = new Registry({
       nodeId: options.nodeId,
       manifestFiles: options.manifestFiles,
@@ -160,8 +163,10 @@ export class RunningNode implements NodeSource {
       exposed: exposedByExports(options),
       reloadIntervalMs: options.reloadIntervalMs,
       servedBefore: history.servedBefore(),
+      offersBefore: keptOffers.load(),
       log,
     });
+    this.registry.offered.on((offers) => keptOffers.save(offers));
     this.plan = planFile(options.nodeId, this.registry, requireAdmin);
     this.dir = new NodeDir(this.host, {
       labels: options.labels,
@@ -232,6 +237,7 @@ export class RunningNode implements NodeSource {
       refusesWritable: !options.trustWritable,
       log,
       clock: systemClock,
+      onOffers: (serviceId: ServiceId, offers: Offers) => running.node?.registry.offer(serviceId, offers),
       ahead: new AheadStarts(options.holdsAhead === true),
     };
     const running: { node: RunningNode | null } = { node: null };

@@ -1,4 +1,4 @@
-import type { FsError, InvocationId, ServiceId } from '../core/index.js';
+import type { FsError, InvocationId, JsonObject, ServiceId } from '../core/index.js';
 import type { Role } from '../policy/index.js';
 import type { CancelSignal } from './cancel.js';
 import type { Progress } from './progress.js';
@@ -48,6 +48,20 @@ export interface Invocation {
   readonly onOutput: (stream: 'stdout' | 'stderr', chunk: Uint8Array) => void;
   /** How far it is, as often as the driver says it. Absent: nobody wants to know. */
   readonly onProgress?: (progress: Progress) => void;
+  /**
+   * Asks the caller something while the call runs. Resolves with the answer, null where there is none to be had: the
+   * caller declines, or `signal` aborts. Absent: nobody can be asked.
+   */
+  readonly onQuestion?: (question: Question, signal: AbortSignal) => Promise<JsonObject | null>;
+}
+
+/** What a driver asks the caller. */
+export interface Question {
+  readonly message: string;
+  /** JSON Schema of the answer. */
+  readonly schema: JsonObject;
+  /** Where the caller is to go. */
+  readonly url?: string;
 }
 
 /** How long (ms) a call may run from `nowMs` on: to its deadline, `limitMs` at the most, and 1 at the least. */
@@ -72,6 +86,14 @@ export interface Success {
   readonly result: Uint8Array;
   /** Null where there is no process. */
   readonly exitCode: number | null;
+  /** What of the answer is no JSON: `content/` of the job. */
+  readonly files?: readonly ResultFile[];
+}
+
+export interface ResultFile {
+  /** One name, which no other file of the answer has. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
 }
 
 export interface Failure {

@@ -1,6 +1,7 @@
 import type { ServiceDefinition } from '../manifest/index.js';
 import type { Driver } from './contract.js';
 import type { DriverContext } from './driver-context.js';
+import { McpDriver } from './mcp/mcp-driver.js';
 import { moduleDriver } from './module/module-driver.js';
 import { OneshotDriver } from './native-proc/oneshot.js';
 import { PersistentDriver } from './native-proc/persistent.js';
@@ -19,6 +20,7 @@ export function createDriver(
   const { serviceId, runtime } = definition;
   if (runtime.type === 'module') return moduleDriver(serviceId, runtime, context);
   if (runtime.type === 'wasm') return wasmDriver(serviceId, runtime, context);
+  if (runtime.type === 'mcp') return new McpDriver(runtime, context);
   if (runtime.type !== 'native_proc') return null;
   switch (runtime.mode) {
     case 'oneshot':

@@ -1,4 +1,5 @@
-import type { Clock, Log } from '../core/index.js';
+import type { Clock, Log, ServiceId } from '../core/index.js';
+import type { Offers } from '../manifest/index.js';
 import type { AheadStarts } from './ahead-starts.js';
 import type { DriverUser } from './native-proc/ids.js';
 import type { ProcessLedger } from './native-proc/process-ledger.js';
@@ -14,6 +15,8 @@ export interface DriverContext {
   readonly refusesWritable?: boolean;
   /** Absent: what is started ahead of calls is started at once. */
   readonly ahead?: AheadStarts;
+  /** A service that runs offers these beside itself, from now on. Absent: nobody wants to know. */
+  readonly onOffers?: (serviceId: ServiceId, offers: Offers) => void;
   readonly log: Log;
   readonly clock: Clock;
 }

@@ -34,7 +34,7 @@ export function withStderrLimit(call: Invocation, max: number): Invocation {
   const limit = new StderrLimit(max, (chunk) => call.onOutput('stderr', chunk));
   const onOutput: Invocation['onOutput'] = (stream, chunk) =>
     stream === 'stderr' ? limit.take(chunk) : call.onOutput(stream, chunk);
-  const { id, nodeId, serviceId, payload, caller, deadlineMs, config, signal, onProgress } = call;
+  const { id, nodeId, serviceId, payload, caller, deadlineMs, config, signal, onProgress, onQuestion } = call;
   return {
     id,
     nodeId,
@@ -46,5 +46,6 @@ export function withStderrLimit(call: Invocation, max: number): Invocation {
     signal,
     onOutput,
     ...(onProgress === undefined ? {} : { onProgress }),
+    ...(onQuestion === undefined ? {} : { onQuestion }),
   };
 }

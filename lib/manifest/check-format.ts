@@ -90,7 +90,7 @@ function wordsFromError(
     const expected = 'a name of letters, digits and _, not beginning with a digit';
     return { message: `${name} is not the name of an environment variable.`, expected, got: name };
   }
-  const secret = path[0] === 'runtime' && path[1] === 'env';
+  const secret = path[0] === 'runtime' && (path[1] === 'env' || path[1] === 'headers');
   const got = secret ? kindOfValue(error.data) : wordsFromValue(error.data);
   const expected =
     error.keyword === 'not'

@@ -108,6 +108,44 @@ export interface WasmRuntime extends RuntimeBase {
   readonly output: 'json' | 'text';
 }
 
+/** What decides which MCP server is talked to, and how. Two services with equal settings share the server. */
+export interface McpServerSettings {
+  /** The service of the manifest. */
+  readonly serviceId: ServiceId;
+  /** A program that speaks over its standard input and output; null for a server at `url`. */
+  readonly program: {
+    readonly executablePath: string;
+    readonly args: readonly string[];
+    readonly cwd: string;
+  } | null;
+  readonly url: string | null;
+  /** As written: `{env.NAME}` is filled in where they are sent. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, string>>;
+  /** Absolute. */
+  readonly envFile: string | null;
+  readonly session: 'shared' | 'principal';
+  readonly elicitation: boolean;
+  readonly limits: RuntimeLimits;
+}
+
+/** One thing that an MCP server offers, as a service: how it is called there. */
+export interface McpOffer {
+  readonly kind: 'tool' | 'prompt' | 'template';
+  /** The name of a tool or prompt, the URI template of resources. */
+  readonly name: string;
+}
+
+/** An MCP server, or one thing of it. */
+export interface McpRuntime extends RuntimeBase {
+  readonly type: 'mcp';
+  readonly server: McpServerSettings;
+  /** Null: this is the server itself, which offers services and is none. */
+  readonly offer: McpOffer | null;
+  /** Of the server: which tools become services, and with what permissions of their own; null: all. */
+  readonly tools: readonly (readonly [name: string, permissions: JsonValue | null])[] | null;
+}
+
 /** A type that this program does not run, or one without its path field: listed, without `control/`. */
 export interface UnsupportedRuntime extends RuntimeBase {
   readonly type: 'unsupported';
@@ -122,7 +160,13 @@ export interface BuiltinRuntime extends RuntimeBase {
 }
 
 export type RuntimeDefinition =
-  StaticRuntime | ProcessRuntime | ModuleRuntime | WasmRuntime | UnsupportedRuntime | BuiltinRuntime;
+  | StaticRuntime
+  | ProcessRuntime
+  | ModuleRuntime
+  | WasmRuntime
+  | McpRuntime
+  | UnsupportedRuntime
+  | BuiltinRuntime;
 
 export interface ProbeDefinition {
   readonly type: 'exec' | 'invoke';

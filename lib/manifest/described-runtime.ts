@@ -23,6 +23,8 @@ export function isInvocable(descriptor: JsonObject): boolean {
     case 'module':
     case 'wasm':
       return has('module_path');
+    case 'mcp':
+      return isJsonObject(runtime['offer']);
     case 'builtin': {
       const { capabilities } = descriptor;
       return isJsonObject(capabilities) && capabilities['invoke'] === true;

@@ -28,7 +28,7 @@ export function descriptorFrom(
       state: mount.state,
     })),
     ops: definition.ops,
-    runtime: withoutEnvValues({ type: 'static', ...runtime }),
+    runtime: withoutSecrets({ type: 'static', ...runtime }),
     permissions: definition.permissions,
     schema: definition.schema,
     invoke_template: definition.invokeTemplate,
@@ -40,6 +40,16 @@ export function descriptorFrom(
     ...known,
     ...(withoutEnvValues(Object.fromEntries(unknown.filter(([name]) => !taken.has(name)))) as JsonObject),
   };
+}
+
+/** Headers show their names alone, an address no query: either may hold a key. */
+function withoutSecrets(runtime: JsonObject): JsonValue {
+  const { headers, url } = runtime;
+  return withoutEnvValues({
+    ...runtime,
+    ...(headers === undefined ? {} : { headers: isJsonObject(headers) ? Object.keys(headers).sort() : [] }),
+    ...(typeof url === 'string' ? { url: url.replace(/[?#].*$/s, '?…') } : {}),
+  });
 }
 
 /** Whatever is called `env`, at any depth, shows its names alone. */

@@ -29,7 +29,7 @@ export function finishDefinition(parts: DefinitionParts): ServiceDefinition {
   const { manifest, nodeId, ...own } = parts;
   const field = <Value extends JsonValue>(name: string, fallback: Value): Value =>
     (ownValue(manifest, name) ?? fallback) as Value;
-  const invocable = own.runtime.type !== 'static' && own.runtime.type !== 'unsupported';
+  const invocable = isCalled(own.runtime);
   const definition = {
     ...own,
     kind: field('kind', 'service'),
@@ -58,6 +58,12 @@ export function finishDefinition(parts: DefinitionParts): ServiceDefinition {
   const exact = hasInexactNumber(definition.schema) ? ` ${canonicalExactJson(definition.schema)}` : '';
   const digest = sha256(`${descriptorDigest} ${canonicalJson(own.runtime)}${exact}`);
   return { ...definition, descriptor, descriptorDigest, digest };
+}
+
+/** Whether there is something to call; an MCP server has it in the services that it offers. */
+function isCalled(runtime: RuntimeDefinition): boolean {
+  if (runtime.type === 'mcp') return runtime.offer !== null;
+  return runtime.type !== 'static' && runtime.type !== 'unsupported';
 }
 
 function sha256(text: string): string {

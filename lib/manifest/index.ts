@@ -28,6 +28,8 @@ export {
   type Place,
 } from './read-manifest.js';
 export { nearest } from './nearest.js';
+export { offeredServices } from './offered-services.js';
+export * from './offers.js';
 export { requestCheckOf, requestDigest, type RequestCheck } from './request-check.js';
 export * from './node-files.js';
 export * from './service-history.js';

@@ -1,11 +1,12 @@
 import { DEFAULT_LIMITS } from './definition.js';
+import { MCP_PROPERTIES } from './mcp/mcp-fields.js';
 
 /** ms that a timer can hold. */
 const MAX_MS = 2 ** 31 - 1;
 const MAX_BYTES = 2 ** 30;
 
 export const ABI = 'namespace-driver-v1';
-export const RUNTIME_TYPES = ['native_proc', 'module', 'wasm', 'static'] as const;
+export const RUNTIME_TYPES = ['native_proc', 'module', 'wasm', 'mcp', 'static'] as const;
 export const PROCESS_MODES = ['oneshot', 'warm', 'persistent'] as const;
 export const PROBE_DEFAULTS = {
   interval_ms: 10_000,
@@ -103,7 +104,7 @@ const runtimeProperties = {
   },
   args: {
     ...strings(
-      'native_proc, wasm: the arguments. {payload.<path>} is replaced by that value of the request, always as one argument.',
+      'native_proc, wasm, mcp: the arguments. {payload.<path>} is replaced by that value of the request, always as one argument (not for mcp).',
     ),
     default: [],
   },
@@ -117,7 +118,7 @@ const runtimeProperties = {
   },
   cwd: {
     description:
-      "native_proc: the working directory, relative to the manifest; the manifest's folder by default.",
+      "native_proc, mcp: the working directory, relative to the manifest; the manifest's folder by default.",
     type: 'string',
     pattern: NO_NUL_SOME,
     default: '.',
@@ -202,6 +203,7 @@ const runtimeProperties = {
     default: null,
   },
   probe: { ...probe, default: null },
+  ...MCP_PROPERTIES,
 };
 
 const actionRoles = {
@@ -291,7 +293,7 @@ export const MANIFEST_SCHEMA = {
       properties: {
         type: {
           description:
-            'native_proc, module, wasm or static; a service of another type is listed, but cannot be invoked.',
+            'native_proc, module, wasm, mcp or static; a service of another type is listed, but cannot be invoked.',
           default: 'static',
           type: 'string',
           minLength: 1,

@@ -7,8 +7,10 @@ import {
   type RuntimeLimits,
 } from './definition.js';
 import type { Problems } from './fault.js';
+import { mcpServerFrom, toolsFrom } from './mcp/mcp-server-settings.js';
 import { nearest } from './nearest.js';
 import { PROBE_DEFAULTS, RUNTIME_TYPES } from './manifest-schema.js';
+import { programFrom } from './program-path.js';
 
 /** `runtime` of a manifest that has passed the format, with defaults filled in and paths made absolute. */
 export function runtimeFromManifest(
@@ -62,6 +64,12 @@ export function runtimeFromManifest(
         maxMemoryBytes: field<number | null>('max_memory_bytes', null),
         output: field('output', 'json'),
       };
+    case 'mcp': {
+      checkEnv(env, problems);
+      const server = mcpServerFrom(manifest, folder, base.limits, problems);
+      if (server === null) return { type: 'unsupported', declared: type, ...base };
+      return { type, ...base, server, offer: null, tools: toolsFrom(manifest) };
+    }
     default:
       warnOfForgottenType(written, problems);
       return { type: 'static', ...base };
@@ -70,11 +78,6 @@ export function runtimeFromManifest(
 
 export function isRunnable(type: string): type is (typeof RUNTIME_TYPES)[number] {
   return (RUNTIME_TYPES as readonly string[]).includes(type);
-}
-
-/** A program with a slash is a path from the manifest's folder; one without is looked up on PATH. */
-function programFrom(program: string, folder: string): string {
-  return program.includes('/') ? resolve(folder, program) : program;
 }
 
 function limitsFrom(field: <Value>(name: string, fallback: Value) => Value): RuntimeLimits {
@@ -135,7 +138,7 @@ function warnOfType(type: string, problems: Problems): void {
   problems.warn({
     path: ['runtime', 'type'],
     message: `Acheron does not run services of type ${JSON.stringify(type)}: it will be listed, but cannot be invoked.`,
-    expected: 'native_proc, module, wasm or static',
+    expected: 'native_proc, module, wasm, mcp or static',
     got: JSON.stringify(type),
     ...(near === undefined ? {} : { hint: `Did you mean ${JSON.stringify(near)}?` }),
   });

@@ -16,7 +16,7 @@ export interface SourceExcerpt extends JsonObject {
 }
 
 /**
- * The line of a JSON text in which a fault is, and a caret below its column; both count from 1. Values of `env` never
+ * The line of a JSON text in which a fault is, and a caret below its column; both count from 1. Values of `env` and `headers` never
  * show; where the text is no JSON, so that nobody can say what is a value of `env`, only names and structure do.
  */
 export function excerptAt(
@@ -39,7 +39,7 @@ export function maskedText(text: string, isJson: boolean): string {
   let copied = 0;
   visit(text, {
     onLiteralValue: (value, offset, length, _line, _character, path) => {
-      if (!path().includes('env')) return;
+      if (!path().some((step) => SECRET.has(step))) return;
       const quotes = typeof value === 'string' ? 1 : 0;
       parts.push(text.slice(copied, offset + quotes), MASK.repeat(length - 2 * quotes));
       copied = offset + length - quotes;
@@ -47,6 +47,9 @@ export function maskedText(text: string, isJson: boolean): string {
   });
   return parts.join('') + text.slice(copied);
 }
+
+/** Fields whose values, at any depth, nobody is shown. */
+const SECRET: ReadonlySet<unknown> = new Set(['env', 'headers']);
 
 /** The name of a member, quotes included, or a character that gives the text no structure. */
 const NAME_OR_CHARACTER = /"(?:[^"\\\r\n]|\\.)*"(?=\s*:)|[^\s{}[\]:,"]/g;

@@ -3,6 +3,7 @@
  * that drivers run as, what exports may show, who sees which event.
  */
 export { NodeAuditLog } from './node-audit-log.js';
+export { KeptOffers } from './kept-offers.js';
 export { localControlDir } from './control-dir.js';
 export * from './driver-user.js';
 export { DEFAULT_UID_RANGE, type UidRange } from './dynamic-users.js';

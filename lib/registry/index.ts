@@ -12,6 +12,7 @@ export {
   type ReloadPlan,
   type RunningService,
 } from './plan-reload.js';
+export type { KnownOffers } from './offered-set.js';
 export { reconcile, type ReconcileAction } from './reconcile.js';
 export { Registry, type RegistryChange, type RegistryOptions } from './registry.js';
 export type { ReloadRecord, ServedBefore } from './reload-record.js';

@@ -45,6 +45,10 @@ export class ManifestFile {
   gone = false;
   /** The last good definition, and the one that is running. */
   held: ServiceDefinition | undefined;
+  /** What that offers beside itself, as it runs. */
+  offered: readonly ServiceDefinition[] = [];
+  /** What of the offers cannot be a service. */
+  offerWarnings: readonly ManifestFault[] = [];
   /** A claim of this file that another source holds. */
   refusal: ManifestFault | undefined;
   loadedAtMs: number | null = null;
@@ -67,6 +71,11 @@ export class ManifestFile {
   get faults(): readonly ManifestFault[] {
     const own = this.reading?.faults ?? [];
     return this.refusal === undefined ? own : [...own, this.refusal];
+  }
+
+  /** What is odd about it, and about what it offers. */
+  get warnings(): readonly ManifestFault[] {
+    return [...(this.reading?.warnings ?? []), ...this.offerWarnings];
   }
 
   /** Looks at the file, and takes in what has changed once it is quiet. */

@@ -1,5 +1,5 @@
 import { changedPointers, lastingDescriptor, type JsonObject, type ServiceId } from '../core/index.js';
-import { descriptorDiff, type ManifestFault } from '../manifest/index.js';
+import { descriptorDiff, offererOf, type ManifestFault } from '../manifest/index.js';
 import type { CheckedManifest } from './check-manifests.js';
 import { resolveClaims, type Candidate, type Claims } from './resolve-claims.js';
 import { faultFromRefusal } from './start-refusal.js';
@@ -44,8 +44,10 @@ export function planReload(
   sourceOf: (file: string) => string,
   isReplaced: (source: string) => boolean,
 ): ReloadPlan {
-  const heldBy = new Map(running.map((service) => [service.source, service]));
-  const others = running.filter(({ source }) => !isReplaced(source));
+  const isOffered = ({ descriptor }: RunningService): boolean => offererOf(descriptor) !== undefined;
+  const own = running.filter((service) => !isOffered(service));
+  const heldBy = new Map(own.map((service) => [service.source, service]));
+  const others = own.filter(({ source }) => !isReplaced(source));
   const candidates: Candidate<Claims>[] = [
     ...others.map((service) => ({ source: service.source, wanted: service, held: service })),
     ...files
@@ -58,7 +60,7 @@ export function planReload(
   ];
   const { chosen, refusals } = resolveClaims(candidates);
   const runsAs = new Map<string, RunningService>(running.map((service) => [service.serviceId, service]));
-  const stays = new Set([...chosen.values()].map(({ serviceId }) => serviceId));
+  const stays = new Set<string>([...chosen.values()].map(({ serviceId }) => serviceId));
   const planned = files.map((file): PlannedFile => {
     const source = sourceOf(file.file);
     const refusal = refusals.find((one) => one.source === source);
@@ -68,13 +70,19 @@ export function planReload(
         : [...file.faults, faultFromRefusal(refusal, { path: file.file, reading: file.reading })];
     return plannedFile({ ...file, faults }, heldBy.get(source), runsAs);
   });
-  const gone = running.filter(({ source, serviceId }) => isReplaced(source) && !stays.has(serviceId));
+  // What a service offers beside itself stays as long as it does, as far as anybody knows.
+  const offered = running.filter((service) => isOffered(service) && !stays.has(service.serviceId));
+  const isLeft = ({ descriptor }: RunningService): boolean => stays.has(offererOf(descriptor) ?? '');
+  const gone = [
+    ...own.filter(({ source, serviceId }) => isReplaced(source) && !stays.has(serviceId)),
+    ...offered.filter((service) => !isLeft(service)),
+  ];
   const shown = new Set(
     planned.filter(({ outcome }) => outcome === 'removed').map(({ serviceId }) => serviceId),
   );
   return {
     files: [...planned, ...gone.filter(({ serviceId }) => !shown.has(serviceId)).map(removal)],
-    kept: others.map(({ serviceId }) => serviceId),
+    kept: [...others, ...offered.filter(isLeft)].map(({ serviceId }) => serviceId),
   };
 }
 

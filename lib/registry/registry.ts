@@ -9,10 +9,11 @@ import {
   type NodeId,
   type ServiceId,
 } from '../core/index.js';
-import type { ServiceDefinition } from '../manifest/index.js';
+import type { Offers, ServiceDefinition } from '../manifest/index.js';
 import type { ExposureCheck } from './exposed-files.js';
 import type { FileFacts } from './manifest-file.js';
 import { ManifestSet } from './manifest-set.js';
+import { OfferedSet, type KnownOffers } from './offered-set.js';
 import type { ReloadPlan } from './plan-reload.js';
 import { planTexts } from './plan-texts.js';
 import { reconcile, type ReconcileAction } from './reconcile.js';
@@ -41,6 +42,8 @@ export interface RegistryOptions {
   readonly watch?: boolean;
   /** What manifests gave when they were read last, in an earlier life of the node, by source. */
   readonly servedBefore?: ReadonlyMap<string, ServedBefore>;
+  /** What services offered in an earlier life of the node: it holds until they say otherwise. */
+  readonly offersBefore?: ReadonlyMap<string, KnownOffers>;
   readonly log: Log;
   readonly clock?: Clock;
   /** Where programs are looked up; PATH by default. */
@@ -68,6 +71,8 @@ export class Registry {
   readonly reports = new Emitter<ReloadReport>();
   /** What a reload did, after all of it is in force; not where it changed nothing, and the same is wrong as before. */
   readonly reloads = new Emitter<ReloadRecord>();
+  /** All that is offered, to be kept for the next life of the node. */
+  readonly offered = new Emitter<ReadonlyMap<string, KnownOffers>>();
   readonly #options: RegistryOptions;
   readonly #clock: Clock;
   readonly #builtins: readonly ServiceDefinition[];
@@ -76,6 +81,7 @@ export class Registry {
   readonly #recorder: ReloadRecorder;
   /** For each service, the definition before its last update. */
   readonly #previous = new Map<ServiceId, ServiceDefinition>();
+  readonly #offers: OfferedSet;
   readonly #timers = new Map<string, () => void>();
   #services: ReadonlyMap<ServiceId, ServiceDefinition> = new Map();
   #revision = 0;
@@ -92,6 +98,7 @@ export class Registry {
     const { manifestFiles = [], servicesDirs = [] } = options;
     this.#manifests = new ManifestSet({ manifestFiles, servicesDirs });
     this.#reporter = new ReloadReporter(options.log, this.reports);
+    this.#offers = new OfferedSet(options.offersBefore);
     this.#recorder = new ReloadRecorder(options.servedBefore ?? new Map());
   }
 
@@ -131,6 +138,13 @@ export class Registry {
     this.#record('start');
     if (this.#options.watch !== false) this.#startWatch();
     this.#planInterval();
+  }
+
+  /** What a service that runs offers beside itself, from now on: services of its manifest, as by a reload. */
+  offer(serviceId: ServiceId, offers: Offers): void {
+    if (!this.#offers.take(this.#services.get(serviceId), offers)) return;
+    this.offered.emit(this.#offers.known);
+    if (this.#state === 'running') void this.#look();
   }
 
   /** Looks at everything now, and resolves when what has changed is quiet and in force. */
@@ -234,7 +248,8 @@ export class Registry {
     while (this.#again && !this.#closed) {
       this.#again = false;
       try {
-        if (await this.#load(false)) {
+        // All that is looked at meanwhile is in force at once.
+        if ((await this.#load(false)) || this.#offers.isNew) {
           this.#apply();
           this.#reporter.reportFiles(this.#manifests.files);
           this.#record('change');
@@ -290,7 +305,7 @@ export class Registry {
       file.refusal = refusal === undefined ? undefined : faultFromRefusal(refusal, file);
       file.held = file.gone ? undefined : chosen.get(file.path);
     }
-    const desired = [...chosen.values()];
+    const desired = this.#offers.withOffered([...chosen.values()], this.#manifests.files.values());
     this.#enact(desired, reconcile(desired, this.#services));
   }
 

@@ -58,7 +58,8 @@ function fileEntry(file: ManifestFile, facts: ReloadFacts): JsonObject & { fault
     changed: running === undefined || before === undefined ? [] : changedFields(before, running),
     read_at: timestamp(file.loadedAtMs),
     faults: file.faults.map(faultEntry),
-    warnings: (file.reading?.warnings ?? []).map(faultEntry),
+    ...(file.offered.length === 0 ? {} : { offers: file.offered.map(({ serviceId }) => serviceId) }),
+    warnings: file.warnings.map(faultEntry),
   };
 }
 

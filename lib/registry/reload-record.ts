@@ -64,6 +64,8 @@ export interface ServedBefore {
   /** Of all that the manifest means; absent where only the descriptor is known. */
   readonly digest?: string;
   readonly descriptor: JsonObject;
+  /** What it offered beside itself: digests by service; absent where that is not known. */
+  readonly offered?: ReadonlyMap<string, string>;
 }
 
 /** Files that a record has, and characters of JSON; the most telling come first. */
@@ -71,6 +73,7 @@ const MAX_FILES = 1000;
 const MAX_CHARS = 192 * 1024;
 const MAX_FAULTS = 16;
 const MAX_FOLDERS = 64;
+const MAX_OFFERS = 256;
 const MAX_TEXT = 1024;
 
 /** Makes the record of each reload, by what the one before left. */
@@ -131,7 +134,8 @@ export class ReloadRecorder {
 
   #remember(files: Iterable<ManifestFile>): void {
     this.#before.clear();
-    for (const { path, held } of files) if (held !== undefined) this.#before.set(path, held);
+    for (const { path, held, offered } of files)
+      if (held !== undefined) this.#before.set(path, { ...held, offered: digestsOf(offered) });
   }
 }
 
@@ -144,7 +148,7 @@ function recordOfFile(
   const { path, held, reading, faults } = file;
   const digest = reading?.textDigest() ?? null;
   if (held === undefined && before !== undefined && faults.length === 0)
-    return { ...removal(path, before), digest, warnings: faultsOf(reading?.warnings ?? [], reading) };
+    return { ...removal(path, before), digest, warnings: faultsOf(file.warnings, reading) };
   const outcome = outcomeOf(file, before, digestBefore !== undefined && digestBefore !== digest);
   const shown = held ?? file.disabled ?? reading?.definition;
   const isUpdate = outcome === 'updated' && before !== undefined && held !== undefined;
@@ -157,7 +161,11 @@ function recordOfFile(
     outcome,
     services: [
       ...new Set(
-        [shown?.serviceId, isUpdate ? before.serviceId : undefined].filter((id) => id !== undefined),
+        [
+          shown?.serviceId,
+          isUpdate ? before.serviceId : undefined,
+          ...otherOffers(file, before).slice(0, MAX_OFFERS),
+        ].filter((id) => id !== undefined),
       ),
     ],
     version: shown === undefined ? null : cut(shown.version),
@@ -165,15 +173,28 @@ function recordOfFile(
     fields: [...boundedFields(fields)],
     still_runs: outcome === 'last-good' && held !== undefined ? runningOf(held) : null,
     faults: faultsOf(faults, reading),
-    warnings: faultsOf(reading?.warnings ?? [], reading),
+    warnings: faultsOf(file.warnings, reading),
   };
 }
 
+function digestsOf(offered: ManifestFile['offered']): ReadonlyMap<string, string> {
+  return new Map(offered.map(({ serviceId, digest }) => [serviceId, digest]));
+}
+
+/** What the service of a file offers otherwise than before. */
+function otherOffers({ offered }: ManifestFile, before: ServedBefore | undefined): string[] {
+  if (before !== undefined && before.offered === undefined) return [];
+  const was = before?.offered ?? new Map<string, string>();
+  const is = digestsOf(offered);
+  return [...new Set([...was.keys(), ...is.keys()])].filter((id) => was.get(id) !== is.get(id));
+}
+
 function outcomeOf(
-  { held, disabled, faults }: ManifestFile,
+  file: ManifestFile,
   before: ServedBefore | undefined,
   isRewritten: boolean,
 ): ReloadOutcome {
+  const { held, disabled, faults } = file;
   if (faults.length > 0) return held === undefined ? 'refused' : 'last-good';
   if (disabled !== undefined) return 'disabled';
   if (held === undefined) return 'refused';
@@ -182,13 +203,14 @@ function outcomeOf(
     before.digest === undefined
       ? before.descriptorDigest === held.descriptorDigest
       : before.digest === held.digest;
-  if (!isSame) return 'updated';
+  if (!isSame || otherOffers(file, before).length > 0) return 'updated';
   return isRewritten ? 'kept' : 'unchanged';
 }
 
-function removal(path: string, { serviceId, version }: ServedBefore): RecordedFile {
+function removal(path: string, { serviceId, version, offered }: ServedBefore): RecordedFile {
+  const services = [serviceId, ...[...(offered ?? [])].slice(0, MAX_OFFERS).map(([id]) => id)];
   return {
-    ...{ path: cut(path), digest: null, outcome: 'removed', services: [serviceId] },
+    ...{ path: cut(path), digest: null, outcome: 'removed', services },
     ...{
       version: null,
       previous_version: cut(version),

@@ -48,7 +48,7 @@ export class ReloadReporter {
   }
 
   #reportFile(file: ManifestFile): void {
-    const warnings = file.reading?.warnings ?? [];
+    const { warnings } = file;
     const disabled = file.disabled?.serviceId ?? null;
     const off = disabled === null ? [] : [`disabled ${disabled}`];
     const text = [...off, ...[...file.faults, ...warnings].map(lineFromFault)].join('\n');

@@ -238,6 +238,7 @@ export class Invoker {
       signal,
       onOutput: (stream, chunk) => this.#keepOutput(job, stream, chunk),
       onProgress: (progress) => job.says(progress, this.#nowMs),
+      onQuestion: (question, stop) => job.questions.ask(question, stop),
     });
   }
 
@@ -252,7 +253,7 @@ export class Invoker {
 
   /** Makes the outcome durable, then reports it. */
   #end(job: Job, given: Outcome): CallReply {
-    const outcome = indented(given);
+    const outcome = this.#withFiles(job, indented(given));
     this.#calls.delete(job);
     const end: JobEnd = outcome.ok
       ? {
@@ -282,6 +283,17 @@ export class Invoker {
       facts: { invocation_id: job.id, state: job.state },
     });
     return { error: failure, reply: failure === null ? result : failureReply(ended) };
+  }
+
+  /** Its files are kept before it has ended; one that cannot be is a failure. */
+  #withFiles(job: Job, outcome: Outcome): Outcome {
+    try {
+      if (outcome.ok)
+        for (const { name, bytes } of outcome.files ?? []) this.jobs.appendFile(job, name, bytes);
+      return outcome;
+    } catch (thrown) {
+      return { ok: false, error: FsError.from(thrown), exitCode: outcome.exitCode };
+    }
   }
 
   #endInterrupted(job: Job): void {

@@ -1,5 +1,6 @@
 import { FsError, type Clock, type JsonObject, type ServiceId } from '../core/index.js';
-import type { ServiceDefinition, ServiceRecords } from '../manifest/index.js';
+import type { Driver } from '../drivers/index.js';
+import { isInvocable, type ServiceDefinition, type ServiceRecords } from '../manifest/index.js';
 import { principalOf, type Action, type Session } from '../policy/index.js';
 import type { Call } from './call.js';
 import { configFrom } from './config.js';
@@ -80,7 +81,11 @@ export class Service {
   }
   /** It can be invoked at all: there is something to run. */
   get runnable(): boolean {
-    return this.#engine.driver !== null;
+    return this.#engine.driver !== null && isInvocable(this.definition.descriptor);
+  }
+  /** What runs it, or what it offers beside itself. */
+  get driver(): Driver | null {
+    return this.#engine.driver;
   }
   get enabled(): boolean {
     return this.#supervisor.isEnabled;

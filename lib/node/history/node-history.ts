@@ -9,6 +9,7 @@ import {
 } from '../../core/index.js';
 import {
   boundedFields,
+  offererOf,
   type HistoryChange,
   type RecordedChange,
   type ServiceDefinition,
@@ -98,11 +99,9 @@ export class NodeHistory implements HistorySource {
       const running = this.#running(serviceId);
       const { source = null, hash = null } = running ?? {};
       if (running === undefined || hash === null || source?.startsWith('/') !== true) continue;
-      const facts = {
-        version: running.version ?? '',
-        descriptorDigest: hash,
-        descriptor: this.#descriptorOf(running),
-      };
+      const descriptor = this.#descriptorOf(running);
+      if (offererOf(descriptor) !== undefined) continue;
+      const facts = { version: running.version ?? '', descriptorDigest: hash, descriptor };
       before.set(source, { serviceId, ...facts });
     }
     return before;

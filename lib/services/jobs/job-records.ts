@@ -27,6 +27,7 @@ export function wholeHeader(job: Job): JsonObject {
     ...endOf(job),
     sizes: job.blobs.map((blob) => blob.size),
     held: [...job.holders],
+    ...(job.files.size === 0 ? {} : { files: [...job.files.keys()] }),
   };
 }
 
@@ -72,6 +73,7 @@ function progressFromHeader(recorded: JsonValue | undefined): JobProgress | null
 
 /** Hands the blobs of a whole record to the job. */
 export function blobsFromWhole(job: Job, header: JsonObject, body: Extent): void {
+  if (Array.isArray(header.files)) for (const name of header.files as readonly string[]) job.fileNamed(name);
   const sizes = Array.isArray(header.sizes) ? (header.sizes as readonly JsonValue[]).map(Number) : [];
   let { offset } = body;
   for (const [index, blob] of job.blobs.entries()) {

@@ -134,6 +134,10 @@ export class JobStore {
     job.changed(this.#options.now());
   }
 
+  appendFile(job: Job, name: string, bytes: Uint8Array): void {
+    job.fileNamed(name).add(this.#append({ t: 'file', id: job.id, name }, bytes));
+  }
+
   /**
    * Keeps how a job ended; durable when it returns. `metrics` are the service's, this job counted in.
    * @throws FsError when the log cannot take it: the job has ended all the same, as failed. That is durable too, as
@@ -340,8 +344,7 @@ export class JobStore {
   /** Frees what nobody can reach: all of a job without holders, the output of an unlisted one. */
   #shrink(job: Job): void {
     if (job.holders.has('listed')) return;
-    job.stdout.release();
-    job.stderr.release();
+    for (const blob of job.output) blob.release();
     if (job.holders.size > 0) return;
     job.request.release();
     job.result.release();

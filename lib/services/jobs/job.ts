@@ -7,6 +7,7 @@ import type { Session } from '../../policy/index.js';
 import { principalOf, roleOfPrincipal } from '../../policy/index.js';
 import { Blob } from './blob.js';
 import { JobNews } from './job-news.js';
+import { QuestionBox } from './job-question.js';
 
 export type JobState = 'queued' | 'running' | 'ok' | 'error' | 'timeout' | 'cancelled';
 
@@ -81,6 +82,10 @@ export class Job {
   readonly stdout: Blob;
   readonly stderr: Blob;
   readonly result: Blob;
+  /** What of the answer is no JSON, by name. */
+  readonly files = new Map<string, Blob>();
+  /** What its driver asks its caller. */
+  readonly questions = new QuestionBox(() => this.changed(Date.now()));
   readonly holders = new Set<Holder>();
   /** Names that the user has unlinked inside the job's directory. */
   readonly hidden = new Set<string>();
@@ -91,6 +96,7 @@ export class Job {
   /** Inode numbers of its directory and files. */
   readonly ino = newIno();
   readonly #inos = new Map<string, bigint>();
+  readonly #log: ByteStore;
   #news: JobNews | undefined;
 
   constructor(
@@ -104,6 +110,7 @@ export class Job {
     this.key = facts.key;
     this.keyDigest = facts.keyDigest;
     this.changedAtMs = facts.acceptedAtMs;
+    this.#log = log;
     this.request = new Blob(log);
     this.stdout = new Blob(log);
     this.stderr = new Blob(log);
@@ -115,11 +122,23 @@ export class Job {
   }
 
   get bytes(): number {
-    return this.request.size + this.stdout.size + this.stderr.size + this.result.size;
+    return this.blobs.reduce((sum, { size }) => sum + size, 0);
   }
 
   get blobs(): readonly Blob[] {
-    return [this.request, this.stdout, this.stderr, this.result];
+    return [this.request, this.stdout, this.stderr, this.result, ...this.files.values()];
+  }
+
+  /** What is kept only as long as the job is listed. */
+  get output(): readonly Blob[] {
+    return [this.stdout, this.stderr, ...this.files.values()];
+  }
+
+  /** One of `files`, made where there is none. */
+  fileNamed(name: string): Blob {
+    let file = this.files.get(name);
+    if (file === undefined) this.files.set(name, (file = new Blob(this.#log)));
+    return file;
   }
 
   endedWith(end: JobEnd): EndedJob {

@@ -51,6 +51,9 @@ export function replayJobs(log: SegmentLog, report: Pick<Log, 'warn'>): Replayed
       case 'out':
         job?.[header.s === 'stdout' ? 'stdout' : 'stderr'].add(body);
         break;
+      case 'file':
+        if (typeof header.name === 'string') job?.fileNamed(header.name).add(body);
+        break;
       case 'finish':
         if (job !== undefined) {
           endFromHeader(job, header);

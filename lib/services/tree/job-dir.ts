@@ -11,16 +11,23 @@ import {
 } from '../../vfs/index.js';
 import { documentOfProgress, statusOfJob, type Job } from '../jobs/job.js';
 import type { Service } from '../service.js';
+import { ContentDir } from './content-dir.js';
 import { JobFilesDir } from './job-files-dir.js';
 import { OneShotControl } from './one-shot-control.js';
+import { answerControl } from './question-files.js';
 import { waitControl } from './wait-control.js';
+
+/** What is there while the driver asks something. */
+const ASKING: ReadonlySet<string> = new Set(['question.json', 'answer.json']);
 
 /** `jobs/<invocation_id>/`. */
 export class JobDir extends JobFilesDir {
   protected readonly files: ReadonlyMap<string, Node>;
+  readonly #content: ContentDir;
 
   constructor(service: Service, job: Job) {
     super(service, job);
+    this.#content = new ContentDir(service, job, (op) => this.requireRemovable(op));
     const request = new SharedBytes();
     const result = new SharedBytes();
     this.files = new Map<string, Node>([
@@ -51,6 +58,12 @@ export class JobDir extends JobFilesDir {
       ],
       ['stdout', this.#stream('stdout')],
       ['stderr', this.#stream('stderr')],
+      ['content', this.#content],
+      [
+        'question.json',
+        this.document('question.json', () => documentFromJson(job.questions.asked?.question ?? null)),
+      ],
+      ['answer.json', answerControl(service, job, (op) => this.requireRemovable(op))],
       ['cancel', this.#cancelControl()],
       ['wait', waitControl(service, job, (op) => this.require(op))],
     ]);
@@ -61,13 +74,24 @@ export class JobDir extends JobFilesDir {
   }
 
   protected override shows(name: string): boolean {
+    if (name === 'content' && this.job.files.size === 0) return false;
+    if (ASKING.has(name) && this.job.questions.asked === null) return false;
     return !this.job.hidden.has(name);
   }
 
   /** Hides the name, so that `rm -r` can empty the directory before it removes it. */
   override unlink(name: string, op: Op): void {
-    this.lookup(name, op);
+    if (this.lookup(name, op).kind === 'dir')
+      throw new FsError('EISDIR', `${JSON.stringify(name)} is a directory.`);
     this.requireRemovable(op);
+    this.job.hidden.add(name);
+  }
+
+  override rmdir(name: string, op: Op): void {
+    if (this.lookup(name, op) !== this.#content)
+      throw new FsError('ENOTDIR', `${JSON.stringify(name)} is no directory.`);
+    this.requireRemovable(op);
+    this.#content.requireEmpty(op);
     this.job.hidden.add(name);
   }
 

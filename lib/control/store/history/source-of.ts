@@ -8,10 +8,15 @@ export function sourceIn(reload: JsonObject | null | undefined, serviceId: strin
   for (const list of ['files', 'builtins']) {
     const entries = reload == null ? undefined : ownValue(reload, list);
     if (!Array.isArray(entries)) continue;
-    const entry = entries.find((one) => isJsonObject(one) && ownValue(one, 'service_id') === serviceId) as
-      JsonObject | undefined;
+    const entry = entries.find((one) => isJsonObject(one) && gives(one, serviceId)) as JsonObject | undefined;
     const source = entry && (ownValue(entry, 'file') ?? ownValue(entry, 'source'));
     if (typeof source === 'string') return source.slice(0, MAX_SOURCE_CHARS);
   }
   return null;
+}
+
+/** A manifest gives its own service, and what that offers beside itself. */
+function gives(entry: JsonObject, serviceId: string): boolean {
+  const offers = ownValue(entry, 'offers');
+  return ownValue(entry, 'service_id') === serviceId || (Array.isArray(offers) && offers.includes(serviceId));
 }
