@@ -55,7 +55,7 @@ t.test('what fails, hangs or has no test fails the run, and is shown with what i
   t.equal(status, 1);
   t.match(stderr, /FAILED.*\n {4}not ok 1 - one is two\n {6}---\n/);
   t.match(stderr, /5 files, 1 tests passed, 4 failed/);
-  t.match(run(t, [HANGS], ['--timeout', '1']), { status: 1, stderr: /FAILED[^]*timeout!/ });
+  t.match(run(t, [HANGS], ['--timeout', '3']), { status: 1, stderr: /FAILED[^]*timeout!/ });
   t.end();
 });
 

@@ -4,12 +4,13 @@
 // tap's own runner has every Node process of a test, and every one that such a process starts, load its modules
 // through a second thread, to know which file was changed. That takes more time than most tests. Here a test and
 // the commands that it starts are loaded as users load them.
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import t from 'tap';
+import { joinTests } from './join-tests.js';
 import { LONG, LONG_FIRST } from './schedule.js';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -35,6 +36,10 @@ const outputs = new Map<string, { readonly output: string[]; readonly began: num
 const totals = { files: 0, passed: 0, failed: 0, skipped: 0 };
 
 process.chdir(ROOT);
+const outdir = join(ROOT, 'dist', `joined-tests-${process.pid}`);
+process.once('exit', () => rmSync(outdir, { recursive: true, force: true }));
+const ours = files.filter((file) => file.startsWith(TESTS));
+const joined = await joinTests(ours, { root: ROOT, tests: TESTS, outdir });
 t.setTimeout(0);
 t.jobs = Math.max(1, Math.min(Number(options.jobs), files.length));
 if (options.tap) {
@@ -60,7 +65,8 @@ process.stderr.write(
 if (failed > 0) process.exitCode = 1;
 
 async function run(file: string): Promise<void> {
-  const results = await t.spawn('/usr/bin/env', ['-u', 'NODE_OPTIONS', process.execPath, file], {
+  const program = ['-u', 'NODE_OPTIONS', process.execPath, joined.get(file) ?? file];
+  const results = await t.spawn('/usr/bin/env', program, {
     name: file,
     at: null,
     buffered: true,
