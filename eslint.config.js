@@ -6,6 +6,7 @@ export const ROOMS = {
   linux: [],
   core: ['linux'],
   console: ['core'],
+  systemd: ['core'],
   disk: ['core', 'linux'],
   policy: ['core'],
   vfs: ['core', 'linux', 'policy'],
@@ -36,6 +37,7 @@ export const ROOMS = {
   cli: [
     ...['core', 'disk', 'policy', 'protocol', 'vfs', 'manifest', 'drivers', 'transport', 'registry'],
     ...['services', 'control', 'tunnel', 'fuse', 'worldfs', 'node', 'doctor', 'compose', 'mcp-server'],
+    'systemd',
   ],
 };
 

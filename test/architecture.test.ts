@@ -125,6 +125,7 @@ t.test('the top level holds what it should', async (t) => {
     'lib',
     'manifests',
     'node_modules',
+    'packaging',
     'test',
   ];
   const passing = ['mnt', 'coverage'];

@@ -4,6 +4,7 @@ import { makePrivateDir } from '../disk/index.js';
 import { FsError } from '../core/index.js';
 import { LOG_FILE, ownLogFile } from './background-log.js';
 import { goOnWithoutOutput } from './output.js';
+import { serviceManager } from './told-manager.js';
 import { isStoppedEarly } from './stop-asked.js';
 import { writeOut } from './write-out.js';
 
@@ -111,8 +112,9 @@ export async function inBackgroundOrHere(
   }
 }
 
-/** Says that it is ready: to the terminal, or to the process that waits in the foreground; later, to the log. */
+/** Says that it is ready: to the terminal, or to the process that waits in the foreground; later, to the log. A service manager is told as well. */
 export function reportReady(lines: readonly string[]): void {
+  serviceManager()?.ready(lines[0] ?? '');
   const report = reporter();
   if (report === null) say(lines);
   else report({ lines });

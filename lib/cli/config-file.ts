@@ -12,7 +12,8 @@ let usedPath: string | null | undefined;
 let applied: { readonly command: Command; readonly all: AllCommands } | undefined;
 
 /**
- * Options from the environment and from a config file, for those that no flag sets; the environment wins. The
+ * Options from the environment, from credentials of the service manager, and from a config file, for those that no flag
+ * sets; what comes first here wins. The
  * file has long option names as keys, for all commands at its top, and for one in a section of its name (`node`,
  * or `create` in `project`), which wins. `--config` names it; else the user's, else /etc's.
  * @throws CommanderError with file, line and key, or with the variable
@@ -20,6 +21,7 @@ let applied: { readonly command: Command; readonly all: AllCommands } | undefine
 export async function applySettings(command: Command, all: AllCommands): Promise<void> {
   refuseSecrets(command);
   applySwitches(command);
+  applyCredentials(command);
   await warnOfUnknownVariables(command, all);
   applied = { command, all };
   try {
@@ -71,6 +73,20 @@ function applySwitches(command: Command): void {
         `error: option '${option.flags}' value '${text}' from env '${envVar}' is invalid. ${thrown.message}`,
       );
     }
+  }
+}
+
+/** A file of the service manager (`LoadCredential=token-file:…`) with the name of an option that takes one is that file. */
+function applyCredentials(command: Command): void {
+  const { CREDENTIALS_DIRECTORY: dir } = process.env;
+  if (dir === undefined || dir === '') return;
+  for (const option of command.options) {
+    const key = option.attributeName();
+    const source = command.getOptionValueSource(key);
+    const isFree = source === undefined || source === 'default';
+    if (!isFree || !option.flags.endsWith('<file>') || option.name() === 'state-file') continue;
+    const path = join(dir, option.name());
+    if (existsSync(path)) command.setOptionValueWithSource(key, path, 'env');
   }
 }
 

@@ -35,6 +35,11 @@ const COMMANDS: readonly Lazy[] = [
     load: async () => (await import('./commands/mount.js')).mountCommand(),
   },
   {
+    name: 'mount-helper',
+    summary: 'mount as mount(8) asks for it: mount -t acheron',
+    load: async () => (await import('./commands/mount-helper.js')).mountHelperCommand(),
+  },
+  {
     name: 'unmount',
     summary: 'unmount a directory, also when its server is dead',
     load: async () => (await import('./commands/unmount.js')).unmountCommand(),

@@ -24,6 +24,7 @@ export interface KernelFlags {
   readonly mapUid?: ReadonlyMap<number, number>;
   readonly background?: boolean;
   readonly followOutsideLinks?: boolean;
+  readonly readOnly?: boolean;
 }
 
 /** The same, where the session is set here and not by a token. */
@@ -66,6 +67,12 @@ export function addKernelOptions(command: Command): Command {
       option(
         '--follow-outside-links',
         'let symlinks of exports lead out of them, with the rights of the user who follows',
+      ),
+    )
+    .addOption(
+      option(
+        '--read-only',
+        'let nobody write through the mount: what is there can be looked at, and not called',
       ),
     )
     .addOption(option('--background', 'return when the mount is ready, and go on in the background'));
@@ -128,6 +135,7 @@ export async function mountTree(
     sessionOf,
     allowOther: flags.allowOther === true,
     allowUids: flags.allowUid ?? [],
+    readOnly: flags.readOnly === true,
     remoteUids: flags.mapUid,
     owner,
     handsOver,

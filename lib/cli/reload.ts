@@ -1,6 +1,7 @@
 import { openSync, closeSync } from 'node:fs';
 import { FsError, type Log } from '../core/index.js';
 import { rereadConfigFile } from './config-file.js';
+import { serviceManager } from './told-manager.js';
 import { LOG_LEVELS, setLogLevel, type LogLevel } from './text-log.js';
 
 type Reload = () => void | Promise<void>;
@@ -25,6 +26,7 @@ export function isReload(signal: NodeJS.Signals): boolean {
 
 /** What cannot be read stays as it was, and the log says why. */
 export async function reload(): Promise<void> {
+  serviceManager()?.reloading();
   for (const one of reloads ?? []) {
     try {
       await one();
@@ -34,6 +36,7 @@ export async function reload(): Promise<void> {
     }
   }
   log?.info('The settings were read again.');
+  serviceManager()?.reloaded();
 }
 
 async function rereadLogLevel(): Promise<void> {

@@ -14,6 +14,7 @@ import { sendHello, serveVfs } from '../tunnel/index.js';
 import { stateFileOf } from './node-options.js';
 import { runStandalone, type Standalone, type StandaloneFlags } from './standalone.js';
 import { certificatesIn, secretIn } from './plane-options.js';
+import { serviceManager } from './told-manager.js';
 import { stopAsked } from './stop-asked.js';
 import { VERSION } from './version.js';
 import { writeOut } from './write-out.js';
@@ -70,10 +71,11 @@ export async function runLinkedNode(
     software: VERSION,
     labels: flags.label ?? {},
     pair: pairModeFrom(flags),
-    onVerificationCode: (code, requestId) =>
-      void writeOut(
-        `Waiting for an admin to approve request ${requestId}; the verification code is ${code}.\n`,
-      ),
+    onVerificationCode: (code, requestId) => {
+      const line = `Waiting for an admin to approve request ${requestId}; the verification code is ${code}.`;
+      void writeOut(`${line}\n`);
+      serviceManager()?.status(line);
+    },
     ...(flags.leaseTtlMs === undefined ? {} : { leaseTtlMs: flags.leaseTtlMs }),
     ...(flags.refreshIntervalMs === undefined ? {} : { refreshIntervalMs: flags.refreshIntervalMs }),
     ...(flags.reconnectBackoffMs === undefined ? {} : { minDelayMs: flags.reconnectBackoffMs }),

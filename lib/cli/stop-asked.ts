@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import { FsError } from '../core/index.js';
 import { isReload, reload } from './reload.js';
+import { serviceManager } from './told-manager.js';
 
 /** The signals that ask a server to end, SIGHUP where the terminal is gone; a second one of them ends it at once. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -23,6 +24,7 @@ export function stopAsked(): Promise<NodeJS.Signals> {
         const status = 128 + constants.signals[signal];
         if (isAsked) process.exit(status);
         isAsked = true;
+        serviceManager()?.stopping();
         setTimeout(() => process.exit(status), DEADLINE_MS).unref();
         resolve(signal);
       });

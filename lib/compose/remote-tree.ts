@@ -1,8 +1,14 @@
 import { ControlClient } from '../control/client/index.js';
-import { FsError, silentLog, systemClock, type Clock, type Log } from '../core/index.js';
+import { FsError, silentLog, systemClock, type Clock, type Emitter, type Log } from '../core/index.js';
 import { KeptDescriptors, type CatalogFollower } from '../planefs/client/index.js';
 import { MAX_FS_FRAME_BYTES } from '../protocol/index.js';
-import { Reconnector, connectWs, logConnection, type Transport } from '../transport/index.js';
+import {
+  Reconnector,
+  connectWs,
+  logConnection,
+  type ConnectionState,
+  type Transport,
+} from '../transport/index.js';
 import { RemoteVfs, sendHello } from '../tunnel/index.js';
 
 /** Which tree, and as whom. */
@@ -24,7 +30,7 @@ export interface TreeAddress {
 /** The tree of a control plane, as one session sees it, over a connection that comes back by itself. */
 export class RemoteTree {
   readonly vfs: RemoteVfs;
-  readonly #address: TreeAddress;
+  #address: TreeAddress;
   readonly #log: Log;
   readonly #reconnector: Reconnector;
   readonly #follower: CatalogFollower | undefined;
@@ -44,6 +50,32 @@ export class RemoteTree {
       maxDelayMs,
     });
     logConnection(this.#reconnector.states, { name: 'the control plane', log: this.#log });
+  }
+
+  /** How the connection is, whenever that changes. */
+  get states(): Pick<Emitter<ConnectionState>, 'on'> {
+    return this.#reconnector.states;
+  }
+
+  /**
+   * Another token counts from the next connection on. What is asked over the present one goes on, unless the control plane
+   * does not take the token before any more: then that one connects at once. `changed` false: it is the same.
+   * @throws FsError EACCES for a token that is not good: the one before stays
+   */
+  async useToken(token: string): Promise<{ readonly changed: boolean }> {
+    const before = this.#address;
+    if (token === before.token) return { changed: false };
+    const session = await beginSession({ ...before, token });
+    const isTaken = await beginSession(before).then(
+      () => true,
+      (thrown: unknown) => FsError.from(thrown).code !== 'EACCES',
+    );
+    this.#address = { ...before, token };
+    this.#session = session;
+    const { state } = this.#reconnector;
+    if (!isTaken && state.state === 'open') state.transport.close();
+    this.#reconnector.retryNow();
+    return { changed: true };
   }
 
   /**
@@ -79,7 +111,7 @@ export class RemoteTree {
 
   async #connect(signal: AbortSignal): Promise<Transport> {
     try {
-      this.#session ??= await this.#beginSession();
+      this.#session ??= await beginSession(this.#address);
       return await this.#attach(this.#session, signal);
     } catch (thrown) {
       const { code } = FsError.from(thrown);
@@ -102,17 +134,16 @@ export class RemoteTree {
     this.vfs.attach(await sendHello(transport, { session }));
     return transport;
   }
+}
 
-  /** A session of the token's, attached to the project. */
-  async #beginSession(): Promise<string> {
-    const { url, token, ca, project } = this.#address;
-    const client = new ControlClient({ url, token, ca, project, isFinal: () => true });
-    try {
-      const { session } = await client.start().ready();
-      if (session == null) throw new FsError('EPROTO', 'The control plane began no session for this token.');
-      return session;
-    } finally {
-      client.close();
-    }
+/** A session of the token's, attached to the project. */
+async function beginSession({ url, token, ca, project }: TreeAddress): Promise<string> {
+  const client = new ControlClient({ url, token, ca, project, isFinal: () => true });
+  try {
+    const { session } = await client.start().ready();
+    if (session == null) throw new FsError('EPROTO', 'The control plane began no session for this token.');
+    return session;
+  } finally {
+    client.close();
   }
 }

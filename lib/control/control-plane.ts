@@ -21,6 +21,8 @@ export interface ControlPlaneOptions {
   readonly host?: string;
   /** Default 18790; 0 picks one. */
   readonly port?: number;
+  /** A socket that listens already, in place of both: a service manager opened it. */
+  readonly descriptor?: number | undefined;
   readonly tls?: TlsFiles | undefined;
   readonly insecure?: boolean;
   readonly allowOrigins?: readonly string[];
@@ -108,6 +110,7 @@ async function startWith(options: ControlPlaneOptions, undo: UndoStack): Promise
   const listener = new Listener(context, {
     host: options.host ?? '127.0.0.1',
     port: options.port ?? DEFAULT_PORT,
+    descriptor: options.descriptor,
     tls: options.tls,
     insecure: options.insecure ?? false,
     allowOrigins: options.allowOrigins ?? [],

@@ -44,6 +44,8 @@ export interface MountOptions {
   /** Let other local users in: those of `allowUids` besides the owner; everyone else gets EACCES. */
   readonly allowOther: boolean;
   readonly allowUids: readonly number[];
+  /** Whatever would change something is EROFS. */
+  readonly readOnly?: boolean;
   /** Whom local users, by uid, act as in exports of other machines that allow it. */
   readonly remoteUids?: ReadonlyMap<number, number> | undefined;
   /** The owner of nodes whose `Stat` names nobody. */

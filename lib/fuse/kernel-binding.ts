@@ -78,6 +78,7 @@ async function serveVfs(vfs: Vfs, dir: string, options: MountOptions, reader?: R
       fsname: options.fsname.replace(/[^A-Za-z0-9._:@/+-]/g, '_'),
       subtype: ACHERON_FS_TYPE.slice('fuse.'.length),
       allowOther,
+      readOnly: options.readOnly === true,
       ...(reader === undefined ? {} : { reader }),
       abortReason: () => new FsError('ECANCELED', 'The caller gave up.'),
       onFault(fault) {

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { runPlane } from '../../compose/index.js';
 import { DEFAULT_PORT } from '../../control/index.js';
+import { inheritedSocket } from '../../systemd/index.js';
 import { inBackgroundOrHere, reportReady } from '../background.js';
 import { daemonName } from '../daemon-name.js';
 import { forgetControlUrl, keepControlUrl } from '../control-url.js';
@@ -98,6 +99,7 @@ async function control(flags: ControlFlags): Promise<void> {
     stateDir: flags.stateDir,
     host: flags.host,
     port: flags.port,
+    descriptor: inheritedSocket(process.env) ?? undefined,
     ...listenerOptions(flags),
     retention: {
       ...(flags.eventsKeep === undefined ? {} : { maxEvents: flags.eventsKeep }),

@@ -17,6 +17,7 @@ import { integer, logLevelOption, option, stateDirOption } from '../options.js';
 import { addPlaneOptions, treeAddressFrom, type PlaneFlags } from '../plane-options.js';
 import { reloadOnHangUp } from '../reload.js';
 import { goOnUnlessStopped, stopAsked } from '../stop-asked.js';
+import { serviceManager } from '../told-manager.js';
 import { textLog, type LogLevel } from '../text-log.js';
 
 type MountCommandFlags = KernelFlags &
@@ -66,14 +67,18 @@ function addressFrom(flags: MountCommandFlags, log?: Log): TreeAddress {
 /** Equal for the same plane seen with the same tokens. */
 function nameFrom(flags: MountCommandFlags): string {
   const { url, token, project } = addressFrom(flags);
-  return mountNameFrom('mount', [url, token, project?.id, project?.token]);
+  const rights = flags.readOnly === true ? ['read-only'] : [];
+  return mountNameFrom('mount', [url, token, project?.id, project?.token, ...rights]);
 }
 
 async function serve(dir: string, fsname: string, flags: MountCommandFlags): Promise<void> {
   const log = textLog(flags.logLevel);
   const stop = stopAsked();
-  reloadOnHangUp(log);
   const tree = new RemoteTree({ ...addressFrom(flags, log), keepsDescriptors: true });
+  reloadOnHangUp(log, async () => {
+    const { changed } = await tree.useToken(addressFrom(flags).token);
+    if (changed) log.info('Another token counts from now on.');
+  });
   try {
     const first = await Promise.race([stop, tree.start(flags.connectTimeoutMs)]);
     if (first !== undefined) goOnUnlessStopped();
@@ -83,6 +88,7 @@ async function serve(dir: string, fsname: string, flags: MountCommandFlags): Pro
     let reason: unknown = null;
     try {
       goOnUnlessStopped();
+      tellOfConnection(tree, `Mounted on ${mounted.dir}.`);
       reportReady([`Mounted on ${mounted.dir}.`, `To stop: acheron unmount ${mounted.dir}`]);
       reason = await Promise.race([stop, mounted.closed]);
     } finally {
@@ -92,6 +98,17 @@ async function serve(dir: string, fsname: string, flags: MountCommandFlags): Pro
   } finally {
     await tree.close();
   }
+}
+
+/** The service manager shows whether the control plane is there. */
+function tellOfConnection(tree: RemoteTree, ready: string): void {
+  tree.states.on((state) => {
+    if (state.state === 'open') serviceManager()?.status(ready);
+    else if (state.state === 'backing-off')
+      serviceManager()?.status(
+        `${ready} There is no connection to the control plane: ${state.error.message}`,
+      );
+  });
 }
 
 const EXAMPLES = `

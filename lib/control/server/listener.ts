@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { Server as TlsServer, createServer as createTlsServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { FsError, isId, networkOf } from '../../core/index.js';
 import { MAX_CONTROL_FRAME_BYTES, MAX_FS_FRAME_BYTES } from '../../protocol/index.js';
@@ -25,6 +25,8 @@ import { usableTls, type TlsFiles } from './tls-files.js';
 export interface ListenerOptions {
   readonly host: string;
   readonly port: number;
+  /** A socket that listens already, in place of host and port. */
+  readonly descriptor: number | undefined;
   readonly tls: TlsFiles | undefined;
   /** Listens beyond this machine without TLS. */
   readonly insecure: boolean;
@@ -118,12 +120,8 @@ export class Listener {
 
   /** @throws FsError EACCES for an address beyond this machine without TLS; EBUSY when the port is taken. */
   async listen(): Promise<{ port: number; url: string }> {
-    const { host, port, tls, insecure } = this.#options;
-    if (tls === undefined && !insecure && !isLoopback(host)) {
-      throw new FsError('EACCES', `${host} can be reached from other machines, and there is no TLS.`, {
-        hint: 'Give --tls-cert and --tls-key, listen on 127.0.0.1, or say --insecure.',
-      });
-    }
+    const { host, port, tls, descriptor } = this.#options;
+    if (descriptor === undefined) this.#requireSafe(host);
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', (thrown: NodeJS.ErrnoException) => {
         reject(
@@ -135,11 +133,31 @@ export class Listener {
             : FsError.from(thrown),
         );
       });
-      this.#server.listen(port, host, BACKLOG, resolve);
+      if (descriptor === undefined) this.#server.listen(port, host, BACKLOG, resolve);
+      else this.#server.listen({ fd: descriptor, backlog: BACKLOG }, resolve);
     });
-    const address = this.#server.address() as AddressInfo;
+    const address = this.#server.address();
+    try {
+      if (address === null || typeof address === 'string')
+        throw new FsError('EINVAL', 'What the service manager handed over is no socket of TCP.', {
+          hint: 'ListenStream= of the .socket unit takes a port, or an address and a port.',
+        });
+      // What it was handed is known only now; nobody is let in before this has returned.
+      if (descriptor !== undefined) this.#requireSafe(address.address);
+    } catch (thrown) {
+      this.#server.close();
+      throw thrown;
+    }
     const name = address.family === 'IPv6' ? `[${address.address}]` : address.address;
     return { port: address.port, url: `${tls === undefined ? 'ws' : 'wss'}://${name}:${address.port}` };
+  }
+
+  #requireSafe(host: string): void {
+    const { tls, insecure } = this.#options;
+    if (tls !== undefined || insecure || isLoopback(host)) return;
+    throw new FsError('EACCES', `${host} can be reached from other machines, and there is no TLS.`, {
+      hint: 'Give --tls-cert and --tls-key, listen on 127.0.0.1, or say --insecure.',
+    });
   }
 
   /** New connections get this certificate. @throws FsError EINVAL */

@@ -19,6 +19,8 @@ export interface MountDeviceOptions {
   readonly subtype: string;
   /** Let other users in. */
   readonly allowOther?: boolean;
+  /** Whatever would change something is EROFS. */
+  readonly readOnly?: boolean;
   /** The device; tests have their own. */
   readonly device?: string;
 }
@@ -39,7 +41,7 @@ export async function mountDevice(dir: string, options: MountDeviceOptions): Pro
 
 async function mountAsRoot(dir: string, options: MountDeviceOptions): Promise<number> {
   const fd = openDevice(options.device ?? '/dev/fuse');
-  const list = `fd=3,rootmode=40000,user_id=0,group_id=0,nosuid,nodev${options.allowOther === true ? ',allow_other' : ''}`;
+  const list = ['fd=3,rootmode=40000,user_id=0,group_id=0,nosuid,nodev', ...chosen(options)].join(',');
   try {
     const args = ['-i', '-t', `fuse.${options.subtype}`, '-o', list, options.fsname, dir];
     await run('mount', args, { descriptor: fd });
@@ -48,6 +50,10 @@ async function mountAsRoot(dir: string, options: MountDeviceOptions): Promise<nu
     closeSync(fd);
     throw error;
   }
+}
+
+function chosen({ allowOther, readOnly }: MountDeviceOptions): string[] {
+  return [...(allowOther === true ? ['allow_other'] : []), ...(readOnly === true ? ['ro'] : [])];
 }
 
 function openDevice(path: string): number {
@@ -64,8 +70,8 @@ function openDevice(path: string): number {
 async function mountAsUser(dir: string, options: MountDeviceOptions): Promise<number> {
   const { receiveDescriptor, socketPair } = await import('./receive-descriptor.js');
   const [ours, theirs] = socketPair();
-  const list = [`fsname=${options.fsname}`, `subtype=${options.subtype}`, 'nosuid', 'nodev'];
-  if (options.allowOther === true) list.push('allow_other');
+  const names = [`fsname=${options.fsname}`, `subtype=${options.subtype}`];
+  const list = [...names, 'nosuid', 'nodev', ...chosen(options)];
   try {
     await run('fusermount3', ['-o', list.join(','), '--', dir], {
       descriptor: theirs,

@@ -17,6 +17,7 @@ export interface ServeOptions {
   /** The filesystem's type is `fuse.` and this. */
   readonly subtype?: string;
   readonly allowOther?: boolean;
+  readonly readOnly?: boolean;
   /** How requests are read; the fastest that works unless given. */
   readonly reader?: ReaderKind;
   /** As in `ConnectionOptions`. */
@@ -85,6 +86,7 @@ async function serveWith(
     fsname: options.fsname ?? 'node',
     subtype: options.subtype ?? 'node',
     ...(options.allowOther === undefined ? {} : { allowOther: options.allowOther }),
+    ...(options.readOnly === undefined ? {} : { readOnly: options.readOnly }),
     ...(options.device === undefined ? {} : { device: options.device }),
   });
   const giveUp = async (): Promise<void> => {

@@ -60,7 +60,7 @@ async function mountNative(vfs: Vfs, dir: string, options: MountOptions): Promis
   const handlers = new NativeHandlers(vfs, options);
   const fuse = new Fuse(dir, handlers, {
     // fuse-native has no option for the last three; they ride along. The inode numbers are the tree's own.
-    fsname: `${options.fsname.replace(/[^A-Za-z0-9._:@/-]/g, '_')},big_writes,direct_io,use_ino`,
+    fsname: `${options.fsname.replace(/[^A-Za-z0-9._:@/-]/g, '_')},big_writes,direct_io,use_ino${options.readOnly === true ? ',ro' : ''}`,
     subtype: ACHERON_FS_TYPE.slice('fuse.'.length),
     // A number would be dropped where it is 0.
     attrTimeout: '0',
