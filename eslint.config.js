@@ -30,7 +30,7 @@ export const ROOMS = {
   doctor: ['core', 'vfs', 'policy', 'fuse'],
   compose: [
     ...['core', 'disk', 'policy', 'protocol', 'vfs', 'manifest', 'drivers', 'transport', 'registry'],
-    ...['services', 'providers', 'control', 'tunnel', 'worldfs', 'node', 'planefs', 'console'],
+    ...['services', 'providers', 'control', 'tunnel', 'worldfs', 'node', 'planefs', 'console', 'mcp-server'],
   ],
   'mcp-server': ['core', 'vfs', 'worldfs'],
   api: ['core', 'policy', 'vfs', 'fuse', 'worldfs', 'node', 'compose'],

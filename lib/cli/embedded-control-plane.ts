@@ -5,6 +5,7 @@ import { FsError, type Log } from '../core/index.js';
 import type { RunningNode } from '../compose/index.js';
 import type { World } from '../worldfs/index.js';
 import { forgetControlUrl, keepControlUrl } from './control-url.js';
+import { VERSION } from './version.js';
 
 /** `acheron up` alone has these. */
 export interface BesideFlags {
@@ -47,7 +48,7 @@ export async function runEmbeddedControlPlane(
       import('../control/index.js'),
     ]);
     const start = (port: number): ReturnType<typeof runPlane> =>
-      runPlane({ stateDir, port, local: node, console: flags.console, log });
+      runPlane({ stateDir, port, local: node, console: flags.console, version: VERSION, log });
     const plane = await start(flags.port ?? DEFAULT_PORT).catch((thrown: unknown) => {
       if (flags.port !== undefined || !isPortTaken(thrown)) throw thrown;
       return start(0);

@@ -4,6 +4,7 @@ import { Emitter, type Log } from '../core/index.js';
 import { forgetControlUrl, keepControlUrl } from './control-url.js';
 import { addListenOptions, listenerOptions, tlsFrom, type ListenFlags } from './listen-options.js';
 import { option } from './options.js';
+import { VERSION } from './version.js';
 
 /** Where a node listens for clients of its own. */
 export interface ListenAt {
@@ -70,6 +71,7 @@ export async function listenForClients(
     ...listenerOptions(flags),
     local: isLinked ? memberElsewhere(node) : node,
     takesNodes: false,
+    version: VERSION,
     log,
   });
   try {

@@ -26,12 +26,18 @@ import {
   type LocalMember,
   type Membership,
 } from '../planefs/index.js';
+import { PlaneMcp } from './plane-mcp.js';
 
-export interface PlaneOptions extends Omit<ControlPlaneOptions, 'onFiles' | 'onNodeTunnel' | 'consolePages'> {
+export interface PlaneOptions extends Omit<
+  ControlPlaneOptions,
+  'onFiles' | 'onNodeTunnel' | 'consolePages' | 'mcpPages'
+> {
   /** A node in this same process. */
   readonly local?: LocalMember;
   /** Whether it serves the web console, whose pages must have been built. */
   readonly console?: boolean;
+  /** What it says that it is. */
+  readonly version?: string;
 }
 
 /** A control plane that serves files: to each session its view of all nodes. */
@@ -46,11 +52,14 @@ export interface RunningPlane {
 /** @throws FsError as `startControlPlane` */
 export async function runPlane(options: PlaneOptions): Promise<RunningPlane> {
   const log = options.log ?? silentLog;
-  const hooks: { files?: (files: FilesConnection) => void; nodes?: PlaneNodes } = {};
+  const hooks: { files?: (files: FilesConnection) => void; nodes?: PlaneNodes; mcp?: PlaneMcp } = {};
   // Both are in place before the event loop can hand us a connection.
   const control = await startControlPlane({
     ...options,
     consolePages: options.console === true ? new BuiltPages() : undefined,
+    mcpPages: {
+      answer: async (caller, request, response) => hooks.mcp?.answer(caller, request, response),
+    },
     onFiles: (files) => hooks.files?.(files),
     onNodeTunnel: (tunnel) => void hooks.nodes?.attach(tunnel),
   });
@@ -71,6 +80,13 @@ export async function runPlane(options: PlaneOptions): Promise<RunningPlane> {
   };
   const world = new World(shown);
   const mounts = new Mounts(nodes);
+  const mcp = new PlaneMcp({
+    tree: world,
+    version: options.version ?? '',
+    log,
+    onEnd: (sessionId) => nodes.endSession(sessionId),
+  });
+  hooks.mcp = mcp;
   hooks.nodes = nodes;
   hooks.files = ({ transport, session, address, nodeId }) => {
     const sessionOf = (): Session => {
@@ -98,6 +114,7 @@ export async function runPlane(options: PlaneOptions): Promise<RunningPlane> {
       ({ id }) => change === 'all' || change.sessionIds.includes(id),
     );
     nodes.setSessions(concerned.map(({ current }) => current));
+    mcp.changed(change);
     await mounts.changed(change);
   });
   return {
@@ -107,6 +124,7 @@ export async function runPlane(options: PlaneOptions): Promise<RunningPlane> {
     close: async () => {
       membership?.end();
       mounts.leave();
+      await mcp.close();
       await control.close();
       await mounts.closed();
       await nodes.close();

@@ -5,6 +5,7 @@ import type { AccessChanges } from './server/access-changes.js';
 import { consoleAddress } from './client/console-address.js';
 import type { ConsolePages } from './server/console-door.js';
 import type { FilesConnection } from './server/files-connection.js';
+import type { McpPages } from './server/mcp-door.js';
 import { Listener } from './server/listener.js';
 import type { TlsFiles } from './server/tls-files.js';
 import { ControlMetrics } from './server/metrics.js';
@@ -37,6 +38,8 @@ export interface ControlPlaneOptions {
   readonly onFiles?: (files: FilesConnection) => void;
   /** The web console's files; without them there is none. */
   readonly consolePages?: ConsolePages | undefined;
+  /** What answers at `/mcp`; without it there is nothing. */
+  readonly mcpPages?: McpPages | undefined;
   /** A node opened its tunnel. */
   readonly onNodeTunnel?: (tunnel: NodeTunnel) => void;
   readonly log?: Log;
@@ -117,6 +120,7 @@ async function startWith(options: ControlPlaneOptions, undo: UndoStack): Promise
     allowHosts: options.allowHosts ?? [],
     onFiles: options.onFiles,
     consolePages: options.consolePages,
+    mcpPages: options.mcpPages,
   });
   const where = await listener.listen();
   log.info('the control plane listens', { url: where.url });

@@ -12,6 +12,7 @@ import { followerFor } from './follower.js';
 import { JOB_STATUS, jobRequestFrom } from './job-status.js';
 import { Job, type Outcome } from './job.js';
 import type { ServiceTool } from './service-tool.js';
+import { legacyTask, modernTask, takesTasks } from './tasks.js';
 import type { ToolCatalog } from './tool-catalog.js';
 
 /** What is the same for all calls of a connection. */
@@ -20,11 +21,22 @@ export interface CallSettings {
   readonly patienceMs: number;
   /** The tool that asks after a job, as the client calls it. */
   readonly asker: string;
+  readonly era: 'legacy' | 'modern';
 }
 
-/** What a call has come to: its result, or a job that runs on. */
-export type Called =
-  { readonly result: CallToolResult } | { readonly job: Job; readonly progress: ShownProgress | undefined };
+/** What a call has come to: its result, or nothing yet. */
+type Called = { readonly result: CallToolResult } | { readonly progress: ShownProgress | undefined };
+
+interface Waiting {
+  readonly ms: number;
+  /** `<node>/<service>` */
+  readonly service: string;
+  /** Whether the job ends where the client gives up the request. */
+  readonly cancels: boolean;
+}
+
+/** A call that has not ended by then is a task, where the client takes any. */
+const TASK_AFTER_MS = 5000;
 
 /** The services of a tree as tools that can be called. */
 export class ToolCalls {
@@ -38,35 +50,50 @@ export class ToolCalls {
     this.#settings = settings;
   }
 
-  async list(era: 'legacy' | 'modern'): Promise<Tool[]> {
+  async list(): Promise<Tool[]> {
     const tools = [...(await this.#catalog.tools()).values()];
-    const shown = tools.map((tool) => this.#shown(tool, era));
+    const shown = tools.map((tool) => this.#shown(tool));
     return tools.length === 0 ? shown : [...shown, JOB_STATUS];
   }
 
   /** @throws ProtocolError for a tool that there is not, or not for this session */
   async call(name: string, args: JsonObject, ctx: ServerContext): Promise<CallToolResult> {
     if (name === JOB_STATUS.name) return this.jobStatus(args, ctx);
+    return this.invoke(await this.#tool(name), args, ctx);
+  }
+
+  async #tool(name: string): Promise<ServiceTool> {
     const tool = (await this.#catalog.tools()).get(name);
     if (tool === undefined) throw new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown tool: ${name}`);
-    return this.invoke(tool, args, ctx);
+    return tool;
   }
 
-  /** Calls a service, and waits as long as the client has patience. */
+  /** Calls a service, and waits as long as the client has patience; then it is a task, or a job to be asked for. */
   async invoke(tool: ServiceTool, args: JsonObject, ctx: ServerContext): Promise<CallToolResult> {
-    const called = await this.begin(tool, args, ctx, this.#settings.patienceMs);
-    return 'result' in called
-      ? called.result
-      : stillRunning(called.job.name, called.progress, this.#settings.asker);
-  }
-
-  /** Calls a service and waits for `patienceMs`. */
-  async begin(tool: ServiceTool, args: JsonObject, ctx: ServerContext, patienceMs: number): Promise<Called> {
+    const { patienceMs, asker, era } = this.#settings;
+    const hasTasks = era === 'modern' && takesTasks(ctx);
     try {
       const job = await Job.submit(this.#tree, tool.path, args);
-      return await this.#waitFor(job, patienceMs, ctx, `${tool.nodeId}/${tool.serviceId}`);
+      const called = await this.#waitFor(job, ctx, {
+        ms: hasTasks ? Math.min(patienceMs, TASK_AFTER_MS) : patienceMs,
+        service: `${tool.nodeId}/${tool.serviceId}`,
+        cancels: true,
+      });
+      if ('result' in called) return called.result;
+      return hasTasks ? await modernTask(job) : stillRunning(job.name, called.progress, asker);
     } catch (thrown) {
-      return { result: failureOf(FsError.from(thrown)) };
+      return failureOf(FsError.from(thrown));
+    }
+  }
+
+  /** Calls a service as a task from the beginning, as clients of 2025-11-25 may want it. */
+  async begin(name: string, args: JsonObject): Promise<CallToolResult> {
+    try {
+      return await legacyTask(await Job.submit(this.#tree, (await this.#tool(name)).path, args));
+    } catch (thrown) {
+      if (thrown instanceof ProtocolError) throw thrown;
+      const { code, sentence } = FsError.from(thrown);
+      throw new ProtocolError(ProtocolErrorCode.InvalidParams, `${code}: ${sentence}`);
     }
   }
 
@@ -76,18 +103,16 @@ export class ToolCalls {
       const { name, waitMs, cancel } = jobRequestFrom(args, this.#settings.patienceMs);
       const job = await Job.named(this.#tree, name);
       if (cancel) await job.cancel();
-      const called = await this.#waitFor(job, waitMs, ctx, name.split('/').slice(0, 2).join('/'), false);
-      return 'result' in called
-        ? called.result
-        : stillRunning(called.job.name, called.progress, this.#settings.asker);
+      const service = name.split('/').slice(0, 2).join('/');
+      const called = await this.#waitFor(job, ctx, { ms: waitMs, service, cancels: false });
+      return 'result' in called ? called.result : stillRunning(name, called.progress, this.#settings.asker);
     } catch (thrown) {
       return failureOf(FsError.from(thrown));
     }
   }
 
-  /** @param cancels whether the job ends where the client gives up the request */
-  async #waitFor(job: Job, ms: number, ctx: ServerContext, service: string, cancels = true): Promise<Called> {
-    const { signal } = ctx.mcpReq;
+  async #waitFor(job: Job, ctx: ServerContext, { ms, service, cancels }: Waiting): Promise<Called> {
+    const signal = givenUp(ctx);
     const { follower, last } = followerFor(ctx, service);
     let outcome: Outcome;
     try {
@@ -96,16 +121,24 @@ export class ToolCalls {
       if (signal.aborted && cancels) await job.cancel();
       throw thrown;
     }
-    if (outcome.state === 'running') return { job, progress: last() };
+    if (outcome.state === 'running') return { progress: last() };
     return { result: outcome.state === 'ok' ? resultOf(outcome.result) : failureOf(outcome.error) };
   }
 
   /** A result that may come late is not promised a shape: what is answered instead would not have it. */
-  #shown({ tool, timeoutMs }: ServiceTool, era: 'legacy' | 'modern'): Tool {
+  #shown({ tool, timeoutMs }: ServiceTool): Tool {
+    const { era, patienceMs } = this.#settings;
     const { outputSchema, ...rest } = era === 'legacy' ? plainSchema(tool) : tool;
-    const isSure = outputSchema !== undefined && timeoutMs <= this.#settings.patienceMs;
-    return isSure ? { ...rest, outputSchema } : rest;
+    const execution = era === 'legacy' ? { execution: { taskSupport: 'optional' as const } } : {};
+    const isSure = outputSchema !== undefined && timeoutMs <= patienceMs;
+    return { ...rest, ...execution, ...(isSure ? { outputSchema } : {}) };
   }
+}
+
+/** Aborts when the client gives up the request; without a session that is when it hangs up, perhaps before we look. */
+function givenUp({ mcpReq: { signal, envelope }, http }: ServerContext): AbortSignal {
+  const hangUp = envelope === undefined ? undefined : http?.req?.signal;
+  return hangUp === undefined ? signal : AbortSignal.any([signal, hangUp]);
 }
 
 /**

@@ -12,6 +12,8 @@ export interface Selection {
 
 /** How many services are looked at side by side. */
 const AT_ONCE = 64;
+/** As long as a mount shows descriptors while it is not connected. */
+const KEEP_MS = 10 * 60 * 1000;
 /** How long news are gathered before they are looked into: a reload touches many things. */
 const GATHER_MS = 100;
 
@@ -31,6 +33,7 @@ export class ToolCatalog {
   /** The same of a look that goes on. */
   #looking: Set<bigint> | undefined;
   #loaded: Promise<ReadonlyMap<string, ServiceTool>> | undefined;
+  #kept: { readonly tools: ReadonlyMap<string, ServiceTool>; readonly atMs: number } | undefined;
   #digest: string | undefined;
   #timer: NodeJS.Timeout | undefined;
   readonly #stopListening: () => void;
@@ -45,10 +48,16 @@ export class ToolCatalog {
     });
   }
 
-  /** By name, in the order of nodes and services. */
+  /**
+   * By name, in the order of nodes and services. Where the tree is away for a while, as it was: calls fail then, and say so.
+   * @throws FsError EHOSTDOWN where it is away for longer, EACCES for a session that was revoked
+   */
   tools(): Promise<ReadonlyMap<string, ServiceTool>> {
     return (this.#loaded ??= this.#load().catch((thrown: unknown) => {
       this.#loaded = undefined;
+      const kept = this.#kept;
+      const isAway = FsError.from(thrown).code === 'EHOSTDOWN';
+      if (isAway && kept !== undefined && Date.now() - kept.atMs < KEEP_MS) return kept.tools;
       throw thrown;
     }));
   }
@@ -86,6 +95,7 @@ export class ToolCatalog {
     for (const path of this.#known.keys()) if (!paths.has(path)) this.#known.delete(path);
     this.#watched = watched;
     if (this.#looking === watched) this.#looking = undefined;
+    this.#kept = { tools, atMs: Date.now() };
     this.#tell(tools);
     return tools;
   }
@@ -120,7 +130,7 @@ export class ToolCatalog {
         .filter((line) => line.has_invoke && this.#matches(nodeId, line.service_id))
         .map((line) => ({ nodeId, serviceId: line.service_id, path: line.service_path }));
     } catch (thrown) {
-      // It has gone meanwhile, or nobody knows what it has.
+      // It has gone meanwhile.
       if (isAbsent(thrown)) return [];
       throw thrown;
     }
@@ -182,9 +192,9 @@ interface Found {
   readonly path: string;
 }
 
-/** Hidden from now on, gone, or away without anybody who knows its descriptor. */
+/** Gone, or hidden from now on. */
 function isAbsent(thrown: unknown): boolean {
-  return ['ENOENT', 'EACCES', 'ESTALE', 'EHOSTDOWN'].includes(FsError.from(thrown).code);
+  return ['ENOENT', 'ESTALE'].includes(FsError.from(thrown).code);
 }
 
 function matcherOf(only: readonly string[] | undefined): (nodeId: string, serviceId: string) => boolean {

@@ -18,6 +18,7 @@ import { reloadOnHangUp } from '../reload.js';
 import { goOnUnlessStopped, stopAsked } from '../stop-asked.js';
 import { textLog, type LogLevel } from '../text-log.js';
 import { backupCommand, restoreCommand } from './control-state.js';
+import { VERSION } from '../version.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -122,6 +123,7 @@ async function control(flags: ControlFlags): Promise<void> {
       ...(flags.offlineGraceMs === undefined ? {} : { offlineGraceMs: flags.offlineGraceMs }),
     },
     console: flags.console,
+    version: VERSION,
     log,
   });
   reloadOnHangUp(log, () => {

@@ -10,6 +10,7 @@ interface McpFlags extends AccessFlags {
   readonly node?: string;
   readonly only?: readonly string[];
   readonly patience: number;
+  readonly compact?: boolean;
 }
 
 /** Most clients give up after a minute. */
@@ -26,6 +27,12 @@ export function mcpCommand(): Command {
         '--only <service>',
         'this service alone, or node/service; * stands for any characters (repeatable)',
       ).argParser(collect((text) => text)),
+    )
+    .addOption(
+      option(
+        '--compact',
+        'three tools that find, describe and call services, for large catalogs, in place of one for each',
+      ),
     )
     .addOption(
       option('--patience <duration>', 'after which a call that still runs is answered with its job')
@@ -54,6 +61,7 @@ async function serve(flags: McpFlags): Promise<void> {
     patienceMs: flags.patience,
     node: flags.node,
     only: flags.only,
+    compact: flags.compact === true,
   });
   try {
     const { stdin, stdout } = process;

@@ -17,6 +17,7 @@ import { ControlConnection, type Arrival } from './control-connection.js';
 import type { Credential } from './peer.js';
 import { greetFiles, type FilesConnection } from './files-connection.js';
 import { answerPage, bearerOf, respond } from './http-pages.js';
+import { MCP_PATH, McpDoor, type McpPages } from './mcp-door.js';
 import type { ServerContext } from './server-context.js';
 import { RequestGuard } from './request-guard.js';
 import { farEndOf, MAX_STRANGER_FRAME_BYTES } from './strangers.js';
@@ -35,6 +36,8 @@ export interface ListenerOptions {
   readonly onFiles: ((files: FilesConnection) => void) | undefined;
   /** Undefined: there is no web console. */
   readonly consolePages: ConsolePages | undefined;
+  /** Undefined: nothing is at `/mcp`. */
+  readonly mcpPages: McpPages | undefined;
 }
 
 /** Most connections at a time. */
@@ -70,6 +73,8 @@ export class Listener {
   constructor(context: ServerContext, options: ListenerOptions) {
     this.#context = context;
     this.#options = options;
+    const { mcpPages } = options;
+    const mcp = mcpPages === undefined ? undefined : new McpDoor(context, mcpPages);
     const tls = options.tls === undefined ? undefined : usableTls(options.tls);
     this.#guard = new RequestGuard({ ...options, cert: tls?.cert });
     const limits = {
@@ -98,7 +103,9 @@ export class Listener {
       }
       const answered = isConsolePath(path)
         ? answerConsole(context, options.consolePages, request, response)
-        : answerPage(context, request, response);
+        : path === MCP_PATH && mcp !== undefined
+          ? mcp.answer(request, response)
+          : answerPage(context, request, response);
       answered.catch((thrown: unknown) => {
         context.log.error('a page could not be answered', { error: thrown });
         response.destroy();
