@@ -155,6 +155,11 @@ const COMMANDS: readonly Lazy[] = [
     load: async () => (await import('./commands/driver.js')).driverCommand(),
   },
   {
+    name: 'import',
+    summary: 'write manifests from what other programs have',
+    load: async () => (await import('./commands/import.js')).importCommand(),
+  },
+  {
     name: 'doctor',
     summary: 'say what this machine lacks, and how to mend it',
     load: async () => (await import('./commands/doctor.js')).doctorCommand(),
