@@ -22,6 +22,31 @@ export interface Driver {
   close(): Promise<void>;
   /** Starts over what is kept alive between calls (warm and persistent processes); `control/restart`. */
   restart(): Promise<void>;
+  /** Files that it shows in the directory of its service. Absent: none. */
+  readonly folder?: DriverFolder;
+}
+
+/** Whose doing something is. */
+export type Caller = Invocation['caller'];
+
+/** Files behind a driver, in one directory. */
+export interface DriverFolder {
+  readonly name: string;
+  /** When there were others. */
+  readonly changedAtMs: number;
+  /** What is there now, by name. */
+  entries(): ReadonlyMap<string, DriverFile>;
+}
+
+export interface DriverFile {
+  /** What is in it now; within seconds, whatever is behind it. @throws FsError */
+  read(caller: Caller, signal: AbortSignal): Promise<DriverFileContent>;
+}
+
+export interface DriverFileContent {
+  readonly bytes: Uint8Array;
+  /** When it was first seen to be so. */
+  readonly changedAtMs: number;
 }
 
 /** One call of a driver. */

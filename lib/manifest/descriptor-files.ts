@@ -102,7 +102,9 @@ function textOf(descriptor: JsonObject, name: string): string {
 function renderReadme({ serviceId, descriptor }: PublishedService): Buffer {
   const help = textOf(descriptor, 'help_md').trim();
   const about = help === '' ? `# ${serviceId}\n\nA service of kind ${textOf(descriptor, 'kind')}.` : help;
-  return Buffer.from(`${about}\n\n${isInvocable(descriptor) ? howToCall(descriptor) : howToRead()}`);
+  return Buffer.from(
+    `${about}\n\n${isInvocable(descriptor) ? howToCall(descriptor) : howToRead(descriptor)}`,
+  );
 }
 
 function howToCall(descriptor: JsonObject): string {
@@ -142,7 +144,21 @@ function echo(line: string): string {
   return line.includes('\\') ? `printf '%s\\n' ${quoted}` : `echo ${quoted}`;
 }
 
-function howToRead(): string {
+function howToRead(descriptor: JsonObject): string {
+  if (typeFromDescriptor(descriptor) === 'mcp') {
+    const id = textOf(descriptor, 'service_id');
+    const [mount] = Array.isArray(descriptor['mounts']) ? (descriptor['mounts'] as readonly JsonValue[]) : [];
+    const path = isJsonObject(mount) ? textOf(mount, 'mount_path') : '';
+    const root = path === '' ? 'nothing, as it has no root' : `\`${path}\``;
+    return `## How to use it
+
+What this MCP server offers are services of their own, each called in its own directory: \`${id}.NAME\` among the
+services of this node, and \`tools/NAME\`, \`prompts/NAME\` and \`templates/NAME\` below ${root}.
+
+\`resources/\` holds what it has at addresses: each file is read from the server when it is opened. \`health.json\` says
+how the server is, and a write to \`control/restart\` starts it anew.
+`;
+  }
   return `## How to use it
 
 There is nothing to invoke: everything is in the files of this directory.

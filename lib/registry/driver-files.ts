@@ -5,6 +5,7 @@ import { FsError } from '../core/index.js';
 import { filesToRun } from '../drivers/index.js';
 import { placesOnPath } from '../linux/index.js';
 import type { ServiceDefinition } from '../manifest/index.js';
+import { envOf, programOf } from './runtime-program.js';
 
 /** A file that a service runs, and the field of the manifest that names it. */
 export interface DriverFile {
@@ -19,7 +20,7 @@ export interface DriverFiles {
 
 /** The PATH that a driver of this service gets: its own, or the node's. */
 export function searchPathOf({ runtime }: ServiceDefinition, ofNode: string): string {
-  return ('env' in runtime ? runtime.env['PATH'] : undefined) ?? ofNode;
+  return envOf(runtime)['PATH'] ?? ofNode;
 }
 
 /**
@@ -47,9 +48,10 @@ export async function findDriverFiles(
       if (one !== file)
         found.push({ pointer: argument === null ? program : `${args}/${argument}`, path: one });
   };
-  if (runtime.type === 'native_proc') {
-    await look('/runtime/executable_path', () => findProgram(runtime.executablePath, path));
-    addRun('/runtime/executable_path', '/runtime/args', runtime.args, runtime.cwd);
+  const own = programOf(runtime);
+  if (own !== null) {
+    await look(own.pointer, () => findProgram(own.file, path));
+    addRun(own.pointer, '/runtime/args', own.args, own.cwd);
   } else if (runtime.type === 'module' || runtime.type === 'wasm') {
     await look('/runtime/module_path', () => findFile(runtime.modulePath));
   }
@@ -57,7 +59,7 @@ export async function findDriverFiles(
   const [program] = command;
   if (program !== undefined) {
     await look('/runtime/probe/command/0', () => findProgram(program, path));
-    const cwd = runtime.type === 'native_proc' ? runtime.cwd : '/';
+    const cwd = own?.cwd ?? '/';
     addRun('/runtime/probe/command/0', '/runtime/probe/command', ['', ...command.slice(1)], cwd);
   }
   return { found, missing };

@@ -3,6 +3,7 @@ import { delimiter, join, resolve } from 'node:path';
 import type { ServiceDefinition } from '../manifest/index.js';
 import type { DriverFile } from './driver-files.js';
 import type { Distrust } from '../drivers/index.js';
+import { envOf, programOf } from './runtime-program.js';
 
 /** Variables whose value names files or folders that decide what a program runs. */
 const PATH_VARIABLES = new Set([
@@ -40,11 +41,9 @@ export function exposedFiles(
 /** The folders in which a program that is named without one may be found, once somebody puts one there. */
 function foldersBefore({ runtime }: ServiceDefinition, searchPath: string): DriverFile[] {
   const { probe } = runtime;
+  const own = programOf(runtime);
   const named = [
-    {
-      pointer: '/runtime/executable_path',
-      program: runtime.type === 'native_proc' ? runtime.executablePath : '/',
-    },
+    { pointer: own?.pointer ?? '', program: own?.file ?? '/' },
     {
       pointer: '/runtime/probe/command/0',
       program: (probe?.type === 'exec' ? probe.command[0] : undefined) ?? '/',
@@ -61,8 +60,9 @@ function foldersBefore({ runtime }: ServiceDefinition, searchPath: string): Driv
 
 function argumentFiles({ runtime }: ServiceDefinition): DriverFile[] {
   const { probe } = runtime;
-  const cwd = runtime.type === 'native_proc' ? runtime.cwd : '/';
-  const args = runtime.type === 'native_proc' || runtime.type === 'wasm' ? runtime.args : [];
+  const own = programOf(runtime);
+  const cwd = own?.cwd ?? '/';
+  const args = runtime.type === 'wasm' ? runtime.args : (own?.args ?? []);
   return [
     ...namedIn(args, '/runtime/args', cwd),
     ...(probe?.type === 'exec' ? namedIn(probe.command, '/runtime/probe/command', cwd) : []),
@@ -80,8 +80,7 @@ function namedIn(args: readonly string[], pointer: string, cwd: string): DriverF
 }
 
 function environmentFiles({ runtime }: ServiceDefinition): DriverFile[] {
-  if (!('env' in runtime)) return [];
-  return Object.entries(runtime.env).flatMap(([name, value]) =>
+  return Object.entries(envOf(runtime)).flatMap(([name, value]) =>
     PATH_VARIABLES.has(name)
       ? value
           .split(delimiter)

@@ -8,6 +8,9 @@ import { createInterface } from 'node:readline';
 export const top = resolve(import.meta.dirname, '../../..');
 export const program = join(top, 'dist/bundle/bin/acheron.js');
 
+/** What `npm install --global` puts on PATH. */
+const MCP_SERVERS = ['mcp-server-memory', 'mcp-server-everything'];
+
 export interface Mounted {
   /** Where `acheron up ./mnt --services-dir ./services` runs. */
   readonly folder: string;
@@ -21,6 +24,8 @@ export async function makeHome(home: string): Promise<{ folder: string; env: Nod
     await mkdir(join(home, name));
   // As npm would have installed it, so that a program of the document can import it.
   await symlink(top, join(home, 'work/node_modules/acheron'));
+  for (const name of MCP_SERVERS)
+    await symlink(join(top, 'node_modules/.bin', name), join(home, 'bin', name));
   return { folder: join(home, 'work'), env: environment(home) };
 }
 

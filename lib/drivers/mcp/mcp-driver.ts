@@ -2,7 +2,14 @@ import { FsError, isJsonObject, type JsonObject } from '../../core/index.js';
 import type { McpRuntime } from '../../manifest/index.js';
 import { CallSet } from '../call-set.js';
 import type { Cancel } from '../cancel.js';
-import { payloadText, timeLeftMs, type Driver, type Invocation, type Outcome } from '../contract.js';
+import {
+  payloadText,
+  timeLeftMs,
+  type Driver,
+  type DriverFolder,
+  type Invocation,
+  type Outcome,
+} from '../contract.js';
 import type { DriverContext } from '../driver-context.js';
 import { driverClosed, errorFromAbort, failure, timedOut } from '../outcome.js';
 import { withStderrLimit } from '../stderr-limit.js';
@@ -27,6 +34,11 @@ export class McpDriver implements Driver {
     return this.#server;
   }
 
+  /** The resources are the server's, and in its directory. */
+  get folder(): DriverFolder | undefined {
+    return this.#runtime.offer === null ? this.#server.resources : undefined;
+  }
+
   get fault(): FsError | null {
     return this.#server.faults.current;
   }
@@ -38,7 +50,10 @@ export class McpDriver implements Driver {
   invoke(call: Invocation): Promise<Outcome> {
     if (this.#calls.isClosed) return Promise.resolve(failure(driverClosed()));
     if (call.signal.aborted) return Promise.resolve(failure(errorFromAbort(call.signal)));
-    return this.#calls.track(call.signal, (stop) => this.#run(call, stop));
+    // What the call does may change what is in the resources.
+    return this.#calls
+      .track(call.signal, (stop) => this.#run(call, stop))
+      .finally(() => this.#server.resources.forget());
   }
 
   async restart(): Promise<void> {

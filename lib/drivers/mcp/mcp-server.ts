@@ -1,11 +1,12 @@
 import { canonicalJson, FsError } from '../../core/index.js';
 import type { McpServerSettings } from '../../manifest/index.js';
-import type { Invocation } from '../contract.js';
+import type { Caller } from '../contract.js';
 import type { DriverContext } from '../driver-context.js';
 import { FaultState } from '../fault-state.js';
 import { Program } from '../native-proc/program.js';
 import { filledHeaders, readEnvFile } from './env-file.js';
 import { ListFollower } from './list-follower.js';
+import { ResourceFolder } from './resource-folder.js';
 import type { McpSession, SessionListener } from './session.js';
 import { SessionKeeper } from './session-keeper.js';
 
@@ -24,13 +25,12 @@ export class McpServer {
   readonly faults = new FaultState();
   readonly settings: McpServerSettings;
   readonly lists: ListFollower;
+  readonly resources: ResourceFolder;
   readonly #context: DriverContext;
   readonly #forget: () => void;
   readonly #program: Program | null;
   readonly #base: SessionKeeper;
   readonly #principals = new Map<string, SessionKeeper>();
-  /** Called with the address of a resource that changed. */
-  readonly #watchers = new Set<(uri: string) => void>();
   #users = 0;
   #callOffIdle: (() => void) | undefined;
   #isClosed = false;
@@ -46,6 +46,12 @@ export class McpServer {
       (offers) => context.onOffers?.(settings.serviceId, offers),
       context,
     );
+    this.resources = new ResourceFolder({
+      lists: this.lists,
+      isPerPrincipal: settings.session === 'principal',
+      sessionOf: (caller) => this.sessionOf(caller),
+      clock: context.clock,
+    });
     this.#base.faults.on(() => this.#judge());
     this.#program?.faults.on((fault) => {
       this.#judge();
@@ -97,9 +103,7 @@ export class McpServer {
    * The conversation of a caller.
    * @throws FsError with why there is none
    */
-  sessionOf(
-    caller: Pick<Invocation['caller'], 'principal' | 'role' | 'agentId' | 'projectId'>,
-  ): Promise<McpSession> {
+  async sessionOf(caller: Caller): Promise<McpSession> {
     const obstacle = this.#program?.obstacleNow() ?? null;
     if (obstacle !== null) throw obstacle;
     if (this.settings.session === 'shared') return this.#base.get();
@@ -113,11 +117,6 @@ export class McpServer {
     return keeper.get();
   }
 
-  onResourceChanged(watcher: (uri: string) => void): () => void {
-    this.#watchers.add(watcher);
-    return () => this.#watchers.delete(watcher);
-  }
-
   #judge(): void {
     this.faults.set(this.#program?.faults.current ?? this.#base.faults.current);
   }
@@ -127,9 +126,7 @@ export class McpServer {
       listChanged: () => {
         if (isBase) this.lists.changed();
       },
-      resourceChanged: (uri) => {
-        for (const watcher of this.#watchers) watcher(uri);
-      },
+      resourceChanged: () => this.resources.forget(),
     };
     return new SessionKeeper({
       open: () => this.#open(listener),

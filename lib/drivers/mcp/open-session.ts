@@ -140,9 +140,7 @@ function clientFor(
     const text = typeof data === 'string' ? data : JSON.stringify(data);
     hear(talk, `${level}: ${logger === undefined ? '' : `${logger}: `}${text}\n`);
   });
-  client.setNotificationHandler('notifications/resources/updated', ({ params }) =>
-    listener.resourceChanged(params.uri),
-  );
+  client.setNotificationHandler('notifications/resources/updated', () => listener.resourceChanged());
   if (settings.elicitation) answerQuestions(client, talk);
   client.fallbackRequestHandler = ({ method }) => {
     hear(talk, `acheron: the server asked for ${method.slice(0, 64)}, which is refused.\n`);

@@ -30,6 +30,8 @@ export interface McpSession {
   run(request: McpRequest, call: Invocation, signal: AbortSignal): Promise<Outcome>;
   /** @throws FsError */
   read(uri: string, signal: AbortSignal): Promise<ResourceText>;
+  /** Asks to be told of changes, where the server tells of any. */
+  subscribe(uri: string): Promise<void>;
   /** After a call was abandoned: a server that does not answer within the grace is ended. */
   mustAnswer(): Promise<void>;
   close(): Promise<void>;
@@ -39,5 +41,5 @@ export interface McpSession {
 export interface SessionListener {
   /** What it offers may be other than it was. */
   listChanged(): void;
-  resourceChanged(uri: string): void;
+  resourceChanged(): void;
 }

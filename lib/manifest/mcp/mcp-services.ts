@@ -78,6 +78,13 @@ const WORDS: Readonly<Record<McpOffer['kind'], string>> = {
   template: 'resource template',
 };
 
+/** What ids begin with after that of the server, and where the services are below its root. */
+const PLACES: Readonly<Record<McpOffer['kind'], { readonly folder: string; readonly prefix: string }>> = {
+  tool: { folder: 'tools', prefix: '' },
+  prompt: { folder: 'prompts', prefix: 'prompts.' },
+  template: { folder: 'templates', prefix: 'resources.' },
+};
+
 function isWanted({ runtime }: McpServerDefinition, tool: string): boolean {
   return runtime.tools === null || runtime.tools.some(([name]) => name === tool);
 }
@@ -95,7 +102,7 @@ function* listedIn(offers: JsonObject): Generator<Listed> {
     const input = schemaOfPrompt(prompt['arguments']);
     yield {
       offer: { kind: 'prompt', name },
-      name: `prompts.${name}`,
+      name: `${PLACES.prompt.prefix}${name}`,
       input,
       output: undefined,
       listed: prompt,
@@ -106,7 +113,7 @@ function* listedIn(offers: JsonObject): Generator<Listed> {
     if (typeof name !== 'string' || typeof uriTemplate !== 'string') continue;
     const input = schemaOfTemplate(uriTemplate);
     const offer = { kind: 'template', name: uriTemplate } as const;
-    yield { offer, name: `resources.${name}`, input, output: undefined, listed: template };
+    yield { offer, name: `${PLACES.template.prefix}${name}`, input, output: undefined, listed: template };
   }
 }
 
@@ -132,6 +139,7 @@ function definitionOf(
     help_md: helpOf(server, offer, listed),
     labels: server.labels,
     offered_by: server.serviceId,
+    mounts: placesOf(server, offer.kind, serviceId),
     ...(isJsonObject(listed['annotations']) ? { annotations: listed['annotations'] } : {}),
   };
   const problems = new Problems();
@@ -148,6 +156,19 @@ function definitionOf(
     runtime: { ...server.runtime, offer, tools: null, probe: null },
     invokeTemplate: templateFromSchema(schema, validate) ?? {},
   });
+}
+
+/** Below the root of the server: `tools/echo`, say. */
+function placesOf(
+  { serviceId: by, mounts }: McpServerDefinition,
+  kind: McpOffer['kind'],
+  serviceId: string,
+): JsonObject[] {
+  const [root] = mounts;
+  if (root === undefined) return [];
+  const { folder, prefix } = PLACES[kind];
+  const own = serviceId.slice(by.length + 1);
+  return [{ mount_id: serviceId, mount_path: `${root.mountPath}/${folder}/${own.slice(prefix.length)}` }];
 }
 
 /** A schema that cannot be checked by leaves the check to the server. */

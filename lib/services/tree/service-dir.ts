@@ -22,6 +22,7 @@ import type { Service } from '../service.js';
 import { CallsDir } from './calls-dir.js';
 import type { PlacedDir } from './derived-roots.js';
 import { ConfigFile } from './config-file.js';
+import { DriverFolderDir } from './driver-folder-dir.js';
 import { GatedDocument } from './gated-document.js';
 import { historyFiles } from './history-files.js';
 import { InvokeFile } from './invoke-file.js';
@@ -38,6 +39,9 @@ export class ServiceDir extends ReadOnlyDir implements PlacedDir {
   readonly #files: ReadonlyMap<string, Node>;
   /** What is there only where there is something to run. */
   readonly #running: ReadonlyMap<string, Node>;
+  /** `control/` of what runs without being called itself. */
+  readonly #kept: Node;
+  readonly #folder: DriverFolderDir;
 
   constructor(service: Service) {
     super();
@@ -60,6 +64,12 @@ export class ServiceDir extends ReadOnlyDir implements PlacedDir {
       ['calls', new CallsDir(service)],
       ['control', controlDir(service, live)],
     ]);
+    const restart = new OneShotControl(service, restartOf(service));
+    this.#kept = new MapDir(new Map([['restart', restart]]), {
+      timeNs: () => nsFromMs(service.definedAtMs),
+      check: (op) => service.gate.require(op.session, 'observe'),
+    });
+    this.#folder = new DriverFolderDir(service);
   }
 
   get service(): Service {
@@ -77,17 +87,25 @@ export class ServiceDir extends ReadOnlyDir implements PlacedDir {
 
   lookup(name: string, op: Op): Node {
     this.#service.gate.require(op.session, 'observe');
-    const node =
-      this.#files.get(ALIASES.get(name) ?? name) ??
-      (this.#service.runnable ? this.#running.get(name) : undefined);
+    const node = this.#files.get(ALIASES.get(name) ?? name) ?? this.#shown.get(name);
     if (node === undefined) throw noSuchEntry(name);
     return node;
   }
 
   list(op: Op): readonly DirEntry[] {
     this.#service.gate.require(op.session, 'observe');
-    const shown = this.#service.runnable ? [...this.#files, ...this.#running] : [...this.#files];
-    return shown.map(([name, node]) => entryOf(name, node));
+    return [...this.#files, ...this.#shown].map(([name, node]) => entryOf(name, node));
+  }
+
+  /** What is there because of what runs it. */
+  get #shown(): ReadonlyMap<string, Node> {
+    const { driver, runnable } = this.#service;
+    if (runnable || driver === null) return runnable ? this.#running : NOTHING;
+    const { folder } = driver;
+    return new Map<string, Node>([
+      ['control', this.#kept],
+      ...(folder === undefined ? [] : [[folder.name, this.#folder] as const]),
+    ]);
   }
 
   #descriptor(render: (service: PublishedService) => Buffer): GatedDocument {
@@ -113,6 +131,16 @@ function historyOf(service: Service): [string, Node][] {
         gate.wouldShow(session, permissions),
     now: () => service.nowMs,
   });
+}
+
+const NOTHING: ReadonlyMap<string, Node> = new Map();
+
+function restartOf(service: Service): OneShot {
+  return {
+    action: 'control',
+    usage: 'Write anything here to clear errors and backoff, and to start anew what is kept running.',
+    act: (_, op) => service.restart(op.session),
+  };
 }
 
 function controlDir(service: Service, live: LiveDocuments): MapDir {
@@ -143,14 +171,7 @@ function controlDir(service: Service, live: LiveDocuments): MapDir {
         act: (_, op) => service.setEnabled(false, op.session),
       },
     ],
-    [
-      'restart',
-      {
-        action: 'control',
-        usage: 'Write anything here to clear errors and backoff, and to start anew what is kept running.',
-        act: (_, op) => service.restart(op.session),
-      },
-    ],
+    ['restart', restartOf(service)],
     [
       'cancel',
       {
