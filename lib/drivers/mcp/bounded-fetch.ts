@@ -2,8 +2,11 @@ import type { FetchLike } from '@modelcontextprotocol/client';
 
 const BLANK_LINE = /\r?\n\r?\n$|\n\r?\n/;
 
-/** `fetch` whose answers end with an error where one message in them is larger than `maxBytes`. */
-export function boundedFetch(maxBytes: number): FetchLike {
+/**
+ * `fetch` whose answers end with an error where one message in them is larger than `maxBytes`. `onOverflow` ends what
+ * waits for that message: the rest of it will never come.
+ */
+export function boundedFetch(maxBytes: number, onOverflow: () => void): FetchLike {
   return async (url, init) => {
     const response = await fetch(url, { ...init, redirect: 'error' });
     if (response.body === null) return response;
@@ -15,9 +18,9 @@ export function boundedFetch(maxBytes: number): FetchLike {
           // An event ends with a blank line; what follows is the next message.
           bytes =
             isStream && BLANK_LINE.test(Buffer.from(chunk).toString('latin1')) ? 0 : bytes + chunk.length;
-          if (bytes > maxBytes || chunk.length > maxBytes)
-            controller.error(new Error(`A message of the server is larger than ${maxBytes} bytes.`));
-          else controller.enqueue(chunk);
+          if (bytes <= maxBytes && chunk.length <= maxBytes) return controller.enqueue(chunk);
+          controller.error(new Error(`A message of the server is larger than ${maxBytes} bytes.`));
+          onOverflow();
         },
       }),
     );

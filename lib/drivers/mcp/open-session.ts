@@ -108,7 +108,10 @@ async function openHttp(opening: Opening): Promise<McpSession> {
   };
   const transport = new StreamableHTTPClientTransport(new URL(settings.url ?? ''), {
     requestInit: { headers: { ...headers }, redirect: 'error' },
-    fetch: boundedFetch(settings.limits.maxOutputBytes + MESSAGE_BYTES),
+    fetch: boundedFetch(settings.limits.maxOutputBytes + MESSAGE_BYTES, () => {
+      over(tooMuchOutput(settings.limits.maxOutputBytes));
+      void client.close().catch(() => undefined);
+    }),
   });
   const client = clientFor(opening, talk, 'auto');
   client.onclose = () =>
