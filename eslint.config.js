@@ -19,7 +19,8 @@ export const ROOMS = {
   services: ['core', 'linux', 'disk', 'vfs', 'manifest', 'registry', 'drivers', 'supervise', 'policy'],
   providers: ['core', 'linux', 'vfs', 'manifest', 'drivers', 'policy'],
   fuse: ['core', 'linux', 'vfs', 'policy'],
-  control: ['core', 'linux', 'disk', 'policy', 'protocol', 'manifest', 'transport', 'vfs'],
+  cluster: ['core'],
+  control: ['core', 'cluster', 'linux', 'disk', 'policy', 'protocol', 'manifest', 'transport', 'vfs'],
   tunnel: ['core', 'linux', 'policy', 'protocol', 'transport', 'vfs'],
   worldfs: ['core', 'vfs', 'policy'],
   node: [
@@ -37,7 +38,7 @@ export const ROOMS = {
   cli: [
     ...['core', 'disk', 'policy', 'protocol', 'vfs', 'manifest', 'drivers', 'transport', 'registry'],
     ...['services', 'control', 'tunnel', 'fuse', 'worldfs', 'node', 'doctor', 'compose', 'mcp-server'],
-    'systemd',
+    ...['systemd', 'cluster'],
   ],
 };
 

@@ -24,7 +24,7 @@ const { metafile } = await build({
   platform: 'node',
   target: 'node20.19',
   // These choose native code, or other files of their own, while they run.
-  external: ['bufferutil', 'fuse-native', 'koffi', 'libsql', 'prom-client'],
+  external: ['bufferutil', 'fuse-native', 'koffi', 'libsql', 'postgres', 'prom-client'],
   mainFields: ['module', 'main'],
   // What is CommonJS among the rest asks for Node's own modules by `require`.
   banner: {
@@ -48,7 +48,7 @@ const { metafile: single } = await build({
   platform: 'node',
   target: 'node20.19',
   // Of MCP, these commands have no need.
-  external: ['bufferutil', 'fuse-native', 'koffi', 'libsql', 'prom-client', '@modelcontextprotocol/*'],
+  external: ['bufferutil', 'fuse-native', 'koffi', 'libsql', 'postgres', 'prom-client', '@modelcontextprotocol/*'],
   mainFields: ['module', 'main'],
   define: {
     'import.meta.url': 'importMetaUrl',

@@ -102,11 +102,16 @@ export async function runPlane(options: PlaneOptions): Promise<RunningPlane> {
       nodeId === undefined
         ? { sessionOf, catalog: nodes.catalogFor(() => session.current), log }
         : { sessionOf, exportsOf: (op: Op) => exportsOfKnown(nodeId, tree.root, op), log };
-    acceptHello(transport).then(
-      (handshake) => mounts.add(session.id, serveVfs(tree, handshake, options)),
-      (thrown: unknown) =>
-        log.debug('A mount was turned away.', { address, error: FsError.from(thrown).message }),
-    );
+    acceptHello(transport)
+      .then(async (handshake) => {
+        await store.ensureView(session.current);
+        return handshake;
+      })
+      .then(
+        (handshake) => mounts.add(session.id, serveVfs(tree, handshake, options)),
+        (thrown: unknown) =>
+          log.debug('A mount was turned away.', { address, error: FsError.from(thrown).message }),
+      );
   };
   control.accessChanges.on(async (change) => {
     if (change === 'all') nodes.setProjects();
@@ -114,6 +119,12 @@ export async function runPlane(options: PlaneOptions): Promise<RunningPlane> {
       ({ id }) => change === 'all' || change.sessionIds.includes(id),
     );
     nodes.setSessions(concerned.map(({ current }) => current));
+    if (store.replicas !== undefined)
+      await Promise.all(
+        concerned
+          .filter(({ current }) => !current.revoked)
+          .map(async ({ current }) => store.ensureView(current)),
+      );
     mcp.changed(change);
     await mounts.changed(change);
   });

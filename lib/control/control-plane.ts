@@ -11,13 +11,17 @@ import type { TlsFiles } from './server/tls-files.js';
 import { ControlMetrics } from './server/metrics.js';
 import { DEFAULT_LIMITS, ServerContext, type PlaneLimits } from './server/server-context.js';
 import type { NodeTunnel, Tunnels } from './server/tunnels.js';
+import { PostgresLog, type StoreAddress } from '../cluster/index.js';
 import type { AuditRetention } from './store/audit-sweep.js';
 import type { Retention } from './store/events.js';
 import type { HistoryRetention } from './store/history/history-retention.js';
-import { ControlStore } from './store/store.js';
+import { openShared } from './store/replica/open-shared.js';
+import { ControlStore, type SharedState } from './store/store.js';
 
 export interface ControlPlaneOptions {
   readonly stateDir: string;
+  /** One log for several control planes; undefined: this is the only one, and its database is in `stateDir`. */
+  readonly shared?: SharedStore | undefined;
   /** Default 127.0.0.1. */
   readonly host?: string;
   /** Default 18790; 0 picks one. */
@@ -72,6 +76,15 @@ export interface ControlPlane {
   close(): Promise<void>;
 }
 
+/** Where several control planes have their log. */
+export interface SharedStore {
+  readonly address: StoreAddress;
+  readonly password: string | undefined;
+  readonly version: string;
+  /** Where others reach this one; where it listens, if undefined. */
+  readonly advertise?: string | undefined;
+}
+
 export const DEFAULT_PORT = 18_790;
 
 /**
@@ -94,11 +107,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 async function startWith(options: ControlPlaneOptions, undo: UndoStack): Promise<ControlPlane> {
   const { stateDir, clock = systemClock, log = silentLog } = options;
   const { retention = {}, auditRetention = {}, historyRetention = {} } = options;
-  const store = new ControlStore({ stateDir, clock, log, retention, auditRetention, historyRetention });
+  const shared = await openSharedStore(options, undo);
+  const store = new ControlStore(
+    { stateDir, clock, log, retention, auditRetention, historyRetention },
+    shared,
+  );
   undo.add(() => store.close());
-  for (const { nodeId, online, leaseExpiresAtMs } of store.nodes.list()) {
-    if (online && leaseExpiresAtMs === null) store.nodes.setOffline(nodeId, 'restart');
-  }
+  if (shared === undefined) setLocalNodesOffline(store);
   const metrics = new ControlMetrics(store);
   const context = new ServerContext({
     store,
@@ -123,6 +138,12 @@ async function startWith(options: ControlPlaneOptions, undo: UndoStack): Promise
     mcpPages: options.mcpPages,
   });
   const where = await listener.listen();
+  if (shared !== undefined) {
+    undo.add(() => store.leave());
+    await store.start(options.shared?.advertise ?? where.url);
+    store.later(() => setLocalNodesOffline(store));
+    context.started();
+  }
   log.info('the control plane listens', { url: where.url });
   let closing: Promise<void> | undefined;
   return {
@@ -146,7 +167,25 @@ async function startWith(options: ControlPlaneOptions, undo: UndoStack): Promise
       (closing ??= (async () => {
         context.close();
         await listener.close();
+        await store.leave();
         store.close();
       })()),
   };
+}
+
+async function openSharedStore(
+  { shared, stateDir, clock = systemClock, log = silentLog }: ControlPlaneOptions,
+  undo: UndoStack,
+): Promise<SharedState | undefined> {
+  if (shared === undefined) return undefined;
+  const { address, password, version } = shared;
+  const engine = await PostgresLog.open({ address, password, log });
+  undo.add(() => engine.close());
+  return openShared(engine, { stateDir, version, clock, textLog: log });
+}
+
+/** A node of this process, or of one that was here before, is not there until it says so. */
+function setLocalNodesOffline({ nodes }: ControlStore): void {
+  for (const { nodeId, online, leaseExpiresAtMs } of nodes.list())
+    if (online && leaseExpiresAtMs === null) nodes.setOffline(nodeId, 'restart');
 }

@@ -15,6 +15,7 @@ export * from './store/projects.js';
 export * from './store/service-delta.js';
 export * from './store/sessions.js';
 export * from './store/store.js';
+export { openShared } from './store/replica/open-shared.js';
 export * from './store/tokens.js';
 export * from './store/user-event-logs.js';
 export type { ViewEvent } from './store/view-event.js';

@@ -143,19 +143,25 @@ class PairingFiles {
       perform: (request, { session }) => {
         if (!isJsonObject(request)) throw new FsError('EINVAL', 'It must be a JSON object.');
         const who = { session_id: session.id, role: session.role, agent_id: session.agentId };
-        try {
-          const result = store.change(() => {
-            store.audit.record({ act, outcome: 'ok', ...who, ...targetOf(request) });
-            return perform(request);
-          });
+        const done = (result: JsonObject): JsonObject => {
           this.#keep(session, {
             result: this.#snapshot(documentFromJson(result)),
             error: this.#snapshot(''),
           });
           return result;
-        } catch (thrown) {
-          store.audit.record({ act, outcome: 'error', ...who, ...targetOf(request) });
+        };
+        const failed = (thrown: unknown): never => {
+          store.later(() => store.audit.record({ act, outcome: 'error', ...who, ...targetOf(request) }));
           throw thrown;
+        };
+        try {
+          const result = store.act(() => {
+            store.audit.record({ act, outcome: 'ok', ...who, ...targetOf(request) });
+            return perform(request);
+          });
+          return result instanceof Promise ? result.then(done, failed) : done(result);
+        } catch (thrown) {
+          return failed(thrown);
         }
       },
       failed: (error, session) =>

@@ -56,6 +56,10 @@ export class PlaneEvents implements EventSource {
         after: (revision, limit) => events.after(revision, limit),
       });
     }
+    if (this.#store.replicas !== undefined && !userEvents.has(session)) {
+      Promise.resolve(this.#store.ensureView(session)).catch(() => undefined);
+      throw new FsError('EAGAIN', 'What this session may see is being put together.', { hint: 'Try again.' });
+    }
     const { id } = userEvents.of(session);
     return this.#stream(keyOfView(id), {
       recent: (limit) => userEvents.recent(id, limit),

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { runPlane } from '../../compose/index.js';
 import { DEFAULT_PORT } from '../../control/index.js';
@@ -5,6 +7,7 @@ import { inheritedSocket } from '../../systemd/index.js';
 import { inBackgroundOrHere, reportReady } from '../background.js';
 import { daemonName } from '../daemon-name.js';
 import { forgetControlUrl, keepControlUrl } from '../control-url.js';
+import { addStoreOptions, advertiseOption, sharedStoreFrom, type StoreFlags } from '../store-options.js';
 import { addListenOptions, listenerOptions, tlsFrom, type ListenFlags } from '../listen-options.js';
 import {
   configOption,
@@ -22,7 +25,7 @@ import { VERSION } from '../version.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-interface ControlFlags extends ListenFlags {
+interface ControlFlags extends ListenFlags, StoreFlags {
   readonly host: string;
   readonly port: number;
   readonly stateDir: string;
@@ -39,6 +42,7 @@ interface ControlFlags extends ListenFlags {
   readonly leaseTtlMs?: number;
   readonly offlineGraceMs?: number;
   readonly logLevel: LogLevel;
+  readonly advertise?: string;
   readonly background?: boolean;
   readonly console: boolean;
 }
@@ -52,7 +56,7 @@ export function controlCommand(): Command {
     .addOption(option('--host <address>', 'where to listen').default('127.0.0.1'))
     .addOption(option('--port <port>', 'the port; 0 picks one').argParser(integer(0)).default(DEFAULT_PORT))
     .addOption(stateDirOption());
-  return addListenOptions(command)
+  return addListenOptions(addStoreOptions(command).addOption(advertiseOption()))
     .addOption(option('--events-keep <n>', 'events kept at most').argParser(integer(1)))
     .addOption(option('--events-keep-bytes <bytes>', 'bytes of events kept at most').argParser(integer(1)))
     .addOption(
@@ -98,6 +102,7 @@ async function control(flags: ControlFlags): Promise<void> {
   const log = textLog(flags.logLevel);
   const plane = await runPlane({
     stateDir: flags.stateDir,
+    shared: sharedStoreFrom(flags),
     host: flags.host,
     port: flags.port,
     descriptor: inheritedSocket(process.env) ?? undefined,
@@ -135,7 +140,7 @@ async function control(flags: ControlFlags): Promise<void> {
     keepControlUrl(flags.stateDir, plane.url);
     reportReady([
       `The control plane listens on ${plane.url}.`,
-      `Tokens: ${flags.stateDir}/admin.token, ${flags.stateDir}/user.token.`,
+      ...tokenLines(flags),
       ...(flags.console ? [`For its web console: acheron console --state-dir ${flags.stateDir}`] : []),
     ]);
     await stop;
@@ -145,9 +150,19 @@ async function control(flags: ControlFlags): Promise<void> {
   }
 }
 
+/** Where a token is to be had. */
+function tokenLines({ stateDir, store }: ControlFlags): string[] {
+  const here = `Tokens: ${stateDir}/admin.token, ${stateDir}/user.token.`;
+  if (store === undefined || existsSync(join(stateDir, 'admin.token'))) return [here];
+  return [
+    'Tokens: those of the control plane that came first with this store, in its state directory; it or an admin makes others: acheron token create.',
+  ];
+}
+
 const EXAMPLES = `
 Examples:
   $ acheron control
   $ acheron control --host 0.0.0.0 --tls-cert plane.crt --tls-key plane.key --background
+  $ acheron control --store postgres://acheron@db1,db2/acheron --store-password-file /etc/acheron/store.password
   $ acheron control backup /backup/plane.tgz
 `;

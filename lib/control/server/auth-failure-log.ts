@@ -26,7 +26,7 @@ export const REFUSALS_WINDOW_MS = 10 * 60 * 1000;
  * at the window's end says how many more there were, so that guessing all day cannot fill the disk.
  */
 export class AuthFailureLog {
-  readonly #audit: AuditLog;
+  readonly #audit: Pick<AuditLog, 'record'>;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #byAddress = new Map<string, number>();
@@ -34,7 +34,7 @@ export class AuthFailureLog {
   #more = 0;
   #stopWindow: (() => void) | undefined;
 
-  constructor(audit: AuditLog, clock: Clock, log: Log) {
+  constructor(audit: Pick<AuditLog, 'record'>, clock: Clock, log: Log) {
     this.#audit = audit;
     this.#clock = clock;
     this.#log = log;

@@ -84,7 +84,8 @@ async function openSession(
   }
   const code = await codeIn(request);
   const asker = code === undefined ? undefined : context.consoleLinks.take(code);
-  const opened = asker && context.store.consoles.open(asker);
+  const { consoles } = context.store;
+  const opened = asker && (await context.store.actLightly(() => consoles.open(asker)));
   if (opened !== undefined) {
     const { record, secret } = opened;
     const body = `${JSON.stringify({ session: record.sessionId, secret })}\n`;

@@ -214,6 +214,7 @@ export class ControlConnection implements Peer {
   async #answer(frame: ControlEnvelope): Promise<void> {
     const name = controlNameFromType(frame.type);
     let outcome = 'ok';
+    let isHeld = false;
     this.#unanswered++;
     try {
       if (name === undefined)
@@ -231,7 +232,9 @@ export class ControlConnection implements Peer {
       const mark = accessChanges.mark;
       const handler = handlerFor<ControlName>(name);
       const answered = handler(this, payload as never);
-      const reply = answered instanceof Promise ? await this.#inOrder(name, answered) : answered;
+      isHeld = answered instanceof Promise && isInOrder(name);
+      if (isHeld) this.#hold();
+      const reply = answered instanceof Promise ? await answered : answered;
       const settling = accessChanges.since(mark);
       if (settling !== undefined) await settling;
       const answer = controlAnswered(name, reply, { asked, url: this.#url });
@@ -246,19 +249,8 @@ export class ControlConnection implements Peer {
     }
     this.#unanswered--;
     this.#announce();
+    if (isHeld) this.#letGo();
     this.context.metrics.requests.inc({ type: name ?? 'unknown', outcome });
-  }
-
-  /** What a session changes is done before its next request is looked at; nodes' requests may go beside each other. */
-  async #inOrder<T>(name: ControlName, answered: Promise<T>): Promise<T> {
-    const { sender } = controlMessage(name);
-    if (name !== 'connect' && sender !== 'connected' && sender !== 'admin') return answered;
-    this.#hold();
-    try {
-      return await answered;
-    } finally {
-      this.#letGo();
-    }
   }
 
   /** @throws ProtocolFault unless who sends may send this now. */
@@ -356,4 +348,10 @@ export class ControlConnection implements Peer {
     this.#leaveSession();
     this.context.release(this);
   }
+}
+
+/** What a session changes is done, and answered, before its next request is looked at; nodes' requests may go beside each other. */
+function isInOrder(name: ControlName): boolean {
+  const { sender } = controlMessage(name);
+  return name === 'connect' || sender === 'connected' || sender === 'admin';
 }

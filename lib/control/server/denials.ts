@@ -14,7 +14,7 @@ const TARGET_GROUPS = 8;
 export class Denials {
   readonly #groups: Repeats<Denial>;
 
-  constructor(audit: AuditLog, clock: Clock, log: Log) {
+  constructor(audit: Pick<AuditLog, 'record'>, clock: Clock, log: Log) {
     this.#groups = new Repeats(clock, (facts, repeats) => {
       try {
         audit.record({ ...facts, outcome: 'denied', ...(repeats === 0 ? {} : { repeats }) });

@@ -13,7 +13,8 @@ import {
   type RequestReference,
 } from '../../protocol/index.js';
 import { ForwardingTransport, type Message, type Transport } from '../../transport/index.js';
-import type { LiveSession } from '../store/sessions.js';
+import type { LiveSession, SessionRecord } from '../store/sessions.js';
+import { chain, type Awaitable } from '../../vfs/index.js';
 import { answerAcheron } from './acheron-stub.js';
 import { afterSilence, type Arrival } from './control-connection.js';
 import { nodeRefusal } from './node-authority.js';
@@ -72,27 +73,42 @@ export function greetFiles(context: ServerContext, transport: Transport, options
         throw new ProtocolFault('handshake_required', 'Send acheron.t_fs_hello first.');
       const hello = isJsonObject(frame.payload) ? frame.payload : {};
       const adopt = authenticate(context, options, hello);
-      stopTimer();
-      adopt(new ReplayTransport(transport, message));
-    } catch (thrown) {
-      const fault = ProtocolFault.from(thrown);
-      const reference = frame === undefined ? fault.request : requestReferenceOf(frame);
-      const refuse = (): void => answer(refusalFrame(fault, reference));
-      if (fault.code === 'provider_auth_failed') {
-        refused = true;
-        context.authFailures.note(refusalOf(context, options.address, frame));
-        const end = (): void => {
-          refuse();
-          transport.close(1008, 'Not authenticated.');
-        };
-        throttle.failed(options.address, end, end);
+      const proved = (take: (transport: Transport) => void): void => {
+        stopTimer();
+        take(new ReplayTransport(transport, message));
+      };
+      if (!(adopt instanceof Promise)) {
+        proved(adopt);
         return;
       }
-      if (fault.code === 'internal')
-        context.log.error('a file connection failed', { error: fault.cause ?? thrown });
-      refuse();
-      if (++badFrames >= MAX_BAD_FRAMES || fault.code === 'stale_epoch') transport.close(1008, fault.message);
+      transport.pause();
+      const asked = frame;
+      adopt
+        .finally(() => transport.resume())
+        .then(proved)
+        .catch((thrown: unknown) => failed(thrown, asked));
+    } catch (thrown) {
+      failed(thrown, frame);
     }
+  };
+  const failed = (thrown: unknown, frame: Envelope | undefined): void => {
+    const fault = ProtocolFault.from(thrown);
+    const reference = frame === undefined ? fault.request : requestReferenceOf(frame);
+    const refuse = (): void => answer(refusalFrame(fault, reference));
+    if (fault.code === 'provider_auth_failed') {
+      refused = true;
+      context.authFailures.note(refusalOf(context, options.address, frame));
+      const end = (): void => {
+        refuse();
+        transport.close(1008, 'Not authenticated.');
+      };
+      throttle.failed(options.address, end, end);
+      return;
+    }
+    if (fault.code === 'internal')
+      context.log.error('a file connection failed', { error: fault.cause ?? thrown });
+    refuse();
+    if (++badFrames >= MAX_BAD_FRAMES || fault.code === 'stale_epoch') transport.close(1008, fault.message);
   };
   transport.receive(onMessage);
 }
@@ -102,7 +118,7 @@ function authenticate(
   context: ServerContext,
   options: FilesOptions,
   hello: JsonObject,
-): (transport: Transport) => void {
+): Awaitable<(transport: Transport) => void> {
   const text = (key: string): string | undefined => {
     const value: JsonValue | undefined = ownValue(hello, key);
     return typeof value === 'string' ? value : undefined;
@@ -129,19 +145,29 @@ function authenticate(
   if (credential === undefined) throw notAuthenticated();
   const { onFiles, address, nodeId: root } = options;
   if (onFiles === undefined) throw new ProtocolFault('unavailable', 'This control plane serves no files.');
-  const { sessions } = context.store;
+  const { store } = context;
+  const { sessions } = store;
   const wanted = text('session') ?? credential.sessionId;
-  const record =
-    wanted === undefined ? sessions.create(credential.record, credential.hash) : sessions.get(wanted);
-  const isOther = credential.sessionId !== undefined && credential.sessionId !== record?.sessionId;
-  if (isOther || record?.tokenId !== credential.record.tokenId || record.closedAtMs !== null)
-    throw new ProtocolFault('not_found', `There is no session "${wanted ?? ''}".`);
-  return (transport) => {
-    options.known(`token ${credential.record.tokenId}`);
-    const session = sessions.use(record.sessionId);
-    transport.onClose(() => sessions.release(session));
-    onFiles({ transport, session, address, nodeId: root });
+  const adopt = (record: SessionRecord | undefined) => {
+    const isOther = credential.sessionId !== undefined && credential.sessionId !== record?.sessionId;
+    if (isOther || record?.tokenId !== credential.record.tokenId || record.closedAtMs !== null)
+      throw new ProtocolFault('not_found', `There is no session "${wanted ?? ''}".`);
+    return (transport: Transport): void => {
+      options.known(`token ${credential.record.tokenId}`);
+      const session = sessions.use(record.sessionId);
+      transport.onClose(() => sessions.release(session));
+      onFiles({ transport, session, address, nodeId: root });
+    };
   };
+  if (store.replicas === undefined || (wanted !== undefined && sessions.get(wanted) !== undefined))
+    return adopt(
+      wanted === undefined ? sessions.create(credential.record, credential.hash) : sessions.get(wanted),
+    );
+  if (wanted !== undefined) return store.catchUp().then(() => adopt(sessions.get(wanted)));
+  return chain(
+    store.actLightly(() => sessions.create(credential.record, credential.hash)),
+    adopt,
+  );
 }
 
 /** File requests are refused with an errno too, as everywhere on this endpoint. */

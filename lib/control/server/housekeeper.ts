@@ -1,4 +1,5 @@
 import type { Clock, Log } from '../../core/index.js';
+import type { Awaitable } from '../../vfs/index.js';
 
 /** Between the steps of what takes several, so that others have their turn. */
 const STEP_MS = 20;
@@ -8,13 +9,17 @@ const STEP_MS = 20;
  * failure waits for the next time.
  */
 export class Housekeeper {
-  readonly #work: () => boolean;
+  readonly #work: () => Awaitable<boolean>;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #everyMs: number;
   #stop: () => void;
+  #isClosed = false;
 
-  constructor(work: () => boolean, { clock, log, everyMs }: { clock: Clock; log: Log; everyMs: number }) {
+  constructor(
+    work: () => Awaitable<boolean>,
+    { clock, log, everyMs }: { clock: Clock; log: Log; everyMs: number },
+  ) {
     this.#work = work;
     this.#clock = clock;
     this.#log = log;
@@ -23,16 +28,31 @@ export class Housekeeper {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#stop();
   }
 
   #round(): void {
-    let more = false;
     try {
-      more = this.#work();
+      const more = this.#work();
+      if (more instanceof Promise)
+        more.then(
+          (goesOn) => this.#arm(goesOn),
+          (thrown: unknown) => this.#failed(thrown),
+        );
+      else this.#arm(more);
     } catch (thrown) {
-      this.#log.error('what is too old could not be removed', { error: thrown });
+      this.#failed(thrown);
     }
+  }
+
+  #failed(thrown: unknown): void {
+    this.#log.error('what is too old could not be removed', { error: thrown });
+    this.#arm(false);
+  }
+
+  #arm(more: boolean): void {
+    if (this.#isClosed) return;
     this.#stop = this.#clock.after(more ? STEP_MS : this.#everyMs, () => this.#round());
   }
 }

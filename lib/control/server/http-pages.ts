@@ -26,8 +26,8 @@ export async function answerPage(
       return;
     case '/readyz':
     case '/healthz': {
-      const ready = isReady(context);
-      respond(response, ready ? 200 : 503, 'text/plain', ready ? 'ok\n' : 'the database does not answer\n');
+      const fault = faultOf(context);
+      respond(response, fault === undefined ? 200 : 503, 'text/plain', `${fault ?? 'ok'}\n`);
       return;
     }
     case '/metrics':
@@ -56,13 +56,16 @@ export async function answerPage(
   }
 }
 
-function isReady(context: ServerContext): boolean {
+/** Why it is not ready; undefined where it is. */
+function faultOf({ store, log }: ServerContext): string | undefined {
+  if (store.replicas?.membership.isServing() === false)
+    return 'this replica has lost touch with its store, or is behind';
   try {
-    return context.store.events.head >= 0 && context.store.events.oldest >= 0;
+    if (store.events.head >= 0 && store.events.oldest >= 0) return undefined;
   } catch (thrown) {
-    context.log.error('the database does not answer', { error: thrown });
-    return false;
+    log.error('the database does not answer', { error: thrown });
   }
+  return 'the database does not answer';
 }
 
 /**

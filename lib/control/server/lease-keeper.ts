@@ -1,11 +1,14 @@
 import type { Clock, Log } from '../../core/index.js';
+import type { NodeRecord } from '../store/node-record.js';
 import type { ControlStore } from '../store/store.js';
+
+type LeaseStore = Pick<ControlStore, 'nodes' | 'commit' | 'later' | 'replicas'>;
 
 const LONGEST_WAIT_MS = 60_000;
 
 /** Turns nodes offline when their lease runs out, or when their connection was lost and stays so. */
 export class LeaseKeeper {
-  readonly #store: Pick<ControlStore, 'nodes' | 'commit'>;
+  readonly #store: LeaseStore;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #grace = new Map<string, () => void>();
@@ -14,7 +17,7 @@ export class LeaseKeeper {
   #disarm: (() => void) | undefined;
   #closed = false;
 
-  constructor(store: Pick<ControlStore, 'nodes' | 'commit'>, clock: Clock, log: Log) {
+  constructor(store: LeaseStore, clock: Clock, log: Log) {
     const { nodes } = store;
     this.#store = store;
     this.#clock = clock;
@@ -65,10 +68,14 @@ export class LeaseKeeper {
 
   #expire(): void {
     if (this.#closed) return;
-    let next: number | undefined;
-    this.#guard(() => {
-      next = this.#store.nodes.expireLeases();
-    });
+    const { nodes, replicas } = this.#store;
+    const isOurs = ({ replica }: NodeRecord): boolean =>
+      replicas === undefined || replica === replicas.membership.selfId;
+    const { expired, next } = nodes.overdue(isOurs);
+    if (expired.length > 0)
+      this.#store.later(() => {
+        for (const nodeId of expired) if (nodes.isOverdue(nodeId)) nodes.setOffline(nodeId, 'lease expired');
+      });
     this.#arm(next ?? Infinity);
   }
 
@@ -78,14 +85,6 @@ export class LeaseKeeper {
     const now = this.#clock.now();
     this.#armedForMs = Math.min(atMs, now + LONGEST_WAIT_MS);
     this.#disarm = this.#clock.after(Math.max(1, this.#armedForMs - now), () => this.#expire());
-  }
-
-  #guard(work: () => void): void {
-    try {
-      work();
-    } catch (thrown) {
-      this.#complain(thrown);
-    }
   }
 
   #complain(thrown: unknown): void {

@@ -16,6 +16,7 @@ import {
 import { ControlConnection, type Arrival } from './control-connection.js';
 import type { Credential } from './peer.js';
 import { greetFiles, type FilesConnection } from './files-connection.js';
+import { GatedTransport } from './gated-transport.js';
 import { answerPage, bearerOf, respond } from './http-pages.js';
 import { MCP_PATH, McpDoor, type McpPages } from './mcp-door.js';
 import type { ServerContext } from './server-context.js';
@@ -99,6 +100,12 @@ export class Listener {
       const refusal = this.#refusal(request, path);
       if (refusal !== undefined) {
         respond(response, 403, 'text/plain', `${refusal}\n`);
+        return;
+      }
+      if (!mayServe(context) && !ALWAYS_ANSWERED.has(path)) {
+        respond(response, 503, 'text/plain', 'This replica has lost touch with its store.\n', {
+          'retry-after': '1',
+        });
         return;
       }
       const answered = isConsolePath(path)
@@ -191,6 +198,11 @@ export class Listener {
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const { upgrades } = this.#context.metrics;
+    if (!mayServe(this.#context)) {
+      upgrades.inc({ outcome: 'unavailable' });
+      refuse(socket, 503, 'This replica has lost touch with its store.');
+      return;
+    }
     const asked = pathOf(request);
     const refusal = this.#refusal(request, asked);
     if (refusal !== undefined) {
@@ -284,10 +296,17 @@ export class Listener {
     }
     const id = String(++this.#connections);
     const arrival = { id, address, credential, url, known, isBehind: () => fair.isBehind };
-    if (path === '/') new ControlConnection(this.#context, fair, arrival);
-    else greetFiles(this.#context, fair, { ...arrival, nodeId, onFiles: this.#options.onFiles });
+    const membership = this.#context.store.replicas?.membership;
+    const gated = membership === undefined ? fair : new GatedTransport(fair, membership);
+    if (path === '/') new ControlConnection(this.#context, gated, arrival);
+    else greetFiles(this.#context, gated, { ...arrival, nodeId, onFiles: this.#options.onFiles });
   }
 }
+
+/** What says how it is, whatever that is. */
+const ALWAYS_ANSWERED = new Set(['/livez', '/readyz', '/healthz', '/metrics', '/metrics.json']);
+
+const mayServe = ({ store }: ServerContext): boolean => store.replicas?.membership.isServing() ?? true;
 
 const hostText = (address = 'localhost'): string => (address.includes(':') ? `[${address}]` : address);
 
@@ -307,6 +326,7 @@ function refuse(socket: Duplex, status: number, why: string): void {
     [404, 'Not Found'],
     [429, 'Too Many Requests'],
     [500, 'Internal Server Error'],
+    [503, 'Service Unavailable'],
   ]);
   socket.once('finish', () => socket.destroy());
   socket.end(

@@ -1,7 +1,9 @@
 import type { Clock, Log } from '../../core/index.js';
+import type { Awaitable } from '../../vfs/index.js';
 import type { ControlEventName, ControlPush } from '../../protocol/index.js';
 import { FairTurns } from '../../transport/index.js';
 import { SESSION_KEEP_MS } from '../store/session-keeper.js';
+import type { AuditLog } from '../store/audit.js';
 import type { ControlStore } from '../store/store.js';
 import { AccessChanges } from './access-changes.js';
 import { ConsoleLinks } from './console-links.js';
@@ -14,6 +16,7 @@ import type { ControlMetrics } from './metrics.js';
 import { AuthFailureLog } from './auth-failure-log.js';
 import { NodeHomes } from './node-homes.js';
 import { Registrations } from './registrations.js';
+import { OrphanKeeper } from './orphan-keeper.js';
 import { SessionNames } from './session-names.js';
 import { Strangers } from './strangers.js';
 import { Tunnels } from './tunnels.js';
@@ -92,6 +95,7 @@ export class ServerContext {
   /** By node, those that hold its epoch or held one. */
   readonly #holders = new Map<string, Set<Connection>>();
   readonly #housekeeper: Housekeeper;
+  readonly #orphans: OrphanKeeper | undefined;
 
   constructor({ store, clock, log, metrics, limits, takesNodes }: PlaneOptions) {
     this.store = store;
@@ -106,16 +110,21 @@ export class ServerContext {
     this.strangers = new Strangers(clock, this.homes);
     this.consoleLinks = new ConsoleLinks(clock);
     this.throttle = new LoginThrottle(clock);
-    this.authFailures = new AuthFailureLog(store.audit, clock, log);
-    this.denials = new Denials(store.audit, clock, log);
+    const audit: Pick<AuditLog, 'record'> = {
+      record: (facts) => store.later(() => store.audit.record(facts)),
+    };
+    this.authFailures = new AuthFailureLog(audit, clock, log);
+    this.denials = new Denials(audit, clock, log);
     this.tunnels = new Tunnels(store.nodes, log);
     this.leases = new LeaseKeeper(store, clock, log);
     this.accessChanges = new AccessChanges(store, log);
-    const tidy = (): boolean => {
-      store.sessions.sweep(limits.sessionKeepMs);
-      store.history.sweep();
-      return store.audit.sweep();
-    };
+    const tidy = (): Awaitable<boolean> =>
+      store.act(() => {
+        store.sessions.sweep(limits.sessionKeepMs);
+        store.history.sweep();
+        if (store.replicas !== undefined) store.userEvents.forgetUnused();
+        return store.audit.sweep();
+      });
     this.#housekeeper = new Housekeeper(tidy, { clock, log, everyMs: limits.sweepEveryMs });
     let pumping = false;
     const pump = (): void => {
@@ -129,6 +138,30 @@ export class ServerContext {
     };
     store.events.appended.on(pump);
     store.userEvents.appended.on(pump);
+    const { replicas } = store;
+    if (replicas === undefined) return;
+    store.nodes.changed.on((nodeId) => this.#mayHaveMoved(nodeId));
+    replicas.replica.settle = () => this.accessChanges.since(0);
+    this.#orphans = new OrphanKeeper(store, replicas, { clock, log, graceMs: limits.offlineGraceMs });
+  }
+
+  /** This replica takes part from now on. */
+  started(): void {
+    this.#orphans?.review();
+  }
+
+  /** Another replica took the node over: who had it here is notified, as where both are connections of one process. */
+  #mayHaveMoved(nodeId: string): void {
+    const node = this.store.nodes.get(nodeId);
+    const { selfId } = this.store.replicas?.membership ?? {};
+    if (node === undefined || node.replica === null || node.replica === selfId) return;
+    this.leases.returned(nodeId);
+    const { epoch, holder } = node;
+    for (const connection of this.#holders.get(nodeId) ?? []) {
+      if (connection.claims.get(nodeId) !== epoch - 1 || holder === null) continue;
+      connection.push('node_superseded', { node_id: nodeId, epoch, successor: holder });
+    }
+    this.tunnels.cut(nodeId, 'The node is connected to another replica.');
   }
 
   /** The connection that holds the node's current epoch, if one is open. */
@@ -178,6 +211,7 @@ export class ServerContext {
   close(): void {
     this.#housekeeper.close();
     this.leases.close();
+    this.#orphans?.close();
     this.registrations.close();
     this.authFailures.close();
     this.denials.close();

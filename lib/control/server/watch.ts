@@ -34,6 +34,7 @@ export class Watch {
   #session: Session;
   #position: WatchPosition;
   #waiting = false;
+  #isMoving = false;
   #ended = false;
   #stopLagTimer: (() => void) | undefined;
 
@@ -54,7 +55,7 @@ export class Watch {
 
   /** Sends what there is to send, as far as the connection takes it. */
   pump(): void {
-    if (this.#ended || this.#waiting) return;
+    if (this.#ended || this.#waiting || this.#isMoving) return;
     const { transport } = this.#options;
     while (transport.open) {
       if (transport.bufferedBytes > LOW_WATER_BYTES) {
@@ -83,6 +84,11 @@ export class Watch {
     this.#session = session;
     if (this.#ended || session.role === 'admin') return;
     const { store } = this.#options;
+    if (store.replicas !== undefined && !store.userEvents.has(session)) {
+      this.#session = before;
+      this.#moveLater(session);
+      return;
+    }
     const view = store.userEvents.of(session);
     if (view.id === this.#position.viewId) return;
     if (!before.revoked) this.#sendRest();
@@ -101,6 +107,20 @@ export class Watch {
       const common = { revision: view.head, timestampMs: this.#options.clock.now(), nodeId };
       for (const piece of piecesOf(delta)) this.#send({ ...common, kind: 'services', payload: { ...piece } });
     }
+  }
+
+  /** What it is to see now is not made yet; nothing more is sent of what it saw. */
+  #moveLater(session: Session): void {
+    const { store } = this.#options;
+    this.#isMoving = true;
+    Promise.resolve(store.ensureView(session)).then(
+      () => {
+        this.#isMoving = false;
+        this.moveTo(session);
+        this.pump();
+      },
+      () => this.#cutOff(),
+    );
   }
 
   end(): void {

@@ -1,6 +1,7 @@
 import type { JsonObject, JsonValue } from '../../core/index.js';
 import type { ControlDatabase } from './database.js';
 import type { Account } from './fair-share.js';
+import type { AppliedRows, Derived } from './replica/row-changes.js';
 
 /** Owners of one origin that have accounts of their own; a node that invents more does so in one account. */
 const MAX_OWNERS_OF_AN_ORIGIN = 1024;
@@ -16,7 +17,7 @@ export interface AuditOwner extends Account {
 }
 
 /** How much of the audit log is whose. */
-export class AuditOwners {
+export class AuditOwners implements Derived {
   readonly #db: ControlDatabase;
   #records: number;
   #bytes: number;
@@ -26,6 +27,14 @@ export class AuditOwners {
     const sums = db.get('SELECT SUM(records) AS records, SUM(bytes) AS bytes FROM audit_owners');
     this.#records = (sums?.['records'] ?? 0) as number;
     this.#bytes = (sums?.['bytes'] ?? 0) as number;
+  }
+
+  applied(rows: AppliedRows): void {
+    for (const { before, row } of rows.of('audit_owners')) {
+      const more = (column: 'records' | 'bytes'): number =>
+        ((row?.[column] ?? 0) as number) - ((before?.[column] ?? 0) as number);
+      this.#count(more('records'), more('bytes'));
+    }
   }
 
   get records(): number {

@@ -2,6 +2,7 @@ import { Emitter, type Clock, type JsonObject } from '../../core/index.js';
 import { AuditOwners } from './audit-owners.js';
 import { AuditSweep, type AuditRetention } from './audit-sweep.js';
 import type { ControlDatabase, Row } from './database.js';
+import type { AppliedRows, Derived } from './replica/row-changes.js';
 import { newPublicId } from './secrets.js';
 
 /** One line of the audit log. */
@@ -29,7 +30,7 @@ const CHECK_BYTES = 1024 * 1024;
  * Append-only: the database itself refuses to change a record, and to remove one other than in a sweep, which
  * is a record of its own.
  */
-export class AuditLog {
+export class AuditLog implements Derived {
   readonly appended = new Emitter<AuditEntry>();
   readonly #db: ControlDatabase;
   readonly #clock: Clock;
@@ -48,6 +49,13 @@ export class AuditLog {
   /** Records an act of the control plane's own. Throws when it cannot: then the act must not happen. */
   record(facts: JsonObject & { readonly act: string; readonly outcome: string }): void {
     this.append([{ ...facts, origin: 'control', record_id: newPublicId(), timestamp_ms: this.#clock.now() }]);
+  }
+
+  applied(rows: AppliedRows): void {
+    this.#owners.applied(rows);
+    if (this.appended.size === 0) return;
+    const entries = rows.of('audit').flatMap(({ row }) => (row === null ? [] : entryFromRow(row)));
+    this.#db.afterChange(() => entries.forEach((entry) => this.appended.emit(entry)));
   }
 
   /** Takes records made elsewhere, each once. Returns those that were new. */

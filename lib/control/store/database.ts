@@ -5,25 +5,38 @@ import Database from 'libsql';
 import { FsError } from '../../core/index.js';
 import { FileLock, stateFailure, syncPath } from '../../disk/index.js';
 import { checkIntegrity, damaged, formatOfFile, refuseIfLost } from './check-database.js';
+import { RowCapture } from './replica/row-capture.js';
+import type { RowChange } from './replica/row-changes.js';
+import type { Row, Rows, SqlValue } from './rows.js';
 import { FORMAT, MIGRATIONS, versionFromNumber, VERSION_NUMBER } from './migrations.js';
 
-export type SqlValue = string | number | Buffer | null;
-export type Row = Readonly<Record<string, SqlValue>>;
+export type { Row, SqlValue } from './rows.js';
 
 /** What became of one work of several. */
 export type Outcome = { readonly value: unknown } | { readonly thrown: unknown };
 
 /** What a transaction answered, and what is to be called now that it is on disk. */
-interface Committed<T> {
+export interface Committed<T> {
   readonly result: T;
   readonly after: readonly (() => void)[];
+}
+
+/** What works would change, and what they answered; nothing of it happened. */
+export interface Attempt {
+  readonly outcomes: readonly Outcome[];
+  readonly changes: readonly RowChange[];
+}
+
+export interface DatabaseOptions {
+  /** It is a replica's copy of what a log says: it is changed by entries of that log alone, and can be made anew from it. */
+  readonly isCopy?: boolean;
 }
 
 /**
  * The one SQLite file of a control plane. Every acknowledged change is on disk (WAL, synchronous=FULL)
  * before `change` returns. A second control plane on the same file is refused.
  */
-export class ControlDatabase {
+export class ControlDatabase implements Rows {
   readonly #db: Database.Database;
   readonly #lock: FileLock;
   readonly #path: string;
@@ -31,6 +44,8 @@ export class ControlDatabase {
   readonly #beforeCommit: (() => void)[] = [];
   #undos: (() => void)[] = [];
   #after: (() => void)[] | undefined;
+  readonly #isCopy: boolean;
+  #capture: RowCapture | undefined;
   #poisoned = false;
   #isReady = false;
 
@@ -38,9 +53,10 @@ export class ControlDatabase {
    * @throws FsError EBUSY when another process holds it, EINVAL when a newer release wrote it, EIO when it is
    * damaged, or gone while the tokens that it knows are there. The files are left as they are then.
    */
-  constructor(path: string) {
+  constructor(path: string, { isCopy = false }: DatabaseOptions = {}) {
+    this.#isCopy = isCopy;
     const found = formatOfFile(path);
-    if (found === undefined) refuseIfLost(path);
+    if (found === undefined && !isCopy) refuseIfLost(path);
     if (found !== undefined && found.format > FORMAT) {
       throw new FsError('EINVAL', `${path} has format ${found.format}; this release reads up to ${FORMAT}.`, {
         hint: `Use Acheron ${versionFromNumber(found.needs)} or later. The file was left as it is.`,
@@ -67,11 +83,14 @@ export class ControlDatabase {
     }
     try {
       checkIntegrity(this.#db, path);
-      this.#db.exec('PRAGMA foreign_keys=ON; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL');
+      // What a copy has lost it reads again.
+      const safety = isCopy ? 'NORMAL' : 'FULL';
+      this.#db.exec(`PRAGMA foreign_keys=ON; PRAGMA journal_mode=WAL; PRAGMA synchronous=${safety}`);
       // When the log is merged into the file: at 16 MiB, so that many nodes that come at once do not wait for it often.
       this.#db.exec('PRAGMA wal_autocheckpoint=4096');
       this.#migrate(path);
       this.#isReady = true;
+      if (isCopy) this.#capture = new RowCapture(this);
     } catch (thrown) {
       this.close();
       throw thrown;
@@ -105,6 +124,7 @@ export class ControlDatabase {
    */
   change<T>(work: () => T): T {
     if (this.#after !== undefined) return work();
+    this.#refuseForCopy();
     const { result, after } = this.#transact(work);
     for (const callback of after) callback();
     return result;
@@ -116,6 +136,7 @@ export class ControlDatabase {
    */
   changeTogether(works: readonly (() => unknown)[]): Outcome[] {
     if (this.#after !== undefined) throw new TypeError('changeTogether() inside change()');
+    this.#refuseForCopy();
     const { result, after } = this.#transact(() => works.map((work) => this.#attempt(work)));
     // What the hooks want called back goes with the last of the works.
     result.at(-1)?.after.push(...after);
@@ -128,6 +149,7 @@ export class ControlDatabase {
    */
   changeLightly<T>(work: () => T): T {
     if (this.#after !== undefined) return work();
+    this.#refuseForCopy();
     let changed: Committed<T>;
     this.#db.exec('PRAGMA synchronous=NORMAL');
     try {
@@ -137,6 +159,45 @@ export class ControlDatabase {
     }
     for (const callback of changed.after) callback();
     return changed.result;
+  }
+
+  /** What works would change, one after the other as in `changeTogether`. All is as before then, also what is in memory. */
+  attempt(works: readonly (() => unknown)[]): Attempt {
+    const capture = this.#capture;
+    if (capture === undefined || this.#after !== undefined) throw new TypeError('attempt() out of place');
+    this.#db.exec('BEGIN IMMEDIATE');
+    this.#after = [];
+    try {
+      capture.begin();
+      const outcomes = works.map((work) => this.#attempt(work).outcome);
+      for (const hook of this.#beforeCommit) hook();
+      return { outcomes, changes: capture.end() };
+    } catch (thrown) {
+      throw stateFailure(thrown, dirname(this.#path));
+    } finally {
+      this.#after = undefined;
+      this.#undo(0);
+      this.#rollBack();
+    }
+  }
+
+  /** Does what an entry of the log says, as one transaction. The callbacks are still to be called. */
+  apply<T>(work: () => T): Committed<T> {
+    return this.#transact(work, false);
+  }
+
+  /** Whether a change is under way that can be joined. */
+  get isChanging(): boolean {
+    return this.#after !== undefined;
+  }
+
+  get isCopy(): boolean {
+    return this.#isCopy;
+  }
+
+  /** Statements that need no values, and change nothing that is in the log. */
+  execute(sql: string): void {
+    this.#db.exec(sql);
   }
 
   /** Calls back once the transaction under way is on disk; never if it is rolled back. */
@@ -189,7 +250,11 @@ export class ControlDatabase {
     return statement;
   }
 
-  #transact<T>(work: () => T): Committed<T> {
+  #refuseForCopy(): void {
+    if (this.#isCopy) throw new TypeError('A copy is changed by entries of its log: commit() makes one.');
+  }
+
+  #transact<T>(work: () => T, withHooks = true): Committed<T> {
     if (this.#poisoned) throw new FsError('EIO', 'The control plane could not write its database.');
     const after: (() => void)[] = [];
     this.#db.exec('BEGIN IMMEDIATE');
@@ -197,7 +262,7 @@ export class ControlDatabase {
     let result: T;
     try {
       result = work();
-      for (const hook of this.#beforeCommit) hook();
+      if (withHooks) for (const hook of this.#beforeCommit) hook();
       this.#db.exec('COMMIT');
     } catch (thrown) {
       this.#after = undefined;
@@ -257,7 +322,7 @@ export class ControlDatabase {
     const row = this.#db.pragma('user_version') as { user_version: number }[];
     const from = row[0]?.user_version ?? 0;
     if (from === FORMAT) return;
-    if (from > 0) backUp(this.#db, path, from);
+    if (from > 0 && !this.#isCopy) backUp(this.#db, path, from);
     this.#db.exec('BEGIN EXCLUSIVE');
     try {
       for (const step of MIGRATIONS.slice(from)) this.#db.exec(step);

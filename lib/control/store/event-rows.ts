@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../core/index.js';
 import type { ControlDatabase, SqlValue } from './database.js';
 import { excesses, type Account, type Measure } from './fair-share.js';
+import type { AppliedChange } from './replica/row-changes.js';
 
 /** What a row takes beside its payload. */
 const ROW_BYTES = 128;
@@ -69,6 +70,17 @@ export class EventRows {
     const bytes = Buffer.byteLength(text) + ROW_BYTES;
     this.#change(owner, 1, bytes);
     return bytes;
+  }
+
+  /** Counts what an entry of the log added and removed. */
+  applied(changes: readonly AppliedChange[]): void {
+    for (const { before, row } of changes) {
+      if (before === undefined && row !== null)
+        this.#change(row['owner'] as string, 1, row['bytes'] as number);
+      if (before === undefined || row !== null) continue;
+      this.#change(before['owner'] as string, -1, -(before['bytes'] as number));
+      this.#oldest = Math.max(this.#oldest, (before[this.#of.number] as number) + 1);
+    }
   }
 
   /** Removes what is older than that, but for the newest. */

@@ -1,6 +1,7 @@
 import { Emitter, FsError, type Clock, type JsonObject } from '../../core/index.js';
 import type { ControlDatabase, Row } from './database.js';
 import { EventRows, ownerOf } from './event-rows.js';
+import type { AppliedRows, Derived } from './replica/row-changes.js';
 
 /** What happened to the catalog, to its services, and to those who may see them. */
 export const EVENT_KINDS = [
@@ -49,11 +50,11 @@ export const DEFAULT_RETENTION: Retention = {
 };
 
 const KEEP_RECENT = 256;
-/** How many events come before it is looked whether there are too many. */
+/** After each so many events it is looked whether there are too many. */
 export const COMPACT_EVERY = 256;
 
 /** Every change of the catalog, in one order. */
-export class EventLog {
+export class EventLog implements Derived {
   /** After the event is on disk. */
   readonly appended = new Emitter<ControlEvent>();
   /** Within the transaction that appends it. */
@@ -65,7 +66,6 @@ export class EventLog {
   #head: number;
   /** The newest events, so that a thousand watchers do not each ask the database. */
   #recent: ControlEvent[] = [];
-  #sinceCompaction = 0;
 
   constructor(db: ControlDatabase, clock: Clock, retention: Retention) {
     this.#db = db;
@@ -111,14 +111,33 @@ export class EventLog {
       );
       this.#head = event.revision;
       this.appending.emit(event);
-      if (++this.#sinceCompaction >= COMPACT_EVERY) this.compact();
-      this.#db.afterChange(() => {
-        this.#recent.push(event);
-        if (this.#recent.length > 2 * KEEP_RECENT) this.#recent = this.#recent.slice(-KEEP_RECENT);
-        this.appended.emit(event);
-      });
+      if (event.revision % COMPACT_EVERY === 0) this.compact();
+      this.#tell(event);
     });
     return event;
+  }
+
+  applied(rows: AppliedRows): void {
+    const changes = rows.of('events');
+    if (changes.length === 0) return;
+    this.#rememberForRollback();
+    this.#rows.applied(changes);
+    const fresh = changes.flatMap(({ row, before }) =>
+      row === null || before !== undefined ? [] : eventFromRow(row),
+    );
+    for (const event of fresh.sort((a, b) => a.revision - b.revision)) {
+      this.#head = event.revision;
+      this.#tell(event);
+    }
+  }
+
+  /** Once it is on disk. */
+  #tell(event: ControlEvent): void {
+    this.#db.afterChange(() => {
+      this.#recent.push(event);
+      if (this.#recent.length > 2 * KEEP_RECENT) this.#recent = this.#recent.slice(-KEEP_RECENT);
+      this.appended.emit(event);
+    });
   }
 
   /**
@@ -155,8 +174,6 @@ export class EventLog {
   compact(): void {
     const { maxEvents, maxAgeMs, maxBytes } = this.#retention;
     this.#db.change(() => {
-      this.#rememberForRollback();
-      this.#sinceCompaction = 0;
       this.#rows.forgetOlderThan(this.#clock.now() - maxAgeMs);
       this.#rows.shrink('bytes', maxBytes);
       this.#rows.shrink('records', maxEvents);
@@ -164,11 +181,8 @@ export class EventLog {
   }
 
   #rememberForRollback(): void {
-    const { head, since } = { head: this.#head, since: this.#sinceCompaction };
-    this.#db.onRollback(() => {
-      this.#head = head;
-      this.#sinceCompaction = since;
-    });
+    const head = this.#head;
+    this.#db.onRollback(() => (this.#head = head));
   }
 }
 

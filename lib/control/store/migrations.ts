@@ -137,6 +137,10 @@ export const MIGRATIONS: readonly string[] = [
     UNIQUE (node_id, n), UNIQUE (node_id, report_id)
   ) STRICT;
   `,
+  // Of several control planes over one log, the one that the node is connected to.
+  `
+  ALTER TABLE nodes ADD COLUMN replica TEXT;
+  `,
 ];
 
 /** The newest format that this release reads and the one it writes. */

@@ -20,11 +20,14 @@ export interface NodeRecord {
   readonly labels: JsonObject;
   readonly fsUrl: string | null;
   readonly leaseExpiresAtMs: number | null;
+  readonly leaseTtlMs: number | null;
   readonly joinedAtMs: number;
   readonly lastSeenMs: number;
   /** The revision of the last change to its services. */
   readonly catalogRevision: number;
   readonly holder: NodeHolder | null;
+  /** Of several control planes over one log, the one that looks after it: its connection is there, where it has one. Null: there is one only. */
+  readonly replica: string | null;
   /** What the node said of its last reload of manifests. */
   readonly reload: JsonObject | null;
   readonly services: ReadonlyMap<string, CatalogService>;
@@ -67,10 +70,12 @@ export function recordFromRow(row: Row, services: ReadonlyMap<string, CatalogSer
     labels: json('labels') as JsonObject,
     fsUrl: row['fs_url'] as string | null,
     leaseExpiresAtMs: row['lease_expires_at_ms'] as number | null,
+    leaseTtlMs: row['lease_ttl_ms'] as number | null,
     joinedAtMs: row['joined_at_ms'] as number,
     lastSeenMs: row['last_seen_ms'] as number,
     catalogRevision: row['catalog_revision'] as number,
     holder: json('successor') as NodeHolder | null,
+    replica: row['replica'] as string | null,
     reload: json('reload') as JsonObject | null,
     services,
   };

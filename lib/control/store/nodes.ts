@@ -2,6 +2,7 @@ import { Emitter, FsError, type Clock, type JsonObject, type JsonValue } from '.
 import type { ControlDatabase, Row } from './database.js';
 import type { EventLog } from './events.js';
 import { DescriptorTemplates, type NodeCatalog } from './descriptor-templates.js';
+import type { CatalogChange, NodeCredentials, ServicesReplaced } from './node-changes.js';
 import {
   proofsFromRow,
   recordFromRow,
@@ -10,7 +11,9 @@ import {
   type NodeProofs,
   type NodeRecord,
 } from './node-record.js';
+import { refuseReservedName } from './node-names.js';
 import { reloadChange } from './reload-change.js';
+import type { AppliedRows, Derived } from './replica/row-changes.js';
 import { hashFromSecret, newPublicId, newSecret, secretMatches } from './secrets.js';
 import {
   isEmptyDelta,
@@ -20,38 +23,10 @@ import {
   type CatalogService,
   type Delta,
 } from './service-delta.js';
+import { writeServiceRows } from './service-rows.js';
+import { SoftLeases } from './soft-leases.js';
 
-export interface NodeCredentials {
-  readonly nodeId: string;
-  readonly nodeSecret: string;
-  readonly leaseToken: string;
-  readonly leaseExpiresAtMs: number;
-}
-
-export interface CatalogChange {
-  readonly delta: Delta;
-  readonly changed: boolean;
-  readonly revision: number;
-  readonly timestampMs: number;
-}
-
-/** A node offers other services. */
-export interface ServicesReplaced {
-  readonly nodeId: string;
-  readonly delta: Delta;
-  readonly before: ReadonlyMap<string, CatalogService>;
-  readonly after: ReadonlyMap<string, CatalogService>;
-  /** Of the first event that will say so. */
-  readonly revision: number;
-}
-
-/** Rows that one statement writes: a node has many services, and they come at once. */
-const ROWS_AT_ONCE = 64;
-
-function writeServices(rows: number): string {
-  const values = Array.from({ length: rows }, () => '(?1,?,?,?,?)').join(',');
-  return `INSERT OR REPLACE INTO services (node_id, service_id, version, hash, descriptor) VALUES ${values}`;
-}
+export type { CatalogChange, NodeCredentials, ServicesReplaced } from './node-changes.js';
 
 /** Leases that are ended in one transaction: it is not to keep others waiting for long. */
 const MAX_EXPIRED_AT_ONCE = 256;
@@ -59,7 +34,7 @@ const MAX_EXPIRED_AT_ONCE = 256;
 const NOTHING: NodeCatalog = { services: new Map(), texts: new Map() };
 
 /** Nodes, their leases, epochs and services. What is in memory is what is on disk. */
-export class Nodes {
+export class Nodes implements Derived {
   /** The id of a node of which anything changed, after it is on disk. */
   readonly changed = new Emitter<string>();
   /** Within the transaction, once the rows are written. */
@@ -73,12 +48,34 @@ export class Nodes {
   /** By node; looked at with each message, so not asked of the database. */
   readonly #proofs = new Map<string, NodeProofs>();
   readonly #templates = new DescriptorTemplates();
+  /** Of several control planes, this one; null where there is one only. */
+  readonly #selfId: string | null;
+  readonly #soft = new SoftLeases();
 
-  constructor(db: ControlDatabase, clock: Clock, events: EventLog) {
+  constructor(db: ControlDatabase, clock: Clock, events: EventLog, selfId: string | null = null) {
     this.#db = db;
     this.#clock = clock;
     this.#events = events;
+    this.#selfId = selfId;
     this.#load();
+  }
+
+  applied(rows: AppliedRows): void {
+    const services = new Map<string, Map<string, CatalogService>>();
+    for (const { key, row } of rows.of('services')) {
+      const [nodeId, serviceId] = key as [string, string];
+      let own = services.get(nodeId);
+      if (own === undefined) services.set(nodeId, (own = new Map(this.#records.get(nodeId)?.services)));
+      if (row === null) own.delete(serviceId);
+      else own.set(serviceId, this.#serviceFromRow(nodeId, row));
+    }
+    for (const nodeId of new Set([
+      ...rows.of('nodes').map(({ key }) => key[0] as string),
+      ...services.keys(),
+    ])) {
+      this.#reload(nodeId, services.get(nodeId) ?? this.#records.get(nodeId)?.services);
+      this.#db.afterChange(() => this.changed.emit(nodeId));
+    }
   }
 
   get(nodeId: string): NodeRecord | undefined {
@@ -148,8 +145,9 @@ export class Nodes {
   raiseEpoch(nodeId: string, holder: NodeHolder): number {
     this.#change(nodeId, () => {
       this.#db.run(
-        'UPDATE nodes SET epoch = epoch + 1, successor = ? WHERE node_id = ?',
+        'UPDATE nodes SET epoch = epoch + 1, successor = ?, replica = ? WHERE node_id = ?',
         JSON.stringify(holder),
+        this.#selfId,
         nodeId,
       );
     });
@@ -163,10 +161,11 @@ export class Nodes {
     this.#change(nodeId, () => {
       this.#db.run(
         `UPDATE nodes SET epoch = epoch + 1, successor = ?, lease_expires_at_ms = ? + lease_ttl_ms,
-         last_seen_ms = ?, online = 1 WHERE node_id = ?`,
+         last_seen_ms = ?, online = 1, replica = ? WHERE node_id = ?`,
         JSON.stringify(holder),
         now,
         now,
+        this.#selfId,
         nodeId,
       );
       if (!online) this.#events.append('node_online', nodeId, {});
@@ -178,14 +177,16 @@ export class Nodes {
   refresh(nodeId: string, ttlMs?: number): number {
     const before = this.require(nodeId);
     const now = this.#clock.now();
+    if (this.#refreshSoftly(before, now, ttlMs)) return this.require(nodeId).leaseExpiresAtMs ?? 0;
     this.#change(nodeId, () => {
       this.#db.run(
         `UPDATE nodes SET lease_ttl_ms = COALESCE(?, lease_ttl_ms), lease_expires_at_ms = ? + COALESCE(?, lease_ttl_ms),
-         last_seen_ms = ?, online = 1 WHERE node_id = ?`,
+         last_seen_ms = ?, online = 1, replica = ? WHERE node_id = ?`,
         ttlMs ?? null,
         now,
         ttlMs ?? null,
         now,
+        this.#selfId,
         nodeId,
       );
       if (!before.online) this.#events.append('node_online', nodeId, {});
@@ -212,21 +213,42 @@ export class Nodes {
     });
   }
 
-  /** Turns nodes offline whose lease has run out, many at once. Returns when the next one does, or undefined. */
-  expireLeases(): number | undefined {
+  /** Where the refreshes of a node that this replica looks after are not written: they keep it as it is. */
+  #refreshSoftly(before: NodeRecord, now: number, ttlMs: number | undefined): boolean {
+    const { nodeId, online, replica, leaseTtlMs } = before;
+    const isSoft =
+      this.#selfId !== null &&
+      replica === this.#selfId &&
+      online &&
+      leaseTtlMs !== null &&
+      (ttlMs ?? leaseTtlMs) === leaseTtlMs;
+    if (!isSoft) return false;
+    this.#soft.seen(nodeId, { lastSeenMs: now, leaseExpiresAtMs: now + leaseTtlMs });
+    this.#records.set(nodeId, this.#soft.over(before));
+    setImmediate(() => this.changed.emit(nodeId));
+    return true;
+  }
+
+  /** Nodes that are online and whose lease has run out, as many as one change is to turn offline; and when the next one does. */
+  overdue(concerns: (node: NodeRecord) => boolean = () => true): {
+    expired: string[];
+    next: number | undefined;
+  } {
     const now = this.#clock.now();
     const expired: string[] = [];
     let next: number | undefined;
-    for (const { nodeId, online, leaseExpiresAtMs } of this.#records.values()) {
-      if (!online || leaseExpiresAtMs === null) continue;
+    for (const record of this.#records.values()) {
+      const { nodeId, online, leaseExpiresAtMs } = record;
+      if (!online || leaseExpiresAtMs === null || !concerns(record)) continue;
       if (leaseExpiresAtMs <= now && expired.length < MAX_EXPIRED_AT_ONCE) expired.push(nodeId);
       else next = Math.min(next ?? leaseExpiresAtMs, leaseExpiresAtMs);
     }
-    if (expired.length > 0)
-      this.#db.change(() => {
-        for (const nodeId of expired) this.setOffline(nodeId, 'lease expired');
-      });
-    return next;
+    return { expired, next };
+  }
+
+  isOverdue(nodeId: string): boolean {
+    const expires = this.#records.get(nodeId)?.leaseExpiresAtMs;
+    return expires != null && expires <= this.#clock.now();
   }
 
   delete(nodeId: string): void {
@@ -307,19 +329,7 @@ export class Nodes {
   }
 
   #writeRows(nodeId: string, written: readonly CatalogService[], { services, texts }: NodeCatalog): void {
-    for (let at = 0; at < written.length; at += ROWS_AT_ONCE) {
-      const rows = written.slice(at, at + ROWS_AT_ONCE);
-      this.#db.run(
-        writeServices(rows.length),
-        nodeId,
-        ...rows.flatMap(({ serviceId, version, hash }) => [
-          serviceId,
-          version,
-          hash,
-          texts.get(serviceId) as string,
-        ]),
-      );
-    }
+    writeServiceRows(this.#db, nodeId, written, texts);
     this.#reload(nodeId, services);
   }
 
@@ -337,7 +347,8 @@ export class Nodes {
     const before = { record: this.#records.get(nodeId), proofs: this.#proofs.get(nodeId) };
     const row = this.#db.get('SELECT * FROM nodes WHERE node_id = ?', nodeId);
     this.#db.onRollback(() => this.#put(nodeId, before.record, before.proofs));
-    this.#put(nodeId, row && recordFromRow(row, services ?? NOTHING.services), row && proofsFromRow(row));
+    const record = row && this.#soft.over(recordFromRow(row, services ?? NOTHING.services));
+    this.#put(nodeId, record, row && proofsFromRow(row));
   }
 
   #put(nodeId: string, record: NodeRecord | undefined, proofs: NodeProofs | undefined): void {
@@ -368,21 +379,6 @@ export class Nodes {
     const descriptor = JSON.parse(text) as JsonObject;
     return this.#templates.serviceFrom(nodeId, descriptor, { text, hash: row['hash'] as string });
   }
-}
-
-/** The files of `/nodes`, in lower case: to a reader, a node of that name would be taken for one of them. */
-const RESERVED_NAMES = new Set(['nodes.json', 'index.tsv', 'readme.md', 'agents.md']);
-
-/** @throws FsError EINVAL */
-export function refuseReservedName(nodeName: string): void {
-  if (!RESERVED_NAMES.has(nodeName.toLowerCase())) return;
-  throw new FsError(
-    'EINVAL',
-    `A node cannot be named ${JSON.stringify(nodeName)}: a file in /nodes has that name.`,
-    {
-      hint: 'Give it another name with --node-name.',
-    },
-  );
 }
 
 const newLeaseToken = (): string => `acheron_lease_${newPublicId(4)}_${newSecret()}`;

@@ -11,7 +11,8 @@ import {
 import type { ControlDatabase, Row } from './database.js';
 import type { EventLog } from './events.js';
 import type { NodeFacts } from './node-record.js';
-import { refuseReservedName, type NodeCredentials, type Nodes } from './nodes.js';
+import { refuseReservedName } from './node-names.js';
+import type { NodeCredentials, Nodes } from './nodes.js';
 import { hashFromSecret, newPublicId, newSecret, secretMatches } from './secrets.js';
 
 export const MAX_PENDING = 100;

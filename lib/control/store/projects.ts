@@ -9,6 +9,7 @@ import {
 } from '../../core/index.js';
 import { policyFault } from '../../policy/index.js';
 import type { ControlDatabase, Row } from './database.js';
+import type { AppliedRows, Derived } from './replica/row-changes.js';
 import { hashFromSecret, newSecret, secretMatches } from './secrets.js';
 
 export interface ProjectRecord {
@@ -32,7 +33,7 @@ export interface ProjectChange {
 }
 
 /** Projects, their policies and their tokens (hashed). Changed by admins alone; the caller has checked that. */
-export class Projects {
+export class Projects implements Derived {
   /** The id of a project that was changed or deleted. */
   readonly changed = new Emitter<string>();
   /** The same, within the transaction that changes it. */
@@ -46,6 +47,10 @@ export class Projects {
     this.#db = db;
     this.#clock = clock;
     this.#load();
+  }
+
+  applied(rows: AppliedRows): void {
+    for (const { key } of rows.of('projects')) this.#reload(key[0] as string);
   }
 
   get(projectId: string): ProjectRecord | undefined {
@@ -157,13 +162,18 @@ export class Projects {
   #change(projectId: string, work: () => void): void {
     this.#db.change(() => {
       work();
-      const before = this.#records.get(projectId);
-      const row = this.#db.get('SELECT * FROM projects WHERE project_id = ?', projectId);
-      this.#db.onRollback(() => this.#put(projectId, before));
-      this.#put(projectId, row && recordFromRow(row));
+      this.#reload(projectId);
       this.changing.emit(projectId);
-      this.#db.afterChange(() => this.changed.emit(projectId));
     });
+  }
+
+  /** Brings the copy in memory up to the row, and tells of it once that is on disk. */
+  #reload(projectId: string): void {
+    const before = this.#records.get(projectId);
+    const row = this.#db.get('SELECT * FROM projects WHERE project_id = ?', projectId);
+    this.#db.onRollback(() => this.#put(projectId, before));
+    this.#put(projectId, row && recordFromRow(row));
+    this.#db.afterChange(() => this.changed.emit(projectId));
   }
 
   #put(projectId: string, record: ProjectRecord | undefined): void {

@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/index.js';
 import type { ControlDatabase } from './database.js';
+import type { Later } from './later.js';
 
 /** Sessions of one token that are kept; of more, those that nobody used for longest go. */
 export const MAX_SESSIONS_OF_A_TOKEN = 1000;
@@ -15,12 +16,14 @@ export class SessionKeeper {
   readonly #db: ControlDatabase;
   readonly #clock: Clock;
   readonly #isLive: (sessionId: string) => boolean;
+  readonly #later: Later;
   /** When those were used last that are no longer, as far as it is not on disk. */
   readonly #released = new Map<string, number>();
   /** Tokens with more live sessions than are kept, and how many they may have before it is looked again. */
   readonly #due = new Map<string, number>();
 
-  constructor(db: ControlDatabase, clock: Clock, isLive: (sessionId: string) => boolean) {
+  constructor(db: ControlDatabase, clock: Clock, isLive: (sessionId: string) => boolean, later: Later) {
+    this.#later = later;
     this.#db = db;
     this.#clock = clock;
     this.#isLive = isLive;
@@ -35,10 +38,13 @@ export class SessionKeeper {
   /** Puts on disk when sessions were used last. */
   flush(): void {
     if (this.#released.size === 0) return;
-    this.#db.changeLightly(() => {
-      for (const [sessionId, atMs] of this.#released) this.#seen(sessionId, atMs);
-    });
+    const released = [...this.#released];
     this.#released.clear();
+    const write = (): void => {
+      for (const [sessionId, atMs] of released) this.#seen(sessionId, atMs);
+    };
+    if (this.#db.isCopy && !this.#db.isChanging) this.#later(write);
+    else this.#db.changeLightly(write);
   }
 
   /** Makes room for one more session of the token, within the transaction that begins it. */

@@ -3,6 +3,9 @@ import type { Role, Session, SessionProject } from '../../policy/index.js';
 import type { ControlDatabase, Row } from './database.js';
 import type { ProjectRecord, Projects } from './projects.js';
 import { newPublicId } from './secrets.js';
+import type { Later } from './later.js';
+import { isSessionChange } from './replica/rights.js';
+import type { AppliedRows, Derived } from './replica/row-changes.js';
 import { SessionKeeper } from './session-keeper.js';
 import type { TokenRecord, Tokens } from './tokens.js';
 
@@ -50,7 +53,7 @@ interface Entry {
 }
 
 /** Sessions: what a token opened, and the project it is attached to. They outlive connections and restarts. */
-export class Sessions {
+export class Sessions implements Derived {
   readonly #db: ControlDatabase;
   readonly #clock: Clock;
   readonly #tokens: Tokens;
@@ -60,14 +63,25 @@ export class Sessions {
   readonly #live = new Map<string, { entry: Entry; users: number }>();
   readonly #keeper: SessionKeeper;
 
-  constructor(db: ControlDatabase, clock: Clock, tokens: Tokens, projects: Projects) {
+  constructor(db: ControlDatabase, clock: Clock, tokens: Tokens, projects: Projects, later: Later) {
     this.#db = db;
     this.#clock = clock;
     this.#tokens = tokens;
     this.#projects = projects;
-    this.#keeper = new SessionKeeper(db, clock, (id) => this.#live.has(id));
+    this.#keeper = new SessionKeeper(db, clock, (id) => this.#live.has(id), later);
     tokens.changed.on((tokenId) => this.#refresh((entry) => entry.tokenId === tokenId));
     projects.changed.on((projectId) => this.#refresh((entry) => entry.current.project?.id === projectId));
+  }
+
+  /** What others did to sessions that are used here. */
+  applied(rows: AppliedRows): void {
+    const changed = new Set(
+      rows
+        .of('sessions')
+        .filter(isSessionChange)
+        .map(({ key }) => key[0] as string),
+    );
+    if (changed.size > 0) this.#db.afterChange(() => this.#refresh(({ id }) => changed.has(id)));
   }
 
   /**
@@ -209,6 +223,11 @@ export class Sessions {
   }
 
   touch(sessionId: string): void {
+    if (this.#db.isCopy) this.#keeper.released(sessionId);
+    else this.#touchNow(sessionId);
+  }
+
+  #touchNow(sessionId: string): void {
     this.#db.changeLightly(() =>
       this.#db.run('UPDATE sessions SET last_seen_ms = ? WHERE session_id = ?', this.#clock.now(), sessionId),
     );

@@ -1,6 +1,7 @@
 import { Emitter, FsError, type Clock } from '../../core/index.js';
 import type { Role } from '../../policy/index.js';
 import type { ControlDatabase, Row } from './database.js';
+import type { AppliedRows, Derived } from './replica/row-changes.js';
 import { hashFromSecret, newPublicId, newSecret, secretMatches } from './secrets.js';
 
 /** What may be known of a token; never the token. */
@@ -27,7 +28,7 @@ export interface NewToken {
 }
 
 /** Bearer tokens: shown once, kept as hashes. */
-export class Tokens {
+export class Tokens implements Derived {
   /** The id of a token that was rotated or revoked. */
   readonly changed = new Emitter<string>();
   readonly #db: ControlDatabase;
@@ -36,6 +37,12 @@ export class Tokens {
   constructor(db: ControlDatabase, clock: Clock) {
     this.#db = db;
     this.#clock = clock;
+  }
+
+  /** Tells of what another replica rotated or revoked. */
+  applied(rows: AppliedRows): void {
+    for (const { key, before } of rows.of('tokens'))
+      if (before !== undefined) this.#db.afterChange(() => this.changed.emit(key[0] as string));
   }
 
   create(wanted: NewToken): { record: TokenRecord; token: string } {

@@ -15,23 +15,11 @@ import { fairShare } from './fair-share.js';
 import type { Nodes } from './nodes.js';
 import type { Projects } from './projects.js';
 import { deltaOfView, piecesOf, type Delta, type DeltaEntry } from './service-delta.js';
-import { factsForUsers, ownerOfEvent, type ViewEvent } from './view-event.js';
+import { byFirstKey, type AppliedRows, type Derived } from './replica/row-changes.js';
+import { factsForUsers, ownerOfEvent, viewEventFromRow, type ViewEvent } from './view-event.js';
+import { keyOf, show, ViewSight, type UserEventLog } from './view-sight.js';
+import type { Later } from './later.js';
 import { Withdrawals } from './withdrawals.js';
-
-interface UserEventLog {
-  readonly id: number;
-  readonly key: string;
-  readonly session: Omit<Session, 'project'>;
-  readonly projectId: string | null;
-  readonly verified: boolean;
-  /** What it shows as of the last commit, by node. */
-  visible: Map<string, ReadonlySet<string>>;
-  /** Kept in the column `visible`, which releases that do not know them leave empty and do not read. */
-  withdrawn: Withdrawals;
-  readonly rows: EventRows;
-  head: number;
-  lastUsedMs: number;
-}
 
 const KEEP_UNUSED_MS = 24 * 60 * 60 * 1000;
 const SEED_EVENTS = 256;
@@ -43,7 +31,7 @@ const KEEP_RECENT = 64;
  * `added` and `removed` when a change of policy shows or hides a service. Sessions that may see the same
  * share one.
  */
-export class UserEventLogs {
+export class UserEventLogs implements Derived {
   /** The id of a view that has new events, after they are on disk. */
   readonly appended = new Emitter<number>();
   /** The id of a view in which something was hidden that goes on to exist, after that is on disk. */
@@ -53,7 +41,8 @@ export class UserEventLogs {
   readonly #events: EventLog;
   readonly #nodes: Nodes;
   readonly #projects: Projects;
-  readonly #access: Access;
+  readonly #sight: ViewSight;
+  readonly #later: Later;
   readonly #views = new Map<string, UserEventLog>();
   readonly #byId = new Map<number, UserEventLog>();
   /** The newest events of each view, so that its watchers do not each ask the database. */
@@ -65,17 +54,18 @@ export class UserEventLogs {
   constructor(
     db: ControlDatabase,
     clock: Clock,
-    rooms: { events: EventLog; nodes: Nodes; projects: Projects; access: Access },
+    rooms: { events: EventLog; nodes: Nodes; projects: Projects; access: Access; later: Later },
     retention: Retention,
   ) {
+    this.#later = rooms.later;
     this.#db = db;
     this.#clock = clock;
     this.#events = rooms.events;
     this.#nodes = rooms.nodes;
     this.#projects = rooms.projects;
-    this.#access = rooms.access;
+    this.#sight = new ViewSight(rooms);
     this.#retention = retention;
-    db.change(() => db.run('DELETE FROM views WHERE last_used_ms < ?', clock.now() - KEEP_UNUSED_MS));
+    if (!db.isCopy) db.change(() => this.forgetUnused());
     this.#load();
     this.#events.appending.on((event) => {
       this.#pending.push(event);
@@ -88,28 +78,95 @@ export class UserEventLogs {
     db.beforeCommit(() => this.#settle());
   }
 
+  applied(rows: AppliedRows): void {
+    const known = new Set(this.#byId.keys());
+    for (const { key, before, row } of rows.of('views')) this.#viewChanged(key[0] as number, before, row);
+    // One that is new here was read with its events.
+    for (const [viewId, changes] of byFirstKey(rows.of('view_events'))) {
+      const view = known.has(viewId) ? this.#byId.get(viewId) : undefined;
+      if (view === undefined) continue;
+      view.rows.applied(changes);
+      const fresh = changes.flatMap(({ row, before }) =>
+        row === null || before !== undefined ? [] : viewEventFromRow(row),
+      );
+      const { head } = view;
+      this.#db.onRollback(() => (view.head = head));
+      for (const event of fresh.sort((a, b) => a.revision - b.revision)) {
+        view.head = event.revision;
+        this.#tell(view, event);
+      }
+    }
+    const all = rows.of('projects').length > 0 ? this.#nodes.list().map(({ nodeId }) => nodeId) : [];
+    const touched = [...rows.of('nodes'), ...rows.of('services')].map(({ key }) => key[0] as string);
+    for (const view of this.#views.values()) {
+      const session = this.#sight.sessionOf(view);
+      for (const nodeId of new Set([...all, ...touched])) {
+        const before = view.visible.get(nodeId) ?? new Set<string>();
+        this.#db.onRollback(() => show(view, nodeId, before));
+        show(view, nodeId, this.#sight.at(session, nodeId));
+      }
+    }
+  }
+
+  /** Whether the view that the session has is there already, so that `of` only finds it. */
+  has(session: Session): boolean {
+    return this.#views.has(keyOf(session));
+  }
+
+  /** Forgets views that nobody used for long. Only inside a change. */
+  forgetUnused(): void {
+    this.#db.run('DELETE FROM views WHERE last_used_ms < ?', this.#clock.now() - KEEP_UNUSED_MS);
+  }
+
   /** The view of a user session, made on first use from the history that it may see now. */
   of(session: Session): { id: number; head: number } {
-    const verified = session.project?.verified === true;
-    const key = JSON.stringify([session.agentId, session.project?.id ?? null, verified]);
+    const key = keyOf(session);
     const now = this.#clock.now();
     const view = this.#views.get(key);
     if (view === undefined) return this.#db.change(() => this.#make(key, now));
     if (now - view.lastUsedMs > KEEP_UNUSED_MS / 24) {
       const { id } = view;
-      this.#db.change(() => this.#db.run('UPDATE views SET last_used_ms = ? WHERE view_id = ?', now, id));
       view.lastUsedMs = now;
+      this.#later(() => this.#db.run('UPDATE views SET last_used_ms = ? WHERE view_id = ?', now, id));
     }
     return view;
+  }
+
+  #viewChanged(id: number, before: Row | undefined, row: Row | null): void {
+    const view = this.#byId.get(id);
+    if (view === undefined && row !== null) {
+      const key = row['key'] as string;
+      const added = this.#viewFromRow(row);
+      this.#views.set(key, added);
+      this.#db.onRollback(() => this.#drop(added));
+      return;
+    }
+    if (view === undefined) return;
+    if (row === null) {
+      this.#drop(view);
+      this.#db.onRollback(() => {
+        this.#views.set(view.key, view);
+        this.#byId.set(id, view);
+      });
+      return;
+    }
+    view.lastUsedMs = Math.max(view.lastUsedMs, row['last_used_ms'] as number);
+    if (before?.['visible'] === row['visible']) return;
+    const { withdrawn } = view;
+    this.#db.onRollback(() => (view.withdrawn = withdrawn));
+    view.withdrawn = Withdrawals.parse(row['visible'] as string);
+    this.#db.afterChange(() => this.withdrew.emit(id));
+  }
+
+  #drop(view: UserEventLog): void {
+    this.#views.delete(view.key);
+    this.#byId.delete(view.id);
   }
 
   #make(key: string, now: number): UserEventLog {
     this.#db.run("INSERT INTO views (key, visible, last_used_ms) VALUES (?, '', ?)", key, now);
     const view = this.#viewFromRow(this.#db.require('SELECT * FROM views WHERE key = ?', key));
-    this.#db.onRollback(() => {
-      this.#views.delete(key);
-      this.#byId.delete(view.id);
-    });
+    this.#db.onRollback(() => this.#drop(view));
     this.#views.set(key, view);
     this.#seed(view);
     return view;
@@ -118,7 +175,7 @@ export class UserEventLogs {
   /** The ids (`node/service`) that the session's view shows. */
   shown(session: Session): ReadonlyMap<string, ReadonlySet<string>> {
     this.of(session);
-    return this.#visibleOf(session);
+    return this.#sight.of(session);
   }
 
   /** The revision from which on the view keeps all. */
@@ -154,7 +211,7 @@ export class UserEventLogs {
         revision,
         limit,
       )
-      .map(eventFromRow);
+      .map(viewEventFromRow);
   }
 
   /** The newest events, for a user who has seen none yet. */
@@ -162,7 +219,7 @@ export class UserEventLogs {
     const { withdrawn } = this.#byId.get(viewId) ?? { withdrawn: Withdrawals.NONE };
     return this.#db
       .all('SELECT * FROM view_events WHERE view_id = ? ORDER BY seq DESC LIMIT ?', viewId, limit)
-      .map((row) => withdrawn.forReaders(eventFromRow(row)))
+      .map((row) => withdrawn.forReaders(viewEventFromRow(row)))
       .reverse();
   }
 
@@ -181,7 +238,7 @@ export class UserEventLogs {
     this.#dirty = new Set();
     this.#pending = [];
     for (const view of this.#views.values()) {
-      const session = this.#sessionOf(view);
+      const session = this.#sight.sessionOf(view);
       for (const nodeId of concerned) this.#settleNode(view, session, nodeId, dirty.has(nodeId), pending);
     }
   }
@@ -194,7 +251,7 @@ export class UserEventLogs {
     pending: readonly ControlEvent[],
   ): void {
     const before = view.visible.get(nodeId) ?? new Set<string>();
-    const after = dirty ? this.#visibleAt(session, nodeId) : before;
+    const after = dirty ? this.#sight.at(session, nodeId) : before;
     const own = pending.filter((event) => event.nodeId === nodeId);
     const reported = own
       .filter(({ kind }) => kind === 'services')
@@ -256,7 +313,11 @@ export class UserEventLogs {
       view.rows.add(owner, text),
     );
     if (seq % COMPACT_EVERY === 0) this.#compact(view);
-    const event: ViewEvent = { revision: seq, timestampMs: this.#clock.now(), kind, nodeId, payload };
+    this.#tell(view, { revision: seq, timestampMs: this.#clock.now(), kind, nodeId, payload });
+  }
+
+  /** Once it is on disk. */
+  #tell(view: UserEventLog, event: ViewEvent): void {
     this.#db.afterChange(() => {
       const recent = [...(this.#recent.get(view.id) ?? []).slice(-KEEP_RECENT), event];
       this.#recent.set(view.id, recent);
@@ -294,39 +355,6 @@ export class UserEventLogs {
     }
   }
 
-  #visibleAt(session: Session, nodeId: string): ReadonlySet<string> {
-    const node = this.#nodes.get(nodeId);
-    if (node === undefined) return new Set();
-    return new Set(this.#access.visibleServices(session, node).map(({ serviceId }) => serviceId));
-  }
-
-  #visibleOf(session: Session): Map<string, ReadonlySet<string>> {
-    const visible = new Map<string, ReadonlySet<string>>();
-    for (const { nodeId } of this.#nodes.list()) {
-      const own = this.#visibleAt(session, nodeId);
-      if (own.size > 0) visible.set(nodeId, own);
-    }
-    return visible;
-  }
-
-  /** A session such as this view stands for, with its project as it is now. */
-  #sessionOf(view: UserEventLog): Session {
-    const project = view.projectId === null ? undefined : this.#projects.get(view.projectId);
-    return {
-      ...view.session,
-      revoked: view.projectId !== null && project === undefined,
-      project:
-        project === undefined
-          ? null
-          : {
-              id: project.projectId,
-              verified: view.verified && project.hasToken,
-              hasToken: project.hasToken,
-              accessPolicy: project.accessPolicy ?? undefined,
-            },
-    };
-  }
-
   #viewFromRow(row: Row): UserEventLog {
     const key = row['key'] as string;
     const id = row['view_id'] as number;
@@ -351,7 +379,7 @@ export class UserEventLogs {
       lastUsedMs: row['last_used_ms'] as number,
     };
     this.#byId.set(id, view);
-    view.visible = this.#visibleOf(this.#sessionOf(view));
+    view.visible = this.#sight.of(this.#sight.sessionOf(view));
     return view;
   }
 
@@ -361,19 +389,4 @@ export class UserEventLogs {
   }
 }
 
-function show(view: UserEventLog, nodeId: string, services: ReadonlySet<string>): void {
-  if (services.size === 0) view.visible.delete(nodeId);
-  else view.visible.set(nodeId, services);
-}
-
 const FOR_USERS = new Set<EventKind>(['node_online', 'node_offline', 'node_deleted']);
-
-function eventFromRow(row: Row): ViewEvent {
-  return {
-    revision: row['seq'] as number,
-    timestampMs: row['timestamp_ms'] as number,
-    kind: row['kind'] as EventKind,
-    nodeId: row['node_id'] as string,
-    payload: JSON.parse(row['payload'] as string) as JsonObject,
-  };
-}

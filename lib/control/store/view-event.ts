@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../core/index.js';
 import type { EventKind } from './events.js';
+import type { Row } from './rows.js';
 
 /** An event as the users of one view get it. `revision` counts this view's own events, without gaps. */
 export interface ViewEvent {
@@ -20,4 +21,14 @@ export function ownerOfEvent(kind: EventKind, payload: JsonObject): JsonObject |
 
 export function factsForUsers(payload: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(payload).filter(([name]) => USER_FACTS.includes(name)));
+}
+
+export function viewEventFromRow(row: Row): ViewEvent {
+  return {
+    revision: row['seq'] as number,
+    timestampMs: row['timestamp_ms'] as number,
+    kind: row['kind'] as EventKind,
+    nodeId: row['node_id'] as string,
+    payload: JSON.parse(row['payload'] as string) as JsonObject,
+  };
 }

@@ -1,4 +1,5 @@
 import { FsError } from '../../../core/index.js';
+import { chain } from '../../../vfs/index.js';
 import {
   catalogText,
   MAX_DELTA_ENTRIES,
@@ -144,48 +145,8 @@ export const nodeHandlers: Handlers<Names> = {
   service_list: ({ context, session }, asked) => servicePage(context.store, session.current, asked),
 
   node_service_watch(connection, payload) {
-    const { context, session, watches } = connection;
-    const id = payload.watch_id ?? `w-${connection.watches.size + 1}-${context.clock.now().toString(36)}`;
-    watches.admit(session.tokenId, id);
-    if (payload.node_id !== undefined && session.current.role === 'admin')
-      context.store.nodes.require(payload.node_id);
-    const position = positionFor(context.store, context.cursors, session.current, {
-      cursor: payload.cursor,
-      sinceRevision: payload.since_revision,
-      replayLimit: payload.replay_limit,
-    });
-    const watch = new Watch(
-      {
-        id,
-        store: context.store,
-        cursors: context.cursors,
-        transport: connection.transport,
-        clock: context.clock,
-        nodeId: payload.node_id ?? null,
-        push: (frame) => {
-          context.metrics.pushes.inc();
-          connection.transport.send(frame);
-        },
-        onLagged: (cursor) => {
-          context.metrics.lagged.inc();
-          watches.end(id);
-          connection.pushFault(
-            new ProtocolFault(
-              'lagged',
-              'This watcher is too slow and was cut off. Watch again from the cursor.',
-              {
-                details: { watch_id: id, cursor },
-              },
-            ),
-          );
-        },
-      },
-      session.current,
-      position,
-    );
-    watches.add(session.tokenId, watch);
-    context.watching.add(connection);
-    return { watch_id: id, revision: position.revision, cursor: watch.cursor };
+    const { store } = connection.context;
+    return chain(store.ensureView(connection.session.current), () => watchFor(connection, payload));
   },
 
   node_service_unwatch(connection, { watch_id }) {
@@ -207,6 +168,54 @@ export const nodeHandlers: Handlers<Names> = {
     return { accepted };
   },
 };
+
+function watchFor(
+  connection: Peer,
+  payload: ControlRequest<'node_service_watch'>,
+): ControlReply<'node_service_watch'> {
+  const { context, session, watches } = connection;
+  const id = payload.watch_id ?? `w-${connection.watches.size + 1}-${context.clock.now().toString(36)}`;
+  watches.admit(session.tokenId, id);
+  if (payload.node_id !== undefined && session.current.role === 'admin')
+    context.store.nodes.require(payload.node_id);
+  const position = positionFor(context.store, context.cursors, session.current, {
+    cursor: payload.cursor,
+    sinceRevision: payload.since_revision,
+    replayLimit: payload.replay_limit,
+  });
+  const watch = new Watch(
+    {
+      id,
+      store: context.store,
+      cursors: context.cursors,
+      transport: connection.transport,
+      clock: context.clock,
+      nodeId: payload.node_id ?? null,
+      push: (frame) => {
+        context.metrics.pushes.inc();
+        connection.transport.send(frame);
+      },
+      onLagged: (cursor) => {
+        context.metrics.lagged.inc();
+        watches.end(id);
+        connection.pushFault(
+          new ProtocolFault(
+            'lagged',
+            'This watcher is too slow and was cut off. Watch again from the cursor.',
+            {
+              details: { watch_id: id, cursor },
+            },
+          ),
+        );
+      },
+    },
+    session.current,
+    position,
+  );
+  watches.add(session.tokenId, watch);
+  context.watching.add(connection);
+  return { watch_id: id, revision: position.revision, cursor: watch.cursor };
+}
 
 function wireDelta({
   delta,

@@ -5,6 +5,7 @@ import {
   type ControlReply,
   type ControlRequest,
 } from '../../../protocol/index.js';
+import { chain, type Awaitable } from '../../../vfs/index.js';
 import { mustAttach } from '../../store/sessions.js';
 import { CONSOLE_PATH } from '../../client/console-address.js';
 import type { Credential, Peer } from '../peer.js';
@@ -55,26 +56,24 @@ export const sessionHandlers: Handlers<Names> = {
         bootstrap_only: true,
       };
     }
-    const { sessions, tokens } = context.store;
-    if (!tokens.liveHash(credential.record.tokenId)?.equals(credential.hash))
+    const { store } = context;
+    if (!store.tokens.liveHash(credential.record.tokenId)?.equals(credential.hash))
       throw new ProtocolFault('provider_auth_failed', 'The token was revoked.');
-    let sessionId = payload.session ?? credential.sessionId;
-    if (sessionId === undefined) sessionId = beginSession(context, credential);
-    else {
+    const wanted = payload.session ?? credential.sessionId;
+    const goOn = (sessionId: string): string => {
       requireOwn(connection, sessionId);
-      sessions.touch(sessionId);
-    }
-    const { current } = connection.useSession(sessionId);
-    const status = wireSessionStatus(context, sessionId);
-    return {
-      ...acknowledgement,
-      session: sessionId,
-      role: current.role,
-      agent_id: current.agentId,
-      project_id: status.project_id,
-      bootstrap_only: false,
-      requires_session_attach: status.requires_session_attach,
+      store.sessions.touch(sessionId);
+      return sessionId;
     };
+    const isUnknown =
+      wanted !== undefined && store.replicas !== undefined && store.sessions.get(wanted) === undefined;
+    const begun = isUnknown
+      ? // Another replica may have begun it a moment ago.
+        store.catchUp().then(() => goOn(wanted))
+      : wanted === undefined
+        ? beginSession(context, credential)
+        : goOn(wanted);
+    return chain(begun, (sessionId) => welcome(connection, sessionId));
   },
 
   ping: ({ context }) => ({ timestamp_ms: context.clock.now() }),
@@ -90,20 +89,29 @@ export const sessionHandlers: Handlers<Names> = {
   session_attach(connection, { project_id, project_token, name, agent_id }) {
     const { context } = connection;
     requireOwnAgent(connection, agent_id);
-    if (name !== undefined) useNamed(connection, name);
-    const { session } = connection;
-    if (project_id === undefined) return wireSessionStatus(context, session.id);
-    try {
-      context.store.sessions.attach(session.id, project_id, project_token ?? null);
-    } catch (thrown) {
-      context.denials.note(session.tokenId, {
-        act: 'session_attach',
-        ...connection.who(),
-        target: { project_id },
-      });
-      throw thrown;
-    }
-    return wireSessionStatus(context, session.id);
+    const named = name === undefined ? undefined : useNamed(connection, name);
+    return chain(named, () => {
+      const { session } = connection;
+      if (project_id === undefined) return wireSessionStatus(context, session.id);
+      const denied = (thrown: unknown): never => {
+        context.denials.note(session.tokenId, {
+          act: 'session_attach',
+          ...connection.who(),
+          target: { project_id },
+        });
+        throw thrown;
+      };
+      const { store } = context;
+      const status = (): ControlReply<'session_status'> => wireSessionStatus(context, session.id);
+      try {
+        const attached = store.act(() =>
+          store.sessions.attach(session.id, project_id, project_token ?? null),
+        );
+        return attached instanceof Promise ? attached.then(status, denied) : status();
+      } catch (thrown) {
+        return denied(thrown);
+      }
+    });
   },
 
   session_status(connection, { session }) {
@@ -192,10 +200,27 @@ const acknowledgement = {
   workspace: { mounts: [] },
 };
 
+function welcome(connection: Peer, sessionId: string): ControlReply<'connect'> {
+  const { current } = connection.useSession(sessionId);
+  const status = wireSessionStatus(connection.context, sessionId);
+  return {
+    ...acknowledgement,
+    session: sessionId,
+    role: current.role,
+    agent_id: current.agentId,
+    project_id: status.project_id,
+    bootstrap_only: false,
+    requires_session_attach: status.requires_session_attach,
+  };
+}
+
 /** A new session; where the token is for one project alone, attached to it. */
-function beginSession({ store }: ServerContext, { record, hash }: NonNullable<Credential>): string {
+function beginSession(
+  { store }: ServerContext,
+  { record, hash }: NonNullable<Credential>,
+): Awaitable<string> {
   const { sessions, projects } = store;
-  return sessions.begin(() => {
+  return store.actLightly(() => {
     const { sessionId } = sessions.create(record, hash);
     const [only, ...others] = record.projects ?? [];
     if (mustAttach(record) && only !== undefined && others.length === 0 && projects.get(only) !== undefined)
@@ -242,7 +267,7 @@ function requireOwnAgent({ session }: Peer, agentId: string | undefined): void {
 }
 
 /** Goes on with the session of this token that is called so; where there is none, this one is, or a new one. */
-function useNamed(connection: Peer, name: string): void {
+function useNamed(connection: Peer, name: string): Awaitable<void> {
   const { context, session, credential } = connection;
   const { sessionNames, store } = context;
   const { tokenId } = session;
@@ -254,9 +279,11 @@ function useNamed(connection: Peer, name: string): void {
     return;
   }
   const isNameless = sessionNames.nameOf(tokenId, session.id) === null;
-  if (!isNameless && credential !== undefined && credential.sessionId === undefined)
-    connection.useSession(beginSession(context, credential));
-  sessionNames.call(tokenId, connection.session.id, name);
+  const begins = !isNameless && credential !== undefined && credential.sessionId === undefined;
+  return chain(begins ? beginSession(context, credential) : null, (begun) => {
+    if (begun !== null) connection.useSession(begun);
+    sessionNames.call(tokenId, connection.session.id, name);
+  });
 }
 
 /** Open sessions of the peer's token that it may go on with, the last used first. */

@@ -3,6 +3,7 @@ import { MAX_REPORT_CHARS, RELOAD_OUTCOMES, type WireReloadReport } from '../../
 import type { ControlDatabase, Row, SqlValue } from '../database.js';
 import type { EventLog } from '../events.js';
 import { excesses, lowWater } from '../fair-share.js';
+import type { AppliedRows, Derived } from '../replica/row-changes.js';
 import { BytesByNode } from './bytes-by-node.js';
 
 /** Reports of one node that are kept. */
@@ -24,7 +25,7 @@ export interface KeptReload {
 }
 
 /** What nodes said of their reloads of manifests: the newest of each, as long as the node is known. */
-export class ReloadReports {
+export class ReloadReports implements Derived {
   readonly #db: ControlDatabase;
   readonly #clock: Clock;
   readonly #events: EventLog;
@@ -43,6 +44,13 @@ export class ReloadReports {
     events.appending.on(({ kind, nodeId }) => {
       if (kind === 'node_deleted' && nodeId !== null) this.#remove('node_id = ?', nodeId);
     });
+  }
+
+  applied(rows: AppliedRows): void {
+    for (const { before, row } of rows.of('reload_reports')) {
+      if (row !== null) this.#bytes.add(row['node_id'] as string, row['bytes'] as number);
+      if (before !== undefined) this.#bytes.add(before['node_id'] as string, -(before['bytes'] as number));
+    }
   }
 
   get bytes(): number {

@@ -16,6 +16,7 @@ import { permissionsOf } from '../descriptor-templates.js';
 import type { ControlEvent, EventLog } from '../events.js';
 import type { NodeRecord } from '../node-record.js';
 import type { Nodes, ServicesReplaced } from '../nodes.js';
+import type { AppliedRows, Derived } from '../replica/row-changes.js';
 import type { CatalogService } from '../service-delta.js';
 import { MAX_DELTA_ENTRIES } from '../../../protocol/index.js';
 import { DEFAULT_HISTORY_RETENTION, type HistoryRetention } from './history-retention.js';
@@ -27,7 +28,7 @@ import { VersionTexts } from './version-texts.js';
  * What each service was: an entry for each change of its descriptor, and of what admins did to it, written in the
  * transaction of the change. What runs is not written a second time: its text is kept when another takes its place.
  */
-export class ServiceHistory {
+export class ServiceHistory implements Derived {
   readonly #clock: Clock;
   readonly #nodes: Nodes;
   readonly #db: ControlDatabase;
@@ -52,6 +53,10 @@ export class ServiceHistory {
     nodes.replaced.on((replaced) => this.#replaced(replaced));
     events.appending.on((event) => this.#happened(event));
     db.beforeCommit(() => this.#reloads.clear());
+  }
+
+  applied(rows: AppliedRows): void {
+    this.#rows.applied(rows);
   }
 
   /** Bytes that are kept of what does not run. */

@@ -1,5 +1,6 @@
 import type { ControlDatabase, Row, SqlValue } from '../database.js';
 import { excesses, lowWater } from '../fair-share.js';
+import type { AppliedRows, Derived } from '../replica/row-changes.js';
 import { BytesByNode } from './bytes-by-node.js';
 import type { HistoryRetention } from './history-retention.js';
 import type { VersionTexts } from './version-texts.js';
@@ -40,7 +41,7 @@ export interface Place {
 }
 
 /** The rows of `service_changes`, and what of them goes when they are too many, too old or too much. */
-export class VersionRows {
+export class VersionRows implements Derived {
   readonly #db: ControlDatabase;
   readonly #texts: VersionTexts;
   readonly #retention: HistoryRetention;
@@ -55,6 +56,11 @@ export class VersionRows {
       db,
       'SELECT node_id, SUM(bytes + text_bytes) AS bytes FROM service_changes WHERE bytes > 0 GROUP BY node_id',
     );
+  }
+
+  applied(rows: AppliedRows): void {
+    for (const { key, before, row } of rows.of('service_changes'))
+      this.#bytes.add(key[0] as string, countedOf(row) - countedOf(before ?? null));
   }
 
   /** What is counted of all nodes. */
@@ -222,6 +228,12 @@ export class VersionRows {
       bytes,
     ];
   }
+}
+
+/** What runs is not counted. */
+function countedOf(row: Row | null): number {
+  const bytes = (row?.['bytes'] ?? 0) as number;
+  return bytes > 0 ? bytes + (row?.['text_bytes'] as number) : 0;
 }
 
 function insertion(rows: number): string {

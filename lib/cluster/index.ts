@@ -1,0 +1,18 @@
+/**
+ * Several replicas of one control plane: the log of all changes in the order that all agree on, and who takes part. The log is
+ * in PostgreSQL, or, for one machine, in a file of SQLite. What stands in its entries this room does not know.
+ */
+export type {
+  LogEntry,
+  MemberFacts,
+  MemberState,
+  NewEntry,
+  Position,
+  Renewal,
+  ReplicatedLog,
+  Snapshot,
+} from './log.js';
+export { LEASE_MS, Membership, type Member } from './membership.js';
+export { PostgresLog } from './postgres-log.js';
+export { EmbeddedLog } from './embedded-log.js';
+export { storeAddressFrom, storeName, type StoreAddress } from './store-address.js';

@@ -1,0 +1,227 @@
+import { createHash } from 'node:crypto';
+import type { Sql } from 'postgres';
+import { FsError } from '../core/index.js';
+import type {
+  LogEntry,
+  MemberFacts,
+  MemberState,
+  NewEntry,
+  Position,
+  Renewal,
+  ReplicatedLog,
+  Snapshot,
+} from './log.js';
+import { PostgresLink, type LinkOptions } from './postgres-link.js';
+import { prepareSchema } from './postgres-schema.js';
+
+const CHANNEL = 'acheron_log';
+const CHUNK_BYTES = 1024 * 1024;
+/** A member whose lease ran out so long ago is forgotten. */
+const FORGET_AFTER = "interval '1 hour'";
+
+/** In one round trip: the head moves on from where its writer saw it, or nothing happens. */
+const APPEND = `
+  WITH moved AS (
+    UPDATE head SET seq = seq + 1, entry_id = $2 WHERE seq = $1 RETURNING seq
+  ), written AS (
+    INSERT INTO log (seq, entry_id, entry) SELECT seq, $2, $3 FROM moved RETURNING seq
+  )
+  SELECT pg_notify('${CHANNEL}', '') FROM written`;
+
+const READ = `
+  SELECT h.seq AS head, h.entry_id AS head_id, l.seq, l.entry_id, l.entry
+  FROM head h LEFT JOIN (SELECT * FROM log WHERE seq > $1 ORDER BY seq LIMIT $2) l ON true ORDER BY l.seq`;
+
+const RENEW = `
+  WITH renewed AS (
+    INSERT INTO members (id, facts, applied_seq, beat, expires_at)
+    VALUES ($1, $2, $3, 1, clock_timestamp() + $4 * interval '1 millisecond')
+    ON CONFLICT (id) DO UPDATE SET facts = $2, applied_seq = $3, beat = members.beat + 1, expires_at = EXCLUDED.expires_at
+    RETURNING *
+  ), forgotten AS (
+    DELETE FROM members WHERE expires_at < clock_timestamp() - ${FORGET_AFTER} AND id <> $1
+  ), told AS (
+    SELECT pg_notify('${CHANNEL}', '') WHERE $5
+  )
+  SELECT h.seq AS head, h.entry_id AS head_id, m.*,
+    extract(epoch FROM m.expires_at - clock_timestamp()) * 1000 AS left_ms
+  FROM head h, (SELECT * FROM renewed UNION ALL SELECT * FROM members WHERE id <> $1) m
+  LEFT JOIN told ON true`;
+
+/** The log in PostgreSQL. There is no leader: whoever sees the head first moves it on, and the others see that it moved. */
+export class PostgresLog implements ReplicatedLog {
+  readonly engine = 'postgresql';
+  readonly logId: string;
+  readonly #link: PostgresLink;
+
+  private constructor(link: PostgresLink, logId: string) {
+    this.#link = link;
+    this.logId = logId;
+  }
+
+  /** @throws FsError EHOSTDOWN, EACCES where it lets us not in, EINVAL for tables of a later release */
+  static async open(options: LinkOptions): Promise<PostgresLog> {
+    const link = new PostgresLink(options);
+    try {
+      const logId = await link.use((sql) => prepareSchema(sql, options.address.schema), 10_000);
+      return new PostgresLog(link, logId);
+    } catch (thrown) {
+      await link.close();
+      throw thrown;
+    }
+  }
+
+  append(after: number, { id, data }: NewEntry): Promise<boolean> {
+    return this.#link.use(async (sql) => {
+      const written = await sql.unsafe(APPEND, [after, id, data], { prepare: true });
+      if (written.length > 0) return true;
+      const [there] = await sql.unsafe('SELECT entry_id FROM log WHERE seq = $1', [after + 1], {
+        prepare: true,
+      });
+      return there?.['entry_id'] === id;
+    });
+  }
+
+  read(after: number, limit: number): Promise<{ entries: LogEntry[]; head: Position }> {
+    return this.#link.use(async (sql) => {
+      const rows = await sql.unsafe(READ, [after, limit], { prepare: true });
+      const head = { seq: Number(rows[0]?.['head']), id: rows[0]?.['head_id'] as string };
+      const entries = rows
+        .filter((row) => row['seq'] !== null)
+        .map((row) => ({
+          seq: Number(row['seq']),
+          id: row['entry_id'] as string,
+          data: row['entry'] as Buffer,
+        }));
+      const first = entries[0]?.seq;
+      if (head.seq > after && first !== after + 1)
+        throw new FsError(
+          'EOVERFLOW',
+          `Entries of the log up to ${(first ?? head.seq + 1) - 1} were trimmed.`,
+        );
+      return { entries, head };
+    });
+  }
+
+  idAt(seq: number): Promise<string | undefined> {
+    return this.#link.use(async (sql) => {
+      const [row] = await sql.unsafe('SELECT entry_id FROM log WHERE seq = $1', [seq], { prepare: true });
+      return row?.['entry_id'] as string | undefined;
+    });
+  }
+
+  follow(wake: () => void): () => void {
+    let wanted = true;
+    this.#link.listen(CHANNEL, () => {
+      if (wanted) wake();
+    });
+    return () => (wanted = false);
+  }
+
+  newestSnapshot(format: number): Promise<Snapshot | undefined> {
+    return this.#link.use(async (sql) => {
+      const [row] = await sql.unsafe(
+        'SELECT * FROM snapshots WHERE format <= $1 ORDER BY seq DESC LIMIT 1',
+        [format],
+        { prepare: true },
+      );
+      if (row === undefined) return undefined;
+      const chunks: Buffer[] = [];
+      for (let n = 0; n < (row['chunks'] as number); n++) {
+        const [chunk] = await sql.unsafe('SELECT data FROM snapshot_chunks WHERE seq = $1 AND n = $2', [
+          row['seq'] as string,
+          n,
+        ]);
+        chunks.push((chunk?.['data'] ?? Buffer.alloc(0)) as Buffer);
+      }
+      const data = Buffer.concat(chunks);
+      if (!digestOf(data).equals(row['digest'] as Buffer))
+        throw new FsError('EIO', `The snapshot ${row['seq'] as string} in the store is damaged.`, {
+          hint: 'Restore the database from a backup, or delete the row from "snapshots": the one before it is used then.',
+        });
+      return {
+        seq: Number(row['seq']),
+        id: row['entry_id'] as string,
+        format: row['format'] as number,
+        data,
+      };
+    }, 120_000);
+  }
+
+  lastSnapshot(): Promise<(Position & { format: number }) | undefined> {
+    return this.#link.use(async (sql) => {
+      const [row] = await sql.unsafe('SELECT seq, entry_id, format FROM snapshots ORDER BY seq DESC LIMIT 1');
+      if (row === undefined) return undefined;
+      return { seq: Number(row['seq']), id: row['entry_id'] as string, format: row['format'] as number };
+    });
+  }
+
+  async writeSnapshot({ seq, id, format, data }: Snapshot): Promise<void> {
+    const chunks = Math.ceil(data.length / CHUNK_BYTES);
+    await this.#link.use(
+      (sql) =>
+        sql.begin(async (tx) => {
+          const added = await tx.unsafe(
+            `INSERT INTO snapshots (seq, entry_id, format, chunks, digest) VALUES ($1,$2,$3,$4,$5)
+             ON CONFLICT DO NOTHING RETURNING seq`,
+            [seq, id, format, chunks, digestOf(data)],
+          );
+          for (let n = 0; added.length > 0 && n < chunks; n++)
+            await tx.unsafe('INSERT INTO snapshot_chunks (seq, n, data) VALUES ($1,$2,$3)', [
+              ...[seq, n],
+              data.subarray(n * CHUNK_BYTES, (n + 1) * CHUNK_BYTES),
+            ]);
+        }) as Promise<unknown>,
+      120_000,
+    );
+  }
+
+  async trim(seq: number): Promise<void> {
+    await this.#link.use(async (sql) => {
+      await sql.unsafe('DELETE FROM log WHERE seq <= $1', [seq]);
+      await sql.unsafe(
+        'DELETE FROM snapshots WHERE seq < (SELECT MIN(seq) FROM (SELECT seq FROM snapshots ORDER BY seq DESC LIMIT 2) AS kept)',
+      );
+    }, 30_000);
+  }
+
+  renew(
+    member: MemberFacts,
+    { appliedSeq, leaseMs, outOfTurn }: { appliedSeq: number; leaseMs: number; outOfTurn: boolean },
+  ): Promise<Renewal> {
+    return this.#link.use(async (sql) => {
+      const values = [member.id, JSON.stringify(member), appliedSeq, leaseMs, outOfTurn];
+      const rows = await sql.unsafe(RENEW, values, { prepare: true });
+      return {
+        head: { seq: Number(rows[0]?.['head']), id: rows[0]?.['head_id'] as string },
+        members: rows.map((row): MemberState => ({
+          ...(JSON.parse(row['facts'] as string) as MemberFacts),
+          appliedSeq: Number(row['applied_seq']),
+          beat: Number(row['beat']),
+          leaseLeftMs: Number(row['left_ms']),
+        })),
+      };
+    });
+  }
+
+  async leave(memberId: string): Promise<void> {
+    await this.#link.use((sql) => leaveWith(sql, memberId), 1_000);
+  }
+
+  facts(): { host: string | null; reconnects: number } {
+    return this.#link.facts();
+  }
+
+  close(): Promise<void> {
+    return this.#link.close();
+  }
+}
+
+function leaveWith(sql: Sql, memberId: string): Promise<unknown> {
+  return sql.unsafe(
+    `WITH gone AS (DELETE FROM members WHERE id = $1 RETURNING id) SELECT pg_notify('${CHANNEL}', '') FROM gone`,
+    [memberId],
+  );
+}
+
+const digestOf = (data: Buffer): Buffer => createHash('sha256').update(data).digest();

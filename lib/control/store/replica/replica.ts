@@ -1,0 +1,366 @@
+import { randomUUID } from 'node:crypto';
+import {
+  Membership,
+  type LogEntry,
+  type MemberFacts,
+  type Position,
+  type ReplicatedLog,
+} from '../../../cluster/index.js';
+import { FsError, silentLog, type Log } from '../../../core/index.js';
+import type { Attempt, ControlDatabase, Outcome } from '../database.js';
+import { FORMAT } from '../migrations.js';
+import { applyRows } from './apply-rows.js';
+import { decodeEntry, encodeEntry } from './entry.js';
+import { positionIn, savePosition } from './position.js';
+import { AppliedRows, REPLICATED, type Derived } from './row-changes.js';
+import { changesRights } from './rights.js';
+
+/** Works of one entry: it is not to keep others waiting for long. */
+const MAX_WORKS = 128;
+/** How long a change may wait for the store before it is answered that it cannot be made. */
+export const WRITE_MS = 4_000;
+/** The log is looked at so often, whether somebody says that there is something or not. */
+const POLL_MS = 200;
+const ENTRIES_AT_ONCE = 256;
+/** Before a change that came second is tried again, by how often it did: by chance, up to that. */
+const AGAIN_MS = 4;
+
+interface Waiting {
+  readonly work: () => unknown;
+  readonly answer: (outcome: Outcome) => void;
+  readonly untilMs: number;
+}
+
+export interface ReplicaOptions {
+  /** Caught up with the log once, and bound to it. */
+  readonly db: ControlDatabase;
+  readonly log: ReplicatedLog;
+  readonly self: Omit<MemberFacts, 'address'>;
+  readonly textLog?: Log;
+  readonly leaseMs?: number;
+}
+
+/** What is counted, for metrics. */
+export interface ReplicaCounts {
+  appends: number;
+  appendSeconds: number;
+  conflicts: number;
+  applied: number;
+}
+
+/**
+ * One of several control planes over one log. A change is worked out here against what was applied, becomes an entry if the log stands
+ * where we saw it, and is applied as anybody's entry is: works whose entry came second are run again.
+ */
+export class Replica {
+  readonly membership: Membership;
+  readonly log: ReplicatedLog;
+  readonly counts: ReplicaCounts = { appends: 0, appendSeconds: 0, conflicts: 0, applied: 0 };
+  readonly #db: ControlDatabase;
+  readonly #textLog: Log;
+  readonly #self: Omit<MemberFacts, 'address'>;
+  #position: Position;
+  #head: Position;
+  #derived: readonly Derived[] = [];
+  /** The newest entry that changed rights. */
+  #rightsSeq = 0;
+  /** The first such entry of which not everybody here was notified yet. */
+  #unsettled: number | undefined;
+  #isSettling = false;
+  /** What to wait for before it can be said that a change of rights is in force here. */
+  settle: () => Promise<unknown> | undefined = () => undefined;
+  #queue: Waiting[] = [];
+  #isWriting = false;
+  #isFollowing = false;
+  #wakeAgain = false;
+  #stopFollowing: (() => void) | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+  #isStuck = false;
+
+  constructor({ db, log, self, textLog = silentLog, leaseMs }: ReplicaOptions) {
+    this.#db = db;
+    this.log = log;
+    this.#self = self;
+    this.#textLog = textLog;
+    this.#position = positionIn(db, log.logId) ?? { seq: 0, id: '' };
+    this.#head = this.#position;
+    this.membership = new Membership({
+      ...{ log, self, textLog },
+      ...(leaseMs === undefined ? {} : { leaseMs }),
+      appliedSeq: () => this.#position.seq,
+      settledSeq: () => (this.#unsettled === undefined ? this.#position.seq : this.#unsettled - 1),
+      onHead: (head) => this.#headIs(head),
+    });
+  }
+
+  get appliedSeq(): number {
+    return this.#position.seq;
+  }
+
+  /** How many entries are known to be there that are not applied yet. */
+  get lag(): number {
+    return Math.max(0, this.#head.seq - this.#position.seq);
+  }
+
+  /** Begins to follow the log, and to take part. What is derived from rows is brought up to each entry. */
+  async start(derived: readonly Derived[], address: string): Promise<void> {
+    this.#derived = derived;
+    this.#stopFollowing = this.log.follow(() => {
+      this.membership.heard();
+      void this.#follow();
+    });
+    this.#arm();
+    await this.membership.start(address);
+    await this.#follow();
+    this.membership.review();
+  }
+
+  /** Answers what `work` did once it is in the log, and applied here. It may be run again after it was undone. */
+  submit<T>(work: () => T): Promise<T> {
+    if (this.#isClosed) return Promise.reject(new FsError('EHOSTDOWN', 'The control plane stops.'));
+    if (!this.membership.isServing()) return Promise.reject(notServing());
+    return new Promise((resolve, reject) => {
+      this.#queue.push({
+        work,
+        untilMs: performance.now() + WRITE_MS,
+        answer: (outcome) => {
+          if ('value' in outcome) resolve(outcome.value as T);
+          else reject(outcome.thrown instanceof Error ? outcome.thrown : FsError.from(outcome.thrown));
+        },
+      });
+      void this.#write();
+    });
+  }
+
+  /** Applies what the log has by now; what is read afterwards is no older than the question. @throws FsError EHOSTDOWN */
+  async catchUp(): Promise<boolean> {
+    const from = this.#position.seq;
+    for (;;) {
+      const { entries, head } = await this.log.read(this.#position.seq, ENTRIES_AT_ONCE);
+      this.#headIs(head, false);
+      for (const entry of entries) this.#apply(entry);
+      if (this.#position.seq >= head.seq) return this.#position.seq > from;
+    }
+  }
+
+  /** Does what waits, then takes part no longer. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    this.#stopFollowing?.();
+    while (this.#isWriting) await new Promise((resolve) => void setTimeout(resolve, 5));
+    await this.membership.close();
+    await this.log.close();
+  }
+
+  async #write(): Promise<void> {
+    if (this.#isWriting) return;
+    this.#isWriting = true;
+    // Those that come in the same turn go together.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.#queue.length > 0) await this.#writeGroup(this.#queue.splice(0, MAX_WORKS));
+    this.#isWriting = false;
+  }
+
+  async #writeGroup(group: readonly Waiting[]): Promise<void> {
+    const answerAll = (outcomes: readonly Outcome[]): void =>
+      group.forEach(({ answer }, at) => answer(outcomes[at] as Outcome));
+    const refuseAll = (thrown: unknown): void => answerAll(group.map(() => ({ thrown })));
+    const untilMs = Math.min(...group.map((one) => one.untilMs));
+    if (performance.now() > untilMs) {
+      refuseAll(notTried());
+      return;
+    }
+    try {
+      const written = await this.#writeOrAgain(group, untilMs);
+      if (written === undefined) for (const one of group) await this.#writeGroup([one]);
+      else if (written.waitFor === undefined) answerAll(written.outcomes);
+      // The next group does not wait for that.
+      else this.membership.allHaveApplied(written.waitFor).then(() => answerAll(written.outcomes), refuseAll);
+    } catch (thrown) {
+      refuseAll(thrown);
+    }
+  }
+
+  /** What works answered once their entry is applied here, and which entry all others must have; undefined where they are to be tried one by one. */
+  async #writeOrAgain(
+    group: readonly Waiting[],
+    untilMs: number,
+  ): Promise<{ outcomes: readonly Outcome[]; waitFor: number | undefined } | undefined> {
+    let isConfirmed = false;
+    for (let conflicts = 0; ; conflicts++) {
+      const attempt = this.#attempt(group);
+      if (attempt === undefined) return undefined;
+      const { outcomes, changes } = attempt;
+      const after = this.#position.seq;
+      if (changes.length === 0) {
+        // Refused, or nothing to do: as of now, and not as of what was applied a while ago.
+        if (isConfirmed || !(await this.#patiently(untilMs, () => this.catchUp())))
+          return { outcomes, waitFor: undefined };
+        isConfirmed = true;
+        continue;
+      }
+      const entry = {
+        id: randomUUID(),
+        data: encodeEntry({ replica: this.#self.id, schema: FORMAT, changes }),
+      };
+      if (await this.#append(after, entry, untilMs)) {
+        if (this.#position.seq === after) this.#apply({ seq: after + 1, ...entry });
+        return { outcomes, waitFor: this.#rightsSeq > after ? after + 1 : undefined };
+      }
+      this.counts.conflicts++;
+      if (performance.now() > untilMs) throw tooLate();
+      if (conflicts > 0) await pause(Math.random() * AGAIN_MS * conflicts);
+      await this.#patiently(untilMs, () => this.catchUp());
+    }
+  }
+
+  #attempt(group: readonly Waiting[]): Attempt | undefined {
+    try {
+      return this.#db.attempt(group.map(({ work }) => work));
+    } catch (thrown) {
+      if (group.length === 1) throw thrown;
+      // What is the matter is found again by those whom it concerns.
+      return undefined;
+    }
+  }
+
+  /** An append whose answer was lost is asked for again: it is written once. */
+  async #append(after: number, entry: { id: string; data: Buffer }, untilMs: number): Promise<boolean> {
+    const begunMs = performance.now();
+    try {
+      return await this.#patiently(untilMs, () => this.log.append(after, entry));
+    } finally {
+      this.counts.appends++;
+      this.counts.appendSeconds += (performance.now() - begunMs) / 1000;
+    }
+  }
+
+  /** Asks again where the store cannot be reached, up to then. */
+  async #patiently<T>(untilMs: number, ask: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await within(ask(), untilMs);
+      } catch (thrown) {
+        if (FsError.from(thrown).code !== 'EHOSTDOWN') throw thrown;
+        if (performance.now() >= untilMs || this.#isClosed) throw tooLate(thrown);
+        await pause(20 + Math.random() * 30);
+      }
+    }
+  }
+
+  /** The entry that follows what was applied; one that was is left alone. */
+  #apply(entry: LogEntry): void {
+    if (entry.seq <= this.#position.seq) return;
+    if (entry.seq !== this.#position.seq + 1)
+      throw new TypeError(`Entry ${entry.seq} follows ${this.#position.seq}.`);
+    const { changes } = decodeEntry(entry.data, (table) => REPLICATED.get(table));
+    let rows = new AppliedRows();
+    const { after } = this.#db.apply(() => {
+      rows = applyRows(this.#db, changes);
+      savePosition(this.#db, this.log.logId, entry);
+      for (const one of this.#derived) one.applied(rows);
+    });
+    this.#position = { seq: entry.seq, id: entry.id };
+    this.counts.applied++;
+    if (changesRights(rows)) {
+      this.#rightsSeq = entry.seq;
+      this.#unsettled ??= entry.seq;
+    }
+    for (const callback of after) {
+      try {
+        callback();
+      } catch (thrown) {
+        this.#textLog.error('a change could not be passed on', { error: thrown });
+      }
+    }
+    if (this.#unsettled !== undefined && !this.#isSettling) void this.#settleRights();
+  }
+
+  /** Says that a change of rights was applied once nobody is shown anything older. */
+  async #settleRights(): Promise<void> {
+    this.#isSettling = true;
+    let seq;
+    do {
+      seq = this.#rightsSeq;
+      await this.settle();
+    } while (seq !== this.#rightsSeq);
+    this.#unsettled = undefined;
+    this.#isSettling = false;
+    void this.membership.renew(true);
+  }
+
+  #headIs(head: Position, follow = true): void {
+    if (head.seq > this.#head.seq) this.#head = head;
+    if (follow && head.seq > this.#position.seq) void this.#follow();
+  }
+
+  #takeWake(): boolean {
+    const woken = this.#wakeAgain && !this.#isClosed;
+    this.#wakeAgain = false;
+    return woken;
+  }
+
+  /** Applies what there is, and says so where others wait for it. */
+  async #follow(): Promise<void> {
+    this.#wakeAgain = true;
+    if (this.#isFollowing || this.#isClosed) return;
+    this.#isFollowing = true;
+    while (this.#takeWake()) {
+      try {
+        await this.catchUp();
+        this.#isStuck = false;
+      } catch (thrown) {
+        const isAway = FsError.from(thrown).code === 'EHOSTDOWN';
+        if (!this.#isStuck && !isAway) this.#textLog.error('the log cannot be followed', { error: thrown });
+        this.#isStuck = !isAway;
+      }
+      this.membership.review();
+    }
+    this.#isFollowing = false;
+  }
+
+  #arm(): void {
+    if (this.#isClosed) return;
+    this.#timer = setTimeout(() => {
+      void this.#follow().finally(() => this.#arm());
+    }, POLL_MS);
+  }
+}
+
+export const notServing = (): FsError =>
+  new FsError('EHOSTDOWN', 'This replica of the control plane has lost touch with its store.', {
+    hint: 'Another replica may serve. This one goes on by itself once the store can be reached.',
+  });
+
+const notTried = (): FsError =>
+  new FsError('EHOSTDOWN', 'The store cannot be reached: the change was not made.', {
+    hint: 'Reads go on for a moment. Try again once the store is back.',
+  });
+
+function tooLate(cause?: unknown): FsError {
+  return new FsError(
+    'EHOSTDOWN',
+    'The store did not take the change in time. It may have been made, or may yet be.',
+    {
+      hint: 'Look whether it was before you try again.',
+      cause,
+    },
+  );
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
+
+async function within<T>(asked: Promise<T>, untilMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  asked.catch(() => undefined);
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(tooLate()), Math.max(0, untilMs - performance.now()));
+  });
+  try {
+    return await Promise.race([asked, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,33 @@
+import type { Member, Membership } from '../../../cluster/index.js';
+import type { Nodes } from '../nodes.js';
+import type { Replica } from './replica.js';
+
+/** The other control planes over the same log, as far as their neighbours have to do with them. */
+export class Replicas {
+  readonly membership: Membership;
+  /** The same at all of them, and nowhere else: by it they know each other. */
+  readonly relayKey: Buffer;
+  readonly replica: Replica;
+  readonly #nodes: Nodes;
+
+  constructor(replica: Replica, { nodes, relayKey }: { nodes: Nodes; relayKey: Buffer }) {
+    this.replica = replica;
+    this.membership = replica.membership;
+    this.relayKey = relayKey;
+    this.#nodes = nodes;
+  }
+
+  /** The other one, alive, that has the node's connection; undefined: this one, or nobody. */
+  holderOf(nodeId: string): Member | undefined {
+    const id = this.#nodes.get(nodeId)?.replica;
+    return id == null || id === this.membership.selfId ? undefined : this.membership.member(id);
+  }
+
+  /** Whether this one is to turn the node offline: it is here, or where it was is gone and nobody is before us. */
+  looksAfter(nodeId: string): boolean {
+    const id = this.#nodes.get(nodeId)?.replica;
+    if (id === this.membership.selfId) return true;
+    if (id != null && this.membership.member(id) !== undefined) return false;
+    return this.membership.members()[0]?.id === this.membership.selfId;
+  }
+}

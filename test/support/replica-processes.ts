@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import { ControlClient } from '../../lib/control/index.js';
+import { Program } from './plane-processes.js';
+import { temporaryDir } from './test-node.js';
+
+/** One `acheron control --store …`; ended with the test. */
+export class ReplicaProcess {
+  readonly stateDir: string;
+  readonly #t: Test;
+  readonly #store: string;
+  readonly #args: readonly string[];
+  program!: Program;
+  url = '';
+
+  constructor(t: Test, store: string, args: readonly string[] = []) {
+    this.#t = t;
+    this.#store = store;
+    this.#args = args;
+    this.stateDir = join(temporaryDir(t), 'plane');
+  }
+
+  static async start(t: Test, store: string, args: readonly string[] = []): Promise<ReplicaProcess> {
+    const replica = new ReplicaProcess(t, store, args);
+    await replica.start();
+    return replica;
+  }
+
+  /** Starts it, again on the port that it had. */
+  async start(): Promise<void> {
+    const port = this.url === '' ? '0' : new URL(this.url).port;
+    this.program = new Program(this.#t, [
+      ...['control', '--store', this.#store, '--port', port, '--state-dir', this.stateDir],
+      ...['--offline-grace-ms', '1000', '--no-console', ...this.#args],
+    ]);
+    this.url = (await this.program.says(/(ws:\/\/[\d.]+:\d+)/))[1]!;
+  }
+
+  get httpUrl(): string {
+    return this.url.replace(/^ws/, 'http');
+  }
+
+  /** As text, where this one has made the first tokens. */
+  token(role: 'admin' | 'user'): string {
+    return readFileSync(join(this.stateDir, `${role}.token`), 'utf8').trim();
+  }
+
+  async isReady(): Promise<boolean> {
+    const answer = await fetch(`${this.httpUrl}/readyz`).catch(() => undefined);
+    return answer?.status === 200;
+  }
+
+  /** A client of this replica alone. */
+  client(token: string): ControlClient {
+    return new ControlClient({ url: this.url, token, minDelayMs: 20, maxDelayMs: 200 }).start();
+  }
+}
