@@ -16,6 +16,7 @@ import type { AuditRetention } from './store/audit-sweep.js';
 import type { Retention } from './store/events.js';
 import type { HistoryRetention } from './store/history/history-retention.js';
 import { openShared } from './store/replica/open-shared.js';
+import { SnapshotKeeper } from './store/replica/snapshot-keeper.js';
 import { ControlStore, type SharedState } from './store/store.js';
 
 export interface ControlPlaneOptions {
@@ -138,9 +139,13 @@ async function startWith(options: ControlPlaneOptions, undo: UndoStack): Promise
     mcpPages: options.mcpPages,
   });
   const where = await listener.listen();
+  let beforeLeaving = (): Promise<void> => Promise.resolve();
   if (shared !== undefined) {
     undo.add(() => store.leave());
     await store.start(options.shared?.advertise ?? where.url);
+    const snapshots = new SnapshotKeeper(shared.replica, { stateDir, log });
+    undo.add(() => snapshots.close());
+    beforeLeaving = () => snapshots.close();
     store.later(() => setLocalNodesOffline(store));
     context.started();
   }
@@ -167,6 +172,7 @@ async function startWith(options: ControlPlaneOptions, undo: UndoStack): Promise
       (closing ??= (async () => {
         context.close();
         await listener.close();
+        await beforeLeaving();
         await store.leave();
         store.close();
       })()),

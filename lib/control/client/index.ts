@@ -5,7 +5,7 @@
 export * from './audit-sender.js';
 export * from './control-client.js';
 export { faultOf } from './control-exchange.js';
-export type { CatalogEvent, SubscriptionOptions } from './subscription.js';
+export type { CatalogEvent, Subscription, SubscriptionOptions } from './subscription.js';
 export * from './node-link.js';
 export type { NodeState } from './node-state-file.js';
 export type { PairMode } from './pair-node.js';

@@ -67,6 +67,7 @@ export class Replica {
   /** The first such entry of which not everybody here was notified yet. */
   #unsettled: number | undefined;
   #isSettling = false;
+  #newestFormat = FORMAT;
   /** What to wait for before it can be said that a change of rights is in force here. */
   settle: () => Promise<unknown> | undefined = () => undefined;
   #queue: Waiting[] = [];
@@ -96,6 +97,11 @@ export class Replica {
 
   get appliedSeq(): number {
     return this.#position.seq;
+  }
+
+  /** Of the entries that came since it runs, the newest format of rows: whoever wrote them may be of a later release. */
+  get newestFormat(): number {
+    return this.#newestFormat;
   }
 
   /** How many entries are known to be there that are not applied yet. */
@@ -255,7 +261,7 @@ export class Replica {
     if (entry.seq <= this.#position.seq) return;
     if (entry.seq !== this.#position.seq + 1)
       throw new TypeError(`Entry ${entry.seq} follows ${this.#position.seq}.`);
-    const { changes } = decodeEntry(entry.data, (table) => REPLICATED.get(table));
+    const { changes, schema } = decodeEntry(entry.data, (table) => REPLICATED.get(table));
     let rows = new AppliedRows();
     const { after } = this.#db.apply(() => {
       rows = applyRows(this.#db, changes);
@@ -264,6 +270,7 @@ export class Replica {
     });
     this.#position = { seq: entry.seq, id: entry.id };
     this.counts.applied++;
+    this.#newestFormat = Math.max(this.#newestFormat, schema);
     if (changesRights(rows)) {
       this.#rightsSeq = entry.seq;
       this.#unsettled ??= entry.seq;
