@@ -48,7 +48,15 @@ const { metafile: single } = await build({
   platform: 'node',
   target: 'node20.19',
   // Of MCP, these commands have no need.
-  external: ['bufferutil', 'fuse-native', 'koffi', 'libsql', 'postgres', 'prom-client', '@modelcontextprotocol/*'],
+  external: [
+    'bufferutil',
+    'fuse-native',
+    'koffi',
+    'libsql',
+    'postgres',
+    'prom-client',
+    '@modelcontextprotocol/*',
+  ],
   mainFields: ['module', 'main'],
   define: {
     'import.meta.url': 'importMetaUrl',

@@ -47,8 +47,22 @@ class TestCatalog implements PagedCatalog {
       known.set(serviceId, catalogServiceFromDescriptor(descriptor(nodeId, serviceId, help)));
     }
     const facts = { nodeName: nodeId, epoch: 1, online: true, platform: 'linux', labels: {}, fsUrl: null };
-    const times = { leaseExpiresAtMs: null, joinedAtMs: 1, lastSeenMs: 1, catalogRevision: 1, leaseTtlMs: null };
-    this.records.set(nodeId, { nodeId, ...facts, ...times, holder: null, replica: null, reload: null, services: known });
+    const times = {
+      leaseExpiresAtMs: null,
+      joinedAtMs: 1,
+      lastSeenMs: 1,
+      catalogRevision: 1,
+      leaseTtlMs: null,
+    };
+    this.records.set(nodeId, {
+      nodeId,
+      ...facts,
+      ...times,
+      holder: null,
+      replica: null,
+      reload: null,
+      services: known,
+    });
     this.#changed.emit(nodeId);
   }
 
