@@ -12,7 +12,7 @@ export const ROOMS = {
   vfs: ['core', 'linux', 'policy'],
   protocol: ['core', 'linux'],
   manifest: ['core', 'policy'],
-  drivers: ['core', 'linux', 'policy', 'manifest'],
+  drivers: ['core', 'linux', 'disk', 'policy', 'manifest'],
   registry: ['core', 'linux', 'manifest', 'drivers'],
   supervise: ['core', 'manifest', 'drivers'],
   transport: ['core', 'protocol'],

@@ -3,8 +3,9 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import type { RunningNodeOptions } from '../compose/index.js';
-import { idFrom, isId, type Log, type NodeId } from '../core/index.js';
+import { FsError, idFrom, isId, type Log, type NodeId } from '../core/index.js';
 import { DEFAULT_AUDIT_UNSENT_BYTES } from '../disk/index.js';
+import { addressRules } from '../drivers/index.js';
 import {
   DEFAULT_UID_RANGE,
   DYNAMIC,
@@ -37,6 +38,7 @@ export interface NodeFlags {
   readonly terminalUser?: string;
   readonly driverUidRange: UidRange;
   readonly allowNewPrivileges?: boolean;
+  readonly allowPrivate?: readonly string[];
   readonly export?: readonly ExportRequest[];
   readonly fsService: boolean;
   readonly terminalId?: readonly string[];
@@ -96,6 +98,12 @@ export function addNodeOptions(command: Command): Command {
         '--allow-new-privileges',
         'let drivers and terminals gain privileges by set-id programs such as sudo',
       ),
+    )
+    .addOption(
+      option(
+        '--allow-private <addresses>',
+        'let services reach addresses that are not public (repeatable): an address, a range such as 10.0.0.0/8, or loopback, private, link-local, all',
+      ).argParser(collect(addressesFrom)),
     )
     .addOption(
       option(
@@ -169,6 +177,15 @@ function userMapFrom(text: string | undefined): UserMapRequest | null {
   return { users: listed(users), agents: agents === undefined ? [] : listed(agents) };
 }
 
+function addressesFrom(text: string): string {
+  try {
+    addressRules([text]);
+    return text;
+  } catch (thrown) {
+    throw new InvalidArgumentError(FsError.from(thrown).sentence);
+  }
+}
+
 function uidRangeFrom(text: string): UidRange {
   const [first = NaN, last = NaN] = (/^(\d+)-(\d+)$/.exec(text) ?? []).slice(1).map(Number);
   if (!(first >= 1000 && first <= last && last < 4_294_967_294))
@@ -214,6 +231,7 @@ export function localNodeOptions(
     },
     auditKeepBytes: flags.auditUnsentBytes,
     ...userOptions(flags),
+    ...(flags.allowPrivate === undefined ? {} : { allowPrivate: flags.allowPrivate }),
     exports: flags.fsService ? (flags.export ?? []) : [],
     terminals: flags.terminalId ?? [],
     mountDir: more.mountDir,

@@ -18,6 +18,7 @@ import {
   AheadStarts,
   FileLedger,
   containDrivers,
+  addressRules,
   createDriver,
   endLeftovers,
   type Driver,
@@ -74,6 +75,8 @@ export interface RunningNodeOptions extends UserOptions {
    * the node itself gives that up, for good: it starts none either from then on.
    */
   readonly newPrivileges?: NewPrivileges;
+  /** Addresses that are not public and that services may reach all the same: ranges, or `loopback`, `private`, `link-local`, `all`. */
+  readonly allowPrivate?: readonly string[];
   /** Directories to show as the service `fs`. */
   readonly exports: readonly ExportRequest[];
   /** Ids of terminals to offer. */
@@ -235,6 +238,7 @@ export class RunningNode implements NodeSource {
       ledger,
       driverUser: drivers,
       refusesWritable: !options.trustWritable,
+      addresses: addressRules(options.allowPrivate ?? []),
       log,
       clock: systemClock,
       onOffers: (serviceId: ServiceId, offers: Offers) => running.node?.registry.offer(serviceId, offers),

@@ -123,7 +123,7 @@ export interface ResultFile {
 
 export interface Failure {
   readonly ok: false;
-  /** EIO, ETIMEDOUT or ECANCELED; EINVAL or E2BIG where it is of the request. */
+  /** EIO, ETIMEDOUT or ECANCELED; EINVAL or E2BIG where it is of the request; what a server of its own says may be others. */
   readonly error: FsError;
   readonly exitCode: number | null;
   /** The request cannot be done by anybody, and nothing ran: it says nothing of the service's health. */

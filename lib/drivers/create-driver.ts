@@ -2,6 +2,7 @@ import type { ServiceDefinition } from '../manifest/index.js';
 import type { Driver } from './contract.js';
 import type { DriverContext } from './driver-context.js';
 import { McpDriver } from './mcp/mcp-driver.js';
+import { HttpDriver } from './http/http-driver.js';
 import { moduleDriver } from './module/module-driver.js';
 import { OneshotDriver } from './native-proc/oneshot.js';
 import { PersistentDriver } from './native-proc/persistent.js';
@@ -21,6 +22,7 @@ export function createDriver(
   if (runtime.type === 'module') return moduleDriver(serviceId, runtime, context);
   if (runtime.type === 'wasm') return wasmDriver(serviceId, runtime, context);
   if (runtime.type === 'mcp') return new McpDriver(runtime, context);
+  if (runtime.type === 'http') return new HttpDriver(runtime, context);
   if (runtime.type !== 'native_proc') return null;
   switch (runtime.mode) {
     case 'oneshot':

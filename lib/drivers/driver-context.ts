@@ -1,6 +1,8 @@
+import type { lookup } from 'node:dns';
 import type { Clock, Log, ServiceId } from '../core/index.js';
 import type { Offers } from '../manifest/index.js';
 import type { AheadStarts } from './ahead-starts.js';
+import type { AddressRules } from './http/addresses.js';
 import type { DriverUser } from './native-proc/ids.js';
 import type { ProcessLedger } from './native-proc/process-ledger.js';
 
@@ -17,6 +19,10 @@ export interface DriverContext {
   readonly ahead?: AheadStarts;
   /** A service that runs offers these beside itself, from now on. Absent: nobody wants to know. */
   readonly onOffers?: (serviceId: ServiceId, offers: Offers) => void;
+  /** `--allow-private`: which addresses services may reach by themselves. Absent: public ones alone. */
+  readonly addresses?: AddressRules;
+  /** How their hosts become addresses. Absent: as the system says. */
+  readonly resolver?: typeof lookup;
   readonly log: Log;
   readonly clock: Clock;
 }

@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue, ServiceId } from '../core/index.js';
+import type { HttpRequestDefinition } from './http-definition.js';
 
 /**
  * A service as the rest of the program knows it: a manifest with all defaults filled in, `{node_id}`
@@ -146,6 +147,11 @@ export interface McpRuntime extends RuntimeBase {
   readonly tools: readonly (readonly [name: string, permissions: JsonValue | null])[] | null;
 }
 
+/** A request to an HTTP server for each call. */
+export interface HttpRuntime extends RuntimeBase, HttpRequestDefinition {
+  readonly type: 'http';
+}
+
 /** A type that this program does not run, or one without its path field: listed, without `control/`. */
 export interface UnsupportedRuntime extends RuntimeBase {
   readonly type: 'unsupported';
@@ -165,6 +171,7 @@ export type RuntimeDefinition =
   | ModuleRuntime
   | WasmRuntime
   | McpRuntime
+  | HttpRuntime
   | UnsupportedRuntime
   | BuiltinRuntime;
 

@@ -25,6 +25,8 @@ export function isInvocable(descriptor: JsonObject): boolean {
       return has('module_path');
     case 'mcp':
       return isJsonObject(runtime['offer']);
+    case 'http':
+      return has('url');
     case 'builtin': {
       const { capabilities } = descriptor;
       return isJsonObject(capabilities) && capabilities['invoke'] === true;

@@ -7,7 +7,7 @@ export * from './definition.js';
 export { descriptorDiff, type DescriptorVersion } from './descriptor-diff.js';
 export * from './descriptor-files.js';
 export { isInvocable, typeFromDescriptor } from './described-runtime.js';
-export { lineFromFault, type ManifestFault } from './fault.js';
+export { lineFromFault, pathFromPointer, type ManifestFault } from './fault.js';
 export type { InputFault } from './input-faults.js';
 export {
   compileInputSchema,
@@ -27,9 +27,11 @@ export {
   type ManifestReading,
   type Place,
 } from './read-manifest.js';
+export * from './http-definition.js';
 export { nearest } from './nearest.js';
 export { offeredServices } from './offered-services.js';
 export * from './offers.js';
+export { solePlaceholder, soleOf, templateFrom, type Placeholder, type Template } from './placeholders.js';
 export { requestCheckOf, requestDigest, type RequestCheck } from './request-check.js';
 export * from './node-files.js';
 export * from './service-history.js';

@@ -1,12 +1,13 @@
 import { DEFAULT_LIMITS } from './definition.js';
 import { MCP_PROPERTIES } from './mcp/mcp-fields.js';
+import { httpProperties } from './http-schema.js';
 
 /** ms that a timer can hold. */
 const MAX_MS = 2 ** 31 - 1;
 const MAX_BYTES = 2 ** 30;
 
 export const ABI = 'namespace-driver-v1';
-export const RUNTIME_TYPES = ['native_proc', 'module', 'wasm', 'mcp', 'static'] as const;
+export const RUNTIME_TYPES = ['native_proc', 'module', 'wasm', 'mcp', 'http', 'static'] as const;
 export const PROCESS_MODES = ['oneshot', 'warm', 'persistent'] as const;
 export const PROBE_DEFAULTS = {
   interval_ms: 10_000,
@@ -124,7 +125,8 @@ const runtimeProperties = {
     default: '.',
   },
   output: {
-    description: 'json: stdout is one JSON document; text: any text, wrapped as {"text": …}.',
+    description:
+      'json: stdout is one JSON document; text: any text, wrapped as {"text": …}. http: by default as the content type says.',
     enum: ['json', 'text'],
     default: 'json',
   },
@@ -166,7 +168,8 @@ const runtimeProperties = {
     default: DEFAULT_LIMITS.maxPayloadBytes,
   },
   max_output_bytes: {
-    description: 'The most that a driver may write to stdout or stderr in one call.',
+    description:
+      'The most that a driver may write to stdout or stderr in one call; http: the most that an answer may hold, decoded.',
     type: 'integer',
     minimum: 1,
     maximum: MAX_BYTES,
@@ -204,6 +207,7 @@ const runtimeProperties = {
   },
   probe: { ...probe, default: null },
   ...MCP_PROPERTIES,
+  ...httpProperties,
 };
 
 const actionRoles = {
@@ -293,7 +297,7 @@ export const MANIFEST_SCHEMA = {
       properties: {
         type: {
           description:
-            'native_proc, module, wasm, mcp or static; a service of another type is listed, but cannot be invoked.',
+            'native_proc, module, wasm, mcp, http or static; a service of another type is listed, but cannot be invoked.',
           default: 'static',
           type: 'string',
           minLength: 1,

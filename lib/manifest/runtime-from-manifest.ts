@@ -8,6 +8,7 @@ import {
 } from './definition.js';
 import type { Problems } from './fault.js';
 import { mcpServerFrom, toolsFrom } from './mcp/mcp-server-settings.js';
+import { httpRequestFrom } from './http-request-from.js';
 import { nearest } from './nearest.js';
 import { PROBE_DEFAULTS, RUNTIME_TYPES } from './manifest-schema.js';
 import { programFrom } from './program-path.js';
@@ -69,6 +70,13 @@ export function runtimeFromManifest(
       const server = mcpServerFrom(manifest, folder, base.limits, problems);
       if (server === null) return { type: 'unsupported', declared: type, ...base };
       return { type, ...base, server, offer: null, tools: toolsFrom(manifest) };
+    }
+    case 'http': {
+      checkEnv(env, problems);
+      const request = httpRequestFrom(written, folder, problems);
+      return request === null
+        ? { type: 'unsupported', declared: type, ...base }
+        : { type, ...base, ...request };
     }
     default:
       warnOfForgottenType(written, problems);
@@ -138,16 +146,24 @@ function warnOfType(type: string, problems: Problems): void {
   problems.warn({
     path: ['runtime', 'type'],
     message: `Acheron does not run services of type ${JSON.stringify(type)}: it will be listed, but cannot be invoked.`,
-    expected: 'native_proc, module, wasm, mcp or static',
+    expected: 'native_proc, module, wasm, mcp, http or static',
     got: JSON.stringify(type),
     ...(near === undefined ? {} : { hint: `Did you mean ${JSON.stringify(near)}?` }),
   });
 }
 
+/** Fields that say what runs, and the types that have them. */
+const FIELD_TYPES = new Map([
+  ['executable_path', '"native_proc"'],
+  ['module_path', '"module" or "wasm"'],
+  ['command', '"mcp"'],
+  ['url', '"http" or "mcp"'],
+]);
+
 function warnOfForgottenType(written: JsonObject, problems: Problems): void {
-  const name = ['executable_path', 'module_path'].find((path) => Object.hasOwn(written, path));
+  const name = [...FIELD_TYPES.keys()].find((path) => Object.hasOwn(written, path));
   if (name === undefined) return;
-  const type = name === 'executable_path' ? '"native_proc"' : '"module" or "wasm"';
+  const type = FIELD_TYPES.get(name) ?? '';
   problems.fault({
     path: ['runtime', name],
     atKey: true,

@@ -22,9 +22,10 @@ export async function runDocument(blocks: readonly Block[]): Promise<DocumentRun
     if (blocks.some((block) => block.kind === 'tour')) mounted = await mountIn(home);
     const { folder, env } = mounted ?? (await makeHome(home));
     await mkdir(join(home, 'out'));
-    const steps = await Promise.all(blocks.map((block, index) => stepFor(block, index, home)));
-    const session = `set -e\n${steps.join('')}`.replaceAll('18800', String(await freePort()));
-    await writeFile(join(home, 'session'), session);
+    const port = String(await freePort());
+    const withPort = (block: Block): Block => ({ ...block, text: block.text.replaceAll('18800', port) });
+    const steps = await Promise.all(blocks.map((block, index) => stepFor(withPort(block), index, home)));
+    await writeFile(join(home, 'session'), `set -e\n${steps.join('')}`);
     const shell = spawn('bash', [join(home, 'session')], { cwd: folder, env, stdio: 'ignore' });
     const [status] = (await once(shell, 'exit')) as [number | null];
     const printed = new Map<Block, string>();

@@ -1,25 +1,12 @@
 const NO_NUL_SOME = '^[^\\u0000]+$';
 
-/** What only the runtime of an MCP server may hold. `args`, `env` and `cwd` are those of other programs. */
+/** What only the runtime of an MCP server may hold. `args`, `env` and `cwd` are those of programs, `url` and `headers` of HTTP. */
 export const MCP_PROPERTIES = {
   command: {
     description:
       'mcp: the program of a server that speaks over its standard input and output. With a slash: relative to the manifest; without: looked up on PATH.',
     type: 'string',
     pattern: NO_NUL_SOME,
-  },
-  url: {
-    description: 'mcp: the address of a server that speaks streamable HTTP, in place of command.',
-    type: 'string',
-    pattern: '^https?://[^\\s@]+$',
-  },
-  headers: {
-    description:
-      'mcp: headers of each request to url. {env.NAME} stands for a variable of env, of env_file or of the node. The values never leave the node; others see the names.',
-    type: 'object',
-    propertyNames: { pattern: '^[A-Za-z0-9!#$%&*+.^_|~-]+$' },
-    additionalProperties: { type: 'string', pattern: '^[^\\u0000\\r\\n]*$' },
-    default: {},
   },
   env_file: {
     description:

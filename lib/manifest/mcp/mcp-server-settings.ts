@@ -4,6 +4,9 @@ import type { McpRuntime, McpServerSettings, RuntimeLimits } from '../definition
 import type { Problems } from '../fault.js';
 import { programFrom } from '../program-path.js';
 
+/** Without a user name or password: these would be seen. */
+const ADDRESS = /^https?:\/\/[^\s@]+$/;
+
 /** `runtime` of a manifest of type `mcp` that has passed the format; null where it names no server. */
 export function mcpServerFrom(
   manifest: JsonObject,
@@ -26,7 +29,7 @@ export function mcpServerFrom(
       got: 'both',
       hint: 'Remove one of them.',
     });
-  if (url !== null && !URL.canParse(url))
+  if (url !== null && !(ADDRESS.test(url) && URL.canParse(url)))
     problems.fault({
       path: ['runtime', 'url'],
       message: '"url" must be an address.',
