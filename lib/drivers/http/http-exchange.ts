@@ -7,14 +7,15 @@ import type { Failure, Invocation, Success } from '../contract.js';
 import { errorFromAbort, failure, requestFailure } from '../outcome.js';
 import type { Secrets } from '../secrets.js';
 import { connectionFailure } from './connection-failure.js';
+import { headerOf, type HttpAnswer, type HttpRequest } from './http-answer.js';
 import { HttpFailure } from './http-failure.js';
 import { OAuthToken } from './oauth-token.js';
 import { itemsOf, nextPage } from './pages.js';
-import { headerOf, readBody, startOfBody } from './read-body.js';
+import { readBody, startOfBody } from './read-body.js';
 import { readStream, streamKindOf } from './read-stream.js';
 import { credentialsFrom, RequestMaker } from './request-of-call.js';
 import { documentFromBody, fullDocument, mapped } from './result-document.js';
-import { send, type Credentials, type HttpAnswer, type HttpRequest, type SendOptions } from './send.js';
+import { send, type Credentials, type SendOptions } from './send.js';
 import { retryAfterFrom, statusFailure } from './status-failure.js';
 import { pause } from './pause.js';
 

@@ -2,10 +2,10 @@ import { FsError } from '../../core/index.js';
 import { pathFromPointer, type HttpPages } from '../../manifest/index.js';
 import { jsonTextAt } from '../json-text.js';
 import { excerpt } from '../outcome.js';
+import { headerOf, type HttpAnswer, type HttpRequest } from './http-answer.js';
 import { HttpFailure } from './http-failure.js';
 import { pairsText } from './percent-encode.js';
-import { headerOf } from './read-body.js';
-import { placeWithin, type HttpAnswer, type HttpRequest, type SendOptions } from './send.js';
+import { placeWithin, type SendOptions } from './send.js';
 
 /** The items of a page as JSON texts; none where the array is empty. @throws HttpFailure where there is no array */
 export function itemsOf(json: string, pages: HttpPages, host: string): string {

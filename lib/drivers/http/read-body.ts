@@ -2,8 +2,8 @@ import { pipeline, type Readable, type Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { FsError } from '../../core/index.js';
 import type { Progress } from '../progress.js';
+import { headerOf, type HttpAnswer } from './http-answer.js';
 import { HttpFailure } from './http-failure.js';
-import type { HttpAnswer } from './send.js';
 
 export const ACCEPTED_ENCODINGS = 'gzip, deflate, br';
 /** Answers of less are there at once. */
@@ -99,11 +99,6 @@ function encodingsOf({ headers }: HttpAnswer): string[] {
 function lengthOf({ headers }: HttpAnswer): number | null {
   const text = headerOf(headers, 'content-length');
   return text !== undefined && /^\d+$/.test(text) ? Number(text) : null;
-}
-
-export function headerOf(headers: HttpAnswer['headers'], name: string): string | undefined {
-  const value = headers[name];
-  return Array.isArray(value) ? value.join(', ') : value;
 }
 
 function countBytes(body: Readable, total: number, onProgress: (progress: Progress) => void): void {

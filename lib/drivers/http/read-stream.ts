@@ -1,7 +1,7 @@
 import { StringDecoder } from 'node:string_decoder';
+import { headerOf, type HttpAnswer } from './http-answer.js';
 import { lineJson } from './line-json.js';
-import { decoded, headerOf, tooLarge } from './read-body.js';
-import type { HttpAnswer } from './send.js';
+import { decoded, tooLarge } from './read-body.js';
 import { ServerEvents } from './server-events.js';
 
 const NDJSON = /^application\/(?:x-ndjson|ndjson|jsonl|x-jsonlines|x-json-stream|jsonlines)\s*(?:;|$)/i;

@@ -6,9 +6,10 @@ import { CallValues } from './call-values.js';
 import { fillBody } from './fill-body.js';
 import { fillParameters } from './fill-parameters.js';
 import { fillPath } from './fill-path.js';
+import type { HttpRequest } from './http-answer.js';
 import { pairsText, percentEncoded } from './percent-encode.js';
 import { ACCEPTED_ENCODINGS } from './read-body.js';
-import { withQuery, type Credentials, type HttpRequest } from './send.js';
+import { withQuery, type Credentials } from './send.js';
 
 const ACCEPT = 'application/json, application/x-ndjson, text/event-stream;q=0.9, */*;q=0.5';
 

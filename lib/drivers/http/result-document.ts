@@ -2,9 +2,8 @@ import { FsError, isJsonObject, type JsonValue } from '../../core/index.js';
 import { pathFromPointer, type HttpRuntime } from '../../manifest/index.js';
 import { jsonTextAt } from '../json-text.js';
 import { excerpt } from '../outcome.js';
+import { headerOf, type HttpAnswer } from './http-answer.js';
 import { HttpFailure } from './http-failure.js';
-import { headerOf } from './read-body.js';
-import type { HttpAnswer } from './send.js';
 
 const JSON_TYPE = /^[\w.!#$&^-]+\/(?:[\w.!#$&^-]+\+)?json$/;
 const TEXT_TYPE =

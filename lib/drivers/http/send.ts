@@ -3,33 +3,13 @@ import { FsError } from '../../core/index.js';
 import type { CancelSignal } from '../cancel.js';
 import { connectionFailure } from './connection-failure.js';
 import { HttpFailure } from './http-failure.js';
-import { headerOf } from './read-body.js';
-
-/** One request, ready to be sent. */
-export interface HttpRequest {
-  readonly method: string;
-  readonly origin: string;
-  /** Path and query, without credentials. */
-  readonly path: string;
-  /** Without credentials. */
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Buffer | null;
-}
+import { headerOf, type HttpAnswer, type HttpRequest } from './http-answer.js';
 
 /** What authorizes a request: for its own origin alone. */
 export interface Credentials {
   readonly headers: Readonly<Record<string, string>>;
   /** `name=value` pairs, encoded, with `&` between. */
   readonly query: string;
-}
-
-export interface HttpAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly body: Dispatcher.ResponseData['body'];
-  /** What was asked last, after redirects. */
-  readonly asked: HttpRequest;
-  readonly host: string;
 }
 
 export interface SendOptions {
