@@ -5,6 +5,7 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
+import { EXTERNAL, OPTIONAL_EXTERNAL } from './externals.mjs';
 
 const dist = join(import.meta.dirname, '../dist');
 /** As deep as a room of dist/lib: some modules find the package by where they are. */
@@ -24,7 +25,7 @@ const { metafile } = await build({
   platform: 'node',
   target: 'node20.19',
   // These choose native code, or other files of their own, while they run.
-  external: ['bufferutil', 'fuse-native', 'koffi', 'libsql', 'postgres', 'prom-client'],
+  external: [...EXTERNAL, ...OPTIONAL_EXTERNAL],
   mainFields: ['module', 'main'],
   // What is CommonJS among the rest asks for Node's own modules by `require`.
   banner: {
@@ -48,15 +49,7 @@ const { metafile: single } = await build({
   platform: 'node',
   target: 'node20.19',
   // Of MCP, these commands have no need.
-  external: [
-    'bufferutil',
-    'fuse-native',
-    'koffi',
-    'libsql',
-    'postgres',
-    'prom-client',
-    '@modelcontextprotocol/*',
-  ],
+  external: [...EXTERNAL, ...OPTIONAL_EXTERNAL, '@modelcontextprotocol/*'],
   mainFields: ['module', 'main'],
   define: {
     'import.meta.url': 'importMetaUrl',

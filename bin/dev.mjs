@@ -12,6 +12,7 @@ const wants = {
   start: { debian: { fusermount3: 'fuse3' } },
   stop: { debian: {} },
   build: { debian: {} },
+  deb: { debian: { 'dpkg-deb': 'dpkg' } },
   endurance: { debian: { fusermount3: 'fuse3' } },
   test: {
     debian: {
@@ -131,6 +132,7 @@ function hand(name) {
       '--timeout=7200',
       ...rest,
     ]);
+  if (name === 'deb') run(process.execPath, [join(top, 'bin/deb.mjs'), ...rest]);
   if (name === 'bench') run(process.execPath, [join(top, 'dist/bench/main.js'), ...rest]);
 }
 

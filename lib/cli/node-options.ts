@@ -47,6 +47,7 @@ export interface NodeFlags {
   readonly keysKeep: number;
   readonly keysKeepBytes: number;
   readonly auditUnsentBytes: number;
+  readonly stopGraceMs: number;
 }
 
 export function addNodeOptions(command: Command): Command {
@@ -116,6 +117,14 @@ export function addNodeOptions(command: Command): Command {
       option('--terminal-id <id>', 'offer a terminal as the service terminal-<id> (repeatable)').argParser(
         collect(idArgument),
       ),
+    )
+    .addOption(
+      option(
+        '--stop-grace-ms <ms>',
+        'how long calls that run may go on once it is asked to stop; no new one is taken meanwhile',
+      )
+        .argParser(integer(0))
+        .default(0),
     )
     .addOption(
       option('--jobs-keep <count>', 'finished jobs kept for each service and caller')

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { UndoStack, type JsonObject, type Log } from '../core/index.js';
 import type { NewPrivileges } from '../drivers/index.js';
 import { keepSetIdTools, type Mount } from '../fuse/index.js';
@@ -10,7 +11,7 @@ import { listenForClients, listenerDir, type NodeListenFlags, type NodeListener 
 import { localNodeOptions, stateFileOf, type NodeFlags } from './node-options.js';
 import { reloadOnHangUp } from './reload.js';
 import { socketPath } from './socket-path.js';
-import { goOnUnlessStopped, stopAsked } from './stop-asked.js';
+import { allowLongerStop, goOnUnlessStopped, stopAsked } from './stop-asked.js';
 
 export type StandaloneFlags = NodeFlags & MountFlags & NodeListenFlags;
 
@@ -56,10 +57,13 @@ export async function runStandalone(
   const undo = new UndoStack();
   const stop = link?.stop ?? stopAsked();
   reloadOnHangUp(standalone.log);
+  allowLongerStop(flags.stopGraceMs);
   let reason: unknown;
   try {
-    const mount = await start(flags, standalone, { link, undo });
+    const { node, mount } = await start(flags, standalone, { link, undo });
     reason = await (mount === null ? stop : Promise.race([stop, mount.closed]));
+    // Where the mount is gone, nobody reads what would come of them.
+    if (typeof reason === 'string' && flags.stopGraceMs > 0) await callsEnded(node, flags.stopGraceMs);
   } catch (thrown) {
     await undo.undoAfterFailure((failure) =>
       standalone.log.warn('What was begun was not undone cleanly.', { error: failure }),
@@ -68,6 +72,15 @@ export async function runStandalone(
   }
   await undo.undo();
   if (isFailedClose(reason)) throw reason.error;
+}
+
+/** Callers get so long (ms) to read what came of their calls. */
+const READ_MS = 500;
+
+/** Waits until the calls that run have ended and can have been read, but no longer than `mostMs`. */
+async function callsEnded(node: RunningNode, mostMs: number): Promise<void> {
+  const late = delay(mostMs, undefined, { ref: false });
+  await Promise.race([node.drain().then(() => delay(READ_MS)), late]);
 }
 
 interface Begun {
@@ -80,7 +93,7 @@ async function start(
   flags: StandaloneFlags,
   standalone: Standalone,
   { link, undo }: Begun,
-): Promise<Mount | null> {
+): Promise<{ readonly node: RunningNode; readonly mount: Mount | null }> {
   const { nodeId, servicesDirs, log } = standalone;
   const node = await runNode({
     ...localNodeOptions(flags, { nodeId, servicesDirs, mountDir: standalone.dir, log }),
@@ -134,7 +147,7 @@ async function start(
   if (lines !== null) reportReady(lines);
   node.beginAhead();
   running.beside = standalone.beside?.(node, world, stopping.signal);
-  return mount;
+  return { node, mount };
 }
 
 async function listen(

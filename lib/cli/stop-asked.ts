@@ -9,6 +9,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** A process that was asked to end and is still there after so long (ms) is ended by force. */
 const DEADLINE_MS = 30_000;
 
+let deadlineMs = DEADLINE_MS;
 let asked: Promise<NodeJS.Signals> | undefined;
 let isAsked = false;
 
@@ -25,11 +26,16 @@ export function stopAsked(): Promise<NodeJS.Signals> {
         if (isAsked) process.exit(status);
         isAsked = true;
         serviceManager()?.stopping();
-        setTimeout(() => process.exit(status), DEADLINE_MS).unref();
+        setTimeout(() => process.exit(status), deadlineMs).unref();
         resolve(signal);
       });
     }
   }));
+}
+
+/** So much longer (ms) may this process take to end: calls that run may go on. */
+export function allowLongerStop(ms: number): void {
+  deadlineMs = DEADLINE_MS + ms;
 }
 
 /** For between two steps of a start. @throws FsError ECANCELED once the process was asked to stop */

@@ -346,6 +346,11 @@ export class RunningNode implements NodeSource {
     ];
   }
 
+  /** Takes no more calls, and settles when those that run have ended by themselves. Their outcomes can be read until `close`. */
+  drain(): Promise<void> {
+    return this.host.drain();
+  }
+
   close(): Promise<void> {
     this.#closed ??= this.#undo.undo();
     return this.#closed;

@@ -83,7 +83,10 @@ function require(path: string, stats: Stats, { ownedByUs, stickyGuards }: Rule):
   if (stats.uid !== us && (ownedByUs || stats.uid !== 0))
     throw refusal(`${path} belongs to another user (uid ${stats.uid})`, {
       path,
-      hint: `If all that is in it is yours: chown ${us} ${path}. Else choose another --state-dir.`,
+      hint:
+        us === 0
+          ? `Run the command as that user: sudo -u '#${stats.uid}' acheron …, or choose another --state-dir.`
+          : `If all that is in it is yours: chown ${us} ${path}. Else choose another --state-dir.`,
     });
   if (stats.isSymbolicLink() || (stickyGuards && (stats.mode & STICKY) !== 0)) return;
   const gid = process.getegid?.() ?? -1;

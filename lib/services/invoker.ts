@@ -133,6 +133,11 @@ export class Invoker {
     await this.#calls.get(job)?.ended;
   }
 
+  /** Settles when what is running now has ended. */
+  async idle(): Promise<void> {
+    await Promise.all([...this.#calls.values()].map((call) => call.ended));
+  }
+
   /** Ends what is running, and waits until it has ended. */
   async close(reason: FsError): Promise<void> {
     const calls = [...this.#calls.values()];

@@ -84,6 +84,11 @@ export class ServiceHost {
     this.changes.emit({ what: 'all' });
   }
 
+  /** No service takes a call from now on; settles when those that run have ended by themselves. */
+  async drain(): Promise<void> {
+    await Promise.all([...this.#dirs.values()].map(({ service }) => service.drain()));
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.#dirs.values()].map(({ service }) => service.close()));
     this.#environment.reserve.use(() => this.#save());

@@ -262,6 +262,12 @@ export class Service {
     this.#emitControl('config');
   }
 
+  /** Takes no more calls, and settles when those that run have ended by themselves. */
+  async drain(): Promise<void> {
+    this.#closed = true;
+    await this.#invoker.idle();
+  }
+
   /** Ends what is running, as a shutdown does, and frees everything. */
   async close(): Promise<void> {
     this.#closed = true;

@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { inspectMountpoint } from '../../lib/fuse/index.js';
 import { Up, acheron } from '../support/acheron.js';
 import { cleanEnvironment } from '../support/mount-child.js';
-import { temporaryDir } from '../support/test-node.js';
+import { shellManifest, temporaryDir } from '../support/test-node.js';
+import { until } from '../support/until.js';
 
 t.jobs = 2;
 
@@ -49,3 +50,30 @@ t.test('stop ends what runs with a state directory, or serves a mount, and waits
   t.equal(await second.ended, 0);
   t.match(await acheron(['stop', second.dir]), { status: 0, stdout: /Nothing runs on/ });
 });
+
+t.test(
+  'with --stop-grace-ms a node that is asked to stop takes no more calls, and those that run end well',
+  async (t) => {
+    const dir = temporaryDir(t);
+    const [gate, begun] = [join(dir, 'gate'), join(dir, 'begun')];
+    t.same(await once(spawn('mkfifo', [gate]), 'close'), [0, null]);
+    const script = `: > ${begun}; cat ${gate} > /dev/null; printf '{"ok":true}'`;
+    const up = await Up.start(t, {
+      manifests: [shellManifest('slow', script)],
+      args: ['--stop-grace-ms', '60000'],
+    });
+    const invoke = ['invoke', 'slow', '{}', '--state-dir', up.stateDir];
+    const call = acheron(invoke);
+    await until(() => existsSync(begun), 'the call', 60_000);
+    up.child.kill('SIGTERM');
+    await until(
+      async () => (await acheron(invoke)).stderr.includes('The node is shutting down'),
+      'the refusal',
+      60_000,
+    );
+    t.equal(up.child.exitCode, null, 'it goes on');
+    writeFileSync(gate, '\n');
+    t.match(await call, { status: 0, stdout: /"ok": true/ });
+    t.equal(await up.ended, 0);
+  },
+);
