@@ -6,6 +6,7 @@ import { footprint } from './footprint.js';
 import { invocation } from './invocation.js';
 import { manyNodes } from './many-nodes.js';
 import { manifestChange } from './manifest-change.js';
+import { mcpServers } from './mcp-servers.js';
 import { programStart } from './program-start.js';
 import { recovery } from './recovery.js';
 import { remoteExports } from './remote-exports.js';
@@ -22,6 +23,7 @@ export const cases: readonly BenchCase[] = [
   recursiveListing,
   invocation,
   runtimes,
+  mcpServers,
   programStart,
   startUp,
   footprint,

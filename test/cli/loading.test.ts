@@ -109,3 +109,15 @@ t.test('a control plane, which reads no manifest, loads no ajv', async (t) => {
     [],
   );
 });
+
+t.test('what knows the runtimes of services does not load what speaks to MCP servers', async (t) => {
+  const file = join(temporaryDir(t), 'server.json');
+  const manifest = { service_id: 'server', kind: 'mcp', runtime: { type: 'mcp', command: 'cat' } };
+  writeFileSync(file, JSON.stringify(manifest));
+  const loaded = await loadedBy(['validate', file]);
+  t.ok(loaded.some((url) => url.includes('/lib/drivers/mcp/')));
+  t.same(
+    loaded.filter((url) => url.includes('/@modelcontextprotocol/')),
+    [],
+  );
+});

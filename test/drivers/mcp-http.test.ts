@@ -23,6 +23,7 @@ const TOKEN = 'not-to-be-seen';
 /** What the last request of a call had as `_meta`. */
 let lastMeta: unknown;
 
+/* eslint-disable @typescript-eslint/no-deprecated -- the API below the other one, in which a tool takes anything */
 function make(): Server {
   const server = new Server({ name: 'http', version: '1' }, { capabilities: { tools: {} } });
   server.setRequestHandler('tools/list', () => ({
@@ -39,6 +40,8 @@ function make(): Server {
   });
   return server;
 }
+
+/* eslint-enable @typescript-eslint/no-deprecated */
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => unknown;
 

@@ -16,6 +16,7 @@ import {
   until,
   type TestContext,
 } from '../support/drivers.js';
+import { serverProgram } from '../support/reference-servers.js';
 import { driverSuite, failsWith } from '../suites/driver-suite.js';
 
 t.setTimeout(120_000);
@@ -141,17 +142,46 @@ for (const [generation, args] of [
   });
 }
 
-t.test('what a server logs is in the stderr of the job', async (t) => {
-  const driver = driverOf(t, { args: ['--legacy'] });
-  const call = callOf({ do: 'log', text: 'careful' });
-  t.same(resultOf(await driver.invoke(call)), { logged: true });
-  t.match(call.heard.stderr, /warning: careful/);
+for (const args of [[], ['--legacy']])
+  t.test(
+    `what a server logs is in the stderr of the job (${args.join('') || 'the newest protocol'})`,
+    async (t) => {
+      const driver = driverOf(t, { args });
+      const call = callOf({ do: 'log', text: 'careful' });
+      t.same(resultOf(await driver.invoke(call)), { logged: true });
+      t.match(call.heard.stderr, /warning: careful/);
+    },
+  );
+
+t.test('a server that asks where it may not gets no answer, and the caller hears why', async (t) => {
+  const newest = driverOf(t);
+  failsWith(t, await newest.invoke(callOf({ do: 'ask' })), 'EIO', /elicitation/);
+  t.ok((await newest.invoke(callOf({ do: 'echo' }))).ok, 'the next call works');
+  const before = driverOf(t, { args: ['--legacy'] });
+  failsWith(t, await before.invoke(callOf({ do: 'ask' })), 'EIO', /elicitation/);
 });
 
-t.test('a server that asks for a model is refused, and the job says so', async (t) => {
-  const driver = driverOf(t, { args: ['--legacy'] });
-  const call = callOf({ do: 'sample' });
-  t.ok((await driver.invoke(call)).ok);
+t.test('a tool that runs as a task alone is a call like others', async (t) => {
+  const context = testContext();
+  const settings = {
+    program: {
+      executablePath: process.execPath,
+      args: [serverProgram('server-everything'), 'stdio'],
+      cwd: tmpdir(),
+    },
+  };
+  const research = {
+    ...runtime({ settings }),
+    offer: { kind: 'tool', name: 'simulate-research-query' },
+  } as const;
+  const driver = createDriver({ serviceId, runtime: research }, context)!;
+  t.teardown(async () => {
+    await driver.close();
+    context.remove();
+  });
+  const call = callOf({ topic: 'rivers' });
+  t.match(resultOf(await driver.invoke(call))['text'], /Research Report: rivers/);
+  t.match(call.heard.stderr, /working: .*completed/s);
 });
 
 t.test('what a server prints on stdout that is no message is for people', async (t) => {

@@ -18,9 +18,11 @@ export function boundedFetch(maxBytes: number, onOverflow: () => void): FetchLik
           // An event ends with a blank line; what follows is the next message.
           bytes =
             isStream && BLANK_LINE.test(Buffer.from(chunk).toString('latin1')) ? 0 : bytes + chunk.length;
-          if (bytes <= maxBytes && chunk.length <= maxBytes) return controller.enqueue(chunk);
-          controller.error(new Error(`A message of the server is larger than ${maxBytes} bytes.`));
-          onOverflow();
+          if (bytes <= maxBytes && chunk.length <= maxBytes) controller.enqueue(chunk);
+          else {
+            controller.error(new Error(`A message of the server is larger than ${maxBytes} bytes.`));
+            onOverflow();
+          }
         },
       }),
     );

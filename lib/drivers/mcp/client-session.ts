@@ -1,12 +1,15 @@
 import {
+  LOG_LEVEL_META_KEY,
   ProtocolError,
   ProtocolErrorCode,
   SdkError,
   SdkErrorCode,
   UriTemplate,
+  type CallToolResult,
   type Client,
   type RequestOptions,
   type ServerCapabilities,
+  type Tool,
 } from '@modelcontextprotocol/client';
 import { FsError, type JsonObject, type JsonValue } from '../../core/index.js';
 import type { McpServerSettings } from '../../manifest/index.js';
@@ -16,6 +19,7 @@ import { reportProgress } from '../report-progress.js';
 import type { Conversation } from './conversation.js';
 import { errorOfServer } from './server-errors.js';
 import type { McpRequest, McpSession, ResourceText } from './session.js';
+import type { TaskCalls } from './task-call.js';
 import { outcomeOfPrompt, outcomeOfResource, outcomeOfTool } from './tool-result.js';
 
 /** How long a server may take to list what it offers. */
@@ -34,6 +38,8 @@ export class ClientSession implements McpSession {
   readonly #settings: McpServerSettings;
   readonly #talk: Conversation;
   #turn: Promise<unknown> = Promise.resolve();
+  #taskTools: Promise<Tool[]> | undefined;
+  #tasks: TaskCalls | undefined;
   #hasAnswered = false;
   #isClosing = false;
 
@@ -139,15 +145,22 @@ export class ClientSession implements McpSession {
 
   async close(): Promise<void> {
     this.#isClosing = true;
+    await this.#tasks?.close().catch(() => undefined);
     await this.#client.close().catch(() => undefined);
     await this.#talk.ended;
   }
 
   async #ask({ kind, name, args }: McpRequest, call: Invocation, options: RequestOptions): Promise<Outcome> {
-    const facts = this.#settings.program === null ? {} : { _meta: { [CALL_META]: callFacts(call, null) } };
+    const facts = { _meta: this.#metaOf(call) };
     switch (kind) {
-      case 'tool':
-        return outcomeOfTool(await this.#client.callTool({ name, arguments: args, ...facts }, options));
+      case 'tool': {
+        const task = await this.#taskTool(name);
+        const result =
+          task === undefined
+            ? await this.#client.callTool({ name, arguments: args, ...facts }, options)
+            : await this.#runTask(task, args, call, options.signal);
+        return outcomeOfTool(result);
+      }
       case 'prompt': {
         const given = args as Readonly<Record<string, string>>;
         return outcomeOfPrompt(await this.#client.getPrompt({ name, arguments: given, ...facts }, options));
@@ -159,6 +172,36 @@ export class ClientSession implements McpSession {
         );
       }
     }
+  }
+
+  /** Who calls, for a program; and that logs are wanted, which servers of the newest generation have to be told. */
+  #metaOf(call: Invocation): Record<string, unknown> {
+    return {
+      ...(this.#settings.program === null ? {} : { [CALL_META]: callFacts(call, null) }),
+      ...(this.#client.getProtocolEra() === 'modern' ? { [LOG_LEVEL_META_KEY]: 'info' } : {}),
+    };
+  }
+
+  /** The tool, where it runs as a task alone. */
+  async #taskTool(name: string): Promise<Tool | undefined> {
+    const { tasks } = this.#client.getServerCapabilities() ?? {};
+    if (tasks?.requests?.tools?.call === undefined) return undefined;
+    this.#taskTools ??= this.#client
+      .listTools()
+      .then(({ tools }) => tools.filter(({ execution }) => execution?.taskSupport === 'required'));
+    return (await this.#taskTools).find((tool) => tool.name === name);
+  }
+
+  async #runTask(
+    tool: Tool,
+    args: JsonObject,
+    call: Invocation,
+    signal = new AbortController().signal,
+  ): Promise<CallToolResult> {
+    const { TaskCalls } = await import('./task-call.js');
+    this.#tasks ??= new TaskCalls(this.#client, this.#settings.serviceId);
+    const onStatus = (text: string): void => call.onOutput('stderr', Buffer.from(`${text}\n`));
+    return this.#tasks.call({ tool, args, signal, onStatus });
   }
 
   /** Where the server may ask, one call at a time: nothing in a question says which call it is about. */

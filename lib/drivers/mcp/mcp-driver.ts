@@ -69,16 +69,18 @@ export class McpDriver implements Driver {
     const { offer, limits } = this.#runtime;
     if (offer === null) return failure(notCallable());
     const controller = new AbortController();
+    let stopBy: (why: FsError) => void = () => undefined;
     const stopped = new Promise<FsError>((resolve) => {
-      controller.signal.addEventListener('abort', () => resolve(controller.signal.reason as FsError), {
-        once: true,
-      });
+      stopBy = (why) => {
+        controller.abort(why);
+        resolve(why);
+      };
     });
-    const onStop = (): void => controller.abort(errorFromAbort(stop));
+    const onStop = (): void => stopBy(errorFromAbort(stop));
     stop.addEventListener('abort', onStop);
     const callOff = this.#context.clock.after(
       timeLeftMs(given, limits.timeoutMs, this.#context.clock.now()),
-      () => controller.abort(timedOut(limits.timeoutMs)),
+      () => stopBy(timedOut(limits.timeoutMs)),
     );
     const call = withStderrLimit(given, limits.maxOutputBytes);
     let session: McpSession | null = null;

@@ -21,6 +21,7 @@ type McpServerDefinition = ServiceDefinition & { readonly runtime: McpRuntime };
 /** So that whatever a server lists, the catalog can hold it. */
 const MAX_SERVICES = 1000;
 const MAX_DESCRIPTOR_CHARS = 64 * 1024;
+const MAX_CHARS = 4 * 1024 * 1024;
 const MAX_HELP = 8 * 1024;
 /** For admins alone, as no role is let in. */
 const ADMINS_ALONE: JsonObject = { default: 'deny-by-default' };
@@ -41,6 +42,7 @@ export function mcpServices(server: McpServerDefinition, offers: JsonObject): Of
   const warnings: string[] = [];
   const taken = new Set<string>([server.serviceId]);
   const seen = new Set<string>();
+  let chars = 0;
   for (const one of listedIn(offers)) {
     const { kind, name } = one.offer;
     const what = `The ${WORDS[kind]} ${JSON.stringify(name.slice(0, 100))} of ${server.serviceId}`;
@@ -56,11 +58,19 @@ export function mcpServices(server: McpServerDefinition, offers: JsonObject): Of
     }
     const serviceId = offeredId(server.serviceId, one.name, taken) as ServiceId;
     const definition = definitionOf(server, one, serviceId, (why) => warnings.push(`${what} ${why}`));
-    if (canonicalJson(definition.descriptor).length > MAX_DESCRIPTOR_CHARS) {
+    const { length } = canonicalJson(definition.descriptor);
+    if (length > MAX_DESCRIPTOR_CHARS) {
       warnings.push(
         `${what} describes itself in more than ${MAX_DESCRIPTOR_CHARS} characters; it is left out.`,
       );
       continue;
+    }
+    chars += length;
+    if (chars > MAX_CHARS) {
+      warnings.push(
+        `${server.serviceId} offers more than ${MAX_CHARS} characters describe; the rest is left out.`,
+      );
+      break;
     }
     taken.add(serviceId);
     definitions.push(definition);
