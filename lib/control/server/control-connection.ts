@@ -76,8 +76,8 @@ export class ControlConnection implements Peer {
   readonly upsertParts = new UpsertParts();
   readonly claims = new Map<string, number>();
   readonly id: string;
+  readonly url: string;
   readonly #transport: Transport;
-  readonly #url: string;
   #state: PeerState = 'new';
   #session: LiveSession | undefined;
   #stopSession: (() => void) | undefined;
@@ -100,7 +100,7 @@ export class ControlConnection implements Peer {
     this.credential = options.credential;
     this.connectedAtMs = context.clock.now();
     this.#transport = transport;
-    this.#url = options.url;
+    this.url = options.url;
     this.#known = options.known;
     this.watches = new Watches(context.watchCounts);
     context.connections.add(this);
@@ -237,7 +237,7 @@ export class ControlConnection implements Peer {
       const reply = answered instanceof Promise ? await answered : answered;
       const settling = accessChanges.since(mark);
       if (settling !== undefined) await settling;
-      const answer = controlAnswered(name, reply, { asked, url: this.#url });
+      const answer = controlAnswered(name, reply, { asked, url: this.url });
       this.#send(controlReply(frame, answer, controlMessage(name).replyType ?? frame.type));
       if (name === 'node_service_watch') this.pump();
     } catch (thrown) {

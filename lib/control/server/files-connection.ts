@@ -141,7 +141,10 @@ function authenticate(
   }
   const token = text('auth_token');
   const credential: Credential =
-    options.credential ?? (token === undefined ? undefined : context.store.tokens.verify(token));
+    options.credential ??
+    (token === undefined
+      ? undefined
+      : (context.store.tokens.verify(token) ?? context.filesSessions.verify(token)));
   if (credential === undefined) throw notAuthenticated();
   const { onFiles, address, nodeId: root } = options;
   if (onFiles === undefined) throw new ProtocolFault('unavailable', 'This control plane serves no files.');

@@ -17,6 +17,8 @@ export interface Peer extends Connection {
   readonly context: ServerContext;
   readonly id: string;
   readonly address: string;
+  /** How it reached us: `ws://host:port`. */
+  readonly url: string;
   readonly connectedAtMs: number;
   readonly credential: Credential;
   readonly transport: Transport;

@@ -9,6 +9,7 @@ import { AccessChanges } from './access-changes.js';
 import { ConsoleLinks } from './console-links.js';
 import { Cursors } from './cursors.js';
 import { Denials } from './denials.js';
+import { FilesSessions } from './files-sessions.js';
 import { Housekeeper } from './housekeeper.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import { LoginThrottle } from './login-throttle.js';
@@ -87,6 +88,7 @@ export class ServerContext {
   readonly strangers: Strangers;
   readonly consoleLinks: ConsoleLinks;
   readonly sessionNames = new SessionNames();
+  readonly filesSessions: FilesSessions;
   readonly turns = new FairTurns();
   readonly connections = new Set<Connection>();
   /** Those that watch. */
@@ -109,6 +111,7 @@ export class ServerContext {
     this.homes = new NodeHomes(store.nodes);
     this.strangers = new Strangers(clock, this.homes);
     this.consoleLinks = new ConsoleLinks(clock);
+    this.filesSessions = new FilesSessions(store);
     this.throttle = new LoginThrottle(clock);
     const audit: Pick<AuditLog, 'record'> = {
       record: (facts) => store.later(() => store.audit.record(facts)),

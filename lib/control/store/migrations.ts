@@ -141,6 +141,14 @@ export const MIGRATIONS: readonly string[] = [
   `
   ALTER TABLE nodes ADD COLUMN replica TEXT;
   `,
+  // What projects are for, and what they mount where.
+  `
+  ALTER TABLE projects ADD COLUMN vision TEXT;
+  ALTER TABLE projects ADD COLUMN status TEXT NOT NULL DEFAULT 'active';
+  ALTER TABLE projects ADD COLUMN kind TEXT NOT NULL DEFAULT 'normal';
+  ALTER TABLE projects ADD COLUMN delete_protected INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE projects ADD COLUMN mounts TEXT NOT NULL DEFAULT '[]';
+  `,
 ];
 
 /** The newest format that this release reads and the one it writes. */

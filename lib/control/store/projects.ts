@@ -9,6 +9,7 @@ import {
 } from '../../core/index.js';
 import { policyFault } from '../../policy/index.js';
 import type { ControlDatabase, Row } from './database.js';
+import { mountsFromText, type ProjectMount } from './project-mounts.js';
 import type { AppliedRows, Derived } from './replica/row-changes.js';
 import { hashFromSecret, newSecret, secretMatches } from './secrets.js';
 
@@ -16,6 +17,13 @@ export interface ProjectRecord {
   readonly projectId: string;
   readonly name: string | null;
   readonly description: string | null;
+  readonly vision: string | null;
+  readonly status: string;
+  readonly kind: string;
+  /** It cannot be deleted as long as this is so. */
+  readonly isDeleteProtected: boolean;
+  /** What it mounts where, for programs that mount what a project says. They give nobody a right. */
+  readonly mounts: readonly ProjectMount[];
   /** The nodes it names; a named node is reachable by users only through a project that names it. */
   readonly nodes: readonly string[];
   readonly accessPolicy: JsonObject | null;
@@ -28,6 +36,11 @@ export interface ProjectRecord {
 export interface ProjectChange {
   readonly name?: string | null;
   readonly description?: string | null;
+  readonly vision?: string | null;
+  readonly status?: string;
+  readonly kind?: string;
+  readonly isDeleteProtected?: boolean;
+  readonly mounts?: readonly ProjectMount[];
   readonly nodes?: readonly string[];
   readonly accessPolicy?: JsonObject | null;
 }
@@ -111,8 +124,26 @@ export class Projects implements Derived {
     return this.require(projectId);
   }
 
+  /** An id for a project that is called so: its name as far as an id can say it, with a number where that is taken. */
+  freeId(name: string): string {
+    const plain = name
+      .toLowerCase()
+      .replace(/[^a-z0-9._-]+/g, '-')
+      .replace(/^[-.]+|[-.]+$/g, '')
+      .slice(0, 100);
+    const start = plain === '' ? 'project' : plain;
+    for (let n = 1; ; n++) {
+      const id = n === 1 ? start : `${start}-${n}`;
+      if (!this.#records.has(id)) return id;
+    }
+  }
+
+  /** @throws FsError ENOENT; EPERM while it is protected */
   delete(projectId: string): void {
-    this.require(projectId);
+    if (this.require(projectId).isDeleteProtected)
+      throw new FsError('EPERM', `Project "${projectId}" is protected from being deleted.`, {
+        hint: 'An admin takes that back first: project_update with is_delete_protected false.',
+      });
     this.#change(projectId, () => this.#db.run('DELETE FROM projects WHERE project_id = ?', projectId));
   }
 
@@ -148,11 +179,16 @@ export class Projects implements Derived {
   }
 
   #write(projectId: string, change: ProjectChange): void {
-    const set = (column: string, value: string | null): void => {
+    const set = (column: string, value: string | number | null): void => {
       this.#db.run(`UPDATE projects SET ${column} = ? WHERE project_id = ?`, value, projectId);
     };
     if (change.name !== undefined) set('name', change.name);
     if (change.description !== undefined) set('description', change.description);
+    if (change.vision !== undefined) set('vision', change.vision);
+    if (change.status !== undefined) set('status', change.status);
+    if (change.kind !== undefined) set('kind', change.kind);
+    if (change.isDeleteProtected !== undefined) set('delete_protected', change.isDeleteProtected ? 1 : 0);
+    if (change.mounts !== undefined) set('mounts', JSON.stringify(change.mounts));
     if (change.nodes !== undefined) set('nodes', JSON.stringify([...new Set(change.nodes)].sort()));
     if (change.accessPolicy !== undefined)
       set('access_policy', change.accessPolicy === null ? null : JSON.stringify(change.accessPolicy));
@@ -225,6 +261,11 @@ function recordFromRow(row: Row): ProjectRecord {
     projectId: row['project_id'] as string,
     name: row['name'] as string | null,
     description: row['description'] as string | null,
+    vision: row['vision'] as string | null,
+    status: row['status'] as string,
+    kind: row['kind'] as string,
+    isDeleteProtected: row['delete_protected'] === 1,
+    mounts: mountsFromText(row['mounts'] as string),
     nodes: JSON.parse(row['nodes'] as string) as string[],
     accessPolicy: policyFromText(row['access_policy'] as string | null),
     hasToken: row['token_hash'] !== null,

@@ -6,6 +6,7 @@ import { PROJECT_MESSAGES } from './project-messages.js';
 import { SESSION_MESSAGES } from './session-messages.js';
 import type { ControlMessage } from './shapes.js';
 import { TOKEN_MESSAGES } from './token-messages.js';
+import { WORKSPACE_MESSAGES } from './workspace-messages.js';
 
 export * from './history-messages.js';
 export * from './node-messages.js';
@@ -14,6 +15,7 @@ export * from './project-messages.js';
 export { CONTROL_PROTOCOL, CONTROL_VERSIONS } from './session-messages.js';
 export { type ControlMessage, type Page, type PageRequest, type Sender } from './shapes.js';
 export * from './token-messages.js';
+export { type WireWorkspaceStatus } from './workspace-messages.js';
 
 /** Every request of the control channel, by its name without the prefix `control.`. */
 export const CONTROL_MESSAGES = {
@@ -23,6 +25,7 @@ export const CONTROL_MESSAGES = {
   ...NODE_MESSAGES,
   ...HISTORY_MESSAGES,
   ...PROJECT_MESSAGES,
+  ...WORKSPACE_MESSAGES,
 } as const;
 
 export type ControlName = keyof typeof CONTROL_MESSAGES;

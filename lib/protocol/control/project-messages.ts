@@ -10,10 +10,24 @@ import {
   wireText,
 } from './shapes.js';
 
+export const projectMount = z.object({
+  mount_path: z.string(),
+  node_id: z.string(),
+  export_name: z.string(),
+});
+
 export const projectRecord = z.object({
   project_id: z.string(),
   name: z.string().nullable(),
   description: z.string().nullable(),
+  vision: z.string().nullable().optional(),
+  status: z.string().optional(),
+  kind: z.string().optional(),
+  is_delete_protected: z.boolean().optional(),
+  /** It has a token. */
+  token_locked: z.boolean().optional(),
+  mounts: z.array(projectMount).optional(),
+  mount_count: z.int().optional(),
   nodes: z.array(z.string()),
   /** Admins alone are shown it. */
   access_policy: z.unknown().optional(),
@@ -22,11 +36,15 @@ export const projectRecord = z.object({
   updated_at_ms: wireMs,
 });
 
-const ofProject = z.object({ project_id: wireId });
+export const ofProject = z.object({ project_id: wireId });
 
 const change = {
   name: wireText.nullable().optional(),
   description: wireText.nullable().optional(),
+  vision: wireText.nullable().optional(),
+  status: wireId.optional(),
+  kind: wireId.optional(),
+  is_delete_protected: z.boolean().optional(),
   nodes: z.array(wireId).max(10_000).optional(),
   access_policy: wireJsonObject.nullable().optional(),
 };
@@ -36,8 +54,8 @@ const shownOnce = z.object({ project: projectRecord, project_token: wireSecret.n
 export const PROJECT_MESSAGES = {
   project_create: message(
     'admin',
-    'a new project; with `with_token`, its token is shown this once',
-    () => ofProject.extend({ ...change, with_token: z.boolean().optional() }),
+    'a new project; without an id it gets one like its name. With `with_token`, its token is shown this once',
+    () => ofProject.partial().extend({ ...change, with_token: z.boolean().optional() }),
     () => shownOnce,
   ),
   project_update: message(
@@ -48,8 +66,8 @@ export const PROJECT_MESSAGES = {
   ),
   project_get: message(
     'session',
-    'one project; users: the one they are attached to or may attach to',
-    () => ofProject,
+    'one project; users: the one they are attached to or may attach to, or whose token they show',
+    () => ofProject.extend({ project_token: wireSecret.optional() }),
     () => z.object({ project: projectRecord }),
   ),
   project_list: message(

@@ -19,23 +19,31 @@ export function audited<Name extends ControlName>(
   name: Name,
   handler: (connection: Peer, payload: ControlRequest<Name>) => ControlReply<Name>,
 ): Handler<Name> {
-  return async (connection, payload) => {
-    const { store } = connection.context;
-    const facts: JsonObject = {
-      ...connection.who(),
-      ...target(payload),
-      payload_hash: keyedHash(store.keys.audit, canonicalJson(payload)),
-    };
-    try {
-      return await store.commitThoughFull(() => {
-        store.audit.record({ act: name, outcome: 'ok', ...facts });
-        return handler(connection, payload);
-      });
-    } catch (thrown) {
-      await store.commitThoughFull(() => store.audit.record({ act: name, outcome: 'error', ...facts }));
-      throw thrown;
-    }
+  return (connection, payload) => recorded(name, connection, payload, () => handler(connection, payload));
+}
+
+/** The same, of a part of what a request does. */
+export async function recorded<T>(
+  name: ControlName,
+  connection: Peer,
+  payload: object,
+  work: () => T,
+): Promise<T> {
+  const { store } = connection.context;
+  const facts: JsonObject = {
+    ...connection.who(),
+    ...target(payload),
+    payload_hash: keyedHash(store.keys.audit, canonicalJson(payload)),
   };
+  try {
+    return await store.commitThoughFull(() => {
+      store.audit.record({ act: name, outcome: 'ok', ...facts });
+      return work();
+    });
+  } catch (thrown) {
+    await store.commitThoughFull(() => store.audit.record({ act: name, outcome: 'error', ...facts }));
+    throw thrown;
+  }
 }
 
 /** What an act is about, where its payload names it; never a secret. */

@@ -6,6 +6,7 @@ import { pairingHandlers } from './pairing-handlers.js';
 import { projectHandlers } from './project-handlers.js';
 import { sessionHandlers } from './session-handlers.js';
 import { tokenHandlers } from './token-handlers.js';
+import { workspaceHandlers } from './workspace-handlers.js';
 
 export type { Handler } from './handler.js';
 
@@ -16,6 +17,7 @@ const HANDLERS: Handlers<ControlName> = {
   ...nodeHandlers,
   ...historyHandlers,
   ...projectHandlers,
+  ...workspaceHandlers,
 };
 
 export function handlerFor<Name extends ControlName>(name: Name): Handler<Name> {

@@ -3,6 +3,7 @@ import { ProtocolFault, type ControlRequest } from '../../../protocol/index.js';
 import { pageOf } from '../page-of.js';
 import type { Peer } from '../peer.js';
 import type { ProjectChange, ProjectRecord } from '../../store/projects.js';
+import { projectView, visibleMounts } from '../workspace.js';
 import { audited, type Handlers } from './handler.js';
 import { wireProject } from './wire.js';
 
@@ -18,8 +19,12 @@ type Names =
 
 export const projectHandlers: Handlers<Names> = {
   project_create: audited('project_create', ({ context, session }, payload) => {
-    const { record, token } = context.store.projects.create(
-      payload.project_id,
+    const { projects } = context.store;
+    const { project_id: id, name } = payload;
+    if (id === undefined && name == null)
+      throw new ProtocolFault('missing_field', 'The payload has neither project_id nor name.');
+    const { record, token } = projects.create(
+      id ?? projects.freeId(name ?? ''),
       changeFrom(payload),
       payload.with_token === true,
     );
@@ -33,16 +38,20 @@ export const projectHandlers: Handlers<Names> = {
     ),
   })),
 
-  project_get(connection, { project_id }) {
+  project_get(connection, { project_id, project_token }) {
     const found = visibleProjects(connection).find(({ projectId }) => projectId === project_id);
-    if (found === undefined) throw new ProtocolFault('not_found', `There is no project "${project_id}".`);
-    return { project: forSession(connection, found) };
+    if (found !== undefined && project_token === undefined)
+      return { project: forSession(connection, found, connection.session.current) };
+    if (project_token === undefined)
+      throw new ProtocolFault('not_found', `There is no project "${project_id}".`);
+    const { project, viewer } = projectView(connection, project_id, project_token);
+    return { project: forSession(connection, project, viewer) };
   },
 
   project_list(connection, asked) {
     const { page, next } = pageOf(visibleProjects(connection), asked, {
       idOf: ({ projectId }) => projectId,
-      wireOf: (record) => forSession(connection, record),
+      wireOf: (record) => forSession(connection, record, connection.session.current),
     });
     return { projects: page, next };
   },
@@ -70,17 +79,21 @@ export const projectHandlers: Handlers<Names> = {
   }),
 };
 
-function changeFrom(payload: Omit<ControlRequest<'project_update'>, 'project_id'>): ProjectChange {
+export function changeFrom(payload: Omit<ControlRequest<'project_update'>, 'project_id'>): ProjectChange {
   return {
     ...(payload.name === undefined ? {} : { name: payload.name }),
     ...(payload.description === undefined ? {} : { description: payload.description }),
+    ...(payload.vision === undefined ? {} : { vision: payload.vision }),
+    ...(payload.status === undefined ? {} : { status: payload.status }),
+    ...(payload.kind === undefined ? {} : { kind: payload.kind }),
+    ...(payload.is_delete_protected === undefined ? {} : { isDeleteProtected: payload.is_delete_protected }),
     ...(payload.nodes === undefined ? {} : { nodes: payload.nodes }),
     ...(payload.access_policy === undefined ? {} : { accessPolicy: payload.access_policy }),
   };
 }
 
 /** Users know the project they are attached to, and those that their token names. */
-function visibleProjects({ context, session }: Peer): ProjectRecord[] {
+export function visibleProjects({ context, session }: Peer): ProjectRecord[] {
   const { current } = session;
   const all = context.store.projects.list();
   if (current.role === 'admin') return all;
@@ -88,14 +101,18 @@ function visibleProjects({ context, session }: Peer): ProjectRecord[] {
   return all.filter(({ projectId }) => projectId === current.project?.id || named.includes(projectId));
 }
 
-/** Of the project's nodes a user gets only those that the user sees. */
-function forSession({ context, session }: Peer, record: ProjectRecord): ReturnType<typeof wireProject> {
-  const current: Session = session.current;
-  const wire = wireProject(record, current);
-  if (current.role === 'admin') return wire;
+/** Of the project's nodes and mounts a user gets only those that the user sees. */
+function forSession(
+  { context }: Peer,
+  record: ProjectRecord,
+  viewer: Session,
+): ReturnType<typeof wireProject> {
+  const mounts = visibleMounts(context.store, viewer, record);
+  const wire = wireProject({ ...record, mounts }, viewer);
+  if (viewer.role === 'admin') return wire;
   const sees = (nodeId: string): boolean => {
     const node = context.store.nodes.get(nodeId);
-    return node !== undefined && context.store.access.seesNode(current, node);
+    return node !== undefined && context.store.access.seesNode(viewer, node);
   };
   return { ...wire, nodes: wire.nodes.filter(sees) };
 }

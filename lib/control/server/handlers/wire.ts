@@ -8,6 +8,7 @@ import type { CatalogService } from '../../store/service-delta.js';
 import { mustAttach } from '../../store/sessions.js';
 import type { TokenRecord } from '../../store/tokens.js';
 import type { ServerContext } from '../server-context.js';
+import { wireMount } from '../workspace.js';
 
 /** Records as they stand on the wire: snake_case, and only what the session may see. */
 
@@ -48,6 +49,13 @@ export function wireProject(record: ProjectRecord, session: Session): ControlRep
     project_id: record.projectId,
     name: record.name,
     description: record.description,
+    vision: record.vision,
+    status: record.status,
+    kind: record.kind,
+    is_delete_protected: record.isDeleteProtected,
+    token_locked: record.hasToken,
+    mounts: record.mounts.map(wireMount),
+    mount_count: record.mounts.length,
     nodes: [...record.nodes],
     ...(session.role === 'admin' ? { access_policy: record.accessPolicy } : {}),
     has_token: record.hasToken,
