@@ -25,6 +25,21 @@ export const PROTOCOL_CODES = [
   'timeout',
   'unavailable',
   'internal',
+  ...([
+    'protocol_mismatch',
+    'node_not_found',
+    'node_auth_failed',
+    'agent_not_found',
+    'pending_join_not_found',
+    'invite_not_found',
+    'invite_expired',
+    'invite_redeemed',
+    'project_not_found',
+    'project_auth_failed',
+    'project_protected',
+    'mount_not_found',
+    'mount_conflict',
+  ] as const),
 ] as const;
 
 export type ProtocolCode = (typeof PROTOCOL_CODES)[number];
@@ -51,6 +66,20 @@ const TABLE: Readonly<Record<ProtocolCode, readonly [errno: ErrnoCode, saidOf: r
   timeout: ['ETIMEDOUT', ['ETIMEDOUT']],
   unavailable: ['EHOSTDOWN', ['EHOSTDOWN']],
   internal: ['EIO', []],
+  // As programs of the family call them, to whom they are said in place of the above.
+  protocol_mismatch: ['EPROTO', []],
+  node_not_found: ['ENOENT', []],
+  node_auth_failed: ['EACCES', []],
+  agent_not_found: ['ENOENT', []],
+  pending_join_not_found: ['ENOENT', []],
+  invite_not_found: ['EACCES', []],
+  invite_expired: ['EACCES', []],
+  invite_redeemed: ['EACCES', []],
+  project_not_found: ['ENOENT', []],
+  project_auth_failed: ['EACCES', []],
+  project_protected: ['EPERM', []],
+  mount_not_found: ['ENOENT', []],
+  mount_conflict: ['EEXIST', []],
 };
 
 const ROWS = Object.entries(TABLE) as [ProtocolCode, (typeof TABLE)[ProtocolCode]][];

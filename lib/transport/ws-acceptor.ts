@@ -55,6 +55,11 @@ export class WsAcceptor {
     );
   }
 
+  /** Whether the upgrade came with a key that only a program of the family sends. */
+  isExcused(request: IncomingMessage): boolean {
+    return this.#keys.has(request);
+  }
+
   /**
    * Programs of the family send a key that is constant and not 16 bytes long. It is there to keep caches of the web from
    * answering, and nothing else depends on it; browsers, which send an origin, keep to the rule.

@@ -307,7 +307,9 @@ t.test('a database of an earlier format gets an entry for what runs', (t) => {
   const path = join(under.options.stateDir, 'control.db');
   const db = new Database(path);
   db.exec(
-    'DROP TABLE service_changes; DROP TABLE version_texts; DROP TABLE reload_reports; ALTER TABLE nodes DROP COLUMN replica; PRAGMA user_version=4',
+    `DROP TABLE service_changes; DROP TABLE version_texts; DROP TABLE reload_reports; ALTER TABLE nodes DROP COLUMN replica;
+     ${['vision', 'status', 'kind', 'delete_protected', 'mounts'].map((name) => `ALTER TABLE projects DROP COLUMN ${name};`).join(' ')}
+     PRAGMA user_version=4`,
   );
   db.close();
   under.store = new ControlStore(under.options);

@@ -38,7 +38,7 @@ t.test('the control command looks at nodes and their services, and makes an invi
     platform: { os: 'linux' },
     services: [],
   });
-  t.equal(await admin.codeOf('node_get', { node_id: 'none' }), 'not_found');
+  t.equal(await admin.codeOf('node_get', { node_id: 'none' }), 'node_not_found');
 });
 
 t.test('tokens are shown masked, and the token of the role that is named is rotated', async (t) => {
@@ -89,10 +89,10 @@ t.test('a node joins by an invite, and keeps its lease by calls of their own', a
   const old = await ControlProgram.start(t, under.url, { token });
   t.equal(
     await old.codeOf('node_lease_refresh', { node_id, lease_token: joined['lease_token'] }),
-    'provider_auth_failed',
+    'node_auth_failed',
   );
   t.match(await admin.ask('node_get', { node_id }), { state: 'online' }, 'it is there without a connection');
-  t.equal(await old.codeOf('node_lease_refresh', { node_id, node_secret: 'wrong' }), 'provider_auth_failed');
+  t.equal(await old.codeOf('node_lease_refresh', { node_id, node_secret: 'wrong' }), 'node_auth_failed');
 });
 
 t.test('a node that holds an admin token asks, approves itself, and is given its credentials', async (t) => {
@@ -117,7 +117,7 @@ t.test('a node that holds an admin token asks, approves itself, and is given its
     node_id: 'node',
     node_secret,
   });
-  t.equal(await program.codeOf('node_join_approve', { request_id }), 'not_found', 'once');
+  t.equal(await program.codeOf('node_join_approve', { request_id }), 'pending_join_not_found', 'once');
 
   const user = await ControlProgram.start(t, under.url, { token: under.token('user') });
   const other = await user.ask('node_join_request', { node_name: 'other' });

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isJsonObject } from '../../core/index.js';
 import { CONSOLE_PATH } from '../client/console-address.js';
 import { refuseLogin, respond } from './http-pages.js';
-import type { Credential } from './peer.js';
+import type { Credential } from './credential.js';
 import type { ServerContext } from './server-context.js';
 
 /** The files of the web console, which the composition root knows. */

@@ -1,8 +1,10 @@
 import type { JsonObject } from '../../core/index.js';
 import type { Session } from '../../policy/index.js';
 import {
-  controlAnswered,
-  controlAsked,
+  ControlDialect,
+  DEBUG_EVENT,
+  debugEvent,
+  debugReply,
   controlMessage,
   controlNameFromType,
   controlReply,
@@ -13,6 +15,7 @@ import {
   errorFrameFrom,
   errorFrameFromFault,
   MAX_CONTROL_FRAME_BYTES,
+  ownTypeOf,
   payloadOf,
   ProtocolFault,
   requestReferenceOf,
@@ -26,39 +29,15 @@ import { HIGH_WATER_BYTES, type Message, type Transport } from '../../transport/
 import { isTooDeep } from '../json-depth.js';
 import type { LiveSession } from '../store/sessions.js';
 import { answerAcheron } from './acheron-stub.js';
+import { frameWithServices } from './event-services.js';
 import { handlerFor } from './handlers/index.js';
-import type { Credential, Peer, PeerState } from './peer.js';
+import { afterSilence, type Arrival } from './arrival.js';
+import type { Credential } from './credential.js';
+import type { Peer, PeerState } from './peer.js';
 import type { ServerContext } from './server-context.js';
 import { MAX_STRANGER_FRAME_BYTES } from './strangers.js';
 import { UpsertParts } from './upsert-parts.js';
 import { Watches } from './watches.js';
-
-/** The far end of a connection, as far as the upgrade says. */
-export interface Arrival {
-  readonly id: string;
-  readonly address: string;
-  readonly credential: Credential;
-  /** How it reached us: `ws://host:port`. */
-  readonly url: string;
-  /** To be called once it is known who that is: the party whose connection it is from then on. */
-  readonly known: (party: string) => void;
-  /** Whether something that it said waits for its turn here. */
-  readonly isBehind: () => boolean;
-}
-
-/** Calls back where the peer has not said who it is in time; not while what it said waits for us. Answers how to stop it. */
-export function afterSilence(
-  { clock, limits }: ServerContext,
-  { isBehind }: Pick<Arrival, 'isBehind'>,
-  late: () => void,
-): () => void {
-  let stop: () => void;
-  const arm = (): void => {
-    stop = clock.after(limits.handshakeTimeoutMs, () => (isBehind() ? arm() : late()));
-  };
-  arm();
-  return () => stop();
-}
 
 /** Frames that could not be read, before the peer is no longer listened to. */
 const MAX_BAD_FRAMES = 64;
@@ -78,12 +57,15 @@ export class ControlConnection implements Peer {
   readonly id: string;
   readonly url: string;
   readonly #transport: Transport;
+  readonly #dialect: ControlDialect;
   #state: PeerState = 'new';
   #session: LiveSession | undefined;
   #stopSession: (() => void) | undefined;
   #frames = 0;
   #badFrames = 0;
   #wantsEvents = false;
+  /** What this peer is told of when it changes. */
+  #topology: { readonly look: () => string; last: string } | undefined;
   /** Requests that are not answered yet. What they change of the session is announced after their answers. */
   #unanswered = 0;
   #unannounced: Session | undefined;
@@ -101,6 +83,7 @@ export class ControlConnection implements Peer {
     this.connectedAtMs = context.clock.now();
     this.#transport = transport;
     this.url = options.url;
+    this.#dialect = new ControlDialect(options.url, options.isOfFamily);
     this.#known = options.known;
     this.watches = new Watches(context.watchCounts);
     context.connections.add(this);
@@ -172,7 +155,18 @@ export class ControlConnection implements Peer {
     this.#send(errorFrameFrom(fault, { channel: 'control' }));
   }
 
+  follow(look: (() => string) | undefined): void {
+    this.#topology = look && { look, last: look() };
+    if (look !== undefined) this.context.watching.add(this);
+  }
+
+  pushText(frame: string): void {
+    const text = this.#dialect.isTheirs ? frameWithServices(this.context.store, frame, this.#dialect) : frame;
+    this.#transport.send(text);
+  }
+
   pump(): void {
+    this.#pumpTopology();
     for (const watch of this.watches.all) {
       try {
         watch.pump();
@@ -181,6 +175,16 @@ export class ControlConnection implements Peer {
         this.watches.end(watch.id);
       }
     }
+  }
+
+  #pumpTopology(): void {
+    const topology = this.#topology;
+    const now = topology?.look();
+    if (topology === undefined || now === topology.last || now === undefined) return;
+    topology.last = now;
+    this.#transport.send(
+      JSON.stringify(debugEvent('control.workspace_topology', this.context.clock.now(), {})),
+    );
   }
 
   close(code: number, reason: string): void {
@@ -212,20 +216,21 @@ export class ControlConnection implements Peer {
   }
 
   async #answer(frame: ControlEnvelope): Promise<void> {
-    const name = controlNameFromType(frame.type);
+    const ownType = ownTypeOf(frame.type);
+    const name = controlNameFromType(ownType);
+    const talk =
+      name && this.#dialect.ask(name, frame.payload as JsonObject | undefined, ownType !== frame.type);
     let outcome = 'ok';
     let isHeld = false;
     this.#unanswered++;
     try {
-      if (name === undefined)
+      if (name === undefined || talk === undefined)
         throw new ProtocolFault('unsupported_type', `There is no request "${frame.type}".`);
       this.#admit(name);
       if (isTooDeep(frame.payload))
         throw new ProtocolFault('invalid_payload', 'The payload is nested too deep.');
-      const asked = (frame.payload ?? {}) as JsonObject;
-      const ours = controlAsked(name, asked);
       const payload = payloadOf(
-        ours === asked ? frame : { ...frame, payload: ours },
+        talk.payload === frame.payload ? frame : { ...frame, payload: talk.payload },
         controlMessage(name).request,
       );
       const { accessChanges } = this.context;
@@ -237,15 +242,17 @@ export class ControlConnection implements Peer {
       const reply = answered instanceof Promise ? await answered : answered;
       const settling = accessChanges.since(mark);
       if (settling !== undefined) await settling;
-      const answer = controlAnswered(name, reply, { asked, url: this.url });
-      this.#send(controlReply(frame, answer, controlMessage(name).replyType ?? frame.type));
+      const answer = talk.answered(reply);
+      if (controlMessage(name).replyType === DEBUG_EVENT)
+        this.#transport.send(JSON.stringify(debugReply(frame, this.context.clock.now(), answer)));
+      else this.#send(controlReply(frame, answer, controlMessage(name).replyType ?? frame.type));
       if (name === 'node_service_watch') this.pump();
     } catch (thrown) {
       const fault = ProtocolFault.from(thrown);
       outcome = fault.code;
       if (fault.code === 'internal')
         this.context.log.error('a request failed', { type: frame.type, error: fault.cause ?? thrown });
-      this.#send(errorFrameFrom(fault, requestReferenceOf(frame)));
+      this.#send(errorFrameFrom(talk?.fault(fault) ?? fault, requestReferenceOf(frame)));
     }
     this.#unanswered--;
     this.#announce();
@@ -271,8 +278,17 @@ export class ControlConnection implements Peer {
     if (this.#state === 'node') throw new ProtocolFault('forbidden', 'A node may not send this.');
     const { current } = this.session;
     if (current.revoked) throw new ProtocolFault('provider_auth_failed', 'This session was revoked.');
-    if (sender !== 'admin' || current.role === 'admin') return;
-    this.context.denials.note(this.session.tokenId, { act: name, ...this.who() });
+    if (sender === 'admin') this.requireAdmin(name);
+  }
+
+  get isAdmin(): boolean {
+    const current = this.#session?.current;
+    return this.#state === 'session' && current?.revoked === false && current.role === 'admin';
+  }
+
+  requireAdmin(act: string): void {
+    if (this.isAdmin) return;
+    if (this.#session !== undefined) this.context.denials.note(this.#session.tokenId, { act, ...this.who() });
     throw new ProtocolFault('forbidden', 'Only admins may send this.');
   }
 

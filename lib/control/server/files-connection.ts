@@ -2,6 +2,7 @@ import { isJsonObject, ownValue, type JsonObject, type JsonValue } from '../../c
 import { ERRNO } from '../../linux/index.js';
 import {
   acheronError,
+  asRefusedHello,
   MAX_CONTROL_FRAME_MARKS,
   decodeEnvelope,
   encodeEnvelope,
@@ -16,9 +17,9 @@ import { ForwardingTransport, type Message, type Transport } from '../../transpo
 import type { LiveSession, SessionRecord } from '../store/sessions.js';
 import { chain, type Awaitable } from '../../vfs/index.js';
 import { answerAcheron } from './acheron-stub.js';
-import { afterSilence, type Arrival } from './control-connection.js';
+import { afterSilence, type Arrival } from './arrival.js';
 import { nodeRefusal } from './node-authority.js';
-import type { Credential } from './peer.js';
+import type { Credential } from './credential.js';
 import type { ServerContext } from './server-context.js';
 import type { AuthFailure } from './auth-failure-log.js';
 import { MAX_STRANGER_FRAME_BYTES } from './strangers.js';
@@ -178,7 +179,7 @@ function refusalFrame(fault: ProtocolFault, request: RequestReference): Envelope
   const refusal = acheronError(fault, { ...request, channel: 'acheron' });
   if (request.type?.startsWith('acheron.t_fs_') !== true) return refusal;
   const errno = ERRNO[errnoFromCode(fault.code)];
-  return { ...refusal, type: 'acheron.err_fs', error: { ...refusal.error, errno } };
+  return asRefusedHello({ ...refusal, type: 'acheron.err_fs', error: { ...refusal.error, errno } });
 }
 
 /** The proof that failed: of a node its secret, of anybody else a token. */

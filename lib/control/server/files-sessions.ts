@@ -1,10 +1,20 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { chain, type Awaitable } from '../../vfs/index.js';
 import type { ControlStore } from '../store/store.js';
-import type { Credential, Peer } from './peer.js';
+import type { Credential } from './credential.js';
+import type { LiveSession } from '../store/sessions.js';
 
 const PATTERN = /^acheron_files_(s-[0-9a-f]{24})_([A-Za-z0-9_-]{43})$/;
 /** Projects for which one token's files sessions are remembered. */
 const MAX_OF_A_TOKEN = 256;
+
+/** On whose behalf files are to be opened. */
+export interface FilesAsker {
+  readonly session: LiveSession;
+  readonly credential: Credential;
+  /** Whether the session has a name that its client gave it. */
+  readonly isNamed: boolean;
+}
 
 /**
  * Sessions whose files are opened with a text of their own, by programs that mount what a project says. The text opens this
@@ -44,19 +54,20 @@ export class FilesSessions {
    * token that all connections share which ask for this project with the same proof.
    * @throws FsError as `Sessions.attach`
    */
-  forProject(peer: Peer, projectId: string, projectToken: string | null): string {
-    const { session, credential } = peer;
+  forProject(
+    { session, credential, isNamed }: FilesAsker,
+    projectId: string,
+    projectToken: string | null,
+  ): Awaitable<string> {
     const { sessions, tokens, projects } = this.#store;
     const own = session.current.project;
-    const isAutomatic =
-      tokens.get(session.tokenId)?.projects?.length === 1 &&
-      peer.context.sessionNames.nameOf(session.tokenId, session.id) === null;
+    const isAutomatic = tokens.get(session.tokenId)?.projects?.length === 1 && !isNamed;
     const isProved = projectToken === null || own?.verified === true;
     if (own?.id === projectId && isProved && (!isAutomatic || credential?.sessionId !== undefined))
       return session.id;
     if (credential === undefined || credential.sessionId !== undefined) {
-      sessions.attach(session.id, projectId, projectToken);
-      return session.id;
+      const attached = this.#store.act(() => sessions.attach(session.id, projectId, projectToken));
+      return chain(attached, () => session.id);
     }
     const ofToken = this.#shared.get(session.tokenId) ?? new Map<string, string>();
     const isVerified = projectToken !== null || (own?.id === projectId && own.verified);
@@ -71,20 +82,20 @@ export class FilesSessions {
         current.role === session.current.role;
       if (known !== undefined && isGood) return known;
     }
-    const { sessionId } = sessions.create(credential.record, credential.hash, {
-      maxRole: session.current.role,
-      ...(own?.id === projectId ? { like: session.id } : {}),
-    });
-    try {
+    const made = this.#store.act(() => {
+      const { sessionId } = sessions.create(credential.record, credential.hash, {
+        maxRole: session.current.role,
+        ...(own?.id === projectId ? { like: session.id } : {}),
+      });
       if (projectToken !== null || own?.id !== projectId) sessions.attach(sessionId, projectId, projectToken);
-    } catch (thrown) {
-      sessions.close(sessionId);
-      throw thrown;
-    }
-    this.#shared.set(session.tokenId, ofToken.set(`${String(isVerified)} ${projectId}`, sessionId));
-    const [oldest] = ofToken.keys();
-    if (ofToken.size > MAX_OF_A_TOKEN && oldest !== undefined) ofToken.delete(oldest);
-    return sessionId;
+      return sessionId;
+    });
+    return chain(made, (sessionId) => {
+      this.#shared.set(session.tokenId, ofToken.set(`${String(isVerified)} ${projectId}`, sessionId));
+      const [oldest] = ofToken.keys();
+      if (ofToken.size > MAX_OF_A_TOKEN && oldest !== undefined) ofToken.delete(oldest);
+      return sessionId;
+    });
   }
 
   #mark(sessionId: string): string {

@@ -12,6 +12,8 @@ export class LeaseKeeper {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #grace = new Map<string, () => void>();
+  /** Nodes that keep their lease by calls. */
+  readonly #callers = new Set<string>();
   readonly #stopListening: () => void;
   #armedForMs = Infinity;
   #disarm: (() => void) | undefined;
@@ -24,6 +26,7 @@ export class LeaseKeeper {
     this.#log = log;
     this.#stopListening = nodes.changed.on((nodeId) => {
       const expires = nodes.get(nodeId)?.leaseExpiresAtMs;
+      if (expires === undefined) this.#callers.delete(nodeId);
       if (expires != null && expires < this.#armedForMs) this.#arm(expires);
     });
     this.#expire();
@@ -32,6 +35,7 @@ export class LeaseKeeper {
   /** The node's connection is gone: offline after `graceMs`, unless `returned` is called before. */
   lost(nodeId: string, graceMs: number): void {
     this.returned(nodeId);
+    if (this.#callers.has(nodeId)) return;
     this.#grace.set(
       nodeId,
       this.#clock.after(graceMs, () => {
@@ -52,6 +56,21 @@ export class LeaseKeeper {
       .finally(() => {
         if (isLost()) this.#grace.delete(nodeId);
       });
+  }
+
+  /** The node keeps its lease by calls, each of which may have a connection of its own: it is there as long as its lease. */
+  keepByCalls(nodeId: string): void {
+    this.#callers.add(nodeId);
+    this.returned(nodeId);
+  }
+
+  /** The node has a connection, which says whether it is there. */
+  keepByConnection(nodeId: string): void {
+    this.#callers.delete(nodeId);
+  }
+
+  isCaller(nodeId: string): boolean {
+    return this.#callers.has(nodeId);
   }
 
   returned(nodeId: string): void {

@@ -13,8 +13,9 @@ import {
   isPageRequest,
   type ConsolePages,
 } from './console-door.js';
-import { ControlConnection, type Arrival } from './control-connection.js';
-import type { Credential } from './peer.js';
+import type { Arrival } from './arrival.js';
+import { ControlConnection } from './control-connection.js';
+import type { Credential } from './credential.js';
 import { greetFiles, type FilesConnection } from './files-connection.js';
 import { GatedTransport } from './gated-transport.js';
 import { answerPage, bearerOf, respond } from './http-pages.js';
@@ -241,6 +242,7 @@ export class Listener {
         credential,
         nodeId,
         url: this.#urlOf(request),
+        isOfFamily: this.#acceptor.isExcused(request) || request.headers.host === undefined,
       }),
     );
   }
@@ -274,7 +276,11 @@ export class Listener {
       credential,
       nodeId,
       url,
-    }: { farEnd: string; nodeId: string | undefined } & Pick<Arrival, 'address' | 'credential' | 'url'>,
+      isOfFamily,
+    }: { farEnd: string; nodeId: string | undefined } & Pick<
+      Arrival,
+      'address' | 'credential' | 'url' | 'isOfFamily'
+    >,
   ): void {
     const { strangers, turns } = this.#context;
     const most = path === '/' ? 2 * MAX_CONTROL_FRAME_BYTES : MAX_FS_FRAME_BYTES;
@@ -295,7 +301,7 @@ export class Listener {
       });
     }
     const id = String(++this.#connections);
-    const arrival = { id, address, credential, url, known, isBehind: () => fair.isBehind };
+    const arrival = { id, address, credential, url, isOfFamily, known, isBehind: () => fair.isBehind };
     const membership = this.#context.store.replicas?.membership;
     const gated = membership === undefined ? fair : new GatedTransport(fair, membership);
     if (path === '/') new ControlConnection(this.#context, gated, arrival);

@@ -62,6 +62,7 @@ export async function connectNode(connection: Peer, proof: NodeLogin): Promise<N
   await requireProof(connection, proof);
   connection.proveNode(nodeId);
   const { context } = connection;
+  context.leases.keepByConnection(nodeId);
   await context.registrations.enter(connection);
   if (connection.state === 'closed') throw new ProtocolFault('unavailable', 'The connection is gone.');
   const { nodes } = context.store;

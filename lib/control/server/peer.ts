@@ -1,14 +1,10 @@
 import type { ControlEventName, ControlPush, ProtocolFault } from '../../protocol/index.js';
 import type { Transport } from '../../transport/index.js';
 import type { LiveSession } from '../store/sessions.js';
-import type { TokenRecord } from '../store/tokens.js';
+import type { Credential } from './credential.js';
 import type { Connection, ServerContext } from './server-context.js';
 import type { UpsertParts } from './upsert-parts.js';
 import type { Watches } from './watches.js';
-
-/** What the upgrade proved. With `sessionId`, that one session of the token alone: it begins and resumes no other. */
-export type Credential =
-  { readonly record: TokenRecord; readonly hash: Buffer; readonly sessionId?: string } | undefined;
 
 export type PeerState = 'new' | 'versioned' | 'bootstrap' | 'node' | 'session' | 'closed';
 
@@ -27,6 +23,10 @@ export interface Peer extends Connection {
   readonly upsertParts: UpsertParts;
   /** The session of this connection. @throws ProtocolFault where it has none. */
   readonly session: LiveSession;
+  /** Whether an admin's session sends on it. */
+  readonly isAdmin: boolean;
+  /** @throws ProtocolFault forbidden where another does, which is recorded */
+  requireAdmin(act: string): void;
   /** The caller, for the audit log. */
   who(): { session_id: string; role: string; agent_id: string | null; project_id: string | null };
   /** The handshake goes on. */
@@ -39,6 +39,10 @@ export interface Peer extends Connection {
   becomeNode(): void;
   /** It wants to know of changes of its session, also while it watches nothing. */
   wantEvents(): void;
+  /** Sends a `debug.event` whenever `look` answers another text than before; undefined: no more. */
+  follow(look: (() => string) | undefined): void;
+  /** Sends an event of a watch, which is text already, as this peer reads it. */
+  pushText(frame: string): void;
   /** Uses this session from now on, instead of the one before. */
   useSession(sessionId: string): LiveSession;
   push<Name extends ControlEventName>(name: Name, payload: ControlPush<Name>): void;

@@ -16,6 +16,7 @@ import { LoginThrottle } from './login-throttle.js';
 import type { ControlMetrics } from './metrics.js';
 import { AuthFailureLog } from './auth-failure-log.js';
 import { NodeHomes } from './node-homes.js';
+import { OwnRequests } from './own-requests.js';
 import { Registrations } from './registrations.js';
 import { OrphanKeeper } from './orphan-keeper.js';
 import { SessionNames } from './session-names.js';
@@ -89,6 +90,7 @@ export class ServerContext {
   readonly consoleLinks: ConsoleLinks;
   readonly sessionNames = new SessionNames();
   readonly filesSessions: FilesSessions;
+  readonly ownRequests = new OwnRequests();
   readonly turns = new FairTurns();
   readonly connections = new Set<Connection>();
   /** Those that watch. */

@@ -53,6 +53,20 @@ export class Watch {
     return this.#position;
   }
 
+  /** How many events there are that it has not sent yet. */
+  get waiting(): number {
+    const { store, nodeId } = this.#options;
+    const { viewId, revision } = this.#position;
+    if (nodeId === null) return headOf(store, viewId, this.#session) - revision;
+    let count = 0;
+    let after = revision;
+    for (let batch = this.#after(after); batch.length > 0; batch = this.#after(after)) {
+      count += batch.filter((event) => event.nodeId === nodeId).length;
+      after = batch.at(-1)?.revision ?? after;
+    }
+    return count;
+  }
+
   /** Sends what there is to send, as far as the connection takes it. */
   pump(): void {
     if (this.#ended || this.#waiting || this.#isMoving) return;
@@ -135,8 +149,12 @@ export class Watch {
   }
 
   #read(): readonly WatchEvent[] {
+    return this.#after(this.#position.revision);
+  }
+
+  #after(revision: number): readonly WatchEvent[] {
     const { store } = this.#options;
-    const { viewId, revision } = this.#position;
+    const { viewId } = this.#position;
     return viewId === 0
       ? store.events.after(revision, BATCH)
       : store.userEvents.after(viewId, revision, BATCH);
@@ -172,6 +190,9 @@ export class Watch {
     });
   }
 }
+
+const headOf = (store: ControlStore, viewId: number, session: Session): number =>
+  viewId === 0 ? store.events.head : store.userEvents.of(session).head;
 
 const removal = (service_id: string): ReturnType<typeof deltaEntry> => ({
   service_id,

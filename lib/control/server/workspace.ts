@@ -42,18 +42,28 @@ interface MountOnWire {
   readonly export_name: string;
 }
 
+/** A project, and the session that sees it. */
+export interface ProjectView {
+  readonly project: ProjectRecord;
+  readonly viewer: Session;
+  readonly sessionId: string;
+}
+
 /**
  * A project as who asks sees it: who may attach to it, or shows its token, sees it as a session that is attached to it.
  * @throws FsError as `Sessions.attach`
  */
-export function projectView(
+export async function projectView(
   peer: Peer,
   projectId: string,
   projectToken: string | null,
-): { readonly project: ProjectRecord; readonly viewer: Session; readonly sessionId: string } {
-  const { store, filesSessions, denials } = peer.context;
+): Promise<ProjectView> {
+  const { store, filesSessions, sessionNames, denials } = peer.context;
   try {
-    const sessionId = filesSessions.forProject(peer, projectId, projectToken);
+    const { session, credential } = peer;
+    const isNamed = sessionNames.nameOf(session.tokenId, session.id) !== null;
+    const asker = { session, credential, isNamed };
+    const sessionId = await filesSessions.forProject(asker, projectId, projectToken);
     const project = store.projects.require(projectId);
     return { project, viewer: store.sessions.snapshot(sessionId), sessionId };
   } catch (thrown) {

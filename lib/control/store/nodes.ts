@@ -14,7 +14,8 @@ import {
 import { refuseReservedName } from './node-names.js';
 import { reloadChange } from './reload-change.js';
 import type { AppliedRows, Derived } from './replica/row-changes.js';
-import { hashFromSecret, newPublicId, newSecret, secretMatches } from './secrets.js';
+import { newCredentials, newLeaseToken } from './node-credentials.js';
+import { hashFromSecret, secretMatches } from './secrets.js';
 import {
   isEmptyDelta,
   piecesOf,
@@ -107,19 +108,17 @@ export class Nodes implements Derived {
       if (ownName) throw new FsError('EEXIST', `There is a node "${nodeId}" already.`);
       nodeId = `${facts.nodeName.slice(0, 120)}-${n}`;
     }
-    const nodeSecret = `acheron_node_${newPublicId(4)}_${newSecret()}`;
-    const leaseToken = newLeaseToken();
     const now = this.#clock.now();
-    const leaseExpiresAtMs = now + (ttlMs ?? 0);
+    const credentials = newCredentials(nodeId, now + (ttlMs ?? 0));
     this.#change(nodeId, () => {
       this.#db.run(
         `INSERT INTO nodes (node_id, node_name, secret_hash, lease_hash, lease_expires_at_ms, lease_ttl_ms, epoch, online,
          platform, labels, fs_url, joined_at_ms, last_seen_ms, catalog_revision) VALUES (?,?,?,?,?,?,0,0,?,?,?,?,?,0)`,
         nodeId,
         facts.nodeName,
-        ttlMs === null ? null : hashFromSecret(nodeSecret),
-        ttlMs === null ? null : hashFromSecret(leaseToken),
-        ttlMs === null ? null : leaseExpiresAtMs,
+        ttlMs === null ? null : hashFromSecret(credentials.nodeSecret),
+        ttlMs === null ? null : hashFromSecret(credentials.leaseToken),
+        ttlMs === null ? null : credentials.leaseExpiresAtMs,
         ttlMs,
         JSON.stringify(facts.platform),
         JSON.stringify(facts.labels),
@@ -129,7 +128,27 @@ export class Nodes implements Derived {
       );
       this.#events.append('node_joined', nodeId, { node_name: facts.nodeName });
     });
-    return { nodeId, nodeSecret, leaseToken, leaseExpiresAtMs };
+    return credentials;
+  }
+
+  /** New secrets and a new lease for the node of this name. @throws FsError ENOENT; EBUSY while it is online */
+  rejoin({ nodeName: nodeId, fsUrl }: NodeFacts, ttlMs: number): NodeCredentials {
+    if (this.require(nodeId).online)
+      throw new FsError('EBUSY', `Node "${nodeId}" is online: end it, or take another name.`);
+    const credentials = newCredentials(nodeId, this.#clock.now() + ttlMs);
+    this.#change(nodeId, () => {
+      this.#db.run(
+        `UPDATE nodes SET secret_hash = ?, lease_hash = ?, lease_expires_at_ms = ?, lease_ttl_ms = ?, epoch = epoch + 1,
+         fs_url = COALESCE(?, fs_url) WHERE node_id = ?`,
+        hashFromSecret(credentials.nodeSecret),
+        hashFromSecret(credentials.leaseToken),
+        credentials.leaseExpiresAtMs,
+        ttlMs,
+        fsUrl,
+        nodeId,
+      );
+    });
+    return credentials;
   }
 
   /** Whether this proves the node; the same time for an unknown node as for a wrong secret. */
@@ -380,5 +399,3 @@ export class Nodes implements Derived {
     return this.#templates.serviceFrom(nodeId, descriptor, { text, hash: row['hash'] as string });
   }
 }
-
-const newLeaseToken = (): string => `acheron_lease_${newPublicId(4)}_${newSecret()}`;

@@ -134,6 +134,14 @@ export class Pairing {
     return inviteId;
   }
 
+  /** Why an invite is refused; to who has its whole token, more than that it is. */
+  whyNot(token: string): 'not_found' | 'redeemed' | 'expired' {
+    const inviteId = /^acheron_invite_([0-9a-f]{12})_/.exec(token)?.[1] ?? '';
+    const row = this.#db.get('SELECT * FROM invites WHERE invite_id = ?', inviteId);
+    if (row === undefined || !secretMatches(token, row['hash'] as Buffer)) return 'not_found';
+    return row['used_by'] === null ? 'expired' : 'redeemed';
+  }
+
   /** @throws FsError EBUSY when too many wait, or this address asks too often. */
   request(facts: NodeFacts, address: string): JoinRequest & { requestSecret: string } {
     idFrom(facts.nodeName, 'The node name');

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { AGENT_MESSAGES } from './agent-messages.js';
 import { HISTORY_MESSAGES } from './history-messages.js';
 import { NODE_MESSAGES, nodeEvent } from './node-messages.js';
 import { PAIRING_MESSAGES } from './pairing-messages.js';
@@ -8,6 +9,7 @@ import type { ControlMessage } from './shapes.js';
 import { TOKEN_MESSAGES } from './token-messages.js';
 import { WORKSPACE_MESSAGES } from './workspace-messages.js';
 
+export { type WireAgent } from './agent-messages.js';
 export * from './history-messages.js';
 export * from './node-messages.js';
 export * from './pairing-messages.js';
@@ -26,6 +28,7 @@ export const CONTROL_MESSAGES = {
   ...HISTORY_MESSAGES,
   ...PROJECT_MESSAGES,
   ...WORKSPACE_MESSAGES,
+  ...AGENT_MESSAGES,
 } as const;
 
 export type ControlName = keyof typeof CONTROL_MESSAGES;

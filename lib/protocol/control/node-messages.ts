@@ -149,14 +149,14 @@ export const NODE_MESSAGES = {
     () => nodeStatus,
   ),
   node_delete: message(
-    'admin',
-    'forgets a node, its services and its secrets, and cuts its tunnel',
-    () => ofNode,
+    'node',
+    'forgets a node, its services and its secrets, and cuts its tunnel; an admin needs no secret',
+    () => ofNode.extend({ node_secret: wireSecret.optional() }),
     () => z.object({ node_id: z.string(), deleted: z.boolean() }),
   ),
   node_service_upsert: message(
     'node',
-    "replaces the node's services with this snapshot: `services`, or what the `parts` said that came before; either way it is one change",
+    "replaces the node's services with this snapshot: `services`, or what the `parts` said that came before; either way it is one change. Without either, they stay as they are. Without an epoch, the answer says what the node offers from then on",
     () =>
       ofNode.extend({
         node_secret: wireSecret,
@@ -167,7 +167,17 @@ export const NODE_MESSAGES = {
         reload: catalog.reload,
         parts: z.int().min(1).optional(),
       }),
-    () => z.object({ node_id: z.string(), epoch: z.int(), service_delta: serviceDelta }),
+    () =>
+      z.object({
+        node_id: z.string(),
+        epoch: z.int(),
+        service_delta: serviceDelta,
+        node_name: z.string().optional(),
+        platform: z.unknown().optional(),
+        labels: z.unknown().optional(),
+        services: z.array(wireJsonObject).optional(),
+        next: z.string().optional(),
+      }),
   ),
   node_catalog_part: message(
     'node',
@@ -212,13 +222,21 @@ export const NODE_MESSAGES = {
         cursor: z.string().max(512).optional(),
         replay_limit: z.int().min(0).max(10_000).optional(),
       }),
-    () => z.object({ watch_id: z.string(), revision: wireRevision, cursor: z.string() }),
+    () =>
+      z.object({
+        watch_id: z.string(),
+        revision: wireRevision,
+        cursor: z.string(),
+        enabled: z.boolean().optional(),
+        /** How many of the events that follow happened before. */
+        replayed: z.int().optional(),
+      }),
   ),
   node_service_unwatch: message(
     'session',
     'ends a watch, or all of this connection',
     () => z.object({ watch_id: wireId.optional() }),
-    () => z.object({ ended: z.int() }),
+    () => z.object({ ended: z.int(), enabled: z.boolean().optional() }),
   ),
   audit_append: message(
     'node',

@@ -93,6 +93,23 @@ export const PAIRING_MESSAGES = {
         platform: z.unknown().optional(),
       }),
   ),
+  node_ensure: message(
+    'admin',
+    'a node of this name: a new one, or the one that is called so and not online, with a new secret. Whoever had the old one is that node no more',
+    () =>
+      z.object({
+        ...nodeFacts,
+        lease_ttl_ms: leaseTtl.optional(),
+      }),
+    () =>
+      z.object({
+        ...credentials,
+        node_name: z.string(),
+        fs_url: z.string().nullable(),
+        platform: z.unknown(),
+        created: z.boolean(),
+      }),
+  ),
   node_join_request: message(
     'anyone',
     'asks to become a node, by a name of its own or one that it is given; an admin compares the code and approves',

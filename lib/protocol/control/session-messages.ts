@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { workspaceStatus } from './workspace-messages.js';
 import {
   message,
   nothing,
@@ -104,7 +105,7 @@ export const SESSION_MESSAGES = {
   ),
   session_attach: message(
     'session',
-    'attaches this session to a project; with its token, the session is verified; with null, detaches. With `name`, it is the session of the token that is called so, or a new one; `agent_id` must be the own',
+    'attaches this session to a project; with its token, the session is verified; with null, detaches. With `name`, it is the session of the token that is called so, or a new one, and its workspace comes with the answer; `agent_id` must be the own',
     () =>
       z.object({
         project_id: wireId.nullable().optional(),
@@ -112,7 +113,7 @@ export const SESSION_MESSAGES = {
         name: wireId.optional(),
         agent_id: wireId.optional(),
       }),
-    () => sessionStatus,
+    () => sessionStatus.extend({ workspace: workspaceStatus.optional() }),
   ),
   session_status: message(
     'session',

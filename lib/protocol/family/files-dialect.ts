@@ -216,6 +216,12 @@ function shortName(ours: JsonObject): string {
   return last === '' ? 'root' : last;
 }
 
+/** The refusal of a hello, as nodes of theirs read it: by this text they know that they have to pair anew. */
+export function asRefusedHello(frame: AcheronEnvelope): AcheronEnvelope {
+  const isOfProof = frame.error?.['code'] === 'provider_auth_failed';
+  return isOfProof ? { ...frame, payload: { reason: 'NodeAuthFailed' } } : frame;
+}
+
 /** They read an error of the files alone. */
 function asFileError(frame: AcheronEnvelope): AcheronEnvelope {
   const code = frame.error === undefined ? undefined : frame.error['code'];

@@ -1,4 +1,5 @@
 import type { ControlName } from '../../../protocol/index.js';
+import { agentHandlers } from './agent-handlers.js';
 import type { Handler, Handlers } from './handler.js';
 import { historyHandlers } from './history-handlers.js';
 import { nodeHandlers } from './node-handlers.js';
@@ -18,6 +19,7 @@ const HANDLERS: Handlers<ControlName> = {
   ...historyHandlers,
   ...projectHandlers,
   ...workspaceHandlers,
+  ...agentHandlers,
 };
 
 export function handlerFor<Name extends ControlName>(name: Name): Handler<Name> {

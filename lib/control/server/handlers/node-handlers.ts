@@ -1,4 +1,4 @@
-import { FsError } from '../../../core/index.js';
+import { FsError, type JsonObject } from '../../../core/index.js';
 import { chain } from '../../../vfs/index.js';
 import {
   catalogText,
@@ -12,13 +12,13 @@ import type { AuditRecord } from '../../store/audit.js';
 import { takeNodeRecords } from '../../store/node-acts.js';
 import type { NodeRecord } from '../../store/node-record.js';
 import type { CatalogChange } from '../../store/nodes.js';
-import type { DeltaEntry } from '../../store/service-delta.js';
+import type { CatalogService, DeltaEntry } from '../../store/service-delta.js';
 import type { Peer } from '../peer.js';
 import { proveLease, proveNode, requireCurrent } from '../node-authority.js';
 import { pageOf } from '../page-of.js';
 import { servicePage } from '../service-page.js';
 import { positionFor, Watch } from '../watch.js';
-import { audited, type Handlers } from './handler.js';
+import { recorded, type Handlers } from './handler.js';
 import { wireNode, wireSummary } from './wire.js';
 
 type Names =
@@ -49,6 +49,7 @@ export const nodeHandlers: Handlers<Names> = {
     const refreshed = await store.commit(() => {
       requireCurrent(connection, nodeId, epoch);
       if (payload.fs_url !== undefined) store.nodes.describe(nodeId, { fsUrl: payload.fs_url });
+      if (isCaller) connection.context.leases.keepByCalls(nodeId);
       const token = isCaller && leaseToken === undefined ? store.nodes.renewLeaseToken(nodeId) : leaseToken;
       return { token, expires: store.nodes.refresh(nodeId, payload.lease_ttl_ms) };
     });
@@ -78,23 +79,27 @@ export const nodeHandlers: Handlers<Names> = {
   node_get: (connection, { node_id }) =>
     wireNode(connection.context, requireSeen(connection, node_id), connection.session.current),
 
-  node_delete: audited('node_delete', ({ context }, { node_id }) => {
-    const { nodes } = context.store;
-    const { online, leaseExpiresAtMs } = nodes.require(node_id);
-    if (online && leaseExpiresAtMs === null)
-      throw new FsError('EBUSY', `Node "${node_id}" runs in the process of the control plane itself.`, {
-        hint: 'It goes when that process ends; then it can be deleted.',
-      });
-    nodes.delete(node_id);
-    return { node_id, deleted: true };
-  }),
+  async node_delete(connection, payload) {
+    const { node_id, node_secret } = payload;
+    if (connection.isAdmin)
+      return recorded('node_delete', connection, payload, () => remove(connection, node_id));
+    if (node_secret === undefined) connection.requireAdmin('node_delete');
+    await proveLease(connection, { nodeId: node_id, secret: node_secret });
+    const { store } = connection.context;
+    return store.commit(() => {
+      store.audit.record({ act: 'node_delete', outcome: 'ok', target: { node_id } });
+      return remove(connection, node_id);
+    });
+  },
 
   async node_service_upsert(connection, payload) {
     const { node_id, node_secret, platform, labels } = payload;
-    const epoch = await proveNode(connection, { nodeId: node_id, secret: node_secret, epoch: payload.epoch });
+    const isCaller = payload.epoch === undefined && connection.context.leases.isCaller(node_id);
+    const prove = isCaller && !connection.claims.has(node_id) ? proveLease : proveNode;
+    const epoch = await prove(connection, { nodeId: node_id, secret: node_secret, epoch: payload.epoch });
     const { store } = connection.context;
     const { services, reload } = catalogFrom(connection, payload);
-    const catalog = store.nodes.catalogFrom(node_id, services);
+    const catalog = services && store.nodes.catalogFrom(node_id, services);
     const change = await store.commit(() => {
       requireCurrent(connection, node_id, epoch);
       store.nodes.describe(node_id, {
@@ -102,10 +107,24 @@ export const nodeHandlers: Handlers<Names> = {
         ...(labels === undefined ? {} : { labels }),
         ...(reload === undefined ? {} : { reload }),
       });
-      return store.nodes.replaceServices(node_id, catalog);
+      return catalog === undefined ? undefined : store.nodes.replaceServices(node_id, catalog);
     });
     connection.context.registrations.leave(connection);
-    return { node_id, epoch, service_delta: wireDelta(change) };
+    const node = store.nodes.require(node_id);
+    const service_delta = wireDelta(change ?? unchanged(connection, node));
+    if (payload.epoch !== undefined) return { node_id, epoch, service_delta };
+    const { page, next } = pageOf([...node.services.values()], {}, byServiceId);
+    const { nodeName, platform: machine, labels: marks } = node;
+    return {
+      node_id,
+      epoch,
+      service_delta,
+      node_name: nodeName,
+      platform: machine,
+      labels: marks,
+      services: page,
+      next,
+    };
   },
 
   async node_catalog_part(connection, payload) {
@@ -150,11 +169,10 @@ export const nodeHandlers: Handlers<Names> = {
   },
 
   node_service_unwatch(connection, { watch_id }) {
-    const { context, watches } = connection;
+    const { watches } = connection;
     const ending = watches.all.filter(({ id }) => watch_id === undefined || id === watch_id);
     for (const { id } of ending) watches.end(id);
-    if (watches.size === 0) context.watching.delete(connection);
-    return { ended: ending.length };
+    return { ended: ending.length, enabled: watches.size > 0 };
   },
 
   async audit_append(connection, payload) {
@@ -193,7 +211,7 @@ function watchFor(
       nodeId: payload.node_id ?? null,
       push: (frame) => {
         context.metrics.pushes.inc();
-        connection.transport.send(frame);
+        connection.pushText(frame);
       },
       onLagged: (cursor) => {
         context.metrics.lagged.inc();
@@ -214,7 +232,13 @@ function watchFor(
   );
   watches.add(session.tokenId, watch);
   context.watching.add(connection);
-  return { watch_id: id, revision: position.revision, cursor: watch.cursor };
+  return {
+    watch_id: id,
+    revision: position.revision,
+    cursor: watch.cursor,
+    enabled: true,
+    replayed: watch.waiting,
+  };
 }
 
 function wireDelta({
@@ -239,20 +263,40 @@ function wireDelta({
   };
 }
 
-/** @throws ProtocolFault `missing_field` where it says neither, `invalid_payload` */
+/** Without services they stay as they are. @throws ProtocolFault `invalid_payload` */
 function catalogFrom(
   connection: Peer,
   { node_id, services, reload, parts }: ControlRequest<'node_service_upsert'>,
-): CatalogText {
+): { services?: CatalogText['services'] | undefined; reload?: CatalogText['reload'] } {
   if (parts !== undefined) {
     const parsed = catalogText.safeParse(connection.upsertParts.join(node_id, parts));
     if (parsed.success) return parsed.data;
     const [first = parsed.error] = parsed.error.issues;
     throw new ProtocolFault('invalid_payload', `The parts are no catalog: ${first.message}.`);
   }
-  if (services === undefined)
-    throw new ProtocolFault('missing_field', 'The payload has neither services nor parts.');
   return { services, reload };
+}
+
+/** Nothing of what the node offers has changed. */
+function unchanged({ context }: Peer, { catalogRevision }: NodeRecord): CatalogChange {
+  const delta = { added: [], updated: [], removed: [] };
+  return { delta, changed: false, revision: catalogRevision, timestampMs: context.clock.now() };
+}
+
+const byServiceId = {
+  idOf: ({ serviceId }: CatalogService): string => serviceId,
+  wireOf: ({ descriptor }: CatalogService): JsonObject => descriptor,
+};
+
+function remove({ context }: Peer, node_id: string): ControlReply<'node_delete'> {
+  const { nodes } = context.store;
+  const { online, leaseExpiresAtMs } = nodes.require(node_id);
+  if (online && leaseExpiresAtMs === null)
+    throw new FsError('EBUSY', `Node "${node_id}" runs in the process of the control plane itself.`, {
+      hint: 'It goes when that process ends; then it can be deleted.',
+    });
+  nodes.delete(node_id);
+  return { node_id, deleted: true };
 }
 
 /** @throws FsError ENOENT for a node that is not there or that the session may not know of. */

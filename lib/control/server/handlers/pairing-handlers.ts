@@ -1,4 +1,4 @@
-import { FsError } from '../../../core/index.js';
+import { FsError, isJsonObject } from '../../../core/index.js';
 import { ProtocolFault, type ControlReply, type ControlRequest } from '../../../protocol/index.js';
 import type { NodeFacts } from '../../store/node-record.js';
 import type { NodeCredentials } from '../../store/nodes.js';
@@ -14,6 +14,7 @@ type Names =
   | 'node_invite_list'
   | 'node_join'
   | 'node_join_request'
+  | 'node_ensure'
   | 'node_join_pending_list'
   | 'node_join_approve'
   | 'node_join_deny';
@@ -43,18 +44,42 @@ export const pairingHandlers: Handlers<Names> = {
         const reason = payload.invite_token === undefined ? 'bad_request_secret' : 'bad_invite';
         context.authFailures.note({ act: 'node_join', address, reason });
         await delayFailure(connection);
+        const { invite_token: invite } = payload;
+        if (invite !== undefined)
+          throw new ProtocolFault('forbidden', thrown.sentence, {
+            details: { also: `invite_${context.store.pairing.whyNot(invite)}` },
+          });
       }
       throw thrown;
     }
   },
 
-  node_join_request({ context, address }, payload) {
+  node_ensure: audited('node_ensure', ({ context }, payload) => {
+    requireTakesNodes(context);
+    const { nodes } = context.store;
+    const ttlMs = payload.lease_ttl_ms ?? context.limits.leaseTtlMs;
+    const facts = factsFrom(payload, payload.node_name);
+    const known = nodes.get(payload.node_name);
+    const credentials = known === undefined ? nodes.join(facts, ttlMs) : nodes.rejoin(facts, ttlMs);
+    const { nodeName, fsUrl, platform } = nodes.require(credentials.nodeId);
+    return {
+      ...wireCredentials(credentials),
+      node_name: nodeName,
+      fs_url: fsUrl,
+      platform,
+      created: known === undefined,
+    };
+  }),
+
+  node_join_request(connection, payload) {
+    const { context, address } = connection;
     requireTakesNodes(context);
     try {
       const { requestSecret, ...request } = context.store.pairing.request(
         factsFrom(payload, payload.node_name ?? NAMELESS),
         address,
       );
+      noteOwnRequest(connection, request.requestId, payload.platform);
       return { ...wireJoinRequest(request), request_secret: requestSecret };
     } catch (thrown) {
       if (FsError.is(thrown) && thrown.code === 'EBUSY') {
@@ -74,10 +99,11 @@ export const pairingHandlers: Handlers<Names> = {
     return { pending: page.map(wireJoinRequest), ...(hasMore ? { next: last.requestId } : {}) };
   },
 
-  node_join_approve: audited('node_join_approve', ({ context }, payload) => {
+  node_join_approve: audited('node_join_approve', ({ context, session }, payload) => {
     const { pairing } = context.store;
     const approved = pairing.approve(payload.request_id, payload.lease_ttl_ms ?? null);
-    if (payload.with_credentials !== true) return wireJoinRequest(approved);
+    const isOwn = context.ownRequests.isOf(payload.request_id, session.tokenId);
+    if (payload.with_credentials !== true && !isOwn) return wireJoinRequest(approved);
     const joined = pairing.joinApproved(payload.request_id, context.limits.leaseTtlMs);
     return { ...wireJoinRequest(approved), ...wireCredentials(joined), state: 'joined' };
   }),
@@ -93,6 +119,13 @@ export const pairingHandlers: Handlers<Names> = {
     return { state: 'denied', denied: pairing.denyAll(address) };
   }),
 };
+
+/** A machine that asks by an admin's token, and says what runs there as the family's nodes do, will approve itself. */
+function noteOwnRequest(connection: Peer, requestId: string, platform: unknown): void {
+  const isTheirs = isJsonObject(platform) && Object.hasOwn(platform, 'runtime_kind');
+  if (connection.isAdmin && isTheirs)
+    connection.context.ownRequests.add(requestId, connection.session.tokenId);
+}
 
 /** @throws ProtocolFault forbidden where this stands for one node alone. */
 function requireTakesNodes({ takesNodes }: ServerContext): void {

@@ -38,13 +38,13 @@ export const projectHandlers: Handlers<Names> = {
     ),
   })),
 
-  project_get(connection, { project_id, project_token }) {
+  async project_get(connection, { project_id, project_token }) {
     const found = visibleProjects(connection).find(({ projectId }) => projectId === project_id);
     if (found !== undefined && project_token === undefined)
       return { project: forSession(connection, found, connection.session.current) };
     if (project_token === undefined)
       throw new ProtocolFault('not_found', `There is no project "${project_id}".`);
-    const { project, viewer } = projectView(connection, project_id, project_token);
+    const { project, viewer } = await projectView(connection, project_id, project_token);
     return { project: forSession(connection, project, viewer) };
   },
 

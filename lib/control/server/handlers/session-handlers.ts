@@ -8,10 +8,12 @@ import {
 import { chain, type Awaitable } from '../../../vfs/index.js';
 import { mustAttach } from '../../store/sessions.js';
 import { CONSOLE_PATH } from '../../client/console-address.js';
-import type { Credential, Peer } from '../peer.js';
+import type { Credential } from '../credential.js';
+import type { Peer } from '../peer.js';
 import { connectNode } from '../node-authority.js';
 import type { ServerContext } from '../server-context.js';
 import type { Handlers } from './handler.js';
+import { ownWorkspace } from './workspace-handlers.js';
 import { wireSessionStatus } from './wire.js';
 
 type Names =
@@ -92,7 +94,12 @@ export const sessionHandlers: Handlers<Names> = {
     const named = name === undefined ? undefined : useNamed(connection, name);
     return chain(named, () => {
       const { session } = connection;
-      if (project_id === undefined) return wireSessionStatus(context, session.id);
+      const status = (): Awaitable<ControlReply<'session_attach'>> => {
+        const answer = wireSessionStatus(context, session.id);
+        if (name === undefined) return answer;
+        return chain(ownWorkspace(connection), (workspace) => ({ ...answer, workspace }));
+      };
+      if (project_id === undefined) return status();
       const denied = (thrown: unknown): never => {
         context.denials.note(session.tokenId, {
           act: 'session_attach',
@@ -102,7 +109,6 @@ export const sessionHandlers: Handlers<Names> = {
         throw thrown;
       };
       const { store } = context;
-      const status = (): ControlReply<'session_status'> => wireSessionStatus(context, session.id);
       try {
         const attached = store.act(() =>
           store.sessions.attach(session.id, project_id, project_token ?? null),

@@ -1,9 +1,15 @@
 import { FsError } from '../../../core/index.js';
 import { ProtocolFault, type ControlReply, type ControlRequest } from '../../../protocol/index.js';
 import { withMount, withoutMount, type ProjectMount } from '../../store/project-mounts.js';
-import type { ProjectRecord } from '../../store/projects.js';
 import type { Peer } from '../peer.js';
-import { projectView, visibleMounts, wireMount, workspaceOf, type Workspace } from '../workspace.js';
+import {
+  type ProjectView,
+  projectView,
+  visibleMounts,
+  wireMount,
+  workspaceOf,
+  type Workspace,
+} from '../workspace.js';
 import { audited, recorded, type Handlers } from './handler.js';
 import { changeFrom, visibleProjects } from './project-handlers.js';
 import { wireProject } from './wire.js';
@@ -39,14 +45,14 @@ export const workspaceHandlers: Handlers<Names> = {
     return { project: wireProject(projects.update(payload.project_id, { mounts: left }), session.current) };
   }),
 
-  project_mount_list(connection, { project_id, project_token }) {
-    const { project, viewer } = projectView(connection, project_id, project_token ?? null);
+  async project_mount_list(connection, { project_id, project_token }) {
+    const { project, viewer } = await projectView(connection, project_id, project_token ?? null);
     return { project_id, mounts: visibleMounts(connection.context.store, viewer, project).map(wireMount) };
   },
 
-  project_activate(connection, { project_id, project_token }) {
-    activate(connection, project_id, project_token ?? null);
-    return statusIn(connection, projectView(connection, project_id, null));
+  async project_activate(connection, { project_id, project_token }) {
+    await activate(connection, project_id, project_token ?? null);
+    return statusIn(connection, await projectView(connection, project_id, null));
   },
 
   async project_up(connection, payload) {
@@ -54,8 +60,8 @@ export const workspaceHandlers: Handlers<Names> = {
     const { project_token: shown = null, activate: isToBeActive = true } = payload;
     const made = await recorded('project_up', connection, payload, () => up(connection, payload));
     const token = made.token ?? (shown !== null && projects.proofFrom(made.projectId, shown) ? shown : null);
-    if (isToBeActive) activate(connection, made.projectId, token);
-    const view = projectView(connection, made.projectId, isToBeActive ? null : token);
+    if (isToBeActive) await activate(connection, made.projectId, token);
+    const view = await projectView(connection, made.projectId, isToBeActive ? null : token);
     return {
       project_id: made.projectId,
       project_token: token,
@@ -65,12 +71,10 @@ export const workspaceHandlers: Handlers<Names> = {
     };
   },
 
-  workspace_status(connection, { project_id, project_token }) {
-    const own = connection.session.current.project?.id;
-    const isAttached = own !== undefined && own !== '';
-    const asked = project_id ?? (isAttached ? own : undefined);
+  async workspace_status(connection, { project_id, project_token }) {
+    const asked = project_id ?? attachedTo(connection);
     if (asked !== undefined)
-      return statusIn(connection, projectView(connection, asked, project_token ?? null));
+      return statusIn(connection, await projectView(connection, asked, project_token ?? null));
     const { store } = connection.context;
     const last = lastAttached(connection);
     const project = last?.projectId == null ? undefined : store.projects.get(last.projectId);
@@ -79,15 +83,14 @@ export const workspaceHandlers: Handlers<Names> = {
     return statusIn(connection, { project, sessionId, viewer: store.sessions.snapshot(sessionId) });
   },
 
-  reconcile_status(connection, { project_id, project_token }) {
+  async reconcile_status(connection, { project_id, project_token }) {
     const { current } = connection.session;
-    const views =
-      project_id === undefined && current.role === 'admin'
-        ? visibleProjects(connection).map((project) => ({ project, viewer: current }))
-        : (project_id === undefined
-            ? visibleProjects(connection).map(({ projectId }) => projectId)
-            : [project_id]
-          ).map((id) => projectView(connection, id, project_token ?? null));
+    const isAll = project_id === undefined;
+    const asked = isAll ? visibleProjects(connection).map(({ projectId }) => projectId) : [project_id];
+    const views: Pick<ProjectView, 'project' | 'viewer'>[] = [];
+    if (isAll && current.role === 'admin')
+      views.push(...visibleProjects(connection).map((project) => ({ project, viewer: current })));
+    else for (const id of asked) views.push(await projectView(connection, id, project_token ?? null));
     const workspaces = views.map(({ project, viewer }) =>
       workspaceOf(connection.context.store, viewer, project, { url: connection.url, authToken: '' }),
     );
@@ -108,11 +111,25 @@ export const workspaceHandlers: Handlers<Names> = {
   },
 };
 
+/** What the session's project mounts; without one, nothing. */
+export async function ownWorkspace(connection: Peer): Promise<Status> {
+  const project = attachedTo(connection);
+  return project === undefined
+    ? statusOfNone(connection)
+    : statusIn(connection, await projectView(connection, project, null));
+}
+
+/** The project of the session; that of a session which must attach and has not is none. */
+function attachedTo({ session }: Peer): string | undefined {
+  const id = session.current.project?.id;
+  return id === '' ? undefined : id;
+}
+
 /** Who asks is attached to the project from now on. */
-function activate(connection: Peer, projectId: string, projectToken: string | null): void {
+async function activate(connection: Peer, projectId: string, projectToken: string | null): Promise<void> {
   const { context, session } = connection;
   try {
-    context.store.sessions.attach(session.id, projectId, projectToken);
+    await context.store.act(() => context.store.sessions.attach(session.id, projectId, projectToken));
   } catch (thrown) {
     const target = { project_id: projectId };
     context.denials.note(session.tokenId, { act: 'session_attach', ...connection.who(), target });
@@ -177,7 +194,7 @@ function lastAttached({
     .sort((one, other) => other.lastSeenMs - one.lastSeenMs)[0];
 }
 
-function statusIn(connection: Peer, { project, viewer, sessionId }: ReturnType<typeof projectView>): Status {
+function statusIn(connection: Peer, { project, viewer, sessionId }: ProjectView): Status {
   const authToken = connection.context.filesSessions.textFor(sessionId);
   const workspace = workspaceOf(connection.context.store, viewer, project, {
     url: connection.url,
