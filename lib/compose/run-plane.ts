@@ -4,6 +4,7 @@ import {
   type ControlPlane,
   type ControlPlaneOptions,
   type FilesConnection,
+  type RuntimeHost,
 } from '../control/index.js';
 import { BuiltPages } from '../console/index.js';
 import { FsError, silentLog, type Log } from '../core/index.js';
@@ -12,6 +13,7 @@ import {
   acceptHello,
   exportsOfNode,
   serveVfs,
+  ServedRuntime,
   type ExportEntry,
   type ServedConnection,
 } from '../tunnel/index.js';
@@ -30,7 +32,7 @@ import { PlaneMcp } from './plane-mcp.js';
 
 export interface PlaneOptions extends Omit<
   ControlPlaneOptions,
-  'onFiles' | 'onNodeTunnel' | 'consolePages' | 'mcpPages'
+  'onFiles' | 'onRuntime' | 'onNodeTunnel' | 'consolePages' | 'mcpPages'
 > {
   /** A node in this same process. */
   readonly local?: LocalMember;
@@ -52,7 +54,12 @@ export interface RunningPlane {
 /** @throws FsError as `startControlPlane` */
 export async function runPlane(options: PlaneOptions): Promise<RunningPlane> {
   const log = options.log ?? silentLog;
-  const hooks: { files?: (files: FilesConnection) => void; nodes?: PlaneNodes; mcp?: PlaneMcp } = {};
+  const hooks: {
+    files?: (files: FilesConnection) => void;
+    runtime?: RuntimeHost;
+    nodes?: PlaneNodes;
+    mcp?: PlaneMcp;
+  } = {};
   // Both are in place before the event loop can hand us a connection.
   const control = await startControlPlane({
     ...options,
@@ -61,6 +68,10 @@ export async function runPlane(options: PlaneOptions): Promise<RunningPlane> {
       answer: async (caller, request, response) => hooks.mcp?.answer(caller, request, response),
     },
     onFiles: (files) => hooks.files?.(files),
+    onRuntime: (session) => {
+      if (hooks.runtime === undefined) throw new FsError('EHOSTDOWN', 'The control plane is starting.');
+      return hooks.runtime(session);
+    },
     onNodeTunnel: (tunnel) => void hooks.nodes?.attach(tunnel),
   });
   const { store } = control;
@@ -88,15 +99,26 @@ export async function runPlane(options: PlaneOptions): Promise<RunningPlane> {
   });
   hooks.mcp = mcp;
   hooks.nodes = nodes;
-  hooks.files = ({ transport, session, address, nodeId }) => {
-    const sessionOf = (): Session => {
-      const { current } = session;
-      if (current.revoked)
-        throw new FsError('EACCES', 'The token or the session was revoked.', {
-          hint: 'Ask an admin for another token, and mount again with it.',
-        });
-      return current;
+  hooks.runtime = (session) => {
+    let held: { readonly id: string; readonly letGo: () => void } | undefined;
+    const runtime = new ServedRuntime(world, () => {
+      const live = session();
+      if (held?.id !== live.id) {
+        held?.letGo();
+        held = { id: live.id, letGo: mounts.hold(live.id) };
+      }
+      return currentOf(live);
+    });
+    return {
+      answer: (request) => runtime.answer(request),
+      end: () => {
+        runtime.end();
+        held?.letGo();
+      },
     };
+  };
+  hooks.files = ({ transport, session, address, nodeId }) => {
+    const sessionOf = (): Session => currentOf(session);
     const tree = nodeId === undefined ? world : new Subtree(world, `/nodes/${nodeId}`);
     const options =
       nodeId === undefined
@@ -143,6 +165,15 @@ export async function runPlane(options: PlaneOptions): Promise<RunningPlane> {
   };
 }
 
+/** @throws FsError EACCES for a session that has ended */
+function currentOf({ current }: FilesConnection['session']): Session {
+  if (current.revoked)
+    throw new FsError('EACCES', 'The token or the session was revoked.', {
+      hint: 'Ask an admin for another token, and mount again with it.',
+    });
+  return current;
+}
+
 /** @throws FsError ENOENT where the session sees no such node */
 async function exportsOfKnown(nodeId: string, node: DirNode, op: Op): Promise<ExportEntry[]> {
   await node.stat(op);
@@ -167,6 +198,7 @@ function joinedOrClosed(
 class Mounts {
   readonly #nodes: PlaneNodes;
   readonly #served = new Map<string, Set<ServedConnection>>();
+  readonly #holds = new Map<string, number>();
 
   constructor(nodes: PlaneNodes) {
     this.#nodes = nodes;
@@ -179,8 +211,23 @@ class Mounts {
       known.delete(served);
       if (known.size > 0) return;
       this.#served.delete(sessionId);
-      this.#nodes.endSession(sessionId);
+      this.#endUnused(sessionId);
     });
+  }
+
+  /** The session uses the tree without a mount. Answers how to end that. */
+  hold(sessionId: string): () => void {
+    this.#holds.set(sessionId, (this.#holds.get(sessionId) ?? 0) + 1);
+    return () => {
+      const left = (this.#holds.get(sessionId) ?? 0) - 1;
+      if (left > 0) this.#holds.set(sessionId, left);
+      else this.#holds.delete(sessionId);
+      this.#endUnused(sessionId);
+    };
+  }
+
+  #endUnused(sessionId: string): void {
+    if (!this.#served.has(sessionId) && !this.#holds.has(sessionId)) this.#nodes.endSession(sessionId);
   }
 
   /** Answers once no mount that is concerned shows anything older. */

@@ -6,6 +6,7 @@ import { consoleAddress } from './client/console-address.js';
 import type { ConsolePages } from './server/console-door.js';
 import type { FilesConnection } from './server/files-connection.js';
 import type { McpPages } from './server/mcp-door.js';
+import type { RuntimeHost } from './server/runtime.js';
 import { Listener } from './server/listener.js';
 import type { TlsFiles } from './server/tls-files.js';
 import { ControlMetrics } from './server/metrics.js';
@@ -41,6 +42,8 @@ export interface ControlPlaneOptions {
   readonly takesNodes?: boolean;
   /** Serves the files of a session on this connection: the composition root knows the tree. */
   readonly onFiles?: (files: FilesConnection) => void;
+  /** Serves the files of a session by fids, on its control connection. */
+  readonly onRuntime?: RuntimeHost;
   /** The web console's files; without them there is none. */
   readonly consolePages?: ConsolePages | undefined;
   /** What answers at `/mcp`; without it there is nothing. */
@@ -123,6 +126,7 @@ async function startWith(options: ControlPlaneOptions, undo: UndoStack): Promise
     metrics,
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     takesNodes: options.takesNodes ?? true,
+    runtime: options.onRuntime,
   });
   undo.add(() => context.close());
   if (options.onNodeTunnel !== undefined) context.tunnels.opened.on(options.onNodeTunnel);

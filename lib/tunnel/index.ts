@@ -9,3 +9,4 @@ export * from './wire/handshake.js';
 export type { StandIn } from './client/stand-in.js';
 export { RemoteVfs, type RemoteState, type RemoteVfsOptions } from './client/remote-vfs.js';
 export * from './server/served-connection.js';
+export { ServedRuntime } from './server/served-runtime.js';

@@ -1,5 +1,6 @@
 import {
   acheronError,
+  LAYOUT,
   ProtocolFault,
   requestReferenceOf,
   type AcheronEnvelope,
@@ -26,13 +27,14 @@ export function answerAcheron(frame: AcheronEnvelope, connected: boolean): Acher
   switch (frame.type) {
     case 'acheron.t_version': {
       const msize = Math.min(frame.msize ?? ANSWERED_MSIZE, ANSWERED_MSIZE);
-      return { ...reply, type: 'acheron.r_version', msize, version: 'acheron-1' };
+      const facts = { msize, version: 'acheron-1' };
+      return { ...reply, type: 'acheron.r_version', ...facts, payload: facts };
     }
     case 'acheron.t_attach':
       return {
         ...reply,
         type: 'acheron.r_attach',
-        payload: { layout: 'worldfs-v1', roots: ['nodes', 'projects'] },
+        payload: { layout: LAYOUT, roots: ['/nodes', '/projects'], qid: { path: 1, type: 'dir' } },
       };
     default:
       return acheronError(

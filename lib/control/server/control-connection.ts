@@ -13,12 +13,14 @@ import {
   decodeEnvelope,
   encodeEnvelope,
   errorFrameFrom,
+  isRuntimeType,
   errorFrameFromFault,
   MAX_CONTROL_FRAME_BYTES,
   ownTypeOf,
   payloadOf,
   ProtocolFault,
   requestReferenceOf,
+  type AcheronEnvelope,
   type ControlEnvelope,
   type ControlEventName,
   type ControlName,
@@ -29,6 +31,7 @@ import { HIGH_WATER_BYTES, type Message, type Transport } from '../../transport/
 import { isTooDeep } from '../json-depth.js';
 import type { LiveSession } from '../store/sessions.js';
 import { answerAcheron } from './acheron-stub.js';
+import { answerRuntime, type RuntimeChannel } from './runtime.js';
 import { frameWithServices } from './event-services.js';
 import { handlerFor } from './handlers/index.js';
 import { afterSilence, type Arrival } from './arrival.js';
@@ -64,6 +67,8 @@ export class ControlConnection implements Peer {
   #frames = 0;
   #badFrames = 0;
   #wantsEvents = false;
+  /** Once it has asked for files. */
+  #runtime: RuntimeChannel | undefined;
   /** What this peer is told of when it changes. */
   #topology: { readonly look: () => string; last: string } | undefined;
   /** Requests that are not answered yet. What they change of the session is announced after their answers. */
@@ -210,9 +215,22 @@ export class ControlConnection implements Peer {
       this.#refuseFrame(ProtocolFault.from(thrown));
       return;
     }
-    if (frame.channel === 'acheron') this.#send(answerAcheron(frame, this.#state === 'session'));
+    if (frame.channel === 'acheron') this.#answerAcheron(frame, message as string);
     else void this.#answer(frame);
     this.#relieve();
+  }
+
+  /** Files by fids, where they are served; `text` has fields that an envelope has not. */
+  #answerAcheron(frame: AcheronEnvelope, text: string): void {
+    const { runtime } = this.context;
+    if (this.#state !== 'session' || runtime === undefined || !isRuntimeType(frame.type)) {
+      this.#send(answerAcheron(frame, this.#state === 'session'));
+      return;
+    }
+    this.#runtime ??= runtime(() => this.session);
+    void answerRuntime(this.#runtime, JSON.parse(text) as JsonObject, frame).then((answer) =>
+      this.#transport.send(JSON.stringify(answer)),
+    );
   }
 
   async #answer(frame: ControlEnvelope): Promise<void> {
@@ -358,6 +376,7 @@ export class ControlConnection implements Peer {
   #ended(): void {
     this.#state = 'closed';
     this.#stopTimer();
+    this.#runtime?.end();
     this.watches.endAll();
     this.upsertParts.clear();
     this.context.metrics.connections.dec();

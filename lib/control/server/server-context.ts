@@ -19,6 +19,7 @@ import { NodeHomes } from './node-homes.js';
 import { OwnRequests } from './own-requests.js';
 import { Registrations } from './registrations.js';
 import { OrphanKeeper } from './orphan-keeper.js';
+import type { RuntimeHost } from './runtime.js';
 import { SessionNames } from './session-names.js';
 import { Strangers } from './strangers.js';
 import { Tunnels } from './tunnels.js';
@@ -31,6 +32,8 @@ export interface PlaneOptions {
   readonly metrics: ControlMetrics;
   readonly limits: PlaneLimits;
   readonly takesNodes: boolean;
+  /** Undefined: no files are served by fids. */
+  readonly runtime?: RuntimeHost | undefined;
 }
 
 export interface PlaneLimits {
@@ -77,6 +80,7 @@ export class ServerContext {
   readonly metrics: ControlMetrics;
   readonly limits: PlaneLimits;
   readonly takesNodes: boolean;
+  readonly runtime: RuntimeHost | undefined;
   readonly cursors: Cursors;
   readonly throttle: LoginThrottle;
   readonly authFailures: AuthFailureLog;
@@ -101,13 +105,14 @@ export class ServerContext {
   readonly #housekeeper: Housekeeper;
   readonly #orphans: OrphanKeeper | undefined;
 
-  constructor({ store, clock, log, metrics, limits, takesNodes }: PlaneOptions) {
+  constructor({ store, clock, log, metrics, limits, takesNodes, runtime }: PlaneOptions) {
     this.store = store;
     this.clock = clock;
     this.log = log;
     this.metrics = metrics;
     this.limits = limits;
     this.takesNodes = takesNodes;
+    this.runtime = runtime;
     this.cursors = new Cursors(store.keys.cursor);
     this.registrations = new Registrations(clock);
     this.homes = new NodeHomes(store.nodes);

@@ -136,7 +136,7 @@ export class Nodes implements Derived {
     if (this.require(nodeId).online)
       throw new FsError('EBUSY', `Node "${nodeId}" is online: end it, or take another name.`);
     const credentials = newCredentials(nodeId, this.#clock.now() + ttlMs);
-    this.#change(nodeId, () => {
+    this.#change(nodeId, () =>
       this.#db.run(
         `UPDATE nodes SET secret_hash = ?, lease_hash = ?, lease_expires_at_ms = ?, lease_ttl_ms = ?, epoch = epoch + 1,
          fs_url = COALESCE(?, fs_url) WHERE node_id = ?`,
@@ -146,8 +146,8 @@ export class Nodes implements Derived {
         ttlMs,
         fsUrl,
         nodeId,
-      );
-    });
+      ),
+    );
     return credentials;
   }
 

@@ -10,6 +10,7 @@ import {
   LAYOUT,
   payloadOf,
   ProtocolFault,
+  qidOf,
   requestReferenceOf,
   TUNNEL_EVENTS,
   type AcheronEnvelope,
@@ -283,7 +284,7 @@ export class ServedConnection {
         type: 'acheron.r_attach',
         ...(tag === undefined ? {} : { tag }),
         ok: true,
-        payload: { layout: LAYOUT, roots },
+        payload: { layout: LAYOUT, roots, qid: qidOf(this.#vfs.root.ino, 'dir') },
       });
     } catch (thrown) {
       this.#port.send(errorFrameFrom(thrown, requestReferenceOf(frame)));

@@ -163,6 +163,7 @@ export function answerVersion(port: FramePort, frame: AcheronEnvelope, before: n
     ok: true,
     msize,
     version: ACHERON_VERSION,
+    payload: { msize, version: ACHERON_VERSION },
   });
   return msize;
 }
