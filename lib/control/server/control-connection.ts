@@ -215,7 +215,7 @@ export class ControlConnection implements Peer {
       this.#refuseFrame(ProtocolFault.from(thrown));
       return;
     }
-    if (frame.channel === 'acheron') this.#answerAcheron(frame, message as string);
+    if (frame.channel === 'acheron') this.#answerAcheron(frame, message);
     else void this.#answer(frame);
     this.#relieve();
   }
