@@ -31,7 +31,6 @@ export type { CatalogChange, NodeCredentials, ServicesReplaced } from './node-ch
 
 /** Leases that are ended in one transaction: it is not to keep others waiting for long. */
 const MAX_EXPIRED_AT_ONCE = 256;
-
 const NOTHING: NodeCatalog = { services: new Map(), texts: new Map() };
 
 /** Nodes, their leases, epochs and services. What is in memory is what is on disk. */
