@@ -34,11 +34,14 @@ export const ROOMS = {
     ...['services', 'providers', 'control', 'tunnel', 'worldfs', 'node', 'planefs', 'console', 'mcp-server'],
   ],
   'mcp-server': ['core', 'vfs', 'worldfs'],
-  api: ['core', 'policy', 'vfs', 'fuse', 'worldfs', 'node', 'compose'],
+  client: ['core', 'disk', 'policy', 'vfs', 'transport', 'tunnel', 'worldfs', 'compose'],
+  api: ['core', 'disk', 'policy', 'vfs', 'fuse', 'worldfs', 'node', 'compose', 'client'],
   cli: [
     ...['core', 'disk', 'policy', 'protocol', 'vfs', 'manifest', 'drivers', 'transport', 'registry'],
     ...['services', 'control', 'tunnel', 'fuse', 'worldfs', 'node', 'doctor', 'compose', 'mcp-server'],
     ...['systemd', 'cluster'],
+    // What programs do with a tree, and what those are told who answer for machines.
+    ...['client'],
   ],
 };
 

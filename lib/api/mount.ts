@@ -1,7 +1,7 @@
 import { silentLog, type Log } from '../core/index.js';
 import { chooseBinding, type Mount } from '../fuse/index.js';
 import { localSession, type Role } from '../policy/index.js';
-import type { Client } from './client.js';
+import type { Client } from '../client/index.js';
 
 export interface MountOptions {
   /** What the mount may do; a tree of a control plane follows the token, whatever is said here. */
@@ -19,7 +19,7 @@ export async function mount({ tree }: Client, dir: string, options: MountOptions
   const { role = 'admin', agentId = null, log = silentLog } = options;
   const session = localSession(role, agentId);
   const binding = await chooseBinding('auto');
-  return binding.mount(tree, {
+  return binding.mount(tree.vfs, {
     dir,
     sessionOf: () => session,
     allowOther: false,

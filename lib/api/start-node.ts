@@ -1,11 +1,11 @@
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { idFrom, silentLog, type Log, type NodeId } from '../core/index.js';
+import { Client, treeOf } from '../client/index.js';
 import { runNode, type RunningNode } from '../compose/index.js';
 import { localControlDir, type ExportRequest } from '../node/index.js';
 import { localSession } from '../policy/index.js';
 import { World } from '../worldfs/index.js';
-import { Client } from './client.js';
 
 export interface NodeOptions {
   /** The name under `/nodes`. */
@@ -66,5 +66,5 @@ export async function startNode(options: NodeOptions): Promise<StartedNode> {
   });
   const world = new World({ nodes: node, events: node.events, now: () => Date.now(), control });
   const close = (): Promise<void> => node.close();
-  return { node, client: new Client(world, localSession('admin'), close), close };
+  return { node, client: new Client(treeOf(world, localSession('admin'), { close })), close };
 }

@@ -150,6 +150,11 @@ const COMMANDS: readonly Lazy[] = [
     load: async () => (await import('./commands/diff.js')).diffCommand(),
   },
   {
+    name: 'types',
+    summary: 'write TypeScript types of what services take and give',
+    load: async () => (await import('./commands/types.js')).typesCommand(),
+  },
+  {
     name: 'driver',
     summary: 'start a driver of your own, in the language of your choice',
     load: async () => (await import('./commands/driver.js')).driverCommand(),

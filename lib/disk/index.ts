@@ -21,3 +21,5 @@ export { recordAt, recordFrom, scanRecords, type LogRecord } from './log/log-rec
 export { pathOfSegment, segmentNumbers } from './log/replay-segments.js';
 export { readExtent, type ByteStore, type Extent, type Segment } from './log/segment.js';
 export { SegmentLog } from './log/segment-log.js';
+export * from './socket-path.js';
+export * from './state-dir.js';

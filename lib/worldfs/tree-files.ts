@@ -31,9 +31,14 @@ const mayFollow = linkRule();
  * A link is followed once, to read, and not out of its service directory or its export.
  * @throws FsError EISDIR for what is no file, ELOOP for a link that would be written through.
  */
-export async function openFile(tree: SeenTree, path: string, flags: OpenFlags): Promise<FileHandle> {
-  const op = tree.op();
-  const target = await targetOf(tree, path);
+export async function openFile(
+  tree: SeenTree,
+  path: string,
+  flags: OpenFlags,
+  signal?: AbortSignal,
+): Promise<FileHandle> {
+  const op = tree.op(signal);
+  const target = await targetOf(tree, path, signal);
   if (flags.write && target !== path)
     throw new FsError('ELOOP', `${path} is a link; nothing is written through it.`);
   const node = await walk(tree.root, target, op);
@@ -46,12 +51,12 @@ export async function openFile(tree: SeenTree, path: string, flags: OpenFlags): 
  * The path that a link leads to; of what is no link its own.
  * @throws FsError EACCES for a link that leads out of its service directory or export.
  */
-export async function targetOf(tree: SeenTree, path: string): Promise<string> {
-  const node = await walk(tree.root, path, tree.op());
+export async function targetOf(tree: SeenTree, path: string, signal?: AbortSignal): Promise<string> {
+  const node = await walk(tree.root, path, tree.op(signal));
   if (node.kind !== 'symlink') return path;
-  const target = await node.readlink(tree.op());
+  const target = await node.readlink(tree.op(signal));
   mayFollow(namesOfPath(path), target);
-  return `${path}/../${target}`;
+  return `/${[...namesOfPath(path).slice(0, -1), target].join('/')}`;
 }
 
 /** The bytes from `at` on, in pieces, until the end as of now. */
@@ -64,13 +69,23 @@ export async function* readFrom(handle: FileHandle, op: Op, at = 0): AsyncGenera
   }
 }
 
-export async function readText(tree: SeenTree, path: string): Promise<string> {
-  const handle = await openFile(tree, path, READ);
+/** All that a descriptor shows from `at` on. */
+export async function readRest(handle: FileHandle, op: Op, at = 0): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for await (const bytes of readFrom(handle, op, at)) parts.push(Buffer.from(bytes));
+  return Buffer.concat(parts);
+}
+
+/** The whole of a file. */
+export async function readBytes(tree: SeenTree, path: string, signal?: AbortSignal): Promise<Buffer> {
+  const handle = await openFile(tree, path, READ, signal);
   try {
-    const parts: Buffer[] = [];
-    for await (const bytes of readFrom(handle, tree.op())) parts.push(Buffer.from(bytes));
-    return Buffer.concat(parts).toString();
+    return await readRest(handle, tree.op(signal));
   } finally {
     await handle.release();
   }
+}
+
+export async function readText(tree: SeenTree, path: string, signal?: AbortSignal): Promise<string> {
+  return (await readBytes(tree, path, signal)).toString();
 }

@@ -2,13 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
 import { FsError, isJsonObject, type JsonObject } from '../../core/index.js';
-import type { FileHandle } from '../../vfs/index.js';
 import { EXIT } from '../failure.js';
-import { followProgress, followStream, jobWhenThere } from '../follow-job.js';
+import { Client } from '../../client/index.js';
 import { goOnWithoutOutput } from '../output.js';
 import { ProgressBar } from '../progress-bar.js';
-import { READ_WRITE, openFile, readFrom } from '../read-file.js';
-import { findService } from '../../worldfs/index.js';
+import { findService, followProgress, followStream, jobWhenThere } from '../../worldfs/index.js';
 import { addAccessOptions, openTree, type AccessFlags, type Tree } from '../tree-access.js';
 import { writeError, writeOut } from '../write-out.js';
 
@@ -40,8 +38,7 @@ async function invoke(service: string, payload: string | undefined, flags: Invok
   try {
     const path = await findService(tree.root, service, tree.op());
     const key = flags.key ?? keyIn(request) ?? `acheron-invoke-${randomUUID()}`;
-    const handle = await openFile(tree, `${path}/control/invoke.json`, READ_WRITE);
-    await run(tree, handle, { path, key, request: withKey(request, key), quiet: flags.quiet === true });
+    await run(tree, { path, key, request: withKey(request, key), quiet: flags.quiet === true });
   } finally {
     await tree.close();
   }
@@ -54,31 +51,25 @@ interface Run {
   readonly quiet: boolean;
 }
 
-async function run(tree: Tree, handle: FileHandle, { path, key, request, quiet }: Run): Promise<void> {
+async function run(tree: Tree, { path, key, request, quiet }: Run): Promise<void> {
   const interrupted = new AbortController();
   const cancel = (): void => interrupted.abort(new FsError('ECANCELED', 'The invocation was cancelled.'));
   process.once('SIGINT', cancel).once('SIGTERM', cancel);
-  const bytes = Buffer.from(request);
   const over = new AbortController();
-  const written = writeAll(handle, bytes, tree, interrupted.signal).finally(() => over.abort());
+  const replied = new Client(tree)
+    .invokeText(path, request, { signal: interrupted.signal })
+    .finally(() => over.abort());
   const followed = quiet ? Promise.resolve() : follow(tree, `${path}/jobs/by-key/${key}`, over.signal);
   try {
-    await written;
+    const reply = await replied;
     await followed;
-    for await (const part of readFrom(handle, tree.op(), bytes.length)) await writeOut(part);
+    await writeOut(reply);
   } catch (thrown) {
     await followed;
     sayFailure(FsError.from(thrown));
   } finally {
     process.off('SIGINT', cancel).off('SIGTERM', cancel);
-    await handle.release();
   }
-}
-
-async function writeAll(handle: FileHandle, bytes: Buffer, tree: Tree, signal: AbortSignal): Promise<void> {
-  const op = tree.op(signal);
-  for (let at = 0; at < bytes.length;) at += await handle.write(at, bytes.subarray(at, at + 128 * 1024), op);
-  await handle.flush?.(op);
 }
 
 function sayFailure(error: FsError): void {

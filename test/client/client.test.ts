@@ -1,0 +1,91 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { connect, startNode, type Client } from '../../lib/index.js';
+import { Up } from '../support/acheron.js';
+import { CLIENT_MANIFESTS, clientSuite, type ClientUnderTest } from '../suites/client-suite.js';
+import { until } from '../support/until.js';
+import { temporaryDir } from '../support/test-node.js';
+
+/** Where drivers of `dir` are started, and what they leave there. */
+function under(client: Client, dir: string): ClientUnderTest {
+  const started = join(dir, 'started');
+  return {
+    client,
+    exportDir: '/nodes/local/fs/drop',
+    goOn: () => writeFileSync(join(dir, 'go-on'), ''),
+    hasStarted: () => {
+      const is = existsSync(started);
+      rmSync(started, { force: true });
+      return is;
+    },
+  };
+}
+
+function suite(t: Test, dir: string, connected: () => Promise<Client>): void {
+  clientSuite(t, async () => {
+    rmSync(join(dir, 'go-on'), { force: true });
+    rmSync(join(dir, 'started'), { force: true });
+    const client = await connected();
+    return under(client, dir);
+  });
+}
+
+t.test('a client of a node of this process', async (t) => {
+  const dir = temporaryDir(t);
+  const servicesDir = join(dir, 'services');
+  const drop = join(dir, 'drop');
+  mkdirSync(servicesDir);
+  mkdirSync(drop);
+  // An export acts as somebody without rights of his own, where the node is root's.
+  chmodSync(drop, 0o777);
+  for (const manifest of CLIENT_MANIFESTS)
+    writeFileSync(join(servicesDir, `${manifest['service_id'] as string}.json`), JSON.stringify(manifest));
+  const node = await startNode({
+    stateDir: join(dir, 'state'),
+    servicesDirs: [servicesDir],
+    exports: [{ name: 'drop', path: drop, readOnly: false }],
+  });
+  t.teardown(() => node.close());
+  suite(t, servicesDir, async () => Promise.resolve(node.client));
+});
+
+t.test('a client of another process', async (t) => {
+  const drop = temporaryDir(t);
+  chmodSync(drop, 0o777);
+  const up = await Up.start(t, {
+    manifests: CLIENT_MANIFESTS,
+    control: true,
+    args: ['--port', '0', '--export', `drop=${drop}:rw`],
+  });
+  const listening = /listens on (ws:\S+)\./;
+  await until(() => listening.test(up.printed), 'the control plane', 60_000);
+  const url = listening.exec(up.printed)![1]!;
+  const token = readFileSync(join(up.stateDir, 'admin.token'), 'utf8').trim();
+
+  for (const [name, address] of [
+    ['by the socket of its state directory', { stateDir: up.stateDir }],
+    ['through a control plane', { url, token }],
+    ['by a mount', { mount: up.dir }],
+  ] as const)
+    await t.test(name, async (t) => {
+      const client = await connect(address);
+      t.teardown(() => client.close());
+      suite(t, up.manifests, async () => Promise.resolve(client));
+    });
+
+  await t.test('what is no address is refused in a sentence', async (t) => {
+    await t.rejects(connect({ url, token: 'x'.repeat(43) }), { name: 'FsError', code: 'EACCES' });
+    await t.rejects(connect({ stateDir: drop }), { code: 'EHOSTDOWN', message: /No node is running/ });
+    await t.rejects(connect({ mount: drop }), { code: 'EINVAL', message: /mounted/ });
+    await t.rejects(connect({ mount: join(drop, 'none') }), { code: 'ENOENT' });
+  });
+
+  await t.test('a client is closed at the end of its block', async (t) => {
+    const client = await connect({ stateDir: up.stateDir });
+    t.same(await client.invoke('echo', { text: 'x' }), { text: 'x' });
+    // What `await using client = …` does in languages and releases that have it.
+    await client[Symbol.asyncDispose]();
+    await t.rejects(client.list('/nodes'), { code: 'EBADF' });
+  });
+});
