@@ -55,6 +55,8 @@ export async function findDriverFiles(
   } else if (runtime.type === 'module' || runtime.type === 'wasm') {
     await look('/runtime/module_path', () => findFile(runtime.modulePath));
   }
+  const envFile = runtime.type === 'mcp' ? runtime.server.envFile : null;
+  if (envFile !== null) await look('/runtime/env_file', () => findFile(envFile));
   const command = runtime.probe?.type === 'exec' ? runtime.probe.command : [];
   const [program] = command;
   if (program !== undefined) {

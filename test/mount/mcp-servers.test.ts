@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { Up } from '../support/acheron.js';
+import { fixture } from '../support/drivers.js';
 import { referenceServer } from '../support/reference-servers.js';
 import { SHELLS, lacks, runShell, type Shell, type ShellResult } from '../support/shells.js';
 import { temporaryDir } from '../support/test-node.js';
@@ -110,4 +111,35 @@ t.test('the reference servers are services, in every shell', async (t) => {
       timedOut: false,
     });
   });
+});
+
+t.test('a question is answered by echo, and a server that is killed fails the write', async (t) => {
+  const up = await Up.start(t, {
+    manifests: [
+      {
+        service_id: 'many',
+        kind: 'mcp',
+        permissions: { allow_roles: ['admin', 'user'] },
+        runtime: {
+          type: 'mcp',
+          command: process.execPath,
+          args: [fixture('many-mcp.mjs')],
+          elicitation: true,
+        },
+      },
+    ],
+  });
+  await until(() => existsSync(up.service('many.act')), 'its tool is there', 60_000);
+  const run = (script: string): Promise<ShellResult> =>
+    runShell('sh', script, { cwd: up.service('many.act') });
+  const asked = await run(`echo '{"do":"ask"}' > control/submit.json
+    until [ -e jobs/latest/question.json ]; do sleep 0.05; done
+    cat jobs/latest/question.json
+    echo '{"name":"Ada"}' > jobs/latest/answer.json && echo 15 > jobs/latest/wait && cat jobs/latest/result.json`);
+  t.match(asked, { status: 0, stdout: /"message": "Who\?"[^]*"action": "accept"[^]*"name": "Ada"/ });
+  const killed = await run(`echo '{"do":"context"}' > control/invoke.json && pid=$(jq .pid result.json)
+    { until grep -q hanging jobs/latest/stderr; do sleep 0.05; done; kill -9 "$pid"; } &
+    echo '{"do":"hang"}' > control/invoke.json || cat last_error.txt`);
+  t.match(killed.stdout, /^EIO: The MCP server ended while the call ran\..*SIGKILL/s);
+  t.match(await run(`echo '{"do":"echo"}' > control/invoke.json`), { status: 0 });
 });

@@ -118,3 +118,15 @@ t.test('a server that kills itself at each call is started again', async (t) => 
     t.match(await call('fine'), /"text": "fine"/);
   }
 });
+
+t.test(
+  'a server whose list makes no sense is offline with the reason, and what it offered before stays',
+  async (t) => {
+    t.match(await call('unlist'), /"text": "unlisted"/);
+    await until(
+      async () => /is not known/.test(await node.read(node.path('bad', 'health.json'))),
+      'its health says so',
+    );
+    t.match(await call('fine'), /"text": "fine"/);
+  },
+);

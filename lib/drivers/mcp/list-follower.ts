@@ -1,5 +1,6 @@
 import { canonicalJson, FsError, type JsonObject } from '../../core/index.js';
 import type { DriverContext } from '../driver-context.js';
+import { FaultState } from '../fault-state.js';
 import type { McpSession } from './session.js';
 
 /** Between two looks: a server that changes its list all the time is not asked all the time. */
@@ -11,6 +12,8 @@ export class ListFollower {
   readonly #session: () => McpSession | null;
   readonly #report: (offers: JsonObject) => void;
   readonly #context: Pick<DriverContext, 'clock' | 'log'>;
+  /** Why it is not known what the server offers now. */
+  readonly faults = new FaultState();
   #current: JsonObject | null = null;
   #text = '';
   #isLooking = false;
@@ -62,6 +65,7 @@ export class ListFollower {
     let pauseMs = PAUSE_MS;
     try {
       const offers = await session.list();
+      this.faults.set(null);
       const text = canonicalJson(offers);
       if (!this.#isClosed && text !== this.#text) {
         this.#text = text;
@@ -69,9 +73,11 @@ export class ListFollower {
         this.#report(offers);
       }
     } catch (thrown) {
-      this.#context.log.warn('An MCP server does not say what it offers.', {
-        error: FsError.from(thrown).message,
-      });
+      const { message } = FsError.from(thrown);
+      this.#context.log.warn('An MCP server does not say what it offers.', { error: message });
+      this.faults.set(
+        new FsError('EIO', `What the server offers is not known: ${message}`, { cause: thrown }),
+      );
       // One that ended is asked again once it is back.
       this.#isOutdated = this.#session() === session;
       pauseMs = RETRY_MS;

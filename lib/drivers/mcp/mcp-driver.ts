@@ -11,6 +11,7 @@ import {
   type Outcome,
 } from '../contract.js';
 import type { DriverContext } from '../driver-context.js';
+import type { FaultState } from '../fault-state.js';
 import { driverClosed, errorFromAbort, failure, timedOut } from '../outcome.js';
 import { withStderrLimit } from '../stderr-limit.js';
 import { McpServer } from './mcp-server.js';
@@ -40,11 +41,15 @@ export class McpDriver implements Driver {
   }
 
   get fault(): FsError | null {
-    return this.#server.faults.current;
+    return this.#faults.current;
   }
 
   onFault(listener: (fault: FsError | null) => void): () => void {
-    return this.#server.faults.on(listener);
+    return this.#faults.on(listener);
+  }
+
+  get #faults(): FaultState {
+    return this.#runtime.offer === null ? this.#server.ownFaults : this.#server.faults;
   }
 
   invoke(call: Invocation): Promise<Outcome> {

@@ -22,7 +22,10 @@ const running = new WeakMap<DriverContext, Map<string, McpServer>>();
  * is talked to in one conversation, or in one for each principal, beside that in which it says what it offers.
  */
 export class McpServer {
+  /** Why calls cannot succeed. */
   readonly faults = new FaultState();
+  /** The same, or why it is not known what the server offers. */
+  readonly ownFaults = new FaultState();
   readonly settings: McpServerSettings;
   readonly lists: ListFollower;
   readonly resources: ResourceFolder;
@@ -52,7 +55,7 @@ export class McpServer {
       sessionOf: (caller) => this.sessionOf(caller),
       clock: context.clock,
     });
-    this.#base.faults.on(() => this.#judge());
+    for (const faults of [this.#base.faults, this.lists.faults]) faults.on(() => this.#judge());
     this.#program?.faults.on((fault) => {
       this.#judge();
       if (fault === null) this.#base.begin();
@@ -118,7 +121,9 @@ export class McpServer {
   }
 
   #judge(): void {
-    this.faults.set(this.#program?.faults.current ?? this.#base.faults.current);
+    const fault = this.#program?.faults.current ?? this.#base.faults.current;
+    this.faults.set(fault);
+    this.ownFaults.set(fault ?? this.lists.faults.current);
   }
 
   #keeper(isBase: boolean): SessionKeeper {
