@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
 import { isId } from '../core/index.js';
-import { LOG_LEVELS } from './text-log.js';
+import { LOG_FORMATS, LOG_LEVELS } from './log-format.js';
 import { defaultStateDir } from './state-dir.js';
 
 /** An option that may also come from `ACHERON_<NAME>`, or from the config file, in that order. */
@@ -41,6 +41,12 @@ export const logLevelOption = (): Option =>
   option('--log-level <level>', 'how much is logged on standard error')
     .choices([...LOG_LEVELS])
     .default('warn');
+
+export const logFormatOption = (): Option =>
+  option(
+    '--log-format <format>',
+    'how it is logged: for people, or a JSON object a line (default: text; in the journal, its own entries)',
+  ).choices([...LOG_FORMATS]);
 
 export const noConsoleOption = (): Option => option('--no-console', 'without the web console at /console/');
 

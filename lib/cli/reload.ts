@@ -2,7 +2,7 @@ import { openSync, closeSync } from 'node:fs';
 import { FsError, type Log } from '../core/index.js';
 import { rereadConfigFile } from './config-file.js';
 import { serviceManager } from './told-manager.js';
-import { LOG_LEVELS, setLogLevel, type LogLevel } from './text-log.js';
+import { logLevel } from './process-log.js';
 
 type Reload = () => void | Promise<void>;
 
@@ -40,8 +40,8 @@ export async function reload(): Promise<void> {
 }
 
 async function rereadLogLevel(): Promise<void> {
-  const { logLevel } = await rereadConfigFile();
-  if ((LOG_LEVELS as readonly unknown[]).includes(logLevel)) setLogLevel(logLevel as LogLevel);
+  const { logLevel: level } = await rereadConfigFile();
+  if (typeof level === 'string') logLevel.change(level);
 }
 
 function hasTerminal(): boolean {

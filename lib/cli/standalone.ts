@@ -9,6 +9,7 @@ import { reportReady } from './background.js';
 import { isFailedClose, mountTree, sessionFromFlags, type MountFlags } from './mount-options.js';
 import { listenForClients, listenerDir, type NodeListenFlags, type NodeListener } from './node-listener.js';
 import { localNodeOptions, stateFileOf, type NodeFlags } from './node-options.js';
+import { logLevel } from './process-log.js';
 import { reloadOnHangUp } from './reload.js';
 import { socketPath } from './socket-path.js';
 import { allowLongerStop, goOnUnlessStopped, stopAsked } from './stop-asked.js';
@@ -118,6 +119,7 @@ async function start(
       reloads: node.reloads,
       plan: node.plan,
       mount: () => mountFacts(running.mount ?? null, flags),
+      logLevel,
     }),
   });
   const socket = await serveLocally(world, socketPath(flags.stateDir, flags.stateFile), () => session, log);

@@ -7,7 +7,7 @@ import {
   type RuntimeHost,
 } from '../control/index.js';
 import { BuiltPages } from '../console/index.js';
-import { FsError, silentLog, type Log } from '../core/index.js';
+import { FsError, silentLog, type Log, type LogLevelControl } from '../core/index.js';
 import type { Session } from '../policy/index.js';
 import {
   acceptHello,
@@ -40,6 +40,8 @@ export interface PlaneOptions extends Omit<
   readonly console?: boolean;
   /** What it says that it is. */
   readonly version?: string;
+  /** How much the process logs, for admins to change. */
+  readonly logLevel?: LogLevelControl;
 }
 
 /** A control plane that serves files: to each session its view of all nodes. */
@@ -87,6 +89,7 @@ export async function runPlane(options: PlaneOptions): Promise<RunningPlane> {
       flush,
       takesNodes: options.takesNodes ?? true,
       planOf: (nodeId) => nodes.planFile(nodeId),
+      logLevel: options.logLevel,
     }),
   };
   const world = new World(shown);

@@ -9,6 +9,15 @@ export interface Log {
 /** Details of a log line. Never a payload, a token or a secret. */
 export type LogFacts = Readonly<Record<string, unknown>>;
 
+/** How much a process logs, which can be changed while it runs. */
+export interface LogLevelControl {
+  /** From all to nothing. */
+  readonly levels: readonly string[];
+  current(): string;
+  /** Takes one of `levels`. */
+  change(level: string): void;
+}
+
 const nothing = (): void => undefined;
 
 /** Says nothing; for tests and for callers that have no log. */

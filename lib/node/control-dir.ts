@@ -1,7 +1,19 @@
-import { documentFromJson, systemClock, type JsonObject } from '../core/index.js';
-import { Document, MapDir, NumberedDir, StableSnapshot, type DirNode, type Node } from '../vfs/index.js';
+import { documentFromJson, systemClock, type JsonObject, type LogLevelControl } from '../core/index.js';
+import { logLevelFile, ownerOf } from '../services/index.js';
+import {
+  Document,
+  MapDir,
+  NumberedDir,
+  StableSnapshot,
+  noSuchEntry,
+  type DirNode,
+  type Node,
+} from '../vfs/index.js';
 import type { NodeReloads } from './history/node-reloads.js';
 import type { NodeAuditLog } from './node-audit-log.js';
+
+/** Of what concerns the node and no service of it. */
+const NO_SERVICE = '-';
 
 /** What `/control` shows of a node that has no control plane, to admins. */
 export interface ControlFacts {
@@ -13,9 +25,19 @@ export interface ControlFacts {
   readonly plan: Node;
   /** How the tree is mounted; absent where it is mounted elsewhere. */
   readonly mount?: () => JsonObject;
+  /** How much the process logs. */
+  readonly logLevel?: LogLevelControl;
 }
 
-export function localControlDir({ nodeId, audit, diagnostics, reloads, plan, mount }: ControlFacts): DirNode {
+export function localControlDir({
+  nodeId,
+  audit,
+  diagnostics,
+  reloads,
+  plan,
+  mount,
+  logLevel,
+}: ControlFacts): DirNode {
   const reload = liveDocument(diagnostics);
   const reports = new NumberedDir(
     {
@@ -36,9 +58,28 @@ export function localControlDir({ nodeId, audit, diagnostics, reloads, plan, mou
   );
   const nodes = new MapDir(new Map<string, Node>([[nodeId, nodeDir]]));
   const entries = new Map<string, Node>([['nodes', nodes]]);
+  if (logLevel !== undefined) entries.set('log_level.json', logLevelNode(logLevel, audit));
   if (mount !== undefined) entries.set('mount.json', liveDocument(mount));
   return new MapDir(entries, {
     current: new Map([['audit.ndjson', () => audit.file()]]),
+  });
+}
+
+/** For admins alone, as all of `/control` of a mount. */
+function logLevelNode(level: LogLevelControl, audit: NodeAuditLog): Node {
+  return logLevelFile({
+    level,
+    check: ({ session }) => {
+      if (session.role !== 'admin' || session.revoked) throw noSuchEntry('log_level.json');
+    },
+    record: ({ session }, wanted) =>
+      audit.record({
+        by: ownerOf(session),
+        act: 'control/log_level',
+        serviceId: NO_SERVICE,
+        outcome: 'ok',
+        facts: { level: wanted },
+      }),
   });
 }
 

@@ -1,5 +1,6 @@
 import type { AuditEntry, ControlStore } from '../control/index.js';
-import { documentFromJson, lineFromJson, timestamp } from '../core/index.js';
+import { documentFromJson, lineFromJson, timestamp, type LogLevelControl } from '../core/index.js';
+import { logLevelFile } from '../services/index.js';
 import {
   Document,
   MapDir,
@@ -30,18 +31,36 @@ export interface ControlDirOptions {
   readonly takesNodes: boolean;
   /** `plan.json` of a node. */
   readonly planOf: (nodeId: string) => Node;
+  /** How much the process logs; absent where nobody changes it. */
+  readonly logLevel: LogLevelControl | undefined;
 }
 
 /** `/control/`: what is for admins alone. */
-export function controlDir(store: ControlStore, { flush, takesNodes, planOf }: ControlDirOptions): DirNode {
+export function controlDir(
+  store: ControlStore,
+  { flush, takesNodes, planOf, logLevel }: ControlDirOptions,
+): DirNode {
   const audit = new AuditStream(store, flush);
   return new MapDir(
     new Map<string, Node>([
       ...(takesNodes ? [['pairing', pairingDir(store)] as const] : []),
       ['nodes', new NodeReloadsDir(store, planOf)],
+      ...(logLevel === undefined ? [] : [['log_level.json', logLevelNode(store, logLevel)] as const]),
     ]),
     { check: requireAdmin, current: new Map([['audit.ndjson', (op) => audit.file(op)]]) },
   );
+}
+
+function logLevelNode(store: ControlStore, level: LogLevelControl): Node {
+  return logLevelFile({
+    level,
+    check: requireAdmin,
+    record: ({ session }, wanted) =>
+      store.change(() => {
+        const who = { session_id: session.id, role: session.role, agent_id: session.agentId };
+        store.audit.record({ act: 'log_level', outcome: 'ok', ...who, target: { level: wanted } });
+      }),
+  });
 }
 
 /** `/control/nodes/<id>/`: what each node says of its manifests, and what it would make of others. */

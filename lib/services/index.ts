@@ -4,6 +4,8 @@
  * methods. Nothing here knows a bridge, a wire or a mount.
  */
 export * from './environment.js';
+export { ownerOf } from './jobs/job.js';
+export { logLevelFile } from './log-level-file.js';
 export { DEFAULT_JOB_LIMITS, type JobLimits } from './jobs/job-limits.js';
 export type { ObjectSink, Taken } from './request/object-handle.js';
 export { ObjectScanner, type ScannedObject } from './request/object-scanner.js';

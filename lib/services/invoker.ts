@@ -96,6 +96,7 @@ export class Invoker {
     try {
       this.#audit(owner, 'accepted', { invocation_id: id }, request.bytes);
       const job = this.#accept(owner, request, id);
+      this.#log(job, 'debug', 'A call begins.');
       return this.#start(job, request, session, reportEnd);
     } catch (thrown) {
       reportEnd('cancelled');
@@ -281,6 +282,7 @@ export class Invoker {
       this.#cannotRecord('An outcome could not be written to the state directory.', job.id, thrown);
     }
     this.#recordEnd(ended);
+    this.#log(ended, 'info', 'A call has ended.');
     this.#host.env.emit({
       type: 'invocation_finished',
       serviceId: this.#host.id,
@@ -338,6 +340,14 @@ export class Invoker {
     this.#recordOutcome(job.owner, errno ?? 'ok', { invocation_id: job.id, state, exit_code: exitCode });
   }
 
+  #log(job: Job, level: 'debug' | 'info', message: string): void {
+    const { end, startedAtMs, owner } = job;
+    const outcome = end === null ? {} : { state: end.state, errno: end.errno ?? undefined };
+    const ms = end === null || startedAtMs === null ? undefined : end.finishedAtMs - startedAtMs;
+    const facts = { invocation_id: job.id, service: this.#host.id, by: owner.principal, ...outcome, ms };
+    this.#host.env.log[level](message, facts);
+  }
+
   /** Its acceptance is on record already; an end that cannot be added is logged for the operator. */
   #recordOutcome(
     by: JobOwner,
@@ -354,7 +364,7 @@ export class Invoker {
 
   #cannotRecord(what: string, invocation: InvocationId, thrown: unknown): void {
     const error = FsError.from(thrown).message;
-    this.#host.env.log.error(what, { service: this.#host.id, invocation, error });
+    this.#host.env.log.error(what, { service: this.#host.id, invocation_id: invocation, error });
   }
 
   #audit(by: JobOwner, outcome: string, facts: JsonObject, payload?: Uint8Array): void {

@@ -4,5 +4,6 @@
  * or costs anything.
  */
 export * from './inherited-sockets.js';
+export * from './journal.js';
 export * from './notify-socket.js';
 export * from './service-manager.js';

@@ -11,7 +11,7 @@ const MAX_PATH = 108;
 const PATIENCE_S = 1n;
 
 /** Sends a datagram; false where nobody took it. */
-export type SendDatagram = (text: string) => boolean;
+export type SendDatagram = (content: string | Buffer) => boolean;
 
 /**
  * Opens the way to `$NOTIFY_SOCKET`: a path, or `@name` of an abstract socket. Null where it is neither (`vsock:`), or there
@@ -34,8 +34,8 @@ export function openNotifySocket(address: string): SendDatagram | null {
   const patience = Buffer.alloc(16);
   patience.writeBigInt64LE(PATIENCE_S);
   setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, patience, patience.length);
-  return (text) => {
-    const data = Buffer.from(text);
+  return (content) => {
+    const data = typeof content === 'string' ? Buffer.from(content) : content;
     return Number(sendto(fd, data, data.length, MSG_NOSIGNAL, name, name.length)) === data.length;
   };
 }

@@ -119,21 +119,6 @@ t.test('the Debian package', { skip, timeout: 240_000 }, async (t) => {
   t.test('is the same, byte for byte, when it is built again', async (t) => {
     t.ok(readFileSync(await built(t)).equals(readFileSync(file)));
   });
-
-  const hasLintian = spawnSync('lintian', ['--version']).status === 0;
-  t.test(
-    'has no error that lintian knows',
-    { skip: hasLintian ? false : 'lintian is not installed' },
-    async (t) => {
-      const { stdout } = await execa('lintian', ['--allow-root', '--fail-on', 'none', file], {
-        reject: false,
-      });
-      t.same(
-        stdout.split('\n').filter((line) => line.startsWith('E:')),
-        [],
-      );
-    },
-  );
 });
 
 t.test('the configuration of the package sets nothing by itself', async (t) => {

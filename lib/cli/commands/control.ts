@@ -12,6 +12,7 @@ import { addListenOptions, listenerOptions, tlsFrom, type ListenFlags } from '..
 import {
   configOption,
   integer,
+  logFormatOption,
   logLevelOption,
   noConsoleOption,
   option,
@@ -19,13 +20,13 @@ import {
 } from '../options.js';
 import { reloadOnHangUp } from '../reload.js';
 import { goOnUnlessStopped, stopAsked } from '../stop-asked.js';
-import { textLog, type LogLevel } from '../text-log.js';
+import { logLevel, processLog, type LogFlags } from '../process-log.js';
 import { backupCommand, restoreCommand } from './control-state.js';
 import { VERSION } from '../version.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-interface ControlFlags extends ListenFlags, StoreFlags {
+interface ControlFlags extends ListenFlags, StoreFlags, LogFlags {
   readonly host: string;
   readonly port: number;
   readonly stateDir: string;
@@ -41,7 +42,6 @@ interface ControlFlags extends ListenFlags, StoreFlags {
   readonly historyKeepDays?: number;
   readonly leaseTtlMs?: number;
   readonly offlineGraceMs?: number;
-  readonly logLevel: LogLevel;
   readonly advertise?: string;
   readonly background?: boolean;
   readonly console: boolean;
@@ -91,6 +91,7 @@ export function controlCommand(): Command {
     )
     .addOption(noConsoleOption())
     .addOption(logLevelOption())
+    .addOption(logFormatOption())
     .addOption(configOption())
     .addOption(option('--background', 'return when it listens, and go on in the background'))
     .addHelpText('after', EXAMPLES)
@@ -99,7 +100,7 @@ export function controlCommand(): Command {
 
 async function control(flags: ControlFlags): Promise<void> {
   const stop = stopAsked();
-  const log = textLog(flags.logLevel);
+  const log = processLog(flags);
   const plane = await runPlane({
     stateDir: flags.stateDir,
     shared: sharedStoreFrom(flags),
@@ -129,6 +130,7 @@ async function control(flags: ControlFlags): Promise<void> {
     },
     console: flags.console,
     version: VERSION,
+    logLevel,
     log,
   });
   reloadOnHangUp(log, () => {

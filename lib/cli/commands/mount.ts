@@ -13,16 +13,16 @@ import {
   mountTree,
   type KernelFlags,
 } from '../mount-options.js';
-import { integer, logLevelOption, option, stateDirOption } from '../options.js';
+import { integer, logFormatOption, logLevelOption, option, stateDirOption } from '../options.js';
 import { addPlaneOptions, treeAddressFrom, type PlaneFlags } from '../plane-options.js';
 import { reloadOnHangUp } from '../reload.js';
 import { goOnUnlessStopped, stopAsked } from '../stop-asked.js';
 import { serviceManager } from '../told-manager.js';
-import { textLog, type LogLevel } from '../text-log.js';
+import { processLog, type LogFlags } from '../process-log.js';
 
 type MountCommandFlags = KernelFlags &
-  PlaneFlags & {
-    readonly logLevel: LogLevel;
+  PlaneFlags &
+  LogFlags & {
     readonly stateDir: string;
     readonly connectTimeoutMs: number;
   };
@@ -39,7 +39,8 @@ export function mountCommand(): Command {
         .default(10_000),
     )
     .addOption(stateDirOption())
-    .addOption(logLevelOption());
+    .addOption(logLevelOption())
+    .addOption(logFormatOption());
   return addKernelOptions(addPlaneOptions(command))
     .addHelpText('after', EXAMPLES)
     .action((dir: string, flags: MountCommandFlags) => mount(resolve(dir), flags));
@@ -72,7 +73,7 @@ function nameFrom(flags: MountCommandFlags): string {
 }
 
 async function serve(dir: string, fsname: string, flags: MountCommandFlags): Promise<void> {
-  const log = textLog(flags.logLevel);
+  const log = processLog(flags);
   const stop = stopAsked();
   const tree = new RemoteTree({ ...addressFrom(flags, log), keepsDescriptors: true });
   reloadOnHangUp(log, async () => {

@@ -5,15 +5,14 @@ import { inBackgroundOrHere } from '../background.js';
 import { daemonName } from '../daemon-name.js';
 import { addMountOptions, standaloneMountName } from '../mount-options.js';
 import { addNodeOptions, defaultNodeId } from '../node-options.js';
-import { logLevelOption, option, stateDirOption } from '../options.js';
+import { logFormatOption, logLevelOption, option, stateDirOption } from '../options.js';
 import { addLinkOptions } from '../link-options.js';
 import type { LinkFlags } from '../run-linked-node.js';
 import { addNodeListenOptions } from '../node-listener.js';
 import { runStandalone, type Standalone, type StandaloneFlags } from '../standalone.js';
-import { textLog, type LogLevel } from '../text-log.js';
+import { processLog, type LogFlags } from '../process-log.js';
 
-type NodeCommandFlags = StandaloneFlags &
-  LinkFlags & { readonly logLevel: LogLevel; readonly mount?: string };
+type NodeCommandFlags = StandaloneFlags & LinkFlags & LogFlags & { readonly mount?: string };
 
 export function nodeCommand(): Command {
   const command = new Command('node')
@@ -22,7 +21,8 @@ export function nodeCommand(): Command {
     )
     .addOption(option('--mount <dir>', 'where to mount').argParser((dir: string) => resolve(dir)))
     .addOption(stateDirOption())
-    .addOption(logLevelOption());
+    .addOption(logLevelOption())
+    .addOption(logFormatOption());
   return addMountOptions(addNodeListenOptions(addLinkOptions(addNodeOptions(command))))
     .addHelpText('after', EXAMPLES)
     .action((flags: NodeCommandFlags) => runNode(flags));
@@ -36,7 +36,7 @@ async function runNode(flags: NodeCommandFlags): Promise<void> {
     servicesDirs: [],
     dir: flags.mount ?? null,
     mountName: standaloneMountName('node', flags),
-    log: textLog(flags.logLevel),
+    log: processLog(flags),
     ready: ({ nodeId: id, dir, listensAt }) => [
       dir === null ? `Node ${id} is running.` : `Node ${id} is mounted on ${dir}.`,
       ...(listensAt === null

@@ -5,15 +5,23 @@ import { inBackgroundOrHere, reportReady } from '../background.js';
 import { daemonName } from '../daemon-name.js';
 import { addMountOptions, standaloneMountName, type MountFlags } from '../mount-options.js';
 import { addNodeOptions, type NodeFlags } from '../node-options.js';
-import { integer, logLevelOption, noConsoleOption, option, stateDirOption } from '../options.js';
+import {
+  integer,
+  logFormatOption,
+  logLevelOption,
+  noConsoleOption,
+  option,
+  stateDirOption,
+} from '../options.js';
 import { checkPortIsFree, runEmbeddedControlPlane, type BesideFlags } from '../embedded-control-plane.js';
 import { runStandalone } from '../standalone.js';
-import { textLog, type LogLevel } from '../text-log.js';
+import { processLog, type LogFlags } from '../process-log.js';
 import { PACKAGE_DIR } from '../version.js';
 
 type UpFlags = NodeFlags &
   MountFlags &
-  BesideFlags & { readonly logLevel: LogLevel; readonly bundled: boolean; readonly control: boolean };
+  BesideFlags &
+  LogFlags & { readonly bundled: boolean; readonly control: boolean };
 
 export function upCommand(): Command {
   const command = new Command('up')
@@ -23,6 +31,7 @@ export function upCommand(): Command {
     .argument('[dir]', 'where to mount', './mnt')
     .addOption(stateDirOption())
     .addOption(logLevelOption())
+    .addOption(logFormatOption())
     .addOption(
       option(
         '--port <port>',
@@ -56,7 +65,7 @@ async function up(dir: string, flags: UpFlags): Promise<void> {
     reportReady([`${found.dir} is mounted already.`, ...whatToType(found.dir, nodeId, flags.bundled)]);
     return;
   }
-  const log = textLog(flags.logLevel);
+  const log = processLog(flags);
   const hasPlane = flags.control && flags.role === 'admin';
   // With a link to the console, all is said at once, when there is one.
   const waits = hasPlane && flags.consoleLink === true;
