@@ -5,6 +5,7 @@ import { fileOperations } from './file-operations.js';
 import { footprint } from './footprint.js';
 import { invocation } from './invocation.js';
 import { manyNodes } from './many-nodes.js';
+import { mcpTools } from './mcp-tools.js';
 import { manifestChange } from './manifest-change.js';
 import { mcpServers } from './mcp-servers.js';
 import { programStart } from './program-start.js';
@@ -35,4 +36,5 @@ export const cases: readonly BenchCase[] = [
   recovery,
   manyNodes,
   webConsole,
+  mcpTools,
 ];

@@ -75,6 +75,11 @@ const COMMANDS: readonly Lazy[] = [
     load: async () => (await import('./commands/mcp.js')).mcpCommand(),
   },
   {
+    name: 'agent-skill',
+    summary: 'print, or write, what an agent needs to know, as a skill file',
+    load: async () => (await import('./commands/agent-skill.js')).agentSkillCommand(),
+  },
+  {
     name: 'top',
     summary: 'show services and the calls that run, live',
     load: async () => (await import('./commands/top.js')).topCommand(),

@@ -6,6 +6,7 @@ import {
   type JsonValue,
 } from '../core/index.js';
 import { isInvocable, limitsFromDescriptor, typeFromDescriptor } from './described-runtime.js';
+import { shapeOfRequest } from './request-shape.js';
 
 /** A service as its node publishes it: all that its read-only files, and its lines in indexes, are made from. */
 export interface PublishedService {
@@ -108,33 +109,33 @@ function renderReadme({ serviceId, descriptor }: PublishedService): Buffer {
 }
 
 function howToCall(descriptor: JsonObject): string {
-  const { invoke_template: written } = descriptor;
+  const { invoke_template: written, schema } = descriptor;
   const template = isJsonObject(written) ? written : {};
-  const ask = JSON.stringify(template);
-  const keyed = JSON.stringify({ _key: 'my-1', ...template });
+  const input = isJsonObject(schema) && isJsonObject(schema['input']) ? schema['input'] : {};
+  const shape = shapeOfRequest(input);
+  const holds = shape === undefined ? '' : `Requests are \`${shape.replaceAll('`', "'")}\`; `;
   return `## How to call it
 
-The commands begin in this directory. The exit status of the write is the outcome; \`last_error.txt\` says
-what went wrong and what to do.
+    { ${echo(JSON.stringify(template))} >&3 && cat <&3; } 3<>control/invoke.json || cat last_error.txt
 
-    ${echo(ask)} > control/invoke.json && cat result.json || cat last_error.txt
+In this directory. It prints your reply, or what went wrong and what to do.
+${holds}\`SCHEMA.json\` says more.
+${takesLong(descriptor) ? slowCall(template) : ''}`;
+}
 
-\`result.json\` is the last success of all who call as you do. Your own reply comes from the descriptor that
-wrote the request:
+/** Longer than a caller waits without a word. */
+function takesLong(descriptor: JsonObject): boolean {
+  const { timeout_ms: timeoutMs } = limitsFromDescriptor(descriptor);
+  return typeof timeoutMs === 'number' && timeoutMs > SLOW_MS;
+}
 
-    exec 3<>control/invoke.json; ${echo(ask)} >&3; cat <&3; exec 3>&-
+const SLOW_MS = 60_000;
 
-or by a name that you give the call. Sent again, the same request under the same \`_key\` does not run again:
-it is answered as it was.
+function slowCall(template: JsonObject): string {
+  return `
+Slow: accepted at once, by a \`_key\` that is new for each request; \`wait\` fails when the seconds are over, and the call runs on.
 
-    ${echo(keyed)} > control/invoke.json; cat jobs/by-key/my-1/result.json
-
-Slow work: \`submit.json\` returns at once, and \`wait\` when the call has ended, or fails after so many seconds.
-\`stderr\` beside it grows meanwhile.
-
-    ${echo(keyed)} > control/submit.json && echo 60 > jobs/by-key/my-1/wait && cat jobs/by-key/my-1/result.json
-
-\`SCHEMA.json\` says what a request may hold, \`TEMPLATE.json\` is one to start from.
+    ${echo(JSON.stringify({ _key: 'k1', ...template }))} > control/submit.json && echo 60 > jobs/by-key/k1/wait && cat jobs/by-key/k1/result.json
 `;
 }
 

@@ -34,6 +34,7 @@ export * from './offers.js';
 export { solePlaceholder, soleOf, templateFrom, type Placeholder, type Template } from './placeholders.js';
 export { requestCheckOf, requestDigest, type RequestCheck } from './request-check.js';
 export * from './node-files.js';
+export { shapeOfRequest } from './request-shape.js';
 export * from './service-history.js';
 export type { SourceExcerpt } from './source-excerpt.js';
 export { templateFromSchema } from './template.js';

@@ -35,7 +35,7 @@ export class McpSource {
       {
         capabilities: {
           tools: { listChanged: true },
-          resources: {},
+          resources: { listChanged: false },
           logging: {},
           ...(era === 'legacy' ? { tasks: LEGACY_TASKS } : { extensions: TASKS_EXTENSION }),
         },

@@ -1,6 +1,6 @@
 import { Emitter, FsError, isJsonObject } from '../core/index.js';
-import { walk } from '../vfs/index.js';
-import { READ, openFile, readText, type SeenTree } from '../worldfs/index.js';
+import { walk, type DirNode, type Op } from '../vfs/index.js';
+import { READ, readText, type SeenTree } from '../worldfs/index.js';
 import { toolFromDescriptor, type ServiceTool } from './service-tool.js';
 
 export interface Selection {
@@ -34,7 +34,6 @@ export class ToolCatalog {
   #looking: Set<bigint> | undefined;
   #loaded: Promise<ReadonlyMap<string, ServiceTool>> | undefined;
   #kept: { readonly tools: ReadonlyMap<string, ServiceTool>; readonly atMs: number } | undefined;
-  #digest: string | undefined;
   #timer: NodeJS.Timeout | undefined;
   readonly #stopListening: () => void;
 
@@ -95,16 +94,14 @@ export class ToolCatalog {
     for (const path of this.#known.keys()) if (!paths.has(path)) this.#known.delete(path);
     this.#watched = watched;
     if (this.#looking === watched) this.#looking = undefined;
-    this.#kept = { tools, atMs: Date.now() };
-    this.#tell(tools);
+    this.#keep(tools);
     return tools;
   }
 
-  #tell(tools: ReadonlyMap<string, ServiceTool>): void {
-    const digest = JSON.stringify([...tools.values()].map(({ tool }) => tool));
-    const isNew = this.#digest !== undefined && this.#digest !== digest;
-    this.#digest = digest;
-    if (isNew) this.changed.emit();
+  #keep(tools: ReadonlyMap<string, ServiceTool>): void {
+    const before = this.#kept?.tools;
+    this.#kept = { tools, atMs: Date.now() };
+    if (before !== undefined && !isSame(before, tools)) this.changed.emit();
   }
 
   async #nodes(watched: Set<bigint>): Promise<string[]> {
@@ -145,7 +142,7 @@ export class ToolCatalog {
       if (dir.kind !== 'dir') return undefined;
       const control = await walk(dir, 'control/invoke.json', op);
       if (((await control.stat(op)).mode & 0o222) === 0) return undefined;
-      const text = await this.#descriptor(path, watched);
+      const text = await descriptorIn(dir, op, watched);
       const known = this.#known.get(path);
       if (known?.text === text) return known.tool;
       const descriptor: unknown = JSON.parse(text);
@@ -158,25 +155,32 @@ export class ToolCatalog {
       throw thrown;
     }
   }
+}
 
-  async #descriptor(path: string, watched: Set<bigint>): Promise<string> {
-    const file = `${path}/SERVICE.json`;
-    const handle = await openFile(this.#tree, file, READ);
-    try {
-      const { ino, size } = await handle.stat(this.#tree.op());
-      watched.add(ino);
-      const parts: Uint8Array[] = [];
-      for (let at = 0; at < size;) {
-        const bytes = await handle.read(at, size - at, this.#tree.op());
-        if (bytes.length === 0) break;
-        parts.push(bytes);
-        at += bytes.length;
-      }
-      return Buffer.concat(parts).toString();
-    } finally {
-      await handle.release();
+/** The text of a service's SERVICE.json. */
+async function descriptorIn(dir: DirNode, op: Op, watched: Set<bigint>): Promise<string> {
+  const file = await walk(dir, 'SERVICE.json', op);
+  if (file.kind !== 'file') throw new FsError('ENOENT', 'The service has no descriptor.');
+  const handle = await file.open(READ, op);
+  try {
+    const { ino, size } = await handle.stat(op);
+    watched.add(ino);
+    const parts: Uint8Array[] = [];
+    for (let at = 0; at < size;) {
+      const bytes = await handle.read(at, size - at, op);
+      if (bytes.length === 0) break;
+      parts.push(bytes);
+      at += bytes.length;
     }
+    return Buffer.concat(parts).toString();
+  } finally {
+    await handle.release();
   }
+}
+
+/** What a service has been made a tool of, once, stays the same object while its descriptor does. */
+function isSame(one: ReadonlyMap<string, ServiceTool>, other: ReadonlyMap<string, ServiceTool>): boolean {
+  return one.size === other.size && [...one].every(([name, tool]) => other.get(name) === tool);
 }
 
 /** What matters here of a line of SERVICES.json. */

@@ -17,44 +17,29 @@ happened and what to do. AGENTS.md has all that a program needs; events.ndjson l
 /** `/AGENTS.md`: all that an agent needs, under 400 words. */
 export const AGENTS = `# For agents
 
-Services are directories. Writing JSON to a service's control/invoke.json runs it. Reading never runs anything
-and never waits, so look around freely.
+Services are directories; writing JSON to a service's control/invoke.json runs it. Reading runs nothing and never waits.
 
-    cat session.json       # who you are, and what you may do
-    cat nodes/INDEX.tsv    # a line for each service: id, what it is for, the path to write to
+    grep -i '' nodes/INDEX.tsv    # '' or a word: id, what it is for, the path to write to, from nodes/ on
 
-Then, in the directory of the service, read README.md (how to call it), TEMPLATE.json (a request that works),
-SCHEMA.json (what a request may hold). What you are not shown you may not use; it has no other name.
+README.md in the service's directory says how it is called, SCHEMA.json what a request may hold. What you are not shown
+you may not use. In the directory of echo, for instance:
 
-## Call
+    { echo '{"text":"hi"}' >&3 && cat <&3; } 3<>control/invoke.json || cat last_error.txt
 
-In the directory of the service echo, for instance (its request may hold anything):
+The exit status of the write is the outcome; what is printed is your own reply, or what to do: EINVAL: correct the request;
+EACCES, EPERM: not for you; EBUSY: wait as it says; EIO: it failed, see jobs/latest/stderr; ETIMEDOUT: ask for less;
+EHOSTDOWN: its machine is away.
 
-    echo '{"_key":"step-1","text":"hi"}' > control/invoke.json && cat jobs/by-key/step-1/result.json || cat last_error.txt
+## Slow, or to be sent again
 
-- Look at the exit status of the write: it is the outcome. Where it is not 0, last_error.txt says what happened
-  and what to do.
-- The _key is a name of your choice, a new one for each call. If you do not know whether a call went through,
-  send the same request with the same _key again: it runs once, and you get its outcome. Another request under
-  a used _key is refused (EEXIST).
-- Your own reply is jobs/by-key/KEY/result.json, or what the descriptor that wrote the request reads:
-  \`exec 3<>control/invoke.json; echo '{}' >&3; cat <&3; exec 3>&-\`. result.json is the last success of all who
-  call as you do: perhaps not yours.
-- jobs/ has each call of yours: its request, status.json, result, and stdout and stderr of what ran.
-- Where you can only write files: one called calls/NAME.json is a call with that key, and NAME.result.json or
-  NAME.error.txt appears beside it.
+A "_key" of your choice, new for each request, names a call. The same request with the same key runs once, however often it
+is sent.
 
-## Slow work
+    echo '{"_key":"k1","text":"hi"}' > control/submit.json    # returns at once
+    echo 60 > jobs/by-key/k1/wait && cat jobs/by-key/k1/result.json
 
-    echo '{"_key":"step-2","text":"hi"}' > control/submit.json    # returns at once
-    echo 60 > jobs/by-key/step-2/wait                             # returns when it has ended
-    cat jobs/by-key/step-2/result.json
+wait fails (ETIMEDOUT) when so many seconds are over; the call runs on: write again. status.json and stderr are beside it;
+writing to cancel ends it. Do not use tail -f, which never ends.
 
-wait fails (ETIMEDOUT) when so many seconds are over; the call runs on: write again. Do not use tail -f, which
-never ends: cat jobs/by-key/KEY/stderr. Writing to cancel beside it ends the call.
-
-## When it fails
-
-EINVAL: correct the request. EACCES, EPERM: it is not for you. EBUSY: wait as long as last_error.txt says. EIO:
-it failed, see stderr. ETIMEDOUT: ask for less. EHOSTDOWN: its machine is away, try later.
+Where you can only write files: calls/NAME.json is a call, and NAME.result.json or NAME.error.txt appears beside it.
 `;

@@ -8,6 +8,7 @@ export { findJob } from './find-job.js';
 export { findService } from './find-service.js';
 export { followProgress, followStream, jobWhenThere, type ShownProgress } from './follow-job.js';
 export type { IndexedService } from './index-tsv.js';
+export { AGENTS } from './guides.js';
 export * from './link-rule.js';
 export * from './nodes-dir.js';
 export { Subtree } from './subtree.js';
