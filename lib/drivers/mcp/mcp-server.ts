@@ -134,7 +134,7 @@ export class McpServer {
       resourceChanged: () => this.resources.forget(),
     };
     return new SessionKeeper({
-      open: () => this.#open(listener),
+      open: (signal) => this.#open(listener, signal),
       clock: this.#context.clock,
       isKept: isBase,
       givesUp: isBase && this.#program !== null,
@@ -144,7 +144,7 @@ export class McpServer {
     });
   }
 
-  async #open(listener: SessionListener): Promise<McpSession> {
+  async #open(listener: SessionListener, signal: AbortSignal): Promise<McpSession> {
     if (this.#isClosed) throw new FsError('ECANCELED', 'The service was stopped.');
     const { settings } = this;
     const secrets = settings.envFile === null ? {} : readEnvFile(settings.envFile);
@@ -154,7 +154,7 @@ export class McpServer {
     const { openSession } = await import('./open-session.js');
     const headers = filledHeaders(settings.headers, { ...process.env, ...settings.env, ...secrets });
     const command = program?.command(settings.program?.args ?? [], { ...program.env, ...secrets }) ?? null;
-    return openSession({ settings, command, headers, context: this.#context, listener });
+    return openSession({ settings, command, headers, context: this.#context, listener, signal });
   }
 
   /** Makes room for another principal. */

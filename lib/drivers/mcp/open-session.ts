@@ -13,7 +13,7 @@ import type { Command } from '../native-proc/command.js';
 import { startError } from '../native-proc/executable.js';
 import { exitError } from '../native-proc/outcome-from-run.js';
 import { StderrShare } from '../native-proc/stderr-share.js';
-import { tooMuchOutput } from '../outcome.js';
+import { driverClosed, tooMuchOutput } from '../outcome.js';
 import { answerQuestions } from './answer-questions.js';
 import { boundedFetch } from './bounded-fetch.js';
 import { ClientSession } from './client-session.js';
@@ -38,6 +38,8 @@ export interface Opening {
   readonly headers: Readonly<Record<string, string>>;
   readonly context: DriverContext;
   readonly listener: SessionListener;
+  /** Abandons it. */
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -50,7 +52,7 @@ export async function openSession(opening: Opening): Promise<McpSession> {
     return await openStdio(opening, opening.command, 'auto');
   } catch (thrown) {
     // A server of an earlier generation may end at the first request that it does not know.
-    if (FsError.is(thrown) && thrown.code === 'ENOENT') throw thrown;
+    if (opening.signal.aborted) throw thrown;
     return openStdio(opening, opening.command, 'legacy');
   }
 }
@@ -83,8 +85,11 @@ async function openStdio(
     abandon: () => transport.terminate(),
   };
   const client = clientFor(opening, talk, generation);
+  const abandon = (): void => transport.terminate();
+  opening.signal.addEventListener('abort', abandon, { once: true });
   try {
-    await client.connect(transport, { timeout: START_MS });
+    opening.signal.throwIfAborted();
+    await client.connect(transport, { timeout: START_MS, signal: opening.signal });
   } catch (thrown) {
     // What it ended of says more than that it ended.
     const why = await Promise.race([
@@ -93,7 +98,9 @@ async function openStdio(
     ]);
     transport.terminate();
     await transport.close();
-    throw why ?? errorOfServer(thrown);
+    throw opening.signal.aborted ? driverClosed() : (why ?? errorOfServer(thrown));
+  } finally {
+    opening.signal.removeEventListener('abort', abandon);
   }
   return new ClientSession(client, settings, talk);
 }
@@ -117,7 +124,7 @@ async function openHttp(opening: Opening): Promise<McpSession> {
   client.onclose = () =>
     over(new FsError('EIO', 'The connection to the MCP server ended.', { hint: 'Call again.' }));
   try {
-    await client.connect(transport, { timeout: START_MS });
+    await client.connect(transport, { timeout: START_MS, signal: opening.signal });
   } catch (thrown) {
     await transport.close().catch(() => undefined);
     throw errorOfServer(thrown);

@@ -11,7 +11,8 @@ const WORTH_WAITING_MS = 1_000;
 const LONG_LIFE_MS = 10_000;
 
 export interface KeeperOptions {
-  readonly open: () => Promise<McpSession>;
+  /** `signal` abandons it: nothing is left of it then. */
+  readonly open: (signal: AbortSignal) => Promise<McpSession>;
   readonly clock: Clock;
   /** Begins a new conversation when one ended, without waiting for a call. */
   readonly isKept: boolean;
@@ -29,6 +30,7 @@ export class SessionKeeper {
   readonly #options: KeeperOptions;
   #session: McpSession | null = null;
   #opening: Promise<McpSession> | null = null;
+  #abandon = new AbortController();
   #failures = 0;
   #nextStartAt: number | null = null;
   #callOffStart: (() => void) | undefined;
@@ -72,12 +74,11 @@ export class SessionKeeper {
 
   /** Ends the conversation; the next begins at once where it is kept, else when it is asked for. */
   async restart(): Promise<void> {
-    this.#failures = 0;
-    this.#nextStartAt = null;
     this.#callOffStart?.();
-    const session = this.#session;
-    this.#session = null;
-    await session?.close();
+    await this.#end();
+    this.#callOffStart?.();
+    this.#nextStartAt = null;
+    this.#failures = 0;
     this.faults.set(null);
     if (this.#options.isKept) this.begin();
   }
@@ -85,9 +86,17 @@ export class SessionKeeper {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#callOffStart?.();
-    const opening = await this.#opening?.catch(() => null);
-    await (opening ?? this.#session)?.close();
+    await this.#end();
+  }
+
+  /** Ends the conversation, also one that has not begun yet. */
+  async #end(): Promise<void> {
+    this.#abandon.abort();
+    this.#abandon = new AbortController();
+    const begun = await this.#opening?.catch(() => null);
+    const session = begun ?? this.#session;
     this.#session = null;
+    await session?.close();
   }
 
   get #hasGivenUp(): boolean {
@@ -103,7 +112,7 @@ export class SessionKeeper {
     this.#callOffStart?.();
     this.#nextStartAt = null;
     try {
-      const session = await this.#options.open();
+      const session = await this.#options.open(this.#abandon.signal);
       this.#opened(session);
       return session;
     } catch (thrown) {
