@@ -12,6 +12,7 @@ import type { Session } from '../policy/index.js';
 import {
   acceptHello,
   exportsOfNode,
+  FileLocks,
   serveVfs,
   ServedRuntime,
   type ExportEntry,
@@ -94,6 +95,7 @@ export async function runPlane(options: PlaneOptions): Promise<RunningPlane> {
   };
   const world = new World(shown);
   const mounts = new Mounts(nodes);
+  const locks = new FileLocks();
   const mcp = new PlaneMcp({
     tree: world,
     version: options.version ?? '',
@@ -113,7 +115,10 @@ export async function runPlane(options: PlaneOptions): Promise<RunningPlane> {
       return currentOf(live);
     });
     return {
-      answer: (request) => runtime.answer(request),
+      answer: async (request) => {
+        await store.ensureView(session().current);
+        return runtime.answer(request);
+      },
       end: () => {
         runtime.end();
         held?.letGo();
@@ -125,8 +130,8 @@ export async function runPlane(options: PlaneOptions): Promise<RunningPlane> {
     const tree = nodeId === undefined ? world : new Subtree(world, `/nodes/${nodeId}`);
     const options =
       nodeId === undefined
-        ? { sessionOf, catalog: nodes.catalogFor(() => session.current), log }
-        : { sessionOf, exportsOf: (op: Op) => exportsOfKnown(nodeId, tree.root, op), log };
+        ? { sessionOf, catalog: nodes.catalogFor(() => session.current), locks, log }
+        : { sessionOf, exportsOf: (op: Op) => exportsOfKnown(nodeId, tree.root, op), locks, log };
     acceptHello(transport)
       .then(async (handshake) => {
         await store.ensureView(session.current);

@@ -4,6 +4,7 @@
  */
 export * from './server/catalog-source.js';
 export * from './server/exports-of-tree.js';
+export { FileLocks } from './server/file-locks.js';
 export type { FramingAgreement } from './wire/frame-port.js';
 export * from './wire/handshake.js';
 export type { StandIn } from './client/stand-in.js';

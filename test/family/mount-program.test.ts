@@ -116,6 +116,7 @@ t.test('a change on the host is announced to it', async (t) => {
   writeFileSync(join(folder, 'appeared'), 'x');
   const event = await program.socket.next(({ type }) => type === 'acheron.e_fs_inval_dir', 'the event');
   t.match(event.payload, { dir: root, dir_gen: Number });
+  t.ok((event.payload?.['dir_gen'] as number) > 0);
 });
 
 t.test('a user sees of the node what a user may, and of another node nothing', async (t) => {
@@ -125,6 +126,65 @@ t.test('a user sees of the node what a user may, and of another node nothing', a
   await t.rejects(other, { message: 'errno 2' });
   await t.rejects(MountProgram.start(t, endpoint, 'wrong'), { message: 'errno 13' });
 });
+
+t.test('links and attributes of its own are made, read and removed', async (t) => {
+  const program = await MountProgram.start(t, endpoint, token('admin'));
+  const root = program.rootOf('work');
+  await program.call('symlink', { node: root }, { name: 'link', target: 'README.md' });
+  t.equal((await program.at('work', 'link')).k, 3);
+  const { id } = await program.at('work', 'README.md');
+  const value_b64 = Buffer.from('blue').toString('base64');
+  await program.call('setxattr', { node: id }, { name: 'user.colour', value_b64, flags: 0 });
+  t.same(await program.call('getxattr', { node: id }, { name: 'user.colour' }), { value_b64 });
+  t.match(await program.call('listxattr', { node: id }), { names: ['user.colour'] });
+  await program.call('removexattr', { node: id }, { name: 'user.colour' });
+  await t.rejects(program.call('getxattr', { node: id }, { name: 'user.colour' }), { message: 'errno 61' });
+  await program.call('unlink', { node: root }, { name: 'link' });
+});
+
+t.test(
+  'a file is locked by one or read-locked by many, also over other endpoints, until it is closed',
+  async (t) => {
+    const one = await MountProgram.start(t, endpoint, token('admin'));
+    const other = await MountProgram.start(t, endpoint, token('admin'));
+    const open = async (program: MountProgram): Promise<number> => {
+      const { id } = await program.at('work', 'README.md');
+      return (await program.call('open', { node: id }, { flags: 2 }))['h'] as number;
+    };
+    const [first, second] = [await open(one), await open(other)];
+    const lock = (program: MountProgram, h: number, kind: string, wait = false): Promise<object> =>
+      program.call('lock', { h }, { kind, wait });
+    await lock(one, first, 'exclusive');
+    for (const kind of ['shared', 'exclusive'])
+      await t.rejects(lock(other, second, kind), { message: 'errno 11' }, kind);
+    await lock(one, first, 'shared');
+    await lock(other, second, 'shared');
+    await t.rejects(lock(other, second, 'exclusive'), { message: 'errno 11' });
+    const waits = lock(other, second, 'exclusive', true);
+    await lock(one, first, 'unlock');
+    await waits;
+    await t.rejects(lock(one, first, 'shared'), { message: 'errno 11' });
+    const late = lock(one, first, 'exclusive', true);
+    other.socket.close();
+    await late;
+    const third = await open(one);
+    await t.rejects(
+      lock(one, third, 'shared'),
+      { message: 'errno 11' },
+      'each descriptor by itself, as flock(2)',
+    );
+    await one.call('close', { h: first });
+    await lock(one, third, 'exclusive');
+    for (const payload of [{}, { kind: 'mine' }, { kind: 'shared', wait: 'long' }, { kind: ['shared'] }])
+      await t.rejects(
+        one.call('lock', { h: third }, payload),
+        { message: 'errno 22' },
+        JSON.stringify(payload),
+      );
+    await t.rejects(one.call('lock', { h: 9999 }, { kind: 'shared' }), { message: 'errno 9' });
+    await one.call('close', { h: third });
+  },
+);
 
 t.test('fields of the wrong kind are refused one by one, and the connection lives', async (t) => {
   const program = await MountProgram.start(t, endpoint, token('admin'));

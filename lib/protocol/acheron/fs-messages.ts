@@ -215,6 +215,12 @@ export const FS_MESSAGES = {
     () => z.object({ offset: wireNumber }),
     () => z.object({ changed: z.boolean() }),
   ),
+  lock: message(
+    ['h'],
+    'an advisory lock on the whole file, as flock(2), known to all who use the tree through this server; EAGAIN where another holds one and `wait` is not set. It ends with the handle',
+    () => z.object({ kind: z.enum(['shared', 'exclusive', 'unlock']), wait: z.boolean().optional() }),
+    () => nothing,
+  ),
   close: message(
     ['h'],
     'gives the handle back; reports what a flush would, where nothing was flushed since the last write. `more`: further handles, of which nothing is reported',

@@ -12,6 +12,7 @@ export class FilesDialect {
   readonly #asked = new Map<number, { readonly node: number; readonly isFirst: boolean }>();
   /** In which directory a directory was found: the `..` of its listing. */
   readonly #parents = new Map<number, number>();
+  #generation = 0;
 
   /** A request of theirs, as ours. */
   asked(frame: AcheronEnvelope): AcheronEnvelope {
@@ -30,6 +31,7 @@ export class FilesDialect {
   answered(frame: AcheronEnvelope): AcheronEnvelope {
     if (frame.type === 'acheron.error') return asFileError(frame);
     const payload = frame.payload as JsonObject | undefined;
+    if (frame.type.startsWith('acheron.e_')) this.#generation++;
     const name = nameOf(frame.type, 'r') ?? frame.type.replace('acheron.', '');
     const asked = frame.tag === undefined ? undefined : this.#asked.get(frame.tag);
     if (frame.tag !== undefined) this.#asked.delete(frame.tag);
@@ -37,7 +39,7 @@ export class FilesDialect {
     if (payload === undefined || more === undefined) return frame;
     if (name === 'lookup') this.#found(asked?.node, payload);
     const dots = name === 'readdirp' && asked?.isFirst === true ? this.#dotsOf(asked.node) : [];
-    return { ...frame, payload: { ...payload, ...more({ payload, dots }) } };
+    return { ...frame, payload: { ...payload, ...more({ payload, dots, generation: this.#generation }) } };
   }
 
   #found(parent: number | undefined, { node, kind }: JsonObject): void {
@@ -101,6 +103,8 @@ function withPermissions(frame: AcheronEnvelope, payload: JsonObject): AcheronEn
 interface Answer {
   readonly payload: JsonObject;
   readonly dots: readonly JsonObject[];
+  /** Counts the events that this peer was sent. */
+  readonly generation: number;
 }
 
 const withAttr = ({ payload }: Answer): JsonObject => ({ attr: attrOf(payload) });
@@ -120,10 +124,10 @@ const ANSWERS: Readonly<Record<string, (answer: Answer) => JsonObject>> = {
   truncate: withAttr,
   mkdir: withAttr,
   symlink: withAttr,
-  readdirp: ({ payload, dots }) => ({
+  readdirp: ({ payload, dots, generation }) => ({
     ents: [...dots, ...(payload['entries'] as readonly JsonObject[]).map(entryOf)],
     next_cookie: payload['eof'] === true ? 0 : (payload['next'] ?? 0),
-    dir_gen: 0,
+    dir_gen: generation,
   }),
   open: openedAs,
   create: (answer) => ({
@@ -145,8 +149,8 @@ const ANSWERS: Readonly<Record<string, (answer: Answer) => JsonObject>> = {
       namemax: number('name_max'),
     };
   },
-  e_fs_inval: () => ({ gen: 0 }),
-  e_fs_inval_dir: () => ({ dir_gen: 0 }),
+  e_fs_inval: ({ generation }) => ({ gen: generation }),
+  e_fs_inval_dir: ({ generation }) => ({ dir_gen: generation }),
 };
 
 function openedAs({ payload }: Answer): JsonObject {
@@ -203,6 +207,7 @@ function exportsOf(payload: JsonObject): JsonObject[] {
         read: can.has('read'),
         write: can.has('write'),
         invoke: can.has('invoke'),
+        native_watch: true,
         case_sensitive: true,
       },
     };

@@ -27,6 +27,7 @@ import {
 import type { Awaitable, Op, Vfs } from '../../vfs/index.js';
 import type { CatalogSource } from './catalog-source.js';
 import { exportsOfTree, type ExportEntry } from './exports-of-tree.js';
+import { FileLocks } from './file-locks.js';
 import { dataOf, type FramePort } from '../wire/frame-port.js';
 import {
   answerHello,
@@ -44,7 +45,7 @@ import {
 } from './handlers/index.js';
 import { InvalidationPusher } from './invalidation-pusher.js';
 import { NodeNumbers } from './numbered-nodes.js';
-import { onlyReads } from '../wire/deadlines.js';
+import { kindOfRequest, onlyReads } from '../wire/deadlines.js';
 import { ReadBudget } from './read-budget.js';
 import { costOfOpen, costOfRead } from './read-cost.js';
 import { ServedOp } from './served-op.js';
@@ -69,6 +70,8 @@ export type ServeOptions = SessionSource & {
   readonly exportsOf?: (op: Op) => Awaitable<readonly ExportEntry[]>;
   /** What `t_fs_catalog` answers, for this connection alone. */
   readonly catalog?: CatalogSource;
+  /** Locks that connections to parts of one tree share; by default those of `vfs`. */
+  readonly locks?: FileLocks;
   readonly log?: Log;
 };
 
@@ -121,6 +124,7 @@ export class ServedConnection {
       newHandle: () => this.#nextHandle++,
       exports: options.exportsOf ?? ((op) => exportsOfTree(vfs.root, op)),
       catalog: options.catalog,
+      locks: options.locks ?? FileLocks.of(vfs),
     };
     this.#setLimits(handshake.msize);
     if ('sessionOf' in options) this.#addSession(undefined, options.sessionOf);
@@ -332,14 +336,15 @@ export class ServedConnection {
     ) => Awaitable<ServedReply<FsReply<FsMessageName>>>;
     const reading = name === 'read' ? costOfRead(peer, frame) : name === 'open' ? costOfOpen(frame) : 0;
     const writing = data?.byteLength ?? 0;
+    const mayWait = kindOfRequest(name) === 'idle';
     const end = (): void => {
       peer.running.delete(tag);
-      if (name === 'await') peer.waiting--;
+      if (mayWait) peer.waiting--;
       peer.writingBytes -= writing;
       if (reading > 0) peer.budget.leave(reading);
     };
     peer.running.set(tag, op);
-    if (name === 'await') peer.waiting++;
+    if (mayWait) peer.waiting++;
     peer.writingBytes += writing;
     const about = SHOWING.has(name) ? (frame.node ?? peer.handles.get(frame.h ?? 0)?.node) : undefined;
     const answered = (reply: ServedReply<FsReply<FsMessageName>>): void => {
@@ -388,10 +393,4 @@ export class ServedConnection {
 }
 
 /** What is answered only where the session sees the node. */
-const SHOWING: ReadonlySet<ServedName> = new Set<ServedName>([
-  'lookup',
-  'getattr',
-  'readdirp',
-  'open',
-  'read',
-]);
+const SHOWING = new Set<ServedName>(['lookup', 'getattr', 'readdirp', 'open', 'read']);

@@ -21,6 +21,8 @@ export class ServedHandle {
   /** What waits for a change. */
   #awaiting: ServedOp | undefined;
   readonly #giveBack: () => void;
+  /** To be called once it is released. */
+  whenReleased: (() => void) | undefined;
 
   /** `giveBack` is called once it is released. */
   constructor(
@@ -103,8 +105,7 @@ export class ServedHandle {
     this.#awaiting?.cancel();
     await this.#idle();
     if (this.#released) return;
-    this.#released = true;
-    this.#giveBack();
+    this.#end();
     try {
       if (this.#unflushed) await this.handle.flush?.(op);
     } finally {
@@ -122,10 +123,19 @@ export class ServedHandle {
   /** Releases it though something may run on it. */
   release(): Awaitable<void> {
     if (this.#released) return;
-    this.#released = true;
     this.#awaiting?.cancel();
-    this.#giveBack();
+    this.#end();
     return this.handle.release();
+  }
+
+  get released(): boolean {
+    return this.#released;
+  }
+
+  #end(): void {
+    this.#released = true;
+    this.#giveBack();
+    this.whenReleased?.();
   }
 
   #endOfWrite(mine: Promise<unknown>): void {

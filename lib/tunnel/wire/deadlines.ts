@@ -56,6 +56,7 @@ const KINDS: { readonly [Name in FsMessageName]?: RequestKind } = {
   forget: 'read',
   write: 'call',
   await: 'idle',
+  lock: 'idle',
 };
 
 /** It begins nothing: without its caller it need not go on. */

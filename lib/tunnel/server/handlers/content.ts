@@ -155,6 +155,20 @@ export const contentHandlers = {
     return { payload: { changed } };
   },
 
+  async lock({ peer, frame, payload, op, server: { locks } }) {
+    const served = handleOf(peer, frame);
+    // Whoever may no longer look at the file learns nothing of who locks it.
+    await served.handle.stat(op);
+    const { ino } = peer.nodes.get(served.node).node;
+    if (payload.kind === 'unlock') locks.unlock(ino, served);
+    else {
+      served.whenReleased = () => locks.unlock(ino, served);
+      await locks.lock(ino, served, payload.kind, payload.wait ?? false, op);
+      if (served.released) locks.unlock(ino, served);
+    }
+    return { payload: {} };
+  },
+
   async close({ peer, frame, payload, op }) {
     const h = frame.h ?? required('h');
     for (const number of payload.more ?? []) {

@@ -19,6 +19,7 @@ import {
 } from '../../../vfs/index.js';
 import type { CatalogSource } from '../catalog-source.js';
 import type { ExportEntry } from '../exports-of-tree.js';
+import type { FileLocks } from '../file-locks.js';
 import type { KnownNode } from '../numbered-nodes.js';
 import type { ServedHandle } from '../served-handle.js';
 import type { ServedOp } from '../served-op.js';
@@ -31,6 +32,7 @@ export interface Server {
   readonly newHandle: () => number;
   readonly exports: (op: Op) => Awaitable<readonly ExportEntry[]>;
   readonly catalog: CatalogSource | undefined;
+  readonly locks: FileLocks;
 }
 
 /** One request, as its handler sees it. */
