@@ -80,7 +80,8 @@ export function controlAsked(name: string, payload: JsonObject | undefined): Ask
     const to = names[key] ?? key;
     const value = payload[key];
     if (value === undefined || (to !== key && Object.hasOwn(payload, to))) continue;
-    ours[to] = VALUES[key]?.(value) ?? value;
+    const valueOf = VALUES[key];
+    ours[to] = valueOf === undefined ? value : valueOf(value);
   }
   return {
     payload: completed(name, ours),
