@@ -12,6 +12,7 @@ export const ROOMS = {
   vfs: ['core', 'linux', 'policy'],
   protocol: ['core', 'linux'],
   manifest: ['core', 'policy'],
+  openapi: ['core', 'manifest'],
   drivers: ['core', 'linux', 'disk', 'policy', 'manifest'],
   registry: ['core', 'linux', 'manifest', 'drivers'],
   supervise: ['core', 'manifest', 'drivers'],
@@ -38,7 +39,18 @@ export const ROOMS = {
   api: ['core', 'disk', 'policy', 'vfs', 'fuse', 'worldfs', 'node', 'compose', 'client'],
   cli: [
     ...['core', 'disk', 'policy', 'protocol', 'vfs', 'manifest', 'drivers', 'transport', 'registry'],
-    ...['services', 'control', 'tunnel', 'fuse', 'worldfs', 'node', 'doctor', 'compose', 'mcp-server'],
+    ...[
+      'openapi',
+      'services',
+      'control',
+      'tunnel',
+      'fuse',
+      'worldfs',
+      'node',
+      'doctor',
+      'compose',
+      'mcp-server',
+    ],
     ...['systemd', 'cluster'],
     // What programs do with a tree, and what those are told who answer for machines.
     ...['client'],

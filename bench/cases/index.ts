@@ -3,6 +3,7 @@ import { cachedOperations } from './cached-operations.js';
 import { exportOperations } from './export-operations.js';
 import { fileOperations } from './file-operations.js';
 import { footprint } from './footprint.js';
+import { httpServices } from './http-services.js';
 import { invocation } from './invocation.js';
 import { manyNodes } from './many-nodes.js';
 import { mcpTools } from './mcp-tools.js';
@@ -25,6 +26,7 @@ export const cases: readonly BenchCase[] = [
   invocation,
   runtimes,
   mcpServers,
+  httpServices,
   programStart,
   startUp,
   footprint,

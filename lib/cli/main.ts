@@ -135,6 +135,16 @@ const COMMANDS: readonly Lazy[] = [
     load: async () => (await import('./commands/watch.js')).watchCommand(),
   },
   {
+    name: 'add',
+    summary: 'make a service of a program, an HTTP request or an MCP server',
+    load: async () => (await import('./commands/add.js')).addCommand(),
+  },
+  {
+    name: 'rm',
+    summary: 'remove services',
+    load: async () => (await import('./commands/rm.js')).rmCommand(),
+  },
+  {
     name: 'validate',
     summary: 'say all that is wrong with manifests',
     load: async () => (await import('./commands/validate.js')).validateCommand(),

@@ -13,7 +13,7 @@ import {
 import { checkFormat } from './check-format.js';
 import type { ServiceDefinition } from './definition.js';
 import { finishDefinition } from './finish-definition.js';
-import { pathFromPointer, Problems, type ManifestFault } from './fault.js';
+import { pathFromPointer, Problems, type ManifestFault, type Problem } from './fault.js';
 import { compileInputSchema, type InputValidator } from './input-schema.js';
 import { readJsonDocument } from './json-document.js';
 import { endpointsFrom, findRootConflicts, mountsFrom } from './mounts.js';
@@ -153,7 +153,7 @@ function definitionFrom(
     mounts,
     endpoints,
     runtime,
-    invokeTemplate: templateFrom(manifest, validate, problems),
+    invokeTemplate: templateOrFault(manifest, validate, problems),
   });
 }
 
@@ -188,20 +188,35 @@ function checkSchemaAlone(manifest: JsonObject, problems: Problems): void {
   if (!problems.faults.some((fault) => fault.path[0] === 'schema')) checkSchema(manifest, problems);
 }
 
+function unusableSchema(error: FsError): Problem {
+  return {
+    path: ['schema', 'input', ...pathFromPointer(error.path ?? '')],
+    message: `schema.input cannot be used: ${error.message}`,
+    expected: 'a JSON Schema (2020-12 or draft-07)',
+    got: 'something else',
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  };
+}
+
 function checkSchema(manifest: JsonObject, problems: Problems): InputValidator | undefined {
   const schema = ownValue(manifest, 'schema');
   try {
     return compileInputSchema(isJsonObject(schema) ? ownValue(schema, 'input') : undefined);
   } catch (thrown) {
     if (!FsError.is(thrown)) throw thrown;
-    problems.fault({
-      path: ['schema', 'input', ...pathFromPointer(thrown.path ?? '')],
-      message: `schema.input cannot be used: ${thrown.message}`,
-      expected: 'a JSON Schema (2020-12 or draft-07)',
-      got: 'something else',
-      ...(thrown.hint === undefined ? {} : { hint: thrown.hint }),
-    });
+    problems.fault(unusableSchema(thrown));
     return undefined;
+  }
+}
+
+/** A schema is compiled when a value is checked for the first time, which may show that it cannot be used. */
+function templateOrFault(manifest: JsonObject, validate: InputValidator, problems: Problems): JsonObject {
+  try {
+    return templateFrom(manifest, validate, problems);
+  } catch (thrown) {
+    if (!FsError.is(thrown)) throw thrown;
+    problems.fault(unusableSchema(thrown));
+    return {};
   }
 }
 

@@ -1,5 +1,6 @@
 import { isJsonObject, ownValue, type JsonObject, type JsonValue } from '../core/index.js';
 import type { InputValidator } from './input-schema.js';
+import { regExpFrom } from './schema-dialect.js';
 
 const MAX_DEPTH = 8;
 const MAX_ITEMS = 16;
@@ -184,7 +185,7 @@ function string(schema: JsonObject): string {
   const most = Number(ownValue(schema, 'maxLength') ?? Infinity);
   const pattern = ownValue(schema, 'pattern');
   if (typeof pattern === 'string' && pattern.length <= MAX_PATTERN_LENGTH) {
-    const regex = new RegExp(pattern, 'u');
+    const regex = regExpFrom(pattern);
     const fitting = PLAIN_STRINGS.find(
       (text) => regex.test(text) && text.length >= least && text.length <= most,
     );

@@ -3,6 +3,7 @@ import { join, relative, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { FsError } from '../../core/index.js';
 import { serversFromSettings, type ImportedServer } from '../imports/mcp-servers.js';
+import { importOpenapiCommand } from './import-openapi.js';
 import { printJson, printLine, printNote } from '../print.js';
 
 interface ImportFlags {
@@ -35,6 +36,7 @@ export function importCommand(): Command {
     .option('--json', 'print what was written as JSON')
     .addHelpText('after', EXAMPLES)
     .action((file: string, flags: ImportFlags) => importMcp(file, flags));
+  command.addCommand(importOpenapiCommand());
   return command;
 }
 

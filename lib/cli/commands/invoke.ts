@@ -1,16 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
-import { FsError, isJsonObject, type JsonObject } from '../../core/index.js';
+import { FsError, isJsonObject, type JsonObject, type JsonValue } from '../../core/index.js';
 import { EXIT } from '../failure.js';
 import { Client } from '../../client/index.js';
 import { goOnWithoutOutput } from '../output.js';
 import { ProgressBar } from '../progress-bar.js';
-import { findService, followProgress, followStream, jobWhenThere } from '../../worldfs/index.js';
+import { areItems, payloadFromItems } from '../payload-items.js';
+import { findService, followProgress, followStream, jobWhenThere, readText } from '../../worldfs/index.js';
 import { addAccessOptions, openTree, type AccessFlags, type Tree } from '../tree-access.js';
 import { writeError, writeOut } from '../write-out.js';
+import { writeResult } from '../write-result.js';
 
-type InvokeFlags = AccessFlags & { readonly key?: string; readonly quiet?: boolean };
+type InvokeFlags = AccessFlags & {
+  readonly key?: string;
+  readonly quiet?: boolean;
+  readonly watch?: boolean;
+  readonly output?: string;
+};
 
 export function invokeCommand(): Command {
   const command = new Command('invoke')
@@ -18,27 +25,47 @@ export function invokeCommand(): Command {
       'Run a service and print its result; its stderr is passed on as it comes, and a terminal shows a bar where the\nservice says how far it is. Exits 0 when it succeeded.',
     )
     .argument('<service>', 'a service, node/service, or the path of one')
-    .argument('[payload]', 'a JSON object; read from standard input where it is "-" or absent')
+    .argument(
+      '[payload...]',
+      'a JSON object, read from standard input where it is "-" or absent; or its parts: key=text, key:=json, list[]=text, object[key]=text, key=@file (its text), key:=@file (its JSON), key@file (as a file)',
+    )
     .option('--key <key>', 'make a retry safe: the same key and request run once')
+    .option('-w, --watch', 'print what the service prints as it comes, in place of the result')
+    .option(
+      '-o, --output <file>',
+      'write the result to a file; a result that is text or bytes alone, as that',
+    )
     .option('-q, --quiet', "leave out the driver's stderr, and the bar");
   return addAccessOptions(command)
     .addHelpText(
       'after',
-      `\nExamples:\n  $ acheron invoke echo '{"text":"hi"}'\n  $ jq -n '{seconds: 3}' | acheron invoke countdown`,
+      `\nExamples:\n  $ acheron invoke echo '{"text":"hi"}'\n  $ acheron invoke countdown seconds=3\n  $ jq -n '{seconds: 3}' | acheron invoke countdown\n  $ acheron invoke resize image@photo.jpg width=640 --output small.jpg`,
     )
-    .action((service: string, payload: string | undefined, flags: InvokeFlags) =>
-      invoke(service, payload, flags),
-    );
+    .action((service: string, payload: string[], flags: InvokeFlags) => invoke(service, payload, flags));
 }
 
-async function invoke(service: string, payload: string | undefined, flags: InvokeFlags): Promise<void> {
+async function invoke(service: string, words: readonly string[], flags: InvokeFlags): Promise<void> {
   goOnWithoutOutput();
-  const request = payload === undefined || payload === '-' ? await text(process.stdin) : payload;
+  const [payload, ...more] = words;
+  const byItems = areItems(words);
+  if (!byItems && more.length > 0)
+    throw new FsError('EINVAL', 'A JSON object is all of a request: nothing may follow it.', {
+      hint: 'Quote it as one word, or give its parts: key=text.',
+    });
+  const said = byItems ? '' : payload === undefined || payload === '-' ? await text(process.stdin) : payload;
   const tree = await openTree(flags);
   try {
     const path = await findService(tree.root, service, tree.op());
+    const request = byItems ? JSON.stringify(payloadFromItems(words, await schemaOf(tree, path))) : said;
     const key = flags.key ?? keyIn(request) ?? `acheron-invoke-${randomUUID()}`;
-    await run(tree, { path, key, request: withKey(request, key), quiet: flags.quiet === true });
+    await run(tree, {
+      path,
+      key,
+      request: withKey(request, key),
+      quiet: flags.quiet === true,
+      watches: flags.watch === true,
+      output: flags.output,
+    });
   } finally {
     await tree.close();
   }
@@ -49,9 +76,25 @@ interface Run {
   readonly key: string;
   readonly request: string;
   readonly quiet: boolean;
+  /** Prints what the service prints, and no result. */
+  readonly watches: boolean;
+  /** The file that takes the result. */
+  readonly output: string | undefined;
 }
 
-async function run(tree: Tree, { path, key, request, quiet }: Run): Promise<void> {
+/** What the service says of its requests; undefined where it cannot be read. */
+async function schemaOf(tree: Tree, path: string): Promise<JsonValue | undefined> {
+  try {
+    const schema: unknown = JSON.parse(await readText(tree, `${path}/SCHEMA.json`));
+    return isJsonObject(schema) ? schema['input'] : undefined;
+  } catch {
+    // Everything is text then, and the service says what it thinks of it.
+    return undefined;
+  }
+}
+
+async function run(tree: Tree, call: Run): Promise<void> {
+  const { path, key, request, quiet, watches, output } = call;
   const interrupted = new AbortController();
   const cancel = (): void => interrupted.abort(new FsError('ECANCELED', 'The invocation was cancelled.'));
   process.once('SIGINT', cancel).once('SIGTERM', cancel);
@@ -59,13 +102,16 @@ async function run(tree: Tree, { path, key, request, quiet }: Run): Promise<void
   const replied = new Client(tree)
     .invokeText(path, request, { signal: interrupted.signal })
     .finally(() => over.abort());
-  const followed = quiet ? Promise.resolve() : follow(tree, `${path}/jobs/by-key/${key}`, over.signal);
+  const followed = follow(tree, `${path}/jobs/by-key/${key}`, over.signal, { quiet, watches });
+  // It may fail before the call has ended, and is looked at after that.
+  followed.catch(() => undefined);
   try {
     const reply = await replied;
     await followed;
-    await writeOut(reply);
+    if (output !== undefined) writeResult(output, Buffer.from(reply));
+    else if (!watches) await writeOut(reply);
   } catch (thrown) {
-    await followed;
+    await followed.catch(() => undefined);
     sayFailure(FsError.from(thrown));
   } finally {
     process.off('SIGINT', cancel).off('SIGTERM', cancel);
@@ -77,17 +123,28 @@ function sayFailure(error: FsError): void {
   writeError(`${error.code}: ${error.sentence}\n`);
 }
 
-/** Shows what the job prints on stderr, and how far it is, until it is over. */
-async function follow(tree: Tree, link: string, over: AbortSignal): Promise<void> {
-  const bar = ProgressBar.open();
+/** Shows what the job prints, and how far it is, until it is over. */
+async function follow(
+  tree: Tree,
+  link: string,
+  over: AbortSignal,
+  { quiet, watches }: Pick<Run, 'quiet' | 'watches'>,
+): Promise<void> {
+  if (quiet && !watches) return;
+  const bar = quiet ? null : ProgressBar.open();
   try {
     const job = await jobWhenThere(tree, link, over);
     if (job === null) return;
-    const stderr = followStream(tree, `${job}/stderr`, over, (bytes) =>
-      bar === null ? writeError(bytes) : bar.write(bytes),
-    );
+    const stderr = quiet
+      ? undefined
+      : followStream(tree, `${job}/stderr`, over, (bytes) =>
+          bar === null ? writeError(bytes) : bar.write(bytes),
+        );
+    const stdout = watches
+      ? followStream(tree, `${job}/stdout`, over, (bytes) => void writeOut(bytes))
+      : undefined;
     const progress = bar && followProgress(tree, job, over, (shown) => bar.show(shown));
-    await Promise.all([stderr, progress]);
+    await Promise.all([stderr, stdout, progress]);
   } finally {
     bar?.end();
   }
