@@ -1,1 +1,1 @@
-export { followProgress, followStream, jobWhenThere, type ShownProgress } from '../worldfs/index.js';
+export { followStream, type ShownProgress } from '../worldfs/index.js';

@@ -1,1 +1,1 @@
-export { READ, READ_WRITE, WRITE, openFile, readFrom, readText, targetOf } from '../worldfs/index.js';
+export { READ, WRITE, openFile, readFrom, readText } from '../worldfs/index.js';

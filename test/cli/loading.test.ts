@@ -96,19 +96,22 @@ t.test('manifests and templates that are right are read without ajv, others with
   t.ok((await loadedBy(['validate', wrong])).some((url) => url.includes('/node_modules/ajv/')));
 });
 
-t.test('a control plane, which reads no manifest, loads no ajv', async (t) => {
-  const dir = temporaryDir(t);
-  // The port is none that it could have: it has loaded all that it needs by then.
-  const loaded = await loadedBy(['control', '--state-dir', dir, '--port', '65536']);
-  t.ok(
-    loaded.some((url) => SERVER.test(url)),
-    'it loads the server',
-  );
-  t.same(
-    loaded.filter((url) => url.includes('/node_modules/ajv/')),
-    [],
-  );
-});
+t.test(
+  'a control plane, which reads no manifest and is not asked for /mcp, loads no ajv and nothing of MCP',
+  async (t) => {
+    const dir = temporaryDir(t);
+    // The port is none that it could have: it has loaded all that it needs by then.
+    const loaded = await loadedBy(['control', '--state-dir', dir, '--port', '65536']);
+    t.ok(
+      loaded.some((url) => SERVER.test(url)),
+      'it loads the server',
+    );
+    t.same(
+      loaded.filter((url) => /\/node_modules\/(ajv|@modelcontextprotocol)\//.test(url)),
+      [],
+    );
+  },
+);
 
 t.test('what knows the runtimes of services does not load what speaks to MCP servers', async (t) => {
   const file = join(temporaryDir(t), 'server.json');
