@@ -57,7 +57,7 @@ export interface ReplicatedLog {
    * Writes the entry as the one that follows `after`. Answers false where another stands there: it is to be read first. An entry that
    * stands there already, by its id, is answered true: an append whose answer was lost can be repeated.
    */
-  append(after: number, entry: NewEntry): Promise<boolean>;
+  append(after: number, entry: NewEntry, withinMs?: number): Promise<boolean>;
 
   /**
    * Up to `limit` entries that follow `after`, and where the log stands. What it answers is no older than the question.

@@ -71,7 +71,7 @@ export class PostgresLog implements ReplicatedLog {
     }
   }
 
-  append(after: number, { id, data }: NewEntry): Promise<boolean> {
+  append(after: number, { id, data }: NewEntry, withinMs?: number): Promise<boolean> {
     return this.#link.use(async (sql) => {
       const written = await sql.unsafe(APPEND, [after, id, data], { prepare: true });
       if (written.length > 0) return true;
@@ -79,7 +79,7 @@ export class PostgresLog implements ReplicatedLog {
         prepare: true,
       });
       return there?.['entry_id'] === id;
-    });
+    }, withinMs);
   }
 
   read(after: number, limit: number): Promise<{ entries: LogEntry[]; head: Position }> {

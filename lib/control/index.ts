@@ -5,7 +5,8 @@
  */
 export * from './access.js';
 export * from './store/audit.js';
-export { backUpControl, restoreControl } from './store/backup.js';
+export { backUpControl, backUpStore, restoreControl, restoreStore } from './store/backup.js';
+export { exportStore, importIntoStore } from './store/replica/move-store.js';
 export * from './store/console-sessions.js';
 export * from './store/events.js';
 export * from './store/nodes.js';

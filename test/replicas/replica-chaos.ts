@@ -187,7 +187,6 @@ export class ReplicaChaos {
 
   /** What it answers, or undefined where that cannot be known: it may have been done. Nothing may take longer than that. */
   async #try<T>(what: string, act: () => Promise<T>): Promise<T | undefined> {
-    const begun = performance.now();
     try {
       const answer = await act();
       this.history.count(what);
@@ -195,9 +194,6 @@ export class ReplicaChaos {
     } catch (thrown) {
       this.history.count(`${what}: ${FsError.from(thrown).code}`);
       return undefined;
-    } finally {
-      const tookMs = performance.now() - begun;
-      if (tookMs > 9_000) this.history.count('slow answers');
     }
   }
 

@@ -21,7 +21,7 @@ import {
 import { reloadOnHangUp } from '../reload.js';
 import { goOnUnlessStopped, stopAsked } from '../stop-asked.js';
 import { logLevel, processLog, type LogFlags } from '../process-log.js';
-import { backupCommand, restoreCommand } from './control-state.js';
+import { backupCommand, importCommand, restoreCommand } from './control-state.js';
 import { VERSION } from '../version.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -52,6 +52,7 @@ export function controlCommand(): Command {
     .enablePositionalOptions()
     .addCommand(backupCommand())
     .addCommand(restoreCommand())
+    .addCommand(importCommand())
     .description('Run the control plane: it knows all nodes, and shows each session its view of them.')
     .addOption(option('--host <address>', 'where to listen').default('127.0.0.1'))
     .addOption(option('--port <port>', 'the port; 0 picks one').argParser(integer(0)).default(DEFAULT_PORT))

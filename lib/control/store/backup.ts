@@ -1,4 +1,5 @@
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import Database from 'libsql';
 import { FsError } from '../../core/index.js';
@@ -10,8 +11,11 @@ import {
   syncPath,
   writeArchive,
 } from '../../disk/index.js';
+import type { ReplicatedLog } from '../../cluster/index.js';
 import { formatOfFile } from './check-database.js';
 import { ControlDatabase } from './database.js';
+import { FORMAT as DATABASE_FORMAT } from './migrations.js';
+import { exportStore, importDatabase } from './replica/move-store.js';
 
 const KIND = 'acheron-control';
 /** Of the archive; the database in it has a format of its own. */
@@ -52,6 +56,37 @@ export async function backUpControl(
       made_at: new Date(nowMs).toISOString(),
     };
     await writeArchive(file, { dir, names: [DATABASE, ...tokens], facts });
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+/** The same of what several control planes have in a store. There are no tokens in it. */
+export async function backUpStore(
+  log: ReplicatedLog,
+  file: string,
+  { release, nowMs }: { readonly release: string; readonly nowMs: number },
+): Promise<void> {
+  const dir = workingDir(dirname(file));
+  try {
+    await exportStore(log, join(dir, DATABASE));
+    const made_at = new Date(nowMs).toISOString();
+    const facts = { kind: KIND, format: FORMAT, release, database_format: DATABASE_FORMAT, made_at };
+    await writeArchive(file, { dir, names: [DATABASE], facts });
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+/** Brings a backup into a store that is empty, whole or not at all. Answers when the backup was made. */
+export async function restoreStore(log: ReplicatedLog, file: string): Promise<{ madeAt: string }> {
+  const dir = workingDir(tmpdir());
+  try {
+    const names = [DATABASE, ...TOKENS];
+    const facts = await readArchive(file, { dir, kind: KIND, format: FORMAT, names });
+    proveUsable(join(dir, DATABASE), file, true);
+    await importDatabase(log, join(dir, DATABASE));
+    return { madeAt: String(facts['made_at']) };
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
@@ -107,7 +142,7 @@ export async function restoreControl(
 }
 
 /** Opens it as a start would, which brings an older format up to ours, and voids the cursors that clients have. */
-function proveUsable(path: string, file: string): void {
+function proveUsable(path: string, file: string, renewsKey = false): void {
   if (!existsSync(path))
     throw new FsError('EIO', `The backup ${file} is damaged: it has no ${DATABASE}.`, {
       hint: 'Take an earlier one. Nothing was changed.',
@@ -116,6 +151,7 @@ function proveUsable(path: string, file: string): void {
   const db = new ControlDatabase(path);
   try {
     db.change(() => db.run("DELETE FROM meta WHERE key = 'cursor_key'"));
+    if (renewsKey) db.secret('cursor_key');
   } finally {
     db.close();
   }
