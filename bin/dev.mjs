@@ -29,6 +29,7 @@ const wants = {
       ip: 'iproute2',
       setpriv: 'util-linux',
       openssl: 'openssl',
+      '/usr/lib/postgresql': 'postgresql',
       '/usr/bin/chromium': 'chromium',
     },
   },
@@ -71,6 +72,7 @@ function installDebian(programs) {
     say(`installing ${missing.join(' ')} (Debian)`);
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
     spawnSync('apt-get', ['update', '-qq'], { stdio: ['ignore', 'ignore', 'inherit'], env });
+    if (missing.includes('postgresql')) withoutCluster(env);
     const done = spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...missing], {
       stdio: ['ignore', 'ignore', 'inherit'],
       env,
@@ -80,6 +82,16 @@ function installDebian(programs) {
   say(
     `these Debian packages are missing: ${missing.join(' ')}. As root: apt-get install ${missing.join(' ')}`,
   );
+}
+
+/** Debian would make a database of its own and run it; tests make theirs, in temporary directories. */
+function withoutCluster(env) {
+  const options = ['install', '-y', '-qq', '--no-install-recommends', 'postgresql-common'];
+  spawnSync('apt-get', options, { stdio: ['ignore', 'ignore', 'inherit'], env });
+  const settings = '/etc/postgresql-common/createcluster.conf';
+  const before = existsSync(settings) ? readFileSync(settings, 'utf8') : '';
+  if (!/^create_main_cluster *= *false/m.test(before))
+    writeFileSync(settings, `${before}\ncreate_main_cluster = false\n`);
 }
 
 function onPath(program) {

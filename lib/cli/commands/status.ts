@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { eachOf, FsError, isJsonObject, type JsonObject } from '../../core/index.js';
+import type { ControlReply } from '../../protocol/index.js';
 import { walk } from '../../vfs/index.js';
 import { addControlOptions, withControl, type ControlFlags } from '../control-access.js';
 import { EXIT } from '../failure.js';
@@ -22,6 +23,8 @@ interface PlaneStatus {
   readonly agent_id: string | null;
   readonly project_id: string | null;
   readonly nodes: readonly NodeStatus[];
+  /** The control planes over one store, for admins; null where there is one with a database of its own. */
+  readonly replication: ControlReply<'replica_list'> | null;
 }
 
 interface NodeStatus {
@@ -81,12 +84,15 @@ function planeStatus(self: Command, flags: Flags): Promise<PlaneStatus> {
   return withControl(self, flags, async ({ client, url }) => {
     const { session, role, agent_id, project_id } = await client.ready();
     const { nodes } = await client.requestAll('node_list', {});
+    // A control plane of an earlier release knows of none.
+    const found = role === 'admin' ? await client.request('replica_list', {}).catch(() => null) : null;
     return {
       url,
       session,
       role,
       agent_id,
       project_id,
+      replication: found === null || found.replica === null ? null : found,
       nodes: nodes.map(({ node_id, state, services }) => ({ node_id, state, services })),
     };
   });
@@ -147,15 +153,36 @@ async function healthOf(tree: Tree, path: string): Promise<JsonObject> {
 async function printPlane(plane: PlaneStatus | FsError): Promise<void> {
   if (plane instanceof FsError)
     return printLine(`control plane: ${plane.message}${plane.hint === undefined ? '' : `\n  ${plane.hint}`}`);
-  const { url, role, agent_id, project_id, session, nodes } = plane;
+  const { url, role, agent_id, project_id, session, nodes, replication } = plane;
   await printLine(`control plane: ${url}`);
   await printLine(
     `session: ${session ?? '-'}, ${role}, agent ${agent_id ?? '-'}, project ${project_id ?? '-'}`,
   );
+  if (replication !== null) await printReplicas(replication);
   if (nodes.length === 0) return printLine('nodes: none that you may see');
   await printTable(
     ['NODE', 'STATE', 'SERVICES'],
     nodes.map(({ node_id, state, services }) => [node_id, state, services]),
+  );
+}
+
+async function printReplicas({
+  replica: self,
+  engine,
+  host,
+  lag,
+  lease_left_ms: leftMs,
+  replicas,
+}: ControlReply<'replica_list'>): Promise<void> {
+  await printLine(
+    `store: ${engine} at ${host ?? 'no host: it cannot be reached'}, ${lag} entries behind, lease ${(leftMs / 1000).toFixed(1)} s`,
+  );
+  await printTable(
+    ['REPLICA', 'ADDRESS', 'VERSION', 'APPLIED'],
+    replicas.map(({ replica, address, version, applied_seq: applied }) => [
+      replica === self ? `${replica} (this one)` : replica,
+      ...[address, version, applied],
+    ]),
   );
 }
 

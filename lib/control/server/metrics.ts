@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client';
 import type { ControlStore } from '../store/store.js';
+import { addReplicaMetrics } from './replica-metrics.js';
 import { Tally } from './tally.js';
 
 type PromClient = typeof import('prom-client');
@@ -37,7 +38,8 @@ export class ControlMetrics {
     return isAdmin ? client.Registry.merge([common, named]) : common;
   }
 
-  #register({ Counter, Gauge, Registry }: PromClient): { common: Registry; named: Registry } {
+  #register(client: PromClient): { common: Registry; named: Registry } {
+    const { Counter, Gauge, Registry } = client;
     const store = this.#store;
     const common = new Registry();
     const named = new Registry();
@@ -107,6 +109,7 @@ export class ControlMetrics {
         this.set(store.events.head);
       },
     });
+    addReplicaMetrics(client, store, registers);
     return { common, named };
   }
 }

@@ -4,6 +4,7 @@ import { HISTORY_MESSAGES } from './history-messages.js';
 import { NODE_MESSAGES, nodeEvent } from './node-messages.js';
 import { PAIRING_MESSAGES } from './pairing-messages.js';
 import { PROJECT_MESSAGES } from './project-messages.js';
+import { REPLICA_MESSAGES } from './replica-messages.js';
 import { SESSION_MESSAGES } from './session-messages.js';
 import type { ControlMessage } from './shapes.js';
 import { TOKEN_MESSAGES } from './token-messages.js';
@@ -29,6 +30,7 @@ export const CONTROL_MESSAGES = {
   ...PROJECT_MESSAGES,
   ...WORKSPACE_MESSAGES,
   ...AGENT_MESSAGES,
+  ...REPLICA_MESSAGES,
 } as const;
 
 export type ControlName = keyof typeof CONTROL_MESSAGES;

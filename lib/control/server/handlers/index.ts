@@ -5,6 +5,7 @@ import { historyHandlers } from './history-handlers.js';
 import { nodeHandlers } from './node-handlers.js';
 import { pairingHandlers } from './pairing-handlers.js';
 import { projectHandlers } from './project-handlers.js';
+import { replicaHandlers } from './replica-handlers.js';
 import { sessionHandlers } from './session-handlers.js';
 import { tokenHandlers } from './token-handlers.js';
 import { workspaceHandlers } from './workspace-handlers.js';
@@ -20,6 +21,7 @@ const HANDLERS: Handlers<ControlName> = {
   ...projectHandlers,
   ...workspaceHandlers,
   ...agentHandlers,
+  ...replicaHandlers,
 };
 
 export function handlerFor<Name extends ControlName>(name: Name): Handler<Name> {
