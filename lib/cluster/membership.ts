@@ -44,6 +44,8 @@ export class Membership {
   readonly servingChanged = new Emitter<boolean>();
   readonly selfId: string;
   readonly lease: ServingLease;
+  /** False: it cannot do its part, and renews nothing until it can. The others wait for it no longer than its lease. */
+  isAble = true;
   readonly #options: MembershipOptions;
   readonly #heard = new Emitter<void>();
   readonly #leaseMs: number;
@@ -178,6 +180,11 @@ export class Membership {
 
   async #renewOnce(outOfTurn: boolean): Promise<boolean> {
     const { log, self, settledSeq, onHead, textLog } = this.#options;
+    if (!this.isAble) {
+      this.lease.drop();
+      this.review();
+      return false;
+    }
     const term = this.lease.begin();
     try {
       const facts = { ...self, address: this.#address };

@@ -1,5 +1,9 @@
+import { join } from 'node:path';
+import Database from 'libsql';
 import t from 'tap';
-import { descriptor, FACTS } from '../support/store.js';
+import { EmbeddedLog } from '../../lib/cluster/index.js';
+import { FsError } from '../../lib/core/index.js';
+import { descriptor, FACTS, temporaryDir } from '../support/store.js';
 import { ReplicatedStores } from '../support/replicas.js';
 import { until } from '../support/until.js';
 
@@ -88,3 +92,86 @@ t.test('a replica that comes back goes on from its copy, and one that lost it ma
   t.ok(back.projects.get('p'));
   t.equal((await replicas.add()).projects.list().length, 1);
 });
+
+t.test(
+  'a replica whose entries the log has lost serves nothing, and takes what there is when it starts anew',
+  async (t) => {
+    const path = join(temporaryDir(t), 'log.db');
+    const replicas = new ReplicatedStores(t, () => new EmbeddedLog(path));
+    const one = await replicas.add({ leaseMs: 600 });
+    const { stateDir } = one;
+    await one.commit(() => one.projects.create('kept', {}, false));
+    await one.commit(() => one.projects.create('lost', {}, false));
+    const log = new Database(path);
+    log.exec(`DELETE FROM log WHERE seq = (SELECT seq FROM head);
+    UPDATE head SET seq = seq - 1, entry_id = (SELECT entry_id FROM log ORDER BY seq DESC LIMIT 1)`);
+    log.close();
+    await until(() => !one.replicas!.membership.isServing());
+    await t.rejects(
+      one.commit(() => one.projects.create('more', {}, false)),
+      { code: 'EHOSTDOWN' },
+    );
+    await replicas.end(one);
+    const back = await replicas.add({ stateDir });
+    t.ok(back.projects.get('kept'));
+    t.notOk(back.projects.get('lost'));
+    await back.commit(() => back.projects.create('more', {}, false));
+  },
+);
+
+t.test(
+  'a replica that cannot renew serves nothing, and goes on by itself; a change of rights waits for that',
+  async (t) => {
+    const path = join(temporaryDir(t), 'log.db');
+    const logs: FaultyLog[] = [];
+    const replicas = new ReplicatedStores(t, () => {
+      const log = new FaultyLog(path);
+      logs.push(log);
+      return log;
+    });
+    const one = await replicas.add({ leaseMs: 900 });
+    const other = await replicas.add({ leaseMs: 900 });
+    const serving: boolean[] = [];
+    one.replicas!.membership.servingChanged.on((now) => serving.push(now));
+    const { record, token } = await other.commit(() => other.tokens.create({ role: 'user' }));
+    t.ok(one.tokens.verify(token));
+    logs[0]!.isAway = true;
+    await other.commit(() => other.tokens.revoke(record.tokenId));
+    t.notOk(
+      one.replicas!.membership.isServing() && one.tokens.verify(token),
+      'acknowledged: who has not applied it serves nothing',
+    );
+    await t.rejects(
+      one.commit(() => one.projects.create('p', {}, false)),
+      { code: 'EHOSTDOWN' },
+    );
+    logs[0]!.isAway = false;
+    await until(() => one.replicas!.membership.isServing());
+    t.notOk(one.tokens.verify(token), 'it serves again once it has caught up');
+    t.strictSame(serving, [false, true]);
+  },
+);
+
+/** A log that cannot be reached for a while. */
+class FaultyLog extends EmbeddedLog {
+  isAway = false;
+
+  override async read(after: number, limit: number): ReturnType<EmbeddedLog['read']> {
+    this.#reach();
+    return super.read(after, limit);
+  }
+
+  override async append(...args: Parameters<EmbeddedLog['append']>): Promise<boolean> {
+    this.#reach();
+    return super.append(...args);
+  }
+
+  override async renew(...args: Parameters<EmbeddedLog['renew']>): ReturnType<EmbeddedLog['renew']> {
+    this.#reach();
+    return super.renew(...args);
+  }
+
+  #reach(): void {
+    if (this.isAway) throw new FsError('EHOSTDOWN', 'The log is away.');
+  }
+}

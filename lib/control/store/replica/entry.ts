@@ -11,6 +11,8 @@ const PLAIN = 0;
 const DEFLATED = 1;
 
 export interface EntryFacts {
+  /** The id of the entry before it: a copy that has another one went another way. */
+  readonly after: string;
   /** Who wrote it. */
   readonly replica: string;
   /** The format of the database that these rows are of. */
@@ -23,7 +25,7 @@ type Part = [table: string, columns: string[] | null, rows: WireValue[][]];
 type WireValue = string | number | null | { readonly b: string };
 
 /** Rows as an entry of the log has them: JSON, and never code. */
-export function encodeEntry({ replica, schema, changes }: EntryFacts): Buffer {
+export function encodeEntry({ after, replica, schema, changes }: EntryFacts): Buffer {
   const parts: Part[] = [];
   for (const { table, key, row } of changes) {
     const columns = row === null ? null : Object.keys(row);
@@ -32,7 +34,7 @@ export function encodeEntry({ replica, schema, changes }: EntryFacts): Buffer {
       parts.push((part = [table, columns, []]));
     part[2].push((row === null ? key : Object.values(row)).map(toWire));
   }
-  const text = Buffer.from(JSON.stringify({ format: ENTRY_FORMAT, replica, schema, parts }));
+  const text = Buffer.from(JSON.stringify({ format: ENTRY_FORMAT, after, replica, schema, parts }));
   return text.length < COMPRESS_FROM
     ? Buffer.concat([Buffer.of(PLAIN), text])
     : Buffer.concat([Buffer.of(DEFLATED), deflateRawSync(text, { level: 1 })]);
@@ -43,7 +45,7 @@ export function decodeEntry(
   data: Buffer,
   keysOf: (table: string) => readonly string[] | undefined,
 ): EntryFacts {
-  let entry: { format?: unknown; replica: string; schema: number; parts: Part[] };
+  let entry: { format?: unknown; after: string; replica: string; schema: number; parts: Part[] };
   try {
     const body = data.subarray(1);
     entry = JSON.parse(String(data[0] === DEFLATED ? inflateRawSync(body) : body)) as typeof entry;
@@ -70,7 +72,7 @@ export function decodeEntry(
       return { table, key: (keysOf(table) ?? []).map((column) => row[column] ?? null), row };
     }),
   );
-  return { replica: entry.replica, schema: entry.schema, changes };
+  return { after: entry.after, replica: entry.replica, schema: entry.schema, changes };
 }
 
 /** The database gives bytes as a Buffer, or as an ArrayBuffer. */

@@ -53,7 +53,7 @@ export async function importDatabase(log: ReplicatedLog, path: string): Promise<
     db.apply(() =>
       db.run("INSERT INTO meta (key, value) VALUES ('relay_key', ?) ON CONFLICT DO NOTHING", randomBytes(32)),
     );
-    data = encodeEntry({ replica: 'import', schema: FORMAT, changes: [...rowsOf(db)] });
+    data = encodeEntry({ after: '', replica: 'import', schema: FORMAT, changes: [...rowsOf(db)] });
   } finally {
     db.close();
   }

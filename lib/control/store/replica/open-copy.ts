@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import type { ReplicatedLog } from '../../../cluster/index.js';
+import type { Position, ReplicatedLog } from '../../../cluster/index.js';
 import { FsError, type Log } from '../../../core/index.js';
 import { ControlDatabase } from '../database.js';
 import { FORMAT } from '../migrations.js';
@@ -30,17 +30,17 @@ export async function openCopy(stateDir: string, log: ReplicatedLog, textLog: Lo
 }
 
 /** Brings a copy of which nothing is in memory yet up to where the log stands, and answers where that is. */
-export async function catchUpCopy(db: ControlDatabase, log: ReplicatedLog): Promise<number> {
+export async function catchUpCopy(db: ControlDatabase, log: ReplicatedLog): Promise<Position> {
   for (;;) {
-    const seq = positionIn(db, log.logId)?.seq ?? 0;
-    const { entries, head } = await log.read(seq, ENTRIES_AT_ONCE);
+    const from = positionIn(db, log.logId) ?? { seq: 0, id: '' };
+    const { entries, head } = await log.read(from.seq, ENTRIES_AT_ONCE);
     for (const entry of entries)
       db.apply(() => {
         applyRows(db, decodeEntry(entry.data, (table) => REPLICATED.get(table)).changes);
         savePosition(db, log.logId, entry);
       });
-    const last = entries.at(-1)?.seq ?? seq;
-    if (last >= head.seq) return last;
+    const { seq, id } = entries.at(-1) ?? from;
+    if (seq >= head.seq) return { seq, id };
   }
 }
 

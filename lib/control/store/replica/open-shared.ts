@@ -55,7 +55,7 @@ async function makeSecrets(
   const tokens = new Tokens(db, clock);
   let made: string | undefined;
   for (;;) {
-    const after = await catchUpCopy(db, log);
+    const { seq, id: before } = await catchUpCopy(db, log);
     // Of an append whose answer was lost it is known now what became of it.
     if (made !== undefined && tokens.get(made) !== undefined) return;
     if (made !== undefined)
@@ -73,8 +73,8 @@ async function makeSecrets(
     if (outcome !== undefined && 'thrown' in outcome) throw outcome.thrown;
     if (changes.length === 0) return;
     if (changes.some(({ table }) => table === 'tokens')) made = outcome?.value as string;
-    const data = encodeEntry({ replica: id, schema: FORMAT, changes });
-    await log.append(after, { id: randomUUID(), data });
+    const data = encodeEntry({ after: before, replica: id, schema: FORMAT, changes });
+    await log.append(seq, { id: randomUUID(), data });
   }
 }
 

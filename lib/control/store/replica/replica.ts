@@ -143,7 +143,11 @@ export class Replica {
   async catchUp(): Promise<boolean> {
     const from = this.#position.seq;
     for (;;) {
-      const { entries, head } = await this.log.read(this.#position.seq, ENTRIES_AT_ONCE);
+      const asked = this.#position;
+      const { entries, head } = await this.log.read(asked.seq, ENTRIES_AT_ONCE);
+      // It had our entry once. A database that was restored, or a standby that lacked it and was promoted, has not.
+      if (head.seq < asked.seq || (head.seq === asked.seq && head.id !== asked.id))
+        throw this.#wentAnotherWay();
       this.#headIs(head, false);
       for (const entry of entries) this.#apply(entry);
       if (this.#position.seq >= head.seq) return this.#position.seq > from;
@@ -209,7 +213,7 @@ export class Replica {
       }
       const entry = {
         id: randomUUID(),
-        data: encodeEntry({ replica: this.#self.id, schema: FORMAT, changes }),
+        data: encodeEntry({ after: this.#position.id, replica: this.#self.id, schema: FORMAT, changes }),
       };
       if (await this.#append(after, entry, untilMs)) {
         if (this.#position.seq === after) this.#apply({ seq: after + 1, ...entry });
@@ -256,12 +260,23 @@ export class Replica {
     }
   }
 
+  #wentAnotherWay(): FsError {
+    return new FsError(
+      'EIO',
+      `The log is no longer the one that this replica has applied up to entry ${this.#position.seq}.`,
+      {
+        hint: 'PostgreSQL was restored to an earlier time, or a standby was promoted that lacked what was acknowledged. Start this control plane anew: it takes what there is.',
+      },
+    );
+  }
+
   /** The entry that follows what was applied; one that was is left alone. */
   #apply(entry: LogEntry): void {
     if (entry.seq <= this.#position.seq) return;
     if (entry.seq !== this.#position.seq + 1)
       throw new TypeError(`Entry ${entry.seq} follows ${this.#position.seq}.`);
-    const { changes, schema } = decodeEntry(entry.data, (table) => REPLICATED.get(table));
+    const { after: before, changes, schema } = decodeEntry(entry.data, (table) => REPLICATED.get(table));
+    if (before !== this.#position.id) throw this.#wentAnotherWay();
     let rows = new AppliedRows();
     const { after } = this.#db.apply(() => {
       rows = applyRows(this.#db, changes);
@@ -318,10 +333,17 @@ export class Replica {
       try {
         await this.catchUp();
         this.#isStuck = false;
+        this.membership.isAble = true;
       } catch (thrown) {
         const isAway = FsError.from(thrown).code === 'EHOSTDOWN';
-        if (!this.#isStuck && !isAway) this.#textLog.error('the log cannot be followed', { error: thrown });
-        this.#isStuck = !isAway;
+        if (!isAway && !this.#isStuck)
+          this.#textLog.error('the log cannot be followed: this replica will serve nothing', {
+            error: thrown,
+          });
+        if (!isAway) {
+          this.#isStuck = true;
+          this.membership.isAble = false;
+        }
       }
       this.membership.review();
     }
