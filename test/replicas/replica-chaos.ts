@@ -62,7 +62,7 @@ export class ReplicaChaos {
       project_id: 'register',
       with_token: false,
       description: '0',
-    } as never);
+    });
     admin.close();
     const work = [
       ...this.#places.map((place) => this.#createAt(place)),
@@ -133,7 +133,7 @@ export class ReplicaChaos {
     await this.#patiently(async () => {
       const client = this.#client(this.#places[0]!);
       try {
-        await client.request('project_create', { project_id: last, with_token: false } as never);
+        await client.request('project_create', { project_id: last, with_token: false });
       } finally {
         client.close();
       }
@@ -202,7 +202,7 @@ export class ReplicaChaos {
     while (!this.#isOver) {
       const id = `w${this.#next++}`;
       const made = await this.#try('create', () =>
-        client.request('project_create', { project_id: id, with_token: false } as never),
+        client.request('project_create', { project_id: id, with_token: false }),
       );
       if (made !== undefined) this.history.created.add(id);
       await delay(15);
@@ -217,7 +217,7 @@ export class ReplicaChaos {
       const made = await Promise.all(
         clients.map((client) =>
           this.#try('race', () =>
-            client.request('project_create', { project_id: id, with_token: false } as never),
+            client.request('project_create', { project_id: id, with_token: false }),
           ),
         ),
       );
@@ -249,7 +249,7 @@ export class ReplicaChaos {
               node_name: `${id}-${n}`,
               platform: {},
               labels: {},
-            } as never),
+            }),
           ),
         ),
       );
@@ -268,7 +268,7 @@ export class ReplicaChaos {
       for (let n = 0; n < 5 && !this.#isOver; n++, value++) {
         const asked = performance.now();
         const done = await this.#try('register', () =>
-          client.request('project_update', { project_id: 'register', description: String(value) } as never),
+          client.request('project_update', { project_id: 'register', description: String(value) }),
         );
         if (done !== undefined) this.history.written.push({ value, asked, told: performance.now() });
         await delay(10);

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { silentLog } from '../../lib/core/index.js';
+import { FsError, silentLog } from '../../lib/core/index.js';
 import { SnapshotKeeper } from '../../lib/control/store/replica/snapshot-keeper.js';
 import { ReplicatedStores } from '../support/replicas.js';
 import { temporaryDir } from '../support/store.js';
@@ -22,7 +22,7 @@ t.test('snapshots keep the log short, and start who comes new', async (t) => {
     () =>
       replica.log.read(0, 1).then(
         () => false,
-        ({ code }: { code: string }) => code === 'EOVERFLOW',
+        (thrown: unknown) => FsError.from(thrown).code === 'EOVERFLOW',
       ),
     'what is before it to go',
   );
