@@ -216,9 +216,7 @@ export class ReplicaChaos {
       const id = `race${this.#next++}`;
       const made = await Promise.all(
         clients.map((client) =>
-          this.#try('race', () =>
-            client.request('project_create', { project_id: id, with_token: false }),
-          ),
+          this.#try('race', () => client.request('project_create', { project_id: id, with_token: false })),
         ),
       );
       const winners = made.filter((one) => one !== undefined).length;
