@@ -13,9 +13,13 @@ export interface ServedPlane extends ServedProcess {
 }
 
 /** `acheron control` with its state in `state`; port 0 picks one. */
-export async function startControl(state: string, port = '0'): Promise<ServedPlane> {
+export async function startControl(
+  state: string,
+  port = '0',
+  ...more: readonly string[]
+): Promise<ServedPlane> {
   let url = '';
-  const args = [program, 'control', '--port', port, '--state-dir', state];
+  const args = [program, 'control', '--port', port, '--state-dir', state, ...more];
   const served = await serve(
     state,
     process.execPath,

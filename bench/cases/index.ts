@@ -14,6 +14,7 @@ import { recovery } from './recovery.js';
 import { remoteExports } from './remote-exports.js';
 import { remoteOperations } from './remote-operations.js';
 import { recursiveListing } from './recursive-listing.js';
+import { replicas } from './replicas.js';
 import { runtimes } from './runtimes.js';
 import { startUp } from './start-up.js';
 import { throughPlane } from './through-plane.js';
@@ -37,6 +38,7 @@ export const cases: readonly BenchCase[] = [
   throughPlane,
   recovery,
   manyNodes,
+  replicas,
   webConsole,
   mcpTools,
 ];

@@ -20,6 +20,10 @@ export interface LinkOptions {
   readonly log: Log;
 }
 
+/** Whether the host takes writes, and whether its acknowledgement means that they are kept. */
+const STATE = `SELECT pg_is_in_recovery() AS standby, current_setting('transaction_read_only') AS read_only,
+  current_setting('synchronous_commit') AS waits`;
+
 interface Connected {
   readonly sql: Sql;
   readonly host: StoreHost;
@@ -131,12 +135,15 @@ export class PostgresLink {
     const { default: postgres } = await import('postgres');
     const sql = postgres(this.#settingsFor(host));
     try {
-      const asked = sql.unsafe('SELECT pg_is_in_recovery() AS standby, current_setting($1) AS read_only', [
-        'transaction_read_only',
-      ]);
+      const asked = sql.unsafe(STATE);
       const [state] = await within(asked, CONNECT_MS, () => this.#away());
       if (state?.['standby'] === true || state?.['read_only'] === 'on')
         throw new FsError('EROFS', `${host.host}:${host.port} takes no writes: it is a standby.`);
+      if (state?.['waits'] === 'off' || state?.['waits'] === 'local')
+        throw new FsError(
+          'EINVAL',
+          `synchronous_commit is ${state['waits'] as string} at ${host.host}:${host.port}.`,
+        );
       return { sql, host };
     } catch (thrown) {
       sql.end({ timeout: 0 }).catch(() => undefined);
@@ -238,6 +245,8 @@ function hintFor(cause: unknown): string {
   if (code === '28P01' || code === '28000')
     return 'Give the password in a file with --store-password-file, in PGPASSWORD or in ~/.pgpass, and see pg_hba.conf.';
   if (code === '3D000') return 'Make the database first: createdb NAME.';
+  if (code === 'EINVAL')
+    return 'Set it to on: what is acknowledged must be on disk, at all hosts that have to have it.';
   if (code === '42501') return 'Let the user make a schema: GRANT CREATE ON DATABASE.';
   return 'It is tried again. See that PostgreSQL runs, and that one of its hosts takes writes.';
 }

@@ -71,11 +71,18 @@ export async function connectNode(connection: Peer, proof: NodeLogin): Promise<N
     const { epoch: current, holder } = nodes.require(nodeId);
     const isTwin =
       lastEpoch !== undefined && lastEpoch < current && holder !== null && holder.instance_id !== instanceId;
-    if (isTwin && context.holderOf(nodeId) !== undefined) throw staleEpoch(connection, nodeId);
+    if (isTwin && isHeld(context, nodeId)) throw staleEpoch(connection, nodeId);
     return nodes.claim(nodeId, newHolder);
   });
   connection.becomeNode();
   return { node_id: nodeId, epoch, lease_expires_at_ms: nodes.require(nodeId).leaseExpiresAtMs };
+}
+
+/** Whether a connection that has its epoch is open, here or, as far as is known, at another replica. */
+function isHeld(context: ServerContext, nodeId: string): boolean {
+  if (context.holderOf(nodeId) !== undefined) return true;
+  const { nodes, replicas } = context.store;
+  return nodes.get(nodeId)?.online === true && replicas?.holderOf(nodeId) !== undefined;
 }
 
 export interface NodeLogin {

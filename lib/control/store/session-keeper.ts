@@ -70,12 +70,17 @@ export class SessionKeeper {
     const now = this.#clock.now();
     this.#db.changeLightly(() => {
       this.flush();
-      for (const { session_id } of this.#db.all(
-        'SELECT session_id FROM sessions WHERE last_seen_ms < ?',
-        now - keepMs,
-      ))
+      // Of several replicas, each says in time which are in use at it: the others see only how old they are.
+      const youngest = now - (this.#db.isCopy ? keepMs / 4 : keepMs);
+      for (const { session_id, last_seen_ms: seenMs } of this.#db.all(
+        'SELECT session_id, last_seen_ms FROM sessions WHERE last_seen_ms < ?',
+        youngest,
+      )) {
+        const id = session_id as string;
         // One that is in use is as young as can be, also for a start that follows a kill.
-        if (!this.#forget(session_id as string)) this.#seen(session_id as string, now);
+        if (this.#isLive(id)) this.#seen(id, now);
+        else if ((seenMs as number) < now - keepMs) this.#forget(id);
+      }
     });
   }
 

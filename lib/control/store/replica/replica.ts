@@ -11,6 +11,7 @@ import type { Attempt, ControlDatabase, Outcome } from '../database.js';
 import { FORMAT } from '../migrations.js';
 import { applyRows } from './apply-rows.js';
 import { decodeEntry, encodeEntry } from './entry.js';
+import { notServing, notTried, pause, tooLate, within } from './patience.js';
 import { positionIn, savePosition } from './position.js';
 import { AppliedRows, REPLICATED, type Derived } from './row-changes.js';
 import { changesRights } from './rights.js';
@@ -22,8 +23,13 @@ export const WRITE_MS = 4_000;
 /** The log is looked at so often, whether somebody says that there is something or not. */
 const POLL_MS = 200;
 const ENTRIES_AT_ONCE = 256;
-/** Before a change that came second is tried again, by how often it did: by chance, up to that. */
-const AGAIN_MS = 4;
+/** Works whose entry came second so often are tried again in halves: what is worked out sooner comes second less. */
+const HALVE_AFTER = 2;
+/** Who came first while others write gives them the time of so many appends, at most so long. */
+const YIELD_APPENDS = 2;
+const LONGEST_YIELD_MS = 60;
+/** Others write, as long as an entry of theirs is not older. */
+const CONTENDED_MS = 200;
 
 interface Waiting {
   readonly work: () => unknown;
@@ -67,11 +73,13 @@ export class Replica {
   /** The first such entry of which not everybody here was notified yet. */
   #unsettled: number | undefined;
   #isSettling = false;
+  #lastAppendMs = 0;
+  #othersWroteMs = -Infinity;
   #newestFormat = FORMAT;
   /** What to wait for before it can be said that a change of rights is in force here. */
   settle: () => Promise<unknown> | undefined = () => undefined;
   #queue: Waiting[] = [];
-  #isWriting = false;
+  #writing: Promise<void> | undefined;
   #isFollowing = false;
   #wakeAgain = false;
   #stopFollowing: (() => void) | undefined;
@@ -135,7 +143,7 @@ export class Replica {
           else reject(outcome.thrown instanceof Error ? outcome.thrown : FsError.from(outcome.thrown));
         },
       });
-      void this.#write();
+      this.#beginToWrite();
     });
   }
 
@@ -159,18 +167,28 @@ export class Replica {
     this.#isClosed = true;
     clearTimeout(this.#timer);
     this.#stopFollowing?.();
-    while (this.#isWriting) await new Promise((resolve) => void setTimeout(resolve, 5));
+    while (this.#writing !== undefined) await this.#writing;
     await this.membership.close();
     await this.log.close();
   }
 
+  #beginToWrite(): void {
+    this.#writing ??= this.#write().finally(() => {
+      this.#writing = undefined;
+      // What came since it was looked.
+      if (this.#queue.length > 0) this.#beginToWrite();
+    });
+  }
+
   async #write(): Promise<void> {
-    if (this.#isWriting) return;
-    this.#isWriting = true;
     // Those that come in the same turn go together.
     await new Promise((resolve) => setImmediate(resolve));
-    while (this.#queue.length > 0) await this.#writeGroup(this.#queue.splice(0, MAX_WORKS));
-    this.#isWriting = false;
+    while (this.#queue.length > 0) {
+      await this.#writeGroup(this.#queue.splice(0, MAX_WORKS));
+      // Those who came second are slower, not less important.
+      if (performance.now() - this.#othersWroteMs < CONTENDED_MS)
+        await pause(Math.min(LONGEST_YIELD_MS, YIELD_APPENDS * this.#lastAppendMs));
+    }
   }
 
   async #writeGroup(group: readonly Waiting[]): Promise<void> {
@@ -184,8 +202,13 @@ export class Replica {
     }
     try {
       const written = await this.#writeOrAgain(group, untilMs);
-      if (written === undefined) for (const one of group) await this.#writeGroup([one]);
-      else if (written.waitFor === undefined) answerAll(written.outcomes);
+      if (written === undefined) {
+        const half = Math.ceil(group.length / 2);
+        await this.#writeGroup(group.slice(0, half));
+        await this.#writeGroup(group.slice(half));
+        return;
+      }
+      if (written.waitFor === undefined) answerAll(written.outcomes);
       // The next group does not wait for that.
       else this.membership.allHaveApplied(written.waitFor).then(() => answerAll(written.outcomes), refuseAll);
     } catch (thrown) {
@@ -221,7 +244,7 @@ export class Replica {
       }
       this.counts.conflicts++;
       if (performance.now() > untilMs) throw tooLate();
-      if (conflicts > 0) await pause(Math.random() * AGAIN_MS * conflicts);
+      if (conflicts >= HALVE_AFTER && group.length > 1) return undefined;
       await this.#patiently(untilMs, () => this.catchUp());
     }
   }
@@ -243,7 +266,8 @@ export class Replica {
       return await this.#patiently(untilMs, () => this.log.append(after, entry));
     } finally {
       this.counts.appends++;
-      this.counts.appendSeconds += (performance.now() - begunMs) / 1000;
+      this.#lastAppendMs = performance.now() - begunMs;
+      this.counts.appendSeconds += this.#lastAppendMs / 1000;
     }
   }
 
@@ -275,7 +299,12 @@ export class Replica {
     if (entry.seq <= this.#position.seq) return;
     if (entry.seq !== this.#position.seq + 1)
       throw new TypeError(`Entry ${entry.seq} follows ${this.#position.seq}.`);
-    const { after: before, changes, schema } = decodeEntry(entry.data, (table) => REPLICATED.get(table));
+    const {
+      after: before,
+      changes,
+      replica,
+      schema,
+    } = decodeEntry(entry.data, (table) => REPLICATED.get(table));
     if (before !== this.#position.id) throw this.#wentAnotherWay();
     let rows = new AppliedRows();
     const { after } = this.#db.apply(() => {
@@ -285,6 +314,7 @@ export class Replica {
     });
     this.#position = { seq: entry.seq, id: entry.id };
     this.counts.applied++;
+    if (replica !== this.#self.id) this.#othersWroteMs = performance.now();
     this.#newestFormat = Math.max(this.#newestFormat, schema);
     if (changesRights(rows)) {
       this.#rightsSeq = entry.seq;
@@ -355,41 +385,5 @@ export class Replica {
     this.#timer = setTimeout(() => {
       void this.#follow().finally(() => this.#arm());
     }, POLL_MS);
-  }
-}
-
-export const notServing = (): FsError =>
-  new FsError('EHOSTDOWN', 'This replica of the control plane has lost touch with its store.', {
-    hint: 'Another replica may serve. This one goes on by itself once the store can be reached.',
-  });
-
-const notTried = (): FsError =>
-  new FsError('EHOSTDOWN', 'The store cannot be reached: the change was not made.', {
-    hint: 'Reads go on for a moment. Try again once the store is back.',
-  });
-
-function tooLate(cause?: unknown): FsError {
-  return new FsError(
-    'EHOSTDOWN',
-    'The store did not take the change in time. It may have been made, or may yet be.',
-    {
-      hint: 'Look whether it was before you try again.',
-      cause,
-    },
-  );
-}
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
-
-async function within<T>(asked: Promise<T>, untilMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  asked.catch(() => undefined);
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(tooLate()), Math.max(0, untilMs - performance.now()));
-  });
-  try {
-    return await Promise.race([asked, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -1,0 +1,38 @@
+import { FsError } from '../../../core/index.js';
+
+export const notServing = (): FsError =>
+  new FsError('EHOSTDOWN', 'This replica of the control plane has lost touch with its store.', {
+    hint: 'Another replica may serve. This one goes on by itself once the store can be reached.',
+  });
+
+export const notTried = (): FsError =>
+  new FsError('EHOSTDOWN', 'The store cannot be reached: the change was not made.', {
+    hint: 'Reads go on for a moment. Try again once the store is back.',
+  });
+
+export function tooLate(cause?: unknown): FsError {
+  return new FsError(
+    'EHOSTDOWN',
+    'The store did not take the change in time. It may have been made, or may yet be.',
+    {
+      hint: 'Look whether it was before you try again.',
+      cause,
+    },
+  );
+}
+
+export const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
+
+/** What `asked` answers, unless that is not before then. */
+export async function within<T>(asked: Promise<T>, untilMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  asked.catch(() => undefined);
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(tooLate()), Math.max(0, untilMs - performance.now()));
+  });
+  try {
+    return await Promise.race([asked, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
