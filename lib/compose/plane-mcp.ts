@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { AccessChange, McpCaller, McpPages } from '../control/index.js';
+import type { AccessChange, McpCaller, McpPages, McpUse } from '../control/index.js';
 import { FsError, isId, type Log } from '../core/index.js';
 import type { McpHttpEndpoint, McpSource } from '../mcp-server/index.js';
 import type { Session } from '../policy/index.js';
@@ -30,6 +30,8 @@ interface Offer {
 export class PlaneMcp implements McpPages {
   readonly #options: PlaneMcpOptions;
   readonly #tenants = new Map<string, Tenant>();
+  /** Those whose session is being made. */
+  readonly #begun = new Map<string, Promise<Tenant>>();
   #sweeper: NodeJS.Timeout | undefined;
 
   constructor(options: PlaneMcpOptions) {
@@ -38,8 +40,8 @@ export class PlaneMcp implements McpPages {
 
   async answer(caller: McpCaller, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const room = await import('../mcp-server/index.js');
-    // Between here and the end of `#tenant` nothing waits: two requests at once have one session.
-    await this.#tenant(caller).answer(room, request, response);
+    const tenant = await this.#tenant(caller);
+    await tenant.answer(room, request, response);
   }
 
   /** Rights changed: whoever they concern is told of what that changes. */
@@ -55,14 +57,23 @@ export class PlaneMcp implements McpPages {
     await Promise.all(tenants.map((tenant) => tenant.close()));
   }
 
-  #tenant(caller: McpCaller): Tenant {
-    let tenant = this.#tenants.get(caller.key);
-    if (tenant === undefined) {
-      const end = (): void => this.#end(caller.key);
-      tenant = new Tenant(caller.begin(), this.#options, end);
-      this.#tenants.set(caller.key, tenant);
-      this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
+  /** Two requests at once have one session. */
+  #tenant(caller: McpCaller): Promise<Tenant> {
+    const { key } = caller;
+    const known = this.#tenants.get(key);
+    if (known !== undefined) return Promise.resolve(known);
+    let begun = this.#begun.get(key);
+    if (begun === undefined) {
+      begun = this.#begin(caller).finally(() => this.#begun.delete(key));
+      this.#begun.set(key, begun);
     }
+    return begun;
+  }
+
+  async #begin({ key, begin }: McpCaller): Promise<Tenant> {
+    const tenant = new Tenant(await begin(), this.#options, () => this.#end(key));
+    this.#tenants.set(key, tenant);
+    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
     return tenant;
   }
 
@@ -85,12 +96,12 @@ export class PlaneMcp implements McpPages {
 /** What one session has of it. */
 class Tenant {
   readonly id: string;
-  readonly #use: ReturnType<McpCaller['begin']>;
+  readonly #use: McpUse;
   readonly #options: PlaneMcpOptions;
   readonly #offers = new Map<string, Offer>();
   readonly #stopListening: () => void;
 
-  constructor(use: ReturnType<McpCaller['begin']>, options: PlaneMcpOptions, end: () => void) {
+  constructor(use: McpUse, options: PlaneMcpOptions, end: () => void) {
     this.#use = use;
     this.id = use.session.id;
     this.#options = options;

@@ -25,7 +25,7 @@ export * from './in-process-node.js';
 export type { AccessChange, AccessChanges } from './server/access-changes.js';
 export type { ConsolePages } from './server/console-door.js';
 export type { FilesConnection } from './server/files-connection.js';
-export type { McpCaller, McpPages } from './server/mcp-door.js';
+export type { McpCaller, McpPages, McpUse } from './server/mcp-door.js';
 export type { RuntimeChannel, RuntimeHost } from './server/runtime.js';
 export type { TlsFiles } from './server/tls-files.js';
 export type { PlaneLimits } from './server/server-context.js';

@@ -10,7 +10,12 @@ export interface McpCaller {
   /** The same for requests that have the same session. */
   readonly key: string;
   /** Uses the session: it is released when `release` is called. @throws FsError ENOENT, EACCES for the project */
-  readonly begin: () => { readonly session: LiveSession; readonly release: () => void };
+  readonly begin: () => Promise<McpUse>;
+}
+
+export interface McpUse {
+  readonly session: LiveSession;
+  readonly release: () => void;
 }
 
 /** What answers at `/mcp`, which the composition root knows. */
@@ -61,15 +66,16 @@ export class McpDoor {
     const proof = headerOf(request, 'acheron-project-token');
     const caller: McpCaller = {
       key: JSON.stringify([record.tokenId, hash.toString('base64'), project, proof]),
-      begin: () => {
-        const session = store.sessions.create(record, hash);
+      begin: async () => {
+        const session = await store.actLightly(() => store.sessions.create(record, hash));
         const used = store.sessions.use(session.sessionId);
         const release = (): void => store.sessions.release(used);
         try {
-          if (project !== null) store.sessions.attach(session.sessionId, project, proof);
+          if (project !== null)
+            await store.act(() => store.sessions.attach(session.sessionId, project, proof));
         } catch (thrown) {
           release();
-          store.sessions.close(session.sessionId);
+          await store.act(() => store.sessions.close(session.sessionId));
           throw thrown;
         }
         return { session: used, release };
