@@ -161,15 +161,23 @@ export class ControlDatabase implements Rows {
     return changed.result;
   }
 
-  /** What works would change, one after the other as in `changeTogether`. All is as before then, also what is in memory. */
-  attempt(works: readonly (() => unknown)[]): Attempt {
+  /**
+   * What works would change, one after the other as in `changeTogether`; of many, the first that can be done in about `budgetMs`: so many
+   * have an outcome. All is as before then, also what is in memory.
+   */
+  attempt(works: readonly (() => unknown)[], budgetMs = Infinity): Attempt {
     const capture = this.#capture;
     if (capture === undefined || this.#after !== undefined) throw new TypeError('attempt() out of place');
     this.#db.exec('BEGIN IMMEDIATE');
     this.#after = [];
     try {
       capture.begin();
-      const outcomes = works.map((work) => this.#attempt(work).outcome);
+      const outcomes: Outcome[] = [];
+      const endMs = performance.now() + budgetMs;
+      for (const work of works) {
+        if (outcomes.length > 0 && performance.now() > endMs) break;
+        outcomes.push(this.#attempt(work).outcome);
+      }
       for (const hook of this.#beforeCommit) hook();
       return { outcomes, changes: capture.end() };
     } catch (thrown) {

@@ -23,8 +23,8 @@ export const WRITE_MS = 4_000;
 /** The log is looked at so often, whether somebody says that there is something or not. */
 const POLL_MS = 200;
 const ENTRIES_AT_ONCE = 256;
-/** Works whose entry came second so often are tried again in halves: what is worked out sooner comes second less. */
-const HALVE_AFTER = 2;
+/** Works of one entry are worked out in so long, or less with each time that they came second: others write meanwhile. */
+const BUDGET_MS = 40;
 /** Who came first while others write gives them the time of so many appends, at most so long. */
 const YIELD_APPENDS = 2;
 const LONGEST_YIELD_MS = 60;
@@ -193,7 +193,7 @@ export class Replica {
 
   async #writeGroup(group: readonly Waiting[]): Promise<void> {
     const answerAll = (outcomes: readonly Outcome[]): void =>
-      group.forEach(({ answer }, at) => answer(outcomes[at] as Outcome));
+      outcomes.forEach((outcome, at) => group[at]?.answer(outcome));
     const refuseAll = (thrown: unknown): void => answerAll(group.map(() => ({ thrown })));
     const untilMs = Math.min(...group.map((one) => one.untilMs));
     if (performance.now() > untilMs) {
@@ -203,14 +203,17 @@ export class Replica {
     try {
       const written = await this.#writeOrAgain(group, untilMs);
       if (written === undefined) {
-        const half = Math.ceil(group.length / 2);
-        await this.#writeGroup(group.slice(0, half));
-        await this.#writeGroup(group.slice(half));
+        for (const one of group) await this.#writeGroup([one]);
         return;
       }
+      // What is left comes next.
+      this.#queue.unshift(...group.slice(written.outcomes.length));
       if (written.waitFor === undefined) answerAll(written.outcomes);
       // The next group does not wait for that.
-      else this.membership.allHaveApplied(written.waitFor).then(() => answerAll(written.outcomes), refuseAll);
+      else {
+        const refuse = (thrown: unknown): void => answerAll(written.outcomes.map(() => ({ thrown })));
+        this.membership.allHaveApplied(written.waitFor).then(() => answerAll(written.outcomes), refuse);
+      }
     } catch (thrown) {
       refuseAll(thrown);
     }
@@ -223,7 +226,7 @@ export class Replica {
   ): Promise<{ outcomes: readonly Outcome[]; waitFor: number | undefined } | undefined> {
     let isConfirmed = false;
     for (let conflicts = 0; ; conflicts++) {
-      const attempt = this.#attempt(group);
+      const attempt = this.#attempt(group, BUDGET_MS / (1 + conflicts));
       if (attempt === undefined) return undefined;
       const { outcomes, changes } = attempt;
       const after = this.#position.seq;
@@ -244,14 +247,16 @@ export class Replica {
       }
       this.counts.conflicts++;
       if (performance.now() > untilMs) throw tooLate();
-      if (conflicts >= HALVE_AFTER && group.length > 1) return undefined;
       await this.#patiently(untilMs, () => this.catchUp());
     }
   }
 
-  #attempt(group: readonly Waiting[]): Attempt | undefined {
+  #attempt(group: readonly Waiting[], budgetMs: number): Attempt | undefined {
     try {
-      return this.#db.attempt(group.map(({ work }) => work));
+      return this.#db.attempt(
+        group.map(({ work }) => work),
+        budgetMs,
+      );
     } catch (thrown) {
       if (group.length === 1) throw thrown;
       // What is the matter is found again by those whom it concerns.
