@@ -7,6 +7,7 @@ const MACHINES = new Set(['x64', 'arm64']);
 const LINGER_MS = 5000;
 
 if (MACHINES.has(process.arch) && endianness() === 'LE') {
+  takeColour(process.argv);
   const { keepCompiledModules, keptProgram } = await import('../lib/cli/kept-program.js');
   const kept = keptProgram(import.meta.dirname, process.argv[2]);
   if (kept === undefined) keepCompiledModules();
@@ -24,4 +25,21 @@ if (MACHINES.has(process.arch) && endianness() === 'LE') {
       'Use a 64-bit, little-endian Node.js.\n',
   );
   process.exitCode = 1;
+}
+
+/**
+ * Takes `--color`, `--color=always|never|auto` and `--no-color` out, which every command has: what colours text looks at the
+ * environment when it is loaded.
+ */
+function takeColour(argv: string[]): void {
+  const end = argv.indexOf('--');
+  for (let at = (end === -1 ? argv.length : end) - 1; at > 1; at--) {
+    const when = /^--(?:color(?:=(always|never|auto))?|(no)-color)$/.exec(argv[at] ?? '');
+    if (when === null) continue;
+    argv.splice(at, 1);
+    delete process.env['NO_COLOR'];
+    delete process.env['FORCE_COLOR'];
+    if (when[2] !== undefined || when[1] === 'never') process.env['NO_COLOR'] = '1';
+    else if (when[1] !== 'auto') process.env['FORCE_COLOR'] = '1';
+  }
 }

@@ -1,5 +1,6 @@
 import pc from 'picocolors';
 import { plain } from './harmless.js';
+import { padded, widthOf } from './text-width.js';
 import { writeError, writeOut, writeStyled } from './write-out.js';
 
 export { plain } from './harmless.js';
@@ -22,19 +23,41 @@ export function printNote(text: string): void {
   writeError(`${text}\n`);
 }
 
-/** Columns as wide as they need be, under their titles. What machines said of themselves is made harmless. */
+/** Between two columns of a table. */
+const GAP = '  ';
+/** A column is not made narrower than that: it would say nothing any more. */
+const LEAST_WIDTH = 8;
+
+/** The widths of columns that fit into a line of `columns`: the widest ones give, to a point. */
+export function fittedWidths(wanted: readonly number[], columns: number): number[] {
+  const widths = [...wanted];
+  const room = columns - GAP.length * (widths.length - 1);
+  for (let over = widths.reduce((sum, width) => sum + width, 0) - room; over > 0; over--) {
+    const widest = Math.max(...widths);
+    if (widest <= LEAST_WIDTH) break;
+    // Of several the last, which says the least of what a row is about.
+    widths[widths.lastIndexOf(widest)] = widest - 1;
+  }
+  return widths;
+}
+
+/**
+ * Columns as wide as they need be, under their titles; on a terminal so that a row fits on a line. What machines said of
+ * themselves is made harmless.
+ */
 export async function printTable(
   titles: readonly string[],
   rows: readonly (readonly (string | number | null | undefined)[])[],
 ): Promise<void> {
   const cells = rows.map((row) => row.map((cell) => plain(cell ?? '-')));
-  const widths = titles.map((title, at) =>
-    Math.max(title.length, ...cells.map((row) => row[at]?.length ?? 0)),
+  const widths = fittedWidths(
+    titles.map((title, at) => Math.max(widthOf(title), ...cells.map((row) => widthOf(row[at] ?? '')))),
+    process.stdout.isTTY ? process.stdout.columns : Infinity,
   );
   const line = (row: readonly string[]): string =>
     row
-      .map((cell, at) => (at === row.length - 1 ? cell : cell.padEnd(widths[at] ?? 0)))
-      .join('  ')
+      .map((cell, at) => padded(cell, widths[at] ?? 0))
+      .join(GAP)
       .trimEnd();
   await writeStyled(`${[pc.dim(line(titles)), ...cells.map(line)].join('\n')}\n`);
 }
