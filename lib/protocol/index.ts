@@ -17,6 +17,7 @@ export * from './error-frames.js';
 export * from './family/debug-events.js';
 export { supervisedService } from './family/control-replies.js';
 export * from './family/runtime-dialect.js';
+export { NAMELESS_AGENT, serviceOfExport } from './family/words.js';
 export { ControlDialect, type ControlTalk } from './family/control-dialect.js';
 export { ownTypeOf } from './family/control-requests.js';
 export { FilesDialect, asRefusedHello, isFamilyHello } from './family/files-dialect.js';

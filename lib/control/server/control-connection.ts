@@ -3,7 +3,6 @@ import type { Session } from '../../policy/index.js';
 import {
   ControlDialect,
   DEBUG_EVENT,
-  debugEvent,
   debugReply,
   controlMessage,
   controlNameFromType,
@@ -20,6 +19,7 @@ import {
   payloadOf,
   ProtocolFault,
   requestReferenceOf,
+  topologyEvent,
   type AcheronEnvelope,
   type ControlEnvelope,
   type ControlEventName,
@@ -187,9 +187,7 @@ export class ControlConnection implements Peer {
     const now = topology?.look();
     if (topology === undefined || now === topology.last || now === undefined) return;
     topology.last = now;
-    this.#transport.send(
-      JSON.stringify(debugEvent('control.workspace_topology', this.context.clock.now(), {})),
-    );
+    this.#transport.send(JSON.stringify(topologyEvent(this.context.clock.now())));
   }
 
   close(code: number, reason: string): void {

@@ -1,5 +1,5 @@
 import type { Session } from '../../policy/index.js';
-import type { WireWorkspaceStatus } from '../../protocol/index.js';
+import { serviceOfExport, type WireWorkspaceStatus } from '../../protocol/index.js';
 import type { NodeRecord } from '../store/node-record.js';
 import type { ProjectMount } from '../store/project-mounts.js';
 import type { ProjectRecord } from '../store/projects.js';
@@ -9,8 +9,6 @@ import type { Peer } from './peer.js';
 type Reached = WireWorkspaceStatus['mounts'][number];
 type Drift = WireWorkspaceStatus['drift'];
 
-/** How a service is named among the exports of its node. */
-const SERVICE_EXPORT = 'svc-';
 /** The service that shows the folders of a node. */
 const FOLDERS = 'fs';
 
@@ -24,9 +22,7 @@ export function visibleMounts(
   return mounts.filter(({ nodeId, exportName }) => {
     const node = nodes.get(nodeId);
     if (node === undefined) return false;
-    const serviceId = exportName.startsWith(SERVICE_EXPORT)
-      ? exportName.slice(SERVICE_EXPORT.length)
-      : FOLDERS;
+    const serviceId = serviceOfExport(exportName) ?? FOLDERS;
     return access.visibleServices(session, node).some((service) => service.serviceId === serviceId);
   });
 }

@@ -1,3 +1,4 @@
+import { NAMELESS_AGENT } from './words.js';
 import { isJsonObject, ownValue, type JsonObject, type JsonValue } from '../../core/index.js';
 
 /** What is known besides a reply. */
@@ -37,10 +38,8 @@ type More = (reply: JsonObject, facts: ReplyFacts) => JsonObject;
 /** Who has a token of no agent in particular is called what it calls itself, and is nobody for that. */
 const agentOf = (reply: JsonObject, { isTheirs, agentId }: ReplyFacts): JsonObject => {
   const known = reply['agent_id'] ?? agentId;
-  return known == null ? (isTheirs ? { agent_id: NAMELESS } : {}) : { agent_id: known };
+  return known == null ? (isTheirs ? { agent_id: NAMELESS_AGENT } : {}) : { agent_id: known };
 };
-/** What they call the agent that has no name of its own. */
-const NAMELESS = 'default';
 
 /** A session runs and shows its files from its first moment. */
 const attachOf = (reply: JsonObject): JsonObject => ({

@@ -4,9 +4,12 @@ import type { ControlEnvelope } from '../envelope.js';
 export const DEBUG_EVENT = 'debug.event';
 
 /** `timestamp` is in milliseconds, as `timestamp_ms`. */
-export function debugEvent(category: string, nowMs: number, payload: object): object {
+function debugEvent(category: string, nowMs: number, payload: object): object {
   return { channel: 'control', type: DEBUG_EVENT, timestamp: nowMs, timestamp_ms: nowMs, category, payload };
 }
+
+/** What projects mount is other than before. */
+export const topologyEvent = (nowMs: number): object => debugEvent('control.workspace_topology', nowMs, {});
 
 /** What they wait for after a request of theirs: its id stands in `request`. */
 export function debugReply({ id }: ControlEnvelope, nowMs: number, payload: object): object {

@@ -2,6 +2,7 @@ import { isJsonObject, ownValue, type JsonObject, type JsonValue } from '../../c
 import { ERRNO, S_IFDIR, S_IFLNK, S_IFREG } from '../../linux/index.js';
 import type { AcheronEnvelope } from '../envelope.js';
 import { errnoFromCode } from '../protocol-codes.js';
+import { exportOfService } from './words.js';
 
 /**
  * The file messages as other programs of the family write them: the same requests, with other names for some fields. Requests
@@ -217,7 +218,7 @@ function exportsOf(payload: JsonObject): JsonObject[] {
 function shortName(ours: JsonObject): string {
   const name = textOf(ours, 'name');
   const last = name.slice(name.lastIndexOf('/') + 1);
-  if (ours['source_kind'] === 'service') return `svc-${last}`;
+  if (ours['source_kind'] === 'service') return exportOfService(last);
   return last === '' ? 'root' : last;
 }
 

@@ -1,13 +1,10 @@
-import { ProtocolFault, type WireAgent } from '../../../protocol/index.js';
+import { NAMELESS_AGENT, ProtocolFault, type WireAgent } from '../../../protocol/index.js';
 import type { Peer } from '../peer.js';
 import { visibleMounts } from '../workspace.js';
 import type { Handlers } from './handler.js';
 import { visibleProjects } from './project-handlers.js';
 
 type Names = 'agent_list' | 'agent_get' | 'debug_subscribe' | 'debug_unsubscribe';
-
-/** What the agent of a token is called that names none. */
-const NAMELESS = 'default';
 
 export const agentHandlers: Handlers<Names> = {
   agent_list: (connection) => ({ agents: agentsKnownTo(connection) }),
@@ -30,7 +27,7 @@ export const agentHandlers: Handlers<Names> = {
 };
 
 function agentsKnownTo({ context, session }: Peer): WireAgent[] {
-  const own = session.current.agentId ?? NAMELESS;
+  const own = session.current.agentId ?? NAMELESS_AGENT;
   const others =
     session.current.role === 'admin'
       ? context.store.tokens
