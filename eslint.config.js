@@ -20,6 +20,7 @@ export const ROOMS = {
   services: ['core', 'linux', 'disk', 'vfs', 'manifest', 'registry', 'drivers', 'supervise', 'policy'],
   providers: ['core', 'linux', 'vfs', 'manifest', 'drivers', 'policy'],
   fuse: ['core', 'linux', 'vfs', 'policy'],
+  telemetry: ['core', 'vfs'],
   cluster: ['core'],
   control: ['core', 'cluster', 'linux', 'disk', 'policy', 'protocol', 'manifest', 'transport', 'vfs'],
   tunnel: ['core', 'linux', 'policy', 'protocol', 'transport', 'vfs'],
@@ -33,6 +34,7 @@ export const ROOMS = {
   compose: [
     ...['core', 'disk', 'policy', 'protocol', 'vfs', 'manifest', 'drivers', 'transport', 'registry'],
     ...['services', 'providers', 'control', 'tunnel', 'worldfs', 'node', 'planefs', 'console', 'mcp-server'],
+    'telemetry',
   ],
   'mcp-server': ['core', 'vfs', 'worldfs'],
   client: ['core', 'disk', 'policy', 'vfs', 'transport', 'tunnel', 'worldfs', 'compose'],
@@ -53,7 +55,7 @@ export const ROOMS = {
     ],
     ...['systemd', 'cluster'],
     // What programs do with a tree, and what those are told who answer for machines.
-    ...['client'],
+    ...['client', 'telemetry'],
   ],
 };
 

@@ -49,7 +49,7 @@ const { metafile: single } = await build({
   platform: 'node',
   target: 'node20.19',
   // Of MCP, these commands have no need.
-  external: [...EXTERNAL, ...OPTIONAL_EXTERNAL, '@modelcontextprotocol/*'],
+  external: [...EXTERNAL, ...OPTIONAL_EXTERNAL, '@modelcontextprotocol/*', '@opentelemetry/*'],
   mainFields: ['module', 'main'],
   define: {
     'import.meta.url': 'importMetaUrl',

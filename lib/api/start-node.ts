@@ -63,6 +63,7 @@ export async function startNode(options: NodeOptions): Promise<StartedNode> {
     diagnostics: () => node.registry.diagnostics(),
     reloads: node.reloads,
     plan: node.plan,
+    metrics: node.metricsFile,
   });
   const world = new World({ nodes: node, events: node.events, now: () => Date.now(), control });
   const close = (): Promise<void> => node.close();

@@ -48,7 +48,10 @@ export async function runEmbeddedControlPlane(
       import('../control/index.js'),
     ]);
     const start = (port: number): ReturnType<typeof runPlane> =>
-      runPlane({ stateDir, port, local: node, console: flags.console, version: VERSION, log });
+      runPlane({
+        ...{ stateDir, port, local: node, console: flags.console, version: VERSION },
+        ...{ tracer: node.tracer, log },
+      });
     const plane = await start(flags.port ?? DEFAULT_PORT).catch((thrown: unknown) => {
       if (flags.port !== undefined || !isPortTaken(thrown)) throw thrown;
       return start(0);

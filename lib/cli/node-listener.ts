@@ -72,6 +72,7 @@ export async function listenForClients(
     local: isLinked ? memberElsewhere(node) : node,
     takesNodes: false,
     version: VERSION,
+    tracer: node.tracer,
     log,
   });
   try {

@@ -109,6 +109,8 @@ export async function runLinkedNode(
           node.onCatalogChange(() => link.changed());
           node.audit.appended.on(() => audit.appended.emit());
           node.reloads.appended.on(() => reloads.appended.emit());
+          node.connected = false;
+          link.connected.on((isConnected) => (node.connected = isConnected));
           await link.start();
         },
       },

@@ -4,8 +4,11 @@ import type { NewPrivileges } from '../drivers/index.js';
 import { keepSetIdTools, type Mount } from '../fuse/index.js';
 import { runNode, type RunningNode } from '../compose/index.js';
 import { localControlDir, serveLocally } from '../node/index.js';
+import { tracedTree, type Telemetry } from '../telemetry/index.js';
+import type { Vfs } from '../vfs/index.js';
 import { World } from '../worldfs/index.js';
 import { reportReady } from './background.js';
+import { answerHealth, type HealthFlags } from './health-options.js';
 import { isFailedClose, mountTree, sessionFromFlags, type MountFlags } from './mount-options.js';
 import { listenForClients, listenerDir, type NodeListenFlags, type NodeListener } from './node-listener.js';
 import { localNodeOptions, stateFileOf, type NodeFlags } from './node-options.js';
@@ -13,8 +16,9 @@ import { logLevel } from './process-log.js';
 import { reloadOnHangUp } from './reload.js';
 import { socketPath } from './socket-path.js';
 import { allowLongerStop, goOnUnlessStopped, stopAsked } from './stop-asked.js';
+import { telemetryFor } from './telemetry.js';
 
-export type StandaloneFlags = NodeFlags & MountFlags & NodeListenFlags;
+export type StandaloneFlags = NodeFlags & MountFlags & NodeListenFlags & HealthFlags;
 
 export interface Standalone {
   readonly nodeId: string;
@@ -61,7 +65,9 @@ export async function runStandalone(
   allowLongerStop(flags.stopGraceMs);
   let reason: unknown;
   try {
-    const { node, mount } = await start(flags, standalone, { link, undo });
+    const { telemetry, log } = await telemetryFor('node', standalone.nodeId, standalone.log);
+    undo.add(() => telemetry?.close());
+    const { node, mount } = await start(flags, { ...standalone, log }, { link, undo, telemetry });
     reason = await (mount === null ? stop : Promise.race([stop, mount.closed]));
     // Where the mount is gone, nobody reads what would come of them.
     if (typeof reason === 'string' && flags.stopGraceMs > 0) await callsEnded(node, flags.stopGraceMs);
@@ -85,6 +91,7 @@ async function callsEnded(node: RunningNode, mostMs: number): Promise<void> {
 }
 
 interface Begun {
+  readonly telemetry: Telemetry | null;
   readonly link: ControlPlaneLink | null;
   readonly undo: UndoStack;
 }
@@ -93,12 +100,14 @@ interface Begun {
 async function start(
   flags: StandaloneFlags,
   standalone: Standalone,
-  { link, undo }: Begun,
+  { link, undo, telemetry }: Begun,
 ): Promise<{ readonly node: RunningNode; readonly mount: Mount | null }> {
   const { nodeId, servicesDirs, log } = standalone;
+  const tracer = telemetry?.tracer ?? null;
   const node = await runNode({
     ...localNodeOptions(flags, { nodeId, servicesDirs, mountDir: standalone.dir, log }),
     stateIsLocked: link !== null,
+    tracer,
     holdsAhead: true,
     newPrivileges: newPrivilegesFor(flags, standalone.dir),
   });
@@ -118,13 +127,31 @@ async function start(
       diagnostics: () => node.registry.diagnostics(),
       reloads: node.reloads,
       plan: node.plan,
+      metrics: node.metricsFile,
       mount: () => mountFacts(running.mount ?? null, flags),
       logLevel,
     }),
   });
-  const socket = await serveLocally(world, socketPath(flags.stateDir, flags.stateFile), () => session, log);
-  undo.add(() => socket.close());
   const stopping = new AbortController();
+  telemetry?.measure(() => node.metrics(true));
+  const health = await answerHealth(
+    flags,
+    {
+      notReady: () =>
+        running.mount === undefined ? 'it starts' : stopping.signal.aborted ? 'it stops' : null,
+      metrics: (named) => node.metrics(named),
+    },
+    log,
+  );
+  undo.add(() => health?.close());
+  const traced = (what: string): Vfs => (tracer === null ? world : tracedTree(world, what, tracer));
+  const socket = await serveLocally(
+    traced('local'),
+    socketPath(flags.stateDir, flags.stateFile),
+    () => session,
+    log,
+  );
+  undo.add(() => socket.close());
   undo.add(async () => (await running.beside)?.());
   goOnUnlessStopped();
   const listener = await listen(flags, { node, isLinked: link !== null, log });
@@ -136,7 +163,7 @@ async function start(
   const mount =
     dir === null
       ? null
-      : await mountTree(world, dir, flags, () => session, {
+      : await mountTree(traced('mount'), dir, flags, () => session, {
           ...{ fsname, log, handsOver: session.role === 'admin' && flags.passthrough },
         });
   running.mount = mount;
@@ -145,8 +172,10 @@ async function start(
   goOnUnlessStopped();
   const listensAt =
     listener === null ? null : { url: listener.url, stateDir: listenerDir(stateFileOf(flags)) };
+  const metricsAt = health?.url ?? null;
   const lines = standalone.ready({ nodeId, dir: mount?.dir ?? null, listensAt });
-  if (lines !== null) reportReady(lines);
+  if (lines !== null)
+    reportReady(metricsAt === null ? lines : [...lines, `It says how it is at ${metricsAt}/metrics.`]);
   node.beginAhead();
   running.beside = standalone.beside?.(node, world, stopping.signal);
   return { node, mount };

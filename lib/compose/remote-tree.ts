@@ -36,6 +36,7 @@ export class RemoteTree {
   readonly #follower: CatalogFollower | undefined;
   /** The session, once there is one: it outlives connections, and restarts of the control plane. */
   #session: string | undefined;
+  #losses = 0;
 
   constructor(address: TreeAddress) {
     this.#address = address;
@@ -48,6 +49,11 @@ export class RemoteTree {
       connect: (signal) => this.#connect(signal),
       minDelayMs,
       maxDelayMs,
+    });
+    let wasOpen = false;
+    this.#reconnector.states.on(({ state }) => {
+      if (wasOpen && state !== 'open') this.#losses++;
+      wasOpen = state === 'open';
     });
     logConnection(this.#reconnector.states, { name: 'the control plane', log: this.#log });
   }
@@ -101,6 +107,16 @@ export class RemoteTree {
       });
       this.#reconnector.start();
     });
+  }
+
+  /** Whether it is connected now. */
+  get connected(): boolean {
+    return this.#reconnector.state.state === 'open';
+  }
+
+  /** How often a connection was lost. */
+  get losses(): number {
+    return this.#losses;
   }
 
   async close(): Promise<void> {

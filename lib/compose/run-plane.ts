@@ -7,7 +7,7 @@ import {
   type RuntimeHost,
 } from '../control/index.js';
 import { BuiltPages } from '../console/index.js';
-import { FsError, silentLog, type Log, type LogLevelControl } from '../core/index.js';
+import { FsError, silentLog, type Log, type LogLevelControl, type Tracer } from '../core/index.js';
 import type { Session } from '../policy/index.js';
 import {
   acceptHello,
@@ -18,6 +18,7 @@ import {
   type ExportEntry,
   type ServedConnection,
 } from '../tunnel/index.js';
+import { tracedTree } from '../telemetry/index.js';
 import type { DirNode, Op } from '../vfs/index.js';
 import { Subtree, World, type WorldOptions } from '../worldfs/index.js';
 import {
@@ -37,6 +38,8 @@ export interface PlaneOptions extends Omit<
 > {
   /** A node in this same process. */
   readonly local?: LocalMember;
+  /** Where calls that pass through it are on record as spans. */
+  readonly tracer?: Tracer | null;
   /** Whether it serves the web console, whose pages must have been built. */
   readonly console?: boolean;
   /** What it says that it is. */
@@ -89,11 +92,12 @@ export async function runPlane(options: PlaneOptions): Promise<RunningPlane> {
     control: controlDir(store, {
       flush,
       takesNodes: options.takesNodes ?? true,
-      planOf: (nodeId) => nodes.planFile(nodeId),
+      fileOf: (nodeId, name) => nodes.adminFile(nodeId, name),
       logLevel: options.logLevel,
     }),
   };
-  const world = new World(shown);
+  const { tracer = null } = options;
+  const world = tracer === null ? new World(shown) : tracedTree(new World(shown), 'relay', tracer);
   const mounts = new Mounts(nodes);
   const locks = new FileLocks();
   const mcp = new PlaneMcp({

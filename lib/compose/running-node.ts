@@ -8,8 +8,10 @@ import {
   systemClock,
   type JsonObject,
   type Log,
+  type MetricFamily,
   type NodeId,
   type ServiceId,
+  type Tracer,
   type Unsubscribe,
 } from '../core/index.js';
 import type { InProcessNodeFacts } from '../control/index.js';
@@ -53,7 +55,9 @@ import {
 } from '../services/index.js';
 import { MapDir, noSuchEntry, type Change, type Node, type Op } from '../vfs/index.js';
 import { EventFeed, actionsAmong, offersOf, type NodeEntry, type NodeSource } from '../worldfs/index.js';
+import { processMetrics } from '../telemetry/index.js';
 import { NodeEvents } from './node-events.js';
+import { metricsDocument, nodeMetrics } from './node-metrics.js';
 import { openBuiltins, providersOf, type BuiltinService } from './builtin-services.js';
 
 export interface RunningNodeOptions extends UserOptions {
@@ -89,6 +93,8 @@ export interface RunningNodeOptions extends UserOptions {
   readonly stateIsLocked?: boolean;
   /** True where the caller says by `beginAhead` when drivers may start processes and threads ahead of calls. */
   readonly holdsAhead?: boolean;
+  /** Where calls are on record as spans. */
+  readonly tracer?: Tracer | null;
   readonly log: Log;
 }
 
@@ -117,6 +123,10 @@ export class RunningNode implements NodeSource {
   readonly reloads: NodeReloads;
   /** `plan.json`: for admins. */
   readonly plan: Node;
+  /** Whether its control plane is connected; null: it has none. Who links it says so. */
+  connected: boolean | null = null;
+  /** `metrics`: for admins. */
+  readonly metricsFile: Node;
   readonly #options: RunningNodeOptions;
   readonly #undo: UndoStack;
   readonly #builtins: readonly BuiltinService[];
@@ -147,6 +157,7 @@ export class RunningNode implements NodeSource {
       jobsDir: `${stateFile}.jobs`,
       jobLimits: options.jobLimits ?? DEFAULT_JOB_LIMITS,
       fsync: options.fsync,
+      tracer: options.tracer ?? null,
       reserve,
       driverContext: context,
       createDriver: (definition) => this.#driverOf(definition),
@@ -171,11 +182,18 @@ export class RunningNode implements NodeSource {
     });
     this.registry.offered.on((offers) => keptOffers.save(offers));
     this.plan = planFile(options.nodeId, this.registry, requireAdmin);
+    this.metricsFile = metricsDocument(() => this.metrics(true), requireAdmin);
     this.dir = new NodeDir(this.host, {
       labels: options.labels,
       version: options.version,
       providers: providersOf(this.#builtins),
-      control: new MapDir(new Map([['plan.json', this.plan]]), { check: requireAdmin }),
+      control: new MapDir(
+        new Map([
+          ['plan.json', this.plan],
+          ['metrics', this.metricsFile],
+        ]),
+        { check: requireAdmin },
+      ),
     });
     this.#feed = new NodeEvents({
       ...{
@@ -305,6 +323,20 @@ export class RunningNode implements NodeSource {
       }),
     ];
     return () => stop.forEach((unsubscribe) => unsubscribe());
+  }
+
+  /** Where its calls are on record as spans; null: nowhere. */
+  get tracer(): Tracer | null {
+    return this.#options.tracer ?? null;
+  }
+
+  /** What it measures; `named`: by service. */
+  metrics(named: boolean): MetricFamily[] {
+    const { nodeId, version } = this.#options;
+    const services = this.host.dirs.map(({ service }) => service);
+    const { faultyFiles } = this.registry;
+    const measured = { nodeId, version, services, faultyFiles, connected: this.connected };
+    return [...nodeMetrics(measured, named), ...processMetrics(this.#startedAtMs)];
   }
 
   /** What a control plane knows of it beside its services. */

@@ -67,6 +67,8 @@ export interface Invocation {
   readonly deadlineMs: number;
   /** The service's config. One that has changed is another object. */
   readonly config: Readonly<Record<string, unknown>>;
+  /** What the driver's own part is caused by, as W3C Trace Context has it. Absent or null: nothing is known. */
+  readonly traceparent?: string | null;
   /** Aborts to cancel; the reason is the `FsError` to answer with. */
   readonly signal: CancelSignal;
   /** Live output, in order, as it comes. */

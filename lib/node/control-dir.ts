@@ -23,6 +23,8 @@ export interface ControlFacts {
   readonly reloads: NodeReloads;
   /** `plan.json` */
   readonly plan: Node;
+  /** `metrics` */
+  readonly metrics: Node;
   /** How the tree is mounted; absent where it is mounted elsewhere. */
   readonly mount?: () => JsonObject;
   /** How much the process logs. */
@@ -35,6 +37,7 @@ export function localControlDir({
   diagnostics,
   reloads,
   plan,
+  metrics,
   mount,
   logLevel,
 }: ControlFacts): DirNode {
@@ -54,6 +57,7 @@ export function localControlDir({
       ['reload.json', reload],
       ['reloads', reports],
       ['plan.json', plan],
+      ['metrics', metrics],
     ]),
   );
   const nodes = new MapDir(new Map<string, Node>([[nodeId, nodeDir]]));

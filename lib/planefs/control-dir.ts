@@ -29,8 +29,8 @@ export interface ControlDirOptions {
   readonly flush: () => void;
   /** Whether nodes may pair, by `pairing/`. */
   readonly takesNodes: boolean;
-  /** `plan.json` of a node. */
-  readonly planOf: (nodeId: string) => Node;
+  /** `plan.json` and `metrics` of a node, which it answers itself. */
+  readonly fileOf: (nodeId: string, name: 'plan.json' | 'metrics') => Node;
   /** How much the process logs; absent where nobody changes it. */
   readonly logLevel: LogLevelControl | undefined;
 }
@@ -38,13 +38,13 @@ export interface ControlDirOptions {
 /** `/control/`: what is for admins alone. */
 export function controlDir(
   store: ControlStore,
-  { flush, takesNodes, planOf, logLevel }: ControlDirOptions,
+  { flush, takesNodes, fileOf, logLevel }: ControlDirOptions,
 ): DirNode {
   const audit = new AuditStream(store, flush);
   return new MapDir(
     new Map<string, Node>([
       ...(takesNodes ? [['pairing', pairingDir(store)] as const] : []),
-      ['nodes', new NodeReloadsDir(store, planOf)],
+      ['nodes', new NodeReloadsDir(store, fileOf)],
       ...(logLevel === undefined ? [] : [['log_level.json', logLevelNode(store, logLevel)] as const]),
     ]),
     { check: requireAdmin, current: new Map([['audit.ndjson', (op) => audit.file(op)]]) },
@@ -68,14 +68,14 @@ class NodeReloadsDir extends ReadOnlyDir {
   readonly ino = newIno();
   override readonly freshness: Freshness = 'live';
   readonly #store: ControlStore;
-  readonly #planOf: ControlDirOptions['planOf'];
+  readonly #fileOf: ControlDirOptions['fileOf'];
   readonly #dirs = new Map<string, DirNode>();
   readonly #madeNs: bigint;
 
-  constructor(store: ControlStore, planOf: ControlDirOptions['planOf']) {
+  constructor(store: ControlStore, fileOf: ControlDirOptions['fileOf']) {
     super();
     this.#store = store;
-    this.#planOf = planOf;
+    this.#fileOf = fileOf;
     this.#madeNs = nsFromMs(store.clock.now());
   }
 
@@ -110,7 +110,8 @@ class NodeReloadsDir extends ReadOnlyDir {
       const entries = new Map<string, Node>([
         ['reload.json', reload],
         ['reloads', this.#reloads(nodeId)],
-        ['plan.json', this.#planOf(nodeId)],
+        ['plan.json', this.#fileOf(nodeId, 'plan.json')],
+        ['metrics', this.#fileOf(nodeId, 'metrics')],
       ]);
       dir = new MapDir(entries, { check: requireAdmin });
       this.#dirs.set(nodeId, dir);

@@ -86,23 +86,23 @@ export class PlaneNodes implements NodeSource {
     );
   }
 
-  /** `plan.json` of a node: at the node itself, which must be there. */
-  planFile(nodeId: string): Node {
+  /** A file of a node for admins: at the node itself, which must be there. */
+  adminFile(nodeId: string, name: 'plan.json' | 'metrics'): Node {
     const away = new AwayFile((op) => {
       requireAdmin(op);
       return {
-        mode: 0o600,
+        mode: name === 'metrics' ? 0o400 : 0o600,
         timeNs: nsFromMs(this.#store.nodes.require(nodeId).joinedAtMs),
         error: offlineError(nodeId),
       };
     });
     const find = (op: Op): Awaitable<Node> | undefined => {
       requireAdmin(op);
-      const names = [NODE_CONTROL, 'plan.json'];
+      const names = [NODE_CONTROL, name];
       if (nodeId !== this.#local?.facts.nodeName) return this.#known(nodeId).find(names, op);
       return findIn(this.#local.dir, names, op);
     };
-    return new FallbackFile(find, away, true);
+    return new FallbackFile(find, away, name === 'plan.json');
   }
 
   /** A node opened its tunnel. */

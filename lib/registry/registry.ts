@@ -172,6 +172,11 @@ export class Registry {
     });
   }
 
+  /** How many manifests are faulty. */
+  get faultyFiles(): number {
+    return [...this.#manifests.files.values()].filter(({ faults }) => faults.length > 0).length;
+  }
+
   /**
    * What a reload would do if these were the texts of these files, null for none; all that is not named stays, but for what
    * is in `inPlaceOf`. Nothing is changed.

@@ -1,4 +1,4 @@
-import type { Clock, JsonObject, Log } from '../core/index.js';
+import type { Clock, JsonObject, Log, Tracer } from '../core/index.js';
 import type { DiskReserve } from '../disk/index.js';
 import type { Driver, DriverContext } from '../drivers/index.js';
 import type { ServiceDefinition } from '../manifest/index.js';
@@ -19,6 +19,8 @@ export interface ServiceEnvironment {
   readonly jobLimits: JobLimits;
   /** Flush results to the disk before the caller is answered. */
   readonly fsync: boolean;
+  /** Where calls are on record as spans; null or absent: nowhere. */
+  readonly tracer?: Tracer | null;
   /** Space for what must be written though the disk is full. */
   readonly reserve: DiskReserve;
   /** What drivers and probes need of the node. */

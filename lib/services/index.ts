@@ -12,6 +12,7 @@ export { ObjectScanner, type ScannedObject } from './request/object-scanner.js';
 export { RequestFile } from './request/request-file.js';
 export type { InputCheck } from './request/request.js';
 export { publishedDescriptor } from './documents.js';
+export { DURATION_BOUNDS } from './metrics.js';
 export { stateOf } from './live-documents.js';
 export type { Service } from './service.js';
 export { ServiceHost, type DefinitionChanges, type ServiceHostOptions } from './service-host.js';

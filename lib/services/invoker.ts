@@ -6,6 +6,7 @@ import {
   type InvocationId,
   type JsonObject,
   type ServiceId,
+  type Span,
 } from '../core/index.js';
 import { AdmissionQueue, Cancel, type CancelSignal, type Outcome } from '../drivers/index.js';
 import { principalOf, type Session } from '../policy/index.js';
@@ -51,6 +52,13 @@ export interface InvokerHost {
   admit(): EndCall;
 }
 
+/** What belongs to a call beside its job. */
+interface Begun {
+  /** The traceparent of what caused it. */
+  readonly cause: string | null;
+  readonly reportEnd: EndCall;
+}
+
 /** Runs the invocations of one service: admits, queues, runs, and makes each outcome durable before it is reported. */
 export class Invoker {
   readonly jobs: JobStore;
@@ -85,7 +93,7 @@ export class Invoker {
    * Accepts a request and starts it, or queues it. The job is on disk when this returns.
    * @throws FsError EPERM, EBUSY, EEXIST when it is refused (the refusal is a job too).
    */
-  submit(request: Request, session: Session): Call {
+  submit(request: Request, session: Session, cause: string | null = null): Call {
     const { key } = request;
     const earlier = key === null ? undefined : this.#earlier(request, key.key, session);
     if (earlier !== undefined && earlier.keyDigest === key?.digest) return this.#callOf(earlier);
@@ -97,7 +105,7 @@ export class Invoker {
       this.#audit(owner, 'accepted', { invocation_id: id }, request.bytes);
       const job = this.#accept(owner, request, id);
       this.#log(job, 'debug', 'A call begins.');
-      return this.#start(job, request, session, reportEnd);
+      return this.#start(job, request, session, { cause, reportEnd });
     } catch (thrown) {
       reportEnd('cancelled');
       this.jobs.showUnrecorded(owner, id, endFromError(FsError.from(thrown), null, this.#nowMs));
@@ -184,12 +192,12 @@ export class Invoker {
     }
   }
 
-  #start(job: Job, request: Request, session: Session, reportEnd: EndCall): Call {
+  #start(job: Job, request: Request, session: Session, begun: Begun): Call {
     const cancel = new Cancel();
     const call: Call = {
       job,
       cancel: (reason) => cancel.abort(reason),
-      ended: this.#run(job, request, session, cancel, reportEnd),
+      ended: this.#run(job, request, session, cancel, begun),
     };
     this.#calls.set(job, call);
     return call;
@@ -200,8 +208,9 @@ export class Invoker {
     request: Request,
     session: Session,
     signal: CancelSignal,
-    reportEnd: EndCall,
+    { cause, reportEnd }: Begun,
   ): Promise<CallReply> {
+    const span = this.#beginSpan(job, session, cause);
     let outcome: Outcome;
     let hasRun = false;
     try {
@@ -209,7 +218,7 @@ export class Invoker {
       const leave = entered instanceof Promise ? await entered : entered;
       try {
         hasRun = true;
-        outcome = await this.#invoke(job, request, session, signal);
+        outcome = await this.#invoke(job, request, session, signal, span?.traceparent ?? cause);
       } finally {
         leave();
       }
@@ -217,12 +226,29 @@ export class Invoker {
       outcome = { ok: false, error: FsError.from(thrown), exitCode: null };
     }
     const end = this.#end(job, outcome);
+    span?.end(end.error, { 'acheron.state': job.state });
     const isOfService = hasRun && (outcome.ok || outcome.ofRequest !== true);
     reportEnd(isOfService ? (HEALTH_OF_STATE.get(job.state) ?? 'failure') : 'cancelled');
     return end;
   }
 
-  #invoke(job: Job, request: Request, session: Session, signal: CancelSignal): Promise<Outcome> {
+  #beginSpan(job: Job, session: Session, cause: string | null): Span | undefined {
+    const { id, env } = this.#host;
+    return env.tracer?.begin(`invoke ${id}`, 'server', cause, {
+      'acheron.node': env.nodeId,
+      'acheron.service': id,
+      'acheron.invocation': job.id,
+      'acheron.role': session.role,
+    });
+  }
+
+  #invoke(
+    job: Job,
+    request: Request,
+    session: Session,
+    signal: CancelSignal,
+    traceparent: string | null,
+  ): Promise<Outcome> {
     const engine = this.#host.engine();
     const config = this.#host.config();
     job.startedAtMs = this.#nowMs;
@@ -241,6 +267,7 @@ export class Invoker {
       },
       deadlineMs: job.startedAtMs + engine.definition.runtime.limits.timeoutMs,
       config,
+      traceparent,
       signal,
       onOutput: (stream, chunk) => this.#keepOutput(job, stream, chunk),
       onProgress: (progress) => job.says(progress, this.#nowMs),

@@ -12,6 +12,9 @@ const COUNTERS = [
 ] as const;
 type Counter = (typeof COUNTERS)[number];
 
+/** Upper bounds of how long calls took, in seconds. */
+export const DURATION_BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
+
 /** How many of the newest durations the percentiles are taken from. */
 const WINDOW = 1024;
 
@@ -19,6 +22,9 @@ const WINDOW = 1024;
 export class Metrics {
   readonly #counters = new Map<Counter, number>(COUNTERS.map((name) => [name, 0]));
   readonly #durations: number[] = [];
+  /** How many calls took how long since the start, by `DURATION_BOUNDS`, and at last what took longer. */
+  readonly durationCounts = new Array<number>(DURATION_BOUNDS.length + 1).fill(0);
+  durationSumSeconds = 0;
   #next = 0;
   #lastDurationMs: number | null = null;
   #lastStartedMs: number | null = null;
@@ -48,6 +54,7 @@ export class Metrics {
     this.#lastExitCode = end.exitCode;
     this.#lastDurationMs = Math.max(0, end.finishedAtMs - (startedAtMs ?? acceptedAtMs));
     this.#durations[this.#next++ % WINDOW] = this.#lastDurationMs;
+    this.#countDuration(this.#lastDurationMs / 1000);
     if (end.state === 'cancelled') return this.#add('cancelled_total');
     if (end.state === 'ok') {
       this.#counters.set('consecutive_failures', 0);
@@ -116,6 +123,13 @@ export class Metrics {
     this.#lastStartedMs = numberOr(record.last_started_ms, null);
     this.#lastFinishedMs = numberOr(record.last_finished_ms, null);
     this.#lastExitCode = numberOr(record.last_exit_code, null);
+  }
+
+  #countDuration(seconds: number): void {
+    const at = DURATION_BOUNDS.findIndex((bound) => seconds <= bound);
+    const bucket = at === -1 ? DURATION_BOUNDS.length : at;
+    this.durationCounts[bucket] = (this.durationCounts[bucket] ?? 0) + 1;
+    this.durationSumSeconds += seconds;
   }
 
   #add(counter: Counter): void {

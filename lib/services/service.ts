@@ -156,11 +156,11 @@ export class Service {
   /**
    * Accepts a request and starts it, or queues it. The job is on disk when this returns.
    * @throws FsError EPERM, EBUSY, EEXIST when it is refused (the refusal is a job too), EACCES or ENOENT
-   * when the session may not.
+   * when the session may not. `traceparent`: what causes it, nearer than what the request says.
    */
-  submit(request: Request, session: Session): Call {
+  submit(request: Request, session: Session, traceparent?: string): Call {
     this.gate.require(session, 'invoke');
-    return this.#invoker.submit(request, session);
+    return this.#invoker.submit(request, session, traceparent ?? request.traceparent);
   }
 
   /** Records a request that will not run, and returns the error to answer with. */

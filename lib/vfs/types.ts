@@ -26,6 +26,8 @@ export interface Op {
    * through. A claim: the export decides whether the session may make it.
    */
   readonly remoteUid?: number | undefined;
+  /** What causes it, where calls are traced: the `traceparent` of a span. */
+  readonly traceparent?: string | undefined;
 }
 
 export interface Caller {

@@ -22,6 +22,7 @@ import { reloadOnHangUp } from '../reload.js';
 import { goOnUnlessStopped, stopAsked } from '../stop-asked.js';
 import { logLevel, processLog, type LogFlags } from '../process-log.js';
 import { backupCommand, importCommand, restoreCommand } from './control-state.js';
+import { telemetryFor } from '../telemetry.js';
 import { VERSION } from '../version.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -101,8 +102,9 @@ export function controlCommand(): Command {
 
 async function control(flags: ControlFlags): Promise<void> {
   const stop = stopAsked();
-  const log = processLog(flags);
+  const { telemetry, log } = await telemetryFor('control', flags.stateDir, processLog(flags));
   const plane = await runPlane({
+    tracer: telemetry?.tracer ?? null,
     stateDir: flags.stateDir,
     shared: sharedStoreFrom(flags),
     host: flags.host,
@@ -134,6 +136,7 @@ async function control(flags: ControlFlags): Promise<void> {
     logLevel,
     log,
   });
+  telemetry?.measure(() => plane.control.metrics.families());
   reloadOnHangUp(log, () => {
     const tls = tlsFrom(flags);
     if (tls !== undefined) plane.control.replaceTls(tls);
@@ -150,6 +153,7 @@ async function control(flags: ControlFlags): Promise<void> {
     forgetControlUrl(flags.stateDir);
   } finally {
     await plane.close();
+    await telemetry?.close();
   }
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
-import { FsError, isJsonObject, type JsonObject, type JsonValue } from '../../core/index.js';
+import { FsError, isJsonObject, traceparentFrom, type JsonObject, type JsonValue } from '../../core/index.js';
 import { EXIT } from '../failure.js';
 import { Client } from '../../client/index.js';
 import { goOnWithoutOutput } from '../output.js';
@@ -61,7 +61,7 @@ async function invoke(service: string, words: readonly string[], flags: InvokeFl
     await run(tree, {
       path,
       key,
-      request: withKey(request, key),
+      request: withKey(withTraceparent(request, process.env['TRACEPARENT']), key),
       quiet: flags.quiet === true,
       watches: flags.watch === true,
       output: flags.output,
@@ -164,10 +164,19 @@ function keyIn(request: string): string | null {
   return typeof key === 'string' ? key : null;
 }
 
-/** Adds the key as the first member; what is not an object goes as it is, for the service to refuse. */
-function withKey(request: string, key: string): string {
+/** The caller's own span causes the call, where the environment names one and the request does not. */
+function withTraceparent(request: string, given: string | undefined): string {
+  const traceparent = traceparentFrom(given);
+  return traceparent === null ? request : withMember(request, '_traceparent', traceparent);
+}
+
+const withKey = (request: string, key: string): string => withMember(request, '_key', key);
+
+/** Adds a first member that is not there; what is not an object goes as it is, for the service to refuse. */
+function withMember(request: string, name: string, value: string): string {
   const object = parsed(request);
-  if (object === null || Object.hasOwn(object, '_key')) return request;
+  if (object === null || Object.hasOwn(object, name)) return request;
   const rest = request.trimStart().slice(1);
-  return `{"_key":${JSON.stringify(key)}${Object.keys(object).length === 0 ? '' : ','}${rest}`;
+  const comma = Object.keys(object).length === 0 ? '' : ',';
+  return `{${JSON.stringify(name)}:${JSON.stringify(value)}${comma}${rest}`;
 }

@@ -1,11 +1,13 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { FsError, type Log } from '../../core/index.js';
+import { FsError, type Log, type MetricFamily } from '../../core/index.js';
 import { prepareMountpoint } from '../../fuse/index.js';
 import { RemoteTree, type TreeAddress } from '../../compose/index.js';
 import { localSession } from '../../policy/index.js';
+import { processMetrics, tracedTree, type HealthServer } from '../../telemetry/index.js';
 import { inBackgroundOrHere, reportReady } from '../background.js';
 import { daemonName } from '../daemon-name.js';
+import { addHealthOptions, answerHealth, type HealthFlags } from '../health-options.js';
 import {
   addKernelOptions,
   isFailedClose,
@@ -17,11 +19,13 @@ import { integer, logFormatOption, logLevelOption, option, stateDirOption } from
 import { addPlaneOptions, treeAddressFrom, type PlaneFlags } from '../plane-options.js';
 import { reloadOnHangUp } from '../reload.js';
 import { goOnUnlessStopped, stopAsked } from '../stop-asked.js';
+import { telemetryFor } from '../telemetry.js';
 import { serviceManager } from '../told-manager.js';
 import { processLog, type LogFlags } from '../process-log.js';
 
 type MountCommandFlags = KernelFlags &
   PlaneFlags &
+  HealthFlags &
   LogFlags & {
     readonly stateDir: string;
     readonly connectTimeoutMs: number;
@@ -41,7 +45,7 @@ export function mountCommand(): Command {
     .addOption(stateDirOption())
     .addOption(logLevelOption())
     .addOption(logFormatOption());
-  return addKernelOptions(addPlaneOptions(command))
+  return addHealthOptions(addKernelOptions(addPlaneOptions(command)))
     .addHelpText('after', EXAMPLES)
     .action((dir: string, flags: MountCommandFlags) => mount(resolve(dir), flags));
 }
@@ -73,31 +77,45 @@ function nameFrom(flags: MountCommandFlags): string {
 }
 
 async function serve(dir: string, fsname: string, flags: MountCommandFlags): Promise<void> {
-  const log = processLog(flags);
+  const { telemetry, log } = await telemetryFor('mount', dir, processLog(flags));
   const stop = stopAsked();
   const tree = new RemoteTree({ ...addressFrom(flags, log), keepsDescriptors: true });
   reloadOnHangUp(log, async () => {
     const { changed } = await tree.useToken(addressFrom(flags).token);
     if (changed) log.info('Another token counts from now on.');
   });
+  const startedAtMs = Date.now();
+  const metrics = (): MetricFamily[] => mountMetrics(tree, startedAtMs);
   try {
     const first = await Promise.race([stop, tree.start(flags.connectTimeoutMs)]);
     if (first !== undefined) goOnUnlessStopped();
     // The far side knows the session by the token, whatever is said here.
     const session = localSession('user', null, 'mount');
-    const mounted = await mountTree(tree.vfs, dir, flags, () => session, { fsname, log });
+    const tracer = telemetry?.tracer ?? null;
+    const shown = tracer === null ? tree.vfs : tracedTree(tree.vfs, 'mount', tracer);
+    telemetry?.measure(() => metrics());
+    const mounted = await mountTree(shown, dir, flags, () => session, { fsname, log });
     let reason: unknown = null;
+    let health: HealthServer | null = null;
     try {
+      const notReady = (): string | null => (tree.connected ? null : 'the control plane is not connected');
+      health = await answerHealth(flags, { notReady, metrics }, log);
       goOnUnlessStopped();
       tellOfConnection(tree, `Mounted on ${mounted.dir}.`);
-      reportReady([`Mounted on ${mounted.dir}.`, `To stop: acheron unmount ${mounted.dir}`]);
+      reportReady([
+        `Mounted on ${mounted.dir}.`,
+        `To stop: acheron unmount ${mounted.dir}`,
+        ...(health === null ? [] : [`It says how it is at ${health.url}/metrics.`]),
+      ]);
       reason = await Promise.race([stop, mounted.closed]);
     } finally {
+      await health?.close();
       await mounted.unmount();
     }
     if (isFailedClose(reason)) throw reason.error;
   } finally {
     await tree.close();
+    await telemetry?.close();
   }
 }
 
@@ -110,6 +128,25 @@ function tellOfConnection(tree: RemoteTree, ready: string): void {
         `${ready} There is no connection to the control plane: ${state.error.message}`,
       );
   });
+}
+
+/** What a mount says of itself; none of it names anything. */
+function mountMetrics(tree: RemoteTree, startedAtMs: number): MetricFamily[] {
+  return [
+    {
+      name: 'acheron_mount_connected',
+      help: 'Whether the control plane is connected.',
+      type: 'gauge',
+      samples: [{ labels: {}, value: tree.connected ? 1 : 0 }],
+    },
+    {
+      name: 'acheron_mount_connections_lost_total',
+      help: 'How often the connection was lost.',
+      type: 'counter',
+      samples: [{ labels: {}, value: tree.losses }],
+    },
+    ...processMetrics(startedAtMs),
+  ];
 }
 
 const EXAMPLES = `

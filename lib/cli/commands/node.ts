@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { prepareMountpoint } from '../../fuse/index.js';
 import { inBackgroundOrHere } from '../background.js';
 import { daemonName } from '../daemon-name.js';
+import { addHealthOptions } from '../health-options.js';
 import { addMountOptions, standaloneMountName } from '../mount-options.js';
 import { addNodeOptions, defaultNodeId } from '../node-options.js';
 import { logFormatOption, logLevelOption, option, stateDirOption } from '../options.js';
@@ -23,7 +24,7 @@ export function nodeCommand(): Command {
     .addOption(stateDirOption())
     .addOption(logLevelOption())
     .addOption(logFormatOption());
-  return addMountOptions(addNodeListenOptions(addLinkOptions(addNodeOptions(command))))
+  return addHealthOptions(addMountOptions(addNodeListenOptions(addLinkOptions(addNodeOptions(command)))))
     .addHelpText('after', EXAMPLES)
     .action((flags: NodeCommandFlags) => runNode(flags));
 }

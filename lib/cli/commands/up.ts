@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { prepareMountpoint } from '../../fuse/index.js';
 import { inBackgroundOrHere, reportReady } from '../background.js';
 import { daemonName } from '../daemon-name.js';
+import { addHealthOptions, type HealthFlags } from '../health-options.js';
 import { addMountOptions, standaloneMountName, type MountFlags } from '../mount-options.js';
 import { addNodeOptions, type NodeFlags } from '../node-options.js';
 import {
@@ -20,6 +21,7 @@ import { PACKAGE_DIR } from '../version.js';
 
 type UpFlags = NodeFlags &
   MountFlags &
+  HealthFlags &
   BesideFlags &
   LogFlags & { readonly bundled: boolean; readonly control: boolean };
 
@@ -52,7 +54,7 @@ export function upCommand(): Command {
       ),
     )
     .addOption(option('--no-bundled', 'leave out the bundled services'));
-  return addMountOptions(addNodeOptions(command))
+  return addHealthOptions(addMountOptions(addNodeOptions(command)))
     .addHelpText('after', EXAMPLES)
     .action((dir: string, flags: UpFlags) => up(resolve(dir), flags));
 }

@@ -72,6 +72,8 @@ export class NodeLink {
   readonly #abort = new AbortController();
   #end!: (error: FsError | null) => void;
   #isOver = false;
+  /** Whether it is connected, from now on. */
+  readonly connected = new Emitter<boolean>();
   #client: ControlClient | undefined;
   #tunnel: Reconnector | undefined;
   #audit: AuditSender | undefined;
@@ -200,6 +202,7 @@ export class NodeLink {
     client.superseded.on(({ successor }) => {
       if (successor.instance_id !== this.#instanceId) this.#finish(supersededError(nodeId, successor));
     });
+    client.states.on(({ state }) => this.connected.emit(state === 'open'));
     logConnection(client.states, { name: 'the control plane', log: this.#log });
     client.states.on((state) => {
       if (state.state === 'closed' && state.error !== null)

@@ -1,4 +1,5 @@
 import type { Registry } from 'prom-client';
+import type { MetricFamily, MetricLabels } from '../../core/index.js';
 import type { ControlStore } from '../store/store.js';
 import { addReplicaMetrics } from './replica-metrics.js';
 import { Tally } from './tally.js';
@@ -29,6 +30,17 @@ export class ControlMetrics {
 
   async json(isAdmin: boolean): Promise<{ metrics: unknown[] }> {
     return { metrics: await (await this.#for(isAdmin)).getMetricsAsJSON() };
+  }
+
+  /** All of it, for a collector. */
+  async families(): Promise<MetricFamily[]> {
+    const found = await (await this.#for(true)).getMetricsAsJSON();
+    return found.map(({ name, help, type, values }) => ({
+      name,
+      help,
+      type: String(type) === 'counter' ? 'counter' : 'gauge',
+      samples: values.map(({ labels, value }) => ({ labels: textLabels(labels), value })),
+    }));
   }
 
   async #for(isAdmin: boolean): Promise<Registry> {
@@ -112,4 +124,8 @@ export class ControlMetrics {
     addReplicaMetrics(client, store, registers);
     return { common, named };
   }
+}
+
+function textLabels(labels: Partial<Record<string, string | number>>): MetricLabels {
+  return Object.fromEntries(Object.entries(labels).map(([name, value]) => [name, String(value)]));
 }

@@ -41,6 +41,7 @@ export function callEnvironment(call: Invocation, configFile: string | null): En
     ACHERON_CALL_AGENT_ID: call.caller.agentId ?? '',
     ACHERON_CALL_PROJECT_ID: call.caller.projectId ?? '',
     ACHERON_CALL_CONFIG_FILE: configFile ?? '',
+    ...(call.traceparent == null ? {} : { TRACEPARENT: call.traceparent }),
   };
 }
 
@@ -58,5 +59,6 @@ export function callFacts(
     agent_id: call.caller.agentId,
     project_id: call.caller.projectId,
     config_file: configFile,
+    ...(call.traceparent == null ? {} : { traceparent: call.traceparent }),
   };
 }

@@ -181,8 +181,14 @@ export const FS_MESSAGES = {
   ),
   write: message(
     ['h'],
-    'takes all the bytes or fails; `flush` false, here as in the answer to an open: a flush would do nothing now. With `attr`, the attributes as they are then come as well',
-    () => z.object({ offset: wireNumber, data_b64: wireBase64.optional(), attr: z.boolean().optional() }),
+    'takes all the bytes or fails; `flush` false, here as in the answer to an open: a flush would do nothing now. With `attr`, the attributes as they are then come as well. `traceparent` (W3C Trace Context) names what causes it, where calls are traced',
+    () =>
+      z.object({
+        offset: wireNumber,
+        data_b64: wireBase64.optional(),
+        attr: z.boolean().optional(),
+        traceparent: z.string().max(128).optional(),
+      }),
     () => z.object({ count: wireNumber, flush: z.boolean().optional(), attr: wireAttributes.optional() }),
   ),
   flush: message(

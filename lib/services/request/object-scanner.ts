@@ -9,6 +9,8 @@ export interface ScannedObject {
   readonly bytes: Buffer;
   /** Where its top-level `_key` member stands in `bytes`, commas included so that cutting it leaves JSON. */
   readonly keyMember: { readonly from: number; readonly to: number } | null;
+  /** Whether it has a top-level `_traceparent` member. */
+  readonly hasTraceparent: boolean;
   /** How many values and keys it has, at every depth: what its parts cost, where its bytes do not say. */
   readonly parts: number;
   /** Whether it has numbers of which a double perhaps holds a part alone. */
@@ -69,6 +71,7 @@ interface Container {
  * Strict beyond the RFC where readers differ: keys are unique, text is UTF-8, there is no BOM.
  */
 export class ObjectScanner {
+  readonly #cut: string;
   #buffer = Buffer.alloc(0);
   #length = 0;
   #at = 0;
@@ -86,10 +89,16 @@ export class ObjectScanner {
   #keyFrom = -1;
   #keyTo = -1;
   #keyOpen = false;
+  #hasTraceparent = false;
   #lastComma = -1;
   #parts = 0;
   #numberStart = 0;
   #hasLongNumbers = false;
+
+  /** `cut`: the member that `keyMember` is about. */
+  constructor(cut = '_key') {
+    this.#cut = cut;
+  }
 
   /** Bytes of an object that has begun and not ended. */
   get pendingBytes(): number {
@@ -197,6 +206,7 @@ export class ObjectScanner {
         this.#keyFrom = this.#keyTo = this.#lastComma = -1;
         this.#parts = 0;
         this.#hasLongNumbers = false;
+        this.#hasTraceparent = false;
         return this.#open(false);
       case State.FirstKey:
         if (byte === CLOSE) return this.#close(false);
@@ -311,7 +321,8 @@ export class ObjectScanner {
     const keys = this.#stack.at(-1)?.keys;
     if (keys?.has(key) === true) throw this.#fault(`the key ${JSON.stringify(key)} a second time`);
     keys?.add(key);
-    if (key === '_key' && this.#stack.length === 1) {
+    if (this.#stack.length === 1 && key === '_traceparent') this.#hasTraceparent = true;
+    if (key === this.#cut && this.#stack.length === 1) {
       this.#keyOpen = true;
       this.#keyFrom = this.#stringStart;
     }
@@ -361,7 +372,13 @@ export class ObjectScanner {
         ? null
         : { from: this.#keyFrom - this.#objectStart, to: this.#keyTo - this.#objectStart };
     this.#objectStart = this.#at;
-    return { bytes, keyMember, parts: this.#parts, hasLongNumbers: this.#hasLongNumbers };
+    return {
+      bytes,
+      keyMember,
+      hasTraceparent: this.#hasTraceparent,
+      parts: this.#parts,
+      hasLongNumbers: this.#hasLongNumbers,
+    };
   }
 
   #fault(what: string): FsError {

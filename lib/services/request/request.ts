@@ -1,13 +1,15 @@
-import { FsError, isId, parseExactly, type JsonObject } from '../../core/index.js';
+import { FsError, isId, parseExactly, traceparentFrom, type JsonObject } from '../../core/index.js';
 import { requestDigest } from '../../manifest/index.js';
 import type { Awaitable } from '../../vfs/index.js';
-import type { ScannedObject } from './object-scanner.js';
+import { ObjectScanner, type ScannedObject } from './object-scanner.js';
 
 /** A request that may run: checked as a whole, its `_key` taken out. */
 export interface Request {
   /** The exact bytes for the driver. */
   readonly bytes: Buffer;
   readonly key: { readonly key: string; readonly digest: string } | null;
+  /** What it says caused it, as its `_traceparent`; null where it says nothing that is one. */
+  readonly traceparent: string | null;
 }
 
 /**
@@ -29,10 +31,13 @@ export function requestFrom(
   check: InputCheck,
   named: string | null = null,
 ): Awaitable<Request> {
-  const { bytes, key } =
+  const { bytes: whole, key } =
     scanned.keyMember === null
       ? { bytes: scanned.bytes, key: named }
       : cutKey(scanned.bytes, scanned.keyMember);
+  const { bytes, traceparent } = scanned.hasTraceparent
+    ? cutTraceparent(whole)
+    : { bytes: whole, traceparent: null };
   if (named !== null && key !== named)
     throw new FsError('EINVAL', `The "_key" of the request is not the name of its file, ${named}.`, {
       hint: 'Leave "_key" out: the name is the key.',
@@ -45,22 +50,40 @@ export function requestFrom(
 
   function checked(found: FsError | null): Awaitable<Request> {
     if (found !== null) throw found;
-    if (key === null) return { bytes, key };
+    if (key === null) return { bytes, key, traceparent };
     const digest = requestDigest(bytes, input);
     return typeof digest === 'string'
-      ? { bytes, key: { key, digest } }
-      : digest.then((later) => ({ bytes, key: { key, digest: later } }));
+      ? { bytes, key: { key, digest }, traceparent }
+      : digest.then((later) => ({ bytes, key: { key, digest: later }, traceparent }));
   }
 }
 
+/** What is no traceparent is passed over, as W3C says: how calls are traced makes none of them fail. */
+function cutTraceparent(whole: Buffer): { bytes: Buffer; traceparent: string | null } {
+  const member = new ObjectScanner('_traceparent').push(whole)[0]?.keyMember;
+  if (member == null) return { bytes: whole, traceparent: null };
+  const { bytes, object } = cut(whole, member);
+  return { bytes, traceparent: traceparentFrom(object['_traceparent']) };
+}
+
 /** What is parsed is the member alone: it stands between commas or at either end. */
-function cutKey(whole: Buffer, member: { from: number; to: number }): { bytes: Buffer; key: string } {
+function cut(whole: Buffer, member: { from: number; to: number }): { bytes: Buffer; object: JsonObject } {
   const text = whole.toString('utf8', member.from, member.to).replace(/^[\s,]+|[\s,]+$/g, '');
-  const { _key: key } = JSON.parse(`{${text}}`) as { _key?: unknown };
+  return {
+    bytes: Buffer.concat([whole.subarray(0, member.from), whole.subarray(member.to)]),
+    object: JSON.parse(`{${text}}`) as JsonObject,
+  };
+}
+
+function cutKey(whole: Buffer, member: { from: number; to: number }): { bytes: Buffer; key: string } {
+  const {
+    bytes,
+    object: { _key: key },
+  } = cut(whole, member);
   if (!isId(key)) {
     throw new FsError('EINVAL', 'The "_key" of the request is not a valid key.', {
       hint: 'A key is 1 to 128 of the characters A-Z a-z 0-9 . _ - (not "." or "..").',
     });
   }
-  return { bytes: Buffer.concat([whole.subarray(0, member.from), whole.subarray(member.to)]), key };
+  return { bytes, key };
 }

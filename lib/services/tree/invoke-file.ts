@@ -135,7 +135,8 @@ export class InvokeFile extends BaseFile implements ObjectSink {
     let reply: Buffer = Buffer.alloc(0);
     for (const [index, request] of requests.entries()) {
       try {
-        reply = documentFromJson({ invocation_id: this.#service.submit(request, op.session).job.id });
+        const call = this.#service.submit(request, op.session, op.traceparent);
+        reply = documentFromJson({ invocation_id: call.job.id });
       } catch (thrown) {
         if (index === 0) throw thrown;
         return { reply, failure: FsError.from(thrown) };
@@ -161,7 +162,7 @@ export class InvokeFile extends BaseFile implements ObjectSink {
   }
 
   async #invoke(request: Request, op: Op): Promise<CallReply> {
-    const call = this.#service.submit(request, op.session);
+    const call = this.#service.submit(request, op.session, op.traceparent);
     const { signal } = op;
     const cancel = (): void => call.cancel(FsError.from(signal.reason));
     if (signal.aborted) cancel();

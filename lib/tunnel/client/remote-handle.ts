@@ -210,7 +210,12 @@ export class RemoteHandle implements FileHandle {
       for (let done = 0; done === 0 || done < data.byteLength;) {
         const part = data.byteLength <= most ? data : data.subarray(done, done + most);
         this.#needsFlush = true;
-        const asked = { offset: at + done, ...(attr ? { attr } : {}) };
+        const { traceparent } = op;
+        const asked = {
+          offset: at + done,
+          ...(attr ? { attr } : {}),
+          ...(traceparent === undefined ? {} : { traceparent }),
+        };
         const { payload } = await this.#ask('write', asked, op, part, part === data ? giveBack : undefined);
         this.#needsFlush = payload.flush ?? true;
         if (payload.count !== part.byteLength)

@@ -31,6 +31,7 @@ export interface RequestOp {
   readonly caller?: Caller;
   readonly origin?: object | undefined;
   readonly remoteUid?: number | undefined;
+  readonly traceparent?: string | undefined;
 }
 
 /** What a view needs of the `RemoteVfs` that it belongs to. */

@@ -14,6 +14,8 @@ export class ServedOp implements Op {
   readonly origin: object | undefined;
   /** The handler of a request that makes something sets it first. */
   masked: number | undefined;
+  /** The handler of a write sets it first. */
+  traceparent: string | undefined;
   #controller: AbortController | undefined;
   #reason: FsError | undefined;
 

@@ -1,4 +1,4 @@
-import { FsError, lendBytes } from '../../../core/index.js';
+import { FsError, lendBytes, traceparentFrom } from '../../../core/index.js';
 import { principalOf } from '../../../policy/index.js';
 import { MAX_READ_BYTES, type FsReply } from '../../../protocol/index.js';
 import {
@@ -106,6 +106,7 @@ export const contentHandlers = {
     const served = handleOf(peer, frame);
     if (!served.writable) throw new FsError('EBADF', 'The handle is not open for writing.');
     if (data === undefined) required('data_b64');
+    op.traceparent = traceparentFrom(payload.traceparent) ?? undefined;
     return chain(served.write(payload.offset, data, op), (count) => {
       const reply: FsReply<'write'> = { count, flush: needsFlush(served.handle) };
       if (payload.attr !== true) return { payload: reply };
