@@ -118,10 +118,12 @@ t.test('the top level holds what it should', async (t) => {
   const expected = [
     'bench',
     'bin',
+    'clients',
     'console',
     'dist',
     'docs',
     'drivers',
+    'examples',
     'lib',
     'manifests',
     'node_modules',

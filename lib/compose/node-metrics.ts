@@ -1,7 +1,7 @@
 import { systemClock, type MetricFamily, type MetricSample } from '../core/index.js';
 import { DURATION_BOUNDS, stateOf, type Service } from '../services/index.js';
 import { prometheusText } from '../telemetry/index.js';
-import { CheckedDocument, StableSnapshot, type Node, type Op } from '../vfs/index.js';
+import { CheckedDocument, StableSnapshot, noSuchEntry, type Node, type Op } from '../vfs/index.js';
 
 /** What is known of a node beside its services. */
 export interface MeasuredNode {
@@ -113,9 +113,14 @@ function groupsOf(services: readonly Service[], named: boolean): Group[] {
 }
 
 /** Metrics as Prometheus reads them, as they are at open. */
-export function metricsDocument(metrics: () => MetricFamily[], check: (op: Op) => void): Node {
+export function metricsDocument(metrics: () => MetricFamily[]): Node {
   const text = new StableSnapshot();
   const render = (): ReturnType<StableSnapshot['snapshot']> =>
     text.snapshot(Buffer.from(prometheusText(metrics())), systemClock.now());
-  return new CheckedDocument(render, check, { freshness: 'live', mode: 0o400 });
+  return new CheckedDocument(render, requireAdmin, { freshness: 'live', mode: 0o400 });
+}
+
+/** @throws FsError ENOENT to all others */
+export function requireAdmin({ session }: Op): void {
+  if (session.role !== 'admin' || session.revoked) throw noSuchEntry('that');
 }

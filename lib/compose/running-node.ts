@@ -53,11 +53,12 @@ import {
   type HistorySource,
   type JobLimits,
 } from '../services/index.js';
-import { MapDir, noSuchEntry, type Change, type Node, type Op } from '../vfs/index.js';
-import { EventFeed, actionsAmong, offersOf, type NodeEntry, type NodeSource } from '../worldfs/index.js';
+import { MapDir, type Change, type Node, type Op } from '../vfs/index.js';
+import { EventFeed, type NodeEntry, type NodeSource } from '../worldfs/index.js';
+import { actionsAt } from './actions-at.js';
 import { processMetrics } from '../telemetry/index.js';
 import { NodeEvents } from './node-events.js';
-import { metricsDocument, nodeMetrics } from './node-metrics.js';
+import { metricsDocument, nodeMetrics, requireAdmin } from './node-metrics.js';
 import { openBuiltins, providersOf, type BuiltinService } from './builtin-services.js';
 
 export interface RunningNodeOptions extends UserOptions {
@@ -182,7 +183,7 @@ export class RunningNode implements NodeSource {
     });
     this.registry.offered.on((offers) => keptOffers.save(offers));
     this.plan = planFile(options.nodeId, this.registry, requireAdmin);
-    this.metricsFile = metricsDocument(() => this.metrics(true), requireAdmin);
+    this.metricsFile = metricsDocument(() => this.metrics(true));
     this.dir = new NodeDir(this.host, {
       labels: options.labels,
       version: options.version,
@@ -325,17 +326,14 @@ export class RunningNode implements NodeSource {
     return () => stop.forEach((unsubscribe) => unsubscribe());
   }
 
-  /** Where its calls are on record as spans; null: nowhere. */
   get tracer(): Tracer | null {
     return this.#options.tracer ?? null;
   }
-
   /** What it measures; `named`: by service. */
   metrics(named: boolean): MetricFamily[] {
-    const { nodeId, version } = this.#options;
     const services = this.host.dirs.map(({ service }) => service);
     const { faultyFiles } = this.registry;
-    const measured = { nodeId, version, services, faultyFiles, connected: this.connected };
+    const measured = { ...this.#options, services, faultyFiles, connected: this.connected };
     return [...nodeMetrics(measured, named), ...processMetrics(this.#startedAtMs)];
   }
 
@@ -356,13 +354,7 @@ export class RunningNode implements NodeSource {
   }
 
   actionsOf(session: Session): readonly Action[] {
-    const services = this.host.dirs
-      .filter(({ service }) => service.gate.allows(session, 'observe'))
-      .map(({ service }) => ({
-        offers: offersOf(service.definition.descriptor, service.runnable),
-        allows: (action: Action) => service.gate.allows(session, action),
-      }));
-    return actionsAmong(session, services);
+    return actionsAt(this.host, session);
   }
 
   visible(op: Op): readonly NodeEntry[] {
@@ -405,8 +397,4 @@ export class RunningNode implements NodeSource {
     if (builtin !== undefined) return builtin.driver;
     return createDriver(definition, this.#context);
   }
-}
-
-function requireAdmin({ session }: Op): void {
-  if (session.role !== 'admin' || session.revoked) throw noSuchEntry('plan.json');
 }

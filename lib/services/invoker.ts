@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import {
   FsError,
-  indentJson,
   newInvocationId,
   type InvocationId,
   type JsonObject,
@@ -14,7 +13,7 @@ import type { CallVerdict as HealthEnd, EndCall } from '../supervise/index.js';
 import type { Call, CallReply } from './call.js';
 import type { Engine } from './engine.js';
 import type { ServiceEnvironment } from './environment.js';
-import { endFromError, failureReply, storedEnd } from './job-end.js';
+import { endFromError, failureReply, indented, keyReused, storedEnd } from './job-end.js';
 import {
   isEnded,
   ownerOf,
@@ -405,20 +404,4 @@ export class Invoker {
       ...(payload === undefined ? {} : { payload }),
     });
   }
-}
-
-/** With its result as `result.json` shows it. A result that cannot be shown is a failure of the driver. */
-function indented(outcome: Outcome): Outcome {
-  if (!outcome.ok) return outcome;
-  try {
-    return { ...outcome, result: Buffer.from(indentJson(Buffer.from(outcome.result).toString())) };
-  } catch (thrown) {
-    return { ok: false, error: FsError.from(thrown), exitCode: outcome.exitCode };
-  }
-}
-
-function keyReused(key: string): FsError {
-  return new FsError('EEXIST', `The _key ${JSON.stringify(key)} was used for another request.`, {
-    hint: 'Take a new key for a new request; jobs/by-key shows those in use.',
-  });
 }

@@ -1,4 +1,5 @@
-import { FsError, documentFromJson } from '../core/index.js';
+import { FsError, documentFromJson, indentJson } from '../core/index.js';
+import type { Outcome } from '../drivers/index.js';
 import type { CallReply } from './call.js';
 import type { EndedJob, JobEnd, JobState } from './jobs/job.js';
 
@@ -35,5 +36,22 @@ export function failureReply(job: EndedJob): Buffer {
   return documentFromJson({
     error: { errno: end.errno, message: end.error, hint: end.hint },
     invocation_id: job.id,
+  });
+}
+
+/** With its result as `result.json` shows it. A result that cannot be shown is a failure of the driver. */
+export function indented(outcome: Outcome): Outcome {
+  if (!outcome.ok) return outcome;
+  try {
+    return { ...outcome, result: Buffer.from(indentJson(Buffer.from(outcome.result).toString())) };
+  } catch (thrown) {
+    return { ok: false, error: FsError.from(thrown), exitCode: outcome.exitCode };
+  }
+}
+
+/** The refusal of a request under a key that another has. */
+export function keyReused(key: string): FsError {
+  return new FsError('EEXIST', `The _key ${JSON.stringify(key)} was used for another request.`, {
+    hint: 'Take a new key for a new request; jobs/by-key shows those in use.',
   });
 }
