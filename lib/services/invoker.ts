@@ -5,11 +5,11 @@ import {
   type InvocationId,
   type JsonObject,
   type ServiceId,
-  type Span,
 } from '../core/index.js';
 import { AdmissionQueue, Cancel, type CancelSignal, type Outcome } from '../drivers/index.js';
 import { principalOf, type Session } from '../policy/index.js';
 import type { CallVerdict as HealthEnd, EndCall } from '../supervise/index.js';
+import { callSpan } from './call-span.js';
 import type { Call, CallReply } from './call.js';
 import type { Engine } from './engine.js';
 import type { ServiceEnvironment } from './environment.js';
@@ -209,7 +209,7 @@ export class Invoker {
     signal: CancelSignal,
     { cause, reportEnd }: Begun,
   ): Promise<CallReply> {
-    const span = this.#beginSpan(job, session, cause);
+    const span = callSpan(this.#host, job, session, cause);
     let outcome: Outcome;
     let hasRun = false;
     try {
@@ -229,16 +229,6 @@ export class Invoker {
     const isOfService = hasRun && (outcome.ok || outcome.ofRequest !== true);
     reportEnd(isOfService ? (HEALTH_OF_STATE.get(job.state) ?? 'failure') : 'cancelled');
     return end;
-  }
-
-  #beginSpan(job: Job, session: Session, cause: string | null): Span | undefined {
-    const { id, env } = this.#host;
-    return env.tracer?.begin(`invoke ${id}`, 'server', cause, {
-      'acheron.node': env.nodeId,
-      'acheron.service': id,
-      'acheron.invocation': job.id,
-      'acheron.role': session.role,
-    });
   }
 
   #invoke(
