@@ -46,7 +46,8 @@ t.test('stop ends what runs with a state directory, or serves a mount, and waits
   t.equal((await inspectMountpoint(first.dir)).state, 'free');
   t.match(await acheron(['stop', '--state-dir', first.stateDir]), { status: 0, stdout: /Nothing runs with/ });
   const second = await Up.start(t);
-  t.match(await acheron(['stop', second.dir]), { status: 0, stdout: /has ended/ });
+  const stopped = await acheron(['stop', second.dir, '--json']);
+  t.same(JSON.parse(stopped.stdout), { ended: [second.child.pid] }, stopped.stderr);
   t.equal(await second.ended, 0);
   t.match(await acheron(['stop', second.dir]), { status: 0, stdout: /Nothing runs on/ });
 });

@@ -4,8 +4,8 @@ import { Command } from 'commander';
 import { FsError } from '../../core/index.js';
 import { mountEntryAt, resolveMountDir, serverOf } from '../../fuse/index.js';
 import { RunningProcess, lockHolder } from '../end-process.js';
-import { stateDirOption } from '../options.js';
-import { printLine } from '../print.js';
+import { jsonOption, stateDirOption } from '../options.js';
+import { printJson, printLine } from '../print.js';
 
 const END_MS = 35_000;
 
@@ -16,13 +16,25 @@ export function stopCommand(): Command {
     )
     .argument('[dir]', 'where it is mounted; else all that runs with the state directory is ended')
     .addOption(stateDirOption())
+    .addOption(jsonOption())
     .addHelpText('after', '\nExamples:\n  $ acheron stop\n  $ acheron stop ./mnt')
-    .action(async (dir: string | undefined, { stateDir }: { stateDir: string }) => {
-      const pids = dir === undefined ? usersOf(stateDir) : await serverAt(resolve(dir));
-      if (pids.length === 0)
-        return printLine(`Nothing runs ${dir === undefined ? `with ${stateDir}` : `on ${dir}`}.`);
-      for (const pid of pids) await end(new RunningProcess(pid));
-    });
+    .action((dir: string | undefined, flags: StopFlags) => stop(dir, flags));
+}
+
+interface StopFlags {
+  readonly stateDir: string;
+  readonly json?: boolean;
+}
+
+async function stop(dir: string | undefined, { stateDir, json }: StopFlags): Promise<void> {
+  const pids = dir === undefined ? usersOf(stateDir) : await serverAt(resolve(dir));
+  if (pids.length === 0 && json !== true)
+    return printLine(`Nothing runs ${dir === undefined ? `with ${stateDir}` : `on ${dir}`}.`);
+  for (const pid of pids) {
+    await end(new RunningProcess(pid));
+    if (json !== true) await printLine(`Process ${pid} has ended.`);
+  }
+  if (json === true) await printJson({ ended: pids });
 }
 
 async function end(server: RunningProcess): Promise<void> {
@@ -30,7 +42,6 @@ async function end(server: RunningProcess): Promise<void> {
     throw new FsError('EBUSY', `Process ${server.pid} was asked to end, and does not.`, {
       hint: `To end it by force: kill -KILL ${server.pid}`,
     });
-  await printLine(`Process ${server.pid} has ended.`);
 }
 
 /** The processes that hold a lock of that state. */
