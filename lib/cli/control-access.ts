@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { FsError } from '../core/index.js';
 import { readGivenSecret, requirePrivateDir } from '../disk/index.js';
 import { ControlClient, faultOf } from '../control/client/index.js';
+import { ownAuthority } from './auto-tls/auto-tls.js';
 import { DEFAULT_CONTROL_URL, controlUrlFrom, knownControlUrl } from './control-url.js';
 import { option, stateDirOption } from './options.js';
 
@@ -106,6 +107,12 @@ function tokenIn(path: string, isGuess = false): FoundToken {
   return { token, source: path };
 }
 
+/** The certificates to trust besides those of the system, PEM: those that are named, else what this machine's control plane made. */
+export function authorityOf({ tlsCa, stateDir }: ControlFlags, url: string): string | undefined {
+  if (tlsCa !== undefined) return readFileSync(tlsCa, 'utf8');
+  return url.startsWith('wss:') && staysHere(url, stateDir) ? ownAuthority(stateDir) : undefined;
+}
+
 /** A control plane that a command speaks to. */
 export interface ControlAccess {
   readonly client: ControlClient;
@@ -131,7 +138,7 @@ export async function withControl<Result>(
   const client = new ControlClient({
     url,
     token,
-    ca: flags.tlsCa === undefined ? undefined : readFileSync(flags.tlsCa, 'utf8'),
+    ca: authorityOf(flags, url),
     connect: () => ({ client: 'acheron' }),
     isFinal: (error) => !lasting || !wasThere || error.code === 'EACCES',
   });

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { arch, platform } from 'node:os';
 import {
@@ -6,14 +7,14 @@ import {
   type PairMode,
   type ReloadReportSource,
 } from '../control/client/index.js';
-import { makePrivateDir } from '../disk/index.js';
+import { makePrivateDir, replaceFile } from '../disk/index.js';
 import { Emitter, FsError } from '../core/index.js';
 import type { RunningNode } from '../compose/index.js';
 import type { Role } from '../policy/index.js';
 import { sendHello, serveVfs } from '../tunnel/index.js';
 import { stateFileOf } from './node-options.js';
 import { runStandalone, type Standalone, type StandaloneFlags } from './standalone.js';
-import { certificatesIn, secretIn } from './plane-options.js';
+import { certificatesIn, secretIn, secretTextIn } from './plane-options.js';
 import { serviceManager } from './told-manager.js';
 import { stopAsked } from './stop-asked.js';
 import { VERSION } from './version.js';
@@ -63,7 +64,7 @@ export async function runLinkedNode(
   };
   const link = new NodeLink({
     url: flags.controlUrl,
-    ca: certificatesIn(flags.tlsCa),
+    ca: trustedBy(flags, stateFile),
     token: flags.tokenFile === undefined ? undefined : secretIn(flags.tokenFile),
     stateFile,
     nodeName: flags.nodeName ?? standalone.nodeId,
@@ -120,6 +121,19 @@ export async function runLinkedNode(
   }
   const failure = await link.ended;
   if (failure !== null) throw failure;
+}
+
+/**
+ * The certificates to trust besides those of the system: those that are named, else the authority that came with the invite, which
+ * is kept beside the state.
+ */
+function trustedBy({ tlsCa, inviteTokenFile }: LinkFlags, stateFile: string): string | undefined {
+  if (tlsCa !== undefined) return certificatesIn(tlsCa);
+  const kept = `${stateFile}.ca.crt`;
+  const [, ...rest] = inviteTokenFile === undefined ? [] : secretTextIn(inviteTokenFile).split('\n');
+  const brought = rest.join('\n').trim();
+  if (brought.startsWith('-----BEGIN CERTIFICATE-----')) replaceFile(kept, `${brought}\n`);
+  return existsSync(kept) ? certificatesIn(kept) : undefined;
 }
 
 /** @throws FsError EINVAL */

@@ -155,7 +155,11 @@ t.test(
     t.ok(await isActive('acheron-control'), 'it was started by the call');
 
     await works('apt-get remove -y acheron');
-    t.equal((await machine.run('pgrep -f acheron')).stdout, '', 'nothing of it runs');
+    t.equal(
+      (await machine.run("pgrep -f '[a]cheron (control|node|mount)'")).stdout,
+      '',
+      'nothing of it runs',
+    );
     await works('ls /var/lib/acheron/control/control.db /etc/acheron/config.json');
     await works('apt-get purge -y acheron');
     t.not((await machine.run('ls -d /var/lib/acheron')).exitCode, 0);

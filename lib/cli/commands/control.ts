@@ -2,8 +2,10 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { runPlane } from '../../compose/index.js';
+import { FsError, type Log } from '../../core/index.js';
 import { DEFAULT_PORT } from '../../control/index.js';
 import { inheritedSocket } from '../../systemd/index.js';
+import { AutoTls, fingerprintOf } from '../auto-tls/auto-tls.js';
 import { inBackgroundOrHere, reportReady } from '../background.js';
 import { daemonName } from '../daemon-name.js';
 import { forgetControlUrl, keepControlUrl } from '../control-url.js';
@@ -28,6 +30,7 @@ import { VERSION } from '../version.js';
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 interface ControlFlags extends ListenFlags, StoreFlags, LogFlags {
+  readonly tlsAuto?: boolean;
   readonly host: string;
   readonly port: number;
   readonly stateDir: string;
@@ -59,6 +62,12 @@ export function controlCommand(): Command {
     .addOption(option('--port <port>', 'the port; 0 picks one').argParser(integer(0)).default(DEFAULT_PORT))
     .addOption(stateDirOption());
   return addListenOptions(addStoreOptions(command).addOption(advertiseOption()))
+    .addOption(
+      option(
+        '--tls-auto',
+        'listen with TLS, by certificates that it makes, keeps in the state directory and renews by itself',
+      ),
+    )
     .addOption(option('--events-keep <n>', 'events kept at most').argParser(integer(1)))
     .addOption(option('--events-keep-bytes <bytes>', 'bytes of events kept at most').argParser(integer(1)))
     .addOption(
@@ -103,6 +112,7 @@ export function controlCommand(): Command {
 async function control(flags: ControlFlags): Promise<void> {
   const stop = stopAsked();
   const { telemetry, log } = await telemetryFor('control', flags.stateDir, processLog(flags));
+  const autoTls = await autoTlsFrom(flags, log);
   const plane = await runPlane({
     tracer: telemetry?.tracer ?? null,
     stateDir: flags.stateDir,
@@ -111,6 +121,7 @@ async function control(flags: ControlFlags): Promise<void> {
     port: flags.port,
     descriptor: inheritedSocket(process.env) ?? undefined,
     ...listenerOptions(flags),
+    ...(autoTls === null ? {} : { tls: autoTls.tls }),
     retention: {
       ...(flags.eventsKeep === undefined ? {} : { maxEvents: flags.eventsKeep }),
       ...(flags.eventsKeepBytes === undefined ? {} : { maxBytes: flags.eventsKeepBytes }),
@@ -141,20 +152,33 @@ async function control(flags: ControlFlags): Promise<void> {
     const tls = tlsFrom(flags);
     if (tls !== undefined) plane.control.replaceTls(tls);
   });
+  autoTls?.renewInTime((tls) => plane.control.replaceTls(tls));
   try {
     goOnUnlessStopped();
     keepControlUrl(flags.stateDir, plane.url);
     reportReady([
       `The control plane listens on ${plane.url}.`,
+      ...(autoTls === null ? [] : [`Fingerprint of its authority: ${fingerprintOf(autoTls.authority.cert)}`]),
       ...tokenLines(flags),
       ...(flags.console ? [`For its web console: acheron console --state-dir ${flags.stateDir}`] : []),
     ]);
     await stop;
     forgetControlUrl(flags.stateDir);
   } finally {
+    autoTls?.close();
     await plane.close();
     await telemetry?.close();
   }
+}
+
+/** @throws FsError EINVAL where certificates are given as well */
+async function autoTlsFrom(flags: ControlFlags, log: Log): Promise<AutoTls | null> {
+  if (flags.tlsAuto !== true) return null;
+  if (flags.tlsCert !== undefined || flags.tlsKey !== undefined)
+    throw new FsError('EINVAL', 'With --tls-auto it makes its certificate by itself, and one is given.', {
+      hint: 'Leave out --tls-auto, or --tls-cert and --tls-key.',
+    });
+  return AutoTls.open({ stateDir: flags.stateDir, names: flags.allowHost ?? [], log });
 }
 
 /** Where a token is to be had. */

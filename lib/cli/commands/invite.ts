@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { timestamp } from '../../core/index.js';
-import { addControlOptions, withControl, type ControlFlags } from '../control-access.js';
+import { addControlOptions, authorityOf, withControl, type ControlFlags } from '../control-access.js';
 import { durationMs } from '../duration.js';
 import { jsonOption } from '../options.js';
 import { printJson, printLine, printTable, printNote } from '../print.js';
@@ -39,7 +39,8 @@ Example:
           'node_invite_create',
           flags.ttl === undefined ? {} : { ttl_ms: flags.ttl },
         );
-        if (flags.json === true) return printJson(made);
+        const ca = authorityOf(flags, url);
+        if (flags.json === true) return printJson(ca === undefined ? made : { ...made, tls_ca: ca });
         printNote(
           `One machine may join with it until ${timestamp(made.expires_at_ms)}; it is not shown again. There:`,
         );
@@ -47,6 +48,8 @@ Example:
           `  acheron node --control-url ${url} --pair-mode invite --invite-token-file FILE --node-name NAME`,
         );
         await printLine(made.invite_token);
+        // Whoever joins with it trusts this authority.
+        if (ca !== undefined) await printLine(ca.trimEnd());
       }),
     );
   addControlOptions(
