@@ -6,7 +6,8 @@ import { FsError } from '../core/index.js';
 import { readGivenSecret, requirePrivateDir } from '../disk/index.js';
 import { ControlClient, faultOf } from '../control/client/index.js';
 import { ownAuthority } from './auto-tls/auto-tls.js';
-import { DEFAULT_CONTROL_URL, controlUrlFrom, knownControlUrl } from './control-url.js';
+import { addressesIn } from '../transport/index.js';
+import { DEFAULT_CONTROL_URL, controlUrlsFrom, knownControlUrl } from './control-url.js';
 import { option, stateDirOption } from './options.js';
 
 export interface ControlFlags {
@@ -22,8 +23,8 @@ export function addControlOptions(command: Command): Command {
     .addOption(
       option(
         '--control-url <url>',
-        `the control plane; else that of the state directory, else ${DEFAULT_CONTROL_URL}`,
-      ).argParser(controlUrlFrom),
+        `the control plane (several that do the same: a,b,c); else that of the state directory, else ${DEFAULT_CONTROL_URL}`,
+      ).argParser(controlUrlsFrom),
     )
     .addOption(
       option(
@@ -54,7 +55,7 @@ export function findToken(command: Command, flags: ControlFlags, url: string): F
     return { token: ACHERON_TOKEN.trim(), source: 'ACHERON_TOKEN' };
   if (named !== undefined) return tokenIn(named);
   requirePrivateDir(flags.stateDir);
-  if (!staysHere(url, flags.stateDir))
+  if (!addressesIn(url).every((one) => staysHere(one, flags.stateDir)))
     throw new FsError('EACCES', `The admin's token of this machine is not sent to ${url}.`, {
       hint: `It belongs to the control plane with the state directory ${flags.stateDir}. Give the token of that one with --token-file, or ACHERON_TOKEN.`,
     });
@@ -110,13 +111,17 @@ function tokenIn(path: string, isGuess = false): FoundToken {
 /** The certificates to trust besides those of the system, PEM: those that are named, else what this machine's control plane made. */
 export function authorityOf({ tlsCa, stateDir }: ControlFlags, url: string): string | undefined {
   if (tlsCa !== undefined) return readFileSync(tlsCa, 'utf8');
-  return url.startsWith('wss:') && staysHere(url, stateDir) ? ownAuthority(stateDir) : undefined;
+  const isOurs = addressesIn(url).every((one) => one.startsWith('wss:') && staysHere(one, stateDir));
+  return isOurs ? ownAuthority(stateDir) : undefined;
 }
 
 /** A control plane that a command speaks to. */
 export interface ControlAccess {
   readonly client: ControlClient;
+  /** The address, or those that there are, with commas between; `client.url` is the one in use. */
   readonly url: string;
+  /** Certificates to trust, PEM. */
+  readonly ca: string | undefined;
   /** Where the token is from. */
   readonly tokenSource: string;
 }
@@ -135,14 +140,15 @@ export async function withControl<Result>(
   const url = flags.controlUrl ?? knownControlUrl(flags.stateDir);
   const { token, source: tokenSource } = findToken(command, flags, url);
   let wasThere = false;
+  const ca = authorityOf(flags, url);
   const client = new ControlClient({
     url,
     token,
-    ca: authorityOf(flags, url),
+    ca,
     connect: () => ({ client: 'acheron' }),
     isFinal: (error) => !lasting || !wasThere || error.code === 'EACCES',
   });
-  const access = { client, url, tokenSource };
+  const access = { client, url, ca, tokenSource };
   try {
     await client.start().ready();
     wasThere = true;

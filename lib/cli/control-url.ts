@@ -2,11 +2,21 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import { FsError } from '../core/index.js';
+import { addressesIn } from '../transport/index.js';
 
 /** Where `acheron control` listens by default. */
 export const DEFAULT_CONTROL_URL = 'ws://127.0.0.1:18790';
 
-/** `ws://host:port` or `wss://host:port`, as `ControlClient` takes it; http and https mean the same. */
+/** One address, or several with commas between, as `ControlClient` takes them. */
+export function controlUrlsFrom(text: string): string {
+  const urls = addressesIn(text).map(controlUrlFrom);
+  if (urls.length === 0) throw new InvalidArgumentError(`It must look like ${DEFAULT_CONTROL_URL}.`);
+  if (urls.length > MOST_ADDRESSES)
+    throw new InvalidArgumentError(`There may be ${MOST_ADDRESSES} addresses at most.`);
+  return [...new Set(urls)].join(',');
+}
+
+/** `ws://host:port` or `wss://host:port`; http and https mean the same. */
 export function controlUrlFrom(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null;
   const scheme = url === null ? undefined : SCHEMES.get(url.protocol);
@@ -16,6 +26,8 @@ export function controlUrlFrom(text: string): string {
     throw new InvalidArgumentError('A token does not belong into an address: see --token-file.');
   return `${scheme}//${url.host}`;
 }
+
+const MOST_ADDRESSES = 32;
 
 const SCHEMES = new Map([
   ['ws:', 'ws:'],

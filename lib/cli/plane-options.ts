@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { FsError, type Log } from '../core/index.js';
 import { readGivenSecret } from '../disk/index.js';
 import type { TreeAddress } from '../compose/index.js';
-import { controlUrlFrom } from './control-url.js';
+import { controlUrlsFrom } from './control-url.js';
 import { idArgument, option } from './options.js';
 
 /** Options of all commands that see the tree of a control plane. */
@@ -25,7 +25,9 @@ export function addPlaneOptions(command: Command): Command {
 }
 
 export const controlUrlOption = (): ReturnType<typeof option> =>
-  option('--control-url <url>', 'the control plane').argParser(controlUrlFrom);
+  option('--control-url <url>', 'the control plane; several that do the same: a,b,c').argParser(
+    controlUrlsFrom,
+  );
 
 export const tokenFileOption = (): ReturnType<typeof option> =>
   option('--token-file <file>', 'a file with the token (else ACHERON_TOKEN)');

@@ -11,6 +11,7 @@ import { makePrivateDir, replaceFile } from '../disk/index.js';
 import { Emitter, FsError } from '../core/index.js';
 import type { RunningNode } from '../compose/index.js';
 import type { Role } from '../policy/index.js';
+import { addressesIn } from '../transport/index.js';
 import { sendHello, serveVfs } from '../tunnel/index.js';
 import { stateFileOf } from './node-options.js';
 import { runStandalone, type Standalone, type StandaloneFlags } from './standalone.js';
@@ -62,6 +63,7 @@ export async function runLinkedNode(
     appended: new Emitter<void>(),
     next: () => running.node?.reloads.next() ?? null,
   };
+  const moves = addressesIn(flags.controlUrl).length > 1;
   const link = new NodeLink({
     url: flags.controlUrl,
     ca: trustedBy(flags, stateFile),
@@ -86,8 +88,8 @@ export async function runLinkedNode(
     reloads,
     serveTunnel: async (transport, identity) => {
       const node = runningNode();
-      const handshake = await sendHello(transport, { node: identity });
-      serveVfs({ root: node.dir, changes: node.changes, close: async () => undefined }, handshake, {
+      const handshake = await sendHello(transport, { node: identity, moves });
+      return serveVfs({ root: node.dir, changes: node.changes, close: async () => undefined }, handshake, {
         relayed: {
           maxRole: flags.maxRemoteRole,
           onNodeFacts: ({ nodeProjects }) => node.setNodeProjects(nodeProjects),

@@ -3,17 +3,33 @@ import { FsError, silentLog, systemClock, type Clock, type Emitter, type Log } f
 import { KeptDescriptors, type CatalogFollower } from '../planefs/client/index.js';
 import { MAX_FS_FRAME_BYTES } from '../protocol/index.js';
 import {
+  QUICK_KEEPALIVE,
   Reconnector,
+  ServerAddresses,
   connectWs,
   logConnection,
+  type AddressView,
   type ConnectionState,
   type Transport,
 } from '../transport/index.js';
-import { RemoteVfs, sendHello } from '../tunnel/index.js';
+import { RemoteVfs, sendHello, type Handshake } from '../tunnel/index.js';
+
+/** Where there are other control planes, a request waits so long for the next one. */
+const PATIENCE_MS = 4_000;
+/** Those that are told to go elsewhere do so within this time, each at a moment of its own. */
+const MOVE_WITHIN_MS = 300;
+
+/** A connection on which both sides have said who they are. */
+interface Attached {
+  readonly transport: Transport;
+  readonly handshake: Handshake;
+  readonly session: string;
+  readonly url: string;
+}
 
 /** Which tree, and as whom. */
 export interface TreeAddress {
-  /** `ws://` or `wss://` of the control plane, without a path. */
+  /** `ws://` or `wss://` of the control plane, without a path; of several that do the same, with commas between. */
   readonly url: string;
   readonly token: string;
   /** Certificates to trust, PEM. */
@@ -32,23 +48,45 @@ export class RemoteTree {
   readonly vfs: RemoteVfs;
   #address: TreeAddress;
   readonly #log: Log;
+  readonly #addresses: ServerAddresses;
   readonly #reconnector: Reconnector;
   readonly #follower: CatalogFollower | undefined;
   /** The session, once there is one: it outlives connections, and restarts of the control plane. */
   #session: string | undefined;
   #losses = 0;
+  #url: string | undefined;
+  #isSilent = false;
 
   constructor(address: TreeAddress) {
     this.#address = address;
     this.#log = address.log ?? silentLog;
     const kept = address.keepsDescriptors === true ? new KeptDescriptors() : undefined;
     const { minDelayMs = 50, maxDelayMs = 1000, clock = systemClock } = address;
-    this.vfs = new RemoteVfs({ clock, log: this.#log, ...(kept === undefined ? {} : { standIn: kept }) });
+    this.#addresses = ServerAddresses.from(address.url, { clock });
+    const { hasOthers } = this.#addresses;
+    this.vfs = new RemoteVfs({
+      clock,
+      log: this.#log,
+      ...(hasOthers ? { patienceMs: PATIENCE_MS } : {}),
+      ...(kept === undefined ? {} : { standIn: kept }),
+    });
     this.#follower = kept?.follow(this.vfs, this.#log);
     this.#reconnector = new Reconnector({
       connect: (signal) => this.#connect(signal),
       minDelayMs,
       maxDelayMs,
+      hasOthers,
+      // What is under way over it is answered first; `vfs` closes it then.
+      leave: () => undefined,
+    });
+    this.#reconnector.states.on((state) => {
+      if (state.state === 'backing-off' && this.#url !== undefined)
+        this.#addresses.failed(this.#url, state.error.message);
+      if (state.state === 'backing-off') this.#url = undefined;
+    });
+    this.vfs.goingAway.on(({ withinMs = MOVE_WITHIN_MS }) => {
+      if (this.#url !== undefined) this.#addresses.leaving(this.#url);
+      if (hasOthers) this.#reconnector.move(withinMs);
     });
     let wasOpen = false;
     this.#reconnector.states.on(({ state }) => {
@@ -82,6 +120,11 @@ export class RemoteTree {
     if (!isTaken && state.state === 'open') state.transport.close();
     this.#reconnector.retryNow();
     return { changed: true };
+  }
+
+  /** Which of the addresses is in use, and which do not answer. */
+  get addresses(): readonly AddressView[] {
+    return this.#addresses.views;
   }
 
   /**
@@ -127,28 +170,70 @@ export class RemoteTree {
 
   async #connect(signal: AbortSignal): Promise<Transport> {
     try {
-      this.#session ??= await beginSession(this.#address);
-      return await this.#attach(this.#session, signal);
+      const attached = await this.#addresses.connect((url, abort) => this.#attach(url, abort), {
+        signal,
+        discard: ({ transport }) => transport.destroy(),
+      });
+      this.#session = attached.session;
+      this.#url = attached.url;
+      const isSilent = this.#isSilent;
+      this.#isSilent = false;
+      this.vfs.attach(attached.handshake, { isSilent });
+      return attached.transport;
     } catch (thrown) {
       const { code } = FsError.from(thrown);
-      // The session is gone (it was closed, or the state of the control plane is another): begin anew.
-      if (code === 'ENOENT') this.#session = undefined;
       // A session that the control plane does not know is shown nothing that is kept.
       if (code === 'ENOENT' || code === 'EACCES') this.vfs.forget();
       throw thrown;
     }
   }
 
-  async #attach(session: string, signal: AbortSignal): Promise<Transport> {
-    const { url, token, ca } = this.#address;
+  /** In the session that there is; in another where that control plane does not know it. */
+  async #attach(url: string, signal: AbortSignal): Promise<Attached> {
+    const known = this.#session;
+    if (known !== undefined) {
+      try {
+        return await this.#attachIn(known, url, signal);
+      } catch (thrown) {
+        if (FsError.from(thrown).code !== 'ENOENT') throw thrown;
+        // The session is gone (it was closed, or the state of the control plane is another): begin anew.
+        this.vfs.forget();
+      }
+    }
+    return this.#attachIn(await beginSession({ ...this.#address, url }), url, signal);
+  }
+
+  async #attachIn(session: string, url: string, signal: AbortSignal): Promise<Attached> {
+    const { token, ca } = this.#address;
+    const { hasOthers } = this.#addresses;
+    const keepalive = { ...QUICK_KEEPALIVE, onSilent: () => this.#silent(url) };
     const transport = await connectWs(`${url.replace(/\/$/, '')}/v2/fs`, {
       token,
       signal,
       maxMessageBytes: MAX_FS_FRAME_BYTES,
+      ...(hasOthers ? { keepalive } : {}),
       ...(ca === undefined ? {} : { ca }),
     });
-    this.vfs.attach(await sendHello(transport, { session }));
-    return transport;
+    const abandon = (): void => transport.destroy();
+    signal.addEventListener('abort', abandon, { once: true });
+    try {
+      return {
+        transport,
+        handshake: await sendHello(transport, { session, moves: hasOthers }),
+        session,
+        url,
+      };
+    } finally {
+      signal.removeEventListener('abort', abandon);
+    }
+  }
+
+  /** Nothing is heard of the server: another may do, and takes its place if it is there sooner. */
+  #silent(url: string): void {
+    if (this.#url !== url) return;
+    this.#isSilent = true;
+    this.#addresses.failed(url, 'It is silent.');
+    this.#reconnector.move();
   }
 }
 

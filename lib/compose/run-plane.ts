@@ -5,6 +5,7 @@ import {
   type ControlPlaneOptions,
   type FilesConnection,
   type RuntimeHost,
+  type GoingAway,
 } from '../control/index.js';
 import { BuiltPages } from '../console/index.js';
 import { FsError, silentLog, type Log, type LogLevelControl, type Tracer } from '../core/index.js';
@@ -54,6 +55,8 @@ export interface RunningPlane {
   readonly url: string;
   /** What every session sees its part of. */
   readonly shown: WorldOptions;
+  /** Sends clients elsewhere, as `ControlPlane.drain`. */
+  drain(mostMs?: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -162,10 +165,12 @@ export async function runPlane(options: PlaneOptions): Promise<RunningPlane> {
     mcp.changed(change);
     await mounts.changed(change);
   });
+  control.goingAway.on((how) => mounts.goAway(how));
   return {
     control,
     url: control.url,
     shown,
+    drain: (mostMs) => control.drain(mostMs),
     close: async () => {
       membership?.end();
       mounts.leave();
@@ -248,6 +253,10 @@ class Mounts {
     await Promise.all(
       concerned.flatMap(([, connections]) => [...connections].map((served) => served.sessionChanged())),
     );
+  }
+
+  goAway(how: GoingAway): void {
+    for (const connections of this.#served.values()) for (const served of connections) served.goAway(how);
   }
 
   /** Those that wait for no answer need not be waited for. */

@@ -1,10 +1,11 @@
-import { UndoStack, silentLog, systemClock, type Clock, type Log } from '../core/index.js';
+import { UndoStack, silentLog, systemClock, type Clock, type Emitter, type Log } from '../core/index.js';
 import { stateFailure } from '../disk/index.js';
 import { attachInProcessNode, type InProcessNode, type InProcessNodeFacts } from './in-process-node.js';
 import type { AccessChanges } from './server/access-changes.js';
 import { consoleAddress } from './client/console-address.js';
 import type { ConsolePages } from './server/console-door.js';
 import type { FilesConnection } from './server/files-connection.js';
+import type { GoingAway } from './server/drain.js';
 import type { McpPages } from './server/mcp-door.js';
 import type { RuntimeHost } from './server/runtime.js';
 import { Listener } from './server/listener.js';
@@ -77,6 +78,13 @@ export interface ControlPlane {
    * @throws FsError EINVAL where it is none, or there was none at the start
    */
   replaceTls(tls: TlsFiles): void;
+  /**
+   * Takes no new connections, sends clients to the other control planes that they know, and answers when they have gone and
+   * what was under way is answered, or after `mostMs`. `close` follows.
+   */
+  drain(mostMs?: number): Promise<void>;
+  /** At the beginning of that: who serves files tells its clients. */
+  readonly goingAway: Emitter<GoingAway>;
   close(): Promise<void>;
 }
 
@@ -172,6 +180,13 @@ async function startWith(options: ControlPlaneOptions, undo: UndoStack): Promise
       return consoleAddress(where.url, context.consoleLinks.create(asker).code);
     },
     replaceTls: (tls) => listener.replaceTls(tls),
+    goingAway: context.drain.begun,
+    drain: (mostMs) =>
+      context.drain.run(
+        'the control plane is about to stop',
+        context.connections.size + context.tunnels.size,
+        mostMs,
+      ),
     close: () =>
       (closing ??= (async () => {
         context.close();

@@ -24,6 +24,7 @@ export * from './control-plane.js';
 export * from './in-process-node.js';
 export type { AccessChange, AccessChanges } from './server/access-changes.js';
 export type { ConsolePages } from './server/console-door.js';
+export { DEFAULT_DRAIN_MS, type GoingAway } from './server/drain.js';
 export type { FilesConnection } from './server/files-connection.js';
 export type { McpCaller, McpPages, McpUse } from './server/mcp-door.js';
 export type { RuntimeChannel, RuntimeHost } from './server/runtime.js';

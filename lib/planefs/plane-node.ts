@@ -20,10 +20,13 @@ export class PlaneNode {
   readonly remote: RemoteVfs;
   readonly dir: CatalogNodeDir;
   readonly changes = new Emitter<Change>();
+  /** It came or went. */
+  readonly turned = new Emitter<void>();
   readonly #store: ControlStore;
   readonly #nodeId: string;
   #passed = 0;
   #moment: NodeJS.Timeout | undefined;
+  #expectation: NodeJS.Timeout | undefined;
   #sinceMs: number;
   #services: NodeRecord['services'] | undefined;
 
@@ -45,12 +48,13 @@ export class PlaneNode {
       presence: () => this.presence,
       atNode: (...names) => this.#atNode(names),
     });
-    this.remote.states.on(() => this.#turned());
+    this.remote.states.on(() => this.#connectionTurned());
     this.remote.changes.on((change) => this.#onChange(change));
   }
 
+  /** Its tunnel is there, or will be in a moment: what it is asked waits for that. */
   get isHere(): boolean {
-    return this.remote.state === 'attached';
+    return this.remote.state === 'attached' || this.remote.isExpected;
   }
 
   get presence(): Presence {
@@ -69,10 +73,18 @@ export class PlaneNode {
     return before === undefined || isSeenByOthers(before, after);
   }
 
-  /** Its tunnel came or went. */
+  /** A node that goes from one connection to the next has not gone, unless it is not back in time. */
+  #connectionTurned(): void {
+    clearTimeout(this.#expectation);
+    if (this.remote.isExpected)
+      this.#expectation = setTimeout(() => this.#turned(), this.remote.patienceMs + 1).unref();
+    this.#turned();
+  }
+
   #turned(): void {
     this.#sinceMs = this.#store.clock.now();
     for (const ino of this.dir.services.stateInos) this.changes.emit({ what: 'data', ino });
+    this.turned.emit();
   }
 
   #atNode(names: readonly string[]): FindAtNode {

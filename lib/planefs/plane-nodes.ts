@@ -15,6 +15,9 @@ import { AwayFile, offlineError } from './away.js';
 import { FallbackFile } from './fallback-nodes.js';
 import { findIn, PlaneNode } from './plane-node.js';
 
+/** What is asked of a node that is about to be back waits so long. */
+const MOVING_NODE_MS = 2_500;
+
 /** The node of this same process. */
 const HERE: Presence = { isHere: true, sinceMs: 0 };
 
@@ -115,6 +118,8 @@ export class PlaneNodes implements NodeSource {
       }
       const { remote } = this.#known(nodeId);
       remote.setNodeProjects(this.#store.projects.naming(nodeId));
+      // One that knows other ways to us is back in a moment when it loses this one.
+      remote.patienceMs = handshake.hello.capabilities?.moves === true ? MOVING_NODE_MS : 0;
       remote.attach(handshake);
     } catch (thrown) {
       this.#log.debug('A tunnel did not come about.', {
@@ -166,7 +171,7 @@ export class PlaneNodes implements NodeSource {
     if (known === undefined) {
       known = new PlaneNode(this.#store, nodeId, this.#log);
       known.changes.on((change) => this.changes.emit(change));
-      known.remote.states.on(() => this.#catalogChanges.emit(nodeId));
+      known.turned.on(() => this.#catalogChanges.emit(nodeId));
       this.#nodes.set(nodeId, known);
     }
     return known;

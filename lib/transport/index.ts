@@ -8,6 +8,7 @@ export * from './forwarding-transport.js';
 export * from './log-connection.js';
 export * from './memory-transport.js';
 export * from './reconnector.js';
+export * from './server-addresses.js';
 export * from './transport.js';
 export * from './ws-acceptor.js';
 export * from './ws-client.js';

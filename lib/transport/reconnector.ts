@@ -15,6 +15,13 @@ export interface ReconnectorOptions {
   readonly maxDelayMs?: number;
   /** A connection that lasted this long makes the next wait short again. */
   readonly stableAfterMs?: number;
+  /**
+   * There are other servers that do as well, which many come to at once where one fails: each wait is drawn between
+   * nothing and the whole step.
+   */
+  readonly hasOthers?: boolean;
+  /** What becomes of a connection in whose place another one came (`move`). Default: it is closed. */
+  readonly leave?: (before: Transport) => void;
   /** True for a failure after which there is no point in trying again. Default: never. */
   readonly isFinal?: (error: FsError) => boolean;
   readonly clock?: Clock;
@@ -29,6 +36,8 @@ export interface ReconnectorOptions {
 const SOON_MS = 3_000;
 const SOON_LEAST_MS = 50;
 const SOON_MOST_MS = 200;
+/** Over so long, those spread who lose one of several servers. */
+const SPREAD_MS = 300;
 
 /**
  * Keeps one connection: connects, and when it is lost connects again, forever, waiting longer each time
@@ -45,6 +54,9 @@ export class Reconnector {
   /** Since when a connection that had lasted is away. */
   #awaySinceMs = -Infinity;
   #attempt: AbortController | undefined;
+  /** The attempt to get another connection in the place of the one that there is. */
+  #moving: AbortController | undefined;
+  #cancelMove: (() => void) | undefined;
   #cancelWait: (() => void) | undefined;
   #keepsProcess: NodeJS.Timeout | undefined;
 
@@ -53,6 +65,8 @@ export class Reconnector {
       minDelayMs: 100,
       maxDelayMs: 5000,
       stableAfterMs: 1000,
+      hasOthers: false,
+      leave: (before) => before.close(),
       isFinal: () => false,
       clock: systemClock,
       random: Math.random,
@@ -76,11 +90,35 @@ export class Reconnector {
     this.#connect();
   }
 
+  /**
+   * Gets another connection, in `withinMs` at a moment of its own; the present one serves on until then, and is left
+   * (`leave`) when the other is in its place. Does nothing where it is about to.
+   */
+  move(withinMs = 0): void {
+    if (this.#state.state !== 'open' || this.#cancelMove !== undefined) return;
+    const { clock, random } = this.#options;
+    this.#cancelMove = clock.after(withinMs * random(), () => this.#move());
+  }
+
+  /** What is under way is of no use any longer: connects at once, as `move` does where there is a connection. */
+  connectAfresh(): void {
+    const { state } = this.#state;
+    if (state === 'open') {
+      this.#endMove();
+      this.#move();
+    } else if (state === 'connecting') {
+      this.#endMove();
+      this.#attempt?.abort(new FsError('ECANCELED', 'It is tried afresh.'));
+      this.#connect();
+    } else this.retryNow();
+  }
+
   /** Stops for good, closing what is open; `error` says why if it was not asked for. */
   close(error: FsError | null = null): void {
     if (this.#state.state === 'closed') return;
     const before = this.#state;
     this.#cancelWait?.();
+    this.#endMove();
     this.#enter({ state: 'closed', error });
     this.#attempt?.abort(error ?? new FsError('ECANCELED', 'The connection was closed.'));
     if (before.state === 'open') before.transport.close();
@@ -101,6 +139,38 @@ export class Reconnector {
     );
   }
 
+  #move(): void {
+    const attempt = new AbortController();
+    this.#moving = attempt;
+    this.#cancelMove ??= () => undefined;
+    this.#options.connect(attempt.signal).then(
+      (transport) => {
+        if (attempt.signal.aborted) {
+          transport.destroy();
+          return;
+        }
+        const before = this.#state;
+        this.#moving = this.#cancelMove = undefined;
+        this.#opened(transport);
+        if (before.state === 'open') this.#options.leave(before.transport);
+      },
+      (thrown: unknown) => {
+        if (attempt.signal.aborted) return;
+        const error = FsError.from(thrown);
+        this.#moving = this.#cancelMove = undefined;
+        // While the present one lasts, it is asked for again.
+        if (this.#state.state !== 'open' || this.#options.isFinal(error)) this.#failed(error);
+        else this.move(this.#options.maxDelayMs);
+      },
+    );
+  }
+
+  #endMove(): void {
+    this.#cancelMove?.();
+    this.#moving?.abort(new FsError('ECANCELED', 'The connection was closed.'));
+    this.#moving = this.#cancelMove = undefined;
+  }
+
   #opened(transport: Transport): void {
     const since = this.#options.clock.now();
     transport.onClose(({ code, reason }) => {
@@ -111,6 +181,12 @@ export class Reconnector {
         this.#stepMs = 0;
         this.#awaySinceMs = now;
       }
+      // Another one is under way already.
+      if (this.#moving !== undefined) {
+        this.#enter({ state: 'connecting', attempt: this.#failures + 1 });
+        return;
+      }
+      this.#endMove();
       this.#failed(
         new FsError('EHOSTDOWN', `The connection was lost (${code}${reason === '' ? '' : `: ${reason}`}).`),
       );
@@ -123,10 +199,12 @@ export class Reconnector {
       this.#enter({ state: 'closed', error });
       return;
     }
-    const { random, clock } = this.#options;
+    const { random, clock, hasOthers } = this.#options;
     this.#failures++;
     this.#stepMs = this.#nextStepMs();
-    const delayMs = this.#stepMs / 2 + (this.#stepMs / 2) * random();
+    const delayMs = hasOthers
+      ? Math.max(SPREAD_MS, this.#stepMs) * random()
+      : this.#stepMs / 2 + (this.#stepMs / 2) * random();
     this.#cancelWait = clock.after(delayMs, () => this.#connect());
     this.#enter({ state: 'backing-off', delayMs, error });
   }

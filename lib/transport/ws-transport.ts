@@ -11,13 +11,25 @@ export interface Keepalive {
   readonly intervalMs: number;
   /** It is cut when nothing came for this long after a ping. */
   readonly timeoutMs: number;
+  /**
+   * Called in place of cutting it: who has another server to go to does so, and keeps this connection until then. It is
+   * cut where nothing came for `CUT_AFTER_SILENCE_MS` from then on.
+   */
+  readonly onSilent?: () => void;
   readonly clock?: Clock;
 }
+
+const CUT_AFTER_SILENCE_MS = 10_000;
+/** Far longer than a timer should take to come: we did not run, and know nothing of the peer. */
+const LATE_MS = 300;
 
 /** A peer that does not answer a close in this time is cut (an option of ws that its types do not know yet). */
 export const CLOSE_TIMEOUT = { closeTimeout: 2_000 };
 
 export const DEFAULT_KEEPALIVE: Keepalive = { intervalMs: 20_000, timeoutMs: 10_000 };
+
+/** Of a client that has other servers to go to: it is away from a silent one in less than two seconds. */
+export const QUICK_KEEPALIVE: Keepalive = { intervalMs: 700, timeoutMs: 600 };
 
 /**
  * An open `WebSocket` of the `ws` package as a `Transport`. What is sent within one turn of the event loop
@@ -174,7 +186,20 @@ export class WsTransport extends BaseTransport {
   }
 
   /** Whatever comes is a sign of life, the other side's ping too: of two quiet sides one asks. */
-  #watch({ intervalMs, timeoutMs, clock = systemClock }: Keepalive): void {
+  #watch({ intervalMs, timeoutMs, onSilent, clock = systemClock }: Keepalive): void {
+    const wait = (forMs: number, wasTold: boolean): void => {
+      const dueMs = this.#now() + forMs;
+      this.#stopKeepalive = clock.after(forMs, () => {
+        if (this.#alive || this.#socket.isPaused) look();
+        else if (onSilent === undefined || wasTold) this.destroy();
+        // What came while we did not run is not read yet.
+        else if (this.#now() > dueMs + LATE_MS) wait(forMs, false);
+        else {
+          wait(CUT_AFTER_SILENCE_MS, true);
+          onSilent();
+        }
+      });
+    };
     const look = (): void => {
       const quietMs = Math.max(0, this.#now() - this.#heardMs);
       if (quietMs < intervalMs) {
@@ -183,10 +208,7 @@ export class WsTransport extends BaseTransport {
       }
       this.#alive = false;
       if (this.open) this.#socket.ping();
-      this.#stopKeepalive = clock.after(timeoutMs, () => {
-        if (this.#alive || this.#socket.isPaused) look();
-        else this.destroy();
-      });
+      wait(timeoutMs, false);
     };
     this.#hear();
     this.#stopKeepalive = clock.after(intervalMs, look);

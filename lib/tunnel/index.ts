@@ -9,5 +9,6 @@ export type { FramingAgreement } from './wire/frame-port.js';
 export * from './wire/handshake.js';
 export type { StandIn } from './client/stand-in.js';
 export { RemoteVfs, type RemoteState, type RemoteVfsOptions } from './client/remote-vfs.js';
+export type { LeaveHow, ServeOptions, SessionSource } from './server/serve-options.js';
 export * from './server/served-connection.js';
 export { ServedRuntime } from './server/served-runtime.js';

@@ -115,9 +115,8 @@ t.test(
       minDelayMs: 5,
       maxDelayMs: 30,
       snapshot: () => ({ services: [descriptor('echo')] }),
-      serveTunnel: async (transport, node) => {
-        serveVfs(whoami(), await sendHello(transport, { node }), { relayed: { maxRole: 'admin' } });
-      },
+      serveTunnel: async (transport, node) =>
+        serveVfs(whoami(), await sendHello(transport, { node }), { relayed: { maxRole: 'admin' } }),
     });
     t.teardown(() => link.close());
     await link.start();

@@ -104,7 +104,7 @@ function linked(t: Teardown, plane: RunningPlane, { node, dir }: TestNode, maxRo
     reloads: node.reloads,
     serveTunnel: async (transport, identity) => {
       const handshake = await sendHello(transport, { node: identity });
-      serveVfs({ root: node.dir, changes: node.changes, close: async () => undefined }, handshake, {
+      return serveVfs({ root: node.dir, changes: node.changes, close: async () => undefined }, handshake, {
         relayed: {
           maxRole,
           onNodeFacts: ({ nodeProjects }) => node.setNodeProjects(nodeProjects),

@@ -13,6 +13,7 @@ export class TcpProxy {
   #delayMs = 0;
   #stalled = false;
   #tearing = false;
+  #refuses = false;
 
   private constructor(target: () => number) {
     this.#target = target;
@@ -28,6 +29,17 @@ export class TcpProxy {
 
   get url(): string {
     return `ws://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** How many connections go through it. */
+  get connections(): number {
+    return this.#pairs.size;
+  }
+
+  /** Cuts all connections, and each that comes from now on; or takes them again. */
+  refuse(refuses = true): void {
+    this.#refuses = refuses;
+    if (refuses) this.cut();
   }
 
   /** Cuts all connections at once. */
@@ -70,6 +82,10 @@ export class TcpProxy {
   }
 
   #join(near: Socket): void {
+    if (this.#refuses) {
+      near.destroy();
+      return;
+    }
     const far = connect(this.#target(), '127.0.0.1');
     const pair = { near, far };
     this.#pairs.add(pair);

@@ -25,12 +25,12 @@ export function consoleCommand(): Command {
   )
     .addHelpText('after', '\nExamples:\n  $ acheron console\n  $ acheron console --role user --no-open')
     .action((flags: Flags, self: Command) =>
-      withControl(self, flags, async ({ client, url }) => {
+      withControl(self, flags, async ({ client }) => {
         const asked = await client.request(
           'console_link_create',
           flags.role === undefined ? {} : { role: flags.role },
         );
-        const link = consoleAddress(url, asked.code);
+        const link = consoleAddress(client.url, asked.code);
         if (flags.json === true) return printJson({ url: link, expires_at: timestamp(asked.expires_at_ms) });
         await printLine(link);
         if (!flags.open || !process.stdout.isTTY) return;

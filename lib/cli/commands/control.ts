@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { runPlane } from '../../compose/index.js';
 import { FsError, type Log } from '../../core/index.js';
-import { DEFAULT_PORT } from '../../control/index.js';
+import { DEFAULT_DRAIN_MS, DEFAULT_PORT } from '../../control/index.js';
 import { inheritedSocket } from '../../systemd/index.js';
 import { AutoTls, fingerprintOf } from '../auto-tls/auto-tls.js';
 import { inBackgroundOrHere, reportReady } from '../background.js';
@@ -46,6 +46,7 @@ interface ControlFlags extends ListenFlags, StoreFlags, LogFlags {
   readonly historyKeepDays?: number;
   readonly leaseTtlMs?: number;
   readonly offlineGraceMs?: number;
+  readonly drainMs: number;
   readonly advertise?: string;
   readonly background?: boolean;
   readonly console: boolean;
@@ -99,6 +100,14 @@ export function controlCommand(): Command {
         '--offline-grace-ms <ms>',
         'how long a node may be without its connection before it is offline',
       ).argParser(integer(0)),
+    )
+    .addOption(
+      option(
+        '--drain-ms <ms>',
+        'how long it waits at most, when it is to stop, until clients have gone elsewhere',
+      )
+        .argParser(integer(0))
+        .default(DEFAULT_DRAIN_MS),
     )
     .addOption(noConsoleOption())
     .addOption(logLevelOption())
@@ -164,6 +173,7 @@ async function control(flags: ControlFlags): Promise<void> {
     ]);
     await stop;
     forgetControlUrl(flags.stateDir);
+    await plane.drain(flags.drainMs);
   } finally {
     autoTls?.close();
     await plane.close();

@@ -1,12 +1,14 @@
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { eachOf, FsError, isJsonObject, type JsonObject } from '../../core/index.js';
+import { probeAddress, type AddressProbe } from '../../control/client/index.js';
 import type { ControlReply } from '../../protocol/index.js';
+import { addressesIn } from '../../transport/index.js';
 import { walk } from '../../vfs/index.js';
 import { addControlOptions, withControl, type ControlFlags } from '../control-access.js';
 import { EXIT } from '../failure.js';
 import { jsonOption, stateFileOption } from '../options.js';
-import { printJson, printLine, printTable } from '../print.js';
+import { plain, printJson, printLine, printTable } from '../print.js';
 import { readText } from '../read-file.js';
 import { socketPath } from '../socket-path.js';
 import { openTree, type AccessFlags, type Tree } from '../tree-access.js';
@@ -17,7 +19,10 @@ const LOOKS_AT_ONCE = 16;
 type Flags = ControlFlags & { readonly stateFile?: string; readonly json?: boolean };
 
 interface PlaneStatus {
+  /** The address that is in use. */
   readonly url: string;
+  /** All addresses that were given, and how the control plane at each says that it is. */
+  readonly addresses: readonly AddressProbe[];
   readonly session: string | null;
   readonly role: string;
   readonly agent_id: string | null;
@@ -81,13 +86,14 @@ function documentOf(value: unknown): unknown {
 }
 
 function planeStatus(self: Command, flags: Flags): Promise<PlaneStatus> {
-  return withControl(self, flags, async ({ client, url }) => {
+  return withControl(self, flags, async ({ client, url, ca }) => {
     const { session, role, agent_id, project_id } = await client.ready();
     const { nodes } = await client.requestAll('node_list', {});
     // A control plane of an earlier release knows of none.
     const found = role === 'admin' ? await client.request('replica_list', {}).catch(() => null) : null;
     return {
-      url,
+      url: client.url,
+      addresses: await Promise.all(addressesIn(url).map((one) => probeAddress(one, ca))),
       session,
       role,
       agent_id,
@@ -153,8 +159,17 @@ async function healthOf(tree: Tree, path: string): Promise<JsonObject> {
 async function printPlane(plane: PlaneStatus | FsError): Promise<void> {
   if (plane instanceof FsError)
     return printLine(`control plane: ${plane.message}${plane.hint === undefined ? '' : `\n  ${plane.hint}`}`);
-  const { url, role, agent_id, project_id, session, nodes, replication } = plane;
+  const { url, addresses, role, agent_id, project_id, session, nodes, replication } = plane;
   await printLine(`control plane: ${url}`);
+  if (addresses.length > 1)
+    await printTable(
+      ['ADDRESS', 'STATE', 'WHY'],
+      addresses.map((one) => [
+        one.url,
+        one.url === url ? `${one.state}, in use` : one.state,
+        plain(one.reason ?? ''),
+      ]),
+    );
   await printLine(
     `session: ${session ?? '-'}, ${role}, agent ${agent_id ?? '-'}, project ${project_id ?? '-'}`,
   );

@@ -12,7 +12,9 @@ import {
 } from '../../protocol/index.js';
 import {
   connectWs,
+  QUICK_KEEPALIVE,
   Reconnector,
+  ServerAddresses,
   type ConnectionState,
   type Keepalive,
   type Transport,
@@ -24,11 +26,14 @@ import { Subscription, type SubscriptionOptions } from './subscription.js';
 interface Welcomed {
   readonly exchange: ControlExchange;
   readonly welcome: Welcome;
+  readonly url: string;
 }
 
 export interface ControlClientOptions {
-  /** `ws://` or `wss://`, without a path. */
+  /** `ws://` or `wss://`, without a path; several, with commas between, of which each does. */
   readonly url: string;
+  /** What is known of these addresses, where other connections share it. */
+  readonly addresses?: ServerAddresses;
   readonly token?: string | undefined;
   /** Certificates to trust, PEM. */
   readonly ca?: string | undefined;
@@ -58,6 +63,13 @@ const NODE_PATIENCE_MS = 300_000;
 /** It waits so long to be let in at all, which no ping can shorten. */
 export const NODE_ENTRY_MS = 30_000;
 
+/** What was asked over a connection that is left may be answered for so long. */
+const LEAVE_MS = 60_000;
+/** Where the server is silent. */
+const LEAVE_SILENT_MS = 3_000;
+/** Those that are told to go elsewhere do so within this time, each at a moment of its own. */
+const MOVE_WITHIN_MS = 300;
+
 /** The largest frame that a server may send us: a node's whole catalog. */
 const MAX_REPLY_BYTES = 64 * 1024 * 1024;
 
@@ -70,10 +82,15 @@ export class ControlClient {
   readonly connected = new Emitter<Welcome>();
   readonly sessionChanged = new Emitter<SessionChange>();
   readonly superseded = new Emitter<Superseded>();
+  readonly addresses: ServerAddresses;
   readonly #options: ControlClientOptions;
   readonly #reconnector: Reconnector;
   readonly #subscriptions = new Set<Subscription>();
   #open: Welcomed | undefined;
+  readonly #exchanges = new WeakMap<Transport, ControlExchange>();
+  /** Connections in whose place another came, until what was asked over them is answered. */
+  readonly #left = new Set<ControlExchange>();
+  #isSilent = false;
   /** About to be announced as open. */
   #arriving: Welcomed | undefined;
   /** The last there was, which outlives its connection. */
@@ -81,13 +98,18 @@ export class ControlClient {
 
   constructor(options: ControlClientOptions) {
     this.#options = options;
+    this.addresses = options.addresses ?? ServerAddresses.from(options.url);
     this.#reconnector = new Reconnector({
       connect: (signal) => this.#connect(signal),
+      hasOthers: this.addresses.hasOthers,
+      leave: (before) => this.#leave(before),
       ...(options.minDelayMs === undefined ? {} : { minDelayMs: options.minDelayMs }),
       ...(options.maxDelayMs === undefined ? {} : { maxDelayMs: options.maxDelayMs }),
       ...(options.isFinal === undefined ? {} : { isFinal: options.isFinal }),
     });
     this.#reconnector.states.on((state) => {
+      if (state.state === 'backing-off' && this.#open !== undefined)
+        this.addresses.failed(this.#open.url, state.error.message);
       this.#open = state.state === 'open' ? this.#arriving : undefined;
       if (this.#open !== undefined) this.#announce(this.#open);
     });
@@ -99,6 +121,11 @@ export class ControlClient {
 
   get states(): Emitter<ConnectionState> {
     return this.#reconnector.states;
+  }
+
+  /** The address that is in use, or was last; before the first connection one of those that there are. */
+  get url(): string {
+    return this.addresses.current ?? this.addresses.views[0]?.url ?? this.#options.url;
   }
 
   /** What the server said of us last; undefined before the first connection. */
@@ -160,6 +187,7 @@ export class ControlClient {
   close(error: FsError | null = null): void {
     for (const subscription of this.#subscriptions) subscription.close();
     this.#reconnector.close(error);
+    for (const { transport } of this.#left) transport.close();
     this.#open = undefined;
   }
 
@@ -196,10 +224,26 @@ export class ControlClient {
   }
 
   async #connect(signal: AbortSignal): Promise<Transport> {
-    const { url, token, ca, keepalive, project } = this.#options;
-    const payload = { ...this.#options.connect?.(), events: true };
+    const welcomed = await this.addresses.connect((url, abort) => this.#dial(url, abort), {
+      signal,
+      discard: ({ exchange }) => exchange.transport.destroy(),
+    });
+    const { exchange, welcome } = welcomed;
+    exchange.pushed.on((frame) => this.#pushed(welcomed, frame));
+    this.#exchanges.set(exchange.transport, exchange);
+    this.#welcome = welcome;
+    this.#arriving = welcomed;
+    return exchange.transport;
+  }
+
+  async #dial(url: string, signal: AbortSignal): Promise<Welcomed> {
+    const { token, ca, project } = this.#options;
+    const { hasOthers } = this.addresses;
+    const payload = { ...this.#options.connect?.(), events: true, ...(hasOthers ? { moves: true } : {}) };
     const isNode = payload.node_id !== undefined;
     const timeoutMs = this.#options.timeoutMs ?? (isNode ? NODE_ENTRY_MS : 10_000);
+    const quick = hasOthers ? { ...QUICK_KEEPALIVE, onSilent: () => this.doubt(url) } : undefined;
+    const keepalive = this.#options.keepalive ?? quick;
     const transport = await connectWs(url, {
       maxMessageBytes: MAX_REPLY_BYTES,
       timeoutMs,
@@ -208,6 +252,8 @@ export class ControlClient {
       ...(ca === undefined ? {} : { ca }),
       ...(keepalive === undefined ? {} : { keepalive }),
     });
+    const abandon = (): void => transport.destroy();
+    signal.addEventListener('abort', abandon, { once: true });
     try {
       const exchange = new ControlExchange(transport);
       await exchange.request('version', { protocol: CONTROL_PROTOCOL }, timeoutMs);
@@ -219,15 +265,37 @@ export class ControlClient {
           timeoutMs,
         );
       }
-      exchange.pushed.on((frame) => this.#pushed(frame));
       const attached = project === undefined ? welcome : { ...welcome, project_id: project.id };
-      this.#welcome = attached;
-      this.#arriving = { exchange, welcome: attached };
-      return transport;
+      return { exchange, welcome: attached, url };
     } catch (thrown) {
       transport.destroy();
       throw thrown;
+    } finally {
+      signal.removeEventListener('abort', abandon);
     }
+  }
+
+  /** Nothing is heard of the server: another may do, and takes this one's place if it is there sooner. */
+  doubt(url: string): void {
+    if (this.#open?.url !== url) return;
+    this.#isSilent = true;
+    this.addresses.failed(url, 'It is silent.');
+    this.#reconnector.move();
+  }
+
+  /** Another connection is in the place of this one, which lives on until what was asked over it is answered. */
+  #leave(before: Transport): void {
+    const left = this.#exchanges.get(before);
+    if (left === undefined) return;
+    this.#left.add(left);
+    before.onClose(() => this.#left.delete(left));
+    const bound = setTimeout(() => before.destroy(), this.#isSilent ? LEAVE_SILENT_MS : LEAVE_MS);
+    this.#isSilent = false;
+    bound.unref();
+    void left.answered().then(() => {
+      clearTimeout(bound);
+      before.close();
+    });
   }
 
   /** Goes on with the session of before, or begins another where that one is gone. */
@@ -253,8 +321,14 @@ export class ControlClient {
     this.connected.emit(welcome);
   }
 
-  #pushed(frame: ControlEnvelope): void {
+  #pushed({ exchange, url }: Welcomed, frame: ControlEnvelope): void {
     switch (frame.type) {
+      case 'control.going_away': {
+        const { within_ms = MOVE_WITHIN_MS } = payloadOf(frame, CONTROL_EVENTS.going_away.payload);
+        this.addresses.leaving(url);
+        if (this.addresses.hasOthers && this.#open?.exchange === exchange) this.#reconnector.move(within_ms);
+        return;
+      }
       case 'control.session_changed':
         this.sessionChanged.emit(payloadOf(frame, CONTROL_EVENTS.session_changed.payload));
         return;

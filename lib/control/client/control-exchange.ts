@@ -31,6 +31,7 @@ export class ControlExchange {
   readonly pushed = new Emitter<ControlEnvelope>();
   readonly #transport: Transport;
   readonly #pending = new Map<string, Pending>();
+  #onAnswered: (() => void)[] = [];
   #nextId = 1;
 
   constructor(transport: Transport) {
@@ -41,7 +42,14 @@ export class ControlExchange {
       const error = new FsError('EHOSTDOWN', `The connection to the control plane was lost (${why}).`);
       for (const { reject } of this.#pending.values()) reject(error);
       this.#pending.clear();
+      this.#settled();
     });
+  }
+
+  /** Once nothing that was asked is without an answer. */
+  answered(): Promise<void> {
+    if (this.#pending.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#onAnswered.push(resolve));
   }
 
   get transport(): Transport {
@@ -64,6 +72,7 @@ export class ControlExchange {
     return new Promise<ControlReply<Name>>((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#pending.delete(id);
+        this.#settled();
         reject(
           new FsError('ETIMEDOUT', `The control plane did not answer control.${name} in ${timeoutMs} ms.`),
         );
@@ -107,6 +116,14 @@ export class ControlExchange {
     } catch (thrown) {
       pending.reject(errorFromFault(ProtocolFault.from(thrown)));
     }
+    this.#settled();
+  }
+
+  #settled(): void {
+    if (this.#pending.size > 0) return;
+    const waiting = this.#onAnswered;
+    this.#onAnswered = [];
+    for (const resolve of waiting) resolve();
   }
 }
 

@@ -10,4 +10,5 @@ export * from './node-link.js';
 export type { NodeState } from './node-state-file.js';
 export type { PairMode } from './pair-node.js';
 export { consoleAddress } from './console-address.js';
+export { probeAddress, type AddressProbe } from './probe-address.js';
 export type { ReloadReportSource, SentReport } from './report-sender.js';

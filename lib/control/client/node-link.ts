@@ -1,17 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { Emitter, FsError, silentLog, type JsonObject, type JsonValue, type Log } from '../../core/index.js';
-import { MAX_FS_FRAME_BYTES, type ControlReply } from '../../protocol/index.js';
-import { connectWs, logConnection, Reconnector, type Transport } from '../../transport/index.js';
+import type { ControlReply } from '../../protocol/index.js';
+import { logConnection, ServerAddresses, type Transport } from '../../transport/index.js';
 import { AuditSender, type AuditSource, type SentRecord } from './audit-sender.js';
-import { ControlClient, NODE_ENTRY_MS } from './control-client.js';
+import { ControlClient } from './control-client.js';
 import { faultOf } from './control-exchange.js';
 import { NodeStateFile } from './node-state-file.js';
+import { NodeTunnelLink, type ServedTunnel } from './node-tunnel.js';
 import { pairNode, type PairMode } from './pair-node.js';
 import { ReportSender, type ReloadReportSource } from './report-sender.js';
 import { sendCatalog, type Catalog } from './send-catalog.js';
 
 export interface NodeLinkOptions {
-  /** `ws://` or `wss://` of the control plane, without a path. */
+  /** `ws://` or `wss://` of the control plane, without a path; of several that do the same, with commas between. */
   readonly url: string;
   readonly ca?: string | undefined;
   /** Only for control planes that ask for one on the upgrade; pairing needs none. */
@@ -38,7 +39,7 @@ export interface NodeLinkOptions {
   /** What its reloads of manifests did. */
   readonly reloads?: ReloadReportSource;
   /** Says hello on a connection to `/v2/fs` and serves the node's files there; answers once the hello was accepted. */
-  readonly serveTunnel?: (transport: Transport, node: TunnelIdentity) => Promise<void>;
+  readonly serveTunnel?: (transport: Transport, node: TunnelIdentity) => Promise<ServedTunnel>;
   readonly log?: Log;
 }
 
@@ -67,6 +68,7 @@ export class NodeLink {
   readonly ended: Promise<FsError | null>;
   readonly #options: NodeLinkOptions;
   readonly #log: Log;
+  readonly #addresses: ServerAddresses;
   readonly #file: NodeStateFile;
   readonly #instanceId = `i-${randomBytes(8).toString('hex')}`;
   readonly #abort = new AbortController();
@@ -75,7 +77,7 @@ export class NodeLink {
   /** Whether it is connected, from now on. */
   readonly connected = new Emitter<boolean>();
   #client: ControlClient | undefined;
-  #tunnel: Reconnector | undefined;
+  #tunnel: NodeTunnelLink | undefined;
   #audit: AuditSender | undefined;
   #reports: ReportSender | undefined;
   #identity: TunnelIdentity | undefined;
@@ -89,6 +91,7 @@ export class NodeLink {
   constructor(options: NodeLinkOptions) {
     this.#options = options;
     this.#log = options.log ?? silentLog;
+    this.#addresses = ServerAddresses.from(options.url);
     this.#file = new NodeStateFile(options.stateFile);
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
@@ -145,7 +148,8 @@ export class NodeLink {
   async #pair(): Promise<{ node_id: string; node_secret: string }> {
     const { url, ca, token, minDelayMs, maxDelayMs, nodeName, platform, labels, pair, leaseTtlMs } =
       this.#options;
-    const client = new ControlClient({ url, ca, token, ...delays(minDelayMs, maxDelayMs) });
+    const addresses = this.#addresses;
+    const client = new ControlClient({ url, addresses, ca, token, ...delays(minDelayMs, maxDelayMs) });
     const stop = (): void => client.close();
     this.#abort.signal.addEventListener('abort', stop);
     try {
@@ -169,6 +173,7 @@ export class NodeLink {
     const { url, ca, token, software, minDelayMs, maxDelayMs } = this.#options;
     const client = new ControlClient({
       url,
+      addresses: this.#addresses,
       ca,
       token,
       ...delays(minDelayMs, maxDelayMs),
@@ -195,7 +200,7 @@ export class NodeLink {
       this.#identity = { id: nodeId, secret, epoch: this.#epoch };
       this.#dirty = true;
       this.#upsert();
-      this.#openTunnel(nodeId, secret);
+      this.#openTunnel(client, nodeId, secret);
       this.#audit?.wake();
       this.#reports?.wake();
     });
@@ -217,7 +222,9 @@ export class NodeLink {
     const fault = faultOf(error);
     const nodeId = this.nodeId ?? '';
     if (fault?.code === 'stale_epoch') {
-      return supersededError(nodeId, fault.details?.['successor'] as Successor | undefined);
+      const successor = fault.details?.['successor'] as Successor | undefined;
+      // It was asked over a connection that this node itself has left.
+      return successor?.instance_id === this.#instanceId ? undefined : supersededError(nodeId, successor);
     }
     if (
       fault?.code === 'provider_auth_failed' ||
@@ -329,29 +336,21 @@ export class NodeLink {
   }
 
   /** Keeps the tunnel; it is asked anew who we are each time, because the epoch rises. */
-  #openTunnel(nodeId: string, secret: string): void {
-    const { serveTunnel, url, ca, token, minDelayMs, maxDelayMs } = this.#options;
+  #openTunnel(client: ControlClient, nodeId: string, secret: string): void {
+    const { serveTunnel, ca, token, minDelayMs, maxDelayMs } = this.#options;
     if (serveTunnel === undefined || this.#isOver) return;
     if (this.#tunnel !== undefined) {
-      this.#tunnel.retryNow();
+      this.#tunnel.follow();
       return;
     }
-    this.#tunnel = new Reconnector({
-      connect: async (signal) => {
-        const transport = await connectWs(`${url.replace(/\/$/, '')}/v2/fs`, {
-          maxMessageBytes: MAX_FS_FRAME_BYTES,
-          timeoutMs: NODE_ENTRY_MS,
-          signal,
-          ...(ca === undefined ? {} : { ca }),
-          ...(token === undefined ? {} : { token }),
-        });
-        await serveTunnel(transport, { id: nodeId, secret, epoch: this.#epoch });
-        return transport;
-      },
+    this.#tunnel = new NodeTunnelLink({
+      client,
+      ca,
+      token,
+      serve: (transport) => serveTunnel(transport, { id: nodeId, secret, epoch: this.#epoch }),
       ...delays(minDelayMs, maxDelayMs),
+      log: this.#log,
     });
-    logConnection(this.#tunnel.states, { name: "the control plane's files", log: this.#log });
-    this.#tunnel.start();
   }
 
   #finish(error: FsError | null): void {

@@ -27,12 +27,13 @@ import {
   type ControlPush,
   type Envelope,
 } from '../../protocol/index.js';
-import { HIGH_WATER_BYTES, type Message, type Transport } from '../../transport/index.js';
+import { CLOSE_GOING_AWAY, HIGH_WATER_BYTES, type Message, type Transport } from '../../transport/index.js';
 import { isTooDeep } from '../json-depth.js';
 import type { LiveSession } from '../store/sessions.js';
 import { answerAcheron } from './acheron-stub.js';
 import { answerRuntime, type RuntimeChannel } from './runtime.js';
 import { frameWithServices } from './event-services.js';
+import type { GoingAway } from './drain.js';
 import { handlerFor } from './handlers/index.js';
 import { afterSilence, type Arrival } from './arrival.js';
 import type { Credential } from './credential.js';
@@ -71,6 +72,9 @@ export class ControlConnection implements Peer {
   #runtime: RuntimeChannel | undefined;
   /** What this peer is told of when it changes. */
   #topology: { readonly look: () => string; last: string } | undefined;
+  #moves = false;
+  /** Why it is to be closed once all is answered. */
+  #leaves: string | undefined;
   /** Requests that are not answered yet. What they change of the session is announced after their answers. */
   #unanswered = 0;
   #unannounced: Session | undefined;
@@ -139,6 +143,28 @@ export class ControlConnection implements Peer {
 
   wantEvents(): void {
     this.#wantsEvents = true;
+  }
+
+  get moves(): boolean {
+    return this.#moves && this.#state !== 'closed';
+  }
+
+  movesByItself(): void {
+    this.#moves = true;
+  }
+
+  goAway({ reason, withinMs, waitFor }: GoingAway): void {
+    const closed = new Promise<void>((resolve) => this.#transport.onClose(() => resolve()));
+    if (this.#wantsEvents) this.push('going_away', { reason, within_ms: withinMs });
+    if (this.#moves) waitFor(closed);
+    else {
+      this.#leaves = reason;
+      this.#leaveIfAnswered();
+    }
+  }
+
+  #leaveIfAnswered(): void {
+    if (this.#leaves !== undefined && this.#unanswered === 0) this.close(CLOSE_GOING_AWAY, this.#leaves);
   }
 
   useSession(sessionId: string): LiveSession {
@@ -273,6 +299,7 @@ export class ControlConnection implements Peer {
     this.#unanswered--;
     this.#announce();
     if (isHeld) this.#letGo();
+    this.#leaveIfAnswered();
     this.context.metrics.requests.inc({ type: name ?? 'unknown', outcome });
   }
 

@@ -137,7 +137,9 @@ function authenticate(
     }
     return (transport) => {
       options.known(`tunnel ${nodeId}`);
-      context.tunnels.open({ nodeId, epoch: current, transport });
+      const capabilities = ownValue(hello, 'capabilities');
+      const moves = isJsonObject(capabilities) && ownValue(capabilities, 'moves') === true;
+      context.tunnels.open({ nodeId, epoch: current, transport, moves });
     };
   }
   const token = text('auth_token');

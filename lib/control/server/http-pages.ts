@@ -26,8 +26,8 @@ export async function answerPage(
       return;
     case '/readyz':
     case '/healthz': {
-      const fault = faultOf(context);
-      respond(response, fault === undefined ? 200 : 503, 'text/plain', `${fault ?? 'ok'}\n`);
+      const fault = faultOf(context) ?? (path === '/readyz' ? context.drain.reason : null);
+      respond(response, fault === null ? 200 : 503, 'text/plain', `${fault ?? 'ok'}\n`);
       return;
     }
     case '/metrics':

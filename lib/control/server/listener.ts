@@ -198,7 +198,8 @@ export class Listener {
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const { upgrades } = this.#context.metrics;
+    const { metrics, drain } = this.#context;
+    const { upgrades } = metrics;
     if (!mayServe(this.#context)) {
       upgrades.inc({ outcome: 'unavailable' });
       refuse(socket, 503, 'This replica has lost touch with its store.');
@@ -209,6 +210,11 @@ export class Listener {
     if (refusal !== undefined) {
       upgrades.inc({ outcome: 'foreign' });
       refuse(socket, 403, refusal);
+      return;
+    }
+    if (drain.reason !== null) {
+      upgrades.inc({ outcome: 'going_away' });
+      refuse(socket, 503, drain.reason);
       return;
     }
     const ofConsole = this.#options.consolePages === undefined ? undefined : CONSOLE_SOCKETS.get(asked);

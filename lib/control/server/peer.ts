@@ -43,6 +43,8 @@ export interface Peer extends Connection {
   follow(look: (() => string) | undefined): void;
   /** Sends an event of a watch, which is text already, as this peer reads it. */
   pushText(frame: string): void;
+  /** It knows another control plane to go to when this one stops. */
+  movesByItself(): void;
   /** Uses this session from now on, instead of the one before. */
   useSession(sessionId: string): LiveSession;
   push<Name extends ControlEventName>(name: Name, payload: ControlPush<Name>): void;

@@ -10,6 +10,7 @@ import { ConsoleLinks } from './console-links.js';
 import { Cursors } from './cursors.js';
 import { Denials } from './denials.js';
 import { FilesSessions } from './files-sessions.js';
+import { Drain, type GoingAway } from './drain.js';
 import { Housekeeper } from './housekeeper.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import { LoginThrottle } from './login-throttle.js';
@@ -66,9 +67,13 @@ export const DEFAULT_LIMITS: PlaneLimits = {
 export interface Connection {
   /** The epochs that it took, by node. */
   readonly claims: Map<string, number>;
+  /** It goes to another control plane by itself when this one stops. */
+  readonly moves: boolean;
   push<Name extends ControlEventName>(name: Name, payload: ControlPush<Name>): void;
   /** Sends its watchers what is new. */
   pump(): void;
+  /** This control plane stops. */
+  goAway(how: GoingAway): void;
   close(code: number, reason: string): void;
 }
 
@@ -96,6 +101,7 @@ export class ServerContext {
   readonly filesSessions: FilesSessions;
   readonly ownRequests = new OwnRequests();
   readonly turns = new FairTurns();
+  readonly drain: Drain;
   readonly connections = new Set<Connection>();
   /** Those that watch. */
   readonly watching = new Set<Connection>();
@@ -116,6 +122,11 @@ export class ServerContext {
     this.cursors = new Cursors(store.keys.cursor);
     this.registrations = new Registrations(clock);
     this.homes = new NodeHomes(store.nodes);
+    this.drain = new Drain(clock, log);
+    this.drain.begun.on((how) => {
+      for (const connection of [...this.connections]) connection.goAway(how);
+      this.tunnels.goAway(how, (nodeId) => this.holderOf(nodeId)?.moves === true);
+    });
     this.strangers = new Strangers(clock, this.homes);
     this.consoleLinks = new ConsoleLinks(clock);
     this.filesSessions = new FilesSessions(store);

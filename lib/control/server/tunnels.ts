@@ -1,5 +1,6 @@
 import { Emitter, type Log } from '../../core/index.js';
-import type { Transport } from '../../transport/index.js';
+import { CLOSE_GOING_AWAY, type Transport } from '../../transport/index.js';
+import type { GoingAway } from './drain.js';
 import type { Nodes } from '../store/nodes.js';
 
 /** A node's file connection, proved and handed over; its `acheron.t_fs_hello` is the first message it delivers. */
@@ -7,6 +8,8 @@ export interface NodeTunnel {
   readonly nodeId: string;
   readonly epoch: number;
   readonly transport: Transport;
+  /** The node has several ways to us: it ends its other tunnel itself, once nothing is under way over it. */
+  readonly moves: boolean;
 }
 
 /** The tunnels that nodes keep to us: one for each, of its current epoch. */
@@ -38,8 +41,8 @@ export class Tunnels {
   }
 
   open(tunnel: NodeTunnel): void {
-    const { nodeId, transport } = tunnel;
-    this.cut(nodeId, 'A newer tunnel of this node took over.');
+    const { nodeId, transport, moves } = tunnel;
+    if (!moves) this.cut(nodeId, 'A newer tunnel of this node took over.');
     this.#tunnels.set(nodeId, tunnel);
     const openedAt = performance.now();
     transport.onClose(({ code, reason }) => {
@@ -75,7 +78,15 @@ export class Tunnels {
     return this.#nodes.get(nodeId)?.epoch === epoch;
   }
 
+  /** This control plane stops: the tunnels of nodes that go to another one are waited for, until they close them. */
+  goAway({ waitFor }: GoingAway, moves: (nodeId: string) => boolean): void {
+    for (const { nodeId, transport } of this.#tunnels.values())
+      if (moves(nodeId)) waitFor(new Promise<void>((resolve) => transport.onClose(() => resolve())));
+  }
+
   close(): void {
-    for (const nodeId of [...this.#tunnels.keys()]) this.cut(nodeId, 'The control plane stops.');
+    const tunnels = [...this.#tunnels.values()];
+    this.#tunnels.clear();
+    for (const { transport } of tunnels) transport.close(CLOSE_GOING_AWAY, 'The control plane stops.');
   }
 }

@@ -64,6 +64,8 @@ export const wireCapabilities = z.object({
   await: z.boolean().optional(),
   /** Takes `more` in `t_fs_close`. */
   closes: z.boolean().optional(),
+  /** Knows another server to go to: told `e_going_away`, it does so by itself, and closes this connection then. */
+  moves: z.boolean().optional(),
 });
 
 export const wireEntry = wireAttributes.partial().extend({
@@ -382,6 +384,12 @@ export const FS_EVENTS = {
     about:
       'to who has asked for the catalog: it says something else of these nodes; what they no longer name is no longer shown',
     payload: z.object({ nodes: z.array(catalogNews) }),
+  },
+  e_going_away: {
+    about:
+      'to who says `moves`: this server stops, and serves until the client has gone to another, which it does within ' +
+      '`within_ms` at a moment of its own',
+    payload: z.object({ reason: z.string(), within_ms: wireNumber.optional() }),
   },
   e_fs_inval_dir: {
     about: 'a directory has other entries; `name` says which one, where it is just one',

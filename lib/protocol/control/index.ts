@@ -66,6 +66,12 @@ export const CONTROL_EVENTS = {
       revoked: z.boolean(),
     }),
   },
+  going_away: {
+    about:
+      'this server stops: who knows another goes there, within `within_ms` at a moment of its own, and ends this connection ' +
+      'when what it asked is answered; until then all is served as before',
+    payload: z.object({ reason: z.string(), within_ms: z.int().min(0).optional() }),
+  },
   node_superseded: {
     about: 'another connection of this node took over; what this one sends is refused',
     payload: z.object({

@@ -67,6 +67,8 @@ export const SESSION_MESSAGES = {
         epoch: z.int().min(0).optional(),
         /** `session_changed` is to be pushed; it is to who watches, too. */
         events: z.boolean().optional(),
+        /** It knows another server to go to: told `going_away`, it does so by itself, and closes this connection then. */
+        moves: z.boolean().optional(),
       }),
     () =>
       z.object({

@@ -61,6 +61,10 @@ export class FsClient {
   readonly #pending: PendingRequests;
   readonly #peer: PeerWatch;
   readonly #onEvent: (frame: AcheronEnvelope) => void;
+  readonly #generation: number;
+  /** Descriptors that stay with this connection. */
+  #holders = 0;
+  #isRetired = false;
   readonly #watch = new DeferredAbortWatch((tag, s) => this.#cancel(tag, s));
   #nextTag = 2;
   /** Requests with content that wait for room. */
@@ -79,8 +83,9 @@ export class FsClient {
       /** The peer fell silent, or answers again. */
       onSilence?: (isSilent: boolean) => void;
     },
-    lookMs?: number,
+    { lookMs, generation = 0 }: { readonly lookMs?: number | undefined; readonly generation?: number } = {},
   ) {
+    this.#generation = generation;
     this.#port = handshake.port;
     this.#onEvent = listeners.onEvent;
     const capabilities = (handshake.hello.capabilities ?? {}) as { [name: string]: unknown };
@@ -198,6 +203,32 @@ export class FsClient {
     this.#port.transport.close();
   }
 
+  /** A descriptor needs this very connection, until it says `leave`. */
+  enter(): void {
+    this.#holders++;
+  }
+
+  leave(): void {
+    this.#holders--;
+    this.#closeIfDone();
+  }
+
+  /**
+   * Another connection is in its place: it ends once all is answered and nothing needs it, and after a while in any case.
+   * Nobody who only reads waits for a peer that is silent.
+   */
+  retire(isSilent: boolean): void {
+    this.#isRetired = true;
+    if (this.silent || isSilent) this.#pending.failReads();
+    const bound = setTimeout(() => this.#port.transport.destroy(), RETIRED_MS).unref();
+    this.#port.transport.onClose(() => clearTimeout(bound));
+    this.#closeIfDone();
+  }
+
+  #closeIfDone(): void {
+    if (this.#isRetired && this.#holders === 0 && !this.#pending.isOwed) this.close();
+  }
+
   get #hasRoom(): boolean {
     const { transport } = this.#port;
     return !transport.open || transport.bufferedBytes <= HIGH_WATER_BYTES;
@@ -267,12 +298,14 @@ export class FsClient {
       return;
     }
     this.#answered(pending);
+    // What its caller asks for next is to be under way before.
+    if (this.#isRetired) setImmediate(() => this.#closeIfDone());
     if (frame.type === 'acheron.err_fs' || frame.type === 'acheron.error') {
       pending.reject(fsErrorFromFrame(frame));
       return;
     }
     try {
-      pending.resolve(answerFromFrame(pending.name, frame, data));
+      pending.resolve(answerFromFrame(pending.name, frame, data, this.#generation));
     } catch (thrown) {
       pending.reject(
         new FsError('EPROTO', `The peer's answer to t_fs_${pending.name} cannot be understood.`, {
@@ -295,16 +328,21 @@ export class FsClient {
   }
 }
 
+/** A connection in whose place another came may live so long. */
+const RETIRED_MS = 60_000;
+
 const OPENING: ReadonlySet<string> = new Set<FsMessageName>(['open', 'create', 'tmpfile']);
 
 function answerFromFrame(
   name: Pending['name'],
   frame: AcheronEnvelope,
   data: Uint8Array | undefined,
+  generation: number,
 ): FsAnswer<FsMessageName> {
   if (frame.type !== `acheron.r_fs_${name}`) throw new TypeError(`got ${frame.type}`);
   return {
     payload: payloadOf(frame, FS_MESSAGES[name].reply),
     data: dataOf(frame, data),
+    generation,
   };
 }

@@ -13,6 +13,8 @@ export interface FsAnswer<Name extends FsMessageName> {
   readonly payload: FsReply<Name>;
   /** Content that came with it. */
   readonly data: Uint8Array | undefined;
+  /** Of which connection the numbers are that it names. */
+  readonly generation: number;
 }
 
 /** What was asked, whose it is, and when: in looks of the connection's watch. */

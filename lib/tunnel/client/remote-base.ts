@@ -14,8 +14,9 @@ import {
 } from '../../vfs/index.js';
 import type { FsAnswer } from './pending-requests.js';
 import type { RemoteDir, RemoteNode } from './remote-node.js';
+import { mayChange } from './may-change.js';
 import type { RemoteSession, RequestOp } from './remote-session.js';
-import { lostError, moreThanAsked } from '../wire/tunnel-errors.js';
+import { moreThanAsked } from '../wire/tunnel-errors.js';
 import { statFromAttributes, statFsFromWire, wireFromChange } from '../wire/wire-stat.js';
 
 interface KnownAttributes {
@@ -187,10 +188,10 @@ export abstract class RemoteBase {
     this.#brought = undefined;
   }
 
-  /** `number` stands for this node on the present connection. */
-  numbered(number: number): void {
+  /** `number` stands for this node on the connection of that generation. */
+  numbered(number: number, generation: number): void {
     this.#number = number;
-    this.#generation = this.remote.generation;
+    this.#generation = generation;
   }
 
   /** It has this name too, and is found again by it. */
@@ -233,14 +234,36 @@ export abstract class RemoteBase {
     op: RequestOp,
   ): Promise<FsAnswer<Name>> {
     this.admit(op);
-    if (!this.remote.connected) throw lostError();
+    const { host } = this.remote;
+    if (!this.remote.connected) await host.whenConnected(op.signal);
     const written = this.#written(name, payload);
     if (written !== undefined) await written;
+    const { client } = host;
     try {
-      return await this.remote.request(name, { node: await this.number(op) }, payload, op);
+      return await this.#askNow(name, payload, op);
     } catch (thrown) {
-      if (this.parent === undefined || FsError.from(thrown).code !== 'ESTALE') throw thrown;
-      return this.remote.request(name, { node: await this.#findAgain(op) }, payload, op);
+      const { code } = FsError.from(thrown);
+      if (code === 'ESTALE' && this.parent !== undefined)
+        return this.remote.request(name, { node: await this.#findAgain(op) }, payload, op);
+      // What came over the connection that there still is, is the far side's own answer.
+      const isLost = code === 'EHOSTDOWN' && host.client !== client;
+      if (!isLost || host.patienceMs === 0 || mayChange(name, payload)) throw thrown;
+      await host.whenConnected(op.signal);
+      return this.#askNow(name, payload, op);
+    }
+  }
+
+  /** By its number on the connection that there is then. */
+  async #askNow<Name extends FsMessageName>(
+    name: Name,
+    payload: FsRequest<Name>,
+    op: RequestOp,
+  ): Promise<FsAnswer<Name>> {
+    for (;;) {
+      const { generation } = this.remote;
+      const number = await this.number(op);
+      if (generation === this.remote.generation)
+        return this.remote.request(name, { node: number }, payload, op);
     }
   }
 
@@ -283,7 +306,12 @@ export abstract class RemoteBase {
       this.remote.checkCacheUsable();
       return instead(standIn.find(this.path), standIn.op);
     };
-    if (!this.remote.connected) return look();
+    if (!this.remote.connected) {
+      const { host } = this.remote;
+      // What is not kept is asked for at the next server, which may be there in a moment.
+      if (host.patienceMs === 0) return look();
+      return inPlaceOr(look, () => host.whenConnected().then(ask));
+    }
     const asked = ask();
     if (!(asked instanceof Promise)) return asked;
     return asked.catch((thrown: unknown) => {
@@ -306,11 +334,20 @@ export abstract class RemoteBase {
   async #findAgain(op: RequestOp): Promise<number> {
     if (this.parent === undefined) return ROOT_NODE;
     const directory = await this.parent.number(op);
-    const { payload } = await this.remote.request('lookup', { node: directory }, { name: this.name }, op);
+    const { payload, generation } = await this.remote.request(
+      'lookup',
+      { node: directory },
+      { name: this.name },
+      op,
+    );
     if (payload.kind !== this.kind)
       throw new FsError('ESTALE', `${JSON.stringify(this.name)} is no longer what it was.`);
-    this.numbered(payload.node);
-    this.remote.register(payload.node, this.ino, this.self(), { dir: this.parent, name: this.name });
+    this.numbered(payload.node, generation);
+    this.remote.register(payload.node, this.ino, this.self(), {
+      dir: this.parent,
+      name: this.name,
+      generation,
+    });
     return payload.node;
   }
 
@@ -328,5 +365,19 @@ export abstract class RemoteBase {
 
   async #askAccess(mask: number, op: Op): Promise<void> {
     await this.ask('access', { mask }, op);
+  }
+}
+
+/** What stands in; where that is not there either, what `ask` answers. */
+function inPlaceOr<T>(look: () => Awaitable<T>, ask: () => Promise<T>): Awaitable<T> {
+  const orAsk = (thrown: unknown): Promise<T> => {
+    if (FsError.from(thrown).code !== 'EHOSTDOWN') throw thrown;
+    return ask();
+  };
+  try {
+    const shown = look();
+    return shown instanceof Promise ? shown.catch(orAsk) : shown;
+  } catch (thrown) {
+    return orAsk(thrown);
   }
 }

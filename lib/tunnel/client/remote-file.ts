@@ -53,13 +53,8 @@ export class RemoteFile extends RemoteBase implements FileNode {
     return this.parent?.glimpseOf(this.name);
   }
 
-  async openRemote(
-    flags: OpenFlags,
-    op: RequestOp,
-    inline: number,
-  ): Promise<FsAnswer<'open'> & { generation: number }> {
-    const answer = await this.ask('open', { flags: bitsFromOpenFlags(flags), inline }, op);
-    return { ...answer, generation: this.remote.generation };
+  openRemote(flags: OpenFlags, op: RequestOp, inline: number): Promise<FsAnswer<'open'>> {
+    return this.ask('open', { flags: bitsFromOpenFlags(flags), inline }, op);
   }
 
   /** @throws FsError unless this session may read it now. */

@@ -1,12 +1,16 @@
 import { FsError, lendBytes, type Lent } from '../../core/index.js';
 import type { FsReply, FsRequest } from '../../protocol/index.js';
 import type { AttrChange, Awaitable, FileHandle, OpenFlags, Op, Stat } from '../../vfs/index.js';
+import type { FsClient } from './fs-client.js';
 import type { FsAnswer } from './pending-requests.js';
 import { ReadAhead, type Fetched } from './read-ahead.js';
 import type { RemoteFile } from './remote-file.js';
 import type { RequestOp } from './remote-session.js';
-import { lostError, moreThanAsked } from '../wire/tunnel-errors.js';
+import { lostError, lostWriterError, moreThanAsked } from '../wire/tunnel-errors.js';
 import { statFromAttributes, wireFromChange } from '../wire/wire-stat.js';
+
+type HandleRequest =
+  'read' | 'write' | 'getattr' | 'setattr' | 'flush' | 'fsync' | 'seek' | 'allocate' | 'await';
 
 /** A peer that gives less than it is asked for is asked so many times; the reader comes for the remainder. */
 const MAX_TURNS = 64;
@@ -37,6 +41,7 @@ export class RemoteHandle implements FileHandle {
   readonly #openedAs: number | undefined;
   #number: number;
   #generation: number;
+  readonly #link: FsClient | undefined;
   #stat: Stat | undefined;
   readonly #openedVersion: number;
   readonly #openedSequence: number;
@@ -89,6 +94,9 @@ export class RemoteHandle implements FileHandle {
     this.#writableSequence = this.#openedSequence;
     if (file.perOpen) this.#openedStat = this.#stat;
     this.#openedFor = op;
+    // What is open for writing stays with the connection that it was opened on.
+    if (flags.write) this.#link = file.remote.host.linkOf(generation);
+    this.#link?.enter();
     if (data !== undefined) this.holds = data;
     if (data !== undefined) this.#inline = { data, eof: opened.eof ?? false };
   }
@@ -238,7 +246,7 @@ export class RemoteHandle implements FileHandle {
   /** While the connection is another one, to find that out is what a flush is for. */
   get needsFlush(): boolean {
     const { remote } = this.#file;
-    const isLost = this.#generation !== remote.generation || !remote.connected || this.#broken !== undefined;
+    const isLost = remote.host.linkOf(this.#generation) === undefined || this.#broken !== undefined;
     const isUnsure = this.#unreported !== undefined || remote.writes.has(this.#file);
     return this.#flags.write && (this.#needsFlush || isLost || isUnsure);
   }
@@ -270,7 +278,10 @@ export class RemoteHandle implements FileHandle {
     this.#released = true;
     const { remote } = this.#file;
     const isIdle = !this.#flags.write && this.#file.freshness === 'shared';
-    const close = (): void => remote.closeHandle(this.#number, this.#generation, isIdle);
+    const close = (): void => {
+      remote.closeHandle(this.#number, this.#generation, isIdle);
+      this.#link?.leave();
+    };
     const written = remote.writes.of(this.#file);
     if (written === undefined) close();
     else void written.then(close);
@@ -322,9 +333,7 @@ export class RemoteHandle implements FileHandle {
     return { data: data ?? EMPTY, eof: payload.eof };
   }
 
-  async #ask<
-    Name extends 'read' | 'write' | 'getattr' | 'setattr' | 'flush' | 'fsync' | 'seek' | 'allocate' | 'await',
-  >(
+  async #ask<Name extends HandleRequest>(
     name: Name,
     payload: FsRequest<Name>,
     op: RequestOp,
@@ -335,10 +344,11 @@ export class RemoteHandle implements FileHandle {
     const written = name === 'write' ? undefined : remote.writes.of(this.#file);
     if (written !== undefined) await written;
     if (this.#broken !== undefined) throw this.#broken;
-    if (this.#generation !== remote.generation) await this.#reopen(op);
-    if (!this.#flags.write) return remote.request(name, { h: this.#number }, payload, op, data);
+    if (!this.#flags.write) return this.#askReader(name, payload, op);
+    const over = remote.host.linkOf(this.#generation);
+    if (over === undefined) throw remote.connected ? lostWriterError() : lostError();
     try {
-      return await remote.request(name, { h: this.#number }, payload, op, data, true, onSpent);
+      return await remote.request(name, { h: this.#number }, payload, op, data, true, onSpent, over);
     } catch (thrown) {
       const error = FsError.from(thrown);
       if (name === 'write' && error.code === 'EHOSTDOWN') this.#broken = error;
@@ -346,14 +356,35 @@ export class RemoteHandle implements FileHandle {
     }
   }
 
+  /** Over the connection that it was opened on; where that is lost, over the next one, opened again. */
+  async #askReader<Name extends HandleRequest>(
+    name: Name,
+    payload: FsRequest<Name>,
+    op: RequestOp,
+  ): Promise<FsAnswer<Name>> {
+    const { remote } = this.#file;
+    const ask = async (): Promise<FsAnswer<Name>> => {
+      const over = remote.host.linkOf(this.#generation);
+      if (over !== undefined)
+        return remote.request(name, { h: this.#number }, payload, op, undefined, false, undefined, over);
+      await this.#reopen(op);
+      return remote.request(name, { h: this.#number }, payload, op);
+    };
+    const { client } = remote.host;
+    try {
+      return await ask();
+    } catch (thrown) {
+      const isLost = FsError.from(thrown).code === 'EHOSTDOWN' && remote.host.client !== client;
+      if (!isLost || remote.host.patienceMs === 0 || name === 'setattr') throw thrown;
+      await remote.host.whenConnected(op.signal);
+      return ask();
+    }
+  }
+
   /** After the connection was lost, a descriptor that only reads is opened again; any other is gone. */
   async #reopen(op: RequestOp): Promise<void> {
     const { remote } = this.#file;
-    if (!remote.connected) throw lostError();
-    if (this.#flags.write)
-      throw new FsError('EHOSTDOWN', 'The connection was lost while this file was open for writing.', {
-        hint: 'Open it again. What was written may have been carried out: see jobs/.',
-      });
+    if (!remote.connected) await remote.host.whenConnected(op.signal);
     const opener = { session: op.session, remoteUid: this.#openedAs };
     const again = await this.#file.openRemote(
       { ...this.#flags, truncate: false, exclusive: false },

@@ -14,11 +14,11 @@ import {
   type Node,
   type OpenFlags,
   type Op,
-  type SpecialKind,
   type Stat,
   type SymlinkNode,
 } from '../../vfs/index.js';
 import type { Found, WireAttributesOfEntry } from './found.js';
+import type { Child, Moment } from './remote-child.js';
 import { KEPT_ENTRIES, LEARNED_ENTRIES } from './listing-budget.js';
 import { RemoteBase } from './remote-base.js';
 import { RemoteFile, RemoteSymlink } from './remote-file.js';
@@ -31,25 +31,6 @@ export type RemoteNode = RemoteDir | RemoteFile | RemoteSymlink;
 
 /** A path through `/proc` or a call of Linux has no more parts. */
 const MAX_DEPTH = 2048;
-
-/** What is known of a name in a directory. */
-interface Child {
-  readonly number: number;
-  readonly ino: bigint;
-  /** The inode number as the far side said it on the connection of `generation`. */
-  readonly theirs: string | undefined;
-  readonly generation: number;
-  readonly kind: 'dir' | 'file' | 'symlink';
-  readonly special: SpecialKind | undefined;
-  readonly freshness: Freshness;
-  /** Absent for live files: each lookup gives a node of its own. */
-  readonly node: RemoteNode | undefined;
-  readonly perOpen: boolean;
-  /** Known as of this cacheVersion and generation; older only helps to keep the node's identity. */
-  cacheVersion: number;
-  /** Of a live file: the attributes that were seen last. */
-  lastKnownStat: Stat | undefined;
-}
 
 export class RemoteDir extends RemoteBase implements DirNode {
   readonly kind = 'dir';
@@ -99,11 +80,10 @@ export class RemoteDir extends RemoteBase implements DirNode {
   async create(name: string, flags: OpenFlags, mode: number, op: Op): Promise<Created> {
     this.touched();
     const how = { ...permissions(mode, op), flags: bitsFromOpenFlags(flags) };
-    const { payload } = await this.ask('create', { name, ...how }, op);
-    const { generation } = this.remote;
+    const { payload, generation } = await this.ask('create', { name, ...how }, op);
     this.touched();
     const found = { ...payload.attr, kind: 'file' as const, node: payload.node, bare: payload.bare };
-    const node = this.adopt(name, found, this.remote.sequence, op);
+    const node = this.adopt(name, found, { sequence: this.remote.sequence, generation }, op);
     if (node.kind !== 'file') throw new FsError('EPROTO', 'The far side created something that is no file.');
     node.hasOtherNames = payload.attr?.nlink !== 1;
     return { node, handle: new RemoteHandle(node, { flags, op }, generation, payload, undefined) };
@@ -113,12 +93,12 @@ export class RemoteDir extends RemoteBase implements DirNode {
     const { remote } = this;
     if (!remote.canMakeSpecial) throw new FsError('EOPNOTSUPP', 'A file must have a name there.');
     const how = { ...permissions(mode, op), flags: bitsFromOpenFlags(flags) };
-    const { payload } = await this.ask('tmpfile', how, op);
+    const { payload, generation } = await this.ask('tmpfile', how, op);
     const ino = remote.host.inoFrom(payload.attr?.ino);
     const node = new RemoteFile(remote, this, NAMELESS, ino, payload.attr?.freshness ?? 'shared');
-    node.numbered(payload.node);
-    remote.register(payload.node, ino, node, { dir: this, name: NAMELESS });
-    return { node, handle: new RemoteHandle(node, { flags, op }, remote.generation, payload, undefined) };
+    node.numbered(payload.node, generation);
+    remote.register(payload.node, ino, node, { dir: this, name: NAMELESS, generation });
+    return { node, handle: new RemoteHandle(node, { flags, op }, generation, payload, undefined) };
   }
 
   async mkdir(name: string, mode: number, op: Op): Promise<DirNode> {
@@ -195,16 +175,18 @@ export class RemoteDir extends RemoteBase implements DirNode {
     this.#listing = undefined;
   }
 
-  /** The node that an answer to a request sent at `sequence` speaks of; one that is known already stays itself. */
-  adopt(name: string, found: Found, sequence: number, op: RequestOp): RemoteNode {
+  /** The node that an answer to a request sent `then` speaks of; one that is known already stays itself. */
+  adopt(name: string, found: Found, then: Moment, op: RequestOp): RemoteNode {
     const { remote } = this;
+    const { sequence, generation } = then;
     const freshness = found.freshness ?? 'shared';
     const before = this.#children.get(name);
     const isSaidBefore =
-      found.ino !== undefined && before?.theirs === found.ino && before.generation === remote.generation;
+      found.ino !== undefined && before?.theirs === found.ino && before.generation === generation;
+    const isNow = generation === remote.generation;
     const ino =
       remote.host.inoAt(this.depth, () => [...this.path, name]) ??
-      (isSaidBefore ? before.ino : remote.host.inoFrom(found.ino));
+      (isSaidBefore ? before.ino : isNow ? remote.host.inoFrom(found.ino) : newIno());
     const same =
       before !== undefined &&
       before.ino === ino &&
@@ -212,13 +194,13 @@ export class RemoteDir extends RemoteBase implements DirNode {
       before.special === found.special &&
       before.freshness === freshness;
     // All names of one file are one node, so that what is done by one is known at the others.
-    const known = remote.sharedFile(found.node, ino);
+    const known = isNow ? remote.sharedFile(found.node, ino) : undefined;
     if (known !== undefined) known.foundAt(this, name);
     const node = known ?? (same ? before.node : undefined) ?? this.#newNode(name, found, ino, freshness);
     const kept = freshness === 'live' && found.kind === 'file' ? undefined : node;
-    if (!node.isNumbered(found.node)) {
-      node.numbered(found.node);
-      remote.register(found.node, ino, kept, { dir: this, name });
+    if (isNow && !node.isNumbered(found.node)) {
+      node.numbered(found.node, generation);
+      remote.register(found.node, ino, kept, { dir: this, name, generation });
     }
     const perOpen =
       found.mode === undefined
@@ -229,13 +211,13 @@ export class RemoteDir extends RemoteBase implements DirNode {
       number: found.node,
       ino,
       theirs: found.ino,
-      generation: remote.generation,
+      generation,
       kind: found.kind,
       special: found.special,
       freshness,
       node: kept,
       perOpen,
-      cacheVersion: remote.isFresh(sequence, this) && !this.isPrivate(op) ? remote.cacheVersion : -1,
+      cacheVersion: isNow && remote.isFresh(sequence, this) && !this.isPrivate(op) ? remote.cacheVersion : -1,
       lastKnownStat: same ? before.lastKnownStat : undefined,
     });
     if (found.size !== undefined && found.mode !== undefined)
@@ -278,7 +260,7 @@ export class RemoteDir extends RemoteBase implements DirNode {
     if (child.node !== undefined) return child.node;
     const node = this.#newNode(name, child, child.ino, child.freshness);
     if (node.kind === 'file') node.perOpen = child.perOpen;
-    node.numbered(child.number);
+    node.numbered(child.number, child.generation);
     return node;
   }
 
@@ -308,9 +290,9 @@ export class RemoteDir extends RemoteBase implements DirNode {
 
   async #lookup(name: string, op: Op): Promise<Node> {
     const { sequence } = this.remote;
-    const { payload } = await this.ask('lookup', { name }, op);
+    const { payload, generation } = await this.ask('lookup', { name }, op);
     this.#learn(payload.dir);
-    return this.adopt(name, payload, sequence, op);
+    return this.adopt(name, payload, { sequence, generation }, op);
   }
 
   async #list(op: Op): Promise<readonly DirEntry[]> {
@@ -321,10 +303,11 @@ export class RemoteDir extends RemoteBase implements DirNode {
     try {
       for (let cookie = 0, eof = false; !eof;) {
         const plus = count.entries < LEARNED_ENTRIES && !isPrivate;
-        const { payload } = await this.ask('readdirp', { cookie, plus }, op);
+        const { payload, generation } = await this.ask('readdirp', { cookie, plus }, op);
+        const then = { sequence, generation };
         count.add(payload.entries);
         this.#learn(payload.dir);
-        for (const entry of payload.entries) entries.push(this.#entryFrom(entry, sequence, op));
+        for (const entry of payload.entries) entries.push(this.#entryFrom(entry, then, op));
         eof = payload.eof || payload.next <= cookie;
         cookie = payload.next;
         if (!eof && op.signal.aborted) throw FsError.from(op.signal.reason);
@@ -339,12 +322,12 @@ export class RemoteDir extends RemoteBase implements DirNode {
 
   #entryFrom(
     entry: WireAttributesOfEntry & { readonly name: string; readonly node?: number | undefined },
-    sequence: number,
+    then: Moment,
     op: RequestOp,
   ): DirEntry {
     const { name, kind, special, node: number } = entry;
     if (number === undefined) return { name, kind, special, ino: this.remote.host.inoFrom(entry.ino) };
-    const node = this.adopt(name, { ...entry, node: number }, sequence, op);
+    const node = this.adopt(name, { ...entry, node: number }, then, op);
     return { name, kind, special, ino: node.ino, ...(node.freshness === 'live' ? {} : { node }) };
   }
 
@@ -357,7 +340,8 @@ export class RemoteDir extends RemoteBase implements DirNode {
     this.touched();
     const answer = await this.ask(type, payload, op);
     this.touched();
-    return this.adopt(name, answer.payload, this.remote.sequence, op);
+    const then = { sequence: this.remote.sequence, generation: answer.generation };
+    return this.adopt(name, answer.payload, then, op);
   }
 
   async #remove(type: 'unlink' | 'rmdir', name: string, op: Op): Promise<void> {

@@ -10,17 +10,17 @@ import {
   type FsMessageName,
   type FsRequest,
 } from '../../protocol/index.js';
-import { openFlagsFrom, type Caller, type Change } from '../../vfs/index.js';
+import type { Caller, Change } from '../../vfs/index.js';
 import { ClosingHandles } from './closing-handles.js';
 import type { ContentCache } from './content-cache.js';
 import type { ListingBudget } from './listing-budget.js';
 import type { FsClient, RequestTarget } from './fs-client.js';
 import type { FsAnswer } from './pending-requests.js';
+import { mayChange } from './may-change.js';
 import { Origins } from './origins.js';
 import { RemoteDir, type RemoteNode } from './remote-node.js';
 import type { StandIn } from './stand-in.js';
 import { UnsettledWrites } from './unsettled-writes.js';
-import { onlyReads } from '../wire/deadlines.js';
 import { lostError } from '../wire/tunnel-errors.js';
 import { textOfSession } from '../wire/wire-session.js';
 
@@ -39,6 +39,10 @@ export interface RemoteSessionHost {
   readonly client: FsClient | undefined;
   /** The connection, though the far side may be silent. */
   readonly link: FsClient | undefined;
+  /** As `RemoteVfs`. */
+  readonly patienceMs: number;
+  linkOf(generation: number): FsClient | undefined;
+  whenConnected(signal?: AbortSignal): Promise<void>;
   readonly generation: number;
   readonly contents: ContentCache;
   readonly listings: ListingBudget;
@@ -71,13 +75,6 @@ const WITHOUT_ATTRIBUTES: ReadonlySet<FsMessageName> = new Set<FsMessageName>([
   'await',
   'statfs',
 ]);
-
-/** Whether what it does may be pushed, now or when what it opens is closed. */
-function mayChange(name: FsMessageName, payload: FsRequest<FsMessageName>): boolean {
-  if (name !== 'open') return !onlyReads(name);
-  const { write, truncate } = openFlagsFrom((payload as FsRequest<'open'>).flags ?? 0);
-  return write || truncate;
-}
 
 /** Above this many nodes, what is known of names is dropped, so that unused nodes can go. */
 const MAX_NODES = 100_000;
@@ -176,8 +173,9 @@ export class RemoteSession {
     data?: Uint8Array,
     mayWait = false,
     onSpent?: () => void,
+    over?: FsClient,
   ): Promise<FsAnswer<Name>> {
-    const { client } = this.host;
+    const client = over ?? this.host.client;
     if (client === undefined) return Promise.reject(lostError());
     let whose = target;
     if (this.host.relayed) {
@@ -208,14 +206,14 @@ export class RemoteSession {
    * next comes after it. A lost connection has closed it. `isIdle`: to give it back changes nothing, and need not come first.
    */
   closeHandle(h: number, generation: number, isIdle = false): void {
-    const { link } = this.host;
-    if (link === undefined || generation !== this.generation) return;
-    if (isIdle && link.canCloseMany) this.#closing.add(h);
-    else this.#close([h]);
+    const isNow = generation === this.generation;
+    const link = isNow ? this.host.link : this.host.linkOf(generation);
+    if (link === undefined) return;
+    if (isNow && isIdle && link.canCloseMany) this.#closing.add(h);
+    else this.#close([h], link);
   }
 
-  #close([h, ...more]: readonly number[]): void {
-    const { link } = this.host;
+  #close([h, ...more]: readonly number[], link = this.host.link): void {
     if (link === undefined || h === undefined) return;
     const target = this.sessionId === undefined ? { h } : { h, s: this.sessionId };
     link.request('close', target, more.length === 0 ? {} : { more }).catch(() => undefined);
@@ -226,8 +224,14 @@ export class RemoteSession {
     number: number,
     ino: bigint,
     node: RemoteNode | undefined,
-    { dir, name }: { readonly dir: RemoteDir | undefined; readonly name: string },
+    {
+      dir,
+      name,
+      generation,
+    }: { readonly dir: RemoteDir | undefined; readonly name: string; readonly generation: number },
   ): void {
+    // The connection is another one by now: the number means nothing.
+    if (generation !== this.generation) return;
     const kept = node === undefined ? undefined : new WeakRef(node);
     const entry = node === undefined && dir !== undefined ? { dir: new WeakRef(dir), name } : undefined;
     this.#known.set(number, { ino, node: kept, entry });

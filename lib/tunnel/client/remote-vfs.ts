@@ -1,4 +1,12 @@
-import { Emitter, silentLog, systemClock, type Clock, type Log, type Unsubscribe } from '../../core/index.js';
+import {
+  Emitter,
+  FsError,
+  silentLog,
+  systemClock,
+  type Clock,
+  type Log,
+  type Unsubscribe,
+} from '../../core/index.js';
 import type { Session } from '../../policy/index.js';
 import {
   payloadOf,
@@ -42,6 +50,11 @@ export interface RemoteVfsOptions {
   readonly listingLimits?: ListingLimits;
   /** How much content of documents is kept. Default 32 MiB. */
   readonly maxCachedBytes?: number;
+  /**
+   * How long a request waits for the next connection where one was just lost; default 0. For who has other servers to go
+   * to. What only reads is then asked again, once, where the connection was lost before its answer.
+   */
+  readonly patienceMs?: number;
   /** What is shown in place of what is not kept, while the far side is away. */
   readonly standIn?: StandIn;
   readonly clock?: Clock;
@@ -66,6 +79,8 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
   readonly states = new Emitter<RemoteState>();
   /** Nothing that the far side has said is sure any longer, since rights may be others. */
   readonly doubts = new Emitter<void>();
+  /** The far side is about to stop: another server is to be gone to, within that time. */
+  readonly goingAway = new Emitter<{ readonly withinMs: number | undefined }>();
   /** The far side's catalog says something else of these nodes. */
   readonly catalogChanges = new Emitter<readonly CatalogNews[]>();
   readonly relayed: boolean;
@@ -75,6 +90,7 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
   readonly contents: ContentCache;
   readonly listings: ListingBudget;
   generation = 0;
+  patienceMs: number;
   readonly #offlineMs: number;
   readonly #lookMs: number | undefined;
   readonly #inoAt: RemoteVfsOptions['inoAt'];
@@ -86,6 +102,9 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
   readonly #sent = new Map<string, Session>();
   #nodeProjects: readonly string[] | undefined;
   #client: FsClient | undefined;
+  /** Connections in whose place another came, by generation, while something needs them. */
+  readonly #retired = new Map<number, FsClient>();
+  #lostAtMs = -Infinity;
   #instance: string | undefined;
   readonly #inos = new PeerInos();
   /** Since when something else may be true than is shown, at the longest. */
@@ -99,6 +118,7 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
     this.linkRule = options.linkRule;
     this.standIn = options.standIn;
     this.#inoAt = options.inoAt;
+    this.patienceMs = options.patienceMs ?? 0;
     this.#offlineMs = options.offlineMs ?? 600_000;
     this.#lookMs = options.lookMs;
     this.listings = new ListingBudget(options.listingLimits);
@@ -125,9 +145,52 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
     return this.client === undefined ? 'detached' : 'attached';
   }
 
-  /** Uses a connection from now on; one that was used before is closed. */
-  attach(handshake: Handshake): void {
+  /** The connection of that generation, though another came in its place, while it can be asked. */
+  linkOf(generation: number): FsClient | undefined {
+    if (generation === this.generation) return this.client;
+    const retired = this.#retired.get(generation);
+    return retired?.open === true && !retired.silent ? retired : undefined;
+  }
+
+  /** It was lost a moment ago, and requests wait for it. */
+  get isExpected(): boolean {
+    return this.client === undefined && !this.#closed && this.#patienceLeftMs > 0;
+  }
+
+  get #patienceLeftMs(): number {
+    return this.patienceMs - (performance.now() - this.#lostAtMs);
+  }
+
+  /** Answers once the far side can be asked. @throws FsError EHOSTDOWN, the caller's reason */
+  async whenConnected(signal?: AbortSignal): Promise<void> {
+    if (this.client !== undefined) return;
+    const leftMs = this.#patienceLeftMs;
+    if (leftMs <= 0 || this.#closed) throw lostError();
+    await new Promise<void>((resolve, reject) => {
+      const end = (act: () => void): void => {
+        clearTimeout(timer);
+        stop();
+        signal?.removeEventListener('abort', onAbort);
+        act();
+      };
+      const timer = setTimeout(() => end(() => reject(lostError())), leftMs);
+      const onAbort = (): void => end(() => reject(FsError.from(signal?.reason)));
+      const stop = this.states.on((state) => {
+        if (state === 'attached') end(resolve);
+      });
+      if (signal?.aborted === true) onAbort();
+      else signal?.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+
+  /**
+   * Uses a connection from now on; one that was used before is closed once it has answered what it was asked, and what was
+   * opened over it for writing is closed. `isSilent`: nothing is heard of that one. Who only reads
+   * asks again then, as where requests wait for the next connection.
+   */
+  attach(handshake: Handshake, { isSilent = false }: { readonly isSilent?: boolean } = {}): void {
     const before = this.#client;
+    const beforeGeneration = this.generation;
     if (handshake.instance === undefined || handshake.instance !== this.#instance) {
       this.#instance = handshake.instance;
       this.#inos.useInstance(handshake.instance ?? `${this.generation}`);
@@ -141,10 +204,11 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
         onClose: () => this.#lost(client),
         onSilence: (isSilent) => this.#turned(client, isSilent),
       },
-      this.#lookMs,
+      { lookMs: this.#lookMs, generation: this.generation },
     );
     this.#client = client;
-    before?.close();
+    if (before?.open === true) this.#retired.set(beforeGeneration, before);
+    before?.retire(isSilent || this.patienceMs > 0);
     if (this.#closed) client.close();
     for (const remote of this.#sessions.values()) remote.reconnected();
     client.listen();
@@ -163,12 +227,15 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
   setSession(session: Session): void {
     const { link } = this;
     if (link !== undefined && this.#sent.has(session.id)) this.sendSession(link, session);
+    for (const retired of this.#retired.values())
+      retired.notify('acheron.e_session', { session: wireFromSession(session) });
   }
 
   /** Relayed: the session is over; what it has open at the far side is closed. */
   endSession(id: string): void {
     this.#sessions.delete(id);
     if (this.#sent.delete(id)) this.link?.notify('acheron.e_session_end', { id });
+    for (const retired of this.#retired.values()) retired.notify('acheron.e_session_end', { id });
   }
 
   /** Shows nothing of what is kept: the far side was asked who we are, and does not know us. */
@@ -189,6 +256,7 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
     this.#closed = true;
     this.#stopExpiry?.();
     this.#client?.close();
+    for (const retired of this.#retired.values()) retired.close();
   }
 
   checkCacheUsable(): void {
@@ -207,6 +275,8 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
   }
 
   sendSession(client: FsClient, session: Session): void {
+    // Who has something open at one that is left is known there.
+    if (client !== this.#client) return;
     const sent = this.#sent.get(session.id);
     if (sent === session) return;
     this.#sent.set(session.id, session);
@@ -225,6 +295,15 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
 
   #event(client: FsClient, frame: AcheronEnvelope): void {
     try {
+      if (frame.type === 'acheron.e_going_away') {
+        const { within_ms: withinMs } = payloadOf(frame, FS_EVENTS.e_going_away.payload);
+        if (client === this.#client) this.goingAway.emit({ withinMs });
+        return;
+      }
+      if (client !== this.#client) {
+        this.#eventOfRetired(client, frame);
+        return;
+      }
       if (frame.type === 'acheron.e_fs_catalog') {
         this.catalogChanges.emit(payloadOf(frame, FS_EVENTS.e_fs_catalog.payload).nodes);
         return;
@@ -245,9 +324,21 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
     }
   }
 
+  /** Its numbers are no longer ours; only that rights are others is to be heeded. */
+  #eventOfRetired(client: FsClient, frame: AcheronEnvelope): void {
+    if (frame.type !== 'acheron.e_fs_inval') return;
+    const { sync } = payloadOf(frame, FS_EVENTS.e_fs_inval.payload);
+    if (sync === undefined) return;
+    this.forget();
+    client.notify('acheron.e_fs_synced', { sync });
+  }
+
   #lost(client: FsClient): void {
+    for (const [generation, retired] of this.#retired)
+      if (retired === client) this.#retired.delete(generation);
     if (this.#client !== client) return;
     this.#client = undefined;
+    this.#lostAtMs = performance.now();
     if (!client.silent) this.#away();
   }
 
@@ -255,6 +346,7 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
     if (this.#client !== client || !client.open) return;
     if (isSilent) {
       this.#log.warn('The far side is silent.', {});
+      this.#lostAtMs = performance.now();
       this.#away();
       return;
     }

@@ -24,9 +24,8 @@ import {
   CLOSE_PROTOCOL_ERROR,
   type Transport,
 } from '../../transport/index.js';
-import type { Awaitable, Op, Vfs } from '../../vfs/index.js';
-import type { CatalogSource } from './catalog-source.js';
-import { exportsOfTree, type ExportEntry } from './exports-of-tree.js';
+import type { Awaitable, Vfs } from '../../vfs/index.js';
+import { exportsOfTree } from './exports-of-tree.js';
 import { FileLocks } from './file-locks.js';
 import { dataOf, type FramePort } from '../wire/frame-port.js';
 import {
@@ -48,32 +47,10 @@ import { NodeNumbers } from './numbered-nodes.js';
 import { kindOfRequest, onlyReads } from '../wire/deadlines.js';
 import { ReadBudget } from './read-budget.js';
 import { costOfOpen, costOfRead } from './read-cost.js';
+import { SHOWING, type LeaveHow, type ServeOptions } from './serve-options.js';
 import { ServedOp } from './served-op.js';
 import { MAX_RUNNING, MAX_WRITING_BYTES, ServedSession } from './served-session.js';
 import { sessionFromWire } from '../wire/wire-session.js';
-
-/** Whose requests come over the connection. */
-export type SessionSource =
-  /** The connection is one session; asked anew for each request. */
-  | { readonly sessionOf: () => Session }
-  /** The peer is a control plane: each request names its session, which the peer has pushed. */
-  | {
-      readonly relayed: {
-        /** What a session may be at most (`--max-remote-role`). */
-        readonly maxRole: Role;
-        readonly onNodeFacts?: (facts: { readonly nodeProjects: readonly string[] }) => void;
-      };
-    };
-
-export type ServeOptions = SessionSource & {
-  /** What `t_fs_exports` lists; by default what the public layout of the tree shows. */
-  readonly exportsOf?: (op: Op) => Awaitable<readonly ExportEntry[]>;
-  /** What `t_fs_catalog` answers, for this connection alone. */
-  readonly catalog?: CatalogSource;
-  /** Locks that connections to parts of one tree share; by default those of `vfs`. */
-  readonly locks?: FileLocks;
-  readonly log?: Log;
-};
 
 /** A peer that sends this many unreadable frames in a row is cut. */
 const MAX_FAULTS = 64;
@@ -110,6 +87,10 @@ export class ServedConnection {
   #server: Server;
   /** The largest reply that the peer takes. */
   #msize: number = DEFAULT_MSIZE;
+  /** The peer goes to another server by itself. */
+  readonly #moves: boolean;
+  /** Why it is to be closed, and when. */
+  #leaves: { readonly reason: string; readonly empty: boolean } | undefined;
   #nextHandle = 1;
   #nextSync = 1;
   #faults = 0;
@@ -119,6 +100,7 @@ export class ServedConnection {
     this.#port = handshake.port;
     this.#options = options;
     this.#log = options.log ?? silentLog;
+    this.#moves = handshake.hello.capabilities?.moves === true;
     this.#server = {
       limits: { replyBytes: 0, dataBytes: 0 },
       newHandle: () => this.#nextHandle++,
@@ -174,6 +156,31 @@ export class ServedConnection {
 
   close(reason = 'closed'): void {
     this.#port.transport.close(CLOSE_POLICY, reason);
+  }
+
+  /**
+   * This side goes. A peer that knows another server to go to is told, and closes the connection when it has; any other is
+   * left once it waits for no answer. `waitFor` is given the end of the former.
+   */
+  goAway(how: LeaveHow): void {
+    if (this.#moves) {
+      const payload = { reason: how.reason, within_ms: how.withinMs };
+      this.#port.send({ channel: 'acheron', type: 'acheron.e_going_away', payload });
+      how.waitFor(this.closed);
+    } else this.leave(how.reason);
+  }
+
+  /** Closes it once the peer waits for no answer; with `empty`, once nothing is open over it either. */
+  leave(reason: string, { empty = false } = {}): void {
+    this.#leaves = { reason, empty };
+    this.#leaveIfDone();
+  }
+
+  #leaveIfDone(): void {
+    if (this.#leaves === undefined) return;
+    const { reason, empty } = this.#leaves;
+    if (empty && [...this.#sessions.values()].some(({ handles }) => handles.size > 0)) return;
+    this.leaveIfIdle(reason);
   }
 
   /** Says goodbye because this side goes, unless a request of the peer's may still be answered. */
@@ -342,6 +349,8 @@ export class ServedConnection {
       if (mayWait) peer.waiting--;
       peer.writingBytes -= writing;
       if (reading > 0) peer.budget.leave(reading);
+      // After the answer.
+      if (this.#leaves !== undefined) setImmediate(() => this.#leaveIfDone());
     };
     peer.running.set(tag, op);
     if (mayWait) peer.waiting++;
@@ -391,6 +400,3 @@ export class ServedConnection {
     this.#server = { ...this.#server, limits: { replyBytes: room, dataBytes } };
   }
 }
-
-/** What is answered only where the session sees the node. */
-const SHOWING = new Set<ServedName>(['lookup', 'getattr', 'readdirp', 'open', 'read']);

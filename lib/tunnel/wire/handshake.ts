@@ -202,6 +202,8 @@ export interface DialOptions {
   readonly node?: { readonly id: string; readonly secret: string; readonly epoch?: number };
   /** The session that `control.connect` began, so that both connections are one session. */
   readonly session?: string;
+  /** We know another server to go to when this one says that it goes away. */
+  readonly moves?: boolean;
   readonly binary?: boolean;
   readonly timeoutMs?: number;
   readonly clock?: Clock;
@@ -212,7 +214,15 @@ export interface DialOptions {
  * @throws FsError what the server answered; EPROTO, ETIMEDOUT or EHOSTDOWN; the transport is then closed.
  */
 export function sendHello(transport: Transport, options: DialOptions = {}): Promise<Handshake> {
-  const { authToken, node, session, binary = true, timeoutMs = HELLO_MS, clock = systemClock } = options;
+  const {
+    authToken,
+    node,
+    session,
+    moves = false,
+    binary = true,
+    timeoutMs = HELLO_MS,
+    clock = systemClock,
+  } = options;
   const port = new FramePort(transport, PLAIN);
   return new Promise((resolve, reject) => {
     const fail = (error: FsError): void => {
@@ -255,7 +265,7 @@ export function sendHello(transport: Transport, options: DialOptions = {}): Prom
       protocol: FS_PROTOCOL,
       proto: FS_PROTO,
       instance: OWN_INSTANCE,
-      capabilities: ours(binary),
+      capabilities: { ...ours(binary), ...(moves ? { moves } : {}) },
       ...(authToken === undefined ? {} : { auth_token: authToken }),
       ...(session === undefined ? {} : { session }),
       ...(node === undefined ? {} : { node_id: node.id, node_secret: node.secret }),

@@ -6,6 +6,12 @@ export function lostError(): FsError {
   });
 }
 
+export function lostWriterError(): FsError {
+  return new FsError('EHOSTDOWN', 'The connection was lost while this file was open for writing.', {
+    hint: 'Open it again. What was written may have been carried out: see jobs/.',
+  });
+}
+
 /** For a caller that only wanted to read. */
 export function silentError(): FsError {
   return new FsError('EHOSTDOWN', 'The far side does not answer.', {

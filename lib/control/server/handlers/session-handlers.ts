@@ -45,6 +45,7 @@ export const sessionHandlers: Handlers<Names> = {
     if (connection.state !== 'versioned')
       throw new ProtocolFault('session_busy', 'This connection is connected already.');
     if (payload.events === true) connection.wantEvents();
+    if (payload.moves === true) connection.movesByItself();
     if (payload.node_id !== undefined) return connectAsNode(connection, payload.node_id, payload);
     const { credential, context } = connection;
     if (credential === undefined) {
