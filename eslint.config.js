@@ -29,7 +29,10 @@ export const ROOMS = {
     ...['core', 'disk', 'policy', 'vfs', 'manifest', 'drivers', 'transport', 'registry'],
     ...['services', 'providers', 'control', 'tunnel'],
   ],
-  planefs: ['core', 'policy', 'vfs', 'manifest', 'services', 'control', 'tunnel', 'worldfs'],
+  planefs: [
+    ...['core', 'policy', 'vfs', 'manifest', 'protocol', 'transport'],
+    ...['services', 'control', 'tunnel', 'worldfs'],
+  ],
   doctor: ['core', 'vfs', 'policy', 'fuse'],
   compose: [
     ...['core', 'disk', 'policy', 'protocol', 'vfs', 'manifest', 'drivers', 'transport', 'registry'],

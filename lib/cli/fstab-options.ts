@@ -1,6 +1,7 @@
 import type { Command, Option } from 'commander';
 import { FsError } from '../core/index.js';
-import { controlUrlFrom } from './control-url.js';
+import { addressesIn } from '../transport/index.js';
+import { controlUrlsFrom } from './control-url.js';
 import { isSecret } from './options.js';
 import { isSwitch } from './option-value.js';
 
@@ -46,9 +47,9 @@ export function mountArguments(
 
 function addressArguments(source: string): string[] {
   if (NO_ADDRESS.has(source)) return [];
-  const address = source.replace(ADDRESS, '$1://');
+  const addresses = addressesIn(source).map((address) => address.replace(ADDRESS, '$1://'));
   try {
-    return ['--control-url', controlUrlFrom(address)];
+    return ['--control-url', controlUrlsFrom(addresses.join(','))];
   } catch (thrown) {
     throw new FsError('EINVAL', `${source} is no address of a control plane.`, {
       hint: 'Name it as wss://plane.example:18790/, or write "acheron" where the config file names it.',

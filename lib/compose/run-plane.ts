@@ -35,7 +35,7 @@ import { PlaneMcp } from './plane-mcp.js';
 
 export interface PlaneOptions extends Omit<
   ControlPlaneOptions,
-  'onFiles' | 'onRuntime' | 'onNodeTunnel' | 'consolePages' | 'mcpPages'
+  'onFiles' | 'onRuntime' | 'onNodeTunnel' | 'onRelay' | 'consolePages' | 'mcpPages'
 > {
   /** A node in this same process. */
   readonly local?: LocalMember;
@@ -82,6 +82,7 @@ export async function runPlane(options: PlaneOptions): Promise<RunningPlane> {
       return hooks.runtime(session);
     },
     onNodeTunnel: (tunnel) => void hooks.nodes?.attach(tunnel),
+    onRelay: (connection) => hooks.nodes?.receiveReplica(connection),
   });
   const { store } = control;
   const membership = joinedOrClosed(control, options.local, log);

@@ -6,6 +6,7 @@ import { consoleAddress } from './client/console-address.js';
 import type { ConsolePages } from './server/console-door.js';
 import type { FilesConnection } from './server/files-connection.js';
 import type { GoingAway } from './server/drain.js';
+import type { RelayConnection } from './relay-replicas.js';
 import type { McpPages } from './server/mcp-door.js';
 import type { RuntimeHost } from './server/runtime.js';
 import { Listener } from './server/listener.js';
@@ -45,6 +46,8 @@ export interface ControlPlaneOptions {
   readonly onFiles?: (files: FilesConnection) => void;
   /** Serves the files of a session by fids, on its control connection. */
   readonly onRuntime?: RuntimeHost;
+  /** Another replica wants to reach nodes that are connected here. */
+  readonly onRelay?: (connection: RelayConnection) => void;
   /** The web console's files; without them there is none. */
   readonly consolePages?: ConsolePages | undefined;
   /** What answers at `/mcp`; without it there is nothing. */
@@ -147,6 +150,7 @@ async function startWith(options: ControlPlaneOptions, undo: UndoStack): Promise
     allowOrigins: options.allowOrigins ?? [],
     allowHosts: options.allowHosts ?? [],
     onFiles: options.onFiles,
+    onRelay: options.onRelay,
     consolePages: options.consolePages,
     mcpPages: options.mcpPages,
   });

@@ -1,15 +1,23 @@
 import type { ControlStore, NodeRecord } from '../control/index.js';
 import { Emitter, FsError, type Log } from '../core/index.js';
-import { RemoteVfs } from '../tunnel/index.js';
+import type { Transport } from '../transport/index.js';
+import { RemoteVfs, type Handshake } from '../tunnel/index.js';
 import { chain, type Awaitable, type Change, type Node, type Op } from '../vfs/index.js';
 import { nodeLinkRule } from '../worldfs/index.js';
+import { offlineError } from './away.js';
 import { CatalogNodeDir } from './catalog-node.js';
 import { changesOfCatalog, isSeenByOthers } from './catalog-changes.js';
 import type { Presence } from './catalog.js';
 import type { FindAtNode } from './fallback-nodes.js';
+import type { Relays } from './relays.js';
 
 /** Content of documents that is kept for one node, for all sessions together. */
 const MAX_CACHED_BYTES = 8 * 1024 * 1024;
+
+/** What is asked of a node that is about to be back waits so long. */
+export const MOVING_NODE_MS = 2_500;
+/** Between attempts to reach it. */
+const AGAIN_MS = 50;
 
 /** So many changes are passed on one by one in a moment; of more, it is said that all exports may be others. */
 const MOST_PASSED = 256;
@@ -24,14 +32,25 @@ export class PlaneNode {
   readonly turned = new Emitter<void>();
   readonly #store: ControlStore;
   readonly #nodeId: string;
+  readonly #relays: Relays | null;
+  readonly #log: Log;
+  /** The node's own tunnel to this process, where it has one. */
+  #tunnel: Transport | undefined;
+  /** The replica through which it is reached, where it has none. */
+  #via: string | undefined;
+  /** The node has another tunnel, and what is here follows. */
+  #isLeft = false;
+  #connecting: Promise<void> | undefined;
   #passed = 0;
   #moment: NodeJS.Timeout | undefined;
   #expectation: NodeJS.Timeout | undefined;
   #sinceMs: number;
   #services: NodeRecord['services'] | undefined;
 
-  constructor(store: ControlStore, nodeId: string, log: Log) {
+  constructor(store: ControlStore, nodeId: string, log: Log, relays: Relays | null = null) {
     this.#store = store;
+    this.#relays = relays;
+    this.#log = log;
     this.#nodeId = nodeId;
     this.#sinceMs = store.clock.now();
     this.#services = store.nodes.get(nodeId)?.services;
@@ -49,12 +68,48 @@ export class PlaneNode {
       atNode: (...names) => this.#atNode(names),
     });
     this.remote.states.on(() => this.#connectionTurned());
+    this.remote.goingAway.on(() => void this.#follow());
     this.remote.changes.on((change) => this.#onChange(change));
   }
 
-  /** Its tunnel is there, or will be in a moment: what it is asked waits for that. */
+  /** It can be asked, or will be in a moment: what it is asked waits for that. */
   get isHere(): boolean {
-    return this.remote.state === 'attached' || this.remote.isExpected;
+    return (
+      this.remote.state === 'attached' ||
+      this.remote.isExpected ||
+      this.#relays?.canReach(this.#nodeId) === true
+    );
+  }
+
+  /** It is connected to this process, and not through another replica. */
+  get isDirect(): boolean {
+    return this.#tunnel !== undefined && !this.#isLeft && this.remote.state === 'attached';
+  }
+
+  /** The node has opened a tunnel to this process. */
+  attach(handshake: Handshake): void {
+    const { transport } = handshake.port;
+    this.#tunnel = transport;
+    this.#via = undefined;
+    this.#isLeft = false;
+    // One that knows other ways to us is back in a moment when it loses this one.
+    const moves = this.#relays !== null || handshake.hello.capabilities?.moves === true;
+    this.remote.patienceMs = moves ? MOVING_NODE_MS : 0;
+    transport.onClose(() => {
+      if (this.#tunnel === transport) this.#tunnel = undefined;
+    });
+    this.remote.attach(handshake);
+  }
+
+  /** The catalog says that its connection is at another replica than before. */
+  moved(): void {
+    if (this.#relays === null) return;
+    this.remote.patienceMs = MOVING_NODE_MS;
+    if (this.#relays.canReach(this.#nodeId)) {
+      // Who used it goes on to do so.
+      const isOther = this.#via !== undefined && this.#via !== this.#relays.holderOf(this.#nodeId);
+      if (isOther || this.remote.isExpected) this.#relayed().catch(() => undefined);
+    } else if (this.#relays.isOurs(this.#nodeId)) this.remote.expect();
   }
 
   get presence(): Presence {
@@ -78,6 +133,12 @@ export class PlaneNode {
     clearTimeout(this.#expectation);
     if (this.remote.isExpected)
       this.#expectation = setTimeout(() => this.#turned(), this.remote.patienceMs + 1).unref();
+    if (this.remote.state === 'detached') {
+      // What others ask over here goes one hop, and not on to another replica.
+      this.#relays?.endServing(this.#nodeId);
+      if (this.#via !== undefined || this.#relays?.canReach(this.#nodeId) === true)
+        this.#relayed().catch(() => undefined);
+    }
     this.#turned();
   }
 
@@ -93,7 +154,107 @@ export class PlaneNode {
 
   /** What these names lead to at the node; undefined while it is away. */
   find(names: readonly string[], op: Op): Awaitable<Node> | undefined {
-    return this.isHere ? findIn(this.remote.root, names, op) : undefined;
+    if (!this.isHere) return undefined;
+    if (this.remote.state === 'attached' || this.#relays === null) return findIn(this.remote.root, names, op);
+    return this.#reached().then(() => findIn(this.remote.root, names, op));
+  }
+
+  /** Answers once it is connected to this process, and fails where it is not within `mostMs`. */
+  async whenDirect(mostMs: number): Promise<void> {
+    if (this.isDirect) return;
+    await new Promise<void>((resolve, reject) => {
+      const stop = this.remote.states.on(() => {
+        if (this.isDirect) end(resolve);
+      });
+      const timer = setTimeout(() => end(() => reject(offlineError(this.#nodeId))), mostMs);
+      const end = (act: () => void): void => {
+        clearTimeout(timer);
+        stop();
+        act();
+      };
+    });
+  }
+
+  /**
+   * Answers once it can be asked: through the replica that has its tunnel, or here. While it goes from one to another that
+   * may take more than one attempt.
+   * @throws FsError EHOSTDOWN
+   */
+  async #reached(): Promise<void> {
+    const startMs = performance.now();
+    for (;;) {
+      if (this.remote.state === 'attached') return;
+      try {
+        if (this.#relays?.canReach(this.#nodeId) === true) await this.#relayed();
+        else await this.remote.whenConnected();
+      } catch {
+        if (performance.now() - startMs > MOVING_NODE_MS || !this.isHere) throw offlineError(this.#nodeId);
+        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      }
+    }
+  }
+
+  /**
+   * The node goes to another replica, or the one through which it is reached loses it. What is asked goes on over the present
+   * connection until the other one is there, so that nothing is lost in between.
+   */
+  async #follow(): Promise<void> {
+    const relays = this.#relays;
+    this.#isLeft = true;
+    const via = this.#via;
+    if (relays === null) {
+      this.remote.leaveConnection();
+      return;
+    }
+    await relays.handOver(this.#nodeId);
+    const startMs = performance.now();
+    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- another connection may come meanwhile
+    while (this.#isLeft && performance.now() - startMs < MOVING_NODE_MS) {
+      const holder = relays.holderOf(this.#nodeId);
+      if (holder !== undefined && holder !== via && (await this.#isReachedBy(this.#relayed()))) return;
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+    }
+    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- as above
+    if (this.#isLeft) this.remote.leaveConnection();
+  }
+
+  #isReachedBy(attempt: Promise<void>): Promise<boolean> {
+    return attempt.then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** Through the replica that has its tunnel. @throws FsError EHOSTDOWN */
+  #relayed(): Promise<void> {
+    this.#connecting ??= this.#connectRelayed().finally(() => (this.#connecting = undefined));
+    return this.#connecting;
+  }
+
+  async #connectRelayed(): Promise<void> {
+    const relays = this.#relays;
+    const via = relays?.holderOf(this.#nodeId);
+    if (relays === null || via === undefined) throw offlineError(this.#nodeId);
+    try {
+      const handshake = await relays.connect(this.#nodeId);
+      if (this.isDirect) {
+        handshake.port.transport.close();
+        return;
+      }
+      this.#tunnel = undefined;
+      this.#isLeft = false;
+      this.#via = via;
+      this.remote.patienceMs = MOVING_NODE_MS;
+      relays.endServing(this.#nodeId);
+      this.remote.attach(handshake);
+    } catch (thrown) {
+      this.#log.debug('A node was not reached through another replica.', {
+        node_id: this.#nodeId,
+        replica: via,
+        error: FsError.from(thrown).message,
+      });
+      throw offlineError(this.#nodeId);
+    }
   }
 
   /**

@@ -1,7 +1,8 @@
-import type { ControlStore, NodeRecord, NodeTunnel } from '../control/index.js';
+import type { ControlStore, NodeRecord, NodeTunnel, RelayConnection } from '../control/index.js';
 import { Emitter, FsError, type Log } from '../core/index.js';
-import type { Action, Session } from '../policy/index.js';
-import { acceptHello } from '../tunnel/index.js';
+import { capRole, type Action, type Session } from '../policy/index.js';
+import type { Transport } from '../transport/index.js';
+import { acceptHello, serveVfs, type ServedConnection } from '../tunnel/index.js';
 import { NODE_CONTROL } from '../services/index.js';
 import { nsFromMs, type Awaitable, type Change, type DirNode, type Node, type Op } from '../vfs/index.js';
 import type { NodeEntry, NodeSource } from '../worldfs/index.js';
@@ -13,10 +14,11 @@ import type { Presence } from './catalog.js';
 import { requireAdmin } from './admin-check.js';
 import { AwayFile, offlineError } from './away.js';
 import { FallbackFile } from './fallback-nodes.js';
-import { findIn, PlaneNode } from './plane-node.js';
+import { findIn, MOVING_NODE_MS, PlaneNode } from './plane-node.js';
+import { Relays, type RelayCounts } from './relays.js';
 
-/** What is asked of a node that is about to be back waits so long. */
-const MOVING_NODE_MS = 2_500;
+/** So far may this replica be behind another one. */
+const BEHIND_MS = 300;
 
 /** The node of this same process. */
 const HERE: Presence = { isHere: true, sinceMs: 0 };
@@ -31,6 +33,10 @@ export class PlaneNodes implements NodeSource {
   readonly #log: Log;
   readonly #local: LocalMember | null;
   readonly #nodes = new Map<string, PlaneNode>();
+  /** The ways to other replicas; null where there are none. */
+  readonly #relays: Relays | null;
+  /** Sessions that other replicas speak for here, and for how many nodes. */
+  readonly #relayedSessions = new Map<string, number>();
   #localServices: NodeRecord['services'] | undefined;
   /** What the catalog said last of each node, but for when it was seen. */
   readonly #said = new Map<string, { readonly services: NodeRecord['services']; readonly facts: string }>();
@@ -41,6 +47,16 @@ export class PlaneNodes implements NodeSource {
     this.#store = store;
     this.#log = log;
     this.#local = local;
+    const { replicas } = store;
+    this.#relays =
+      replicas === undefined
+        ? null
+        : new Relays({
+            replicas,
+            isOurs: (nodeId) => store.nodes.get(nodeId)?.replica === replicas.membership.selfId,
+            serve: (nodeId, channel) => this.#serveRelayed(nodeId, channel),
+            log,
+          });
     const stopLocal = local?.changes.on((change) => this.changes.emit(within(local.dir, change)));
     const stopStore = store.nodes.changed.on((nodeId) => this.#changed(nodeId));
     this.#stopListening = () => {
@@ -116,11 +132,9 @@ export class PlaneNodes implements NodeSource {
         transport.close();
         return;
       }
-      const { remote } = this.#known(nodeId);
-      remote.setNodeProjects(this.#store.projects.naming(nodeId));
-      // One that knows other ways to us is back in a moment when it loses this one.
-      remote.patienceMs = handshake.hello.capabilities?.moves === true ? MOVING_NODE_MS : 0;
-      remote.attach(handshake);
+      const known = this.#known(nodeId);
+      known.remote.setNodeProjects(this.#store.projects.naming(nodeId));
+      known.attach(handshake);
     } catch (thrown) {
       this.#log.debug('A tunnel did not come about.', {
         node_id: nodeId,
@@ -134,7 +148,19 @@ export class PlaneNodes implements NodeSource {
     for (const { remote } of this.#nodes.values()) for (const session of sessions) remote.setSession(session);
   }
 
+  /** Another replica has called. */
+  receiveReplica(connection: RelayConnection): void {
+    this.#relays?.accept(connection);
+  }
+
+  /** How many links to other replicas there are, and what goes over them. */
+  get relayCounts(): RelayCounts | null {
+    return this.#relays?.counts ?? null;
+  }
+
+  /** Nothing of this process uses the session any longer. */
   endSession(id: string): void {
+    if (this.#relayedSessions.has(id)) return;
     for (const { remote } of this.#nodes.values()) remote.endSession(id);
   }
 
@@ -148,7 +174,60 @@ export class PlaneNodes implements NodeSource {
 
   async close(): Promise<void> {
     this.#stopListening();
+    this.#relays?.close();
     await Promise.all([...this.#nodes.values()].map(({ remote }) => remote.close()));
+  }
+
+  /**
+   * Serves a node that is connected here to another replica, as a tunnel of its own would: from the node's own tunnel alone.
+   * @throws FsError EHOSTDOWN where it is not connected here
+   */
+  async #serveRelayed(nodeId: string, channel: Transport): Promise<ServedConnection> {
+    const record = this.#store.nodes.get(nodeId);
+    if (record === undefined) throw new FsError('ENOENT', `There is no node ${nodeId}.`);
+    const known = this.#known(nodeId);
+    // It is known by its connection before it has opened its tunnel, and to the other replica before us, it may be.
+    await known.whenDirect(this.#relays?.isOurs(nodeId) === true ? MOVING_NODE_MS : BEHIND_MS);
+    const { remote } = known;
+    const handshake = await acceptHello(channel);
+    const admitted = new Set<string>();
+    return serveVfs({ root: remote.root, changes: remote.changes, close: async () => undefined }, handshake, {
+      relayed: {
+        maxRole: 'admin',
+        admit: (session) => {
+          if (!admitted.has(session.id)) {
+            admitted.add(session.id);
+            this.#relayedSessions.set(session.id, (this.#relayedSessions.get(session.id) ?? 0) + 1);
+          }
+          const taken = this.#asKnownHere(session);
+          remote.setSession(taken);
+          return taken;
+        },
+        onSessionEnd: (id) => this.#endRelayed(id, admitted),
+      },
+      log: this.#log,
+    });
+  }
+
+  /** A session that another replica speaks for has no more rights than this one knows it to have. */
+  #asKnownHere(session: Session): Session {
+    const record = this.#store.sessions.get(session.id);
+    if (record === undefined) return session;
+    const token = this.#store.tokens.get(record.tokenId);
+    const isOver = record.closedAtMs !== null || token === undefined || token.revokedAtMs !== null;
+    const capped = token?.role === 'user' ? capRole(session, 'user') : session;
+    return isOver ? { ...capped, revoked: true } : capped;
+  }
+
+  #endRelayed(id: string, admitted: Set<string>): void {
+    if (!admitted.delete(id)) return;
+    const left = (this.#relayedSessions.get(id) ?? 1) - 1;
+    if (left > 0) {
+      this.#relayedSessions.set(id, left);
+      return;
+    }
+    this.#relayedSessions.delete(id);
+    if (!this.#store.sessions.live.some((live) => live.id === id)) this.endSession(id);
   }
 
   #entryOf(record: NodeRecord): NodeEntry {
@@ -169,7 +248,7 @@ export class PlaneNodes implements NodeSource {
   #known(nodeId: string): PlaneNode {
     let known = this.#nodes.get(nodeId);
     if (known === undefined) {
-      known = new PlaneNode(this.#store, nodeId, this.#log);
+      known = new PlaneNode(this.#store, nodeId, this.#log, this.#relays);
       known.changes.on((change) => this.changes.emit(change));
       known.turned.on(() => this.#catalogChanges.emit(nodeId));
       this.#nodes.set(nodeId, known);
@@ -180,6 +259,7 @@ export class PlaneNodes implements NodeSource {
   /** The catalog says something else of the node. */
   #changed(nodeId: string): void {
     this.#actions = new WeakMap();
+    this.#nodes.get(nodeId)?.moved();
     if (this.#isNews(nodeId)) this.appearances.emit(nodeId);
     if (this.#isOther(nodeId)) this.#catalogChanges.emit(nodeId);
   }

@@ -2,6 +2,7 @@
  * How messages get from one peer to another: one interface, `Transport`, with an in-memory pair and
  * WebSockets behind it, and a `Reconnector` that keeps one alive. Nothing here looks into a message.
  */
+export * from './channel-link.js';
 export * from './fair-transport.js';
 export * from './fair-turns.js';
 export * from './forwarding-transport.js';

@@ -13,6 +13,8 @@ export interface WsClientOptions {
   readonly keepalive?: Keepalive;
   /** Certificates to trust, PEM, beside the system's. */
   readonly ca?: string;
+  /** Any certificate does: the caller proves by `channelBinding` who the other side is. */
+  readonly anyCertificate?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -22,7 +24,7 @@ export interface WsClientOptions {
  *   not answer in time, EPROTO when what answers is no WebSocket server, ECANCELED when `signal` aborts.
  */
 export function connectWs(url: string, options: WsClientOptions): Promise<WsTransport> {
-  const { token, maxMessageBytes, timeoutMs = 10_000, keepalive, ca, signal } = options;
+  const { token, maxMessageBytes, timeoutMs = 10_000, keepalive, ca, anyCertificate, signal } = options;
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) {
       reject(FsError.from(signal.reason));
@@ -36,6 +38,7 @@ export function connectWs(url: string, options: WsClientOptions): Promise<WsTran
       ...CLOSE_TIMEOUT,
       ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }),
       ...(ca === undefined ? {} : { ca }),
+      ...(anyCertificate === true ? { rejectUnauthorized: false } : {}),
     };
     let socket: WebSocket;
     try {

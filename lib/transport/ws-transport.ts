@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
 import type { RawData, WebSocket } from 'ws';
 import { systemClock, type Clock } from '../core/index.js';
 import { BaseTransport } from './base-transport.js';
@@ -82,6 +83,15 @@ export class WsTransport extends BaseTransport {
 
   get receivedBytes(): number {
     return (this.#wire as Partial<Socket>).bytesRead ?? 0;
+  }
+
+  /**
+   * What both ends of this very connection know, and nobody between them does (RFC 5705), as hexadecimal digits; empty where it
+   * is not encrypted.
+   */
+  get channelBinding(): string {
+    if (!(this.#wire instanceof TLSSocket)) return '';
+    return this.#wire.exportKeyingMaterial(32, 'EXPORTER-acheron-relay', Buffer.alloc(0)).toString('hex');
   }
 
   send(message: Message, onSpent?: () => void): void {

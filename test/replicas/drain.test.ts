@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { ControlClient } from '../../lib/control/index.js';
 import { connectWs } from '../../lib/transport/index.js';
+import { Load } from '../support/load.js';
 import { PlaneProcesses, Program } from '../support/plane-processes.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { temporaryDir } from '../support/test-node.js';
@@ -16,32 +17,6 @@ const plane = await PlaneProcesses.start(t);
 const backup = join(temporaryDir(t), 'plane.tgz');
 const copyDir = join(temporaryDir(t), 'copy');
 const token = readFileSync(plane.tokenFile('admin'), 'utf8').trim();
-
-/** Tells how many of what is asked again and again, by several, failed. */
-class Load {
-  done = 0;
-  readonly failures: string[] = [];
-  #isOver = false;
-  readonly #loops: Promise<void>[] = [];
-
-  repeat(act: () => Promise<unknown>): void {
-    this.#loops.push(this.#loop(act));
-  }
-
-  async end(): Promise<void> {
-    this.#isOver = true;
-    await Promise.all(this.#loops);
-  }
-
-  async #loop(act: () => Promise<unknown>): Promise<void> {
-    while (!this.#isOver) {
-      await act().then(
-        () => this.done++,
-        (thrown: unknown) => this.failures.push(String(thrown)),
-      );
-    }
-  }
-}
 
 const statusOf = (path: string): Promise<number> =>
   fetch(`${plane.url.replace('ws', 'http')}${path}`).then(({ status }) => status);

@@ -23,8 +23,8 @@ export interface NodeTunnelOptions {
 
 /** A tunnel over which the node serves its files. */
 export interface ServedTunnel {
-  /** Closes it once nothing is under way over it; with `empty`, once nothing is open over it either. */
-  leave(reason: string, how: { readonly empty: boolean }): void;
+  /** The control plane is told that this tunnel is left: it closes it when nothing is under way or open over it. */
+  goAway(how: { readonly reason: string; readonly withinMs: number; readonly waitFor: () => void }): void;
 }
 
 /** A tunnel to a control plane that the node has left ends at the latest then. */
@@ -92,7 +92,11 @@ export class NodeTunnelLink {
 
   #leave(before: Transport): void {
     this.#left.add(before);
-    this.#served.get(before)?.leave('The node has gone to another control plane.', { empty: true });
+    this.#served.get(before)?.goAway({
+      reason: 'The node has gone to another control plane.',
+      withinMs: 0,
+      waitFor: () => undefined,
+    });
     const bound = setTimeout(() => before.close(), LEFT_MS).unref();
     before.onClose(() => {
       clearTimeout(bound);

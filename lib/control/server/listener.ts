@@ -21,6 +21,8 @@ import { GatedTransport } from './gated-transport.js';
 import { answerPage, bearerOf, respond } from './http-pages.js';
 import { MCP_PATH, McpDoor, type McpPages } from './mcp-door.js';
 import type { ServerContext } from './server-context.js';
+import { proveAsCalled, RELAY_PATH } from '../relay-proof.js';
+import type { RelayConnection } from '../relay-replicas.js';
 import { RequestGuard } from './request-guard.js';
 import { farEndOf, MAX_STRANGER_FRAME_BYTES } from './strangers.js';
 import { usableTls, type TlsFiles } from './tls-files.js';
@@ -36,6 +38,8 @@ export interface ListenerOptions {
   readonly allowOrigins: readonly string[];
   readonly allowHosts: readonly string[];
   readonly onFiles: ((files: FilesConnection) => void) | undefined;
+  /** Another replica of this control plane has called. */
+  readonly onRelay: ((connection: RelayConnection) => void) | undefined;
   /** Undefined: there is no web console. */
   readonly consolePages: ConsolePages | undefined;
   /** Undefined: nothing is at `/mcp`. */
@@ -212,6 +216,11 @@ export class Listener {
       refuse(socket, 403, refusal);
       return;
     }
+    // Also while it stops: nodes are still here.
+    if (asked === RELAY_PATH && this.#context.store.replicas !== undefined) {
+      this.#receiveReplica(request, socket, head);
+      return;
+    }
     if (drain.reason !== null) {
       upgrades.inc({ outcome: 'going_away' });
       refuse(socket, 503, drain.reason);
@@ -251,6 +260,33 @@ export class Listener {
         isOfFamily: this.#acceptor.isExcused(request) || request.headers.host === undefined,
       }),
     );
+  }
+
+  /** Whoever connects as a replica has to prove it before anything else; who cannot is told nothing. */
+  #receiveReplica(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const { replicas } = this.#context.store;
+    const { log, strangers, metrics } = this.#context;
+    if (replicas === undefined) return;
+    const { relayKey: key, membership } = replicas;
+    const farEnd = farEndOf(request.socket);
+    this.#acceptor.accept(request, socket, head, (transport) => {
+      proveAsCalled(transport, { key, selfId: membership.selfId, binding: transport.channelBinding }).then(
+        (replicaId) => {
+          metrics.upgrades.inc({ outcome: 'ok' });
+          strangers.know(farEnd);
+          transport.limitMessages(MAX_FS_FRAME_BYTES);
+          this.#options.onRelay?.({ transport, replicaId });
+        },
+        (thrown: unknown) => {
+          metrics.upgrades.inc({ outcome: 'unauthorized' });
+          const address = request.socket.remoteAddress ?? 'unknown';
+          log.warn('Somebody who is no replica called as one.', {
+            address,
+            error: FsError.from(thrown).message,
+          });
+        },
+      );
+    });
   }
 
   /** By the name that the peer used; by our address where it named none. */

@@ -147,9 +147,25 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
 
   /** The connection of that generation, though another came in its place, while it can be asked. */
   linkOf(generation: number): FsClient | undefined {
-    if (generation === this.generation) return this.client;
     const retired = this.#retired.get(generation);
-    return retired?.open === true && !retired.silent ? retired : undefined;
+    if (retired === undefined) return generation === this.generation ? this.client : undefined;
+    return retired.open && !retired.silent ? retired : undefined;
+  }
+
+  /** Asks nothing more over the present connection, which ends once all is answered; requests wait for the next one. */
+  leaveConnection(): void {
+    const client = this.#client;
+    if (client === undefined) return;
+    this.#client = undefined;
+    this.#lostAtMs = performance.now();
+    this.#retired.set(this.generation, client);
+    client.retire(false);
+    this.#away();
+  }
+
+  /** It is about to come: from now on requests wait for it as if it had just been lost. */
+  expect(): void {
+    if (this.client === undefined) this.#lostAtMs = performance.now();
   }
 
   /** It was lost a moment ago, and requests wait for it. */

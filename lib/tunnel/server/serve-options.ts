@@ -16,8 +16,15 @@ export type SessionSource =
         /** What a session may be at most (`--max-remote-role`). */
         readonly maxRole: Role;
         readonly onNodeFacts?: (facts: { readonly nodeProjects: readonly string[] }) => void;
+        /** A session as the peer says it is; what is answered is the session as it is taken here. */
+        readonly admit?: (session: Session) => Session;
+        /** It will not be named again over this connection. */
+        readonly onSessionEnd?: (id: string) => void;
       };
     };
+
+/** How a peer is served that speaks for many sessions. */
+export type Relayed = Extract<SessionSource, { readonly relayed: unknown }>['relayed'];
 
 export type ServeOptions = SessionSource & {
   /** What `t_fs_exports` lists; by default what the public layout of the tree shows. */

@@ -1,5 +1,5 @@
 import { FsError, silentLog, type Log, type Unsubscribe } from '../../core/index.js';
-import type { Role, Session } from '../../policy/index.js';
+import type { Session } from '../../policy/index.js';
 import {
   DEFAULT_MSIZE,
   errorFrameFrom,
@@ -47,7 +47,7 @@ import { NodeNumbers } from './numbered-nodes.js';
 import { kindOfRequest, onlyReads } from '../wire/deadlines.js';
 import { ReadBudget } from './read-budget.js';
 import { costOfOpen, costOfRead } from './read-cost.js';
-import { SHOWING, type LeaveHow, type ServeOptions } from './serve-options.js';
+import { SHOWING, type LeaveHow, type Relayed, type ServeOptions } from './serve-options.js';
 import { ServedOp } from './served-op.js';
 import { MAX_RUNNING, MAX_WRITING_BYTES, ServedSession } from './served-session.js';
 import { sessionFromWire } from '../wire/wire-session.js';
@@ -89,8 +89,8 @@ export class ServedConnection {
   #msize: number = DEFAULT_MSIZE;
   /** The peer goes to another server by itself. */
   readonly #moves: boolean;
-  /** Why it is to be closed, and when. */
-  #leaves: { readonly reason: string; readonly empty: boolean } | undefined;
+  /** Why it is to be closed once the peer waits for no answer. */
+  #leaves: string | undefined;
   #nextHandle = 1;
   #nextSync = 1;
   #faults = 0;
@@ -167,20 +167,15 @@ export class ServedConnection {
       const payload = { reason: how.reason, within_ms: how.withinMs };
       this.#port.send({ channel: 'acheron', type: 'acheron.e_going_away', payload });
       how.waitFor(this.closed);
-    } else this.leave(how.reason);
+    } else {
+      this.#leaves = how.reason;
+      this.#leaveIfDone();
+    }
   }
 
-  /** Closes it once the peer waits for no answer; with `empty`, once nothing is open over it either. */
-  leave(reason: string, { empty = false } = {}): void {
-    this.#leaves = { reason, empty };
-    this.#leaveIfDone();
-  }
-
+  /** Closes it once the peer waits for no answer. */
   #leaveIfDone(): void {
-    if (this.#leaves === undefined) return;
-    const { reason, empty } = this.#leaves;
-    if (empty && [...this.#sessions.values()].some(({ handles }) => handles.size > 0)) return;
-    this.leaveIfIdle(reason);
+    if (this.#leaves !== undefined) this.leaveIfIdle(this.#leaves);
   }
 
   /** Says goodbye because this side goes, unless a request of the peer's may still be answered. */
@@ -199,6 +194,8 @@ export class ServedConnection {
     for (const done of [...this.#syncs.values()]) done();
     const sessions = [...this.#sessions.values()];
     this.#sessions.clear();
+    if ('relayed' in this.#options)
+      for (const { id } of sessions) if (id !== undefined) this.#options.relayed.onSessionEnd?.(id);
     await Promise.all(sessions.map((peer) => peer.abandon()));
   }
 
@@ -250,17 +247,12 @@ export class ServedConnection {
     }
   }
 
-  #fromControlPlane(
-    frame: AcheronEnvelope,
-    {
-      maxRole,
-      onNodeFacts,
-    }: { readonly maxRole: Role; onNodeFacts?: (facts: { nodeProjects: string[] }) => void },
-  ): boolean {
+  #fromControlPlane(frame: AcheronEnvelope, { maxRole, onNodeFacts, admit, onSessionEnd }: Relayed): boolean {
     switch (frame.type) {
       case 'acheron.e_session': {
         const { session: wire } = payloadOf(frame, TUNNEL_EVENTS.e_session.payload);
-        const session = sessionFromWire(wire, maxRole);
+        const said = sessionFromWire(wire, maxRole);
+        const session = admit?.(said) ?? said;
         const known = this.#sessions.get(session.id);
         if (known !== undefined) {
           known.sessionOf = () => session;
@@ -273,6 +265,7 @@ export class ServedConnection {
         const ended = this.#sessions.get(id);
         this.#sessions.delete(id);
         void ended?.abandon();
+        if (ended !== undefined) onSessionEnd?.(id);
         return true;
       }
       case 'acheron.e_node_facts':

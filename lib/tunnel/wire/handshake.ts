@@ -175,6 +175,7 @@ function helloReply(binary: boolean): FsReply<'hello'> {
     instance: OWN_INSTANCE,
     capabilities: {
       ...ours(binary),
+      moves: true,
       exports: true,
       read: true,
       write: true,

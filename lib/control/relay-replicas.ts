@@ -1,0 +1,30 @@
+import type { Unsubscribe } from '../core/index.js';
+import type { Transport } from '../transport/index.js';
+
+/** Another replica, as far as it is called. */
+export interface RelayPeer {
+  readonly id: string;
+  /** `ws://` or `wss://`, without a path. */
+  readonly address: string;
+}
+
+/** What relaying needs to know of the replicas of a control plane. */
+export interface RelayReplicas {
+  readonly membership: {
+    readonly selfId: string;
+    member(id: string): RelayPeer | undefined;
+    isServing(): boolean;
+    readonly changed: { on(listener: () => void): Unsubscribe };
+    readonly servingChanged: { on(listener: (isServing: boolean) => void): Unsubscribe };
+  };
+  /** The other live replica that has the node's connection. */
+  holderOf(nodeId: string): RelayPeer | undefined;
+  /** The same at all replicas, and nowhere else. */
+  readonly relayKey: Uint8Array;
+}
+
+/** A replica that has called, and proved that it is one. */
+export interface RelayConnection {
+  readonly transport: Transport;
+  readonly replicaId: string;
+}
