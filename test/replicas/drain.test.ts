@@ -86,5 +86,5 @@ t.test('clients with one address do not hold a control plane up that stops', asy
   await client.ready();
   const startMs = performance.now();
   await single.control.end('SIGTERM');
-  t.ok(performance.now() - startMs < 3_000, `it took ${Math.round(performance.now() - startMs)} ms`);
+  t.ok(performance.now() - startMs < 6_000, `it took ${Math.round(performance.now() - startMs)} ms`);
 });

@@ -34,6 +34,7 @@ import { answerAcheron } from './acheron-stub.js';
 import { answerRuntime, type RuntimeChannel } from './runtime.js';
 import { frameWithServices } from './event-services.js';
 import type { GoingAway } from './drain.js';
+import { admit } from './admission.js';
 import { handlerFor } from './handlers/index.js';
 import { afterSilence, type Arrival } from './arrival.js';
 import type { Credential } from './credential.js';
@@ -268,7 +269,7 @@ export class ControlConnection implements Peer {
     try {
       if (name === undefined || talk === undefined)
         throw new ProtocolFault('unsupported_type', `There is no request "${frame.type}".`);
-      this.#admit(name);
+      admit(this, name);
       if (isTooDeep(frame.payload))
         throw new ProtocolFault('invalid_payload', 'The payload is nested too deep.');
       const payload = payloadOf(
@@ -301,27 +302,6 @@ export class ControlConnection implements Peer {
     if (isHeld) this.#letGo();
     this.#leaveIfAnswered();
     this.context.metrics.requests.inc({ type: name ?? 'unknown', outcome });
-  }
-
-  /** @throws ProtocolFault unless who sends may send this now. */
-  #admit(name: ControlName): void {
-    if (this.#state === 'new' && name !== 'version')
-      throw new ProtocolFault('handshake_required', 'Send control.version first.');
-    if (this.#state === 'versioned' && name !== 'connect' && name !== 'version')
-      throw new ProtocolFault('handshake_required', 'Send control.connect first.');
-    if (this.#state === 'new' || this.#state === 'versioned') return;
-    const { sender } = controlMessage(name);
-    if (sender === 'anyone') return;
-    if (this.#state === 'bootstrap')
-      throw new ProtocolFault(
-        'forbidden',
-        'Without a token, only node_join and node_join_request may be sent.',
-      );
-    if (sender === 'connected' || sender === 'node') return;
-    if (this.#state === 'node') throw new ProtocolFault('forbidden', 'A node may not send this.');
-    const { current } = this.session;
-    if (current.revoked) throw new ProtocolFault('provider_auth_failed', 'This session was revoked.');
-    if (sender === 'admin') this.requireAdmin(name);
   }
 
   get isAdmin(): boolean {

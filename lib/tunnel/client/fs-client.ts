@@ -16,6 +16,7 @@ import { dataOf, type FramePort } from '../wire/frame-port.js';
 import type { Handshake } from '../wire/handshake.js';
 import { DeferredAbortWatch } from './deferred-abort-watch.js';
 import { kindOfRequest, type RequestKind } from '../wire/deadlines.js';
+import { mayChange } from './may-change.js';
 import { PeerWatch } from './peer-watch.js';
 import { PendingRequests, type FsAnswer, type Pending } from './pending-requests.js';
 import { lostError } from '../wire/tunnel-errors.js';
@@ -181,6 +182,7 @@ export class FsClient {
     const answer = this.#pending.add(tag, {
       name,
       kind,
+      isRepeatable: !mayChange(name, payload),
       s: target.s,
       looks,
       quietLooks,
@@ -219,7 +221,7 @@ export class FsClient {
    */
   retire(isSilent: boolean): void {
     this.#isRetired = true;
-    if (this.silent || isSilent) this.#pending.failReads();
+    if (this.silent || isSilent) this.#pending.failRepeatable();
     const bound = setTimeout(() => this.#port.transport.destroy(), RETIRED_MS).unref();
     this.#port.transport.onClose(() => clearTimeout(bound));
     this.#closeIfDone();
@@ -264,9 +266,11 @@ export class FsClient {
     const tag = (this.#signTag = this.#nextTag++);
     const { looks, quietLooks } = this.#peer;
     const s = this.#lastSession;
-    this.#pending.add(tag, { name: 'getattr', kind: 'sign', s, looks, quietLooks, bytes: 0 }).catch(() => {
-      // `PeerWatch` notices that none came.
-    });
+    this.#pending
+      .add(tag, { name: 'getattr', kind: 'sign', isRepeatable: true, s, looks, quietLooks, bytes: 0 })
+      .catch(() => {
+        // `PeerWatch` notices that none came.
+      });
     const whose = s === undefined ? {} : { s };
     this.#port.send({
       channel: 'acheron',

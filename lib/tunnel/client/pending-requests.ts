@@ -21,6 +21,8 @@ export interface FsAnswer<Name extends FsMessageName> {
 interface Asked {
   readonly name: FsMessageName;
   readonly kind: RequestKind;
+  /** It begins nothing, so that it may be asked again over another connection. */
+  readonly isRepeatable: boolean;
   readonly s: string | undefined;
   readonly looks: number;
   readonly quietLooks: number;
@@ -97,6 +99,12 @@ export class PendingRequests {
     for (const [tag, pending] of this.#pending) if (isHarmless(pending)) this.#giveUp(tag, silentError());
   }
 
+  /** Another connection is there: who only reads is to ask over that one. */
+  failRepeatable(): void {
+    for (const [tag, pending] of this.#pending)
+      if (pending.isRepeatable && isHarmless(pending)) this.#giveUp(tag, silentError());
+  }
+
   /** It stayed silent. */
   failRest(): void {
     this.failReads();
@@ -127,8 +135,8 @@ export class PendingRequests {
   #giveUp(tag: number, error: FsError): void {
     const pending = this.take(tag);
     if (pending === undefined) return;
-    const { name, kind, s, looks, quietLooks, bytes } = pending;
-    this.#late.set(tag, { name, kind, s, looks, quietLooks, bytes });
+    const { name, kind, isRepeatable, s, looks, quietLooks, bytes } = pending;
+    this.#late.set(tag, { name, kind, isRepeatable, s, looks, quietLooks, bytes });
     dropOldest(this.#late, MAX_LATE);
     pending.reject(error);
   }

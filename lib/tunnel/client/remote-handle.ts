@@ -371,10 +371,13 @@ export class RemoteHandle implements FileHandle {
       return remote.request(name, { h: this.#number }, payload, op);
     };
     const { client } = remote.host;
+    const generation = this.#generation;
+    const over = remote.host.linkOf(generation);
     try {
       return await ask();
     } catch (thrown) {
-      const isLost = FsError.from(thrown).code === 'EHOSTDOWN' && remote.host.client !== client;
+      const isOther = remote.host.client !== client || remote.host.linkOf(generation) !== over;
+      const isLost = FsError.from(thrown).code === 'EHOSTDOWN' && isOther;
       if (!isLost || remote.host.patienceMs === 0 || name === 'setattr') throw thrown;
       await remote.host.whenConnected(op.signal);
       return ask();
