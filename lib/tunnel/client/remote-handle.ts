@@ -2,27 +2,20 @@ import { FsError, lendBytes, type Lent } from '../../core/index.js';
 import type { FsReply, FsRequest } from '../../protocol/index.js';
 import type { AttrChange, Awaitable, FileHandle, OpenFlags, Op, Stat } from '../../vfs/index.js';
 import type { FsClient } from './fs-client.js';
+import {
+  EMPTY,
+  LOOKED_AT_BYTES,
+  MAX_TURNS,
+  OPENED_MS,
+  WORTH_RUNNING_AHEAD_BYTES,
+  type HandleRequest,
+} from './handle-limits.js';
 import type { FsAnswer } from './pending-requests.js';
 import { ReadAhead, type Fetched } from './read-ahead.js';
 import type { RemoteFile } from './remote-file.js';
 import type { RequestOp } from './remote-session.js';
 import { lostError, lostWriterError, moreThanAsked } from '../wire/tunnel-errors.js';
 import { statFromAttributes, wireFromChange } from '../wire/wire-stat.js';
-
-type HandleRequest =
-  'read' | 'write' | 'getattr' | 'setattr' | 'flush' | 'fsync' | 'seek' | 'allocate' | 'await';
-
-/** A peer that gives less than it is asked for is asked so many times; the reader comes for the remainder. */
-const MAX_TURNS = 64;
-const EMPTY = new Uint8Array(0);
-/** What came with the open, first bytes and attributes, is good for this long. */
-const OPENED_MS = 1000;
-
-/** Whoever writes no more than this to a file that was just opened may well be done, and is looked at next. */
-const LOOKED_AT_BYTES = 32 * 1024;
-
-/** On the way through a control plane, less than this is not worth an answer of its own before the node's. */
-const WORTH_RUNNING_AHEAD_BYTES = 32 * 1024;
 
 /**
  * A descriptor that is open at the far side. What is written to an ordinary file is answered at once, within a window,
