@@ -3,6 +3,7 @@ import { applySettings } from './config-file.js';
 import { EXIT, reportFailure } from './failure.js';
 import { configOption } from './options.js';
 import { watchOutput } from './output.js';
+import { printTopic, TOPIC_LIST, topicNamed } from './topics.js';
 import { writeError, writeOut } from './write-out.js';
 import { VERSION } from './version.js';
 
@@ -187,8 +188,7 @@ const COMMANDS: readonly Lazy[] = [
   {
     name: 'completion',
     summary: 'let a shell complete commands and options',
-    load: async () =>
-      (await import('./commands/completion.js')).completionCommand(() => programWith(() => true)),
+    load: async () => (await import('./commands/completion.js')).completionCommand(wholeProgram),
   },
 ];
 
@@ -198,8 +198,15 @@ export async function main(argv: readonly string[]): Promise<number> {
   watchOutput();
   const [wanted = '', ...words] = argv.slice(2).filter((word) => !word.startsWith('-'));
   const named = wanted === 'help' ? words[0] : wanted;
+  const topic = wanted === 'help' ? topicNamed(named) : undefined;
   try {
+    if (topic !== undefined) {
+      await printTopic(topic);
+      return EXIT.ok;
+    }
     const program = await programWith((name) => name === named);
+    if (wanted === 'help' && named !== undefined && !program.commands.some((one) => one.name() === named))
+      program.error(`error: there is no command and no topic '${named}'; acheron help lists them`);
     if (argv.length <= 2) program.outputHelp();
     else await program.parseAsync([...argv]);
     return Number(process.exitCode ?? EXIT.ok);
@@ -210,18 +217,24 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
+/** The command line with all its commands, for what describes it. */
+export function wholeProgram(): Promise<Command> {
+  return programWith(() => true);
+}
+
 /** The command line; of the commands that are not wanted, names alone. */
 async function programWith(isWanted: (name: string) => boolean): Promise<Command> {
   const program = new Command('acheron')
     .description('Services as files: write JSON to a file to run a driver, read the answer from a file.')
     .version(VERSION)
+    .helpCommand('help [topic]', 'say how a command is called, or print a topic')
     .configureHelp({ showGlobalOptions: false })
     // Options belong to the command that stands before them: `control` has some, and subcommands.
     .enablePositionalOptions()
-    .hook('preAction', (_program, command) => applySettings(command, () => programWith(() => true)))
-    .addHelpText('after', EXAMPLES);
+    .hook('preAction', (_program, command) => applySettings(command, wholeProgram))
+    .addHelpText('after', `${TOPIC_LIST}${EXAMPLES}`);
   for (const { name, summary, load } of COMMANDS) {
-    if (isWanted(name)) program.addCommand(await load());
+    if (isWanted(name)) program.addCommand((await load()).summary(summary));
     else program.command(name).summary(summary).description(summary);
   }
   finish(program);

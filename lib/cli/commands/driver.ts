@@ -67,4 +67,6 @@ const EXAMPLES = `
 Examples:
   $ acheron driver new word-count --lang python
   $ acheron driver new resize --lang rust --dir ~/services/resize
-  $ cd word-count && acheron up ./mnt --services-dir .`;
+  $ cd word-count && acheron up ./mnt --services-dir .
+
+acheron help drivers says how to write one.`;
