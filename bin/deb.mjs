@@ -42,7 +42,7 @@ function build(arch) {
   const root = join(work, arch);
   program(join(root, 'usr/lib/acheron'), arch);
   system(root);
-  documents(join(root, 'usr/share/doc/acheron'));
+  documents(root);
   control(root, arch);
   settle(root);
   const file = join(resolve(flags.out), `acheron_${version}_${arch}.deb`);
@@ -59,7 +59,7 @@ function build(arch) {
 
 /** The program as the npm package has it, without what only those read who develop it. */
 function program(to, arch) {
-  const isWanted = (path) => !/\.(?:map|d\.ts)$/.test(path);
+  const isWanted = (path) => !/\.(?:map|d\.ts)$|\/getMachineId-(?:bsd|darwin|win)-\w+\.js$/.test(path);
   const copy = (from, name = from) =>
     cpSync(join(top, from), join(to, name), { recursive: true, filter: isWanted });
   for (const part of ['dist/bundle', 'dist/console', 'dist/drivers', 'manifests']) copy(part);
@@ -100,19 +100,23 @@ function system(root) {
     fish: 'usr/share/fish/vendor_completions.d/acheron.fish',
   };
   for (const [shell, place] of Object.entries(places)) write(put(root, place), acheron('completion', shell));
-  for (const page of existing('dist/man')) {
-    const section = page.slice(-1);
-    writeZipped(
-      put(root, `usr/share/man/man${section}/${page}.gz`),
-      readFileSync(join(top, 'dist/man', page)),
-    );
-  }
+  const pages = join(work, 'man');
+  execFileSync(process.execPath, [join(top, 'bin/man.mjs'), pages], {
+    env: { ...process.env, SOURCE_DATE_EPOCH: String(epoch) },
+  });
+  for (const page of readdirSync(pages).sort())
+    writeZipped(put(root, `usr/share/man/man${page.slice(-1)}/${page}.gz`), readFileSync(join(pages, page)));
 }
 
-function documents(to) {
-  for (const name of existing('docs').filter((one) => one.endsWith('.md')))
-    cpSync(join(top, 'docs', name), join(to, 'docs', name));
-  cpSync(join(top, 'README.md'), join(to, 'README.md'));
+/** Those that `acheron help TOPIC` prints are the program's: what lies in /usr/share/doc, slim systems leave out. */
+function documents(root) {
+  const program = join(root, 'usr/lib/acheron');
+  const to = join(root, 'usr/share/doc/acheron');
+  for (const name of readdirSync(join(top, 'docs')).filter((one) => one.endsWith('.md')))
+    cpSync(join(top, 'docs', name), join(program, 'docs', name));
+  cpSync(join(top, 'README.md'), join(program, 'README.md'));
+  mkdirSync(to, { recursive: true });
+  for (const name of ['docs', 'README.md']) symlinkSync(`../../../lib/acheron/${name}`, join(to, name));
   writeZipped(join(to, 'NEWS.gz'), readFileSync(join(top, 'CHANGELOG.md')));
   const date = new Date(epoch * 1000).toUTCString().replace('GMT', '+0000');
   const entry = `acheron (${version}) unstable; urgency=medium\n\n  * NEWS.gz says what changed.\n\n -- ${maintainer}  ${date}\n`;
@@ -190,14 +194,6 @@ function entriesOf(root) {
   return readdirSync(root, { recursive: true })
     .map((name) => join(root, name))
     .sort();
-}
-
-function existing(folder) {
-  try {
-    return readdirSync(join(top, folder)).sort();
-  } catch {
-    return [];
-  }
 }
 
 function put(root, path) {

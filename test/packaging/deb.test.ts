@@ -54,6 +54,8 @@ t.test('the Debian package', { skip, timeout: 240_000 }, async (t) => {
       'usr/share/zsh/vendor-completions/_acheron',
       'usr/share/fish/vendor_completions.d/acheron.fish',
       'usr/share/doc/acheron/copyright',
+      'usr/share/man/man1/acheron-up.1.gz',
+      'usr/share/man/man5/acheron-manifest.5.gz',
       'etc/acheron/services',
     ])
       t.ok(existsSync(join(root, path)), path);
@@ -75,6 +77,7 @@ t.test('the Debian package', { skip, timeout: 240_000 }, async (t) => {
     const run = (...args: string[]) =>
       execa(join(root, 'usr/bin/acheron'), args, { env, extendEnv: false, reject: false });
     t.match(await run('--version'), { exitCode: 0 });
+    t.match(await run('help', 'manifest'), { exitCode: 0, stdout: /^Service manifests\n/ });
     t.match(await run('validate', join(root, 'usr/lib/acheron/manifests/services/echo.json')), {
       exitCode: 0,
     });
