@@ -29,6 +29,7 @@ const wants = {
       ip: 'iproute2',
       setpriv: 'util-linux',
       openssl: 'openssl',
+      'ssh-keygen': 'openssh-client',
       '/usr/lib/postgresql': 'postgresql',
       '/usr/bin/chromium': 'chromium',
     },

@@ -8,6 +8,7 @@
  *   variables and `cd` carry over, and a command that fails ends it (`set -e`).
  * - `sh tour`: the same in a folder where `acheron up ./mnt --services-dir ./services` is running and
  *   `acheron` is on PATH. One such block gives the whole document the mount. Port 18800 stands for one that is free.
+ * - `sh check`: run by test/packaging/release.test.ts, where what it checks has been made.
  * - `text output`: what the block before prints, stdout and stderr; `…` stands for anything.
  */
 export interface Block {
@@ -47,6 +48,7 @@ function blockFrom(line: number, [language, ...words]: string[], text: string): 
   const make = (kind: Block['kind']): Block => ({ line, kind, file, text });
   const [word] = others;
   if (word === undefined) return file === undefined ? undefined : make('file');
+  if (language === 'sh' && word === 'check') return undefined;
   if (language === 'json' && word === 'manifest') return make('manifest');
   if (language === 'sh' && (word === 'run' || word === 'tour')) return make(word);
   if (language === 'text' && word === 'output') return make('output');

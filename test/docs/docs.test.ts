@@ -8,6 +8,8 @@ import { runDocument } from './run-document.js';
 
 const documents = [
   'README.md',
+  'SECURITY.md',
+  'CONTRIBUTING.md',
   ...readdirSync(join(top, 'docs'))
     .filter((name) => name.endsWith('.md'))
     .map((name) => join('docs', name)),
