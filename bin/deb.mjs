@@ -7,7 +7,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, lstatSync, lutimesSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import { readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { EXTERNAL, REQUIRED } from './externals.mjs';
@@ -106,17 +106,19 @@ function system(root) {
   });
   for (const page of readdirSync(pages).sort())
     writeZipped(put(root, `usr/share/man/man${page.slice(-1)}/${page}.gz`), readFileSync(join(pages, page)));
+  symlinkSync('../man1/acheron-mount-helper.1.gz', put(root, 'usr/share/man/man8/mount.acheron.8.gz'));
 }
 
 /** Those that `acheron help TOPIC` prints are the program's: what lies in /usr/share/doc, slim systems leave out. */
 function documents(root) {
-  const program = join(root, 'usr/lib/acheron');
+  const program = 'usr/lib/acheron';
   const to = join(root, 'usr/share/doc/acheron');
-  for (const name of readdirSync(join(top, 'docs')).filter((one) => one.endsWith('.md')))
-    cpSync(join(top, 'docs', name), join(program, 'docs', name));
-  cpSync(join(top, 'README.md'), join(program, 'README.md'));
-  mkdirSync(to, { recursive: true });
-  for (const name of ['docs', 'README.md']) symlinkSync(`../../../lib/acheron/${name}`, join(to, name));
+  const pages = readdirSync(join(top, 'docs')).filter((one) => one.endsWith('.md'));
+  for (const page of ['README.md', ...pages.map((one) => `docs/${one}`)]) {
+    const link = put(to, page);
+    cpSync(join(top, page), put(root, join(program, page)));
+    symlinkSync(relative(dirname(link), join(root, program, page)), link);
+  }
   writeZipped(join(to, 'NEWS.gz'), readFileSync(join(top, 'CHANGELOG.md')));
   const date = new Date(epoch * 1000).toUTCString().replace('GMT', '+0000');
   const entry = `acheron (${version}) unstable; urgency=medium\n\n  * NEWS.gz says what changed.\n\n -- ${maintainer}  ${date}\n`;

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import t, { type Test } from 'tap';
@@ -56,9 +56,18 @@ t.test('the Debian package', { skip, timeout: 240_000 }, async (t) => {
       'usr/share/doc/acheron/copyright',
       'usr/share/man/man1/acheron-up.1.gz',
       'usr/share/man/man5/acheron-manifest.5.gz',
+      'usr/share/man/man8/mount.acheron.8.gz',
       'etc/acheron/services',
     ])
       t.ok(existsSync(join(root, path)), path);
+    const sums = readFileSync(join(root, 'DEBIAN/md5sums'), 'utf8').trimEnd().split('\n');
+    const summed = sums.map((line) => join(root, line.slice(34)));
+    t.same(
+      summed.filter((path) => realpathSync(path) !== path),
+      [],
+      'sums are of files, not of what links lead to',
+    );
+    t.match(readFileSync(join(root, 'usr/share/doc/acheron/docs/ADMIN.md'), 'utf8'), /^# /);
     t.equal(readFileSync(join(root, 'DEBIAN/conffiles'), 'utf8'), '/etc/acheron/config.json\n');
     const control = readFileSync(join(root, 'DEBIAN/control'), 'utf8');
     t.match(control, new RegExp(`^Architecture: ${ARCH}$`, 'm'));
