@@ -12,7 +12,7 @@ export type {
   ReplicatedLog,
   Snapshot,
 } from './log.js';
-export { LEASE_MS, Membership, type Member } from './membership.js';
+export { Membership, type Member } from './membership.js';
 export { PostgresLog } from './postgres-log.js';
 export { EmbeddedLog } from './embedded-log.js';
 export { storeAddressFrom, storeName, type StoreAddress } from './store-address.js';

@@ -3,7 +3,7 @@ import type { MemberFacts, MemberState, Position, ReplicatedLog } from './log.js
 import { ServingLease } from './serving-lease.js';
 
 /** How long a replica may serve after a renewal was sent. */
-export const LEASE_MS = 3_000;
+const LEASE_MS = 3_000;
 /** Renewals that fail are tried again so soon. */
 const RETRY_MS = 100;
 /** While others are waited for. */

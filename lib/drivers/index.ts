@@ -25,6 +25,5 @@ export { filesToRun, mustBeTrusted, type RunFile } from './run-files.js';
 export { TrustCheck, type Distrust } from './trust.js';
 export { checkArgument } from './native-proc/args.js';
 export { addressRules, type AddressRules } from './http/addresses.js';
-export { Secrets } from './secrets.js';
 export { progressFrom, type Progress } from './progress.js';
 export { driverClosed, errorFromAbort, failure, requestFailure } from './outcome.js';

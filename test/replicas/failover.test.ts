@@ -3,6 +3,7 @@ import { open, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { ControlClient, type CatalogEvent } from '../../lib/control/index.js';
+import { quantile } from '../support/load.js';
 import { PlaneProcesses, inviteThrough, linesOf, shell, untilOnline } from '../support/plane-processes.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { shellManifest, temporaryDir } from '../support/test-node.js';
@@ -46,9 +47,6 @@ async function took(act: () => Promise<unknown>): Promise<number> {
   await act();
   return performance.now() - startMs;
 }
-
-const quantile = (times: readonly number[], part: number): number =>
-  [...times].sort((a, b) => a - b)[Math.min(times.length - 1, Math.floor(times.length * part))]!;
 
 /** All that is connected goes over the one that is left, and may go over the other again. */
 async function moved(from: TcpProxy): Promise<void> {

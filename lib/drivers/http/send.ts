@@ -1,4 +1,4 @@
-import type { Agent, Dispatcher } from 'undici';
+import type { Agent } from 'undici';
 import { FsError } from '../../core/index.js';
 import type { CancelSignal } from '../cancel.js';
 import { connectionFailure } from './connection-failure.js';
