@@ -42,4 +42,7 @@ function takeColour(argv: string[]): void {
     if (when[2] !== undefined || when[1] === 'never') process.env['NO_COLOR'] = '1';
     else if (when[1] !== 'auto') process.env['FORCE_COLOR'] = '1';
   }
+  // Where CI is set, picocolors would colour what goes into a pipe too.
+  const { CI, FORCE_COLOR } = process.env;
+  if (CI !== undefined && FORCE_COLOR === undefined && !process.stdout.isTTY) process.env['NO_COLOR'] = '1';
 }

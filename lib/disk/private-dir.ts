@@ -84,9 +84,9 @@ function require(path: string, stats: Stats, { ownedByUs, stickyGuards }: Rule):
     throw refusal(`${path} belongs to another user (uid ${stats.uid})`, {
       path,
       hint:
-        us === 0
-          ? `Run the command as that user: sudo -u '#${stats.uid}' acheron …, or choose another --state-dir.`
-          : `If all that is in it is yours: chown ${us} ${path}. Else choose another --state-dir.`,
+        (us === 0
+          ? `If it is a service's, run the command as its user: sudo -u '#${stats.uid}' acheron …. `
+          : '') + `If all that is in it is yours: chown ${us} ${path}. Else choose another --state-dir.`,
     });
   if (stats.isSymbolicLink() || (stickyGuards && (stats.mode & STICKY) !== 0)) return;
   const gid = process.getegid?.() ?? -1;

@@ -58,6 +58,6 @@ t.test(
     const direct = readdirSync(folder, { recursive: true, encoding: 'utf8' })
       .filter((file) => file.endsWith('.ts') && !file.startsWith('driver-starters'))
       .filter((file) => /process\.std(out|err)\.write\(/.test(readFileSync(join(folder, file), 'utf8')));
-    t.same(direct.sort(), ['failure.ts', 'text-log.ts', 'write-out.ts']);
+    t.same(direct.sort(), ['failure.ts', 'process-log.ts', 'write-out.ts']);
   },
 );
