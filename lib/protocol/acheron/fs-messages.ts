@@ -225,7 +225,7 @@ export const FS_MESSAGES = {
   ),
   lock: message(
     ['h'],
-    'an advisory lock on the whole file, as flock(2), known to all who use the tree through this server; EAGAIN where another holds one and `wait` is not set. It ends with the handle',
+    'an advisory lock on the whole file, as flock(2), known to all who use the tree through this server; EAGAIN where another holds one and `wait` is not set. It ends with the handle. Served to programs of the family alone',
     () => z.object({ kind: z.enum(['shared', 'exclusive', 'unlock']), wait: z.boolean().optional() }),
     () => nothing,
   ),

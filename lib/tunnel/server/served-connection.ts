@@ -221,7 +221,9 @@ export class ServedConnection {
   /** False for a type that is not served. */
   #acheron(frame: AcheronEnvelope, data: Uint8Array | undefined): boolean {
     const name = fsMessageOfType(frame.type);
-    if (name !== undefined && name !== 'hello') {
+    // The locks of our own mounts are kept where the mount is.
+    const isServed = name !== 'lock' || this.#port.dialect !== undefined;
+    if (name !== undefined && name !== 'hello' && isServed) {
       this.#request(name, frame, data);
       return true;
     }
