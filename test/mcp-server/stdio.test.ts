@@ -101,8 +101,10 @@ for (const era of ERAS)
       given.abort();
       await t.rejects(hanging);
       await until(() => existsSync(`${marker}.ended`), 'the end of the driver');
-      const status = JSON.parse(readFileSync(up.service('hang', 'status.json'), 'utf8')) as JsonObject;
-      t.equal(status.state, 'cancelled');
+      const state = (): unknown =>
+        (JSON.parse(readFileSync(up.service('hang', 'status.json'), 'utf8')) as JsonObject).state;
+      await until(() => state() !== 'running', 'the end of the call');
+      t.equal(state(), 'cancelled');
     },
   );
 
