@@ -3,7 +3,7 @@ import type { Peer } from './peer.js';
 
 /** @throws ProtocolFault unless who sends may send this now. */
 export function admit(peer: Peer, name: ControlName): void {
-  const { state, context } = peer;
+  const { state } = peer;
   if (state === 'new' && name !== 'version')
     throw new ProtocolFault('handshake_required', 'Send control.version first.');
   if (state === 'versioned' && name !== 'connect' && name !== 'version')
