@@ -48,8 +48,11 @@ const { metafile: single } = await build({
   format: 'cjs',
   platform: 'node',
   target: 'node20.19',
-  // Of MCP, these commands have no need.
-  external: [...EXTERNAL, ...OPTIONAL_EXTERNAL, '@modelcontextprotocol/*', '@opentelemetry/*'],
+  // Of what runs services, imports and makes certificates, these commands have no need: it is read whole, however little is run.
+  external: [
+    ...[...EXTERNAL, ...OPTIONAL_EXTERNAL, '@modelcontextprotocol/*', '@opentelemetry/*'],
+    ...['@readme/openapi-parser', '@peculiar/x509', 'reflect-metadata', 'undici', 'oauth4webapi', 'marked'],
+  ],
   mainFields: ['module', 'main'],
   define: {
     'import.meta.url': 'importMetaUrl',
