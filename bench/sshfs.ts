@@ -2,7 +2,6 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, rmdir, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as passed } from 'node:timers/promises';
@@ -11,6 +10,7 @@ import { CannotRun, type Bench } from './bench.js';
 import { freshDir } from './mounts.js';
 import type { Served } from './served.js';
 import { plainEnvironment } from './tools.js';
+import { freePort } from '../test/support/free-port.js';
 
 const run = promisify(execFile);
 const READY_MS = 20_000;
@@ -97,15 +97,6 @@ function programAt(path: string, debianPackage: string): string {
 async function newKey(path: string): Promise<string> {
   await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'acheron-bench', '-f', path]);
   return path;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** A program of the bench's own, with what it said. */

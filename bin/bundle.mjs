@@ -6,6 +6,7 @@ import { readdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { EXTERNAL, OPTIONAL_EXTERNAL } from './externals.mjs';
+import { zodApart } from './zod-apart.mjs';
 
 const dist = join(import.meta.dirname, '../dist');
 /** As deep as a room of dist/lib: some modules find the package by where they are. */
@@ -26,6 +27,7 @@ const { metafile } = await build({
   target: 'node20.19',
   // These choose native code, or other files of their own, while they run.
   external: [...EXTERNAL, ...OPTIONAL_EXTERNAL],
+  plugins: [zodApart],
   mainFields: ['module', 'main'],
   // What is CommonJS among the rest asks for Node's own modules by `require`.
   banner: {

@@ -5,13 +5,14 @@
 //   node bin/deb.mjs [--arch amd64|arm64]… [--out DIR] [--version VERSION] [--level 0-9]
 import { execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, lstatSync, lutimesSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
-import { readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { EXTERNAL, REQUIRED } from './externals.mjs';
 import { copyPackages } from './npm-parts.mjs';
+import { dateOfSources } from './date-of-sources.mjs';
 
 const top = join(import.meta.dirname, '..');
 const npmArch = { amd64: 'x64', arm64: 'arm64' };
@@ -219,14 +220,4 @@ function acheron(...args) {
     ACHERON_CONFIG: join(top, 'packaging/debian/config.json'),
   };
   return execFileSync(process.execPath, [join(top, 'dist/bundle/bin/acheron.js'), ...args], { env });
-}
-
-/** When the sources were committed; without git, when package.json was written. */
-function dateOfSources() {
-  try {
-    const options = { cwd: top, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] };
-    return execFileSync('git', ['log', '-1', '--format=%ct'], options).trim();
-  } catch {
-    return Math.floor(statSync(join(top, 'package.json')).mtimeMs / 1000);
-  }
 }

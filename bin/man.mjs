@@ -1,11 +1,11 @@
 // `npm run man [-- DIR]`: manual pages in dist/man, or DIR. Those of commands are made of what `--help` is made of, the
 // others of docs/: acheron(1) and one for each command, acheron-manifest(5), acheron-driver(7), and acheron(7), the tree.
 // Equal sources and SOURCE_DATE_EPOCH make equal bytes.
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { wholeProgram } from '../dist/lib/cli/index.js';
 import { document, filled, paragraph, plain, quoted, tagged, verbatim } from './roff.mjs';
+import { dateOfSources } from './date-of-sources.mjs';
 
 const DOCUMENTS = [
   { name: 'acheron-manifest', section: 5, file: 'docs/MANIFEST.md' },
@@ -120,14 +120,4 @@ function summaryOf(command) {
 /** As it stands behind a dash: in small letters, where the word does not need its large ones. */
 function begun(text) {
   return text.replace(/^[A-Z](?=[a-z]*\b)/, (letter) => letter.toLowerCase());
-}
-
-/** When the sources were committed; without git, when package.json was written. */
-function dateOfSources() {
-  try {
-    const options = { cwd: top, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] };
-    return execFileSync('git', ['log', '-1', '--format=%ct'], options).trim();
-  } catch {
-    return Math.floor(statSync(join(top, 'package.json')).mtimeMs / 1000);
-  }
 }

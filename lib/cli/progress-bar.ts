@@ -1,5 +1,5 @@
 import type { WriteStream } from 'node:tty';
-import type { ShownProgress } from './follow-job.js';
+import type { ShownProgress } from '../worldfs/index.js';
 import { progressText, type Mark } from './progress-line.js';
 import { writeError } from './write-out.js';
 

@@ -1,4 +1,4 @@
-import type { ShownProgress } from './follow-job.js';
+import type { ShownProgress } from '../worldfs/index.js';
 import { plain } from './harmless.js';
 import { fitted, widthOf } from './text-width.js';
 

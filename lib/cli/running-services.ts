@@ -1,7 +1,7 @@
 import { FsError, isJsonObject, type JsonObject, type ServiceId } from '../core/index.js';
 import type { RunningService } from '../registry/index.js';
 import { walk } from '../vfs/index.js';
-import { readText } from './read-file.js';
+import { readText } from '../worldfs/index.js';
 import type { Tree } from './tree-access.js';
 
 /** A node as its last reload of manifests left it. */

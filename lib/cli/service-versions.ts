@@ -1,6 +1,5 @@
 import { FsError, isJsonObject, ownValue, type JsonObject } from '../core/index.js';
-import { findService } from '../worldfs/index.js';
-import { readText } from './read-file.js';
+import { findService, readText } from '../worldfs/index.js';
 import type { Tree } from './tree-access.js';
 
 /** A line of a service's `HISTORY.ndjson`. */

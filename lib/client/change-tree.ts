@@ -1,8 +1,7 @@
 import { FsError } from '../core/index.js';
 import { namesOfPath, walk, type DirNode } from '../vfs/index.js';
 import { stopIfAborted } from './give-up.js';
-import { WRITE } from '../worldfs/index.js';
-import { writeAll } from './read-file.js';
+import { WRITE, writeAll } from '../worldfs/index.js';
 import type { Tree } from './tree.js';
 
 const NEW_MODE = 0o644;

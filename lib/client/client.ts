@@ -7,15 +7,17 @@ import {
   openFile,
   READ_WRITE,
   readBytes,
+  readJson,
   readRest,
   targetOf,
+  writeAll,
+  writeFile,
 } from '../worldfs/index.js';
 import { describedService, type DescribedService } from './described-service.js';
 import { eventsOf, type EventsOptions, type TreeEvent } from './events.js';
 import { removeNode, writeNew } from './change-tree.js';
 import type { JobEvent } from './follow-job.js';
 import { failureFromReply, Job } from './job.js';
-import { readJson, writeAll, writeFile } from './read-file.js';
 import type { InputOf, OutputOf } from './services.js';
 import type { Tree } from './tree.js';
 import { stopIfAborted } from './give-up.js';

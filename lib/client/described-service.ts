@@ -1,7 +1,6 @@
 import { FsError, isJsonObject, ownValue, type JsonObject } from '../core/index.js';
 import { namesOfPath, walk } from '../vfs/index.js';
-import { readText } from '../worldfs/index.js';
-import { readJson } from './read-file.js';
+import { readJson, readText } from '../worldfs/index.js';
 import type { Tree } from './tree.js';
 
 /** What there is to know of a service before it is called. */

@@ -1,10 +1,9 @@
 import { FsError, isJsonObject, ownValue, type JsonObject } from '../core/index.js';
 import { namesOfPath } from '../vfs/index.js';
-import { readText } from '../worldfs/index.js';
+import { readJson, readText, writeFile } from '../worldfs/index.js';
 import { stopIfAborted } from './give-up.js';
 import { followJob, type JobEvent } from './follow-job.js';
 import type { JobStatus } from './job-status.js';
-import { readJson, writeFile } from './read-file.js';
 import type { Tree } from './tree.js';
 
 export interface WaitOptions {

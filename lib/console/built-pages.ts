@@ -42,12 +42,23 @@ const HEADERS = {
   'x-frame-options': 'DENY',
 };
 
-interface Page {
+class Page {
   readonly type: string;
   readonly plain: Buffer;
-  readonly packed: Buffer;
   /** Its name says what it holds, so it never changes. */
   readonly isFixed: boolean;
+  #packed: Buffer | undefined;
+
+  constructor(path: string, name: string, type: string) {
+    this.type = type;
+    this.plain = readFileSync(path);
+    this.isFixed = name.startsWith('assets/');
+  }
+
+  /** Packed when it is first asked for: a start would wait for all of them. */
+  get packed(): Buffer {
+    return (this.#packed ??= gzipSync(this.plain, { level: 9 }));
+  }
 }
 
 /** The built pages, by what stands behind `/console/`. */
@@ -60,7 +71,7 @@ export class BuiltPages {
       this.#pages = new Map(
         readdirSync(folder, { recursive: true, encoding: 'utf8' }).flatMap((name) => {
           const type = TYPES.get(extname(name));
-          return type === undefined ? [] : [[name, pageFrom(join(folder, name), name, type)]];
+          return type === undefined ? [] : [[name, new Page(join(folder, name), name, type)]];
         }),
       );
     } catch (thrown) {
@@ -92,9 +103,4 @@ export class BuiltPages {
     });
     response.end(request.method === 'HEAD' ? undefined : body);
   }
-}
-
-function pageFrom(path: string, name: string, type: string): Page {
-  const plain = readFileSync(path);
-  return { type, plain, packed: gzipSync(plain, { level: 9 }), isFixed: name.startsWith('assets/') };
 }

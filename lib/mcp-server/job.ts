@@ -2,12 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { FsError, isId, isJsonObject, type JsonObject, type JsonValue } from '../core/index.js';
 import {
   READ_WRITE,
-  WRITE,
   followProgress,
   followStream,
   openFile,
-  readFrom,
+  readRest,
   readText,
+  writeAll,
+  writeFile,
   type SeenTree,
   type ShownProgress,
 } from '../worldfs/index.js';
@@ -94,7 +95,7 @@ export class Job {
   /** Stops it, unless it has ended. */
   async cancel(): Promise<void> {
     try {
-      await write(this.#tree, `${this.#path}/cancel`, 'cancel\n');
+      await writeFile(this.#tree, `${this.#path}/cancel`, Buffer.from('cancel\n'));
     } catch (thrown) {
       // It has ended, or is forgotten already.
       if (!['ESRCH', 'ENOENT'].includes(FsError.from(thrown).code)) throw thrown;
@@ -103,7 +104,8 @@ export class Job {
 
   async #hasEnded(ms: number, signal: AbortSignal): Promise<boolean> {
     try {
-      await write(this.#tree, `${this.#path}/wait`, `${(ms / 1000).toFixed(3)}\n`, signal);
+      const seconds = Buffer.from(`${(ms / 1000).toFixed(3)}\n`);
+      await writeFile(this.#tree, `${this.#path}/wait`, seconds, signal);
       return true;
     } catch (thrown) {
       const { code } = FsError.from(thrown);
@@ -153,25 +155,9 @@ async function ask(tree: SeenTree, path: string, request: string, signal?: Abort
   const bytes = Buffer.from(request);
   const handle = await openFile(tree, path, READ_WRITE);
   try {
-    const op = tree.op(signal);
-    for (let at = 0; at < bytes.length;)
-      at += await handle.write(at, bytes.subarray(at, at + CHUNK_BYTES), op);
-    await handle.flush?.(op);
-    const parts: Uint8Array[] = [];
-    for await (const part of readFrom(handle, tree.op(signal), bytes.length)) parts.push(part);
-    return JSON.parse(Buffer.concat(parts).toString()) as JsonValue;
+    await writeAll(handle, bytes, tree.op(signal));
+    return JSON.parse((await readRest(handle, tree.op(signal), bytes.length)).toString()) as JsonValue;
   } finally {
     await handle.release();
   }
 }
-
-async function write(tree: SeenTree, path: string, text: string, signal?: AbortSignal): Promise<void> {
-  const handle = await openFile(tree, path, WRITE);
-  try {
-    await handle.write(0, Buffer.from(text), tree.op(signal));
-  } finally {
-    await handle.release();
-  }
-}
-
-const CHUNK_BYTES = 128 * 1024;

@@ -19,9 +19,12 @@ export {
   openFile,
   readBytes,
   readFrom,
+  readJson,
   readRest,
   readText,
   targetOf,
+  writeAll,
+  writeFile,
   type SeenTree,
 } from './tree-files.js';
 export * from './world.js';

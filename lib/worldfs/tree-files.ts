@@ -24,6 +24,7 @@ export const WRITE: OpenFlags = { ...READ, read: false, write: true };
 export const READ_WRITE: OpenFlags = { ...READ, write: true };
 
 const CHUNK_BYTES = 256 * 1024;
+const WRITE_BYTES = 128 * 1024;
 
 const mayFollow = linkRule();
 
@@ -88,4 +89,29 @@ export async function readBytes(tree: SeenTree, path: string, signal?: AbortSign
 
 export async function readText(tree: SeenTree, path: string, signal?: AbortSignal): Promise<string> {
   return (await readBytes(tree, path, signal)).toString();
+}
+
+export async function readJson<Shape>(tree: SeenTree, path: string, signal?: AbortSignal): Promise<Shape> {
+  return JSON.parse(await readText(tree, path, signal)) as Shape;
+}
+
+/** Writes all of it from the start, in pieces, and lets the file say what it makes of the end. */
+export async function writeAll(handle: FileHandle, bytes: Uint8Array, op: Op): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await handle.write(at, bytes.subarray(at, at + WRITE_BYTES), op);
+  await handle.flush?.(op);
+}
+
+/** Opens a file that is there, writes, and closes it: `echo > path`. */
+export async function writeFile(
+  tree: SeenTree,
+  path: string,
+  bytes: Uint8Array,
+  signal?: AbortSignal,
+): Promise<void> {
+  const handle = await openFile(tree, path, WRITE, signal);
+  try {
+    await writeAll(handle, bytes, tree.op(signal));
+  } finally {
+    await handle.release();
+  }
 }

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Block } from './blocks.js';
 import { makeHome, mountIn, type Mounted } from './mounted.js';
+import { freePort } from '../support/free-port.js';
 
 /** What a block printed; nothing for those that were not reached. */
 export interface DocumentRun {
@@ -51,13 +51,4 @@ async function stepFor(block: Block, index: number, home: string): Promise<strin
   const target = join(home, 'work', block.file);
   // Renamed into place, as an editor would: a manifest is never seen half written.
   return `mkdir -p '${dirname(target)}'; mv '${kept}' '${target}'\n`;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

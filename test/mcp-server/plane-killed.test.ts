@@ -1,6 +1,4 @@
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { Up } from '../support/acheron.js';
@@ -8,15 +6,7 @@ import { mcpByHttp, mcpByStdio } from '../support/mcp.js';
 import { mountDirFor } from '../support/mount-child.js';
 import { shellManifest, temporaryDir } from '../support/test-node.js';
 import { until } from '../support/until.js';
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
+import { freePort } from '../support/free-port.js';
 
 t.test('clients go on after the control plane was killed and started again', async (t) => {
   const port = await freePort();

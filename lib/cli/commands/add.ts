@@ -9,7 +9,7 @@ import { commandManifest, httpManifest, mcpManifest, type NewService } from '../
 import { collect, idArgument } from '../options.js';
 import { saidType } from '../placeholder-schema.js';
 import { printLine, printNote } from '../print.js';
-import { readText } from '../read-file.js';
+import { readText } from '../../worldfs/index.js';
 import { servicesFolder, withRunningNode, type RunningHere } from '../services-folder.js';
 import { addAccessOptions, type AccessFlags } from '../tree-access.js';
 import { writeManifests } from '../write-manifests.js';

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { READ, openFile, readFrom } from '../read-file.js';
+import { READ, openFile, readFrom } from '../../worldfs/index.js';
 import { addAccessOptions, openTree, type AccessFlags } from '../tree-access.js';
 import { writeOut } from '../write-out.js';
 

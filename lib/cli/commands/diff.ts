@@ -4,7 +4,7 @@ import { descriptorDiff } from '../../manifest/index.js';
 import { colouredDiff } from '../coloured-diff.js';
 import { jsonOption } from '../options.js';
 import { printJson, printNote } from '../print.js';
-import { readText } from '../read-file.js';
+import { readText } from '../../worldfs/index.js';
 import { descriptorAt, versionsOf, type HistoryLine, type ServiceVersions } from '../service-versions.js';
 import { addAccessOptions, openTree, type AccessFlags, type Tree } from '../tree-access.js';
 import { writeOut, writeStyled } from '../write-out.js';

@@ -15,8 +15,7 @@ import type { ControlReply } from '../../protocol/index.js';
 import { addControlOptions, withControl, type ControlFlags } from '../control-access.js';
 import { jsonOption } from '../options.js';
 import { printJson, printLine } from '../print.js';
-import { readText } from '../read-file.js';
-import { findService } from '../../worldfs/index.js';
+import { findService, readText } from '../../worldfs/index.js';
 import { openTree } from '../tree-access.js';
 
 /** The session that is asked about. */

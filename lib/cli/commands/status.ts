@@ -9,7 +9,7 @@ import { addControlOptions, withControl, type ControlFlags } from '../control-ac
 import { EXIT } from '../failure.js';
 import { jsonOption, stateFileOption } from '../options.js';
 import { plain, printJson, printLine, printTable } from '../print.js';
-import { readText } from '../read-file.js';
+import { readText } from '../../worldfs/index.js';
 import { socketPath } from '../socket-path.js';
 import { openTree, type AccessFlags, type Tree } from '../tree-access.js';
 

@@ -1,5 +1,5 @@
 import { FsError } from '../../core/index.js';
-import { followStream } from '../follow-job.js';
+import { followStream } from '../../worldfs/index.js';
 import { harmless } from '../harmless.js';
 import { fitted, padded } from '../text-width.js';
 import type { Tree } from '../tree-access.js';

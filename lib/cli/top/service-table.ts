@@ -1,4 +1,4 @@
-import type { ShownProgress } from '../follow-job.js';
+import type { ShownProgress } from '../../worldfs/index.js';
 
 /** A service, and what was read of it last; null what is not known (yet). */
 export interface ServiceRow {

@@ -1,8 +1,7 @@
 import { FsError, isJsonObject, type JsonObject } from '../../core/index.js';
 import { walk } from '../../vfs/index.js';
-import { readText } from '../read-file.js';
+import { readText, type ShownProgress } from '../../worldfs/index.js';
 import type { Tree } from '../tree-access.js';
-import type { ShownProgress } from '../follow-job.js';
 import type { JobRow, ServiceRow } from './service-table.js';
 
 /** So many files are asked for at a time. */

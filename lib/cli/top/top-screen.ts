@@ -1,6 +1,6 @@
 import { FsError } from '../../core/index.js';
 import { harmless } from '../harmless.js';
-import { WRITE, openFile } from '../read-file.js';
+import { WRITE, openFile } from '../../worldfs/index.js';
 import type { Tree } from '../tree-access.js';
 import { FullScreen } from './full-screen.js';
 import { JobOutput } from './job-output.js';

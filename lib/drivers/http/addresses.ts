@@ -30,10 +30,15 @@ const WITH_IPV4 = [
   { range: '2002::/16', at: 1 },
 ];
 
-const specialIpv4 = listOf(SPECIAL_IPV4);
-const publicIpv6 = listOf(PUBLIC_IPV6);
-const specialIpv6 = listOf(SPECIAL_IPV6);
-const withIpv4 = WITH_IPV4.map(({ range, at }) => ({ list: listOf([range]), at }));
+const makeLists = () => ({
+  specialIpv4: listOf(SPECIAL_IPV4),
+  publicIpv6: listOf(PUBLIC_IPV6),
+  specialIpv6: listOf(SPECIAL_IPV6),
+  withIpv4: WITH_IPV4.map(({ range, at }) => ({ list: listOf([range]), at })),
+});
+let made: ReturnType<typeof makeLists> | undefined;
+/** Made when an address is first looked at: most nodes never do. */
+const lists = (): ReturnType<typeof makeLists> => (made ??= makeLists());
 
 /**
  * Public addresses, and those of `ranges`: names (`loopback`, `private`, `link-local`, `all`), addresses, or ranges
@@ -45,6 +50,7 @@ export function addressRules(ranges: readonly string[]): AddressRules {
   const allows = (address: string): boolean => {
     const inner = ipv4Within(address);
     if (inner !== null) return allows(inner);
+    const { specialIpv4, publicIpv6, specialIpv6 } = lists();
     if (isIPv4(address)) return !specialIpv4.check(address) || allowed.check(address);
     const bare = address.split('%')[0] ?? '';
     if (!isIPv6(bare)) return false;
@@ -58,7 +64,7 @@ export function addressRules(ranges: readonly string[]): AddressRules {
 function ipv4Within(address: string): string | null {
   const bare = address.split('%')[0] ?? '';
   if (!isIPv6(bare)) return null;
-  const found = withIpv4.find(({ list }) => list.check(bare, 'ipv6'));
+  const found = lists().withIpv4.find(({ list }) => list.check(bare, 'ipv6'));
   if (found === undefined) return null;
   const [high = 0, low = 0] = groupsOf(bare).slice(found.at, found.at + 2);
   return [high >> 8, high & 255, low >> 8, low & 255].join('.');

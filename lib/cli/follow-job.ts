@@ -1,1 +1,0 @@
-export { followStream, type ShownProgress } from '../worldfs/index.js';

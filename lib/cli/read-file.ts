@@ -1,1 +1,0 @@
-export { READ, WRITE, openFile, readFrom, readText } from '../worldfs/index.js';
