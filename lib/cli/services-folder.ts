@@ -31,7 +31,7 @@ export async function withRunningNode<Result>(
 }
 
 /**
- * Where a new manifest goes: where the user says, else the folder that the running node follows.
+ * Where manifests are, or go: where the user says, else the folder that the running node follows.
  * @throws FsError EINVAL where neither is known
  */
 export function servicesFolder(said: string | undefined, running: RunningHere | null): string {
@@ -42,14 +42,14 @@ export function servicesFolder(said: string | undefined, running: RunningHere | 
   throw new FsError(
     'EINVAL',
     running === null
-      ? 'No node is running whose services could be added to.'
+      ? 'No node is running here that could say where its manifests are.'
       : folder === undefined
         ? 'The node that runs here follows no folder of services.'
         : `The node that runs here follows several folders: ${own.join(', ')}.`,
     {
       hint:
         folder === undefined
-          ? 'Name the folder with --services-dir, and start the node with it: acheron up ./mnt --services-dir ./services'
+          ? 'Name their folder with --services-dir. This starts a node that follows one: acheron up ./mnt --services-dir ./services'
           : 'Name one of them with --services-dir.',
     },
   );

@@ -248,7 +248,7 @@ function hintFor(cause: unknown): string {
   if (code === 'EINVAL')
     return 'Set it to on: what is acknowledged must be on disk, at all hosts that have to have it.';
   if (code === '42501') return 'Let the user make a schema: GRANT CREATE ON DATABASE.';
-  return 'It is tried again. See that PostgreSQL runs, and that one of its hosts takes writes.';
+  return 'See that PostgreSQL runs, and that one of its hosts takes writes.';
 }
 
 function textOf(path: string): string {

@@ -51,14 +51,9 @@ export function importBody(written: JsonValue | undefined, parts: Parts): JsonOb
     return fieldsBody(kind, media, required, description, parts);
   }
   const [type = 'application/octet-stream'] = content[0] ?? [];
-  const property = parts.payload.add('body', {
-    schema: { type: 'string', contentEncoding: 'base64', description: `The bytes (${type}) as base64.` },
-    required,
-    example: undefined,
-    place: 'content',
-  });
+  const schema = { type: 'string', contentEncoding: 'base64', description: `The bytes (${type}) as base64.` };
   return {
-    base64: `{payload.${property}}`,
+    base64: bodyOf(parts, schema, required),
     content_type: type.includes('*') ? 'application/octet-stream' : type,
   };
 }
@@ -70,14 +65,12 @@ function jsonBody(
   description: string | undefined,
   parts: Parts,
 ): JsonObject {
-  const property = parts.payload.add('body', {
-    schema: described(parts.schemas.schemaOf(ownValue(media, 'schema')), description),
-    required,
-    example: exampleOf(media, parts),
-    place: 'content',
-  });
+  const schema = described(parts.schemas.schemaOf(ownValue(media, 'schema')), description);
   const isUsual = type === 'application/json' || type.includes('*');
-  return { json: `{payload.${property}}`, ...(isUsual ? {} : { content_type: type }) };
+  return {
+    json: bodyOf(parts, schema, required, exampleOf(media, parts)),
+    ...(isUsual ? {} : { content_type: type }),
+  };
 }
 
 function textBody(
@@ -88,13 +81,14 @@ function textBody(
   parts: Parts,
 ): JsonObject {
   const example = exampleOf(media, parts);
-  const property = parts.payload.add('body', {
-    schema: described({ type: 'string' }, description ?? `Text (${type}).`),
-    required,
-    example: typeof example === 'string' ? example : undefined,
-    place: 'content',
-  });
-  return { text: `{payload.${property}}`, content_type: type };
+  const schema = described({ type: 'string' }, description ?? `Text (${type}).`);
+  const text = bodyOf(parts, schema, required, typeof example === 'string' ? example : undefined);
+  return { text, content_type: type };
+}
+
+/** The placeholder of a property of the request that is the whole body. */
+function bodyOf(parts: Parts, schema: JsonValue, required: boolean, example?: JsonValue): string {
+  return `{payload.${parts.payload.add('body', { schema, required, example, place: 'content' })}}`;
 }
 
 /** Forms are their fields, each a property of `body`. */

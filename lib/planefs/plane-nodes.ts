@@ -15,7 +15,7 @@ import { requireAdmin } from './admin-check.js';
 import { AwayFile, offlineError } from './away.js';
 import { FallbackFile } from './fallback-nodes.js';
 import { findIn, MOVING_NODE_MS, PlaneNode } from './plane-node.js';
-import { Relays, type RelayCounts } from './relays.js';
+import { Relays } from './relays.js';
 
 /** So far may this replica be behind another one. */
 const BEHIND_MS = 300;
@@ -151,11 +151,6 @@ export class PlaneNodes implements NodeSource {
   /** Another replica has called. */
   receiveReplica(connection: RelayConnection): void {
     this.#relays?.accept(connection);
-  }
-
-  /** How many links to other replicas there are, and what goes over them. */
-  get relayCounts(): RelayCounts | null {
-    return this.#relays?.counts ?? null;
   }
 
   /** Nothing of this process uses the session any longer. */

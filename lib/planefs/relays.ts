@@ -34,14 +34,6 @@ export interface RelaysOptions {
   readonly log: Log;
 }
 
-/** `links`: to replicas that were called. `callers`: from those that have called. `channels` and `served`: nodes over them. */
-export interface RelayCounts {
-  readonly links: number;
-  readonly callers: number;
-  readonly channels: number;
-  readonly served: number;
-}
-
 interface Called {
   readonly peer: RelayPeer;
   readonly link: Promise<ChannelLink>;
@@ -74,20 +66,6 @@ export class Relays {
       stopServing();
     };
   }
-
-  /** How many links and channels there are. */
-  get counts(): RelayCounts {
-    let served = 0;
-    for (const channels of this.#served.values()) served += channels.size;
-    return {
-      links: this.#called.size,
-      callers: this.#callers.size,
-      channels: [...this.#channelsByLink.values()].reduce((sum, link) => sum + link.size, 0),
-      served,
-    };
-  }
-
-  readonly #channelsByLink = new Map<string, ChannelLink>();
 
   /** The other replica that has the node's connection, where one has. */
   holderOf(nodeId: string): string | undefined {
@@ -224,9 +202,7 @@ export class Relays {
       peer.id,
     );
     const link = new ChannelLink(transport, 'connected');
-    this.#channelsByLink.set(peer.id, link);
     transport.onClose(() => {
-      if (this.#channelsByLink.get(peer.id) === link) this.#channelsByLink.delete(peer.id);
       if (this.#called.get(peer.id)?.peer === peer) this.#called.delete(peer.id);
     });
     if (this.#isClosed || membership.member(peer.id) === undefined) link.close();

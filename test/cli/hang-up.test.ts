@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
-import { execa } from 'execa';
 import t from 'tap';
 import { PROGRAM } from '../support/acheron.js';
+import { certificateFor } from '../support/certificate.js';
 import { cleanEnvironment } from '../support/mount-child.js';
 import { temporaryDir } from '../support/test-node.js';
 import { until } from '../support/until.js';
@@ -21,21 +21,11 @@ async function nameShown(port: number): Promise<string> {
 
 t.test('SIGHUP has a server read its certificate and its log level again, and go on', async (t) => {
   const dir = temporaryDir(t);
-  for (const name of ['first', 'second'])
-    await execa('openssl', [
-      ...[
-        'req',
-        '-x509',
-        '-newkey',
-        'ec',
-        '-pkeyopt',
-        'ec_paramgen_curve:prime256v1',
-        '-nodes',
-        '-days',
-        '1',
-      ],
-      ...['-subj', `/CN=${name}`, '-keyout', join(dir, `${name}.key`), '-out', join(dir, `${name}.crt`)],
-    ]);
+  for (const name of ['first', 'second']) {
+    const { cert, key } = await certificateFor(name);
+    writeFileSync(join(dir, `${name}.crt`), cert);
+    writeFileSync(join(dir, `${name}.key`), key, { mode: 0o600 });
+  }
   const use = (name: string): void => {
     for (const kind of ['crt', 'key']) copyFileSync(join(dir, `${name}.${kind}`), join(dir, `plane.${kind}`));
   };

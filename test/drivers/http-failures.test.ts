@@ -1,14 +1,11 @@
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
-import { join } from 'node:path';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
+import { certificateFor } from '../support/certificate.js';
 import { callOf, openDescriptors, resultOf, until } from '../support/drivers.js';
 import { httpDriver } from '../support/http-runtime.js';
 import { httpServer, json } from '../support/http-server.js';
-import { temporaryDir } from '../support/test-node.js';
 import { failsWith } from '../suites/driver-suite.js';
 
 t.test('each status has its errno', async (t) => {
@@ -250,36 +247,8 @@ t.test('hosts that are not there are EIO with the reason', async (t) => {
 });
 
 t.test('a certificate that is not for the host, or of nobody known, is refused', async (t) => {
-  const folder = temporaryDir(t);
-  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-  execFileSync(
-    'openssl',
-    [
-      'req',
-      '-x509',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:prime256v1',
-      '-nodes',
-      '-days',
-      '2',
-    ].concat([
-      '-keyout',
-      key,
-      '-out',
-      cert,
-      '-subj',
-      '/CN=other.example',
-      '-addext',
-      'subjectAltName=DNS:other.example',
-    ]),
-    { stdio: 'ignore' },
-  );
-  const server = await httpServer(t, (_got, response) => json(response, {}), {
-    key: readFileSync(key),
-    cert: readFileSync(cert),
-  });
+  const certified = await certificateFor('other.example');
+  const server = await httpServer(t, (_got, response) => json(response, {}), certified);
   failsWith(t, await httpDriver(t, { url: server.origin }).invoke(callOf({})), 'EIO', /could not be trusted/);
   t.equal(server.got.length, 0);
   const plain = httpDriver(t, { url: server.origin.replace('https:', 'http:'), retries: 0 });
