@@ -22,6 +22,7 @@ export * from './store/user-event-logs.js';
 export type { ViewEvent } from './store/view-event.js';
 export * from './control-plane.js';
 export * from './in-process-node.js';
+export type { RelayCounts } from './relay-counts.js';
 export { proveAsCaller, proveAsCalled, RELAY_PATH } from './relay-proof.js';
 export type { RelayConnection, RelayPeer, RelayReplicas } from './relay-replicas.js';
 export type { AccessChange, AccessChanges } from './server/access-changes.js';

@@ -1,5 +1,6 @@
 import type { Unsubscribe } from '../core/index.js';
 import type { Transport } from '../transport/index.js';
+import type { RelayCounts } from './relay-counts.js';
 
 /** Another replica, as far as it is called. */
 export interface RelayPeer {
@@ -21,6 +22,7 @@ export interface RelayReplicas {
   holderOf(nodeId: string): RelayPeer | undefined;
   /** The same at all replicas, and nowhere else. */
   readonly relayKey: Uint8Array;
+  readonly relayCounts: RelayCounts;
 }
 
 /** A replica that has called, and proved that it is one. */

@@ -2,6 +2,7 @@ import {
   proveAsCaller,
   RELAY_PATH,
   type RelayConnection,
+  type RelayCounts,
   type RelayPeer,
   type RelayReplicas,
 } from '../control/index.js';
@@ -10,6 +11,7 @@ import { MAX_FS_FRAME_BYTES } from '../protocol/index.js';
 import {
   ChannelLink,
   CLOSE_GOING_AWAY,
+  CLOSE_LOST,
   CLOSE_POLICY,
   connectWs,
   type Transport,
@@ -90,7 +92,14 @@ export class Relays {
     if (peer === undefined || this.#isClosed)
       throw new FsError('EHOSTDOWN', `Node ${nodeId} is not connected.`);
     const link = await this.#linkTo(peer);
-    return sendHello(link.openChannel(nodeId), { moves: true, timeoutMs: CALL_MS * 2 });
+    const channel = link.openChannel(nodeId);
+    this.#count('asking', channel);
+    try {
+      return await sendHello(channel, { moves: true, timeoutMs: CALL_MS * 2 });
+    } catch (thrown) {
+      this.#counts.failures.not_there++;
+      throw thrown;
+    }
   }
 
   /** Another replica has called, and proved that it is one. */
@@ -100,7 +109,7 @@ export class Relays {
       transport.close(CLOSE_GOING_AWAY, 'This replica serves nothing now.');
       return;
     }
-    const link = new ChannelLink(transport, 'accepted');
+    const link = new ChannelLink(transport, 'accepted', this.#counts);
     this.#callers.add(link);
     transport.onClose(() => this.#callers.delete(link));
     link.opened.on(({ name, channel }) => this.#serve(name, channel, replicaId));
@@ -148,6 +157,7 @@ export class Relays {
     const { serve, log } = this.#options;
     const channels = this.#served.get(nodeId) ?? new Map<Transport, ServedConnection | null>();
     this.#served.set(nodeId, channels.set(channel, null));
+    this.#count('serving', channel);
     channel.onClose(() => {
       channels.delete(channel);
       if (channels.size === 0 && this.#served.get(nodeId) === channels) this.#served.delete(nodeId);
@@ -164,6 +174,16 @@ export class Relays {
     );
   }
 
+  get #counts(): RelayCounts {
+    return this.#options.replicas.relayCounts;
+  }
+
+  #count(side: keyof RelayCounts['open'], channel: Transport): void {
+    const { open } = this.#counts;
+    open[side]++;
+    channel.onClose(() => open[side]--);
+  }
+
   #linkTo(peer: RelayPeer): Promise<ChannelLink> {
     const called = this.#called.get(peer.id);
     const isToBeCalled =
@@ -178,6 +198,7 @@ export class Relays {
     this.#called.set(peer.id, called);
     link.catch((thrown: unknown) => {
       called.failedAtMs = performance.now();
+      this.#counts.failures[FsError.from(thrown).code === 'EACCES' ? 'not_proved' : 'unreachable']++;
       this.#options.log.warn('Another replica cannot be reached.', {
         replica: peer.id,
         address: peer.address,
@@ -201,8 +222,9 @@ export class Relays {
       { key, selfId: membership.selfId, binding: transport.channelBinding },
       peer.id,
     );
-    const link = new ChannelLink(transport, 'connected');
-    transport.onClose(() => {
+    const link = new ChannelLink(transport, 'connected', this.#counts);
+    transport.onClose(({ code }) => {
+      if (code === CLOSE_LOST && !this.#isClosed) this.#counts.failures.lost++;
       if (this.#called.get(peer.id)?.peer === peer) this.#called.delete(peer.id);
     });
     if (this.#isClosed || membership.member(peer.id) === undefined) link.close();

@@ -26,6 +26,12 @@ export interface OpenedChannel {
   readonly channel: Transport;
 }
 
+/** What went over links, in bytes of messages. */
+export interface LinkTraffic {
+  sentBytes: number;
+  receivedBytes: number;
+}
+
 /**
  * Many transports over one. Each has a window of its own, so that one which is not read holds up none of the others; they
  * send in turns while the one below has room.
@@ -37,6 +43,7 @@ export class ChannelLink {
   /** In the turn in which it comes; whoever wants none of it closes the channel. */
   readonly opened = new Emitter<OpenedChannel>();
   readonly #transport: Transport;
+  readonly #traffic: LinkTraffic;
   readonly #channels = new Map<number, Channel>();
   /** Those that have something to send. */
   readonly #ready = new Set<Channel>();
@@ -45,8 +52,9 @@ export class ChannelLink {
   readonly #parity: number;
   #isWaiting = false;
 
-  constructor(transport: Transport, side: 'connected' | 'accepted') {
+  constructor(transport: Transport, side: 'connected' | 'accepted', traffic?: LinkTraffic) {
     this.#transport = transport;
+    this.#traffic = traffic ?? { sentBytes: 0, receivedBytes: 0 };
     this.#parity = side === 'connected' ? 0 : 1;
     this.#next = this.#parity + 2;
     transport.onClose((reason) => {
@@ -80,6 +88,7 @@ export class ChannelLink {
 
   #add(id: number): Channel {
     const channel = new Channel(id, {
+      traffic: this.#traffic,
       ready: (one) => {
         this.#ready.add(one);
         this.#pump();
@@ -188,6 +197,7 @@ export class ChannelLink {
 }
 
 interface ChannelHost {
+  readonly traffic: LinkTraffic;
   ready(channel: Channel): void;
   granted(channel: Channel, bytes: number): void;
   /** Without a reason the other side knows. */
@@ -252,6 +262,7 @@ class Channel extends BaseTransport {
     if (next === undefined) return undefined;
     const bytes = bytesOfMessage(next);
     this.#credit -= bytes;
+    this.#host.traffic.sentBytes += bytes;
     this.#queuedBytes -= bytes;
     if (this.#queue.length === 0 && this.#closing !== undefined) setImmediate(() => this.#closeIfEmpty());
     this.left();
@@ -281,6 +292,7 @@ class Channel extends BaseTransport {
 
   #tookIn(bytes: number): void {
     this.#taken += bytes;
+    this.#host.traffic.receivedBytes += bytes;
     if (this.#taken < GRANT_BYTES || !this.#isOpen) return;
     this.#host.granted(this, this.#taken);
     this.#taken = 0;

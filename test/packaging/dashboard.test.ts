@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { mountDirFor } from '../support/mount-child.js';
 import { PlaneProcesses, Program, inviteThrough, untilOnline } from '../support/plane-processes.js';
+import { noPostgres, PostgresServer } from '../support/postgres.js';
 import { shellManifest, temporaryDir } from '../support/test-node.js';
 
 const top = join(import.meta.dirname, '../../..');
@@ -28,9 +29,11 @@ const { panels } = JSON.parse(readFileSync(join(top, 'packaging/grafana/acheron.
 t.setTimeout(180_000);
 
 t.test(
-  'the dashboard asks for metrics and labels that a control plane, a node and a mount have',
+  'the dashboard asks for metrics and labels that a replica, a node and a mount have',
+  { skip: noPostgres },
   async (t) => {
-    const plane = await PlaneProcesses.start(t);
+    const store = PostgresServer.url(await PostgresServer.primary(t));
+    const plane = await PlaneProcesses.start(t, ['--store', store]);
     const dir = mountDirFor(t);
     const mount = new Program(t, [
       ...['mount', dir, ...plane.as('admin')],

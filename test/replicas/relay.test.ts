@@ -86,6 +86,20 @@ t.test('three replicas, and nodes at one of them or at all', { skip: noPostgres 
     },
   );
 
+  t.test('each replica counts what it passed on', async (t) => {
+    const [atTheAsker, atTheHolder] = await Promise.all([a.metrics(), b.metrics()]);
+    t.equal(atTheAsker('acheron_control_relay_open{side="asking"}'), 1);
+    t.equal(atTheHolder('acheron_control_relay_open{side="serving"}'), 1);
+    const bytes = content.byteLength;
+    for (const count of [
+      atTheAsker('acheron_control_relay_received_bytes_total'),
+      atTheAsker('acheron_control_relay_sent_bytes_total'),
+      atTheHolder('acheron_control_relay_received_bytes_total'),
+      atTheHolder('acheron_control_relay_sent_bytes_total'),
+    ])
+      t.ok(count >= bytes && count < 1.1 * bytes + 500_000, `${count} of one file each way`);
+  });
+
   t.test('a user has no more rights there than at the replica of the node', async (t) => {
     const { token: user } = (await admin.request('token_create', { role: 'user', agent_id: 'u' })) as {
       token: string;
@@ -135,6 +149,13 @@ t.test('three replicas, and nodes at one of them or at all', { skip: noPostgres 
       await until(async () => (await codeOf(readFile(file))) === 'EHOSTDOWN', 'an error', 5_000);
       const tookMs = performance.now() - startMs;
       t.ok(tookMs < 5_000, `in ${Math.round(tookMs)} ms`);
+      const counted = await a.metrics();
+      t.ok(
+        counted('acheron_control_relay_failures_total{reason="lost"}') +
+          counted('acheron_control_relay_failures_total{reason="unreachable"}') >
+          0,
+        'which is counted',
+      );
       await b.start();
       await untilOnline(atA, 'still');
       await until(async () => (await codeOf(readFile(file))) === undefined, 'the file again', 30_000);

@@ -61,19 +61,22 @@ export class PlaneProcesses {
   control!: Program;
   readonly #t: Test;
 
-  private constructor(t: Test) {
+  readonly #args: readonly string[];
+
+  private constructor(t: Test, args: readonly string[]) {
     this.#t = t;
+    this.#args = args;
     this.stateDir = join(temporaryDir(t), 'plane');
   }
 
-  static async start(t: Test): Promise<PlaneProcesses> {
-    const plane = new PlaneProcesses(t);
+  static async start(t: Test, args: readonly string[] = []): Promise<PlaneProcesses> {
+    const plane = new PlaneProcesses(t, args);
     await plane.startControl('0');
     return plane;
   }
 
   async startControl(port = new URL(this.url).port): Promise<void> {
-    const args = ['--port', port, '--state-dir', this.stateDir, '--offline-grace-ms', '50'];
+    const args = ['--port', port, '--state-dir', this.stateDir, '--offline-grace-ms', '50', ...this.#args];
     this.control = new Program(this.#t, ['control', ...args]);
     this.url = (await this.control.says(/(ws:\/\/[\d.]+:\d+)/))[1]!;
   }

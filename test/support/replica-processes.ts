@@ -51,6 +51,15 @@ export class ReplicaProcess {
     return answer?.status === 200;
   }
 
+  /** What it counts, by name and labels. */
+  async metrics(): Promise<(sample: string) => number> {
+    const text = await (await fetch(`${this.httpUrl}/metrics`)).text();
+    const values = new Map(
+      [...text.matchAll(/^(acheron\S+) (\S+)$/gm)].map(([, name, value]) => [name, Number(value)]),
+    );
+    return (sample) => values.get(sample) ?? NaN;
+  }
+
   /** A client of this replica alone. */
   client(token: string): ControlClient {
     return new ControlClient({ url: this.url, token, minDelayMs: 20, maxDelayMs: 200 }).start();

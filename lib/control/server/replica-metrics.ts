@@ -8,7 +8,7 @@ export function addReplicaMetrics(
   registers: Registry[],
 ): void {
   if (replicas === undefined) return;
-  const { replica, membership } = replicas;
+  const { replica, membership, relayCounts } = replicas;
   const gauge = (name: string, help: string, value: () => number): void => {
     new Gauge({
       name: `acheron_control_${name}`,
@@ -47,9 +47,31 @@ export function addReplicaMetrics(
     'Entries that came second, whose changes were worked out again.',
     () => replica.counts.conflicts,
   );
+  count('log_retries', 'Times that the store was asked once more.', () => replica.counts.retries);
   count(
     'store_reconnects',
     'How often the store was connected to anew.',
     () => replica.log.facts().reconnects,
   );
+  count('relay_sent_bytes', 'Sent to other replicas.', () => relayCounts.sentBytes);
+  count('relay_received_bytes', 'Received from other replicas.', () => relayCounts.receivedBytes);
+  new Gauge({
+    name: 'acheron_control_relay_open',
+    help: 'Nodes that are open between replicas: asked for at others, or served to them.',
+    labelNames: ['side'],
+    registers,
+    collect() {
+      for (const [side, value] of Object.entries(relayCounts.open)) this.set({ side }, value);
+    },
+  });
+  new Counter({
+    name: 'acheron_control_relay_failures_total',
+    help: 'Failures between replicas, by reason.',
+    labelNames: ['reason'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [reason, value] of Object.entries(relayCounts.failures)) this.inc({ reason }, value);
+    },
+  });
 }

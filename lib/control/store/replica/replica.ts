@@ -51,6 +51,8 @@ export interface ReplicaCounts {
   appends: number;
   appendSeconds: number;
   conflicts: number;
+  /** The store was asked once more, since it could not be reached. */
+  retries: number;
   applied: number;
 }
 
@@ -61,7 +63,7 @@ export interface ReplicaCounts {
 export class Replica {
   readonly membership: Membership;
   readonly log: ReplicatedLog;
-  readonly counts: ReplicaCounts = { appends: 0, appendSeconds: 0, conflicts: 0, applied: 0 };
+  readonly counts: ReplicaCounts = { appends: 0, appendSeconds: 0, conflicts: 0, retries: 0, applied: 0 };
   readonly #db: ControlDatabase;
   readonly #textLog: Log;
   readonly #self: Omit<MemberFacts, 'address'>;
@@ -284,6 +286,7 @@ export class Replica {
       } catch (thrown) {
         if (FsError.from(thrown).code !== 'EHOSTDOWN') throw thrown;
         if (performance.now() >= untilMs || this.#isClosed) throw tooLate(thrown);
+        this.counts.retries++;
         await pause(20 + Math.random() * 30);
       }
     }

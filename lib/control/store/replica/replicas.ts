@@ -1,4 +1,5 @@
 import type { Member, Membership } from '../../../cluster/index.js';
+import { RelayCounts } from '../../relay-counts.js';
 import type { Nodes } from '../nodes.js';
 import type { Replica } from './replica.js';
 
@@ -8,6 +9,7 @@ export class Replicas {
   /** The same at all of them, and nowhere else: by it they know each other. */
   readonly relayKey: Buffer;
   readonly replica: Replica;
+  readonly relayCounts = new RelayCounts();
   readonly #nodes: Nodes;
 
   constructor(replica: Replica, { nodes, relayKey }: { nodes: Nodes; relayKey: Buffer }) {
