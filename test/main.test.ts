@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { cleanEnvironment } from './support/mount-child.js';
@@ -30,6 +30,8 @@ function run(
 
 const GOOD = "t.test('good', async (t) => { t.pass('fine'); });";
 const BAD = "t.test('bad', async (t) => { t.equal(1, 2, 'one is two'); });";
+const BAD_WITHIN =
+  "t.test('outer', async (t) => { await t.test('inner', async (t) => { t.ok(1); t.equal(3, 4, 'three is four'); }); });";
 const HANGS = "t.test('hangs', () => new Promise((resolve) => setTimeout(resolve, 600_000)));";
 const SKIPS = `${GOOD}\nt.test('outer', async (t) => { t.pass(); t.test('away', { skip: 'no such tool' }, async () => {}); });`;
 
@@ -45,17 +47,26 @@ t.test('with --no-skips, a test that is skipped fails the run', (t) => {
   const { status, stdout, stderr } = run(t, [SKIPS], ['--no-skips']);
   t.equal(status, 1);
   t.equal(stdout, '');
-  t.match(stderr, /ok 2 - away # SKIP no such tool\n.*1 failed, 1 skipped/);
+  t.match(stderr, /What failed:\n.*\n {2}ok 2 - away # SKIP no such tool\n\n.*1 failed, 1 skipped/);
   t.end();
 });
 
-t.test('what fails, hangs or has no test fails the run, and is shown with what is known of it', (t) => {
+t.test('what fails, hangs or has no test fails the run; the end says what is known of each', (t) => {
   const none = ['', "import './nowhere.mjs';", 'process.exit(0);'];
-  const { status, stderr } = run(t, [GOOD, BAD, ...none]);
+  const kept = join(temporaryDir(t), 'failures');
+  const { status, stderr } = run(t, [GOOD, BAD, ...none, BAD_WITHIN], ['--failures', kept]);
   t.equal(status, 1);
-  t.match(stderr, /FAILED.*\n {4}not ok 1 - one is two\n {6}---\n/);
-  t.match(stderr, /5 files, 1 tests passed, 4 failed/);
-  t.match(run(t, [HANGS], ['--timeout', '3']), { status: 1, stderr: /FAILED[^]*timeout!/ });
+  const [, end] = stderr.split('\nWhat failed:\n');
+  t.match(end, /tests\/1\.test\.mjs\n {2}bad › one is two\n( {4}.*\n){1,15}\n/);
+  t.match(end, /tests\/5\.test\.mjs\n {2}outer › inner › three is four\n( {4}.*\n){1,15}\n/);
+  t.match(end, /tests\/3\.test\.mjs\n {2}No test in it says.*\n( {4}.*\n)* {4}.*Cannot find module/);
+  t.notMatch(end, /tests\/0|fine/);
+  t.match(end, /\n6 files, 1 tests passed, 5 failed, 0 skipped in \d+ s\n$/);
+  t.equal(`${readFileSync(kept, 'utf8')}\n`, end?.replace(/\d+ files, .*\n$/, ''));
+  t.match(run(t, [HANGS], ['--timeout', '3']), {
+    status: 1,
+    stderr: /What failed:\n.*\n {2}hangs › timeout!/,
+  });
   t.end();
 });
 

@@ -1,15 +1,17 @@
-// `npm test [-- --tap --no-skips --jobs N --timeout S FILE…]`: runs the compiled test files, or these, each in a
-// process of its own. With `--no-skips` a test that does not run has failed.
+// `npm test [-- --tap --no-skips --jobs N --timeout S --failures TO FILE…]`: runs the compiled test files, or these,
+// each in a process of its own. With `--no-skips` a test that does not run has failed. What failed is said once more
+// at the end, and written to TO.
 //
 // tap's own runner has every Node process of a test, and every one that such a process starts, load its modules
 // through a second thread, to know which file was changed. That takes more time than most tests. Here a test and
 // the commands that it starts are loaded as users load them.
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import t from 'tap';
+import { describeFailures } from './failures.js';
 import { joinTests } from './join-tests.js';
 import { LONG, LONG_FIRST } from './schedule.js';
 
@@ -17,6 +19,12 @@ const ROOT = join(import.meta.dirname, '..', '..');
 const TESTS = 'dist/test';
 /** A file may take this long; a test in it that needs more says so itself. */
 const DEFAULT_TIMEOUT_S = 120;
+
+interface Printed {
+  readonly output: readonly string[];
+  readonly errors: readonly string[];
+  readonly began: number;
+}
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -26,13 +34,15 @@ const { values: options, positionals } = parseArgs({
     endurance: { type: 'boolean', default: false },
     jobs: { type: 'string', default: String(availableParallelism() + 1) },
     timeout: { type: 'string', default: String(DEFAULT_TIMEOUT_S) },
+    failures: { type: 'string' },
   },
 });
 
 const started = performance.now();
 const files = positionals.length > 0 ? positionals.map(named) : everyFile();
 /** What each file printed, and when it was started. */
-const outputs = new Map<string, { readonly output: string[]; readonly began: number }>();
+const outputs = new Map<string, Printed>();
+const failures: string[] = [];
 const totals = { files: 0, passed: 0, failed: 0, skipped: 0 };
 
 process.chdir(ROOT);
@@ -49,16 +59,21 @@ if (options.tap) {
   t.resume();
 }
 t.on('spawn', (test) => {
-  test.on('process', ({ stdout }) => {
+  test.on('process', ({ stdout, stderr }) => {
     const output: string[] = [];
-    outputs.set(test.name, { output, began: performance.now() });
+    const errors: string[] = [];
+    outputs.set(test.name, { output, errors, began: performance.now() });
     stdout?.on('data', (bytes: Buffer) => output.push(bytes.toString()));
+    stderr?.on('data', (bytes: Buffer) => errors.push(bytes.toString()));
+    stderr?.pipe(process.stderr, { end: false });
   });
 });
 await Promise.all(files.sort(byLength).map(run));
 t.end();
 const { passed, failed, skipped } = totals;
 const seconds = Math.round((performance.now() - started) / 1000);
+if (options.failures !== undefined) writeFileSync(options.failures, failures.join('\n'));
+if (failures.length > 0) process.stderr.write(`\nWhat failed:\n${failures.join('\n')}\n`);
 process.stderr.write(
   `${totals.files} files, ${passed} tests passed, ${failed} failed, ${skipped} skipped in ${seconds} s\n`,
 );
@@ -71,20 +86,21 @@ async function run(file: string): Promise<void> {
     at: null,
     buffered: true,
     timeout: Number(options.timeout) * 1000,
-    stdio: [0, 'pipe', 2],
+    stdio: [0, 'pipe', 'pipe'],
     env: {
       ...process.env,
       TAP_TIMEOUT: options.timeout,
       ...(options.endurance ? { ACHERON_TEST_LONG: '1' } : {}),
     },
   });
-  const { output, began } = outputs.get(file) ?? { output: [], began: 0 };
-  report(file, output.join(''), results?.ok === true, performance.now() - began);
+  report(file, outputs.get(file) ?? { output: [], errors: [], began: 0 }, results?.ok === true);
 }
 
 /** Counts what a file's tests came to, and says so. A file in which nothing ran has failed. */
-function report(file: string, output: string, ok: boolean, ms: number): void {
-  const lines = output.split('\n');
+function report(file: string, { output, errors, began }: Printed, ok: boolean): void {
+  const tap = output.join('');
+  const lines = tap.split('\n');
+  const ms = performance.now() - began;
   const skips = lines.filter((line) => /^ *ok \d.* # SKIP\b/i.test(line));
   const passed = lines.filter((line) => /^ok \d(?!.* # SKIP\b)/i.test(line)).length;
   const failed = lines.filter((line) => line.startsWith('not ok ')).length;
@@ -93,29 +109,18 @@ function report(file: string, output: string, ok: boolean, ms: number): void {
   totals.passed += passed;
   totals.failed += isGood ? 0 : Math.max(1, failed);
   totals.skipped += skips.length;
-  const details = options.tap
-    ? []
-    : [
-        ...skips.map((line) => `    ${line.trim()}`),
-        ...(ok ? [] : [passed + failed > 0 ? failuresIn(lines) : output]),
-      ];
+  if (!isGood)
+    failures.push(
+      describeFailures(testName(file), {
+        tap,
+        errors: errors.join(''),
+        skipped: options['no-skips'] ? skips : [],
+      }),
+    );
   process.stderr.write(
     `${isGood ? 'passed' : 'FAILED'} ${(ms / 1000).toFixed(1).padStart(5)} s ${String(passed).padStart(3)}  ${testName(file)}\n` +
-      details.map((line) => `${line}\n`).join(''),
+      (options.tap ? '' : skips.map((line) => `    ${line.trim()}\n`).join('')),
   );
-}
-
-/** The tests that failed, as TAP says it, with what it knows of them. */
-function failuresIn(lines: readonly string[]): string {
-  const kept: string[] = [];
-  let indent: string | null = null;
-  for (const line of lines) {
-    const failure = /^( *)not ok /.exec(line);
-    if (failure !== null) indent = failure[1] ?? '';
-    if (indent !== null) kept.push(line);
-    if (line.trim() === '...') indent = null;
-  }
-  return kept.join('\n');
 }
 
 function everyFile(): string[] {
