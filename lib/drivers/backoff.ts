@@ -1,8 +1,8 @@
 /**
- * How long to wait before the next start after so many failed ones in a row: 200 ms, doubled each time,
- * 30 s at most, and a random half of it taken off, so that many do not start at once.
+ * How long to wait before the next try after so many failed ones in a row: `firstMs`, doubled each time,
+ * `mostMs` at most, and a random half of it taken off, so that many do not begin at once.
  */
-export function backoffMs(failures: number): number {
-  const full = Math.min(30_000, 200 * 2 ** Math.max(0, failures - 1));
+export function backoffMs(failures: number, firstMs = 200, mostMs = 30_000): number {
+  const full = Math.min(mostMs, firstMs * 2 ** Math.max(0, failures - 1));
   return Math.round(full * (0.5 + Math.random() / 2));
 }

@@ -3,7 +3,10 @@ import type { Invocation } from '../contract.js';
 import { homeOfUid } from './passwd.js';
 
 /** What a driver inherits of the node's own environment; all else is kept from it. */
-const INHERITED = ['PATH', 'HOME', 'USER', 'LOGNAME', 'LANG', 'LANGUAGE', 'TZ', 'TMPDIR'];
+const INHERITED = [
+  ...['PATH', 'HOME', 'USER', 'LOGNAME', 'LANG', 'LANGUAGE', 'TZ', 'TMPDIR'],
+  ...Object.keys(process.env).filter((name) => name.startsWith('LC_')),
+];
 
 export type Environment = Record<string, string>;
 
@@ -15,8 +18,10 @@ export function baseEnvironment(
   uid: number | null,
 ): Environment {
   const env: Environment = {};
-  for (const [name, value] of Object.entries(process.env))
-    if (value !== undefined && (INHERITED.includes(name) || name.startsWith('LC_'))) env[name] = value;
+  for (const name of INHERITED) {
+    const value = process.env[name];
+    if (value !== undefined) env[name] = value;
+  }
   env['PATH'] ??= '/usr/local/bin:/usr/bin:/bin';
   if (uid !== null && uid !== process.getuid?.()) {
     const user = homeOfUid(uid);

@@ -2,6 +2,7 @@ import { FsError, type ServiceId } from '../../core/index.js';
 import type { ProcessRuntime } from '../../manifest/index.js';
 import type { DriverContext } from '../driver-context.js';
 import { filesToRun, mustBeTrusted } from '../run-files.js';
+import { backoffMs } from '../backoff.js';
 import { FaultState } from '../fault-state.js';
 import { baseEnvironment, type Environment } from './environment.js';
 import { checkWorkingDirectory, fingerprint, resolveExecutable } from './executable.js';
@@ -10,9 +11,13 @@ import type { Command } from './command.js';
 import { kernelLimits, limitPrefix, type KernelLimit } from './resource-limits.js';
 import { loadStarter } from './starter.js';
 
-/** How often a missing program is looked for again, and a present one checked. */
+/** How soon a missing program is looked for again, at first and at most; a call looks at once. */
 const RECHECK_FAULTY_MS = 500;
+const RECHECK_FAULTY_MAX_MS = 4_000;
+/** How often a present one is looked at, half to once and a half of it: the services of a node are not to do it in one moment. */
 const RECHECK_MS = 5_000;
+/** Each so many looks all is found anew: PATH may lead elsewhere by now, or its user be gone. */
+const LOOKS_PER_CHECK = 12;
 
 /**
  * The program of a manifest: found, with its environment, user and limits; `fault` says why it cannot be
@@ -72,7 +77,7 @@ export class Program {
 
   /** The obstacle, once a program that is not what it was is checked anew. */
   obstacleNow(): FsError | null {
-    if (this.look() !== this.#seen) this.check();
+    if (this.obstacle !== null || this.look() !== this.#seen) this.check();
     return this.obstacle;
   }
 
@@ -131,11 +136,15 @@ export class Program {
     this.#callOff?.();
   }
 
-  #watch(): void {
-    const delayMs = this.faults.current === null ? RECHECK_MS : RECHECK_FAULTY_MS;
+  #watch(looks = 0): void {
+    const isFaulty = this.faults.current !== null;
+    const delayMs = isFaulty
+      ? backoffMs(looks + 1, RECHECK_FAULTY_MS, RECHECK_FAULTY_MAX_MS)
+      : RECHECK_MS * (0.5 + Math.random());
     this.#callOff = this.#context.clock.after(delayMs, () => {
-      this.check();
-      this.#watch();
+      if (isFaulty || looks % LOOKS_PER_CHECK === LOOKS_PER_CHECK - 1 || this.look() !== this.#seen)
+        this.check();
+      this.#watch(isFaulty === (this.faults.current !== null) ? looks + 1 : 0);
     });
   }
 }
