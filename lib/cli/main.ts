@@ -181,6 +181,16 @@ const COMMANDS: readonly Lazy[] = [
     load: async () => (await import('./commands/import.js')).importCommand(),
   },
   {
+    name: 'backup',
+    summary: 'write all that a node keeps into one file, also while it runs',
+    load: async () => (await import('./commands/node-state.js')).backupCommand(),
+  },
+  {
+    name: 'restore',
+    summary: 'make the state of a node out of a backup',
+    load: async () => (await import('./commands/node-state.js')).restoreCommand(),
+  },
+  {
     name: 'doctor',
     summary: 'say what this machine lacks, and how to mend it',
     load: async () => (await import('./commands/doctor.js')).doctorCommand(),

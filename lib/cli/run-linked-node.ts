@@ -7,7 +7,7 @@ import {
   type PairMode,
   type ReloadReportSource,
 } from '../control/client/index.js';
-import { makePrivateDir, replaceFile } from '../disk/index.js';
+import { openStateDir, replaceFile } from '../disk/index.js';
 import { Emitter, FsError } from '../core/index.js';
 import type { RunningNode } from '../compose/index.js';
 import type { Role } from '../policy/index.js';
@@ -54,7 +54,7 @@ export async function runLinkedNode(
   const { log } = standalone;
   const stateFile = stateFileOf(flags);
   const own = basename(stateFile);
-  makePrivateDir(dirname(stateFile), (name) => name.startsWith(own));
+  openStateDir(dirname(stateFile), (name) => name.startsWith(own));
   const audit: AuditSource = {
     appended: new Emitter<void>(),
     batch: () => running.node?.audit.batch() ?? null,

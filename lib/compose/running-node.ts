@@ -15,7 +15,7 @@ import {
   type Unsubscribe,
 } from '../core/index.js';
 import type { InProcessNodeFacts } from '../control/index.js';
-import { DiskReserve, FileLock, makePrivateDir, stateFailure } from '../disk/index.js';
+import { DiskReserve, FileLock, openStateDir, stateFailure } from '../disk/index.js';
 import {
   AheadStarts,
   FileLedger,
@@ -233,7 +233,7 @@ export class RunningNode implements NodeSource {
   static async #startWith(options: RunningNodeOptions, undo: UndoStack): Promise<RunningNode> {
     const { nodeId, stateFile, log } = options;
     const own = basename(stateFile);
-    makePrivateDir(dirname(stateFile), (name) => name.startsWith(own));
+    openStateDir(dirname(stateFile), (name) => name.startsWith(own));
     const lock = options.stateIsLocked === true ? null : FileLock.tryAcquire(`${stateFile}.lock`);
     if (lock === undefined) {
       throw new FsError('EBUSY', `Another node is using the state file ${stateFile}.`, {

@@ -5,7 +5,19 @@
  */
 export * from './access.js';
 export * from './store/audit.js';
-export { backUpControl, backUpStore, restoreControl, restoreStore } from './store/backup.js';
+export {
+  asideName,
+  backUpControl,
+  backUpStore,
+  controlIn,
+  lockControl,
+  mayBeOfControl,
+  proveControl,
+  replacedBy,
+  restoreControl,
+  restoreStore,
+  takeControl,
+} from './store/backup.js';
 export { exportStore, importIntoStore } from './store/replica/move-store.js';
 export * from './store/console-sessions.js';
 export * from './store/events.js';

@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { FsError } from '../core/index.js';
@@ -53,8 +61,8 @@ export async function writeArchive(
 }
 
 /**
- * Unpacks an archive that `writeArchive` has made into `dir`, an empty directory of the caller's own, and answers what it says of
- * itself. By then every file was compared with its digest, and is on the disk. Of what may be in it `names` says all.
+ * Unpacks an archive that `writeArchive` has made into `dir`, which is made, and answers what it says of itself. By then every file
+ * was compared with its digest, and is on the disk. `mayHold` says which files an archive of the kind has.
  * @throws FsError EINVAL where it is of another kind or a newer format, EIO where it is damaged
  */
 export async function readArchive(
@@ -63,11 +71,12 @@ export async function readArchive(
     readonly dir: string;
     readonly kind: string;
     readonly format: number;
-    readonly names: readonly string[];
+    readonly mayHold: (name: string) => boolean;
   },
-): Promise<ArchiveFacts> {
-  const { dir, kind, format, names } = into;
-  await unpack(path, dir, new Set([FACTS, SUMS, ...names]));
+): Promise<{ readonly facts: ArchiveFacts; readonly names: readonly string[] }> {
+  const { dir, kind, format, mayHold } = into;
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const unpacked = await unpack(path, dir);
   const facts = factsIn(path, dir);
   if (facts.kind !== kind)
     throw new FsError('EINVAL', `${path} is a backup of another kind: ${JSON.stringify(facts.kind)}.`, {
@@ -79,12 +88,19 @@ export async function readArchive(
       hint: 'Use the release that made it, or a later one. Nothing was changed.',
       path,
     });
+  const names = unpacked.filter((name) => name !== FACTS && name !== SUMS);
+  const foreign = names.find((name) => !mayHold(name));
+  if (foreign !== undefined)
+    throw damaged(path, `it holds ${JSON.stringify(foreign)}, which no backup of this kind has`);
   await checkSums(path, dir, names);
-  return facts;
+  for (const name of [FACTS, SUMS]) rmSync(join(dir, name));
+  return { facts, names };
 }
 
-async function unpack(path: string, dir: string, known: ReadonlySet<string>): Promise<void> {
+/** Answers the names of the files in it. */
+async function unpack(path: string, dir: string): Promise<string[]> {
   const { extract } = await import('tar');
+  const files = new Set<string>();
   const foreign: string[] = [];
   try {
     // A tar that does not begin as one would be taken for an empty one.
@@ -92,10 +108,12 @@ async function unpack(path: string, dir: string, known: ReadonlySet<string>): Pr
       cwd: dir,
       file: path,
       strict: true,
+      dmode: 0o700,
       filter: (name, entry) => {
-        const isOurs = known.has(name) && 'type' in entry && entry.type === 'File';
-        if (!isOurs) foreign.push(name);
-        return isOurs;
+        const isFile = 'type' in entry && entry.type === 'File' && !files.has(name);
+        if (isFile) files.add(name);
+        else foreign.push(name);
+        return isFile;
       },
     });
   } catch (thrown) {
@@ -110,8 +128,8 @@ async function unpack(path: string, dir: string, known: ReadonlySet<string>): Pr
     throw damaged(path, message, thrown);
   }
   const [first] = foreign;
-  if (first !== undefined)
-    throw damaged(path, `it holds ${JSON.stringify(first)}, which no backup of this kind has`);
+  if (first !== undefined) throw damaged(path, `${JSON.stringify(first)} in it is no file of its own`);
+  return [...files];
 }
 
 function factsIn(path: string, dir: string): ArchiveFacts {
@@ -135,11 +153,15 @@ async function checkSums(path: string, dir: string, names: readonly string[]): P
       .split('\n')
       .map((line): [string, string] => [line.slice(66), line.slice(0, 64)]),
   );
-  for (const name of [FACTS, ...names]) {
+  sums.delete('');
+  const present = new Set([FACTS, ...names]);
+  const lost = [...sums.keys()].find((name) => !present.has(name));
+  if (lost !== undefined) throw damaged(path, `${lost} is missing in it`);
+  for (const name of present) {
     const unpacked = join(dir, name);
-    const found = existsSync(unpacked) ? await digestOf(unpacked) : undefined;
-    if (found !== sums.get(name)) throw damaged(path, `${name} in it is not what was packed`);
-    if (found !== undefined) syncPath(unpacked);
+    if ((await digestOf(unpacked)) !== sums.get(name))
+      throw damaged(path, `${name} in it is not what was packed`);
+    syncPath(unpacked);
   }
 }
 

@@ -12,6 +12,7 @@ export { exposedByExports, forbiddenPaths, ownPrograms } from './export-bounds.j
 export type { ExportRequest, UserMapRequest } from './export-request.js';
 export { NodeHistory } from './history/node-history.js';
 export { NodeReloads } from './history/node-reloads.js';
+export { backUpNode, restoreNode } from './node-backup.js';
 export { planFile } from './plan-file.js';
 export { inputCheckOf } from './input-check.js';
 export { serveLocally, type LocalSocket } from './local-socket.js';

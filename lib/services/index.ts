@@ -13,6 +13,8 @@ export { RequestFile } from './request/request-file.js';
 export type { InputCheck } from './request/request.js';
 export { publishedDescriptor } from './documents.js';
 export { DURATION_BOUNDS } from './metrics.js';
+export { KEYS_FORMAT } from './jobs/keys/key-segment.js';
+export { SERVICES_FORMAT } from './state-file.js';
 export { stateOf } from './live-documents.js';
 export type { Service } from './service.js';
 export { ServiceHost, type DefinitionChanges, type ServiceHostOptions } from './service-host.js';

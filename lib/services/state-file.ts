@@ -5,7 +5,7 @@ import { FsError, isJsonObject, type JsonObject, type JsonValue } from '../core/
 import { replaceFile } from '../disk/index.js';
 
 /** Format 1 had no `check`. */
-const FORMAT = 2;
+export const SERVICES_FORMAT = 2;
 
 /**
  * `<state-file>.runtime-services.json`: what is kept of each service. Replaced as a whole, so a reader
@@ -26,17 +26,17 @@ export class RuntimeStateFile {
     const content = this.#read();
     if (content === null) return new Map();
     const { format, services, check } = content;
-    if (typeof format !== 'number' || format > FORMAT) {
+    if (typeof format !== 'number' || format > SERVICES_FORMAT) {
       throw new FsError(
         'EPROTO',
         `${this.#path} was written by a newer version of Acheron (format ${JSON.stringify(format)}).`,
         {
-          hint: `This version reads formats up to ${FORMAT}. Start the newer version; nothing was changed.`,
+          hint: `This version reads formats up to ${SERVICES_FORMAT}. Start the newer version; nothing was changed.`,
           path: this.#path,
         },
       );
     }
-    this.#backUpFirst = format < FORMAT;
+    this.#backUpFirst = format < SERVICES_FORMAT;
     if (format >= 2 && check !== checkOf(services))
       throw this.#damaged('its "check" is that of other content');
     return new Map(
@@ -48,7 +48,7 @@ export class RuntimeStateFile {
 
   save(services: ReadonlyMap<string, JsonObject>): void {
     const kept = Object.fromEntries(services);
-    const content = { format: FORMAT, node_id: this.#nodeId, check: checkOf(kept), services: kept };
+    const content = { format: SERVICES_FORMAT, node_id: this.#nodeId, check: checkOf(kept), services: kept };
     mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
     if (this.#backUpFirst && !existsSync(`${this.#path}.format1.bak`))
       copyFileSync(this.#path, `${this.#path}.format1.bak`);

@@ -65,6 +65,11 @@ export class TestNode {
         join(dir, 'manifests', `${manifest.service_id as string}.json`),
         JSON.stringify(manifest),
       );
+    return TestNode.on(t, dir, options);
+  }
+
+  /** Starts a node with the manifests and the state that `dir` has. */
+  static async on(t: Teardown, dir: string, options: Partial<RunningNodeOptions> = {}): Promise<TestNode> {
     const node = await runNode(optionsFor(dir, options));
     const started = new TestNode(dir, node, options);
     t.teardown(() => started.node.close());

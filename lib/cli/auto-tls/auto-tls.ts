@@ -5,7 +5,7 @@ import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { TlsFiles } from '../../control/index.js';
 import { FsError, type Log } from '../../core/index.js';
-import { makePrivateDir, replaceFile } from '../../disk/index.js';
+import { makePrivateDir, openStateDir, replaceFile } from '../../disk/index.js';
 import type { Certified } from './make-certificates.js';
 
 /** A certificate is made anew when a third of its time is left. */
@@ -50,7 +50,7 @@ export class AutoTls {
   static async open(options: AutoTlsOptions): Promise<AutoTls> {
     const { makeAuthority } = await import('./make-certificates.js');
     const dir = tlsDir(options.stateDir);
-    makePrivateDir(options.stateDir, (name) => name === 'tls');
+    openStateDir(options.stateDir, (name) => name === 'tls');
     makePrivateDir(dir);
     const now = options.now?.() ?? Date.now();
     const authority = kept(dir, 'ca') ?? keep(dir, 'ca', await makeAuthority(hostname(), now));

@@ -7,7 +7,7 @@ export * from './control-client.js';
 export { faultOf } from './control-exchange.js';
 export type { CatalogEvent, Subscription, SubscriptionOptions } from './subscription.js';
 export * from './node-link.js';
-export type { NodeState } from './node-state-file.js';
+export { NODE_FORMAT, type NodeState } from './node-state-file.js';
 export type { PairMode } from './pair-node.js';
 export { consoleAddress } from './console-address.js';
 export { probeAddress, type AddressProbe } from './probe-address.js';

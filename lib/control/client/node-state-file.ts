@@ -4,10 +4,11 @@ import { FsError } from '../../core/index.js';
 import { FileLock } from '../../disk/index.js';
 import { writeSecretFile } from '../store/first-start.js';
 
-const FORMAT = 1;
+/** Of `node.json`. */
+export const NODE_FORMAT = 1;
 
 const nodeState = z.object({
-  format: z.literal(FORMAT),
+  format: z.literal(NODE_FORMAT),
   /** The release that reads this format, for earlier ones that do not. */
   needs: z.string().optional(),
   /** What the control plane gave; absent until paired. */
@@ -58,7 +59,7 @@ export class NodeStateFile {
 
   /** On disk when it returns. @throws FsError; what was written before stands then. */
   write(state: Omit<NodeState, 'format' | 'needs'>): void {
-    const next: NodeState = { format: FORMAT, needs: '0.1.0', ...state };
+    const next: NodeState = { format: NODE_FORMAT, needs: '0.1.0', ...state };
     writeSecretFile(this.path, `${JSON.stringify(next, null, 2)}\n`);
     this.#state = next;
   }
@@ -73,7 +74,7 @@ function readState(path: string): NodeState {
   try {
     text = readFileSync(path, 'utf8');
   } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return { format: FORMAT };
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return { format: NODE_FORMAT };
     throw FsError.from(thrown);
   }
   let value: unknown;
@@ -83,8 +84,8 @@ function readState(path: string): NodeState {
     throw notOurs(path, thrown);
   }
   const { format, needs } = (value ?? {}) as { format?: unknown; needs?: unknown };
-  if (typeof format === 'number' && format > FORMAT) {
-    throw new FsError('EINVAL', `${path} has format ${format}; this release reads up to ${FORMAT}.`, {
+  if (typeof format === 'number' && format > NODE_FORMAT) {
+    throw new FsError('EINVAL', `${path} has format ${format}; this release reads up to ${NODE_FORMAT}.`, {
       hint: `Use Acheron ${typeof needs === 'string' ? needs : 'of a newer version'}. The file was left as it is.`,
       path,
     });

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { DiskReserve, makePrivateDir } from '../../disk/index.js';
+import { DiskReserve, openStateDir } from '../../disk/index.js';
 import { silentLog, systemClock, type Clock, type Log } from '../../core/index.js';
 import type { Awaitable } from '../../vfs/index.js';
 import type { Session } from '../../policy/index.js';
@@ -81,7 +81,7 @@ export class ControlStore {
     }: StoreOptions,
     shared?: SharedState,
   ) {
-    makePrivateDir(stateDir);
+    openStateDir(stateDir);
     const db = shared?.db ?? new ControlDatabase(join(stateDir, 'control.db'));
     this.#db = db;
     this.#log = log;

@@ -9,7 +9,7 @@ import {
 } from '../../core/index.js';
 import { AppendFile, keepAside, replaceFile } from '../../disk/index.js';
 
-const FORMAT = 1;
+export const HISTORY_FORMAT = 1;
 
 /** A file of JSON objects, one a line, that only grows until it is written anew. The first line says its format. */
 export class HistoryLog {
@@ -37,17 +37,17 @@ export class HistoryLog {
     const whole = text.slice(0, text.lastIndexOf('\n') + 1);
     const lines = whole.split('\n').filter((line) => line !== '');
     const objects = lines.map(objectIn).filter((object) => object !== undefined);
-    const format = objects[0] === undefined ? FORMAT : ownValue(objects[0], 'format');
-    if (typeof format === 'number' && format > FORMAT)
+    const format = objects[0] === undefined ? HISTORY_FORMAT : ownValue(objects[0], 'format');
+    if (typeof format === 'number' && format > HISTORY_FORMAT)
       throw new FsError(
         'EPROTO',
         `${this.#path} was written by a newer version of Acheron (format ${format}).`,
         {
-          hint: `This version reads formats up to ${FORMAT}. Start the newer version; nothing was changed.`,
+          hint: `This version reads formats up to ${HISTORY_FORMAT}. Start the newer version; nothing was changed.`,
           path: this.#path,
         },
       );
-    if (objects.length < lines.length || (objects.length > 0 && format !== FORMAT))
+    if (objects.length < lines.length || (objects.length > 0 && format !== HISTORY_FORMAT))
       this.#log.error('The history of services is damaged; what can be read of it is shown.', {
         file: this.#path,
         kept: keepAside(this.#path),
@@ -58,13 +58,13 @@ export class HistoryLog {
 
   /** In one write: all of them are there after a kill, or none. @throws FsError ENOSPC, EIO */
   append(objects: readonly JsonObject[]): void {
-    const head = this.#file.size === 0 ? [{ format: FORMAT }] : [];
+    const head = this.#file.size === 0 ? [{ format: HISTORY_FORMAT }] : [];
     this.#file.append(Buffer.from([...head, ...objects].map(lineFromJson).join('')));
   }
 
   /** Writes it anew; it is the old or the new after a kill. @throws FsError; it is as it was then */
   replace(objects: readonly JsonObject[]): void {
-    const text = [{ format: FORMAT }, ...objects].map(lineFromJson).join('');
+    const text = [{ format: HISTORY_FORMAT }, ...objects].map(lineFromJson).join('');
     replaceFile(this.#path, text);
     this.#file.close();
     this.#file = new AppendFile(this.#path, Buffer.byteLength(text), false);
