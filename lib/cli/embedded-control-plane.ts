@@ -68,7 +68,7 @@ export async function runEmbeddedControlPlane(
       [
         `${isElsewhere ? `Port ${DEFAULT_PORT} is taken: the` : 'The'} control plane listens on ${plane.url}.`,
       ],
-      flags.consoleLink === true ? plane.control.consoleLink() : null,
+      flags.consoleLink === true ? await plane.control.consoleLink() : null,
     );
     return async () => {
       forgetControlUrl(stateDir);

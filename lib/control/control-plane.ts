@@ -75,7 +75,7 @@ export interface ControlPlane {
   /** Makes a node of this same process known; it needs no secrets and no socket. */
   attachInProcessNode(facts: InProcessNodeFacts): InProcessNode;
   /** The address of the web console with a code that opens it as an admin, once and within a minute. Null: there is none. */
-  consoleLink(): string | null;
+  consoleLink(): Promise<string | null>;
   /**
    * New connections get this certificate; those that are there stay.
    * @throws FsError EINVAL where it is none, or there was none at the start
@@ -175,13 +175,14 @@ async function startWith(options: ControlPlaneOptions, undo: UndoStack): Promise
     accessChanges: context.accessChanges,
     isOnline: (nodeId) => store.nodes.get(nodeId)?.online === true,
     attachInProcessNode: (facts) => attachInProcessNode(store, facts),
-    consoleLink: () => {
+    consoleLink: async () => {
       const admin = store.tokens
         .list()
         .find(({ role, revokedAtMs }) => role === 'admin' && revokedAtMs === null);
       if (options.consolePages === undefined || admin === undefined) return null;
       const asker = { tokenId: admin.tokenId, sessionId: null, maxRole: 'admin' } as const;
-      return consoleAddress(where.url, context.consoleLinks.create(asker).code);
+      const { code } = await store.actLightly(() => store.consoleLinks.create(asker));
+      return consoleAddress(where.url, code);
     },
     replaceTls: (tls) => listener.replaceTls(tls),
     goingAway: context.drain.begun,

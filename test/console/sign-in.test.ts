@@ -1,9 +1,12 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import WebSocket from 'ws';
-import { ConsoleLinks } from '../../lib/control/server/console-links.js';
+import { ControlStore } from '../../lib/control/index.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { PlaneWithNode } from '../support/plane-with-node.js';
 import { ConsoleBrowser, consoleLink, withoutBrowser } from '../support/console.js';
+import { temporaryDir } from '../support/test-node.js';
 
 t.setTimeout(180_000);
 
@@ -189,9 +192,12 @@ t.test('[P] a console secret opens its own session alone', async (t) => {
   t.match(await ask('control.session_list', {}), { payload: { sessions: [{ session }] } });
 });
 
-t.test('a code is good for a minute, and once', (t) => {
+t.test('a code is good for a minute, and once; what is kept of it is no code', (t) => {
   const clock = new FakeClock();
-  const links = new ConsoleLinks(clock);
+  const stateDir = temporaryDir(t);
+  const store = new ControlStore({ stateDir, clock });
+  t.teardown(() => store.close());
+  const links = store.consoleLinks;
   const asker = { tokenId: 'a', sessionId: null, maxRole: 'user' } as const;
   const [first, second] = [links.create(asker), links.create(asker)];
   clock.advance(59_999);
@@ -201,6 +207,8 @@ t.test('a code is good for a minute, and once', (t) => {
   t.equal(links.take(second.code), undefined);
   for (let i = 0; i < 64; i++) links.create(asker);
   t.throws(() => links.create(asker), { code: 'EBUSY' });
+  const { code } = links.create({ ...asker, tokenId: 'b' });
+  for (const file of readdirSync(stateDir)) t.notOk(readFileSync(join(stateDir, file)).includes(code), file);
   t.end();
 });
 

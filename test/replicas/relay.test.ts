@@ -100,6 +100,22 @@ t.test('three replicas, and nodes at one of them or at all', { skip: noPostgres 
       t.ok(count >= bytes && count < 1.1 * bytes + 500_000, `${count} of one file each way`);
   });
 
+  t.test('a session goes on by its name, and a console opens by its code, at any replica', async (t) => {
+    const elsewhere = b.client(token);
+    t.teardown(() => elsewhere.close());
+    const { session } = await admin.request('session_attach', { name: 'work' });
+    t.equal((await elsewhere.request('session_attach', { name: 'work' })).session, session);
+    const { code } = await admin.request('console_link_create', {});
+    const open = (url: string): Promise<Response> =>
+      fetch(`${url}/console/session`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', origin: url },
+        body: JSON.stringify({ code }),
+      });
+    const answers = await Promise.all([open(b.httpUrl), open(c.httpUrl)]);
+    t.same(answers.map(({ status }) => status).sort(), [200, 401]);
+  });
+
   t.test('a user has no more rights there than at the replica of the node', async (t) => {
     const { token: user } = (await admin.request('token_create', { role: 'user', agent_id: 'u' })) as {
       token: string;

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import Database from 'libsql';
 import t from 'tap';
 import { EmbeddedLog } from '../../lib/cluster/index.js';
+import type { ControlStore } from '../../lib/control/index.js';
 import { FsError } from '../../lib/core/index.js';
 import { descriptor, FACTS, temporaryDir } from '../support/store.js';
 import { ReplicatedStores } from '../support/replicas.js';
@@ -59,6 +60,45 @@ t.test('nodes, services, events and what users see of them are the same everywhe
   t.equal(other.nodes.get('n1')?.replica, one.replicas?.membership.selfId);
   t.equal(other.replicas?.holderOf('n1')?.id, one.replicas?.membership.selfId);
   t.equal(one.replicas?.holderOf('n1'), undefined);
+});
+
+t.test('a code that opens a console does so once, whichever replica is asked', async (t) => {
+  const replicas = new ReplicatedStores(t);
+  const stores = [await replicas.add(), await replicas.add(), await replicas.add()];
+  const [one] = stores as [ControlStore, ...ControlStore[]];
+  const { tokenId } = one.tokens.list()[0]!;
+  const asker = { tokenId, sessionId: null, maxRole: 'user' } as const;
+  const { code } = await one.commit(() => one.consoleLinks.create(asker));
+  const taken = await Promise.all(stores.map((store) => store.commit(() => store.consoleLinks.take(code))));
+  t.strictSame(
+    taken.filter((found) => found !== undefined),
+    [asker],
+  );
+});
+
+t.test('what a session is called is known everywhere, and of one token is the name of one', async (t) => {
+  const replicas = new ReplicatedStores(t);
+  const stores = [await replicas.add(), await replicas.add()] as const;
+  const [one, other] = stores;
+  const record = one.tokens.list()[0]!;
+  const hash = one.tokens.liveHash(record.tokenId)!;
+  const named = await Promise.all(
+    stores.map((store) =>
+      store.commit(() => {
+        const known = store.sessions.idFrom(record.tokenId, 'work');
+        if (known !== 'work') return known;
+        const { sessionId } = store.sessions.create(record, hash);
+        store.sessions.call(sessionId, 'work');
+        return sessionId;
+      }),
+    ),
+  );
+  t.equal(named[0], named[1], 'who comes second is given the session that there is');
+  await Promise.all(stores.map((store) => store.catchUp()));
+  t.equal(other.sessions.idFrom(record.tokenId, 'work'), named[0]);
+  t.equal(other.sessions.idFrom('another token', 'work'), 'work');
+  await one.commit(() => one.sessions.close(named[0]!));
+  t.equal(other.sessions.idFrom(record.tokenId, 'work'), 'work', 'a closed one has no name');
 });
 
 t.test('of two who take the same thing one has it', async (t) => {

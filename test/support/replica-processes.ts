@@ -32,7 +32,7 @@ export class ReplicaProcess {
     const port = this.url === '' ? '0' : new URL(this.url).port;
     this.program = new Program(this.#t, [
       ...['control', '--store', this.#store, '--port', port, '--state-dir', this.stateDir],
-      ...['--offline-grace-ms', '1000', '--no-console', ...this.#args],
+      ...['--offline-grace-ms', '1000', ...this.#args],
     ]);
     this.url = (await this.program.says(/(ws:\/\/[\d.]+:\d+)/))[1]!;
   }

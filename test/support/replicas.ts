@@ -3,6 +3,9 @@ import { ControlStore, openShared } from '../../lib/control/index.js';
 import { EmbeddedLog, type ReplicatedLog } from '../../lib/cluster/index.js';
 import { temporaryDir } from './store.js';
 
+/** Those of one process share its processor with other tests: none is to be taken for gone by that. */
+const LONG_MS = 30_000;
+
 interface Teardown {
   teardown(callback: () => void | Promise<void>): void;
 }
@@ -21,12 +24,12 @@ export class ReplicatedStores {
 
   async add({
     stateDir = temporaryDir(this.#t),
-    leaseMs,
+    leaseMs = LONG_MS,
   }: { stateDir?: string; leaseMs?: number } = {}): Promise<ControlStore> {
     const log = await this.#openLog();
     const shared = await openShared(log, {
       ...{ stateDir, version: '0.0.0' },
-      ...(leaseMs === undefined ? {} : { leaseMs }),
+      leaseMs,
     });
     const store = new ControlStore({ stateDir }, shared);
     await store.start(`ws://127.0.0.1:${this.stores.length + 1}`);

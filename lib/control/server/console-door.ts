@@ -83,9 +83,14 @@ async function openSession(
     return;
   }
   const code = await codeIn(request);
-  const asker = code === undefined ? undefined : context.consoleLinks.take(code);
-  const { consoles } = context.store;
-  const opened = asker && (await context.store.actLightly(() => consoles.open(asker)));
+  const { store } = context;
+  const opened =
+    code === undefined
+      ? undefined
+      : await store.actLightly(() => {
+          const asker = store.consoleLinks.take(code);
+          return asker && store.consoles.open(asker);
+        });
   if (opened !== undefined) {
     const { record, secret } = opened;
     const body = `${JSON.stringify({ session: record.sessionId, secret })}\n`;

@@ -6,7 +6,6 @@ import { SESSION_KEEP_MS } from '../store/session-keeper.js';
 import type { AuditLog } from '../store/audit.js';
 import type { ControlStore } from '../store/store.js';
 import { AccessChanges } from './access-changes.js';
-import { ConsoleLinks } from './console-links.js';
 import { Cursors } from './cursors.js';
 import { Denials } from './denials.js';
 import { FilesSessions } from './files-sessions.js';
@@ -21,7 +20,6 @@ import { OwnRequests } from './own-requests.js';
 import { Registrations } from './registrations.js';
 import { OrphanKeeper } from './orphan-keeper.js';
 import type { RuntimeHost } from './runtime.js';
-import { SessionNames } from './session-names.js';
 import { Strangers } from './strangers.js';
 import { Tunnels } from './tunnels.js';
 import type { WatchCounts } from './watches.js';
@@ -96,8 +94,6 @@ export class ServerContext {
   readonly registrations: Registrations;
   readonly homes: NodeHomes;
   readonly strangers: Strangers;
-  readonly consoleLinks: ConsoleLinks;
-  readonly sessionNames = new SessionNames();
   readonly filesSessions: FilesSessions;
   readonly ownRequests = new OwnRequests();
   readonly turns = new FairTurns();
@@ -128,7 +124,6 @@ export class ServerContext {
       this.tunnels.goAway(how, (nodeId) => this.holderOf(nodeId)?.moves === true);
     });
     this.strangers = new Strangers(clock, this.homes);
-    this.consoleLinks = new ConsoleLinks(clock);
     this.filesSessions = new FilesSessions(store);
     this.throttle = new LoginThrottle(clock);
     const audit: Pick<AuditLog, 'record'> = {

@@ -54,10 +54,10 @@ export async function projectView(
   projectId: string,
   projectToken: string | null,
 ): Promise<ProjectView> {
-  const { store, filesSessions, sessionNames, denials } = peer.context;
+  const { store, filesSessions, denials } = peer.context;
   try {
     const { session, credential } = peer;
-    const isNamed = sessionNames.nameOf(session.tokenId, session.id) !== null;
+    const isNamed = store.sessions.require(session.id).name !== null;
     const asker = { session, credential, isNamed };
     const sessionId = await filesSessions.forProject(asker, projectId, projectToken);
     const project = store.projects.require(projectId);

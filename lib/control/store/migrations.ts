@@ -149,6 +149,14 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE projects ADD COLUMN delete_protected INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE projects ADD COLUMN mounts TEXT NOT NULL DEFAULT '[]';
   `,
+  // What clients call their sessions, and codes that open a console.
+  `
+  ALTER TABLE sessions ADD COLUMN name TEXT;
+  CREATE UNIQUE INDEX sessions_by_name ON sessions (token_id, name) WHERE name IS NOT NULL;
+  CREATE TABLE console_links (
+    hash TEXT PRIMARY KEY, token_id TEXT NOT NULL, session_id TEXT, max_role TEXT NOT NULL, expires_at_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** The newest format that this release reads and the one it writes. */

@@ -18,6 +18,8 @@ export interface SessionRecord {
   readonly closedAtMs: number | null;
   /** The most that it may be, whatever its token is. */
   readonly maxRole: Role | null;
+  /** What its client calls it; no other session of its token is called so. */
+  readonly name: string | null;
 }
 
 /** What a session has of its own. */
@@ -127,6 +129,25 @@ export class Sessions implements Derived {
     return row && recordFromRow(row);
   }
 
+  /** The id of the session of the token that is called so; else the text itself, which may be an id. */
+  idFrom(tokenId: string, text: string): string {
+    const row = this.#db.get(
+      'SELECT session_id FROM sessions WHERE token_id = ? AND name = ?',
+      tokenId,
+      text,
+    );
+    return (row?.['session_id'] as string | undefined) ?? text;
+  }
+
+  /** It is called so from now on, and no other session of its token is. */
+  call(sessionId: string, name: string): void {
+    this.#db.changeLightly(() => {
+      const { tokenId } = this.require(sessionId);
+      this.#db.run('UPDATE sessions SET name = NULL WHERE token_id = ? AND name = ?', tokenId, name);
+      this.#db.run('UPDATE sessions SET name = ? WHERE session_id = ?', name, sessionId);
+    });
+  }
+
   /** The hash of the secret that opens this session; undefined where it has none of its own, or has ended. */
   secretHash(sessionId: string): Buffer | undefined {
     const row = this.#db.get('SELECT secret_hash FROM sessions WHERE session_id = ?', sessionId);
@@ -214,7 +235,7 @@ export class Sessions implements Derived {
   close(sessionId: string): void {
     this.#db.change(() => {
       this.#db.run(
-        'UPDATE sessions SET closed_at_ms = ? WHERE session_id = ? AND closed_at_ms IS NULL',
+        'UPDATE sessions SET closed_at_ms = ?, name = NULL WHERE session_id = ? AND closed_at_ms IS NULL',
         this.#clock.now(),
         sessionId,
       );
@@ -321,5 +342,6 @@ function recordFromRow(row: Row): SessionRecord {
     lastSeenMs: row['last_seen_ms'] as number,
     closedAtMs: row['closed_at_ms'] as number | null,
     maxRole: row['max_role'] as Role | null,
+    name: row['name'] as string | null,
   };
 }

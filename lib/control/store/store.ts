@@ -6,6 +6,7 @@ import type { Session } from '../../policy/index.js';
 import { Access } from '../access.js';
 import { AuditLog } from './audit.js';
 import { DEFAULT_AUDIT_RETENTION, type AuditRetention } from './audit-sweep.js';
+import { ConsoleLinks } from './console-links.js';
 import { ConsoleSessions } from './console-sessions.js';
 import { ControlDatabase } from './database.js';
 import { DEFAULT_RETENTION, EventLog, type Retention } from './events.js';
@@ -51,6 +52,7 @@ export class ControlStore {
   readonly projects: Projects;
   readonly sessions: Sessions;
   readonly consoles: ConsoleSessions;
+  readonly consoleLinks: ConsoleLinks;
   readonly events: EventLog;
   readonly nodes: Nodes;
   readonly history: ServiceHistory;
@@ -115,6 +117,7 @@ export class ControlStore {
       this.userEvents = new UserEventLogs(db, clock, rooms, keep);
       this.sessions = new Sessions(db, clock, this.tokens, this.projects, later);
       this.consoles = new ConsoleSessions(this.sessions, this.tokens);
+      this.consoleLinks = new ConsoleLinks(db, clock);
       this.pairing = new Pairing(db, clock, { nodes: this.nodes, events: this.events });
       this.audit = new AuditLog(db, clock, { ...DEFAULT_AUDIT_RETENTION, ...auditRetention });
       this.keys = { cursor: db.secret('cursor_key'), audit: db.secret('audit_key') };

@@ -63,19 +63,14 @@ export const sessionHandlers: Handlers<Names> = {
     if (!store.tokens.liveHash(credential.record.tokenId)?.equals(credential.hash))
       throw new ProtocolFault('provider_auth_failed', 'The token was revoked.');
     const wanted = payload.session ?? credential.sessionId;
-    const goOn = (sessionId: string): string => {
-      requireOwn(connection, sessionId);
-      store.sessions.touch(sessionId);
-      return sessionId;
-    };
-    const isUnknown =
-      wanted !== undefined && store.replicas !== undefined && store.sessions.get(wanted) === undefined;
-    const begun = isUnknown
-      ? // Another replica may have begun it a moment ago.
-        store.catchUp().then(() => goOn(wanted))
-      : wanted === undefined
-        ? beginSession(context, credential)
-        : goOn(wanted);
+    const begun =
+      wanted === undefined
+        ? store.actLightly(() => begin(context, credential))
+        : chain(knownHere(context, wanted), () => {
+            requireOwn(connection, wanted);
+            store.sessions.touch(wanted);
+            return wanted;
+          });
     return chain(begun, (sessionId) => welcome(connection, sessionId));
   },
 
@@ -85,8 +80,11 @@ export const sessionHandlers: Handlers<Names> = {
 
   console_link_create({ context, session }, { role }) {
     const asker = { tokenId: session.tokenId, sessionId: session.id, maxRole: role ?? session.current.role };
-    const { code, expiresAtMs } = context.consoleLinks.create(asker);
-    return { code, path: CONSOLE_PATH, expires_at_ms: expiresAtMs };
+    const { store } = context;
+    return chain(
+      store.actLightly(() => store.consoleLinks.create(asker)),
+      ({ code, expiresAtMs }) => ({ code, path: CONSOLE_PATH, expires_at_ms: expiresAtMs }),
+    );
   },
 
   session_attach(connection, { project_id, project_token, name, agent_id }) {
@@ -122,9 +120,10 @@ export const sessionHandlers: Handlers<Names> = {
   },
 
   session_status(connection, { session }) {
-    const id = idOf(connection, session);
-    requireVisible(connection, id);
-    return wireSessionStatus(connection.context, id);
+    return chain(idOf(connection, session), (id) => {
+      requireVisible(connection, id);
+      return wireSessionStatus(connection.context, id);
+    });
   },
 
   session_list({ context, session, credential }, { limit = MAX_LISTED, after }) {
@@ -139,7 +138,7 @@ export const sessionHandlers: Handlers<Names> = {
     const page = found.slice(0, limit);
     const last = page.at(-1);
     return {
-      active: context.sessionNames.nameOf(session.tokenId, session.id) ?? session.id,
+      active: context.store.sessions.require(session.id).name ?? session.id,
       sessions: page.map(({ sessionId }) => wireSessionStatus(context, sessionId)),
       ...(found.length > limit && last !== undefined
         ? { next: `${last.createdAtMs}.${last.sessionId}` }
@@ -148,30 +147,29 @@ export const sessionHandlers: Handlers<Names> = {
   },
 
   async session_close(connection, { session }) {
-    const id = idOf(connection, session);
+    const id = await idOf(connection, session);
     requireVisible(connection, id);
-    const { store, sessionNames } = connection.context;
+    const { store } = connection.context;
     const isOwn = id === connection.session.id;
     const who = connection.who();
-    const { tokenId } = store.sessions.require(id);
-    const name = sessionNames.nameOf(tokenId, id);
+    const { name } = store.sessions.require(id);
     await store.commit(() => {
       if (!isOwn)
         store.audit.record({ act: 'session_close', outcome: 'ok', ...who, target: { session: id } });
       store.sessions.close(id);
     });
-    sessionNames.forget(tokenId, id);
     const { session: own } = connection;
-    const active = isOwn ? null : (sessionNames.nameOf(own.tokenId, own.id) ?? own.id);
+    const active = isOwn ? null : (store.sessions.require(own.id).name ?? own.id);
     return { session: id, closed: true, name, active };
   },
 
   session_resume(connection, { session }) {
-    const id = idOf(connection, session);
-    requireOwn(connection, id);
-    connection.useSession(id);
-    connection.context.store.sessions.touch(id);
-    return wireSessionStatus(connection.context, id);
+    return chain(idOf(connection, session), (id) => {
+      requireOwn(connection, id);
+      connection.useSession(id);
+      connection.context.store.sessions.touch(id);
+      return wireSessionStatus(connection.context, id);
+    });
   },
 
   session_restore(connection, { agent_id }) {
@@ -221,19 +219,19 @@ function welcome(connection: Peer, sessionId: string): ControlReply<'connect'> {
   };
 }
 
-/** A new session; where the token is for one project alone, attached to it. */
-function beginSession(
-  { store }: ServerContext,
-  { record, hash }: NonNullable<Credential>,
-): Awaitable<string> {
+/** A new session, within a change; where the token is for one project alone, attached to it. */
+function begin({ store }: ServerContext, { record, hash }: NonNullable<Credential>): string {
   const { sessions, projects } = store;
-  return store.actLightly(() => {
-    const { sessionId } = sessions.create(record, hash);
-    const [only, ...others] = record.projects ?? [];
-    if (mustAttach(record) && only !== undefined && others.length === 0 && projects.get(only) !== undefined)
-      sessions.attach(sessionId, only, null);
-    return sessionId;
-  });
+  const { sessionId } = sessions.create(record, hash);
+  const [only, ...others] = record.projects ?? [];
+  if (mustAttach(record) && only !== undefined && others.length === 0 && projects.get(only) !== undefined)
+    sessions.attach(sessionId, only, null);
+  return sessionId;
+}
+
+/** Of several replicas, another one may have begun the session, or called it so, a moment ago. */
+function knownHere({ store }: ServerContext, sessionId: string): Awaitable<void> {
+  if (store.replicas !== undefined && store.sessions.get(sessionId) === undefined) return store.catchUp();
 }
 
 async function connectAsNode(
@@ -262,8 +260,10 @@ async function connectAsNode(
 }
 
 /** The session that is meant by an id or a name; without either, this one. */
-function idOf({ context, session }: Peer, text: string | undefined): string {
-  return text === undefined ? session.id : context.sessionNames.resolve(session.tokenId, text);
+function idOf({ context, session: { id, tokenId } }: Peer, text: string | undefined): Awaitable<string> {
+  if (text === undefined) return id;
+  const { sessions } = context.store;
+  return chain(knownHere(context, sessions.idFrom(tokenId, text)), () => sessions.idFrom(tokenId, text));
 }
 
 /** Who it is, its token says alone. @throws ProtocolFault `forbidden` where it says that it is another one */
@@ -276,20 +276,24 @@ function requireOwnAgent({ session }: Peer, agentId: string | undefined): void {
 /** Goes on with the session of this token that is called so; where there is none, this one is, or a new one. */
 function useNamed(connection: Peer, name: string): Awaitable<void> {
   const { context, session, credential } = connection;
-  const { sessionNames, store } = context;
+  const { sessions } = context.store;
   const { tokenId } = session;
-  const id = sessionNames.resolve(tokenId, name);
-  const isOpen = store.sessions.get(id) !== undefined && !store.sessions.snapshot(id).revoked;
-  if (isOpen) {
+  const open = (): string | undefined => {
+    const id = sessions.idFrom(tokenId, name);
+    return sessions.get(id) === undefined || sessions.snapshot(id).revoked ? undefined : id;
+  };
+  const openOrCalled = (): string => {
+    const known = open();
+    if (known !== undefined) return known;
+    const isNameless = sessions.require(session.id).name === null;
+    const begins = !isNameless && credential !== undefined && credential.sessionId === undefined;
+    const id = begins ? begin(context, credential) : session.id;
+    sessions.call(id, name);
+    return id;
+  };
+  return chain(open() ?? context.store.actLightly(openOrCalled), (id) => {
     requireOwn(connection, id);
     if (id !== session.id) connection.useSession(id);
-    return;
-  }
-  const isNameless = sessionNames.nameOf(tokenId, session.id) === null;
-  const begins = !isNameless && credential !== undefined && credential.sessionId === undefined;
-  return chain(begins ? beginSession(context, credential) : null, (begun) => {
-    if (begun !== null) connection.useSession(begun);
-    sessionNames.call(tokenId, connection.session.id, name);
   });
 }
 

@@ -40,7 +40,7 @@ export function wireSessionStatus(context: ServerContext, sessionId: string): Co
     created_at_ms: record.createdAtMs,
     last_seen_ms: record.lastSeenMs,
     connections: context.connectionsOf(sessionId),
-    name: context.sessionNames.nameOf(record.tokenId, sessionId),
+    name: record.name,
   };
 }
 

@@ -22,6 +22,7 @@ export const REPLICATED: ReadonlyMap<string, readonly string[]> = new Map([
   ['tokens', ['token_id']],
   ['projects', ['project_id']],
   ['sessions', ['session_id']],
+  ['console_links', ['hash']],
   ['nodes', ['node_id']],
   ['services', ['node_id', 'service_id']],
   ['invites', ['invite_id']],
