@@ -11,6 +11,7 @@ import { manifestChange } from './manifest-change.js';
 import { mcpServers } from './mcp-servers.js';
 import { programStart } from './program-start.js';
 import { recovery } from './recovery.js';
+import { relay } from './relay.js';
 import { remoteExports } from './remote-exports.js';
 import { remoteOperations } from './remote-operations.js';
 import { recursiveListing } from './recursive-listing.js';
@@ -39,6 +40,7 @@ export const cases: readonly BenchCase[] = [
   recovery,
   manyNodes,
   replicas,
+  relay,
   webConsole,
   mcpTools,
 ];

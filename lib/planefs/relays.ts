@@ -216,6 +216,7 @@ export class Relays {
       timeoutMs: CALL_MS,
       keepalive: KEEPALIVE,
       anyCertificate: true,
+      plainMask: true,
     });
     await proveAsCaller(
       transport,

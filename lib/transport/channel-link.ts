@@ -132,7 +132,7 @@ export class ChannelLink {
     });
   }
 
-  #send(id: number, message: Message): void {
+  #send(id: number, { message, onSpent }: Queued): void {
     if (typeof message === 'string') {
       this.#transport.send(`${id}d${message}`);
       return;
@@ -143,7 +143,7 @@ export class ChannelLink {
     if (second === undefined) this.#transport.send([head, first]);
     else {
       head.set(first, 4);
-      this.#transport.send([head, second]);
+      this.#transport.send([head, second], onSpent);
     }
   }
 
@@ -196,6 +196,12 @@ export class ChannelLink {
   }
 }
 
+interface Queued {
+  readonly message: Message;
+  readonly bytes: number;
+  readonly onSpent: (() => void) | undefined;
+}
+
 interface ChannelHost {
   readonly traffic: LinkTraffic;
   ready(channel: Channel): void;
@@ -208,7 +214,7 @@ interface ChannelHost {
 class Channel extends BaseTransport {
   readonly id: number;
   readonly #host: ChannelHost;
-  readonly #queue: Message[] = [];
+  readonly #queue: Queued[] = [];
   #queuedBytes = 0;
   #credit = WINDOW_BYTES;
   #taken = 0;
@@ -237,10 +243,11 @@ class Channel extends BaseTransport {
     });
   }
 
-  send(message: Message): void {
+  send(message: Message, onSpent?: () => void): void {
     if (!this.open) return;
-    this.#queue.push(message);
-    this.#queuedBytes += bytesOfMessage(message);
+    const bytes = bytesOfMessage(message);
+    this.#queue.push({ message, bytes, onSpent });
+    this.#queuedBytes += bytes;
     this.#host.ready(this);
   }
 
@@ -256,11 +263,11 @@ class Channel extends BaseTransport {
   }
 
   /** For the link: what is to be sent next, if anything may be. */
-  take(): Message | undefined {
+  take(): Queued | undefined {
     if (this.#credit <= 0) return undefined;
     const next = this.#queue.shift();
     if (next === undefined) return undefined;
-    const bytes = bytesOfMessage(next);
+    const { bytes } = next;
     this.#credit -= bytes;
     this.#host.traffic.sentBytes += bytes;
     this.#queuedBytes -= bytes;

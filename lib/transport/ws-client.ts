@@ -15,6 +15,11 @@ export interface WsClientOptions {
   readonly ca?: string;
   /** Any certificate does: the caller proves by `channelBinding` who the other side is. */
   readonly anyCertificate?: boolean;
+  /**
+   * Nothing stands in between that could take what is sent for something else, which is what masking is against (RFC 6455, 10.3):
+   * the mask is zero, and neither side spends time on it.
+   */
+  readonly plainMask?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -39,6 +44,7 @@ export function connectWs(url: string, options: WsClientOptions): Promise<WsTran
       ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }),
       ...(ca === undefined ? {} : { ca }),
       ...(anyCertificate === true ? { rejectUnauthorized: false } : {}),
+      ...(options.plainMask === true ? { generateMask: (mask: Buffer) => void mask.fill(0) } : {}),
     };
     let socket: WebSocket;
     try {

@@ -122,7 +122,8 @@ export class WsTransport extends BaseTransport {
     const { _sender: sender, _isServer: isServer } = this.#socket as unknown as WsInsides;
     // Another release of the package may not be made so inside.
     const frameOf = sender?.constructor.frame;
-    if (isServer !== false || frameOf === undefined || sender?.sendFrame === undefined) {
+    const isMasked = isServer === false && sender?._generateMask === undefined;
+    if (!isMasked || frameOf === undefined || sender?.sendFrame === undefined) {
       this.#sendLast(part, onSent);
       return;
     }
@@ -235,6 +236,8 @@ interface WsInsides {
     readonly constructor: { readonly frame?: (data: Uint8Array, options: object) => readonly Uint8Array[] };
     /** The next frame begins a message. */
     _firstFragment: boolean;
+    /** Where masks are not random. */
+    readonly _generateMask?: unknown;
     sendFrame?(frame: readonly Uint8Array[], onSent: () => void): void;
   };
 }

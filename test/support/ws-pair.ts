@@ -41,11 +41,11 @@ export interface Pair {
 }
 
 /** Both ends of a real WebSocket connection. */
-export async function wsPair(maxMessageBytes = 16 * 1024 * 1024): Promise<Pair> {
+export async function wsPair(maxMessageBytes = 16 * 1024 * 1024, plainMask = false): Promise<Pair> {
   let take: (transport: Transport) => void = () => undefined;
   const accepted = new Promise<Transport>((resolve) => (take = resolve));
   const listener = await listenWs((transport) => take(transport), maxMessageBytes);
-  const client = await connectWs(listener.url, { maxMessageBytes });
+  const client = await connectWs(listener.url, { maxMessageBytes, plainMask });
   const server = await accepted;
   return {
     client,

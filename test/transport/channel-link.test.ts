@@ -97,6 +97,31 @@ t.test(
   },
 );
 
+t.test(
+  'what is lent is given back once it has left, whole and unchanged, with masks and without',
+  async (t) => {
+    for (const plainMask of [false, true]) {
+      const below = await wsPair(undefined, plainMask);
+      t.teardown(() => below.close());
+      const near = new ChannelLink(below.client, 'connected');
+      const opened = nextChannel(new ChannelLink(below.server, 'accepted'));
+      const channel = near.openChannel('one');
+      const { channel: far } = await opened;
+      const heard: Buffer[] = [];
+      far.receive((message) =>
+        heard.push(Buffer.concat((Array.isArray(message) ? message : [message]) as Buffer[])),
+      );
+      far.resume();
+      const parts = [Buffer.from('head '), Buffer.alloc(300_000, 'abc')] as const;
+      const whole = Buffer.concat(parts);
+      let spent = 0;
+      for (let i = 0; i < 3; i++) channel.send([parts[0], Buffer.from(parts[1])], () => spent++);
+      await until(() => heard.length === 3 && spent === 3, 'three messages, given back');
+      for (const message of heard) t.ok(message.equals(whole));
+    }
+  },
+);
+
 t.test('channels end one by one, and all with the link', async (t) => {
   const { near, far, below } = await linked(t);
   const opened: { name: string; channel: Transport }[] = [];
