@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { constants, Script } from 'node:vm';
 import { replaceFile } from '../disk/index.js';
 import { compiledDir } from './compile-cache.js';
+import { COMPLETE } from './completion/candidate.js';
 
 export { keepCompiledModules } from './compile-cache.js';
 
@@ -13,6 +14,7 @@ const PROGRAM = /^program-[A-Z0-9]+\.cjs$/;
 const SHORT_COMMANDS: ReadonlySet<string | undefined> = new Set([
   ...['ls', 'cat', 'invoke', 'wait', 'status', 'watch', 'nodes', 'explain', 'audit'],
   ...['token', 'project', 'invite', 'pair', 'console', 'history', 'diff'],
+  ...[COMPLETE],
 ]);
 /** Of all commands and releases of Node, kept at a time. */
 const MAX_KEPT = 32;

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { COMPLETE } from './completion/candidate.js';
 import { applySettings } from './config-file.js';
 import { EXIT, reportFailure } from './failure.js';
 import { configOption } from './options.js';
@@ -197,8 +198,8 @@ const COMMANDS: readonly Lazy[] = [
   },
   {
     name: 'completion',
-    summary: 'let a shell complete commands and options',
-    load: async () => (await import('./commands/completion.js')).completionCommand(wholeProgram),
+    summary: 'let a shell complete commands, options and names of what there is',
+    load: async () => (await import('./commands/completion.js')).completionCommand(),
   },
 ];
 
@@ -206,6 +207,11 @@ const COMMANDS: readonly Lazy[] = [
 export async function main(argv: readonly string[]): Promise<number> {
   forgetEmptyVariables();
   watchOutput();
+  if (argv[2] === COMPLETE) {
+    const { complete } = await import('./completion/complete.js');
+    await complete(argv.slice(3), (name) => programWith((one) => one === name));
+    return EXIT.ok;
+  }
   const [wanted = '', ...words] = argv.slice(2).filter((word) => !word.startsWith('-'));
   const named = wanted === 'help' ? words[0] : wanted;
   const topic = wanted === 'help' ? topicNamed(named) : undefined;

@@ -37,6 +37,10 @@ Topics (acheron help TOPIC):
 ${TOPICS.map(({ name, about }) => `  ${name.padEnd(16)} ${about}`).join('\n')}
 `;
 
+export function topicNames(): { readonly value: string; readonly about: string }[] {
+  return TOPICS.map(({ name, about }) => ({ value: name, about }));
+}
+
 export function topicNamed(name: string | undefined): Topic | undefined {
   return TOPICS.find((topic) => topic.name === name);
 }

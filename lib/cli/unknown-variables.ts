@@ -4,8 +4,8 @@ import { writeError } from './write-out.js';
 /** All commands with all their options: what a key may mean. Loading them takes a while. */
 export type AllCommands = () => Promise<Command>;
 
-/** Ours, and no options: what drivers get, what a start in the background passes to its child, the token. */
-const OTHERS = /^ACHERON_(CALL_.*|PROCESS_TAG|BACKGROUND_LOG|TOKEN|CONFIG)$/;
+/** Ours, and no options: what drivers get, what a start in the background passes to its child, the token, where the Python client looks. */
+const OTHERS = /^ACHERON_(CALL_.*|PROCESS_TAG|BACKGROUND_LOG|TOKEN|CONFIG|COMPLETION_MS|MOUNT)$/;
 
 /**
  * Warns of variables that look like settings and are none, as a slip in a name changes nothing otherwise. It is no

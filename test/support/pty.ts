@@ -34,7 +34,15 @@ const PYTHON = 'python3';
 /** A busy machine is given so long. */
 const MOST_MS = 30_000;
 
-/** An `acheron` command at a terminal; ended with the test. */
+interface PtyOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  readonly rows?: number;
+  readonly columns?: number;
+  readonly program?: readonly string[];
+  readonly cwd?: string;
+}
+
+/** An `acheron` command, or another `program`, at a terminal; ended with the test. */
 export class Pty {
   readonly #child: ChildProcess;
   /** All that it has written, terminal sequences among it. */
@@ -49,11 +57,12 @@ export class Pty {
   constructor(
     t: Test,
     args: readonly string[],
-    { env = {}, rows = 24, columns = 80 }: { env?: NodeJS.ProcessEnv; rows?: number; columns?: number } = {},
+    { env = {}, rows = 24, columns = 80, program = [process.execPath, PROGRAM], cwd }: PtyOptions = {},
   ) {
-    const command = [String(rows), String(columns), process.execPath, PROGRAM, ...args];
+    const command = [String(rows), String(columns), ...program, ...args];
     this.#child = spawn(PYTHON, ['-c', TERMINAL, ...command], {
       env: { ...cleanEnvironment(), TERM: 'xterm-256color', ...env },
+      cwd,
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     this.#child.stdout!.setEncoding('utf8').on('data', (text: string) => (this.written += text));

@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Argument, Command, InvalidArgumentError } from 'commander';
 import { FsError, isId, isJsonObject, type JsonValue } from '../../core/index.js';
 import type { ControlClient } from '../../control/index.js';
 import {
@@ -37,7 +37,7 @@ export function explainCommand(): Command {
   const command = new Command('explain')
     .description('Say whether somebody may do something to a service, and which rule decides.')
     .argument('<service>', 'a service, or node/service')
-    .argument('<action>', ACTIONS.join(', '), actionFrom)
+    .addArgument(new Argument('<action>', 'what it is about').choices([...ACTIONS]))
     .requiredOption('--as <who>', 'ROLE[,agent=ID][,project=ID[,verified]]', askedFrom)
     .option('--local', 'ask the node of this state directory, which knows no projects')
     .addOption(jsonOption());
@@ -64,12 +64,6 @@ Examples:
       if (flags.json === true) return printJson(decisions.map((one) => documentFrom(one, action, flags.as)));
       for (const one of decisions) await printLine(textFrom(one, action, flags.as));
     });
-}
-
-function actionFrom(text: string): Action {
-  const action = ACTIONS.find((one) => one === text);
-  if (action === undefined) throw new InvalidArgumentError(`It must be one of ${ACTIONS.join(', ')}.`);
-  return action;
 }
 
 /** `user,agent=claude,project=web,verified` */
