@@ -114,7 +114,9 @@ export class CatalogNodeDir extends ReadOnlyDir {
 
   /** What is shown below the node in place of a service's root, where the session sees the service. */
   #provided(op: Op): Map<string, DirNode> {
-    const isThere = this.#visible(op).some(({ descriptor }) => isExportService(descriptor));
+    const isThere =
+      this.#visible(op).some(({ descriptor }) => isExportService(descriptor)) ||
+      this.#options.offersMore?.(op.session) === true;
     return new Map(isThere ? [[EXPORTS, this.#exports]] : []);
   }
 

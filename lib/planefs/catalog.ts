@@ -55,6 +55,8 @@ export interface CatalogNodeOptions {
   readonly outage?: () => FsError;
   /** How what these names lead to, from the node's directory, is found at the node. */
   readonly atNode: (...names: readonly string[]) => FindAtNode;
+  /** Whether it offers folders of which its catalog says nothing, to that session. Absent: it does not. */
+  readonly offersMore?: (session: Session) => boolean;
 }
 
 /** @throws FsError ENOENT where the session may not know of the node, though it has it open. */

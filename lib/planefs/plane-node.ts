@@ -66,6 +66,7 @@ export class PlaneNode {
       nodeId,
       presence: () => this.presence,
       atNode: (...names) => this.#atNode(names),
+      offersMore: ({ role }) => this.remote.isForAdmins && role === 'admin',
     });
     this.remote.states.on(() => this.#connectionTurned());
     this.remote.goingAway.on(() => void this.#follow());
@@ -154,7 +155,7 @@ export class PlaneNode {
 
   /** What these names lead to at the node; undefined while it is away. */
   find(names: readonly string[], op: Op): Awaitable<Node> | undefined {
-    if (!this.isHere) return undefined;
+    if (!this.isHere || (this.remote.isForAdmins && !isOfferedByAll(names))) return undefined;
     if (this.remote.state === 'attached' || this.#relays === null) return findIn(this.remote.root, names, op);
     return this.#reached().then(() => findIn(this.remote.root, names, op));
   }
@@ -281,6 +282,11 @@ export class PlaneNode {
       if (isMore) this.#pass(this.#ofExports);
     }, MOMENT_MS).unref();
   }
+}
+
+/** Of what our nodes have, nodes of the family have what is in the directories of services, and exports. */
+function isOfferedByAll([place, service]: readonly string[]): boolean {
+  return place === 'fs' || (place === 'services' && service !== undefined);
 }
 
 export function findIn(root: Node, names: readonly string[], op: Op): Awaitable<Node> {

@@ -1,6 +1,7 @@
 import type { ControlStore, NodeRecord, NodeTunnel, RelayConnection } from '../control/index.js';
 import { Emitter, FsError, type Log } from '../core/index.js';
 import { capRole, type Action, type Session } from '../policy/index.js';
+import { NodeDialect } from '../protocol/index.js';
 import type { Transport } from '../transport/index.js';
 import { acceptHello, serveVfs, type ServedConnection } from '../tunnel/index.js';
 import { NODE_CONTROL } from '../services/index.js';
@@ -132,6 +133,8 @@ export class PlaneNodes implements NodeSource {
         transport.close();
         return;
       }
+      // Ours say what they can.
+      if (handshake.hello.capabilities === undefined) handshake.port.speak((ends) => new NodeDialect(ends));
       const known = this.#known(nodeId);
       known.remote.setNodeProjects(this.#store.projects.naming(nodeId));
       known.attach(handshake);

@@ -20,6 +20,7 @@ export * from './family/runtime-dialect.js';
 export { NAMELESS_AGENT, serviceOfExport } from './family/words.js';
 export { ControlDialect, type ControlTalk } from './family/control-dialect.js';
 export { ownTypeOf } from './family/control-requests.js';
+export { NodeDialect, type DialectEnds } from './family/node-dialect.js';
 export { FilesDialect, asRefusedHello, isFamilyHello } from './family/files-dialect.js';
 export { hasMoreMarks } from './json-marks.js';
 export * from './limits.js';

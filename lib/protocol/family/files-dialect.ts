@@ -16,7 +16,7 @@ export class FilesDialect {
   #generation = 0;
 
   /** A request of theirs, as ours. */
-  asked(frame: AcheronEnvelope): AcheronEnvelope {
+  received(frame: AcheronEnvelope): AcheronEnvelope {
     const name = nameOf(frame.type, 't');
     const change = name === undefined ? undefined : REQUESTS[name];
     const payload = (frame.payload ?? {}) as JsonObject;
@@ -29,7 +29,7 @@ export class FilesDialect {
   }
 
   /** An answer or event of ours, with their names beside. */
-  answered(frame: AcheronEnvelope): AcheronEnvelope {
+  sent(frame: AcheronEnvelope): AcheronEnvelope {
     if (frame.type === 'acheron.error') return asFileError(frame);
     const payload = frame.payload as JsonObject | undefined;
     if (frame.type.startsWith('acheron.e_')) this.#generation++;

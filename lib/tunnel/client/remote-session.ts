@@ -21,7 +21,7 @@ import { Origins } from './origins.js';
 import { RemoteDir, type RemoteNode } from './remote-node.js';
 import type { StandIn } from './stand-in.js';
 import { UnsettledWrites } from './unsettled-writes.js';
-import { lostError } from '../wire/tunnel-errors.js';
+import { forAdminsError, lostError } from '../wire/tunnel-errors.js';
 import { textOfSession } from '../wire/wire-session.js';
 
 /** On whose behalf a request is made; without a signal it cannot be cancelled. */
@@ -59,6 +59,8 @@ export interface RemoteSessionHost {
   /** Makes sure that the far side knows `session` as it is now. */
   sendSession(client: FsClient, session: Session): void;
   readonly relayed: boolean;
+  /** The far side cannot tell sessions from each other. */
+  readonly isForAdmins: boolean;
   readonly standIn: StandIn | undefined;
 }
 
@@ -153,9 +155,10 @@ export class RemoteSession {
   /**
    * Relayed: looks at the session of a call before anything that is kept is shown to it. One that is not
    * as it was at the last call is shown nothing older.
-   * @throws FsError ESTALE for the session of another view.
+   * @throws FsError ESTALE for the session of another view, EACCES for one that the far side cannot tell from others.
    */
   notice(session: Session): void {
+    if (this.host.isForAdmins && session.role !== 'admin') throw forAdminsError();
     if (this.#session === session || !this.host.relayed) return;
     if (session.id !== this.sessionId)
       throw new FsError('ESTALE', 'This node was looked up by another session.');

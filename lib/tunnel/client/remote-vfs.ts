@@ -91,6 +91,7 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
   readonly listings: ListingBudget;
   generation = 0;
   patienceMs: number;
+  isForAdmins = false;
   readonly #offlineMs: number;
   readonly #lookMs: number | undefined;
   readonly #inoAt: RemoteVfsOptions['inoAt'];
@@ -212,6 +213,7 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
       this.#inos.useInstance(handshake.instance ?? `${this.generation}`);
     }
     this.generation++;
+    this.isForAdmins = this.relayed && handshake.port.dialect !== undefined;
     this.#sent.clear();
     const client: FsClient = new FsClient(
       handshake,

@@ -8,8 +8,8 @@ import {
   MAX_FS_FRAME_BYTES,
   ProtocolFault,
   type AcheronEnvelope,
+  type DialectEnds,
   type Envelope,
-  type FilesDialect,
 } from '../../protocol/index.js';
 import { CLOSE_PROTOCOL_ERROR, isInParts, type Message, type Transport } from '../../transport/index.js';
 
@@ -29,12 +29,18 @@ export interface FrameReceiver {
   fault(fault: ProtocolFault): void;
 }
 
+/** Other names for what frames say; undefined where a frame is for nobody. */
+export interface Dialect {
+  sent(ours: AcheronEnvelope): AcheronEnvelope | undefined;
+  received(theirs: AcheronEnvelope): AcheronEnvelope | undefined;
+}
+
 /** Turns frames into messages of a transport and back, as agreed: text or binary, numbered or not. */
 export class FramePort {
   readonly transport: Transport;
   framing: FramingAgreement;
-  /** Of a peer that has other names for fields. */
-  dialect: FilesDialect | undefined;
+  #dialect: Dialect | undefined;
+  #receiver: FrameReceiver | undefined;
   #sent = 0;
   #received = 0;
 
@@ -43,13 +49,26 @@ export class FramePort {
     this.framing = framing;
   }
 
+  /** Of a peer that has other names for fields. */
+  get dialect(): Dialect | undefined {
+    return this.#dialect;
+  }
+
+  /** Frames are as this dialect has them from now on. */
+  speak(make: (ends: DialectEnds) => Dialect): void {
+    this.#dialect = make({
+      toPeer: (frame) => this.transport.send(encodeEnvelope(frame)),
+      toAsker: (frame) => queueMicrotask(() => this.#receiver?.frame(frame, undefined)),
+    });
+  }
+
   /**
    * `data` travels raw where that was agreed, else as `payload.data_b64`. The frame is numbered in place. With `onSpent`, `data` is
    * lent, as `Transport.send` says.
    */
   send(ours: Envelope, data?: Uint8Array, onSpent?: () => void): void {
-    const frame =
-      this.dialect !== undefined && ours.channel === 'acheron' ? this.dialect.answered(ours) : ours;
+    const frame = this.#dialect !== undefined && ours.channel === 'acheron' ? this.#dialect.sent(ours) : ours;
+    if (frame === undefined) return onSpent?.();
     if (this.framing.sequence && frame.channel === 'acheron') frame.n = ++this.#sent;
     if (data === undefined) this.transport.send(encodeEnvelope(frame));
     else if (this.framing.binary && frame.channel === 'acheron') {
@@ -64,6 +83,7 @@ export class FramePort {
   }
 
   receive(receiver: FrameReceiver): void {
+    this.#receiver = receiver;
     this.transport.receive((message) => {
       let decoded: { envelope: Envelope; data: Uint8Array | undefined };
       try {
@@ -74,9 +94,10 @@ export class FramePort {
       }
       const { envelope, data } = decoded;
       if (!this.#inOrder(envelope)) return;
-      const { dialect } = this;
+      const dialect = this.#dialect;
       const isTheirs = dialect !== undefined && envelope.channel === 'acheron';
-      receiver.frame(isTheirs ? dialect.asked(envelope) : envelope, data);
+      const frame = isTheirs ? dialect.received(envelope) : envelope;
+      if (frame !== undefined) receiver.frame(frame, data);
     });
   }
 

@@ -107,7 +107,7 @@ export function acceptHello(transport: Transport, options: AcceptOptions = {}): 
       transport.pause();
       await authorize?.(hello);
       settle();
-      if (isFamilyHello((frame.payload ?? {}) as JsonObject)) port.dialect = new FilesDialect();
+      if (isFamilyHello((frame.payload ?? {}) as JsonObject)) port.speak(() => new FilesDialect());
       answerHello(port, frame, binary);
       port.framing = agreementOf(ours(binary), hello.capabilities);
       resolve({ port, hello, instance: hello.instance, msize });

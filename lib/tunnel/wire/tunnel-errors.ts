@@ -39,3 +39,14 @@ export function cancelledError(isKnown: boolean): FsError {
 export function moreThanAsked(): FsError {
   return new FsError('EIO', 'The far side answered with more content than it was asked for.');
 }
+
+/** For a session of a user, where the far side is a node that answers whoever asks. */
+export function forAdminsError(): FsError {
+  return new FsError(
+    'EACCES',
+    'This node cannot tell users from each other: what is live there is for admins.',
+    {
+      hint: 'What the catalog says of it, such as its README.md and SCHEMA.json, is there for you as well.',
+    },
+  );
+}
