@@ -171,7 +171,10 @@ export async function runPlane(options: PlaneOptions): Promise<RunningPlane> {
     control,
     url: control.url,
     shown,
-    drain: (mostMs) => control.drain(mostMs),
+    drain: async (mostMs) => {
+      await control.drain(mostMs);
+      await nodes.followed();
+    },
     close: async () => {
       membership?.end();
       mounts.leave();
@@ -217,6 +220,7 @@ class Mounts {
   readonly #nodes: PlaneNodes;
   readonly #served = new Map<string, Set<ServedConnection>>();
   readonly #holds = new Map<string, number>();
+  #going: GoingAway | undefined;
 
   constructor(nodes: PlaneNodes) {
     this.#nodes = nodes;
@@ -225,6 +229,8 @@ class Mounts {
   add(sessionId: string, served: ServedConnection): void {
     const known = this.#served.get(sessionId) ?? new Set<ServedConnection>();
     this.#served.set(sessionId, known.add(served));
+    // It came in before, and was welcomed after everybody was told.
+    if (this.#going !== undefined) served.goAway(this.#going);
     void served.closed.then(() => {
       known.delete(served);
       if (known.size > 0) return;
@@ -257,6 +263,7 @@ class Mounts {
   }
 
   goAway(how: GoingAway): void {
+    this.#going = how;
     for (const connections of this.#served.values()) for (const served of connections) served.goAway(how);
   }
 

@@ -40,6 +40,7 @@ export class PlaneNode {
   #via: string | undefined;
   /** The node has another tunnel, and what is here follows. */
   #isLeft = false;
+  #isFollowing = false;
   #connecting: Promise<void> | undefined;
   #passed = 0;
   #moment: NodeJS.Timeout | undefined;
@@ -93,6 +94,7 @@ export class PlaneNode {
     this.#tunnel = transport;
     this.#via = undefined;
     this.#isLeft = false;
+    this.#relays?.came(this.#nodeId);
     // One that knows other ways to us is back in a moment when it loses this one.
     const moves = this.#relays !== null || handshake.hello.capabilities?.moves === true;
     this.remote.patienceMs = moves ? MOVING_NODE_MS : 0;
@@ -107,6 +109,10 @@ export class PlaneNode {
     if (this.#relays === null) return;
     this.remote.patienceMs = MOVING_NODE_MS;
     if (this.#relays.canReach(this.#nodeId)) {
+      if (this.isDirect) {
+        void this.#follow();
+        return;
+      }
       // Who used it goes on to do so.
       const isOther = this.#via !== undefined && this.#via !== this.#relays.holderOf(this.#nodeId);
       if (isOther || this.remote.isExpected) this.#relayed().catch(() => undefined);
@@ -202,21 +208,24 @@ export class PlaneNode {
   async #follow(): Promise<void> {
     const relays = this.#relays;
     this.#isLeft = true;
-    const via = this.#via;
     if (relays === null) {
       this.remote.leaveConnection();
       return;
     }
-    await relays.handOver(this.#nodeId);
-    const startMs = performance.now();
-    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- another connection may come meanwhile
-    while (this.#isLeft && performance.now() - startMs < MOVING_NODE_MS) {
-      const holder = relays.holderOf(this.#nodeId);
-      if (holder !== undefined && holder !== via && (await this.#isReachedBy(this.#relayed()))) return;
+    if (this.#isFollowing) return;
+    this.#isFollowing = true;
+    relays.left(this.#nodeId);
+    // Who has left it ends the present one in the end, and what is asked then waits for another as after any loss.
+    while (this.#isOverLeft) {
+      if (relays.canReach(this.#nodeId) && (await this.#isReachedBy(this.#relayed()))) break;
       await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
     }
-    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- as above
-    if (this.#isLeft) this.remote.leaveConnection();
+    this.#isFollowing = false;
+  }
+
+  /** What is asked goes over a connection that the far side has left. */
+  get #isOverLeft(): boolean {
+    return this.#isLeft && this.remote.state === 'attached';
   }
 
   #isReachedBy(attempt: Promise<void>): Promise<boolean> {
@@ -246,7 +255,7 @@ export class PlaneNode {
       this.#isLeft = false;
       this.#via = via;
       this.remote.patienceMs = MOVING_NODE_MS;
-      relays.endServing(this.#nodeId);
+      relays.left(this.#nodeId);
       this.remote.attach(handshake);
     } catch (thrown) {
       this.#log.debug('A node was not reached through another replica.', {

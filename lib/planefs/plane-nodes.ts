@@ -156,6 +156,11 @@ export class PlaneNodes implements NodeSource {
     this.#relays?.accept(connection);
   }
 
+  /** This process is about to stop: answers once other replicas have followed the nodes that have gone to another one. */
+  async followed(): Promise<void> {
+    await this.#relays?.followed();
+  }
+
   /** Nothing of this process uses the session any longer. */
   endSession(id: string): void {
     if (this.#relayedSessions.has(id)) return;

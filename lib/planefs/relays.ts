@@ -22,8 +22,9 @@ import { sendHello, type Handshake, type ServedConnection } from '../tunnel/inde
 const CALL_MS = 2_000;
 /** One that could not be reached is called again after this time. */
 const AGAIN_MS = 250;
-/** When a node goes to another replica, those that ask for it here have so long to follow. */
-const HAND_OVER_MS = 3_000;
+/** When this replica stops, those that ask here for nodes that have gone to another one have so long to follow. */
+const FOLLOW_MS = 3_000;
+const LOOK_MS = 20;
 /** A silent one is given up in less than two seconds. */
 const KEEPALIVE = { intervalMs: 700, timeoutMs: 700 };
 
@@ -53,6 +54,8 @@ export class Relays {
   readonly #callers = new Set<ChannelLink>();
   /** Channels on which others are served, by node. */
   readonly #served = new Map<string, Map<Transport, ServedConnection | null>>();
+  /** Nodes that have left this replica: who asks for them here is told. */
+  readonly #left = new Set<string>();
   readonly #stop: () => void;
   #isClosed = false;
 
@@ -115,28 +118,34 @@ export class Relays {
     link.opened.on(({ name, channel }) => this.#serve(name, channel, replicaId));
   }
 
-  /** The node goes to another replica: answers when those that ask for it here do so there, or after a while. */
-  async handOver(nodeId: string): Promise<void> {
-    const waits: Promise<unknown>[] = [];
-    const how = {
-      reason: 'The node goes to another replica.',
-      withinMs: 0,
-      waitFor: (closed: Promise<unknown>) => void waits.push(closed),
-    };
-    for (const served of this.#served.get(nodeId)?.values() ?? []) served?.goAway(how);
-    if (waits.length === 0) return;
-    let timer: NodeJS.Timeout | undefined;
-    await Promise.race([
-      Promise.all(waits),
-      new Promise((resolve) => (timer = setTimeout(resolve, HAND_OVER_MS))),
-    ]);
-    clearTimeout(timer);
+  /** The node is connected here from now on. */
+  came(nodeId: string): void {
+    this.#left.delete(nodeId);
+  }
+
+  /**
+   * The node goes to another replica, and those that ask for it here are to do so there. What they ask until then is answered, through
+   * that replica too: who follows is connected by one that had the node's own tunnel at that time, so that this leads in no circle.
+   */
+  left(nodeId: string): void {
+    if (this.#left.has(nodeId)) return;
+    this.#left.add(nodeId);
+    for (const served of this.#served.get(nodeId)?.values() ?? []) sendElsewhere(served);
+  }
+
+  /** Answers once nobody asks here any longer for a node that has gone to another replica, or after a while. */
+  async followed(): Promise<void> {
+    const untilMs = performance.now() + FOLLOW_MS;
+    const isAsked = (): boolean => [...this.#left].some((nodeId) => this.#served.has(nodeId));
+    while (isAsked() && performance.now() < untilMs)
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
 
   /** The node is no longer connected here: others look for it elsewhere. */
   endServing(nodeId: string): void {
     const channels = this.#served.get(nodeId);
     this.#served.delete(nodeId);
+    this.#left.delete(nodeId);
     for (const channel of channels?.keys() ?? [])
       channel.close(CLOSE_GOING_AWAY, 'The node is no longer connected here.');
   }
@@ -164,7 +173,9 @@ export class Relays {
     });
     serve(nodeId, channel).then(
       (served) => {
-        if (channels.has(channel)) channels.set(channel, served);
+        if (!channels.has(channel)) return;
+        channels.set(channel, served);
+        if (this.#left.has(nodeId)) sendElsewhere(served);
       },
       (thrown: unknown) => {
         const { message } = FsError.from(thrown);
@@ -248,4 +259,12 @@ export class Relays {
   #endCallers(why: string): void {
     for (const link of this.#callers) link.close(CLOSE_GOING_AWAY, why);
   }
+}
+
+function sendElsewhere(served: ServedConnection | null): void {
+  served?.goAway({
+    reason: 'The node goes to another replica.',
+    withinMs: 0,
+    waitFor: () => undefined,
+  });
 }

@@ -22,11 +22,14 @@ import {
 import { ControlExchange, faultOf } from './control-exchange.js';
 import { Subscription, type SubscriptionOptions } from './subscription.js';
 
-/** A connection that was welcomed, and what it was answered. */
-interface Welcomed {
+interface Reached {
   readonly exchange: ControlExchange;
-  readonly welcome: Welcome;
   readonly url: string;
+}
+
+/** A connection that was welcomed, and what it was answered. */
+interface Welcomed extends Reached {
+  readonly welcome: Welcome;
 }
 
 export interface ControlClientOptions {
@@ -224,10 +227,29 @@ export class ControlClient {
   }
 
   async #connect(signal: AbortSignal): Promise<Transport> {
-    const welcomed = await this.addresses.connect((url, abort) => this.#dial(url, abort), {
-      signal,
-      discard: ({ exchange }) => exchange.transport.destroy(),
-    });
+    const payload = {
+      ...this.#options.connect?.(),
+      events: true,
+      ...(this.addresses.hasOthers ? { moves: true } : {}),
+    };
+    const discard = ({ exchange }: { readonly exchange: ControlExchange }): void =>
+      exchange.transport.destroy();
+    const isNode = payload.node_id !== undefined;
+    const timeoutMs = this.#options.timeoutMs ?? (isNode ? NODE_ENTRY_MS : 10_000);
+    let welcomed: Welcomed;
+    if (!isNode) {
+      const dial = async (url: string, abort: AbortSignal): Promise<Welcomed> =>
+        this.#enter(await this.#reach(url, timeoutMs, abort), payload, timeoutMs, abort);
+      welcomed = await this.addresses.connect(dial, { signal, discard });
+    } else {
+      // A node is where it says so last: of several control planes that race, one alone is told.
+      const reach = (url: string, abort: AbortSignal): Promise<Reached> => this.#reach(url, timeoutMs, abort);
+      const reached = await this.addresses.connect(reach, { signal, discard });
+      welcomed = await this.#enter(reached, payload, timeoutMs, signal).catch((thrown: unknown) => {
+        if (!signal.aborted) this.addresses.failed(reached.url, FsError.from(thrown).message);
+        throw thrown;
+      });
+    }
     const { exchange, welcome } = welcomed;
     exchange.pushed.on((frame) => this.#pushed(welcomed, frame));
     this.#exchanges.set(exchange.transport, exchange);
@@ -236,13 +258,12 @@ export class ControlClient {
     return exchange.transport;
   }
 
-  async #dial(url: string, signal: AbortSignal): Promise<Welcomed> {
-    const { token, ca, project } = this.#options;
-    const { hasOthers } = this.addresses;
-    const payload = { ...this.#options.connect?.(), events: true, ...(hasOthers ? { moves: true } : {}) };
-    const isNode = payload.node_id !== undefined;
-    const timeoutMs = this.#options.timeoutMs ?? (isNode ? NODE_ENTRY_MS : 10_000);
-    const quick = hasOthers ? { ...QUICK_KEEPALIVE, onSilent: () => this.doubt(url) } : undefined;
+  /** A connection to a control plane that speaks to us. */
+  async #reach(url: string, timeoutMs: number, signal: AbortSignal): Promise<Reached> {
+    const { token, ca } = this.#options;
+    const quick = this.addresses.hasOthers
+      ? { ...QUICK_KEEPALIVE, onSilent: () => this.doubt(url) }
+      : undefined;
     const keepalive = this.#options.keepalive ?? quick;
     const transport = await connectWs(url, {
       maxMessageBytes: MAX_REPLY_BYTES,
@@ -252,27 +273,28 @@ export class ControlClient {
       ...(ca === undefined ? {} : { ca }),
       ...(keepalive === undefined ? {} : { keepalive }),
     });
-    const abandon = (): void => transport.destroy();
-    signal.addEventListener('abort', abandon, { once: true });
-    try {
+    return orDestroyed(transport, signal, async () => {
       const exchange = new ControlExchange(transport);
       await exchange.request('version', { protocol: CONTROL_PROTOCOL }, timeoutMs);
+      return { exchange, url };
+    });
+  }
+
+  /** Says who this is, over that connection. */
+  #enter(
+    { exchange, url }: Reached,
+    payload: ControlRequest<'connect'>,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<Welcomed> {
+    const { project } = this.#options;
+    return orDestroyed(exchange.transport, signal, async () => {
       const welcome = await this.#sayWho(exchange, payload, timeoutMs);
-      if (project !== undefined) {
-        await exchange.request(
-          'session_attach',
-          { project_id: project.id, project_token: project.token },
-          timeoutMs,
-        );
-      }
-      const attached = project === undefined ? welcome : { ...welcome, project_id: project.id };
-      return { exchange, welcome: attached, url };
-    } catch (thrown) {
-      transport.destroy();
-      throw thrown;
-    } finally {
-      signal.removeEventListener('abort', abandon);
-    }
+      if (project === undefined) return { exchange, welcome, url };
+      const asked = { project_id: project.id, project_token: project.token };
+      await exchange.request('session_attach', asked, timeoutMs);
+      return { exchange, welcome: { ...welcome, project_id: project.id }, url };
+    });
   }
 
   /** Nothing is heard of the server: another may do, and takes this one's place if it is there sooner. */
@@ -349,5 +371,19 @@ export class ControlClient {
         // A newer server may push what we do not know.
         return;
     }
+  }
+}
+
+/** What `act` answers, over a connection that is cut where it fails, or is aborted. */
+async function orDestroyed<T>(transport: Transport, signal: AbortSignal, act: () => Promise<T>): Promise<T> {
+  const abandon = (): void => transport.destroy();
+  signal.addEventListener('abort', abandon, { once: true });
+  try {
+    return await act();
+  } catch (thrown) {
+    transport.destroy();
+    throw thrown;
+  } finally {
+    signal.removeEventListener('abort', abandon);
   }
 }

@@ -44,10 +44,15 @@ export class Drain {
     this.begun.emit({ reason, withinMs, waitFor: (closed) => waits.push(closed) });
     let stop: (() => void) | undefined;
     const isLate = await Promise.race([
-      Promise.all(waits).then(() => false),
+      allOf(waits).then(() => false),
       new Promise<boolean>((resolve) => (stop = this.#clock.after(mostMs, () => resolve(true)))),
     ]);
     stop?.();
     if (isLate) this.#log.warn('Not all clients had gone elsewhere when it stopped.', { waited_ms: mostMs });
   }
+}
+
+/** Of those too that are added while others are waited for. */
+async function allOf(waits: readonly Promise<unknown>[]): Promise<void> {
+  for (const wait of waits) await wait;
 }

@@ -177,7 +177,7 @@ export class ServerContext {
       if (connection.claims.get(nodeId) !== epoch - 1 || holder === null) continue;
       connection.push('node_superseded', { node_id: nodeId, epoch, successor: holder });
     }
-    this.tunnels.cut(nodeId, 'The node is connected to another replica.');
+    this.tunnels.leave(nodeId);
   }
 
   /** The connection that holds the node's current epoch, if one is open. */
