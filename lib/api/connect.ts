@@ -12,8 +12,11 @@ import { defaultStateDir } from '../disk/index.js';
 export type { LocalAddress, MountAddress } from '../client/index.js';
 /** A control plane, and as whom. */
 export interface PlaneAddress {
-  /** `ws://` or `wss://`, without a path. */
-  readonly url: string;
+  /**
+   * `ws://` or `wss://`, without a path. Of several control planes that do the same, all of them: one that does not answer, or is
+   * lost, is left for another.
+   */
+  readonly url: string | readonly string[];
   readonly token: string;
   /** Certificates to trust, PEM, beside those of the system. */
   readonly ca?: string | undefined;
@@ -23,7 +26,7 @@ export interface PlaneAddress {
 }
 
 /**
- * Connects to a control plane as the bearer of a token (the connection comes back by itself), to the node that runs with
+ * Connects to a control plane as the bearer of a token (the connection comes back by itself, to another address where there are several), to the node that runs with
  * a state directory on this machine, or to where a tree is mounted. Without an address it is the node of this
  * machine, at the place where the commands look for it too.
  * @throws FsError EACCES for a token that is not good, ENOENT for the project, EHOSTDOWN where nothing runs,
@@ -34,5 +37,6 @@ export async function connect(
 ): Promise<Client> {
   if ('mount' in address) return new Client(await openMountedTree(address));
   if ('stateDir' in address) return new Client(await openLocalTree(address));
-  return new Client(await openPlaneTree(address));
+  const { url } = address;
+  return new Client(await openPlaneTree({ ...address, url: typeof url === 'string' ? url : url.join(',') }));
 }

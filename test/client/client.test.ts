@@ -4,6 +4,7 @@ import t, { type Test } from 'tap';
 import { connect, startNode, type Client } from '../../lib/index.js';
 import { Up } from '../support/acheron.js';
 import { CLIENT_MANIFESTS, clientSuite, type ClientUnderTest } from '../suites/client-suite.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
 import { until } from '../support/until.js';
 import { temporaryDir } from '../support/test-node.js';
 
@@ -79,6 +80,30 @@ t.test('a client of another process', async (t) => {
     await t.rejects(connect({ stateDir: drop }), { code: 'EHOSTDOWN', message: /No node is running/ });
     await t.rejects(connect({ mount: drop }), { code: 'EINVAL', message: /mounted/ });
     await t.rejects(connect({ mount: join(drop, 'none') }), { code: 'ENOENT' });
+  });
+
+  await t.test('of several addresses, one that dies is left for another', async (t) => {
+    const port = Number(new URL(url).port);
+    const proxies = [await TcpProxy.start(() => port), await TcpProxy.start(() => port)] as const;
+    for (const proxy of proxies) t.teardown(() => proxy.close());
+    const client = await connect({ url: proxies.map((proxy) => proxy.url), token });
+    t.teardown(() => client.close());
+    const heard = (async () => {
+      for await (const event of client.events())
+        if (event['type'] === 'invocation_finished') return event['service_id'];
+      return null;
+    })();
+    for (let round = 0; round < 2; round++) {
+      const dies = proxies.find((proxy) => proxy.connections > 0)!;
+      const running = client.list('/nodes/local/services');
+      dies.refuse();
+      t.ok((await running).includes('echo'), 'what reads is asked once more, at the other');
+      t.match(JSON.parse(await client.read('/session.json')), { role: 'admin' });
+      t.equal(dies.connections, 0);
+      dies.refuse(false);
+    }
+    t.same(await client.invoke('echo', { text: 'still' }), { text: 'still' });
+    t.equal(await heard, 'echo', 'and what listens goes on');
   });
 
   await t.test('a client is closed at the end of its block', async (t) => {
