@@ -18,7 +18,7 @@ import { LONG, LONG_FIRST } from './schedule.js';
 const ROOT = join(import.meta.dirname, '..', '..');
 const TESTS = 'dist/test';
 /** A file may take this long; a test in it that needs more says so itself. */
-const DEFAULT_TIMEOUT_S = 120;
+const DEFAULT_TIMEOUT_S = 300;
 
 interface Printed {
   readonly output: readonly string[];

@@ -24,6 +24,7 @@ export const LONG: ReadonlySet<string> = new Set([
   'faults/transport',
   'fuse/endurance',
   'fuse/forgetting',
+  'mcp-server/hostile',
   'node/random-damage',
   'planefs/node-records',
   'services/jobs/keys-model',

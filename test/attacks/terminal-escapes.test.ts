@@ -28,7 +28,7 @@ function outputOf(words: readonly string[], kind: 'terminal' | 'pipe', stateDir:
 
 t.test(
   'what others wrote does not act on a terminal, and is whole in a pipe',
-  { skip: lacks('python3'), timeout: 120_000 },
+  { skip: lacks('python3'), timeout: 300_000 },
   async (t) => {
     const up = await Up.start(t, { manifests: [loud] });
     const readme = '/nodes/local/services/loud/README.md';

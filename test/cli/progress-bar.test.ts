@@ -9,8 +9,6 @@ import { lacks } from '../support/shells.js';
 import { shellManifest } from '../support/test-node.js';
 
 const skip = lacks('python3');
-t.setTimeout(120_000);
-
 /** Says that it is half done, and goes on once the file is there. */
 const HALF = `
 echo 'one' >&2

@@ -16,7 +16,7 @@ t.setTimeout(180_000);
 
 t.test(
   '[P] a page outlives a plane that is killed: it says so, comes back in its session, and keeps what was typed',
-  { skip: withoutBrowser, timeout: 120_000 },
+  { skip: withoutBrowser, timeout: 300_000 },
   async (t) => {
     const plane = await PlaneProcesses.start(t);
     const asAdmin = async <Answer>(work: (client: ControlClient) => Promise<Answer>): Promise<Answer> => {

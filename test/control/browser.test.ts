@@ -86,7 +86,7 @@ const skip = existsSync(CHROMIUM) ? false : 'it needs a browser: the Debian pack
 
 t.test(
   '[P] a page in a real browser cannot reach the control plane',
-  { skip, timeout: 120_000 },
+  { skip, timeout: 300_000 },
   async (t) => {
     const [foreign, ours] = [await site(t), await site(t)];
     const under = await planeFor(t, { allowOrigins: [ours.origin] });
@@ -102,7 +102,7 @@ t.test(
   },
 );
 
-t.test('[P] a name that was rebound to our address is not us', { skip, timeout: 120_000 }, async (t) => {
+t.test('[P] a name that was rebound to our address is not us', { skip, timeout: 300_000 }, async (t) => {
   const under = await planeFor(t);
   const [rebound, local] = await Promise.all([
     shown(t, `http://rebound.example:${under.plane.port}/livez`),

@@ -17,8 +17,6 @@ import type { McpServerSettings } from '../../lib/manifest/index.js';
 import { callOf, limits, resultOf, serviceId, testContext, until } from '../support/drivers.js';
 import { failsWith } from '../suites/driver-suite.js';
 
-t.setTimeout(120_000);
-
 const TOKEN = 'not-to-be-seen';
 /** What the last request of a call had as `_meta`. */
 let lastMeta: unknown;

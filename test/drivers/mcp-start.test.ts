@@ -5,8 +5,6 @@ import type { McpRuntime } from '../../lib/manifest/index.js';
 import { callOf, limits, serviceId, testContext, until } from '../support/drivers.js';
 import { failsWith } from '../suites/driver-suite.js';
 
-t.setTimeout(60_000);
-
 t.test('a server that never begins to speak holds up nobody who ends or restarts it', async (t) => {
   const bounds = limits();
   const runtime: McpRuntime = {

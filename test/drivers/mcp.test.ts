@@ -16,10 +16,12 @@ import {
   until,
   type TestContext,
 } from '../support/drivers.js';
+import { inOneFile } from '../support/one-file.js';
 import { serverProgram } from '../support/reference-servers.js';
+import { temporaryDir } from '../support/test-node.js';
 import { driverSuite, failsWith } from '../suites/driver-suite.js';
 
-t.setTimeout(120_000);
+const MANY = await inOneFile(t, fixture('many-mcp.mjs'), temporaryDir(t));
 
 interface Changes {
   readonly args?: readonly string[];
@@ -34,7 +36,7 @@ function runtime({ args = [], limits = limitsOf(), settings = {} }: Changes): Mc
       serviceId,
       program: {
         executablePath: process.execPath,
-        args: [fixture('many-mcp.mjs'), ...args],
+        args: [MANY, ...args],
         cwd: tmpdir(),
       },
       url: null,

@@ -5,8 +5,6 @@ import { inviteThrough, PlaneProcesses, untilOnline } from '../support/plane-pro
 import { shellManifest, temporaryDir } from '../support/test-node.js';
 import { MountProgram } from './fixtures/mount-program.js';
 
-t.setTimeout(120_000);
-
 const plane = await PlaneProcesses.start(t);
 const folder = join(temporaryDir(t), 'work');
 mkdirSync(join(folder, 'sub'), { recursive: true });

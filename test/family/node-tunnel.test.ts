@@ -5,8 +5,6 @@ import { ControlProgram } from './fixtures/control-program.js';
 import { RawSocket, type Frame } from './fixtures/raw-socket.js';
 import { ShellProgram } from './fixtures/shell-program.js';
 
-t.setTimeout(120_000);
-
 t.test(
   "a node of the family's keeps its tunnel, and what it does not know of ours harms nobody",
   async (t) => {

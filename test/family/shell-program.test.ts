@@ -7,8 +7,6 @@ import { ControlProgram } from './fixtures/control-program.js';
 import { MountProgram } from './fixtures/mount-program.js';
 import { ShellProgram } from './fixtures/shell-program.js';
 
-t.setTimeout(120_000);
-
 const plane = await PlaneProcesses.start(t);
 const folder = join(temporaryDir(t), 'work');
 mkdirSync(join(folder, 'sub'), { recursive: true });

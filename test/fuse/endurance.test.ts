@@ -10,8 +10,8 @@ import { cleanEnvironment, mountChild, mountDirFor } from '../support/mount-chil
 import type { Held } from '../support/remount-program.js';
 
 const run = promisify(execFile);
-const OPERATIONS = extent('ACHERON_ENDURANCE_OPERATIONS', { short: 18_000, long: 1_000_000 });
-const REMOUNTS = extent('ACHERON_ENDURANCE_REMOUNTS', { short: 20, long: 1000 });
+const OPERATIONS = extent('ACHERON_ENDURANCE_OPERATIONS', { short: 9_000, long: 1_000_000 });
+const REMOUNTS = extent('ACHERON_ENDURANCE_REMOUNTS', { short: 10, long: 1000 });
 const TIMEOUT_MS = 1000 * Math.max(60, OPERATIONS / 1000, REMOUNTS);
 t.setTimeout(2 * TIMEOUT_MS);
 
@@ -57,7 +57,7 @@ for (const reader of ['pipe', 'thread'] as const) {
       await Promise.all(workers);
     };
     const memory = async (): Promise<number> => Number(await readFile(join(dir, 'memory'), 'utf8'));
-    await operate(8_000);
+    await operate(4_000);
     const before = await memory();
     await operate(OPERATIONS);
     const grown = (await memory()) - before;

@@ -7,8 +7,6 @@ import type { JsonObject } from '../../lib/core/index.js';
 import { Up } from '../support/acheron.js';
 import { errnoOf } from '../support/test-node.js';
 
-t.setTimeout(120_000);
-
 /** Of each bundled service: a request and what the answer has; one that fails, how, and what is said of it. */
 const CALLS: Readonly<
   Record<string, { ask: JsonObject; answer: object; wrong: JsonObject; errno: string; says: RegExp }>

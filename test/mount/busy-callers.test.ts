@@ -10,7 +10,6 @@ import { shellManifest, temporaryDir } from '../support/test-node.js';
 import { until } from '../support/until.js';
 
 const run = promisify(execFile);
-t.setTimeout(120_000);
 const CALLERS = 64;
 /** Each has callers of its own, of whom nobody has looked at its directory before. */
 const SERVICES = ['nap-1', 'nap-2', 'nap-3', 'nap-4', 'nap-5'];

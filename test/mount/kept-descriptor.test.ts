@@ -70,7 +70,7 @@ async function mounted(t: Test): Promise<{ dir: string; asked: () => Promise<Rec
   return { dir: join(dir, 'nodes/local/services/same'), asked };
 }
 
-t.test('a caller that keeps its descriptor asks the kernel twice a call', { timeout: 120_000 }, async (t) => {
+t.test('a caller that keeps its descriptor asks the kernel twice a call', { timeout: 300_000 }, async (t) => {
   const { dir, asked } = await mounted(t);
   const call = async (threads: number, how: string): Promise<string> => {
     const args = ['-c', CALLER, join(dir, 'control/invoke.json'), String(CALLS), String(threads), how];

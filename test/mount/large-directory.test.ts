@@ -5,8 +5,6 @@ import t from 'tap';
 import { Up } from '../support/acheron.js';
 import { temporaryDir } from '../support/test-node.js';
 
-t.setTimeout(120_000);
-
 /** Processor time (ticks) that a process has used (proc(5)). */
 function ticksOf(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');

@@ -16,8 +16,6 @@ import { Up } from '../support/acheron.js';
 import { hasPassthrough, mountFacts, untilPassedThrough } from '../support/passed-through.js';
 import { temporaryDir } from '../support/test-node.js';
 
-t.setTimeout(120_000);
-
 const skip = hasPassthrough() ? false : 'there is no FUSE passthrough here';
 const GUEST = 9;
 

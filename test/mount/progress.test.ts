@@ -5,8 +5,6 @@ import { Up } from '../support/acheron.js';
 import { shellManifest } from '../support/test-node.js';
 import { until } from '../support/until.js';
 
-t.setTimeout(120_000);
-
 const SCRIPT = `
 echo '::progress {"done": 1, "total": 2, "message": "one"}' >&2
 until [ -e "$DIR/go" ]; do sleep 0.02; done

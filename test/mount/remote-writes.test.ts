@@ -7,8 +7,6 @@ import t, { type Test } from 'tap';
 import { ListeningNode } from '../support/listening-node.js';
 import { temporaryDir } from '../support/test-node.js';
 
-t.setTimeout(120_000);
-
 const EHOSTDOWN = 112;
 
 /** A mount of another machine's directory, that directory itself, and the node. */

@@ -7,8 +7,6 @@ import t, { type Test } from 'tap';
 import { Up } from '../support/acheron.js';
 import { temporaryDir } from '../support/test-node.js';
 
-t.setTimeout(120_000);
-
 const isRoot = process.getuid!() === 0;
 const GUEST = 9;
 

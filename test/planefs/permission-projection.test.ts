@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import t, { type Test } from 'tap';
 import type { JsonObject } from '../../lib/core/index.js';
 import { mountDirFor } from '../support/mount-child.js';
@@ -270,10 +271,22 @@ async function seesThroughMount(t: Test, url: string, one: Case, who: Who): Prom
   await program.end('SIGTERM');
 }
 
+/** Whether two mount with the same options, and see the same. */
+function looksLike(one: Case, other: Case): boolean {
+  const of = ({ role, project, proved, sees }: Case): unknown[] => [
+    role,
+    project !== undefined,
+    proved,
+    sees,
+  ];
+  return isDeepStrictEqual(of(one), of(other));
+}
+
 t.test('[P] a mount shows the same', async (t) => {
   const under = await PlaneWithNode.start(t, 'through a tunnel', MANIFESTS);
   const tokens = await createProjects(under);
-  const left = [...CASES];
+  // What differs is the session; the letters of each are proved above, without the cost of a mount.
+  const left = CASES.filter((one, at) => CASES.findIndex((other) => looksLike(one, other)) === at);
   const mountNext = async (): Promise<void> => {
     for (let one = left.shift(); one !== undefined; one = left.shift())
       await seesThroughMount(t, under.plane.url, one, whoIs(under, one, tokens));

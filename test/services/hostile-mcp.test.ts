@@ -4,8 +4,6 @@ import { fixture } from '../support/drivers.js';
 import { ADMIN, TestNode, USER, errnoOf } from '../support/test-node.js';
 import { until } from '../support/until.js';
 
-t.setTimeout(120_000);
-
 const manifest = (runtime: JsonObject = {}): JsonObject => ({
   service_id: 'bad',
   kind: 'mcp',

@@ -16,9 +16,9 @@ const LANES = 2;
 /** As many nodes, each with a state of its own, live in one process and are killed with it. */
 const NODES_PER_LANE = 4;
 /** Of nodes. */
-const KILLS = extent('ACHERON_NODE_KILLS', { short: 200, long: 2000 });
+const KILLS = extent('ACHERON_NODE_KILLS', { short: 64, long: 2000 });
 const random = seededRandom(SEED);
-const TIMEOUT_MS = 100_000 + 1000 * KILLS;
+const TIMEOUT_MS = 400_000 + 1000 * KILLS;
 /** How long the load may go on before the kill. */
 const LOAD_MS = 300;
 

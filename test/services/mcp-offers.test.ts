@@ -7,8 +7,6 @@ import { referenceServer } from '../support/reference-servers.js';
 import { OTHER_USER, READ, TestNode, USER, errnoOf } from '../support/test-node.js';
 import { until } from '../support/until.js';
 
-t.setTimeout(120_000);
-
 const many = (runtime: JsonObject = {}, args: readonly string[] = []): JsonObject => ({
   service_id: 'many',
   kind: 'mcp',

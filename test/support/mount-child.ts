@@ -49,8 +49,8 @@ export interface MountedChild {
 }
 
 const PROGRAM = fileURLToPath(new URL('mount-child-program.js', import.meta.url));
-const START_MS = 15_000;
-const END_MS = 5_000;
+const START_MS = 60_000;
+const END_MS = 20_000;
 
 /** A fresh directory to mount on; it goes after the test, once nothing is mounted there. */
 export function mountDirFor(t: Test): string {

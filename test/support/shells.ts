@@ -49,7 +49,7 @@ export interface ShellResult {
   readonly durationMs: number;
 }
 
-const TIMEOUT_MS = 20_000;
+const TIMEOUT_MS = 60_000;
 const LAST_WORDS_MS = 250;
 
 /**
