@@ -19,6 +19,7 @@ const wants = {
       fusermount3: 'fuse3',
       gcc: 'gcc',
       python3: 'python3',
+      '/usr/lib/python3/dist-packages/websockets': 'python3-websockets',
       jq: 'jq',
       zsh: 'zsh',
       fish: 'fish',

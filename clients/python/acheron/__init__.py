@@ -1,4 +1,4 @@
-"""Services as files: a client of Acheron over a mount, with nothing but the standard library.
+"""Services as files: a client of Acheron, over a mount with nothing but the standard library, or over a control plane.
 
     import acheron
 
@@ -7,8 +7,8 @@
 """
 
 from ._client import Client, connect
-from ._errors import AcheronError
+from ._errors import AcheronError, Lost
 from ._job import Event, Job
 
-__all__ = ["AcheronError", "Client", "Event", "Job", "connect"]
+__all__ = ["AcheronError", "Client", "Event", "Job", "Lost", "connect"]
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""The files and services of a tree, as the session of a mount has them."""
+"""The files and services of a tree, as one session has them."""
 
 from __future__ import annotations
 
@@ -6,40 +6,90 @@ import json
 import os
 import re
 import time
-from typing import Any, Iterator, Optional, Union
+from typing import TYPE_CHECKING, Any, Iterator, Optional, Sequence, Union
 
-from ._errors import AcheronError
+from ._errors import AcheronError, from_os_error
 from ._job import LEAST_LOOK, MOST_LOOK, Job
 from ._tree import Tree
+
+if TYPE_CHECKING:
+    from ._plane import PlaneTree
 
 TRACEPARENT = re.compile(r"^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$")
 
 
-def connect(mount: Optional[str] = None) -> "Client":
-    """A client of the tree that is mounted on `mount`; by default on what ACHERON_MOUNT names.
+def connect(
+    mount: Optional[str] = None,
+    *,
+    url: Union[str, Sequence[str], None] = None,
+    token: Optional[str] = None,
+    token_file: Optional[str] = None,
+    ca_file: Optional[str] = None,
+    project: Optional[str] = None,
+    project_token: Optional[str] = None,
+) -> "Client":
+    """A client of the tree that is mounted on `mount`, or of the control plane at `url`, as the bearer of a token.
 
-    Raises EINVAL where nothing is mounted, EHOSTDOWN where its server is gone.
+    Without either it is what ACHERON_MOUNT names, or else ACHERON_CONTROL_URL with ACHERON_TOKEN or ACHERON_TOKEN_FILE. Several
+    addresses are of control planes that do the same: one that is lost is left for another. `ca_file` has certificates to trust
+    (PEM) in place of those of the system. For a control plane, the package `websockets` is needed: pip install 'acheron[plane]'.
+
+    Raises EINVAL where nothing is mounted, EHOSTDOWN where nobody serves, EACCES for a token that is not good, ENOENT for a project.
     """
-    where = mount if mount is not None else os.environ.get("ACHERON_MOUNT")
-    if not where:
-        raise AcheronError("EINVAL", "It is not said where Acheron is mounted.", "Name the directory, or set ACHERON_MOUNT.")
-    return Client(Tree(where))
+    told = mount is not None or url is not None
+    where = mount if told else os.environ.get("ACHERON_MOUNT")
+    if where:
+        return Client(Tree(where))
+    addresses = _addresses(url if told else os.environ.get("ACHERON_CONTROL_URL"))
+    if not addresses:
+        raise AcheronError(
+            "EINVAL", "It is not said where Acheron is.", "Name a mount or a url; or set ACHERON_MOUNT or ACHERON_CONTROL_URL."
+        )
+    from ._plane import PlaneTree
+
+    return Client(PlaneTree(addresses, _token(token, token_file), ca_file, project, project_token))
+
+
+def _addresses(url: Union[str, Sequence[str], None]) -> "list[str]":
+    given = url.split(",") if isinstance(url, str) else list(url or [])
+    addresses = [re.sub(r"^http", "ws", one.strip()).rstrip("/") for one in given if one.strip()]
+    for one in addresses:
+        if not re.match(r"^wss?://[^/@?#]+$", one):
+            raise AcheronError("EINVAL", f"{one} is no address of a control plane.", "It looks like wss://plane.example:18790.")
+    return list(dict.fromkeys(addresses))
+
+
+def _token(token: Optional[str], token_file: Optional[str]) -> str:
+    if token is None and token_file is None:
+        token, token_file = os.environ.get("ACHERON_TOKEN"), os.environ.get("ACHERON_TOKEN_FILE")
+    if not token and token_file:
+        try:
+            with open(token_file, encoding="utf-8") as file:
+                token = file.readline().strip()
+        except OSError as error:
+            raise from_os_error(error) from None
+    if not token:
+        raise AcheronError("EACCES", "There is no token.", "Give token or token_file, or set ACHERON_TOKEN or ACHERON_TOKEN_FILE.")
+    return token.strip()
 
 
 class Client:
     """Lists, describes, invokes, submits, follows, hears of events, reads and writes files."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Union[Tree, PlaneTree]) -> None:
         self._tree = tree
 
     def __enter__(self) -> "Client":
         return self
 
     def __exit__(self, *_why: Any) -> None:
-        return None  # Nothing is kept open.
+        self.close()
+
+    def close(self) -> None:
+        self._tree.close()
 
     def services(self) -> list[dict]:
-        """The entries of SERVICES.json of every node that the mount shows."""
+        """The entries of SERVICES.json of every node that the session sees."""
         found: list[dict] = []
         for node in self._nodes():
             found.extend(self._tree.read_json(f"/nodes/{node}/services/SERVICES.json"))
@@ -152,14 +202,10 @@ class Client:
         return self._tree.read_json(path) if self._tree.exists(path) else None
 
     def _nodes(self) -> "list[str]":
-        return self._dirs("/nodes")
+        return sorted(self._tree.dirs("/nodes"))
 
     def _services_of(self, node: str) -> "list[str]":
-        return self._dirs(f"/nodes/{node}/services")
-
-    def _dirs(self, path: str) -> "list[str]":
-        host = self._tree.host_path(path)
-        return [name for name in sorted(self._tree.names(path)) if os.path.isdir(os.path.join(host, name))]
+        return sorted(self._tree.dirs(f"/nodes/{node}/services"))
 
     def _find(self, service: str) -> str:
         parts = service.split("/")

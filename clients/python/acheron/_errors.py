@@ -24,6 +24,14 @@ class AcheronError(OSError):
         return said if self.hint is None else f"{said}\n{self.hint}"
 
 
+class Lost(AcheronError):
+    """The connection was lost; what was under way may have been done, or not."""
+
+    def __init__(self, why: str) -> None:
+        hint = "What was under way may have been done: a `key` makes it safe to try again."
+        super().__init__("EHOSTDOWN", f"The connection to the control plane was lost: {why}.", hint)
+
+
 # OSError makes an object of a subclass by its number (``FileNotFoundError``); ours stays what it is.
 def from_os_error(error: OSError, reply: Any = None) -> AcheronError:
     """What a file said, in its own words where a descriptor gave them as its reply."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 import codecs
 import time
 from dataclasses import dataclass
-from typing import Any, Iterator, Optional
+from typing import TYPE_CHECKING, Any, Iterator, Optional, Union
 
-from ._errors import AcheronError
-from ._tree import Tree
+from ._errors import AcheronError, Lost
+
+if TYPE_CHECKING:
+    from ._plane import PlaneTree
+    from ._tree import Tree
 
 LEAST_LOOK = 0.02
 MOST_LOOK = 0.25
@@ -28,7 +31,7 @@ class Event:
 class Job:
     """One call; `id` is its invocation id, `path` its folder in the tree."""
 
-    def __init__(self, tree: Tree, path: str) -> None:
+    def __init__(self, tree: Union[Tree, PlaneTree], path: str) -> None:
         self._tree = tree
         self.path = path
 
@@ -52,6 +55,8 @@ class Job:
             try:
                 self._tree.write(f"{self.path}/wait", b"%.3f\n" % turn)
                 return self.status()
+            except Lost:
+                continue  # To wait twice does no harm; where nobody is there any more, that is said.
             except AcheronError as error:
                 if error.code != "ETIMEDOUT" or (end is not None and turn >= left):
                     raise
@@ -96,13 +101,13 @@ class Job:
 class _Tail:
     """What was added to a stream since it was looked at last, as text."""
 
-    def __init__(self, tree: Tree, path: str) -> None:
+    def __init__(self, tree: Union[Tree, PlaneTree], path: str) -> None:
         self._tree = tree
         self._path = path
         self._at = 0
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def more(self, is_last: bool) -> str:
-        data = self._tree.read(self._path)[self._at :]
+        data = self._tree.read(self._path, self._at)
         self._at += len(data)
         return self._decoder.decode(data, is_last)

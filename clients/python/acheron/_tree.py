@@ -31,8 +31,16 @@ class Tree:
         """Where a path of the tree is; it never leaves the tree by `..`."""
         return os.path.join(self.top, os.path.normpath("/" + path).lstrip("/"))
 
+    def close(self) -> None:
+        """Nothing is kept open."""
+
     def names(self, path: str) -> list[str]:
         return self._try(lambda: os.listdir(self.host_path(path)))
+
+    def dirs(self, path: str) -> list[str]:
+        """The names of directories; links to them count."""
+        host = self.host_path(path)
+        return [name for name in self.names(path) if os.path.isdir(os.path.join(host, name))]
 
     def stat(self, path: str) -> os.stat_result:
         return self._try(lambda: os.lstat(self.host_path(path)))
@@ -47,12 +55,15 @@ class Tree:
         link = self._try(lambda: os.readlink(self.host_path(path)))
         return os.path.normpath(os.path.join(os.path.dirname(path), link))
 
-    def read(self, path: str) -> bytes:
-        def whole() -> bytes:
+    def read(self, path: str, start: int = 0) -> bytes:
+        """What a file has from `start` on."""
+
+        def rest() -> bytes:
             with open(self.host_path(path), "rb", buffering=0) as file:
+                file.seek(start)
                 return _rest(file.fileno(), None)
 
-        return self._try(whole)
+        return self._try(rest)
 
     def read_json(self, path: str) -> Any:
         return json.loads(self.read(path))
