@@ -117,7 +117,7 @@ function installNpm(folder) {
 /** Compiles and bundles; what an earlier build made of sources that are gone or have moved is removed first. */
 function build() {
   for (const folder of ['lib', 'bin', 'drivers', 'test', 'bench']) prune(folder);
-  run(process.execPath, [join(top, 'node_modules/typescript/bin/tsc'), '-p', top]);
+  run(process.execPath, [join(top, 'node_modules/typescript-7/bin/tsc'), '-p', top]);
   run(process.execPath, [join(top, 'bin/bundle.mjs')]);
 }
 
