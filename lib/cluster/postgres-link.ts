@@ -61,6 +61,7 @@ export class PostgresLink {
     try {
       return await within(ask(connected.sql), withinMs, () => this.#away());
     } catch (thrown) {
+      if (isExhausted(thrown)) throw this.#away(thrown);
       if (!isLost(thrown)) throw thrown;
       this.#drop(connected, thrown);
       throw FsError.is(thrown) ? thrown : this.#away(thrown);
@@ -197,14 +198,11 @@ export class PostgresLink {
 
   #away(cause?: unknown): FsError {
     const why = cause === undefined ? '' : `: ${messageOf(cause)}`;
-    return new FsError(
-      'EHOSTDOWN',
-      `The store ${storeName(this.#options.address)} cannot be reached${why}.`,
-      {
-        hint: hintFor(cause),
-        cause,
-      },
-    );
+    const what = isExhausted(cause) ? 'takes nothing' : 'cannot be reached';
+    return new FsError('EHOSTDOWN', `The store ${storeName(this.#options.address)} ${what}${why}.`, {
+      hint: hintFor(cause),
+      cause,
+    });
   }
 }
 
@@ -217,6 +215,12 @@ function isLost(thrown: unknown): boolean {
   const isSqlState = /^[0-9A-Z]{5}$/.test(code) && !/^E[A-Z]{4}$/.test(code);
   return isSqlState ? /^(08|57P|53300|25006|XX)/.test(code) : true;
 }
+
+/** Whether it is there and has no room: on its disk, in its memory. */
+const isExhausted = (thrown: unknown): boolean => {
+  const code = (thrown as { code?: unknown } | undefined)?.code;
+  return typeof code === 'string' && /^(53[124]00|58030)$/.test(code);
+};
 
 /** What `asked` answers, unless it takes too long. */
 async function within<T>(asked: Promise<T>, withinMs: number, late: () => FsError): Promise<T> {
@@ -247,6 +251,8 @@ function hintFor(cause: unknown): string {
   if (code === '3D000') return 'Make the database first: createdb NAME.';
   if (code === 'EINVAL')
     return 'Set it to on: what is acknowledged must be on disk, at all hosts that have to have it.';
+  if (code === '53100' || code === '58030')
+    return 'Make room on the disk of PostgreSQL; it goes on by itself then.';
   if (code === '42501') return 'Let the user make a schema: GRANT CREATE ON DATABASE.';
   return 'See that PostgreSQL runs, and that one of its hosts takes writes.';
 }

@@ -31,6 +31,26 @@ t.test('the log in PostgreSQL', { skip: noPostgres }, async (t) => {
     for (const log of logs) await log.close();
   });
 
+  t.test('a server whose disk is full is away until there is room, and says so', async (t) => {
+    const log = closedAfter(t, await open());
+    const { head } = await log.read((await log.lastSnapshot())!.seq + 1, 9);
+    // What PostgreSQL says when it cannot extend a file.
+    await server.query(
+      `CREATE FUNCTION acheron.full() RETURNS trigger LANGUAGE plpgsql AS
+       $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$;
+       CREATE TRIGGER is_full BEFORE INSERT ON acheron.log EXECUTE FUNCTION acheron.full()`,
+      'acheron',
+    );
+    const entry = { id: 'full', data: Buffer.from('x') };
+    await t.rejects(log.append(head.seq, entry), {
+      code: 'EHOSTDOWN',
+      message: /takes nothing: could not extend file/,
+      hint: /Make room/,
+    });
+    await server.query('DROP FUNCTION acheron.full CASCADE', 'acheron');
+    t.ok(await log.append(head.seq, entry), 'nothing was written before');
+  });
+
   t.test('who cannot be reached is said so within seconds, and is found again', async (t) => {
     const log = closedAfter(t, await open());
     const head = (await log.lastSnapshot())!;

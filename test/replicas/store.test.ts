@@ -215,3 +215,31 @@ class FaultyLog extends EmbeddedLog {
     if (this.isAway) throw new FsError('EHOSTDOWN', 'The log is away.');
   }
 }
+
+t.test('a change that stands in the log is not refused by a replica that has no room for it', async (t) => {
+  const path = join(temporaryDir(t), 'log.db');
+  const opened: EmbeddedLog[] = [];
+  const replicas = new ReplicatedStores(t, () => {
+    opened.push(new EmbeddedLog(path));
+    return opened.at(-1)!;
+  });
+  const [full, other] = [await replicas.add(), await replicas.add()];
+  const copy = replicas.copies.get(full)!;
+  const log = opened[0]!;
+  const append = log.append.bind(log);
+  log.append = (...asked) => {
+    copy.execute('PRAGMA max_page_count = 1');
+    return append(...asked);
+  };
+  const description = 'x'.repeat(200_000);
+  await t.rejects(
+    full.commit(() => full.projects.create('large', { description }, false)),
+    { code: 'EHOSTDOWN', message: /^The change was made/ },
+  );
+  await until(() => other.projects.get('large') !== undefined, 'it at the other replica');
+  await until(() => !full.replicas!.membership.isServing(), 'the full one to serve nothing');
+  log.append = append;
+  copy.execute('PRAGMA max_page_count = 1000000');
+  await until(() => full.replicas!.membership.isServing(), 'it to serve again');
+  t.equal(full.projects.get('large')?.description?.length, description.length);
+});

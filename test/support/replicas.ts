@@ -15,6 +15,8 @@ export class ReplicatedStores {
   readonly #t: Teardown;
   readonly #openLog: () => ReplicatedLog | Promise<ReplicatedLog>;
   readonly stores: ControlStore[] = [];
+  /** The copy of each. */
+  readonly copies = new Map<ControlStore, { execute(sql: string): void }>();
 
   constructor(t: Teardown, openLog?: () => ReplicatedLog | Promise<ReplicatedLog>) {
     this.#t = t;
@@ -34,6 +36,7 @@ export class ReplicatedStores {
     const store = new ControlStore({ stateDir }, shared);
     await store.start(`ws://127.0.0.1:${this.stores.length + 1}`);
     this.stores.push(store);
+    this.copies.set(store, shared.db);
     this.#t.teardown(() => this.end(store));
     return store;
   }

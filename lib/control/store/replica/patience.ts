@@ -21,6 +21,21 @@ export function tooLate(cause?: unknown): FsError {
   );
 }
 
+export const madeElsewhere = (cause: unknown): FsError =>
+  new FsError('EHOSTDOWN', 'The change was made, but this replica of the control plane cannot take it in.', {
+    hint: 'The others have it. Look at what this one logs: its disk may be full.',
+    cause,
+  });
+
+export const wentAnotherWay = (appliedSeq: number): FsError =>
+  new FsError(
+    'EIO',
+    `The log is no longer the one that this replica has applied up to entry ${appliedSeq}.`,
+    {
+      hint: 'PostgreSQL was restored to an earlier time, or a standby was promoted that lacked what was acknowledged. Start this control plane anew: it takes what there is.',
+    },
+  );
+
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
 
 /** What `asked` answers, unless that is not before then. */

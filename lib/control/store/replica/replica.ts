@@ -11,7 +11,7 @@ import type { Attempt, ControlDatabase, Outcome } from '../database.js';
 import { FORMAT } from '../migrations.js';
 import { applyRows } from './apply-rows.js';
 import { decodeEntry, encodeEntry } from './entry.js';
-import { notServing, notTried, pause, tooLate, within } from './patience.js';
+import { madeElsewhere, notServing, notTried, pause, tooLate, wentAnotherWay, within } from './patience.js';
 import { positionIn, savePosition } from './position.js';
 import { AppliedRows, REPLICATED, type Derived } from './row-changes.js';
 import { changesRights } from './rights.js';
@@ -157,7 +157,7 @@ export class Replica {
       const { entries, head } = await this.log.read(asked.seq, ENTRIES_AT_ONCE);
       // It had our entry once. A database that was restored, or a standby that lacked it and was promoted, has not.
       if (head.seq < asked.seq || (head.seq === asked.seq && head.id !== asked.id))
-        throw this.#wentAnotherWay();
+        throw wentAnotherWay(this.#position.seq);
       this.#headIs(head, false);
       for (const entry of entries) this.#apply(entry);
       if (this.#position.seq >= head.seq) return this.#position.seq > from;
@@ -244,7 +244,7 @@ export class Replica {
         data: encodeEntry({ after: this.#position.id, replica: this.#self.id, schema: FORMAT, changes }),
       };
       if (await this.#append(after, entry, untilMs)) {
-        if (this.#position.seq === after) this.#apply({ seq: after + 1, ...entry });
+        if (this.#position.seq === after) this.#applyOwn({ seq: after + 1, ...entry });
         return { outcomes, waitFor: this.#rightsSeq > after ? after + 1 : undefined };
       }
       this.counts.conflicts++;
@@ -292,16 +292,6 @@ export class Replica {
     }
   }
 
-  #wentAnotherWay(): FsError {
-    return new FsError(
-      'EIO',
-      `The log is no longer the one that this replica has applied up to entry ${this.#position.seq}.`,
-      {
-        hint: 'PostgreSQL was restored to an earlier time, or a standby was promoted that lacked what was acknowledged. Start this control plane anew: it takes what there is.',
-      },
-    );
-  }
-
   /** The entry that follows what was applied; one that was is left alone. */
   #apply(entry: LogEntry): void {
     if (entry.seq <= this.#position.seq) return;
@@ -313,7 +303,7 @@ export class Replica {
       replica,
       schema,
     } = decodeEntry(entry.data, (table) => REPLICATED.get(table));
-    if (before !== this.#position.id) throw this.#wentAnotherWay();
+    if (before !== this.#position.id) throw wentAnotherWay(this.#position.seq);
     let rows = new AppliedRows();
     const { after } = this.#db.apply(() => {
       rows = applyRows(this.#db, changes);
@@ -336,6 +326,17 @@ export class Replica {
       }
     }
     if (this.#unsettled !== undefined && !this.#isSettling) void this.#settleRights();
+  }
+
+  /** What stands in the log was made, whether this replica can take it in or not. @throws FsError EHOSTDOWN where it cannot */
+  #applyOwn(entry: LogEntry): void {
+    try {
+      this.#apply(entry);
+    } catch (thrown) {
+      // It is tried again there, and said what is the matter.
+      void this.#follow();
+      throw madeElsewhere(thrown);
+    }
   }
 
   /** Says that a change of rights was applied once nobody is shown anything older. */
