@@ -4,18 +4,19 @@ import { Random } from '../support/random.js';
 import { ReplicaChaos } from './replica-chaos.js';
 
 const SEED = Number(process.env['ACHERON_SEED'] ?? 16);
+const FOR_MS = 12_000;
 
 t.test(
-  '[P] three replicas lose nothing, and agree, whatever fails',
+  '[P] three replicas lose nothing, agree, and run nothing twice, whatever fails',
   { skip: noPostgres, timeout: 180_000 },
   async (t) => {
     t.comment(`seed ${SEED}`);
-    const chaos = new ReplicaChaos(t, new Random(SEED));
+    const options = { machines: false, nodes: 1, mounts: 1, pauseMs: 20, faultEveryMs: 500 };
+    const chaos = new ReplicaChaos(t, new Random(SEED), options);
     await chaos.start();
-    const faults = await chaos.run(12_000, ['kill', 'pause', 'partition', 'cut', 'database', 'promote']);
-    t.strictSame(faults, []);
+    t.strictSame(await chaos.run(FOR_MS), []);
     const { counts, created, written } = chaos.history;
     t.comment(JSON.stringify(counts));
-    t.ok(created.size > 20 && written.length > 5, 'it has done something meanwhile');
+    t.ok(created.size > 5 && written.length > 1, 'it has done something meanwhile');
   },
 );

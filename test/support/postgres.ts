@@ -1,11 +1,12 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { appendFileSync, chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres from 'postgres';
-import { until } from './until.js';
 import { freePort } from './free-port.js';
+import { HERE, type Host } from './hosts.js';
+import { until } from './until.js';
 
 interface Teardown {
   teardown(callback: () => void | Promise<void>): void;
@@ -25,17 +26,21 @@ export const noPostgres =
   POSTGRES_BIN === undefined ? 'PostgreSQL is not installed (Debian: postgresql)' : false;
 
 /** The superuser may not run it: then an ordinary user does. */
-const ORDINARY = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
+const ORDINARY =
+  process.getuid?.() === 0 ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--'] : [];
 const USER = 'acheron';
+const ENVIRONMENT = { PATH: process.env['PATH'], LC_ALL: 'C', HOME: '/nonexistent' };
 
+/** Small segments: it soon notices that a disk is full. */
 const SETTINGS = `
-listen_addresses = '127.0.0.1'
+min_wal_size = 8MB
+max_wal_size = 64MB
 max_connections = 60
 shared_buffers = 16MB
 wal_level = replica
 max_wal_senders = 8
 hot_standby = on
-wal_keep_size = 64MB
+wal_keep_size = 32MB
 wal_receiver_timeout = 5s
 wal_sender_timeout = 5s
 wal_retrieve_retry_interval = 200ms
@@ -44,47 +49,80 @@ logging_collector = off
 log_min_messages = warning
 `;
 
+export interface PostgresPlace {
+  readonly host?: Host;
+  /** Where its files are; a temporary directory of its own unless given. */
+  readonly dir?: string;
+  /** A command that runs it: by another clock. */
+  readonly by?: readonly string[];
+}
+
 /** A server of PostgreSQL in a temporary directory, with real fsync, as an ordinary user. */
 export class PostgresServer {
   readonly dir: string;
+  readonly host: Host;
   readonly port: number;
+  readonly #by: readonly string[];
   #child: ChildProcess | undefined;
   said = '';
 
-  private constructor(dir: string, port: number) {
+  private constructor({ dir, host = HERE, by = [] }: PostgresPlace & { readonly dir: string }, port: number) {
     this.dir = dir;
+    this.host = host;
     this.port = port;
+    this.#by = [...host.by, ...ORDINARY, ...by];
   }
 
-  static async primary(t: Teardown): Promise<PostgresServer> {
-    const server = await PostgresServer.#make(t);
-    run('initdb', [
-      '-D',
-      server.data,
-      '-U',
-      USER,
-      '-A',
-      'trust',
-      '-E',
-      'UTF8',
-      '--no-locale',
-      '--no-instructions',
+  static async primary(t: Teardown, place: PostgresPlace = {}): Promise<PostgresServer> {
+    const server = await PostgresServer.#make(t, place);
+    server.#run('initdb', [
+      ...['-D', server.data, '-U', USER, '-A', 'trust', '-E', 'UTF8', '--no-locale', '--no-instructions'],
+      '--wal-segsize=1',
     ]);
-    server.configure(`${SETTINGS}\nport = ${server.port}\nunix_socket_directories = '${server.dir}'`);
+    if (server.host !== HERE)
+      appendFileSync(
+        join(server.data, 'pg_hba.conf'),
+        'host all all 198.18.0.0/15 trust\nhost replication all 198.18.0.0/15 trust\n',
+      );
+    server.configure(SETTINGS + server.#own);
     await server.start();
     await server.query('CREATE DATABASE acheron');
     return server;
   }
 
   /** A copy that follows a primary, which waits for it with each commit from now on. */
-  static async standby(t: Teardown, primary: PostgresServer): Promise<PostgresServer> {
-    const server = await PostgresServer.#make(t);
-    run('pg_basebackup', [
-      ...['-D', server.data, '-h', '127.0.0.1', '-p', String(primary.port), '-U', USER],
+  static async standby(
+    t: Teardown,
+    primary: PostgresServer,
+    place: PostgresPlace = {},
+  ): Promise<PostgresServer> {
+    const server = await PostgresServer.#make(t, place);
+    await server.follow(primary);
+    return server;
+  }
+
+  static async #make(t: Teardown, place: PostgresPlace): Promise<PostgresServer> {
+    const dir = place.dir ?? mkdtempSync(join(tmpdir(), 'acheron-pg-'));
+    chmodSync(dir, 0o755);
+    if (ORDINARY.length > 0) execFileSync('chown', ['65534:65534', dir]);
+    const server = new PostgresServer({ ...place, dir }, await freePort());
+    t.teardown(async () => {
+      await server.kill();
+      if (place.dir === undefined) rmSync(dir, { recursive: true, force: true });
+    });
+    return server;
+  }
+
+  /** Begins anew, as a standby of `primary`; what it had is gone. */
+  async follow(primary: PostgresServer): Promise<void> {
+    await this.kill();
+    rmSync(this.data, { recursive: true, force: true });
+    this.#run('pg_basebackup', [
+      ...['-D', this.data, '-h', primary.host.address, '-p', String(primary.port), '-U', USER],
       ...['-R', '-X', 'stream', '-c', 'fast', '-d', 'application_name=standby'],
     ]);
-    server.configure(`port = ${server.port}\nunix_socket_directories = '${server.dir}'`);
-    await server.start();
+    this.configure(`synchronous_standby_names = ''\n${this.#own}`);
+    await this.start();
     primary.configure(`synchronous_standby_names = 'FIRST 1 (standby, walreceiver)'`);
     primary.reload();
     await until(
@@ -95,28 +133,20 @@ export class PostgresServer {
       'the standby',
       30_000,
     );
-    return server;
-  }
-
-  static async #make(t: Teardown): Promise<PostgresServer> {
-    const dir = mkdtempSync(join(tmpdir(), 'acheron-pg-'));
-    chmodSync(dir, 0o755);
-    if (ORDINARY.uid !== undefined) execFileSync('chown', [`${ORDINARY.uid}:${ORDINARY.gid}`, dir]);
-    const server = new PostgresServer(dir, await freePort());
-    t.teardown(async () => {
-      await server.kill();
-      rmSync(dir, { recursive: true, force: true });
-    });
-    return server;
   }
 
   get data(): string {
     return join(this.dir, 'data');
   }
 
+  get #own(): string {
+    return `listen_addresses = '${this.host.address}'\nport = ${this.port}\nunix_socket_directories = '${this.dir}'`;
+  }
+
   /** As `acheron control --store` takes it; several hosts are tried in their order. */
-  static url(...servers: readonly { readonly port: number }[]): string {
-    return `postgres://${USER}@${servers.map(({ port }) => `127.0.0.1:${port}`).join(',')}/acheron`;
+  static url(...servers: readonly { readonly port: number; readonly host?: Host }[]): string {
+    const hosts = servers.map(({ port, host = HERE }) => `${host.address}:${port}`);
+    return `postgres://${USER}@${hosts.join(',')}/acheron`;
   }
 
   get isRunning(): boolean {
@@ -124,10 +154,9 @@ export class PostgresServer {
   }
 
   async start(): Promise<void> {
-    const child = spawn(join(POSTGRES_BIN!, 'postgres'), ['-D', this.data], {
-      ...ORDINARY,
-      stdio: ['ignore', 'ignore', 'pipe'],
-      env: { PATH: process.env['PATH'], LC_ALL: 'C' },
+    const [program, ...args] = [...this.#by, join(POSTGRES_BIN!, 'postgres'), '-D', this.data];
+    const child = spawn(program, args, {
+      ...{ cwd: '/', stdio: ['ignore', 'ignore', 'pipe'], env: ENVIRONMENT },
     });
     child.stderr.setEncoding('utf8').on('data', (text: string) => (this.said += text));
     this.#child = child;
@@ -169,12 +198,9 @@ export class PostgresServer {
     this.#child?.kill('SIGHUP');
   }
 
-  async query(
-    text: string,
-    database = this.#child === undefined ? 'postgres' : 'postgres',
-  ): Promise<Record<string, unknown>[]> {
+  async query(text: string, database = 'postgres'): Promise<Record<string, unknown>[]> {
     const sql = postgres({
-      ...{ host: '127.0.0.1', port: this.port, user: USER, database, max: 1, fetch_types: false },
+      ...{ host: this.host.address, port: this.port, user: USER, database, max: 1, fetch_types: false },
       connect_timeout: 3,
       onnotice: () => undefined,
     });
@@ -184,14 +210,9 @@ export class PostgresServer {
       await sql.end({ timeout: 1 });
     }
   }
-}
 
-function run(program: string, args: readonly string[]): void {
-  mkdirSync('/tmp', { recursive: true });
-  execFileSync(join(POSTGRES_BIN!, program), args, {
-    ...ORDINARY,
-    cwd: '/',
-    stdio: ['ignore', 'ignore', 'pipe'],
-    env: { PATH: process.env['PATH'], LC_ALL: 'C', HOME: '/nonexistent' },
-  });
+  #run(program: string, args: readonly string[]): void {
+    const [first, ...rest] = [...this.#by, join(POSTGRES_BIN!, program), ...args];
+    execFileSync(first!, rest, { cwd: '/', stdio: ['ignore', 'ignore', 'pipe'], env: ENVIRONMENT });
+  }
 }

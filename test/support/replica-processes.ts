@@ -2,8 +2,16 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { ControlClient } from '../../lib/control/index.js';
+import { HERE, type Host } from './hosts.js';
 import { Program } from './plane-processes.js';
 import { temporaryDir } from './test-node.js';
+
+export interface ReplicaPlace {
+  readonly host?: Host;
+  readonly stateDir?: string;
+  /** A command that runs it: by another clock. */
+  readonly by?: readonly string[];
+}
 
 /** One `acheron control --store …`; ended with the test. */
 export class ReplicaProcess {
@@ -11,18 +19,25 @@ export class ReplicaProcess {
   readonly #t: Test;
   readonly #store: string;
   readonly #args: readonly string[];
+  readonly #place: ReplicaPlace;
   program!: Program;
   url = '';
 
-  constructor(t: Test, store: string, args: readonly string[] = []) {
+  constructor(t: Test, store: string, args: readonly string[] = [], place: ReplicaPlace = {}) {
     this.#t = t;
     this.#store = store;
     this.#args = args;
-    this.stateDir = join(temporaryDir(t), 'plane');
+    this.#place = place;
+    this.stateDir = join(place.stateDir ?? temporaryDir(t), 'plane');
   }
 
-  static async start(t: Test, store: string, args: readonly string[] = []): Promise<ReplicaProcess> {
-    const replica = new ReplicaProcess(t, store, args);
+  static async start(
+    t: Test,
+    store: string,
+    args: readonly string[] = [],
+    place: ReplicaPlace = {},
+  ): Promise<ReplicaProcess> {
+    const replica = new ReplicaProcess(t, store, args, place);
     await replica.start();
     return replica;
   }
@@ -30,10 +45,16 @@ export class ReplicaProcess {
   /** Starts it, again on the port that it had. */
   async start(): Promise<void> {
     const port = this.url === '' ? '0' : new URL(this.url).port;
-    this.program = new Program(this.#t, [
-      ...['control', '--store', this.#store, '--port', port, '--state-dir', this.stateDir],
-      ...['--offline-grace-ms', '1000', ...this.#args],
-    ]);
+    const { host = HERE, by = [] } = this.#place;
+    this.program = new Program(
+      this.#t,
+      [
+        ...['control', '--store', this.#store, '--port', port, '--state-dir', this.stateDir],
+        ...['--offline-grace-ms', '1000', ...this.#args],
+        ...(host === HERE ? [] : ['--host', host.address, '--insecure']),
+      ],
+      [...host.by, ...by],
+    );
     this.url = (await this.program.says(/(ws:\/\/[\d.]+:\d+)/))[1]!;
   }
 

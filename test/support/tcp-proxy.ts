@@ -5,13 +5,17 @@ interface Pair {
   readonly far: Socket;
 }
 
+/** Who connected, and where to. */
+type Side = 'near' | 'far';
+
 /** A network between processes: passes bytes on to a port, and mistreats them when asked to. */
 export class TcpProxy {
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
   readonly #target: () => number;
   #delayMs = 0;
-  #stalled = false;
+  /** Of which side nothing is passed on. */
+  readonly #stalled = new Set<Side>();
   #tearing = false;
   #refuses = false;
 
@@ -59,14 +63,16 @@ export class TcpProxy {
     setTimeout(() => this.release(), forMs);
   }
 
-  /** Nothing moves, without a word, until `release`. */
-  swallow(): void {
-    this.#stalled = true;
-    for (const { near, far } of this.#pairs) for (const socket of [near, far]) socket.pause();
+  /** Nothing moves, without a word, until `release`; or nothing of what one side sends. */
+  swallow(...sides: readonly Side[]): void {
+    for (const side of sides.length > 0 ? sides : (['near', 'far'] as const)) {
+      this.#stalled.add(side);
+      for (const pair of this.#pairs) pair[side].pause();
+    }
   }
 
   release(): void {
-    this.#stalled = false;
+    this.#stalled.clear();
     for (const { near, far } of this.#pairs) for (const socket of [near, far]) socket.resume();
   }
 
@@ -89,10 +95,8 @@ export class TcpProxy {
     const far = connect(this.#target(), '127.0.0.1');
     const pair = { near, far };
     this.#pairs.add(pair);
-    for (const [from, to] of [
-      [near, far],
-      [far, near],
-    ] as const) {
+    for (const side of ['near', 'far'] as const) {
+      const [from, to] = side === 'near' ? [near, far] : [far, near];
       let last = Promise.resolve();
       from.on('data', (bytes: Buffer) => {
         const delayMs = this.#delayMs;
@@ -103,7 +107,7 @@ export class TcpProxy {
       });
       from.on('error', () => this.#end(pair));
       from.on('close', () => this.#end(pair));
-      if (this.#stalled) from.pause();
+      if (this.#stalled.has(side)) from.pause();
     }
   }
 
