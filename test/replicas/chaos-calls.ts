@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
+import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
@@ -13,7 +14,7 @@ import type { FromUser, MountUse } from './mount-user.js';
 import type { ReplicaHistory } from './replica-history.js';
 
 const PROGRAM = fileURLToPath(new URL('mount-user-program.js', import.meta.url));
-const END_WITHIN_MS = 120_000;
+const END_WITHIN_MS = 240_000;
 const FILE_WORDS = 256 * 1024;
 
 interface CalledNode {
@@ -38,6 +39,7 @@ export class ChaosCalls {
   readonly #history: ReplicaHistory;
   readonly #nodes: CalledNode[] = [];
   readonly #users: User[] = [];
+  readonly #mounts: Program[] = [];
 
   constructor(t: Test, world: ChaosWorld, history: ReplicaHistory) {
     this.#t = t;
@@ -56,7 +58,7 @@ export class ChaosCalls {
     const dirs = await Promise.all(Array.from({ length: mounts }, (_, n) => this.#mount(n)));
     for (const dir of dirs)
       for (const { name, said } of this.#nodes)
-        await untilOnline(dir, name).catch((thrown: unknown) => {
+        await untilListed(dir, name).catch((thrown: unknown) => {
           throw new Error(`${String(thrown)}\n${said()}`);
         });
     for (const [n, dir] of dirs.entries())
@@ -75,12 +77,21 @@ export class ChaosCalls {
     this.#history.count('runs', runs.length);
     const times = new Map<string, number>();
     for (const run of runs) times.set(run, (times.get(run) ?? 0) + 1);
-    return [
+    const faults = [
       ...ended.flatMap(({ faults }) => faults),
       ...[...times].filter(([, n]) => n > 1).map(([run, n]) => `${run} ran ${n} times.`),
       ...[...acknowledged]
         .filter((run) => !times.has(run))
         .map((run) => `${run} was acknowledged and never ran.`),
+    ];
+    if (faults.length > 0) for (const said of this.#said()) this.#t.comment(said);
+    return faults;
+  }
+
+  #said(): string[] {
+    return [
+      ...this.#nodes.map(({ name, said }) => `${name}: ${said()}`),
+      ...this.#mounts.map(({ said }, n) => `mount ${n}: ${said}`),
     ];
   }
 
@@ -120,6 +131,7 @@ export class ChaosCalls {
       by,
     );
     await program.says(/Mounted on/);
+    this.#mounts.push(program);
     return dir;
   }
 
@@ -149,6 +161,21 @@ export class ChaosCalls {
       },
     };
   }
+}
+
+/** Waits until the node is shown with its service. */
+async function untilListed(dir: string, node: string): Promise<void> {
+  await untilOnline(dir, node);
+  const service = join(dir, 'nodes', node, 'services/note');
+  await until(
+    () =>
+      access(service).then(
+        () => true,
+        () => false,
+      ),
+    `the service of ${node}`,
+    60_000,
+  );
 }
 
 /** Eight bytes for each place of a file, which say where they are. */

@@ -6,9 +6,11 @@ import { ReplicaChaos } from './replica-chaos.js';
 const SEED = Number(process.env['ACHERON_SEED'] ?? 16);
 const FOR_MS = 12_000;
 
+t.setTimeout(300_000);
+
 t.test(
   '[P] three replicas lose nothing, agree, and run nothing twice, whatever fails',
-  { skip: noPostgres, timeout: 180_000 },
+  { skip: noPostgres, timeout: 300_000 },
   async (t) => {
     t.comment(`seed ${SEED}`);
     const options = { machines: false, nodes: 1, mounts: 1, pauseMs: 20, faultEveryMs: 500 };

@@ -8,16 +8,22 @@ import type { FromUser, MountUse } from './mount-user.js';
 // Calls services and reads exports through a mount, as its parent says, until told to end.
 
 const TRIES = 5;
+const FIND_AT_ONCE = 8;
+/** The node or all control planes cannot be reached, or did not answer in time. */
+const AWAY = new Set(['EHOSTDOWN', 'ETIMEDOUT']);
 const AGAIN_MS = 300;
 const BLOCK = 4096;
 /** Each file that is open is read so often. */
 const READ_EVERY_MS = 150;
 /** When all is well again, what is asked for is there within this time. */
-const HEALED_MS = 30_000;
+const HEALED_MS = 60_000;
+const END_WITHIN_MS = 180_000;
 
 const say = (message: FromUser): void => void process.send?.(message);
 const count = (what: string): void => say({ type: 'count', what });
 
+/** What is done with the mount at this moment, and since when. */
+const pending = new Map<symbol, { readonly what: string; readonly sinceMs: number }>();
 let isOver = false;
 const acknowledged = new Map<string, string>();
 const faults: string[] = [];
@@ -36,12 +42,21 @@ async function work({ dir, nodes, name, seed }: MountUse): Promise<void> {
     call({ dir, nodes, name: `${name}b` }, random),
     ...nodes.map((node) => readOn(join(dir, 'nodes', node, 'fs/box/words'), random)),
   ]);
-  await Promise.all([...acknowledged].map(([run, status]) => find(run, status)));
+  const left = [...acknowledged];
+  await Promise.all(
+    Array.from({ length: FIND_AT_ONCE }, async () => {
+      for (let one = left.pop(); one !== undefined; one = left.pop()) await find(...one);
+    }),
+  );
 }
 
 async function end(): Promise<void> {
   isOver = true;
-  await working.catch((thrown: unknown) => faults.push(String(thrown)));
+  const done = working.then(() => true).catch((thrown: unknown) => faults.push(String(thrown)));
+  const isDone = await Promise.race([done, delay(END_WITHIN_MS, false)]);
+  if (isDone === false)
+    for (const { what, sinceMs } of pending.values())
+      faults.push(`${what} was not answered in ${Math.round((performance.now() - sinceMs) / 1000)} s.`);
   say({ type: 'ended', acknowledged: [...acknowledged.keys()], faults });
 }
 
@@ -51,10 +66,11 @@ async function call({ dir, nodes, name }: Omit<MountUse, 'seed'>, random: Random
     const run = `${name}-${n}`;
     const service = join(dir, 'nodes', random.of(nodes), 'services/note');
     for (let tries = 0; tries < TRIES; tries++) {
-      const code = await outcomeOf(() =>
+      const code = await outcomeOf(`the call ${run}`, () =>
         writeFile(join(service, 'control/invoke.json'), `${JSON.stringify({ _key: run, run })}\n`),
       );
       count(code === 'ok' ? 'call' : `call: ${code}`);
+      if (code !== 'ok' && !AWAY.has(code)) faults.push(`The call ${run} was answered by ${code}.`);
       if (code === 'ok') {
         acknowledged.set(run, join(service, 'jobs/by-key', run, 'status.json'));
         break;
@@ -68,7 +84,7 @@ async function call({ dir, nodes, name }: Omit<MountUse, 'seed'>, random: Random
 /** An acknowledged call is found by its key, and is done. */
 async function find(run: string, status: string): Promise<void> {
   let found = '';
-  const state = await soon(async () => {
+  const state = await soon(`to read ${status}`, async () => {
     found = await readFile(status, 'utf8');
     return (JSON.parse(found) as { state: string }).state === 'ok';
   });
@@ -79,16 +95,17 @@ async function find(run: string, status: string): Promise<void> {
 /** One descriptor, open all the while: what comes from it is the file, and once all is well again it comes. */
 async function readOn(path: string, random: Random): Promise<void> {
   let file: FileHandle | undefined;
-  const opened = await soon(async () => {
+  let size = 0;
+  const opened = await soon(`to open ${path}`, async () => {
     // Each read goes to the node.
-    file = await open(path, constants.O_RDONLY | constants.O_DIRECT);
+    file ??= await open(path, constants.O_RDONLY | constants.O_DIRECT);
+    ({ size } = await file.stat());
     return true;
   });
-  if (file === undefined) {
+  if (file === undefined || size === 0) {
     faults.push(`${path} could not be opened: ${opened ?? ''}`);
     return;
   }
-  const { size } = await file.stat();
   const readOne = async (): Promise<boolean> => {
     const at = random.below(size / BLOCK) * BLOCK;
     const { bytesRead, buffer } = await file!.read(Buffer.alloc(BLOCK), 0, BLOCK, at);
@@ -98,29 +115,39 @@ async function readOn(path: string, random: Random): Promise<void> {
     return true;
   };
   while (!isOver) {
-    const code = await outcomeOf(readOne);
+    const code = await outcomeOf(`to read ${path}`, readOne);
     count(code === 'ok' ? 'read of a descriptor' : `read of a descriptor: ${code}`);
     await delay(READ_EVERY_MS);
   }
-  const failed = await soon(readOne);
+  const failed = await soon(`to read ${path} in the end`, readOne);
   if (failed !== undefined) faults.push(`The descriptor of ${path} is of no use any more: ${failed}`);
   await file.close().catch(() => undefined);
 }
 
-async function outcomeOf(act: () => Promise<unknown>): Promise<string> {
+async function outcomeOf(what: string, act: () => Promise<unknown>): Promise<string> {
   try {
-    await act();
+    await noted(what, act);
     return 'ok';
   } catch (thrown) {
     return (thrown as NodeJS.ErrnoException).code ?? String(thrown);
   }
 }
 
+async function noted<T>(what: string, act: () => Promise<T>): Promise<T> {
+  const mark = Symbol();
+  pending.set(mark, { what, sinceMs: performance.now() });
+  try {
+    return await act();
+  } finally {
+    pending.delete(mark);
+  }
+}
+
 /** Undefined once it holds; what it came to last, where it does not in time. */
-async function soon(holds: () => Promise<boolean>): Promise<string | undefined> {
+async function soon(what: string, holds: () => Promise<boolean>): Promise<string | undefined> {
   const endMs = performance.now() + HEALED_MS;
   for (;;) {
-    const [last] = await Promise.allSettled([holds()]);
+    const [last] = await Promise.allSettled([noted(what, holds)]);
     if (last.status === 'fulfilled' && last.value) return undefined;
     if (performance.now() > endMs) return last.status === 'rejected' ? String(last.reason) : '';
     await delay(AGAIN_MS);

@@ -27,6 +27,7 @@ export class ReplicaHistory {
 
   /** It is wrong, whatever else there is. */
   fault(text: string): void {
+    this.count('faults found');
     this.#faults.push(text);
   }
 
