@@ -16,6 +16,7 @@ t.test(
     t.comment(`seed ${SEED}`);
     const options = { machines: true, nodes: 6, mounts: 3, pauseMs: 60, faultEveryMs: 2_000 };
     const chaos = new ReplicaChaos(t, new Random(SEED), options);
+    chaos.history.tell = (text) => t.comment(`${new Date().toISOString()} ${text}`);
     await chaos.start();
     const said = setInterval(() => t.comment(JSON.stringify(chaos.history.counts)), SAY_EVERY_MS);
     t.teardown(() => clearInterval(said));

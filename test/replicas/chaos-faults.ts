@@ -64,6 +64,7 @@ export class ChaosFaults {
   async inject(kind: FaultKind): Promise<void> {
     this.#history.count(`fault: ${kind}`);
     const place = this.#random.of(this.#world.places);
+    this.#history.tell(`${kind} (${place.name})`);
     await this.#acts[kind](place);
   }
 

@@ -21,6 +21,9 @@ export class ReplicaHistory {
   readonly #revisions = new Map<number, string>();
   readonly #watched = new Map<string, { last: number | undefined; readonly marks: Set<string> }>();
 
+  /** Takes what is done to them, where somebody wants to read it. */
+  tell: (text: string) => void = () => undefined;
+
   count(what: string, by = 1): void {
     this.counts[what] = (this.counts[what] ?? 0) + by;
   }
@@ -28,6 +31,7 @@ export class ReplicaHistory {
   /** It is wrong, whatever else there is. */
   fault(text: string): void {
     this.count('faults found');
+    this.tell(text);
     this.#faults.push(text);
   }
 
