@@ -91,7 +91,9 @@ const REQUESTS: Readonly<Record<string, Change>> = {
   rename(frame, payload) {
     const parent = ownValue(payload, 'old_parent');
     const moved = renamed({ old_name: 'name', new_parent: 'to_node', new_name: 'to_name' })(frame, payload);
-    return typeof parent === 'number' ? { ...moved, node: frame.node ?? parent } : moved;
+    return Number.isSafeInteger(parent) && (parent as number) >= 0
+      ? { ...moved, node: frame.node ?? (parent as number) }
+      : moved;
   },
 };
 

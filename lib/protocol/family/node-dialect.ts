@@ -55,13 +55,11 @@ export class NodeDialect {
     }
     const change = REQUESTS[name];
     const handle = frame.h;
+    const isPlace = frame.node === undefined || frame.node < SHIFT;
+    const isOfHandle = isPlace && (name === 'getattr' || name === 'truncate');
     // They know attributes of nodes alone.
-    const node =
-      frame.node === undefined
-        ? name === 'getattr' || name === 'truncate'
-          ? this.#handles.get(handle ?? -1)
-          : undefined
-        : frame.node - SHIFT;
+    const ofHandle = isOfHandle ? this.#handles.get(handle ?? -1) : undefined;
+    const node = isPlace ? ofHandle : (frame.node ?? 0) - SHIFT;
     const theirs: AcheronEnvelope = {
       channel: 'acheron',
       type: frame.type,
@@ -70,7 +68,7 @@ export class NodeDialect {
       ...(handle === undefined ? {} : { h: handle }),
       payload: change === undefined ? payload : change(payload, node ?? 0),
     };
-    const asked = Number(ownValue(payload, 'count') ?? 0);
+    const asked = numberOf(payload, 'count');
     const answer = ANSWERS[name] ?? ((given: JsonObject) => given);
     this.#asked.set(tag, (frame) => {
       if (isRefusal(frame)) {
@@ -262,7 +260,7 @@ const REQUESTS: Readonly<Record<string, Request>> = {
   truncate: ({ size }) => ({ sz: size ?? 0 }),
   rename: ({ name, to_node: to, to_name: toName }, node) => ({
     ...{ old_parent: node, old_name: name ?? '', new_name: toName ?? '' },
-    new_parent: Number(to) - SHIFT,
+    new_parent: numberFrom(to) - SHIFT,
   }),
 };
 
@@ -295,7 +293,7 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   symlink: attributes,
   readdirp(payload) {
     const ents = ownValue(payload, 'ents');
-    const next = Number(ownValue(payload, 'next_cookie') ?? 0);
+    const next = numberOf(payload, 'next_cookie');
     const entries = (Array.isArray(ents) ? ents : []).flatMap((entry) =>
       isJsonObject(entry) ? entryFrom(entry) : [],
     );
@@ -313,7 +311,7 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   },
   write: (payload) => ({ count: ownValue(payload, 'n') ?? 0 }),
   statfs(payload) {
-    const count = (key: string): string => String(Number(ownValue(payload, key) ?? 0));
+    const count = (key: string): string => String(numberOf(payload, key));
     return {
       block_size: ownValue(payload, 'bsize') ?? 4096,
       blocks: count('blocks'),
@@ -327,13 +325,13 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
 };
 
 const EVENTS: Readonly<Record<string, (payload: JsonObject) => JsonObject>> = {
-  'acheron.e_fs_inval': ({ node, what }) => ({ node: Number(node) + SHIFT, what: what ?? 'all' }),
-  'acheron.e_fs_inval_dir': ({ dir }) => ({ dir: Number(dir) + SHIFT }),
+  'acheron.e_fs_inval': ({ node, what }) => ({ node: numberFrom(node) + SHIFT, what: what ?? 'all' }),
+  'acheron.e_fs_inval_dir': ({ dir }) => ({ dir: numberFrom(dir) + SHIFT }),
 };
 
 function openedFrom(payload: JsonObject, request: JsonObject): JsonObject {
   const { rd, wr } = objectOf(payload, 'caps');
-  const flags = Number(ownValue(withFlags(request), 'flags')) & 3;
+  const flags = numberOf(withFlags(request), 'flags') & 3;
   const mode = `${(rd ?? flags !== 1) === true ? 'r' : ''}${(wr ?? flags !== 0) === true ? 'w' : ''}`;
   return { handle: ownValue(payload, 'h') ?? 0, mode: mode === '' ? 'r' : mode, direct: true };
 }
@@ -347,7 +345,7 @@ function entryFrom(entry: JsonObject): JsonObject[] {
 
 /** Their attributes as ours. What is below a service may be another thing at each look, and they say nothing of that. */
 function nodeFrom(attr: JsonObject, otherwise: number): JsonObject {
-  const number = (key: string): number => Number(ownValue(attr, key) ?? 0);
+  const number = (key: string): number => numberOf(attr, key);
   const type = number('m') & S_IFMT;
   const { k } = attr;
   const kind = k === 2 || type === S_IFDIR ? 'dir' : k === 3 || type === S_IFLNK ? 'symlink' : 'file';
@@ -380,6 +378,13 @@ const isUnknown = ({ error }: AcheronEnvelope): boolean => error?.['errno'] === 
 function objectOf(object: JsonObject, key: string): JsonObject {
   const value = ownValue(object, key);
   return isJsonObject(value) ? value : {};
+}
+
+const numberOf = (object: JsonObject, key: string): number => numberFrom(ownValue(object, key));
+
+/** What is no number counts as none: to make one of it is left to nobody's `valueOf`. */
+function numberFrom(value: JsonValue | undefined): number {
+  return typeof value === 'number' ? value : 0;
 }
 
 function textOf(object: JsonObject, key: string): string {

@@ -85,20 +85,24 @@ export class FramePort {
   receive(receiver: FrameReceiver): void {
     this.#receiver = receiver;
     this.transport.receive((message) => {
-      let decoded: { envelope: Envelope; data: Uint8Array | undefined };
+      let frame: Envelope | undefined;
+      let data: Uint8Array | undefined;
       try {
-        decoded = this.#decode(message);
+        const decoded = this.#decode(message);
+        if (!this.#inOrder(decoded.envelope)) return;
+        frame = this.#ours(decoded.envelope);
+        ({ data } = decoded);
       } catch (thrown) {
         receiver.fault(ProtocolFault.from(thrown));
         return;
       }
-      const { envelope, data } = decoded;
-      if (!this.#inOrder(envelope)) return;
-      const dialect = this.#dialect;
-      const isTheirs = dialect !== undefined && envelope.channel === 'acheron';
-      const frame = isTheirs ? dialect.received(envelope) : envelope;
       if (frame !== undefined) receiver.frame(frame, data);
     });
+  }
+
+  #ours(theirs: Envelope): Envelope | undefined {
+    const dialect = this.#dialect;
+    return dialect !== undefined && theirs.channel === 'acheron' ? dialect.received(theirs) : theirs;
   }
 
   #decode(message: Message): { envelope: Envelope; data: Uint8Array | undefined } {
