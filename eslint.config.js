@@ -33,7 +33,7 @@ export const ROOMS = {
     ...['core', 'policy', 'vfs', 'manifest', 'protocol', 'transport'],
     ...['services', 'control', 'tunnel', 'worldfs'],
   ],
-  doctor: ['core', 'vfs', 'policy', 'fuse'],
+  doctor: ['core', 'disk', 'vfs', 'policy', 'fuse'],
   compose: [
     ...['core', 'disk', 'policy', 'protocol', 'vfs', 'manifest', 'drivers', 'transport', 'registry'],
     ...['services', 'providers', 'control', 'tunnel', 'worldfs', 'node', 'planefs', 'console', 'mcp-server'],

@@ -1,30 +1,26 @@
 import { accessSync, constants, existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  ACHERON_FS_TYPE,
-  inspectMount,
-  programOnPath,
-  readMountEntries,
-  type BindingName,
-} from '../fuse/index.js';
+import { programOnPath, type BindingName } from '../fuse/index.js';
+import { finding, type Finding } from './finding.js';
+import { diskSpace, limits, timeKept } from './machine.js';
+import { mounts } from './mounts.js';
+import { portUse } from './ports.js';
+import { certificates, secretFiles } from './secrets.js';
 import type { TryMountReport } from './try-mount-program.js';
 import { tryMount } from './try-mount.js';
-
-export interface Finding {
-  readonly check: string;
-  readonly state: 'fine' | 'note' | 'broken';
-  /** What was found, one sentence. */
-  readonly what: string;
-  /** What to do about it; null when there is nothing to do. */
-  readonly remedy: string | null;
-}
 
 export interface DiagnoseOptions {
   readonly stateDir: string;
   readonly version: string;
+  /** Where a control plane listens, or would. */
+  readonly port: number;
+  /** Files with secrets, and with certificates, that options name. */
+  readonly secrets?: readonly string[];
+  readonly certificates?: readonly string[];
 }
 
-export async function diagnose({ stateDir, version }: DiagnoseOptions): Promise<Finding[]> {
+export async function diagnose(options: DiagnoseOptions): Promise<Finding[]> {
+  const { stateDir, version } = options;
   const byKernel = await tryMount('kernel');
   const bindings = [bindingOf('kernel', byKernel), bindingOf('fuse-native', await tryMount('fuse-native'))];
   return [
@@ -37,9 +33,15 @@ export async function diagnose({ stateDir, version }: DiagnoseOptions): Promise<
     ...passthrough(byKernel),
     ...(await mounts()),
     stateFolder(stateDir),
+    diskSpace(stateDir),
     damagedFiles(stateDir),
+    ...secretFiles(stateDir, options.secrets ?? []),
+    ...certificates(stateDir, options.certificates ?? []),
+    ...portUse(options.port),
     driverUser(),
+    ...limits(),
     clock(),
+    ...timeKept(),
   ];
 }
 
@@ -133,28 +135,6 @@ function passthrough({ failure, whyThroughUs: why }: TryMountReport): Finding[] 
   ];
 }
 
-async function mounts(): Promise<Finding[]> {
-  const findings: Finding[] = [];
-  for (const entry of readMountEntries().filter(({ fsType }) => fsType === ACHERON_FS_TYPE)) {
-    const { mountPoint } = entry;
-    const { state } = await inspectMount(entry);
-    if (state === 'mounted')
-      findings.push(finding('mount', 'fine', `${mountPoint} is mounted and answers.`, null));
-    else if (state === 'others')
-      findings.push(finding('mount', 'fine', `${mountPoint} is mounted by another user.`, null));
-    else
-      findings.push(
-        finding(
-          'mount',
-          'broken',
-          `${mountPoint} is mounted, but its server is ${state === 'dead' ? 'gone' : 'silent'}.`,
-          `acheron unmount ${mountPoint}`,
-        ),
-      );
-  }
-  return findings;
-}
-
 function stateFolder(stateDir: string): Finding {
   if (!existsSync(stateDir))
     return finding('state', 'fine', `The state directory ${stateDir} will be made on the first start.`, null);
@@ -209,9 +189,4 @@ function clock(): Finding {
     `The clock says ${new Date().toISOString()}, which is before this program was built.`,
     'Set the clock: timedatectl set-ntp true.',
   );
-}
-
-/** `remedy` counts only where something is to be mended. */
-function finding(check: string, state: Finding['state'], what: string, remedy: string | null): Finding {
-  return { check, state, what, remedy: state === 'fine' ? null : remedy };
 }
