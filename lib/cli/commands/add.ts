@@ -8,7 +8,7 @@ import { durationMs } from '../duration.js';
 import { commandManifest, httpManifest, mcpManifest, type NewService } from '../new-manifest.js';
 import { collect, idArgument } from '../options.js';
 import { saidType } from '../placeholder-schema.js';
-import { printLine, printNote } from '../print.js';
+import { printJson, printLine, printNote } from '../print.js';
 import { readText } from '../../worldfs/index.js';
 import { servicesFolder, withRunningNode, type RunningHere } from '../services-folder.js';
 import { addAccessOptions, type AccessFlags } from '../tree-access.js';
@@ -21,6 +21,7 @@ type AddFlags = AccessFlags & {
   readonly timeout?: number;
   readonly type?: readonly (readonly [string, { type: string; optional: boolean }])[];
   readonly force?: boolean;
+  readonly json?: boolean;
 };
 
 type HttpFlags = AddFlags & {
@@ -141,7 +142,8 @@ function withOptions(command: Command): Command {
           'the type of a value: string, integer, number, boolean, array, object; with "?" it may be absent (repeatable)',
         ).argParser(collect(saidType)),
       )
-      .option('--force', 'write over a manifest of that name'),
+      .option('--force', 'write over a manifest of that name')
+      .option('--json', 'print what was written as JSON'),
   );
 }
 
@@ -165,7 +167,8 @@ async function add(flags: AddFlags, manifest: JsonObject): Promise<void> {
         hint: `Choose another name, or remove it first: acheron rm ${serviceId}`,
       });
     const [path = ''] = writeManifests(folder, [manifest], { force: flags.force === true });
-    await printLine(relative(process.cwd(), path) || path);
+    const file = relative(process.cwd(), path) || path;
+    if (flags.json !== true) await printLine(file);
     const isFollowed = running?.node.servicesDirs.includes(folder) === true;
     if (running !== null && isFollowed && manifest['kind'] !== 'mcp')
       await waitUntilTaken(running, serviceId);
@@ -173,7 +176,10 @@ async function add(flags: AddFlags, manifest: JsonObject): Promise<void> {
       printNote(
         `It is there once a node follows its folder: acheron up ./mnt --services-dir ${relative(process.cwd(), folder) || '.'}`,
       );
-    await printLine(`Call it: ${howToCall(manifest, path)}`);
+    const call = howToCall(manifest, path);
+    await (flags.json === true
+      ? printJson({ services: [serviceId], files: [file], call })
+      : printLine(`Call it: ${call}`));
   });
 }
 

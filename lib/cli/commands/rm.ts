@@ -3,11 +3,11 @@ import { join, relative, resolve } from 'node:path';
 import { Command } from 'commander';
 import { FsError, isJsonObject } from '../../core/index.js';
 import { idArgument } from '../options.js';
-import { printLine } from '../print.js';
+import { printJson, printLine } from '../print.js';
 import { isBundled, servicesFolder, withRunningNode } from '../services-folder.js';
 import { addAccessOptions, type AccessFlags } from '../tree-access.js';
 
-type RmFlags = AccessFlags & { readonly servicesDir?: string };
+type RmFlags = AccessFlags & { readonly servicesDir?: string; readonly json?: boolean };
 
 export function rmCommand(): Command {
   const command = new Command('rm')
@@ -18,7 +18,8 @@ export function rmCommand(): Command {
       ...(before ?? []),
       idArgument(name),
     ])
-    .option('--services-dir <dir>', "where their manifests are (default: the running node's folders)");
+    .option('--services-dir <dir>', "where their manifests are (default: the running node's folders)")
+    .option('--json', 'print what was removed as JSON');
   return addAccessOptions(command)
     .addHelpText(
       'after',
@@ -46,9 +47,12 @@ async function remove(names: readonly string[], flags: RmFlags): Promise<void> {
     } catch (thrown) {
       throw FsError.from(thrown);
     }
-    await printLine(`removed ${relative(process.cwd(), file) || file}`);
+    if (flags.json !== true) await printLine(`removed ${shown(file)}`);
   }
+  if (flags.json === true) await printJson({ services: names, files: files.map(shown) });
 }
+
+const shown = (file: string): string => relative(process.cwd(), file) || file;
 
 /** Nothing is removed unless all can be. */
 function fileOf(name: string, file: string | undefined): string {
