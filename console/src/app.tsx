@@ -4,6 +4,7 @@ import { hrefOf, route } from './model/route.js';
 import { beginSession, session, signOut, type Session } from './model/session.js';
 import { useStore } from './model/store.js';
 import { AccessPage } from './pages/access/access.js';
+import { ReplicasPage } from './pages/replicas.js';
 import { ChangesPage } from './pages/changes/changes.js';
 import { FilesPage } from './pages/files.js';
 import { Overview } from './pages/overview.js';
@@ -61,7 +62,12 @@ function Shell({ current, onEnd }: { readonly current: Session; readonly onEnd: 
     ['services', 'Services'],
     ['changes', 'Changes'],
     ['files', 'Files'],
-    ...(welcome?.role === 'admin' ? [['access', 'Access'] as const] : []),
+    ...(welcome?.role === 'admin'
+      ? ([
+          ['access', 'Access'],
+          ['replicas', 'Replicas'],
+        ] as const)
+      : []),
   ] as const;
   return (
     <div class="shell">
@@ -118,6 +124,8 @@ function Page({
       return <ChangesPage session={current} parts={rest} />;
     case 'access':
       return <AccessPage session={current} />;
+    case 'replicas':
+      return <ReplicasPage session={current} />;
     case 'services': {
       const [nodeId, serviceId] = rest;
       if (nodeId !== undefined && serviceId !== undefined)

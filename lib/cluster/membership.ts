@@ -12,6 +12,8 @@ const LONGEST_WAIT_MS = 4_500;
 
 export interface Member extends MemberFacts {
   readonly appliedSeq: number;
+  /** Of its lease, as the engine said when it was asked last. */
+  readonly leaseLeftMs: number;
 }
 
 export interface MembershipOptions {
@@ -225,8 +227,8 @@ export class Membership {
     const before = this.#live.map(({ id, address }) => `${id} ${address}`).join();
     this.#live = [...this.#seen.values()]
       .filter(({ state }) => state.leaseLeftMs > 0)
-      .map(({ state: { id, address, version, startedAtMs, appliedSeq } }) => ({
-        ...{ id, address, version, startedAtMs, appliedSeq },
+      .map(({ state: { id, address, version, startedAtMs, appliedSeq, leaseLeftMs } }) => ({
+        ...{ id, address, version, startedAtMs, appliedSeq, leaseLeftMs },
       }))
       .sort((a, b) => (a.id < b.id ? -1 : 1));
     if (this.#live.map(({ id, address }) => `${id} ${address}`).join() !== before) this.changed.emit();

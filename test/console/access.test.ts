@@ -1,7 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { acheron } from '../support/acheron.js';
 import { PlaneWithNode } from '../support/plane-with-node.js';
+import { noPostgres, PostgresServer } from '../support/postgres.js';
+import { ReplicaProcess } from '../support/replica-processes.js';
 import { shellManifest } from '../support/test-node.js';
 import { ConsoleBrowser, consoleLink, jsonEditor, putText, withoutBrowser } from '../support/console.js';
 
@@ -151,5 +154,36 @@ t.test(
     await page.evaluate('location.hash = "#/files/nodes/n1/services/greet/control/../../../no"');
     await page.getByRole('alert').waitFor();
     t.same(browser.complaints, []);
+  },
+);
+
+t.test(
+  'admins see each control plane over one store, as they come and go',
+  { skip: withoutBrowser || noPostgres },
+  async (t) => {
+    const store = PostgresServer.url(await PostgresServer.primary(t));
+    const [first, other] = [await ReplicaProcess.start(t, store), await ReplicaProcess.start(t, store)];
+    const admin = first.client(first.token('admin'));
+    t.teardown(() => admin.close());
+    const browser = await ConsoleBrowser.start(t);
+    const page = await browser.signedIn(await consoleLink(admin, first.url), '#/replicas');
+    await page.getByText('Store: postgresql at', { exact: false }).waitFor();
+    const row = (text: string): ReturnType<typeof page.getByRole> =>
+      page.getByRole('row', { name: new RegExp(text) });
+    await row(`this one.*${first.url} .* s 0`).waitFor();
+    await row(other.url).waitFor();
+    await other.program.end('SIGKILL');
+    await row(other.url).waitFor({ state: 'detached' });
+    t.equal(await row(first.url).count(), 1);
+    t.same(browser.complaints, []);
+    const { stdout } = await acheron([
+      'status',
+      '--control-url',
+      first.url,
+      '--token-file',
+      join(first.stateDir, 'admin.token'),
+    ]);
+    t.match(stdout, /REPLICA +ADDRESS +VERSION +BEHIND +LEASE +NODES/);
+    t.match(stdout, new RegExp(`\\(this one\\) +${first.url} .* s +0`));
   },
 );

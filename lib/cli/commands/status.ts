@@ -193,10 +193,10 @@ async function printReplicas({
     `store: ${engine} at ${host ?? 'no host: it cannot be reached'}, ${lag} entries behind, lease ${(leftMs / 1000).toFixed(1)} s`,
   );
   await printTable(
-    ['REPLICA', 'ADDRESS', 'VERSION', 'APPLIED'],
-    replicas.map(({ replica, address, version, applied_seq: applied }) => [
+    ['REPLICA', 'ADDRESS', 'VERSION', 'BEHIND', 'LEASE', 'NODES'],
+    replicas.map(({ replica, address, version, lag: behind, lease_left_ms: lease, nodes }) => [
       replica === self ? `${replica} (this one)` : replica,
-      ...[address, version, applied],
+      ...[address, version, behind, `${(lease / 1000).toFixed(1)} s`, nodes],
     ]),
   );
 }

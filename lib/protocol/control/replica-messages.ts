@@ -7,6 +7,12 @@ const replica = z.object({
   address: z.string(),
   version: z.string(),
   applied_seq: z.int(),
+  /** Entries of the log that it lacked when it renewed its lease last. */
+  lag: z.int(),
+  /** How long it may serve without hearing of the store, as of then. */
+  lease_left_ms: z.number(),
+  /** Nodes that are connected to it. */
+  nodes: z.int(),
   started_at_ms: wireMs,
 });
 
