@@ -63,6 +63,21 @@ t.test('the log in PostgreSQL', { skip: noPostgres }, async (t) => {
     t.strictSame((await log.read(before.seq, 1)).head, before);
     t.match(log.facts(), { host: `127.0.0.1:${server.port}`, reconnects: Number });
   });
+
+  t.test('an entry that a server has by itself, after a crash, is not taken for written', async (t) => {
+    const log = closedAfter(t, await open());
+    const standby = await PostgresServer.standby(t, server);
+    const { head } = await log.read((await log.lastSnapshot())!.seq + 1, 9);
+    const entry = { id: 'alone', data: Buffer.from('x') };
+    await standby.kill();
+    await t.rejects(log.append(head.seq, entry), { code: 'EHOSTDOWN' }, 'its commit waits for the standby');
+    await server.kill();
+    await server.start();
+    t.equal(await log.idAt(head.seq + 1), entry.id, 'recovery has made it');
+    await t.rejects(log.append(head.seq, entry), { code: 'EHOSTDOWN' }, 'asked again it still waits');
+    await standby.start();
+    t.ok(await log.append(head.seq, entry), 'on two machines it is written');
+  });
 });
 
 function closedAfter(
