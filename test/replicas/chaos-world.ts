@@ -53,7 +53,10 @@ export class ChaosWorld {
   static async start(t: Test, options: WorldOptions): Promise<ChaosWorld> {
     const world = new ChaosWorld(t, options);
     await world.#startDatabases();
-    for (let n = 0; n < REPLICAS; n++) await world.#startReplica(n);
+    // The first makes the first tokens.
+    world.places.push(await world.#startReplica(0));
+    const others = Array.from({ length: REPLICAS - 1 }, (_, n) => world.#startReplica(n + 1));
+    world.places.push(...(await Promise.all(others)));
     world.token = world.places[0]!.replica.token('admin');
     return world;
   }
@@ -100,7 +103,7 @@ export class ChaosWorld {
     }
   }
 
-  async #startReplica(n: number): Promise<void> {
+  async #startReplica(n: number): Promise<Place> {
     const name = `replica ${n}`;
     const { ground } = this;
     const [clock, disk] = [this.#clock(), this.#disk(STATE_MIB)];
@@ -122,7 +125,7 @@ export class ChaosWorld {
     const args = this.hasMachines ? [] : ['--advertise', `ws://${await ground.wire(OTHERS, name, door)}`];
     const place = { host, ...by(clock), ...(disk && { stateDir: disk.dir }) };
     const replica = (started.replica = await ReplicaProcess.start(this.#t, store, args, place));
-    this.places.push({ name, replica, clock, disk });
+    return { name, replica, clock, disk };
   }
 
   #clock(): SteppedClock | undefined {

@@ -4,7 +4,7 @@ import { Random } from '../support/random.js';
 import { ReplicaChaos } from './replica-chaos.js';
 
 const SEED = Number(process.env['ACHERON_SEED'] ?? 16);
-const FOR_MS = 12_000;
+const FOR_MS = 8_000;
 
 t.setTimeout(300_000);
 

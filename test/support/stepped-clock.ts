@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, closeSync, openSync, writeSync } from 'node:fs';
+import { chmodSync, closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { temporaryDir, type Teardown } from './test-node.js';
 
@@ -29,13 +30,11 @@ export class SteppedClock {
   constructor(t: Teardown) {
     const dir = temporaryDir(t);
     chmodSync(dir, 0o755);
-    const library = join(dir, 'stepped-clock.so');
-    execFileSync('cc', ['-shared', '-fPIC', '-O2', '-o', library, SOURCE, '-ldl']);
     const path = join(dir, 'off');
     this.#file = openSync(path, 'w', 0o644);
     t.teardown(() => closeSync(this.#file));
     this.#write();
-    this.by = ['env', `LD_PRELOAD=${library}`, `STEPPED_CLOCK_FILE=${path}`];
+    this.by = ['env', `LD_PRELOAD=${library()}`, `STEPPED_CLOCK_FILE=${path}`];
   }
 
   /** How far it is from the machine's. */
@@ -53,4 +52,17 @@ export class SteppedClock {
     bytes.writeBigInt64LE(BigInt(this.#offMs));
     writeSync(this.#file, bytes, 0, 8, 0);
   }
+}
+
+let compiled: string | undefined;
+
+/** Once for this process, which takes it along. */
+function library(): string {
+  if (compiled !== undefined) return compiled;
+  const dir = mkdtempSync(join(tmpdir(), 'acheron-test-'));
+  process.once('exit', () => rmSync(dir, { recursive: true, force: true }));
+  chmodSync(dir, 0o755);
+  compiled = join(dir, 'stepped-clock.so');
+  execFileSync('cc', ['-shared', '-fPIC', '-O2', '-o', compiled, SOURCE, '-ldl']);
+  return compiled;
 }
