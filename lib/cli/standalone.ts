@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { UndoStack, type JsonObject, type Log } from '../core/index.js';
+import { UndoStack, type JsonObject, type Log, type Tracer } from '../core/index.js';
 import type { NewPrivileges } from '../drivers/index.js';
 import { keepSetIdTools, type Mount } from '../fuse/index.js';
 import { runNode, type RunningNode } from '../compose/index.js';
@@ -65,9 +65,9 @@ export async function runStandalone(
   allowLongerStop(flags.stopGraceMs);
   let reason: unknown;
   try {
-    const { telemetry, log } = await telemetryFor('node', standalone.nodeId, standalone.log);
+    const { telemetry, log, tracer } = await telemetryFor('node', standalone.nodeId, standalone.log);
     undo.add(() => telemetry?.close());
-    const { node, mount } = await start(flags, { ...standalone, log }, { link, undo, telemetry });
+    const { node, mount } = await start(flags, { ...standalone, log }, { link, undo, telemetry, tracer });
     reason = await (mount === null ? stop : Promise.race([stop, mount.closed]));
     // Where the mount is gone, nobody reads what would come of them.
     if (typeof reason === 'string' && flags.stopGraceMs > 0) await callsEnded(node, flags.stopGraceMs);
@@ -92,6 +92,7 @@ async function callsEnded(node: RunningNode, mostMs: number): Promise<void> {
 
 interface Begun {
   readonly telemetry: Telemetry | null;
+  readonly tracer: Tracer | null;
   readonly link: ControlPlaneLink | null;
   readonly undo: UndoStack;
 }
@@ -100,10 +101,9 @@ interface Begun {
 async function start(
   flags: StandaloneFlags,
   standalone: Standalone,
-  { link, undo, telemetry }: Begun,
+  { link, undo, telemetry, tracer }: Begun,
 ): Promise<{ readonly node: RunningNode; readonly mount: Mount | null }> {
   const { nodeId, servicesDirs, log } = standalone;
-  const tracer = telemetry?.tracer ?? null;
   const node = await runNode({
     ...localNodeOptions(flags, { nodeId, servicesDirs, mountDir: standalone.dir, log }),
     stateIsLocked: link !== null,

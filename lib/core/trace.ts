@@ -23,3 +23,6 @@ const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}
 export function traceparentFrom(value: unknown): string | null {
   return typeof value === 'string' && TRACEPARENT.test(value) ? value : null;
 }
+
+/** The part of a traceparent that is the same on all machines that a call passes. */
+export const callIdFrom = (traceparent: string): string => traceparent.slice(3, 35);

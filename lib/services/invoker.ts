@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import {
+  callIdFrom,
   FsError,
   newInvocationId,
   type InvocationId,
@@ -103,6 +104,7 @@ export class Invoker {
     try {
       this.#audit(owner, 'accepted', { invocation_id: id }, request.bytes);
       const job = this.#accept(owner, request, id);
+      if (cause !== null) job.callId = callIdFrom(cause);
       this.#log(job, 'debug', 'A call begins.');
       return this.#start(job, request, session, { cause, reportEnd });
     } catch (thrown) {
@@ -360,7 +362,8 @@ export class Invoker {
     const { end, startedAtMs, owner } = job;
     const outcome = end === null ? {} : { state: end.state, errno: end.errno ?? undefined };
     const ms = end === null || startedAtMs === null ? undefined : end.finishedAtMs - startedAtMs;
-    const facts = { invocation_id: job.id, service: this.#host.id, by: owner.principal, ...outcome, ms };
+    const ids = { invocation_id: job.id, call: job.callId, service: this.#host.id };
+    const facts = { ...ids, by: owner.principal, ...outcome, ms };
     this.#host.env.log[level](message, facts);
   }
 

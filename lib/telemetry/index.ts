@@ -6,6 +6,7 @@
 import type { Telemetry, TelemetryOptions } from './telemetry.js';
 
 export { healthServer, type HealthServer, type HealthSource } from './health-server.js';
+export { loggedTracer } from './logged-tracer.js';
 export { isTelemetryAsked } from './is-telemetry-asked.js';
 export { processMetrics } from './process-metrics.js';
 export { prometheusText } from './prometheus-text.js';

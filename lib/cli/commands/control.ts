@@ -120,10 +120,10 @@ export function controlCommand(): Command {
 
 async function control(flags: ControlFlags): Promise<void> {
   const stop = stopAsked();
-  const { telemetry, log } = await telemetryFor('control', flags.stateDir, processLog(flags));
+  const { telemetry, log, tracer } = await telemetryFor('control', flags.stateDir, processLog(flags));
   const autoTls = await autoTlsFrom(flags, log);
   const plane = await runPlane({
-    tracer: telemetry?.tracer ?? null,
+    tracer,
     stateDir: flags.stateDir,
     shared: sharedStoreFrom(flags),
     host: flags.host,

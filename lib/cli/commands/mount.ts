@@ -77,7 +77,7 @@ function nameFrom(flags: MountCommandFlags): string {
 }
 
 async function serve(dir: string, fsname: string, flags: MountCommandFlags): Promise<void> {
-  const { telemetry, log } = await telemetryFor('mount', dir, processLog(flags));
+  const { telemetry, log, tracer } = await telemetryFor('mount', dir, processLog(flags));
   const stop = stopAsked();
   const tree = new RemoteTree({ ...addressFrom(flags, log), keepsDescriptors: true });
   reloadOnHangUp(log, async () => {
@@ -91,7 +91,6 @@ async function serve(dir: string, fsname: string, flags: MountCommandFlags): Pro
     if (first !== undefined) goOnUnlessStopped();
     // The far side knows the session by the token, whatever is said here.
     const session = localSession('user', null, 'mount');
-    const tracer = telemetry?.tracer ?? null;
     const shown = tracer === null ? tree.vfs : tracedTree(tree.vfs, 'mount', tracer);
     telemetry?.measure(() => metrics());
     const mounted = await mountTree(shown, dir, flags, () => session, { fsname, log });

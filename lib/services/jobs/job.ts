@@ -91,6 +91,8 @@ export class Job {
   readonly hidden = new Set<string>();
   /** Ends the running invocation; absent once it has ended. */
   cancel: (() => void) | null = null;
+  /** By which the logs of all machines that the call passes name it; not kept. */
+  callId: string | undefined;
   /** mtime of what changes while it runs. */
   changedAtMs: number;
   /** Inode numbers of its directory and files. */
