@@ -1,15 +1,53 @@
 import t from 'tap';
 import { fittedWidths } from '../../lib/cli/print.js';
 import { acheron } from '../support/acheron.js';
+import { Pty } from '../support/pty.js';
+import { lacks } from '../support/shells.js';
+import { PlaneCommands } from './plane-commands.js';
 
 t.test('a table fits the terminal: its widest columns give, and none to nothing', async (t) => {
   t.same(fittedWidths([10, 20, 5], Infinity), [10, 20, 5], 'a pipe gets all of it');
   t.same(fittedWidths([10, 20, 5], 39), [10, 20, 5]);
   t.same(fittedWidths([10, 20, 5], 34), [10, 15, 5]);
-  t.same(fittedWidths([30, 30], 42), [20, 20]);
-  t.same(fittedWidths([30, 30], 41), [20, 19], 'the last gives first');
-  t.same(fittedWidths([30, 30, 3], 10), [8, 8, 3], 'a terminal that is too narrow breaks lines');
+  t.same(fittedWidths([9, 30, 30], 53), [9, 20, 20]);
+  t.same(fittedWidths([9, 30, 30], 52), [9, 20, 19], 'the last gives first');
+  t.same(fittedWidths([30, 30, 3], 50), [30, 13, 3], 'what a row is named by stays whole');
+  t.same(fittedWidths([30, 30, 3], 10), [30, 8, 3], 'a terminal that is too narrow gets no table');
   t.same(fittedWidths([], 10), []);
+});
+
+t.test(
+  'at a terminal of 40 columns nothing is cut: a line for each value',
+  { skip: lacks('python3') },
+  async (t) => {
+    const { under } = await PlaneCommands.start(t);
+    const env = { ACHERON_CONTROL_URL: under.url, ACHERON_STATE_DIR: under.stateDir, NO_COLOR: '1' };
+    const [{ token_id }] = JSON.parse((await acheron(['token', 'list', '--json'], { env })).stdout) as [
+      { token_id: string },
+    ];
+    const pty = new Pty(t, ['token', 'list'], { env, columns: 40 });
+    t.equal(await pty.ended(), 0);
+    const blocks = pty.written.trimEnd().split('\r\n\r\n');
+    t.equal(blocks.length, 2);
+    t.match(blocks[0], new RegExp(`^TOKEN +${token_id}\\r\\nROLE +admin\\r\\nPROJECTS +any\\r\\n`));
+  },
+);
+
+t.test('help fits the terminal', { skip: lacks('python3') }, async (t) => {
+  for (const columns of [40, 80]) {
+    const pty = new Pty(t, ['invoke', '--help'], { columns });
+    t.equal(await pty.ended(), 0);
+    const [options = ''] = pty.written.split('Examples:');
+    const lines = options.split('\r\n').filter((line) => !line.startsWith('Usage:'));
+    t.same(
+      lines.filter((line) => line.length > columns),
+      [],
+    );
+    t.match(
+      options.replaceAll(/\s+/g, ' '),
+      /--key <key> make a retry safe: the same key and request run once/,
+    );
+  }
 });
 
 t.test('colours are for terminals, unless --color or NO_COLOR says otherwise', async (t) => {

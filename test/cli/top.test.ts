@@ -191,11 +191,12 @@ t.test('what others named cannot act on the terminal, and no line is wider than 
 
 t.test('50,000 services are filtered and sorted in no time', async (t) => {
   const rows = Array.from({ length: 50_000 }, (_, i) => row(`s${i}`, { calls: (i * 7919) % 50_000 }));
-  const before = performance.now();
+  const before = process.cpuUsage();
   const sorted = arranged(rows, { filter: 's', column: 3, isDescending: true });
+  const tookMs = process.cpuUsage(before).user / 1000;
   t.equal(sorted.length, 50_000);
   t.equal(sorted[0]?.calls, 49_999);
-  t.ok(performance.now() - before < 2000, `${performance.now() - before} ms`);
+  t.ok(tookMs < 2000, `${tookMs} ms of the processor, whatever else runs`);
 });
 
 t.test('keys are known by what they send', async (t) => {

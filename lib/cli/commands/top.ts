@@ -3,7 +3,7 @@ import { FsError } from '../../core/index.js';
 import { integer, jsonOption } from '../options.js';
 import { printJson, printTable } from '../print.js';
 import { stopAsked } from '../stop-asked.js';
-import { COLUMNS, arranged, type JobRow, type ServiceRow } from '../top/service-table.js';
+import { arranged, columnsFor, type JobRow, type ServiceRow } from '../top/service-table.js';
 import { ServiceWatch } from '../top/service-watch.js';
 import { TopScreen } from '../top/top-screen.js';
 import { addAccessOptions, openTree, type AccessFlags, type Tree } from '../tree-access.js';
@@ -89,9 +89,10 @@ async function once(watch: ServiceWatch, { json, filter, limit }: TopFlags): Pro
   const rows = arranged(watch.rows, { ...order, filter }).slice(0, limit);
   if (json === true)
     return printJson({ services: rows.map(documentOf), jobs: watch.jobs.map(documentOfJob) });
+  const { columns } = columnsFor(process.stdout.isTTY ? process.stdout.columns : Infinity);
   await printTable(
-    COLUMNS.map(({ title }) => title),
-    rows.map((row) => COLUMNS.map(({ text }) => text(row))),
+    columns.map(({ title }) => title),
+    rows.map((row) => columns.map(({ text }) => text(row))),
   );
   if (watch.jobs.length === 0) return;
   await printTable(

@@ -68,6 +68,26 @@ export const COLUMNS: readonly Column[] = [
   numbers('QUEUE', 5, ({ queued }) => queued),
 ];
 
+/** Of a service's name at least so much is shown. */
+const LEAST_NAME = 12;
+/** What is left out first where a terminal is narrow. */
+const GIVE_WAY = ['QUEUE', 'P50ms', 'NODE', 'CALLS', 'P95ms', 'RUN', 'HEALTH'];
+
+/** The columns for which a terminal has room, and how much of it is left for names. */
+export function columnsFor(room: number): {
+  readonly columns: readonly Column[];
+  readonly nameWidth: number;
+} {
+  const left = (columns: readonly Column[]): number =>
+    columns.reduce((rest, { width }) => rest - width - 1, room + 1);
+  let columns = COLUMNS;
+  for (const title of GIVE_WAY) {
+    if (left(columns) >= LEAST_NAME) break;
+    columns = columns.filter((column) => column.title !== title);
+  }
+  return { columns, nameWidth: Math.max(LEAST_NAME, left(columns)) };
+}
+
 /** Those with all words of `filter` in their names or health, in the order of a column. */
 export function arranged(
   rows: readonly ServiceRow[],

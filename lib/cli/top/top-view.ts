@@ -1,7 +1,7 @@
 import { plain } from '../harmless.js';
 import { progressText } from '../progress-line.js';
 import { padded } from '../text-width.js';
-import { COLUMNS, type JobRow, type ServiceRow } from './service-table.js';
+import { COLUMNS, columnsFor, type Column, type JobRow, type ServiceRow } from './service-table.js';
 
 const BOLD = '\u001b[1m';
 const INVERSE = '\u001b[7m';
@@ -50,10 +50,11 @@ export function roomFor(jobs: number, rows: number): number {
 export function topLines(state: TopState, rows: number, columns: number): string[] {
   const { first, chosen, pane, jobs } = state;
   const room = roomFor(jobs.length, rows);
+  const table = columnsFor(columns);
   const lines = [padded(summaryOf(state), columns), headerOf(state, columns)];
   const shown = state.rows.slice(first, first + room);
   for (const [at, row] of shown.entries()) {
-    const cells = COLUMNS.map((column) => cellOf(plain(column.text(row)), column, columns));
+    const cells = table.columns.map((column) => cellOf(plain(column.text(row)), column, table.nameWidth));
     lines.push(marked(cells.join(' '), pane === 'services' && first + at === chosen, columns));
   }
   while (lines.length < 2 + room) lines.push('');
@@ -79,25 +80,31 @@ function summaryOf({ all, rows, jobs, filter }: TopState): string {
 }
 
 function headerOf({ column, isDescending }: TopState, columns: number): string {
-  const titles = COLUMNS.map((each, at) =>
-    cellOf(at === column ? `${each.title}${isDescending ? 'v' : '^'}` : each.title, each, columns),
+  const table = columnsFor(columns);
+  const titles = table.columns.map((each) =>
+    cellOf(
+      each === COLUMNS[column] ? `${each.title}${isDescending ? 'v' : '^'}` : each.title,
+      each,
+      table.nameWidth,
+    ),
   );
   return `${BOLD}${padded(titles.join(' '), columns)}`;
 }
 
-const FIXED = COLUMNS.reduce((sum, { width }) => sum + width + 1, -1);
-const LEAST_NAME = 12;
-
-function cellOf(text: string, { width, isNumber }: (typeof COLUMNS)[number], columns: number): string {
-  return padded(
-    text,
-    width === 0 ? Math.max(LEAST_NAME, columns - FIXED) : width,
-    isNumber ? 'right' : 'left',
-  );
+function cellOf(text: string, { width, isNumber }: Column, nameWidth: number): string {
+  return padded(text, width === 0 ? nameWidth : width, isNumber ? 'right' : 'left');
 }
 
+/** Where there is room for all of it. */
+const WIDE = 70;
+const NAME_WIDTH = 24;
+
 function jobLine({ id, service, by, progress }: JobRow, columns: number): string {
-  const who = `${padded(plain(`${service.node}/${service.service}`), 24)} ${padded(plain(by), 10)} ${id.slice(-8)} `;
+  const name = plain(`${service.node}/${service.service}`);
+  const who =
+    columns < WIDE
+      ? `${padded(plain(service.service), Math.min(NAME_WIDTH, columns >> 1))} `
+      : `${padded(name, NAME_WIDTH)} ${padded(plain(by), 10)} ${id.slice(-8)} `;
   return who + (progress === null ? '' : progressText(progress, null, columns - who.length));
 }
 
