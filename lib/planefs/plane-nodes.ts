@@ -133,8 +133,10 @@ export class PlaneNodes implements NodeSource {
         transport.close();
         return;
       }
-      // Ours say what they can.
-      if (handshake.hello.capabilities === undefined) handshake.port.speak((ends) => new NodeDialect(ends));
+      // Ours know the epoch of their connection, or say what they can.
+      const { hello, port } = handshake;
+      if (hello.capabilities === undefined && hello.epoch === undefined)
+        port.speak((ends) => new NodeDialect(ends));
       const known = this.#known(nodeId);
       known.remote.setNodeProjects(this.#store.projects.naming(nodeId));
       known.attach(handshake);
