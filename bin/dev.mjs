@@ -48,6 +48,9 @@ const wants = {
   },
 };
 
+// To make ready is all of a test run but the tests.
+wants.ready = wants.test;
+
 const [task = 'start', ...rest] = process.argv.slice(2);
 const want = Object.hasOwn(wants, task) ? wants[task] : undefined;
 if (want === undefined) {
@@ -58,7 +61,7 @@ if (want === undefined) {
 installDebian(want.debian);
 if (task !== 'stop' || !existsSync(acheron)) {
   installNpm(top);
-  if (task === 'test') installNpm(join(top, 'test/nodes'));
+  if (task === 'test' || task === 'ready') installNpm(join(top, 'test/nodes'));
   build();
 }
 hand(task);

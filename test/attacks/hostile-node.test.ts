@@ -1,5 +1,6 @@
 import t from 'tap';
 import { PlaneWithNode } from '../support/plane-with-node.js';
+import type { RawFrame } from '../support/raw-client.js';
 import { until } from '../support/until.js';
 import { answersFrom, HostileNode } from './fixtures/hostile-node.js';
 
@@ -46,7 +47,9 @@ t.test(
     });
     const { files } = await under.session({ token: under.token('admin') });
     const path = 'nodes/n2/fs';
-    const exports = (await files.ask('t_fs_lookup', { node: 1 }, { path })).payload['node'];
+    const found = (): Promise<RawFrame> => files.ask('t_fs_lookup', { node: 1 }, { path });
+    await until(async () => (await found()).ok === true, 'the tunnel');
+    const exports = (await found()).payload['node'];
     await files.ask('t_fs_lookup', { node: 1 }, { path: `${path}/file` });
     files.pushed.length = 0;
     for (let i = 0; i < 20_000; i++) hostile.push('e_fs_inval', { node: 3, what: 'data' });
