@@ -1,4 +1,6 @@
 import t from 'tap';
+import { ControlClient } from '../../lib/control/index.js';
+import type { ControlRequest } from '../../lib/protocol/index.js';
 import { acheron } from '../support/acheron.js';
 import { NodeProcess } from '../support/plane-processes.js';
 import { noPostgres, PostgresServer } from '../support/postgres.js';
@@ -39,6 +41,27 @@ t.test('control planes over PostgreSQL', { skip: noPostgres }, async (t) => {
     t.equal((await user.ready()).agent_id, 'a');
     await first.request('token_revoke', { token_id: record.token_id });
     await t.rejects(user.request('node_list', {}), { code: 'EACCES' });
+  });
+
+  t.test('who was given a token, or has joined, by one is let in at the other at once', async (t) => {
+    for (let n = 0; n < 10; n++) {
+      const { token } = (await first.request('token_create', { role: 'user' })) as unknown as {
+        token: string;
+      };
+      const user = new ControlClient({ url: other.url, token, isFinal: () => true }).start();
+      await user.ready();
+      user.close();
+      const { invite_token: invite } = await first.request('node_invite_create', {});
+      const { node_id, node_secret } = await second.request('node_join', {
+        invite_token: invite,
+        node_name: `joined-${n}`,
+        labels: {},
+      });
+      const connect = (): ControlRequest<'connect'> => ({ node_id: node_id!, node_secret: node_secret! });
+      const node = new ControlClient({ url: one.url, connect, isFinal: () => true }).start();
+      t.equal((await node.ready()).node?.node_id, node_id);
+      node.close();
+    }
   });
 
   t.test('a node at one is seen at the other', async (t) => {

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isJsonObject } from '../../core/index.js';
+import { chain, type Awaitable } from '../../vfs/index.js';
 import { CONSOLE_PATH } from '../client/console-address.js';
 import { refuseLogin, respond } from './http-pages.js';
 import type { Credential } from './credential.js';
@@ -65,11 +66,17 @@ export async function answerConsole(
  * The session whose secret a page gave as a WebSocket subprotocol, which is the one header that a page can set: it
  * stands in no address, and so in no log. Null: there is none that is good.
  */
-export function consoleCredential(context: ServerContext, request: IncomingMessage): Credential | null {
+export function consoleCredential(
+  { store }: ServerContext,
+  request: IncomingMessage,
+): Awaitable<Credential | null> {
   const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((text) => text.trim());
   const [first, secret, ...more] = offered;
   if (first !== 'acheron' || secret === undefined || more.length > 0) return null;
-  return context.store.consoles.verify(secret) ?? null;
+  return chain(
+    store.findAnywhere(() => store.consoles.verify(secret)),
+    (found) => found ?? null,
+  );
 }
 
 /** `{"code"}` of a link becomes `{"session", "secret"}`, once. */

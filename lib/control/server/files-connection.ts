@@ -120,40 +120,61 @@ function authenticate(
   options: FilesOptions,
   hello: JsonObject,
 ): Awaitable<(transport: Transport) => void> {
-  const text = (key: string): string | undefined => {
-    const value: JsonValue | undefined = ownValue(hello, key);
-    return typeof value === 'string' ? value : undefined;
-  };
+  const text = (key: string): string | undefined => textOf(hello, key);
   const nodeId = text('node_id');
   const nodeSecret = text('node_secret');
-  if (nodeId !== undefined && nodeSecret !== undefined) {
-    if (!context.store.nodes.secretIs(nodeId, nodeSecret)) throw notAuthenticated();
-    const { epoch: current, holder } = context.store.nodes.require(nodeId);
-    const epoch = ownValue(hello, 'epoch') ?? current;
-    if (epoch !== current) {
-      throw new ProtocolFault('stale_epoch', `Another connection of node "${nodeId}" took over.`, {
-        details: { node_id: nodeId, current_epoch: current, successor: holder },
-      });
-    }
-    return (transport) => {
-      options.known(`tunnel ${nodeId}`);
-      const capabilities = ownValue(hello, 'capabilities');
-      const moves = isJsonObject(capabilities) && ownValue(capabilities, 'moves') === true;
-      context.tunnels.open({ nodeId, epoch: current, transport, moves });
-    };
-  }
+  const { store } = context;
+  if (nodeId !== undefined && nodeSecret !== undefined)
+    return chain(
+      store.findAnywhere(() => store.nodes.secretIs(nodeId, nodeSecret) || undefined),
+      (isProved) => {
+        if (isProved !== true) throw notAuthenticated();
+        return tunnelOf(context, options, hello, nodeId);
+      },
+    );
   const token = text('auth_token');
-  const credential: Credential =
+  const verified =
     options.credential ??
     (token === undefined
       ? undefined
-      : (context.store.tokens.verify(token) ?? context.filesSessions.verify(token)));
+      : store.findAnywhere(() => store.tokens.verify(token) ?? context.filesSessions.verify(token)));
+  return chain(verified, (credential) => mountOf(context, options, credential, text('session')));
+}
+
+/** A node that has proved itself opens its tunnel. */
+function tunnelOf(
+  context: ServerContext,
+  options: FilesOptions,
+  hello: JsonObject,
+  nodeId: string,
+): (transport: Transport) => void {
+  const { epoch: current, holder } = context.store.nodes.require(nodeId);
+  const epoch = ownValue(hello, 'epoch') ?? current;
+  if (epoch !== current) {
+    throw new ProtocolFault('stale_epoch', `Another connection of node "${nodeId}" took over.`, {
+      details: { node_id: nodeId, current_epoch: current, successor: holder },
+    });
+  }
+  return (transport) => {
+    options.known(`tunnel ${nodeId}`);
+    const capabilities = ownValue(hello, 'capabilities');
+    const moves = isJsonObject(capabilities) && ownValue(capabilities, 'moves') === true;
+    context.tunnels.open({ nodeId, epoch: current, transport, moves });
+  };
+}
+
+/** Whoever has a token uses a session of it: the one that he names, or a new one. */
+function mountOf(
+  { store }: ServerContext,
+  options: FilesOptions,
+  credential: Credential,
+  named: string | undefined,
+): Awaitable<(transport: Transport) => void> {
   if (credential === undefined) throw notAuthenticated();
   const { onFiles, address, nodeId: root } = options;
   if (onFiles === undefined) throw new ProtocolFault('unavailable', 'This control plane serves no files.');
-  const { store } = context;
   const { sessions } = store;
-  const wanted = text('session') ?? credential.sessionId;
+  const wanted = named ?? credential.sessionId;
   const adopt = (record: SessionRecord | undefined) => {
     const isOther = credential.sessionId !== undefined && credential.sessionId !== record?.sessionId;
     if (isOther || record?.tokenId !== credential.record.tokenId || record.closedAtMs !== null)
@@ -189,6 +210,11 @@ function refusalOf(context: ServerContext, address: string, frame: Envelope | un
   const nodeId = frame?.payload === undefined ? undefined : ownValue(frame.payload as JsonObject, 'node_id');
   if (typeof nodeId !== 'string') return { act: 'login', address, reason: 'bad_token' };
   return nodeRefusal(context, address, nodeId);
+}
+
+function textOf(hello: JsonObject, key: string): string | undefined {
+  const value: JsonValue | undefined = ownValue(hello, key);
+  return typeof value === 'string' ? value : undefined;
 }
 
 function notAuthenticated(): ProtocolFault {

@@ -79,7 +79,8 @@ async function asksAdmin(
 ): Promise<boolean | undefined> {
   const token = bearerOf(request);
   if (token === undefined) return false;
-  const found = token === null ? undefined : context.store.tokens.verify(token);
+  const { store } = context;
+  const found = token === null ? undefined : await store.findAnywhere(() => store.tokens.verify(token));
   if (found !== undefined) return found.record.role === 'admin';
   await refuseLogin(context, request, response, {
     reason: 'bad_token',

@@ -13,6 +13,7 @@ import {
   isPageRequest,
   type ConsolePages,
 } from './console-door.js';
+import { chain, type Awaitable } from '../../vfs/index.js';
 import type { Arrival } from './arrival.js';
 import { ControlConnection } from './control-connection.js';
 import type { Credential } from './credential.js';
@@ -23,6 +24,7 @@ import { MCP_PATH, McpDoor, type McpPages } from './mcp-door.js';
 import type { ServerContext } from './server-context.js';
 import { proveAsCalled, RELAY_PATH } from '../relay-proof.js';
 import type { RelayConnection } from '../relay-replicas.js';
+import { refuse } from './refuse-upgrade.js';
 import { RequestGuard } from './request-guard.js';
 import { farEndOf, MAX_STRANGER_FRAME_BYTES } from './strangers.js';
 import { usableTls, type TlsFiles } from './tls-files.js';
@@ -206,7 +208,7 @@ export class Listener {
     const { upgrades } = metrics;
     if (!mayServe(this.#context)) {
       upgrades.inc({ outcome: 'unavailable' });
-      refuse(socket, 503, 'This replica has lost touch with its store.');
+      refuse(socket, 503, NOT_SERVING);
       return;
     }
     const asked = pathOf(request);
@@ -233,9 +235,22 @@ export class Listener {
       refuse(socket, 404, 'There is nothing here.');
       return;
     }
-    const address = request.socket.remoteAddress ?? 'unknown';
     const credential =
       ofConsole === undefined ? this.#bearer(request) : consoleCredential(this.#context, request);
+    const admitted = chain(credential, (found) =>
+      this.#admit(request, socket, head, { path, nodeId, credential: found }),
+    );
+    if (admitted instanceof Promise) admitted.catch(() => refuse(socket, 503, NOT_SERVING));
+  }
+
+  #admit(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    { path, nodeId, credential }: Asked & { readonly credential: Credential | null },
+  ): void {
+    const { upgrades } = this.#context.metrics;
+    const address = request.socket.remoteAddress ?? 'unknown';
     if (credential === null) {
       upgrades.inc({ outcome: 'unauthorized' });
       this.#context.authFailures.note({ act: 'login', address, reason: 'bad_token' });
@@ -296,10 +311,14 @@ export class Listener {
   }
 
   /** What the token proves; undefined where there is none, null where it is not good. */
-  #bearer(request: IncomingMessage): Credential | null {
+  #bearer(request: IncomingMessage): Awaitable<Credential | null> {
     const token = bearerOf(request);
-    if (token === undefined) return undefined;
-    return (token === null ? undefined : this.#context.store.tokens.verify(token)) ?? null;
+    if (token === undefined || token === null) return token;
+    const { store } = this.#context;
+    return chain(
+      store.findAnywhere(() => store.tokens.verify(token)),
+      (found) => found ?? null,
+    );
   }
 
   /** Why the request is refused before anything else is looked at. */
@@ -354,34 +373,19 @@ export class Listener {
 /** What says how it is, whatever that is. */
 const ALWAYS_ANSWERED = new Set(['/livez', '/readyz', '/healthz', '/metrics', '/metrics.json']);
 
+const NOT_SERVING = 'This replica has lost touch with its store.';
+
+/** What an upgrade asks for. */
+interface Asked {
+  readonly path: '/' | '/v2/fs';
+  readonly nodeId: string | undefined;
+}
+
 const mayServe = ({ store }: ServerContext): boolean => store.replicas?.membership.isServing() ?? true;
 
 const hostText = (address = 'localhost'): string => (address.includes(':') ? `[${address}]` : address);
 
 const pathOf = (request: IncomingMessage): string => (request.url ?? '/').split('?', 1)[0] ?? '/';
-
-/** Answers an upgrade that is not to be, and hangs up. */
-function refuse(socket: Duplex, status: number, why: string): void {
-  if (!socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const body = `${why}\n`;
-  const names = new Map([
-    [400, 'Bad Request'],
-    [401, 'Unauthorized'],
-    [403, 'Forbidden'],
-    [404, 'Not Found'],
-    [429, 'Too Many Requests'],
-    [500, 'Internal Server Error'],
-    [503, 'Service Unavailable'],
-  ]);
-  socket.once('finish', () => socket.destroy());
-  socket.end(
-    `HTTP/1.1 ${status} ${names.get(status) ?? ''}\r\nConnection: close\r\nContent-Type: text/plain\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
-}
 
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);

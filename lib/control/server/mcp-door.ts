@@ -42,7 +42,7 @@ export class McpDoor {
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { store, strangers } = this.#context;
     const token = bearerOf(request);
-    const found = token == null ? undefined : store.tokens.verify(token);
+    const found = token == null ? undefined : await store.findAnywhere(() => store.tokens.verify(token));
     if (found === undefined) {
       await refuseLogin(this.#context, request, response, {
         reason: 'bad_token',

@@ -113,7 +113,9 @@ export function nodeRefusal(context: ServerContext, address: string, nodeId: str
 }
 
 async function requireProof(connection: Peer, proof: NodeProof): Promise<void> {
-  if (isProved(connection, proof)) return;
+  const { store } = connection.context;
+  const found = store.findAnywhere(() => isProved(connection, proof) || undefined);
+  if ((found instanceof Promise ? await found : found) === true) return;
   await refused(connection, proof.nodeId);
   throw new ProtocolFault('provider_auth_failed', 'The node secret is not right.');
 }

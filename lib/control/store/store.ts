@@ -19,6 +19,7 @@ import { ServiceHistory } from './history/service-history.js';
 import { Nodes } from './nodes.js';
 import { Pairing } from './pairing.js';
 import type { Replica } from './replica/replica.js';
+import { AskedTogether } from './replica/asked-together.js';
 import { Replicas } from './replica/replicas.js';
 import type { Derived } from './replica/row-changes.js';
 import { Projects } from './projects.js';
@@ -67,6 +68,7 @@ export class ControlStore {
   readonly replicas: Replicas | undefined;
   readonly #db: ControlDatabase;
   readonly #group: GroupCommit;
+  readonly #caughtUp: AskedTogether | undefined;
   readonly #replica: Replica | undefined;
   readonly #reserve: DiskReserve;
   readonly #log: Log;
@@ -88,6 +90,7 @@ export class ControlStore {
     this.#db = db;
     this.#log = log;
     this.#replica = shared?.replica;
+    this.#caughtUp = shared && new AskedTogether(() => shared.replica.catchUp());
     this.#group = new GroupCommit(db);
     try {
       this.#reserve = new DiskReserve(join(stateDir, 'control.db.reserve'), { log });
@@ -176,7 +179,17 @@ export class ControlStore {
 
   /** Makes what is read afterwards no older than this call: of several control planes, others may have changed it. */
   async catchUp(): Promise<void> {
-    await this.#replica?.catchUp();
+    await this.#caughtUp?.answered();
+  }
+
+  /**
+   * What `find` finds. Where that is nothing and there are other control planes, it looks once more as of now: what another one has
+   * given and acknowledged is not unknown here.
+   */
+  findAnywhere<T>(find: () => T | undefined): Awaitable<T | undefined> {
+    const found = find();
+    if (found !== undefined || this.#caughtUp === undefined) return found;
+    return this.catchUp().then(find);
   }
 
   /** Of several control planes: takes part from now on. */

@@ -1,6 +1,7 @@
 import { FsError, isJsonObject } from '../../../core/index.js';
 import { ProtocolFault, type ControlReply, type ControlRequest } from '../../../protocol/index.js';
 import type { NodeFacts } from '../../store/node-record.js';
+import type { ControlStore } from '../../store/store.js';
 import type { NodeCredentials } from '../../store/nodes.js';
 import { pageOf } from '../page-of.js';
 import { delayFailure } from '../delay-failure.js';
@@ -149,7 +150,7 @@ async function join(
     if (payload.node_name === undefined)
       throw new ProtocolFault('missing_field', 'The payload has no node_name.');
     const facts = factsFrom(payload, payload.node_name);
-    pairing.checkInvite(invite, facts);
+    await asOfNow(store, () => pairing.checkInvite(invite, facts));
     credentials = await store.commit(() => pairing.joinByInvite(invite, facts, ttlMs, record));
   } else if (requestId === undefined || secret === undefined) {
     throw new ProtocolFault(
@@ -157,7 +158,7 @@ async function join(
       'The payload has neither invite_token nor request_id and request_secret.',
     );
   } else {
-    credentials = pairing.isApproved(requestId, secret)
+    credentials = (await asOfNow(store, () => pairing.isApproved(requestId, secret)))
       ? await store.commit(() => pairing.joinByRequest(requestId, secret, ttlMs, record))
       : undefined;
   }
@@ -174,6 +175,17 @@ async function join(
     fs_url: fsUrl,
     platform,
   };
+}
+
+/** What `look` answers; where it refuses, once more as of now, since another replica may have given what is unknown here. */
+async function asOfNow<T>(store: ControlStore, look: () => T): Promise<T> {
+  try {
+    return look();
+  } catch (thrown) {
+    if (FsError.from(thrown).code !== 'EACCES') throw thrown;
+    await store.catchUp();
+    return look();
+  }
 }
 
 function wireCredentials(joined: NodeCredentials): {

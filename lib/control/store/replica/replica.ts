@@ -14,7 +14,7 @@ import { decodeEntry, encodeEntry } from './entry.js';
 import { madeElsewhere, notServing, notTried, pause, tooLate, wentAnotherWay, within } from './patience.js';
 import { positionIn, savePosition } from './position.js';
 import { AppliedRows, REPLICATED, type Derived } from './row-changes.js';
-import { changesRights } from './rights.js';
+import { takesRights } from './rights.js';
 
 /** Works of one entry: it is not to keep others waiting for long. */
 const MAX_WORKS = 128;
@@ -70,7 +70,7 @@ export class Replica {
   #position: Position;
   #head: Position;
   #derived: readonly Derived[] = [];
-  /** The newest entry that changed rights. */
+  /** The newest entry that took rights. */
   #rightsSeq = 0;
   /** The first such entry of which not everybody here was notified yet. */
   #unsettled: number | undefined;
@@ -314,7 +314,7 @@ export class Replica {
     this.counts.applied++;
     if (replica !== this.#self.id) this.#othersWroteMs = performance.now();
     this.#newestFormat = Math.max(this.#newestFormat, schema);
-    if (changesRights(rows)) {
+    if (takesRights(rows)) {
       this.#rightsSeq = entry.seq;
       this.#unsettled ??= entry.seq;
     }

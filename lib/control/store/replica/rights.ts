@@ -5,19 +5,23 @@ import type { AppliedChange, AppliedRows } from './row-changes.js';
 const OF_A_SESSION = ['closed_at_ms', 'project_id', 'project_proof', 'token_hash', 'secret_hash', 'max_role'];
 
 /**
- * Whether an entry of the log changes who may do what. Such a change is acknowledged once no replica serves what was before it (SPEC 14):
- * - tokens: made, rotated, revoked;
+ * Whether an entry of the log takes, or may take, a right from somebody. Such a change is acknowledged once no replica serves what was
+ * before it (SPEC 14):
+ * - tokens: rotated, revoked, or otherwise another one than before;
  * - projects: their policy, their nodes, their token; made, deleted;
- * - sessions: closed, attached to a project, forgotten; a new one takes nothing from anybody;
- * - invites and requests to join: made, used, approved, denied, lapsed;
- * - nodes: joined, deleted; the secret of one.
- * What a service says of who may use it is not among them: its node holds that by itself, at once.
+ * - sessions: closed, attached to a project, forgotten;
+ * - nodes: deleted; the secret of one.
+ *
+ * What only gives is acknowledged at once: a new token, session or node. A replica that does not know it yet looks at the head of the
+ * log before it refuses (`ControlStore.findAnywhere`). Invites and requests to join are good for nothing but a change, which is decided
+ * at the head of the log. What a service says of who may use it is held by its node, at once.
  */
-export function changesRights(rows: AppliedRows): boolean {
+export function takesRights(rows: AppliedRows): boolean {
   return (
-    ['tokens', 'projects', 'invites', 'join_requests'].some((table) => rows.of(table).length > 0) ||
+    rows.of('projects').length > 0 ||
+    rows.of('tokens').some(({ before }) => before !== undefined) ||
     rows.of('sessions').some(isSessionChange) ||
-    rows.of('nodes').some((change) => change.before === undefined || isChanged(change, ['secret_hash']))
+    rows.of('nodes').some((change) => isChanged(change, ['secret_hash']))
   );
 }
 
