@@ -32,7 +32,7 @@ export class EmbeddedLog implements ReplicatedLog {
   readonly logId: string;
   readonly #db: Database.Database;
   readonly #path: string;
-  readonly #appended = new Emitter<void>();
+  readonly #appended = new Emitter<number | null>();
   #isClosed = false;
 
   constructor(path: string) {
@@ -52,7 +52,7 @@ export class EmbeddedLog implements ReplicatedLog {
       this.#db.prepare('UPDATE head SET seq = ?, entry_id = ?').run(after + 1, id);
       return true;
     });
-    this.#appended.emit();
+    this.#appended.emit(after + 1);
     return appended;
   }
 
@@ -81,7 +81,7 @@ export class EmbeddedLog implements ReplicatedLog {
     return this.#row('SELECT entry_id FROM log WHERE seq = ?', seq)?.['entry_id'] as string | undefined;
   }
 
-  follow(wake: () => void): () => void {
+  follow(wake: (appended: number | null) => void): () => void {
     return this.#appended.on(wake);
   }
 
@@ -143,13 +143,13 @@ export class EmbeddedLog implements ReplicatedLog {
       }));
       return { head: this.#head(), members };
     });
-    if (outOfTurn) this.#appended.emit();
+    if (outOfTurn) this.#appended.emit(null);
     return renewal;
   }
 
   async leave(memberId: string): Promise<void> {
     this.#within(() => this.#db.prepare('DELETE FROM members WHERE id = ?').run(memberId));
-    this.#appended.emit();
+    this.#appended.emit(null);
   }
 
   facts(): { host: string | null; reconnects: number } {

@@ -71,8 +71,11 @@ export interface ReplicatedLog {
   /** The id of an entry that is kept; undefined for any other. */
   idAt(seq: number): Promise<string | undefined>;
 
-  /** Calls when something was appended, or a member renewed out of turn; perhaps late, perhaps never: it only saves waiting. */
-  follow(wake: () => void): () => void;
+  /**
+   * Calls with the number of an entry that was appended, and with null when a member renewed out of turn, or anything may have happened;
+   * perhaps late, perhaps never: it only saves waiting.
+   */
+  follow(wake: (appended: number | null) => void): () => void;
 
   /** The newest snapshot of at most this format. */
   newestSnapshot(format: number): Promise<Snapshot | undefined>;

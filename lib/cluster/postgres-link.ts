@@ -41,7 +41,7 @@ export class PostgresLink {
   #failures = 0;
   #notBefore = 0;
   #isClosed = false;
-  #listener: { readonly channel: string; readonly heard: () => void } | undefined;
+  #listener: { readonly channel: string; readonly heard: (said: string) => void } | undefined;
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -68,8 +68,8 @@ export class PostgresLink {
     }
   }
 
-  /** Calls when somebody notifies this channel, as long as there is a connection. */
-  listen(channel: string, heard: () => void): void {
+  /** Calls with what somebody notifies this channel of, as long as there is a connection; with nothing when there is one again. */
+  listen(channel: string, heard: (said: string) => void): void {
     this.#listener = { channel, heard };
     if (this.#current !== undefined) this.#listen(this.#current);
   }
@@ -181,7 +181,7 @@ export class PostgresLink {
   #listen({ sql }: Connected): void {
     const listener = this.#listener;
     if (listener === undefined) return;
-    sql.listen(listener.channel, listener.heard, listener.heard).catch(() => undefined);
+    sql.listen(listener.channel, listener.heard, () => listener.heard('')).catch(() => undefined);
   }
 
   #drop(connected: Connected, why: unknown): void {

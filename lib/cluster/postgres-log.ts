@@ -26,7 +26,7 @@ const APPEND = `
   ), written AS (
     INSERT INTO log (seq, entry_id, entry) SELECT seq, $2, $3 FROM moved RETURNING seq
   )
-  SELECT pg_notify('${CHANNEL}', '') FROM written`;
+  SELECT pg_notify('${CHANNEL}', seq::text) FROM written`;
 
 const READ = `
   SELECT h.seq AS head, h.entry_id AS head_id, l.seq, l.entry_id, l.entry
@@ -113,10 +113,11 @@ export class PostgresLog implements ReplicatedLog {
     });
   }
 
-  follow(wake: () => void): () => void {
+  follow(wake: (appended: number | null) => void): () => void {
     let wanted = true;
-    this.#link.listen(CHANNEL, () => {
-      if (wanted) wake();
+    this.#link.listen(CHANNEL, (said) => {
+      // An earlier release says nothing of what it appended.
+      if (wanted) wake(/^\d+$/.test(said) ? Number(said) : null);
     });
     return () => (wanted = false);
   }

@@ -51,10 +51,10 @@ export function replicatedLogSuite(t: Test, open: () => Promise<ReplicatedLog>):
     t.ok(entries.every(({ seq, id }) => told.get(seq) === id));
   });
 
-  t.test('who follows is woken', async (t) => {
+  t.test('who follows is woken, and told by which entry', async (t) => {
     const [one, other] = [await open(), await open()];
-    let woken = 0;
-    one.follow(() => woken++);
+    const woken: (number | null)[] = [];
+    one.follow((appended) => woken.push(appended));
     const { head } = await one.read(0, 1);
     await other.read(0, 1);
     if (one.engine === 'embedded') await one.append(head.seq, entry('wake'));
@@ -62,9 +62,12 @@ export function replicatedLogSuite(t: Test, open: () => Promise<ReplicatedLog>):
       await until(async () => {
         const { head: now } = await other.read(head.seq, 1);
         await other.append(now.seq, entry(`wake-${now.seq}`));
-        return woken > 0;
+        return woken.some((appended) => appended !== null);
       });
-    t.ok(woken > 0);
+    t.ok(
+      woken.some((appended) => appended !== null && appended > head.seq),
+      'and told which entry it is',
+    );
   });
 
   t.test('a snapshot stands for what is trimmed', async (t) => {

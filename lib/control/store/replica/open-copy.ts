@@ -9,7 +9,7 @@ import { FORMAT } from '../migrations.js';
 import { applyRows } from './apply-rows.js';
 import { decodeEntry } from './entry.js';
 import { positionIn, savePosition } from './position.js';
-import { REPLICATED } from './row-changes.js';
+import { keysOf } from './row-changes.js';
 
 /** A replica's copy of what the log says, beside the tokens. It can be thrown away: it is made anew from the store. */
 export const COPY_NAME = 'replica.db';
@@ -36,7 +36,7 @@ export async function catchUpCopy(db: ControlDatabase, log: ReplicatedLog): Prom
     const { entries, head } = await log.read(from.seq, ENTRIES_AT_ONCE);
     for (const entry of entries)
       db.apply(() => {
-        applyRows(db, decodeEntry(entry.data, (table) => REPLICATED.get(table)).changes);
+        applyRows(db, decodeEntry(entry.data, keysOf).changes);
         savePosition(db, log.logId, entry);
       });
     const { seq, id } = entries.at(-1) ?? from;

@@ -13,7 +13,7 @@ import { applyRows } from './apply-rows.js';
 import { decodeEntry, encodeEntry } from './entry.js';
 import { madeElsewhere, notServing, notTried, pause, tooLate, wentAnotherWay, within } from './patience.js';
 import { positionIn, savePosition } from './position.js';
-import { AppliedRows, REPLICATED, type Derived } from './row-changes.js';
+import { AppliedRows, keysOf, type Derived } from './row-changes.js';
 import { takesRights } from './rights.js';
 
 /** Works of one entry: it is not to keep others waiting for long. */
@@ -76,6 +76,8 @@ export class Replica {
   #unsettled: number | undefined;
   #isSettling = false;
   #lastAppendMs = 0;
+  /** The number of the entry that is on its way. */
+  #appending: number | undefined;
   #othersWroteMs = -Infinity;
   #newestFormat = FORMAT;
   /** What to wait for before it can be said that a change of rights is in force here. */
@@ -122,8 +124,10 @@ export class Replica {
   /** Begins to follow the log, and to take part. What is derived from rows is brought up to each entry. */
   async start(derived: readonly Derived[], address: string): Promise<void> {
     this.#derived = derived;
-    this.#stopFollowing = this.log.follow(() => {
-      this.membership.heard();
+    this.#stopFollowing = this.log.follow((appended) => {
+      if (appended === null) this.membership.heard();
+      // What we append we apply by ourselves.
+      else if (appended <= this.#position.seq || appended === this.#appending) return;
       void this.#follow();
     });
     this.#arm();
@@ -269,9 +273,11 @@ export class Replica {
   /** An append whose answer was lost is asked for again: it is written once. */
   async #append(after: number, entry: { id: string; data: Buffer }, untilMs: number): Promise<boolean> {
     const begunMs = performance.now();
+    this.#appending = after + 1;
     try {
       return await this.#patiently(untilMs, () => this.log.append(after, entry));
     } finally {
+      this.#appending = undefined;
       this.counts.appends++;
       this.#lastAppendMs = performance.now() - begunMs;
       this.counts.appendSeconds += this.#lastAppendMs / 1000;
@@ -297,12 +303,7 @@ export class Replica {
     if (entry.seq <= this.#position.seq) return;
     if (entry.seq !== this.#position.seq + 1)
       throw new TypeError(`Entry ${entry.seq} follows ${this.#position.seq}.`);
-    const {
-      after: before,
-      changes,
-      replica,
-      schema,
-    } = decodeEntry(entry.data, (table) => REPLICATED.get(table));
+    const { after: before, changes, replica, schema } = decodeEntry(entry.data, keysOf);
     if (before !== this.#position.id) throw wentAnotherWay(this.#position.seq);
     let rows = new AppliedRows();
     const { after } = this.#db.apply(() => {

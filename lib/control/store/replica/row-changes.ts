@@ -37,6 +37,8 @@ export const REPLICATED: ReadonlyMap<string, readonly string[]> = new Map([
   ['reload_reports', ['report_order']],
 ]);
 
+export const keysOf = (table: string): readonly string[] | undefined => REPLICATED.get(table);
+
 /** What one entry did, by table; a table that it did not touch has none. */
 export class AppliedRows {
   readonly #byTable = new Map<string, AppliedChange[]>();
