@@ -1,14 +1,14 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import * as z from 'zod';
 import { FsError } from '../core/index.js';
-import type { Message, Transport } from '../transport/index.js';
+import { CLOSE_POLICY, type Message, type Transport } from '../transport/index.js';
 
 /** Where replicas of a control plane connect to each other. */
 export const RELAY_PATH = '/v2/relay';
 
 /** Before the other side has proved itself, it may send no more. */
 export const MAX_PROOF_BYTES = 4096;
-const PROOF_MS = 5_000;
+const PROOF_MS = 2_000;
 
 const id = z.string().min(1).max(128);
 const nonce = z.string().regex(/^[0-9a-f]{64}$/);
@@ -103,7 +103,9 @@ async function withMessages<Result>(
     () => fail(new FsError('ETIMEDOUT', 'The other replica did not answer in time.')),
     PROOF_MS,
   );
-  const stop = transport.onClose(() => fail(new FsError('EHOSTDOWN', 'The other replica has hung up.')));
+  const stop = transport.onClose(({ code }) =>
+    fail(code === CLOSE_POLICY ? notProved() : new FsError('EHOSTDOWN', 'The other replica has hung up.')),
+  );
   transport.receive((message) => {
     inbox.push(message);
     // What comes next may be for another receiver.
@@ -126,7 +128,9 @@ async function withMessages<Result>(
   try {
     return await talk(next);
   } catch (thrown) {
-    transport.destroy();
+    // The other side is to know that it is not a matter of the network.
+    if (FsError.from(thrown).code === 'EACCES') transport.close(CLOSE_POLICY, 'This is no replica.');
+    else transport.destroy();
     throw thrown;
   } finally {
     clearTimeout(timer);

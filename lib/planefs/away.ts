@@ -37,6 +37,19 @@ export function offlineError(nodeId: string): FsError {
   });
 }
 
+/** It is connected elsewhere, and there is no way to where. */
+export function unreachableError(nodeId: string): FsError {
+  return new FsError(
+    'EHOSTDOWN',
+    `Node ${nodeId} is connected to another replica, which does not answer this one.`,
+    {
+      hint:
+        'It is asked again with each request. At the other replica the node may be reached; an admin finds out why these two do not ' +
+        'reach each other in the log, and by acheron_control_relay_failures_total.',
+    },
+  );
+}
+
 /** A file that is there, but cannot be asked for now: an outage is no absence. */
 export class AwayFile extends BaseFile {
   readonly ino = newIno();

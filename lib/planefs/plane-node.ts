@@ -4,7 +4,7 @@ import type { Transport } from '../transport/index.js';
 import { RemoteVfs, type Handshake } from '../tunnel/index.js';
 import { chain, type Awaitable, type Change, type Node, type Op } from '../vfs/index.js';
 import { nodeLinkRule } from '../worldfs/index.js';
-import { offlineError } from './away.js';
+import { offlineError, unreachableError } from './away.js';
 import { CatalogNodeDir } from './catalog-node.js';
 import { changesOfCatalog, isSeenByOthers } from './catalog-changes.js';
 import type { Presence } from './catalog.js';
@@ -16,6 +16,8 @@ const MAX_CACHED_BYTES = 8 * 1024 * 1024;
 
 /** What is asked of a node that is about to be back waits so long. */
 export const MOVING_NODE_MS = 2_500;
+/** However long it takes to reach it, an error comes by then. */
+const MOST_WAITED_MS = 4_000;
 /** Between attempts to reach it. */
 const AGAIN_MS = 50;
 
@@ -60,6 +62,7 @@ export class PlaneNode {
       maxCachedBytes: MAX_CACHED_BYTES,
       linkRule: nodeLinkRule(nodeId),
       inoAt: (names) => this.dir.inoAt(names),
+      awayError: () => this.#awayError(),
       log,
     });
     this.dir = new CatalogNodeDir({
@@ -188,17 +191,36 @@ export class PlaneNode {
    * @throws FsError EHOSTDOWN
    */
   async #reached(): Promise<void> {
-    const startMs = performance.now();
-    for (;;) {
-      if (this.remote.state === 'attached') return;
-      try {
-        if (this.#relays?.canReach(this.#nodeId) === true) await this.#relayed();
-        else await this.remote.whenConnected();
-      } catch {
-        if (performance.now() - startMs > MOVING_NODE_MS || !this.isHere) throw offlineError(this.#nodeId);
-        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
-      }
+    let isLate = false;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((_, reject) => {
+      timer = setTimeout(() => {
+        isLate = true;
+        reject(this.#awayError());
+      }, MOST_WAITED_MS);
+    });
+    // Who was in time hears nothing of it.
+    late.catch(() => undefined);
+    try {
+      // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- the timer changes it
+      while (this.remote.state !== 'attached' && !isLate) await Promise.race([this.#attempt(), late]);
+    } finally {
+      clearTimeout(timer);
     }
+  }
+
+  async #attempt(): Promise<void> {
+    try {
+      if (this.#relays?.canReach(this.#nodeId) === true) await this.#relayed();
+      else await this.remote.whenConnected();
+    } catch {
+      if (!this.isHere) throw offlineError(this.#nodeId);
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+    }
+  }
+
+  #awayError(): FsError {
+    return (this.#relays?.canReach(this.#nodeId) === true ? unreachableError : offlineError)(this.#nodeId);
   }
 
   /**

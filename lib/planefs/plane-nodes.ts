@@ -1,6 +1,6 @@
 import type { ControlStore, NodeRecord, NodeTunnel, RelayConnection } from '../control/index.js';
 import { Emitter, FsError, type Log } from '../core/index.js';
-import { capRole, type Action, type Session } from '../policy/index.js';
+import type { Action, Session } from '../policy/index.js';
 import { NodeDialect } from '../protocol/index.js';
 import type { Transport } from '../transport/index.js';
 import { acceptHello, serveVfs, type ServedConnection } from '../tunnel/index.js';
@@ -16,6 +16,7 @@ import { requireAdmin } from './admin-check.js';
 import { AwayFile, offlineError } from './away.js';
 import { FallbackFile } from './fallback-nodes.js';
 import { findIn, MOVING_NODE_MS, PlaneNode } from './plane-node.js';
+import { RelayedSessions } from './relayed-sessions.js';
 import { Relays } from './relays.js';
 
 /** So far may this replica be behind another one. */
@@ -36,8 +37,8 @@ export class PlaneNodes implements NodeSource {
   readonly #nodes = new Map<string, PlaneNode>();
   /** The ways to other replicas; null where there are none. */
   readonly #relays: Relays | null;
-  /** Sessions that other replicas speak for here, and for how many nodes. */
-  readonly #relayedSessions = new Map<string, number>();
+  /** Those that other replicas speak for here. */
+  readonly #relayedSessions: RelayedSessions;
   #localServices: NodeRecord['services'] | undefined;
   /** What the catalog said last of each node, but for when it was seen. */
   readonly #said = new Map<string, { readonly services: NodeRecord['services']; readonly facts: string }>();
@@ -48,6 +49,9 @@ export class PlaneNodes implements NodeSource {
     this.#store = store;
     this.#log = log;
     this.#local = local;
+    this.#relayedSessions = new RelayedSessions(store, (id) => {
+      if (!store.sessions.live.some((live) => live.id === id)) this.endSession(id);
+    });
     const { replicas } = store;
     this.#relays =
       replicas === undefined
@@ -195,44 +199,13 @@ export class PlaneNodes implements NodeSource {
     await known.whenDirect(this.#relays?.isOurs(nodeId) === true ? MOVING_NODE_MS : BEHIND_MS);
     const { remote } = known;
     const handshake = await acceptHello(channel);
-    const admitted = new Set<string>();
     return serveVfs({ root: remote.root, changes: remote.changes, close: async () => undefined }, handshake, {
       relayed: {
         maxRole: 'admin',
-        admit: (session) => {
-          if (!admitted.has(session.id)) {
-            admitted.add(session.id);
-            this.#relayedSessions.set(session.id, (this.#relayedSessions.get(session.id) ?? 0) + 1);
-          }
-          const taken = this.#asKnownHere(session);
-          remote.setSession(taken);
-          return taken;
-        },
-        onSessionEnd: (id) => this.#endRelayed(id, admitted),
+        ...this.#relayedSessions.on(channel, (session) => remote.setSession(session)),
       },
       log: this.#log,
     });
-  }
-
-  /** A session that another replica speaks for has no more rights than this one knows it to have. */
-  #asKnownHere(session: Session): Session {
-    const record = this.#store.sessions.get(session.id);
-    if (record === undefined) return session;
-    const token = this.#store.tokens.get(record.tokenId);
-    const isOver = record.closedAtMs !== null || token === undefined || token.revokedAtMs !== null;
-    const capped = token?.role === 'user' ? capRole(session, 'user') : session;
-    return isOver ? { ...capped, revoked: true } : capped;
-  }
-
-  #endRelayed(id: string, admitted: Set<string>): void {
-    if (!admitted.delete(id)) return;
-    const left = (this.#relayedSessions.get(id) ?? 1) - 1;
-    if (left > 0) {
-      this.#relayedSessions.set(id, left);
-      return;
-    }
-    this.#relayedSessions.delete(id);
-    if (!this.#store.sessions.live.some((live) => live.id === id)) this.endSession(id);
   }
 
   #entryOf(record: NodeRecord): NodeEntry {

@@ -31,6 +31,10 @@ export class ForwardingHandle implements FileHandle {
     this.awaitChange = inner.awaitChange?.bind(inner);
   }
 
+  get identity(): string | undefined {
+    return this.inner.identity;
+  }
+
   get needsFlush(): boolean {
     return needsFlush(this.inner);
   }

@@ -192,6 +192,11 @@ export interface FileHandle {
   readonly fixed?: boolean;
   /** What it keeps in memory while it is open; others that show the same may share it. Absent: next to nothing. */
   readonly holds?: Uint8Array;
+  /**
+   * Which file it is, whoever asks and over whichever connection: whoever opens it again by its path finds out by this whether that
+   * is another one by now. Absent: what stands at the path is what counts.
+   */
+  readonly identity?: string | undefined;
   /** True: what it shows may be withdrawn at any time, so that each look must ask; nobody keeps any of it. */
   readonly revocable?: boolean;
   /** The attributes of what this descriptor shows: for a document those of its snapshot. */

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { open, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
@@ -205,4 +205,31 @@ t.test('status and doctor say which address is in use and which does not answer'
   proxies[0].refuse(false);
   const shown = await shell(`ls ${mount}/nodes`);
   t.match(shown.stdout, /n1/, 'the mount is there all the while');
+});
+
+t.test('a descriptor whose file was replaced or removed meanwhile says so, and shows no other', async (t) => {
+  const names = ['same', 'replaced', 'removed'];
+  for (const name of [...names, 'other'])
+    writeFileSync(join(exported, name), Buffer.alloc(2 * 1024 * 1024, `${name}\n`));
+  const files = await Promise.all(names.map((name) => open(join(box, name))));
+  const readAt = async (file: (typeof files)[number], at: number): Promise<string> => {
+    const into = Buffer.alloc(4096);
+    return file.read(into, 0, into.length, at).then(
+      () => into.toString().split('\n')[1]!,
+      // Node has no name for it.
+      (thrown: unknown) => ((thrown as NodeJS.ErrnoException).errno === -116 ? 'ESTALE' : String(thrown)),
+    );
+  };
+  for (const [at, file] of files.entries()) t.equal(await readAt(file, 0), names[at]);
+  for (const proxy of proxies) proxy.cut();
+  renameSync(join(exported, 'other'), join(exported, 'replaced'));
+  rmSync(join(exported, 'removed'));
+  const shown = await Promise.all(files.map((file) => readAt(file, 1024 * 1024)));
+  t.same(shown, ['same', 'ESTALE', 'ESTALE']);
+  await Promise.all(files.map((file) => file.close()));
+  t.equal(
+    (await readFile(join(box, 'replaced'), 'utf8')).slice(0, 6),
+    'other\n',
+    'opened anew it is what stands there',
+  );
 });

@@ -42,9 +42,8 @@ export class ReplicaProcess {
     return replica;
   }
 
-  /** Starts it, again on the port that it had. */
-  async start(): Promise<void> {
-    const port = this.url === '' ? '0' : new URL(this.url).port;
+  /** Starts it, again on the port that it had, unless another one is asked for. */
+  async start(port = this.url === '' ? '0' : new URL(this.url).port): Promise<void> {
     const { host = HERE, by = [] } = this.#place;
     this.program = new Program(
       this.#t,
@@ -55,7 +54,7 @@ export class ReplicaProcess {
       ],
       [...host.by, ...by],
     );
-    this.url = (await this.program.says(/(ws:\/\/[\d.]+:\d+)/))[1]!;
+    this.url = (await this.program.says(/(wss?:\/\/[\d.]+:\d+)/))[1]!;
   }
 
   get httpUrl(): string {

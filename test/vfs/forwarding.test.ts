@@ -23,6 +23,7 @@ const HANDLE: Kinds<FileHandle> = {
   direct: 'value',
   fixed: 'value',
   holds: 'value',
+  identity: 'value',
   revocable: 'value',
   copiesData: 'value',
   needsFlush: 'value',
@@ -84,6 +85,7 @@ const HANDLE_VALUES = {
   direct: true,
   fixed: true,
   holds: new Uint8Array(1),
+  identity: 'this one',
   revocable: true,
   copiesData: true,
   needsFlush: false,
@@ -119,7 +121,8 @@ t.test('what wraps a descriptor passes on all that it has, and offers nothing th
   const bare = new ForwardingHandle(
     Object.fromEntries(Object.entries(whole.inner).filter(([key]) => needed.includes(key))) as FileHandle,
   );
-  for (const key of ['fixed', 'holds', 'revocable', 'copiesData'] as const) t.equal(bare[key], undefined);
+  for (const key of ['fixed', 'holds', 'identity', 'revocable', 'copiesData'] as const)
+    t.equal(bare[key], undefined);
   for (const key of ['readInto', 'handOver', 'seek', 'flush', 'awaitChange'] as const)
     t.equal(bare[key], undefined);
   t.equal(bare.needsFlush, false);

@@ -32,6 +32,8 @@ const opened = z.object({
   closed: z.boolean().optional(),
   flush: z.boolean().optional(),
   bare: wireBare,
+  /** Which file it is, as long as it exists; opened again, another one is noticed by it. */
+  identity: z.string().max(64).optional(),
 });
 /** Handles that one `t_fs_close` may name beside its own. */
 const MAX_CLOSED_TOGETHER = 1024;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { closeSync, fdatasync, fsync, ftruncateSync, read as readAsync, writeSync } from 'node:fs';
 import { FsError } from '../../core/index.js';
 import type { AttrChange, Awaitable, FileHandle, Op, Stat } from '../../vfs/index.js';
@@ -57,6 +58,11 @@ export class ExportHandle implements FileHandle {
     file.openFds.add(fd);
     if (writable) file.openForWriting += 1;
     state.openHandles.add(this);
+  }
+
+  get identity(): string {
+    const { ino, birthNs } = this.#file.seen;
+    return createHash('sha256').update(`${ino} ${birthNs}`).digest('base64url').slice(0, 22);
   }
 
   stat(op: Op): Awaitable<Stat> {

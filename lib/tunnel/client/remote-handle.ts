@@ -10,6 +10,7 @@ import {
   WORTH_RUNNING_AHEAD_BYTES,
   type HandleRequest,
 } from './handle-limits.js';
+import { openAgain } from './open-again.js';
 import type { FsAnswer } from './pending-requests.js';
 import { ReadAhead, type Fetched } from './read-ahead.js';
 import type { RemoteFile } from './remote-file.js';
@@ -26,6 +27,7 @@ export class RemoteHandle implements FileHandle {
   readonly direct: boolean;
   readonly fixed: boolean;
   readonly holds?: Uint8Array;
+  readonly identity: string | undefined;
   readonly seek?: (from: number, what: 'data' | 'hole', op: Op) => Promise<number>;
   readonly awaitChange?: (from: number, op: Op) => Promise<boolean>;
   readonly #file: RemoteFile;
@@ -72,6 +74,7 @@ export class RemoteHandle implements FileHandle {
     this.#generation = generation;
     this.direct = opened.direct ?? true;
     this.fixed = opened.fixed ?? false;
+    this.identity = opened.identity;
     this.#dataVersion = file.dataVersion;
     this.#needsFlush = opened.flush ?? flags.write;
     if (file.remote.canSeek)
@@ -381,12 +384,11 @@ export class RemoteHandle implements FileHandle {
   async #reopen(op: RequestOp): Promise<void> {
     const { remote } = this.#file;
     if (!remote.connected) await remote.host.whenConnected(op.signal);
-    const opener = { session: op.session, remoteUid: this.#openedAs };
-    const again = await this.#file.openRemote(
-      { ...this.#flags, truncate: false, exclusive: false },
-      op.signal === undefined ? opener : { ...opener, signal: op.signal },
-      0,
-    );
+    const { session, signal } = op;
+    const opener = { session, remoteUid: this.#openedAs, ...(signal === undefined ? {} : { signal }) };
+    const how = { ...this.#flags, truncate: false, exclusive: false };
+    const open = (): Promise<FsAnswer<'open'>> => this.#file.openRemote(how, opener, 0);
+    const again = await openAgain(open, remote, this.identity);
     this.#number = again.payload.handle;
     this.#generation = again.generation;
     this.#ahead?.reset();

@@ -21,7 +21,7 @@ import { Origins } from './origins.js';
 import { RemoteDir, type RemoteNode } from './remote-node.js';
 import type { StandIn } from './stand-in.js';
 import { UnsettledWrites } from './unsettled-writes.js';
-import { forAdminsError, lostError } from '../wire/tunnel-errors.js';
+import { forAdminsError } from '../wire/tunnel-errors.js';
 import { textOfSession } from '../wire/wire-session.js';
 
 /** On whose behalf a request is made; without a signal it cannot be cancelled. */
@@ -50,6 +50,8 @@ export interface RemoteSessionHost {
   readonly sharedMs: number;
   /** Throws where the session must not learn that the link with this path points to `target`. */
   readonly linkRule?: ((names: readonly string[], target: string) => void) | undefined;
+  /** Why the far side cannot be asked. */
+  awayError(): FsError;
   /** @throws FsError EHOSTDOWN where the far side has been away for too long to show anything of it. */
   checkCacheUsable(): void;
   /** Our inode number for what has one already where it is; `depth` is that of its directory. */
@@ -179,7 +181,7 @@ export class RemoteSession {
     over?: FsClient,
   ): Promise<FsAnswer<Name>> {
     const client = over ?? this.host.client;
-    if (client === undefined) return Promise.reject(lostError());
+    if (client === undefined) return Promise.reject(this.host.awayError());
     let whose = target;
     if (this.host.relayed) {
       try {

@@ -55,6 +55,8 @@ export interface RemoteVfsOptions {
    * to. What only reads is then asked again, once, where the connection was lost before its answer.
    */
   readonly patienceMs?: number;
+  /** Why the far side cannot be asked, for those who ask while it is away. */
+  readonly awayError?: () => FsError;
   /** What is shown in place of what is not kept, while the far side is away. */
   readonly standIn?: StandIn;
   readonly clock?: Clock;
@@ -87,6 +89,7 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
   readonly standIn: StandIn | undefined;
   readonly sharedMs: number;
   readonly linkRule: RemoteVfsOptions['linkRule'];
+  readonly awayError: () => FsError;
   readonly contents: ContentCache;
   readonly listings: ListingBudget;
   generation = 0;
@@ -117,6 +120,7 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
     this.relayed = options.relayed ?? false;
     this.sharedMs = options.sharedMs ?? 1000;
     this.linkRule = options.linkRule;
+    this.awayError = options.awayError ?? lostError;
     this.standIn = options.standIn;
     this.#inoAt = options.inoAt;
     this.patienceMs = options.patienceMs ?? 0;
@@ -182,7 +186,7 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
   async whenConnected(signal?: AbortSignal): Promise<void> {
     if (this.client !== undefined) return;
     const leftMs = this.#patienceLeftMs;
-    if (leftMs <= 0 || this.#closed) throw lostError();
+    if (leftMs <= 0 || this.#closed) throw this.awayError();
     await new Promise<void>((resolve, reject) => {
       const end = (act: () => void): void => {
         clearTimeout(timer);
@@ -190,7 +194,7 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
         signal?.removeEventListener('abort', onAbort);
         act();
       };
-      const timer = setTimeout(() => end(() => reject(lostError())), leftMs);
+      const timer = setTimeout(() => end(() => reject(this.awayError())), leftMs);
       const onAbort = (): void => end(() => reject(FsError.from(signal?.reason)));
       const stop = this.states.on((state) => {
         if (state === 'attached') end(resolve);
@@ -280,7 +284,7 @@ export class RemoteVfs implements Vfs, RemoteSessionHost {
   checkCacheUsable(): void {
     // A connection that is closing is not lost before it is closed.
     if (this.#client?.silent === false) return;
-    if (this.#clock.now() - (this.#awaySinceMs ?? -Infinity) > this.#offlineMs) throw lostError();
+    if (this.#clock.now() - (this.#awaySinceMs ?? -Infinity) > this.#offlineMs) throw this.awayError();
   }
 
   inoAt(depth: number, names: () => readonly string[]): bigint | undefined {

@@ -16,8 +16,8 @@ export type SessionSource =
         /** What a session may be at most (`--max-remote-role`). */
         readonly maxRole: Role;
         readonly onNodeFacts?: (facts: { readonly nodeProjects: readonly string[] }) => void;
-        /** A session as the peer says it is; what is answered is the session as it is taken here. */
-        readonly admit?: (session: Session) => Session;
+        /** A session as the peer says it is; what is answered is how it is taken here, asked for each request. */
+        readonly admit?: (session: Session) => () => Session;
         /** It will not be named again over this connection. */
         readonly onSessionEnd?: (id: string) => void;
       };

@@ -254,12 +254,14 @@ export class ServedConnection {
       case 'acheron.e_session': {
         const { session: wire } = payloadOf(frame, TUNNEL_EVENTS.e_session.payload);
         const said = sessionFromWire(wire, maxRole);
-        const session = admit?.(said) ?? said;
-        const known = this.#sessions.get(session.id);
-        if (known !== undefined) {
-          known.sessionOf = () => session;
+        const known = this.#sessions.get(said.id);
+        if (known === undefined && this.#sessions.size >= MAX_SESSIONS) return true;
+        const sessionOf = admit?.(said) ?? (() => said);
+        if (known === undefined) this.#addSession(said.id, sessionOf);
+        else {
+          known.sessionOf = sessionOf;
           known.nodes.doubtAll();
-        } else if (this.#sessions.size < MAX_SESSIONS) this.#addSession(session.id, () => session);
+        }
         return true;
       }
       case 'acheron.e_session_end': {

@@ -49,7 +49,11 @@ export const contentHandlers = {
             direct: handle.direct,
             fixed,
             attr: attributesFromStat(stat, node.freshness),
-            ...(flags.write ? { flush: needsFlush(handle), ...bareOf(node, op) } : {}),
+            ...(flags.write
+              ? { flush: needsFlush(handle), ...bareOf(node, op) }
+              : handle.identity === undefined
+                ? {}
+                : { identity: handle.identity }),
           };
           if (inline === 0 || handle.revocable === true) return { payload: reply };
           // One more than there should be says whether there are no more.
