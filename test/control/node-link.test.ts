@@ -181,6 +181,29 @@ t.test('a node that another process took over stops and names it, instead of fig
   t.equal(under.plane.store.nodes.get('n1')!.online, true);
 });
 
+t.test(
+  'a node that was overtaken by an attempt of its own, whose answer it never had, connects again',
+  async (t) => {
+    const under = await planeFor(t);
+    const stateFile = join(temporaryDir(t), 'node.json');
+    const link = linkFor(t, under, { stateFile, pair: await inviteFor(under) });
+    const registered = new Promise((resolve) => link.registered.on(resolve));
+    await link.start();
+    await registered;
+    const { node_id, node_secret } = JSON.parse(readFileSync(stateFile, 'utf8')).credentials;
+    const { instance_id } = under.plane.store.nodes.get('n1')!.holder!;
+    const lost = under.client(undefined, { connect: () => ({ node_id, node_secret, instance_id }) });
+    const { epoch } = (await lost.ready()).node!;
+    lost.close();
+    t.equal(epoch, link.epoch + 1);
+    const again = new Promise((resolve) => link.registered.on(resolve));
+    link.changed();
+    await again;
+    t.equal(link.epoch, epoch + 1);
+    await until(() => under.plane.store.nodes.get('n1')!.online);
+  },
+);
+
 t.test('[P] a watch never loses, doubles or reorders an event across reconnects', async (t) => {
   const under = await planeFor(t);
   const admin = await under.admin();

@@ -305,6 +305,11 @@ export class ControlClient {
     this.#reconnector.move();
   }
 
+  /** The one that there is counts no longer: another takes its place. */
+  connectAgain(): void {
+    this.#reconnector.move();
+  }
+
   /** Another connection is in the place of this one, which lives on until what was asked over it is answered. */
   #leave(before: Transport): void {
     const left = this.#exchanges.get(before);

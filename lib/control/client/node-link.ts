@@ -223,8 +223,10 @@ export class NodeLink {
     const nodeId = this.nodeId ?? '';
     if (fault?.code === 'stale_epoch') {
       const successor = fault.details?.['successor'] as Successor | undefined;
-      // It was asked over a connection that this node itself has left.
-      return successor?.instance_id === this.#instanceId ? undefined : supersededError(nodeId, successor);
+      if (successor?.instance_id !== this.#instanceId) return supersededError(nodeId, successor);
+      // It was asked over a connection that this node has left; or what overtook it is an attempt whose answer was lost.
+      if (Number(fault.details?.['current_epoch']) > this.#epoch) this.#client?.connectAgain();
+      return undefined;
     }
     if (
       fault?.code === 'provider_auth_failed' ||
