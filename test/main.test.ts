@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { LONG, LONG_FIRST } from './schedule.js';
 import { cleanEnvironment } from './support/mount-child.js';
 import { temporaryDir } from './support/test-node.js';
 
@@ -67,6 +68,13 @@ t.test('what fails, hangs or has no test fails the run; the end says what is kno
     status: 1,
     stderr: /What failed:\n.*\n {2}hangs › timeout!/,
   });
+  t.end();
+});
+
+t.test('what the schedule names is there', (t) => {
+  for (const name of [...LONG_FIRST, ...LONG])
+    t.ok(existsSync(join(import.meta.dirname, `${name}.test.js`)), name);
+  t.equal(new Set(LONG_FIRST).size, LONG_FIRST.length, 'once');
   t.end();
 });
 

@@ -5,7 +5,7 @@
 // tap's own runner has every Node process of a test, and every one that such a process starts, load its modules
 // through a second thread, to know which file was changed. That takes more time than most tests. Here a test and
 // the commands that it starts are loaded as users load them.
-import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -150,9 +150,9 @@ function nameOf(path: string): string {
   return path.replace(/\.test\.js$/, '');
 }
 
-/** What takes longest comes first, so that no long file is left for the end. */
+/** What takes longest comes first, so that no long file is left for the end; of others, what is larger. */
 function byLength(one: string, other: string): number {
-  return place(one) - place(other);
+  return place(one) - place(other) || statSync(other).size - statSync(one).size;
 }
 
 function place(file: string): number {

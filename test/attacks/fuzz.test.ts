@@ -12,7 +12,7 @@ import { generate, type Words } from './fixtures/generate.js';
 /** How many messages each role sends: `ACHERON_FUZZ_MESSAGES=25000`. */
 const MESSAGES = extent('ACHERON_FUZZ_MESSAGES', { short: 600, long: 25_000 });
 /** What a valid peer may wait for an answer beside any attack. */
-const SLOWEST_MS = 2_000;
+const SLOWEST_MS = 5_000;
 /** Only admins may ever read this word. */
 const CANARY = 'canary-7f3a';
 

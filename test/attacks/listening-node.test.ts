@@ -92,8 +92,8 @@ t.test(
     t.teardown(() => sockets.forEach((socket) => socket.destroy()));
     for (const socket of sockets) socket.on('error', () => undefined);
     const open = (): number => sockets.filter((socket) => socket.readyState === 'open').length;
-    await until(() => sockets.every((socket) => !socket.connecting), 'all to be connected', 30_000);
-    await until(() => open() <= 1024, 'the oldest to make room', 30_000);
+    await until(() => sockets.every((socket) => !socket.connecting), 'all to be connected');
+    await until(() => open() <= 1024, 'the oldest to make room');
     t.match(await acheron(['ls', '/nodes', ...node.as('user')]), { status: 0 });
   },
 );

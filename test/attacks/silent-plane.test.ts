@@ -42,13 +42,13 @@ t.test('a mount whose control plane falls silent shows what is kept, and nothing
   const call = failing(Promise.resolve(writing.write(0, Buffer.from('{}\n'), op())));
   const { error, ms } = await read;
   t.match(error, { code: 'EHOSTDOWN' });
-  t.ok(ms < 3000, `a read was stuck for ${ms} ms`);
+  t.ok(ms < 6000, `a read was stuck for ${ms} ms`);
   const next = await failing(open(tree, '/live'));
   t.match(next.error, { code: 'EHOSTDOWN' });
-  t.ok(next.ms < 300, 'the next is not stuck at all');
+  t.ok(next.ms < 1500, 'the next is not stuck at all');
   t.match(await Promise.resolve(tree.vfs.root.lookup('kept', op())), { kind: 'file' });
   const called = await call;
   t.match(called.error, { code: 'EHOSTDOWN', hint: /jobs\/by-key/ });
-  t.ok(called.ms < 5300, `the call said so after ${called.ms} ms`);
+  t.ok(called.ms < 8000, `the call said so after ${called.ms} ms`);
   t.equal(plane.asked.filter(({ what }) => what === 'write').length, 1);
 });

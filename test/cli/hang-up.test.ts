@@ -54,7 +54,7 @@ t.test('SIGHUP has a server read its certificate and its log level again, and go
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
   const ended = once(child, 'exit');
   t.teardown(() => child.kill('SIGKILL'));
-  await until(() => printed.includes('Tokens:'), 'the control plane', 60_000);
+  await until(() => printed.includes('Tokens:'), 'the control plane');
   const port = Number(/wss:\/\/127\.0\.0\.1:(\d+)/.exec(printed)![1]);
   t.equal(await nameShown(port), 'first');
   t.equal(said, '', 'nothing is logged so far');

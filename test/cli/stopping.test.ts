@@ -65,7 +65,7 @@ t.test(
     });
     const invoke = ['invoke', 'slow', '{}', '--state-dir', up.stateDir];
     const call = acheron(invoke);
-    await until(() => existsSync(begun), 'the call', 60_000);
+    await until(() => existsSync(begun), 'the call');
     up.child.kill('SIGTERM');
     await until(
       async () => (await acheron(invoke)).stderr.includes('The node is shutting down'),

@@ -15,7 +15,7 @@ t.test('it is a control plane too: mounts by token and other nodes join, in one 
   const up = await Up.start(t, { manifests: [CAT], control: true, args: ['--port', '0'] });
   const plane = async (): Promise<string> => {
     let url: RegExpExecArray | null = null;
-    await until(() => (url = /listens on (ws:\S+)\./.exec(up.printed)) !== null, 'the control plane', 60_000);
+    await until(() => (url = /listens on (ws:\S+)\./.exec(up.printed)) !== null, 'the control plane');
     return url![1]!;
   };
   const url = await plane();
@@ -70,9 +70,9 @@ t.test(
   'a second one beside it takes another port, and one on the same state none; both say so',
   async (t) => {
     const first = await Up.start(t, { manifests: [CAT], control: true });
-    await until(() => first.printed.includes('control plane listens'), 'the control plane', 60_000);
+    await until(() => first.printed.includes('control plane listens'), 'the control plane');
     const second = await Up.start(t, { manifests: [CAT], control: true });
-    await until(() => second.printed.includes('control plane listens'), 'the second', 60_000);
+    await until(() => second.printed.includes('control plane listens'), 'the second');
     t.match(second.printed, /Port 18790 is taken: the control plane listens on ws:/);
     const plane = await acheron(['nodes', 'list', '--state-dir', second.stateDir]);
     t.equal(plane.status, 0, plane.stderr);
@@ -82,7 +82,7 @@ t.test(
       stateDir: second.stateDir,
       args: ['--state-file', join(second.stateDir, 'other.json')],
     });
-    await until(() => beside.said.includes('no control plane beside this mount'), 'the reason', 60_000);
+    await until(() => beside.said.includes('no control plane beside this mount'), 'the reason');
     t.match(beside.said, /in use by another control plane/);
     t.equal((await readFile(beside.service('cat', 'TEMPLATE.json'), 'utf8')).trim(), '{}');
   },

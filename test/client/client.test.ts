@@ -60,7 +60,7 @@ t.test('a client of another process', async (t) => {
     args: ['--port', '0', '--export', `drop=${drop}:rw`],
   });
   const listening = /listens on (ws:\S+)\./;
-  await until(() => listening.test(up.printed), 'the control plane', 60_000);
+  await until(() => listening.test(up.printed), 'the control plane');
   const url = listening.exec(up.printed)![1]!;
   const token = readFileSync(join(up.stateDir, 'admin.token'), 'utf8').trim();
 

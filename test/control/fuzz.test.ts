@@ -325,7 +325,7 @@ async function storm(under: Under, bystander: Bystander, count: number): Promise
     for (const socket of late) if (socket.writable) socket.write('x');
     await bystander.look();
   }
-  await until(() => late.every((socket) => socket.destroyed), 'slow frames to be given up', 15_000);
+  await until(() => late.every((socket) => socket.destroyed), 'slow frames to be given up');
   await bystander.look();
   for (const socket of sockets) socket.destroy();
   await until(() => open === 0, 'all sockets to be closed');

@@ -198,7 +198,7 @@ t.test(
   async (t) => {
     const driver = driverOf(t, { args: ['--die'] });
     failsWith(t, await driver.invoke(callOf({ do: 'echo' })), 'EIO', /the configuration is wrong/);
-    await until(() => /not started again/.test(driver.fault?.message ?? ''), 'it is given up', 60_000);
+    await until(() => /not started again/.test(driver.fault?.message ?? ''), 'it is given up');
     failsWith(t, await driver.invoke(callOf({ do: 'echo' })), 'EIO', /not started again/);
   },
 );

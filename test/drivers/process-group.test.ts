@@ -36,7 +36,7 @@ t.test('a descendant that leaves the group and holds stdout open does not hold t
   const start = performance.now();
   const { child } = resultOf(await driverOf(t).invoke(callOf({ do: 'escape' })));
   process.kill(child as number, 'SIGKILL');
-  t.ok(performance.now() - start < 5_000);
+  t.ok(performance.now() - start < 20_000);
 });
 
 t.test('a driver that never reads its request may succeed', async (t) => {

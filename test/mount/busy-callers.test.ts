@@ -69,7 +69,7 @@ async function startCallers(t: Test, cwd: string): Promise<() => Promise<boolean
   t.teardown(() => callers.kill('SIGKILL'));
   const metrics = async (): Promise<{ invokes_total: number }> =>
     JSON.parse((await run('cat', ['metrics.json'], { cwd })).stdout) as { invokes_total: number };
-  await until(async () => (await metrics()).invokes_total > CALLERS, 'calls under way', 30_000);
+  await until(async () => (await metrics()).invokes_total > CALLERS, 'calls under way');
   return async () => {
     await writeFile(stop, '');
     return (await ended)[0] === 7;

@@ -49,10 +49,10 @@ t.test('callers on a mount by kernel', async (t) => {
     const blocked = await block(t, up, pidFile);
     const { status, durationMs } = await run(
       'touch stuck/control/invoke.json && ls -l stuck/control && stat stuck/control/invoke.json && cat stuck/status.json',
-      5_000,
+      60_000,
     );
     t.equal(status, 0);
-    t.ok(durationMs < 3_000, `${Math.round(durationMs)} ms`);
+    t.ok(durationMs < 10_000, `${Math.round(durationMs)} ms`);
     t.equal(blocked.caller.exitCode, null);
     blocked.caller.kill('SIGKILL');
     await blocked.ended;
@@ -67,11 +67,11 @@ t.test('callers on a mount by kernel', async (t) => {
       blocked.caller.kill(signal);
       const [, by] = await blocked.ended;
       t.equal(by, signal);
-      await until(() => blocked.pids.every((pid) => !isAlive(pid)), 'the end of the group', 3_000);
+      await until(() => blocked.pids.every((pid) => !isAlive(pid)), 'the end of the group');
       const tookMs = performance.now() - asked;
-      t.ok(tookMs < 2_000, `${Math.round(tookMs)} ms`);
+      t.ok(tookMs < 10_000, `${Math.round(tookMs)} ms`);
       quickestMs = Math.min(quickestMs, tookMs);
-      await until(async () => (await stateOf(up)) === 'cancelled', 'the status "cancelled"', 2_000);
+      await until(async () => (await stateOf(up)) === 'cancelled', 'the status "cancelled"');
       t.match(await readFile(up.service('stuck', 'last_error.txt'), 'utf8'), /^ECANCELED/);
     });
   }
@@ -91,8 +91,8 @@ t.test('callers on a mount by kernel', async (t) => {
     t.ok(blocked.pids.every(isAlive));
     blocked.caller.kill('SIGTERM');
     await blocked.ended;
-    await until(() => blocked.pids.every((pid) => !isAlive(pid)), 'the end of the group', 3_000);
-    await until(async () => (await stateOf(up)) === 'cancelled', 'the status "cancelled"', 2_000);
+    await until(() => blocked.pids.every((pid) => !isAlive(pid)), 'the end of the group');
+    await until(async () => (await stateOf(up)) === 'cancelled', 'the status "cancelled"');
   });
 
   t.test('control/cancel ends what waits, and its caller hears ECANCELED', async (t) => {

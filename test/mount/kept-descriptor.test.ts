@@ -61,7 +61,7 @@ async function mounted(t: Test): Promise<{ dir: string; asked: () => Promise<Rec
   });
   let said = '';
   child.stdout!.on('data', (chunk) => (said += String(chunk)));
-  await until(() => said.includes('Mounted on'), 'the mount', 60_000);
+  await until(() => said.includes('Mounted on'), 'the mount');
   const asked = async (): Promise<Record<string, number>> => {
     child.send('asked');
     const [counts] = (await once(child, 'message')) as [Record<string, number>];

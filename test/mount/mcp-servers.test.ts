@@ -32,8 +32,7 @@ t.test('the reference servers are services, in every shell', async (t) => {
     'memory.create_entities',
     'thinking.sequentialthinking',
   ];
-  for (const service of first)
-    await until(() => existsSync(up.service(service)), `${service} is there`, 60_000);
+  for (const service of first) await until(() => existsSync(up.service(service)), `${service} is there`);
 
   for (const shell of SHELLS)
     t.test(
@@ -129,7 +128,7 @@ t.test('a question is answered by echo, and a server that is killed fails the wr
       },
     ],
   });
-  await until(() => existsSync(up.service('many.act')), 'its tool is there', 60_000);
+  await until(() => existsSync(up.service('many.act')), 'its tool is there');
   const run = (script: string): Promise<ShellResult> =>
     runShell('sh', script, { cwd: up.service('many.act') });
   const asked = await run(`echo '{"do":"ask"}' > control/submit.json

@@ -36,7 +36,7 @@ function hasProgram(name: string): boolean {
 
 /** What `program` says on stderr; it ends by itself, or the test fails. */
 async function complaintOf(program: string, args: readonly string[], uid?: number): Promise<string> {
-  const how = { cwd: '/', timeout: 10_000, ...(uid === undefined ? {} : { uid, gid: uid }) };
+  const how = { cwd: '/', timeout: 60_000, ...(uid === undefined ? {} : { uid, gid: uid }) };
   return new Promise((resolve) => {
     execFile(program, [...args], how, (error, _stdout, stderr) => {
       resolve(error?.killed === true ? 'it did not end' : stderr);
@@ -86,7 +86,7 @@ t.test(
     for (const name of ['mine', 'readable'])
       t.match(await complaintOf('cat', [join(shown, name)], GUEST), 'Permission denied', name);
     const writer = complaintOf('sh', ['-c', `echo through > ${join(shown, 'open')}`], GUEST);
-    t.equal(execFileSync('cat', [join(shown, 'open')], { timeout: 10_000 }).toString(), 'through\n');
+    t.equal(execFileSync('cat', [join(shown, 'open')], { timeout: 60_000 }).toString(), 'through\n');
     t.equal(await writer, '');
   },
 );

@@ -45,7 +45,7 @@ t.test('what happens to a driver is the same in health.json, the catalog and the
   const invoke = (id: string, request: string): void =>
     writeFileSync(up.service(id, 'control/invoke.json'), request);
 
-  await until(() => up.printed.includes('listens on ws'), 'the control plane', 60_000);
+  await until(() => up.printed.includes('listens on ws'), 'the control plane');
   let watched = '';
   const watch = spawn(process.execPath, [PROGRAM, 'watch', '--json', '--state-dir', up.stateDir], {
     env: cleanEnvironment(),

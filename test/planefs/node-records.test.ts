@@ -23,7 +23,7 @@ interface Recorded {
 }
 
 /** How many times the plane or the node is killed under load; more find more. */
-const ROUNDS = extent('ACHERON_KILLS', { short: 3, long: 40 });
+const ROUNDS = extent('ACHERON_KILLS', { short: 2, long: 40 });
 
 t.setTimeout(300_000 + 20_000 * ROUNDS);
 

@@ -58,7 +58,7 @@ t.test('the log in PostgreSQL', { skip: noPostgres }, async (t) => {
     await server.kill();
     const begun = performance.now();
     await t.rejects(log.append(before.seq, { id: 'x', data: Buffer.from('x') }), { code: 'EHOSTDOWN' });
-    t.ok(performance.now() - begun < 5_000);
+    t.ok(performance.now() - begun < 20_000);
     await server.start();
     t.strictSame((await log.read(before.seq, 1)).head, before);
     t.match(log.facts(), { host: `127.0.0.1:${server.port}`, reconnects: Number });

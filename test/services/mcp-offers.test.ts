@@ -22,7 +22,7 @@ async function nodeWith(t: Test, manifest: JsonObject, service: string): Promise
 
 async function offers(node: TestNode, service: string): Promise<void> {
   const isThere = async (): Promise<boolean> => (await node.names('/nodes/n1/services')).includes(service);
-  await until(isThere, `${service} is there`, 60_000);
+  await until(isThere, `${service} is there`);
 }
 
 const job = async (node: TestNode, service: string): Promise<string> =>

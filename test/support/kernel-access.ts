@@ -96,7 +96,7 @@ except OSError as e:
 /** System calls that Node does not offer, by Python. */
 function systemCall(name: string, ...args: string[]): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    execFile('python3', ['-c', SYSTEM_CALLS, name, ...args], { timeout: 20_000 }, (error, stdout, stderr) => {
+    execFile('python3', ['-c', SYSTEM_CALLS, name, ...args], { timeout: 60_000 }, (error, stdout, stderr) => {
       if (error !== null) return reject(new Error(`python3: ${stderr || error.message}`));
       const answer = JSON.parse(stdout) as { code?: string; value?: unknown };
       if (answer.code === undefined) resolve(answer.value);

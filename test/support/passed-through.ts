@@ -16,5 +16,5 @@ export function mountFacts(up: Up): Record<string, unknown> {
 
 /** Waits, where there is passthrough, for the moment after the start from which files are handed over. */
 export async function untilPassedThrough(up: Up): Promise<void> {
-  if (hasPassthrough()) await until(() => mountFacts(up)['passthrough'] === true, 'passthrough', 10_000);
+  if (hasPassthrough()) await until(() => mountFacts(up)['passthrough'] === true, 'passthrough');
 }

@@ -134,9 +134,9 @@ t.test('a mount takes another token at SIGHUP while a call runs, and the call en
   });
   await manager.says(/READY=1\\nSTATUS=Mounted on/);
   const services = `${at}/nodes/n/services/slow`;
-  await until(async () => (await shell(`ls ${services}`)).status === 0, 'the service', 60_000);
+  await until(async () => (await shell(`ls ${services}`)).status === 0, 'the service');
   const call = shell(`echo '{}' > ${services}/control/invoke.json && cat ${services}/result.json`);
-  await until(() => existsSync(join(dir, 'begun')), 'the call', 60_000);
+  await until(() => existsSync(join(dir, 'begun')), 'the call');
 
   const made = await plane.run(['token', 'create', '--role', 'admin', ...plane.as('admin')]);
   writeFileSync(join(dir, 'credentials', 'token-file'), made.stdout);

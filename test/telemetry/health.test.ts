@@ -55,7 +55,7 @@ t.test('a node says how it is on a port, and to admins in the tree', async (t) =
   const shown = readFileSync(join(up.dir, 'control/nodes/local/metrics'), 'utf8');
   t.match(shown, /^acheron_node_failures_total\{service_id="fail"\} 1$/m, 'as the file of the tree');
   const listening = /control plane listens on (ws:\S+)\./;
-  await until(() => listening.test(up.printed), 'the control plane', 60_000);
+  await until(() => listening.test(up.printed), 'the control plane');
   const plane = ['--control-url', listening.exec(up.printed)![1]!];
   const admin = ['--token-file', join(up.stateDir, 'admin.token')];
   t.match(await acheron(['cat', '/control/nodes/local/metrics', ...plane, ...admin]), {
@@ -89,7 +89,7 @@ t.test('a node says how it is on a port, and to admins in the tree', async (t) =
   });
   let said = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));
-  await until(() => said.includes('/metrics.'), 'the mount', 60_000);
+  await until(() => said.includes('/metrics.'), 'the mount');
   const ofMount = /says how it is at (\S+)\/metrics\./.exec(said)![1]!;
   t.match(await fetch(`${ofMount}/readyz`), { status: 200 });
   t.match(await (await fetch(`${ofMount}/metrics`)).text(), /^acheron_mount_connected 1$/m);

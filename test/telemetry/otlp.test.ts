@@ -31,7 +31,7 @@ async function started(t: Test, args: string[], env: NodeJS.ProcessEnv, ready: R
   let said = '';
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (text: string) => (said += text));
-  await until(() => ready.test(said) || child.exitCode !== null, `${args[0]!} (${said})`, 60_000);
+  await until(() => ready.test(said) || child.exitCode !== null, `${args[0]!} (${said})`);
   t.match(said, ready);
   return said;
 }
@@ -83,7 +83,7 @@ t.test('a call is one trace: from a mount over a control plane to the driver', a
     traceparent: string;
   };
   const names = ['mount traced', 'relay traced', 'invoke traced'];
-  await until(() => names.every((name) => collector.named(name) !== undefined), 'the spans', 30_000);
+  await until(() => names.every((name) => collector.named(name) !== undefined), 'the spans');
   const [mount, relay, invoke] = names.map((name) => collector.named(name)!);
   t.same([mount!.service, relay!.service, invoke!.service], ['acheron-mount', 'acheron-control', 'my-node']);
   t.same(new Set([mount!.traceId, relay!.traceId, invoke!.traceId]), new Set([TRACE]));
@@ -96,10 +96,10 @@ t.test('a call is one trace: from a mount over a control plane to the driver', a
   t.same(JSON.parse(await readFile(join(service, 'jobs/latest/request.json'), 'utf8')), { n: 1 });
 
   const measured = (name: string): boolean => collector.metrics.some((metric) => metric.name === name);
-  await until(() => measured('acheron_node_invocations_total'), 'metrics of the node', 30_000);
-  await until(() => measured('acheron_mount_connected'), 'metrics of the mount', 30_000);
-  await until(() => measured('acheron_control_requests_total'), 'metrics of the control plane', 30_000);
-  await until(() => collector.logs.some((line) => line.service === 'my-node'), 'a line of the log', 30_000);
+  await until(() => measured('acheron_node_invocations_total'), 'metrics of the node');
+  await until(() => measured('acheron_mount_connected'), 'metrics of the mount');
+  await until(() => measured('acheron_control_requests_total'), 'metrics of the control plane');
+  await until(() => collector.logs.some((line) => line.service === 'my-node'), 'a line of the log');
   t.ok(collector.headers.every((headers) => headers['x-key'] === 'abc'));
 });
 
@@ -150,7 +150,7 @@ t.test(
       const ended = once(child, 'exit');
       let said = '';
       child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));
-      await until(() => said.includes('Mounted on'), 'the mount', 60_000);
+      await until(() => said.includes('Mounted on'), 'the mount');
       const service = join(dir, 'nodes/local/services/traced');
       for (let n = 0; n < 20; n++) await writeFile(join(service, 'control/invoke.json'), `{"n":${n}}`);
       t.match(JSON.parse(await readFile(join(service, 'result.json'), 'utf8')), { traceparent: /^00-/ });
