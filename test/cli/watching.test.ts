@@ -2,8 +2,9 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import t, { type Test } from 'tap';
 import { PROGRAM } from '../support/acheron.js';
 import { cleanEnvironment } from '../support/mount-child.js';
-import { until } from '../support/plane.js';
+
 import { descriptor } from '../support/store.js';
+import { until } from '../support/until.js';
 import { PlaneCommands } from './plane-commands.js';
 
 /** A command that goes on; ended with the test. */

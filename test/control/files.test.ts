@@ -12,7 +12,8 @@ import {
   type ServedConnection,
 } from '../../lib/tunnel/index.js';
 import { Document, MapDir, walk, type Op, type Vfs } from '../../lib/vfs/index.js';
-import { planeFor, until } from '../support/plane.js';
+import { planeFor } from '../support/plane.js';
+import { until } from '../support/until.js';
 import { descriptor, temporaryDir } from '../support/store.js';
 
 /** A tree of one live file that says who reads it, to those who may. */

@@ -3,7 +3,8 @@ import { connect, type Socket } from 'node:net';
 import fc from '../support/properties.js';
 import t from 'tap';
 import { WebSocket, type ClientOptions } from 'ws';
-import { planeFor, until, type PlaneUnderTest } from '../support/plane.js';
+import { planeFor, type PlaneUnderTest } from '../support/plane.js';
+import { until } from '../support/until.js';
 import { descriptor } from '../support/store.js';
 
 /** Sends whatever it is asked to, and gets what comes. */

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import t from 'tap';
 import { ControlClient, ControlStore, NodeLink, type CatalogEvent } from '../../lib/control/index.js';
-import { until } from '../support/plane.js';
+
 import { descriptor, temporaryDir } from '../support/store.js';
+import { until } from '../support/until.js';
 
 const CHILD = join(import.meta.dirname, 'fixtures', 'control-child.js');
 

@@ -8,7 +8,8 @@ import {
   type ServiceDelta,
 } from '../../lib/control/index.js';
 import { silentLog, type JsonObject } from '../../lib/core/index.js';
-import { planeFor, until, type PlaneUnderTest } from '../support/plane.js';
+import { planeFor, type PlaneUnderTest } from '../support/plane.js';
+import { until } from '../support/until.js';
 import { descriptor, temporaryDir } from '../support/store.js';
 
 interface Teardown {

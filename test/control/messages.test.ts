@@ -1,7 +1,8 @@
 import t from 'tap';
 import { faultOf } from '../../lib/control/index.js';
 import { descriptor } from '../support/store.js';
-import { planeFor, until } from '../support/plane.js';
+import { planeFor } from '../support/plane.js';
+import { until } from '../support/until.js';
 
 const code = (error: unknown): string | undefined => faultOf(error)?.code;
 const refused = (promise: Promise<unknown>): Promise<string | undefined> =>

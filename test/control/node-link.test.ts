@@ -2,7 +2,8 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { faultOf, NodeLink, type CatalogEvent, type NodeLinkOptions } from '../../lib/control/index.js';
-import { planeFor, until, type PlaneUnderTest } from '../support/plane.js';
+import { planeFor, type PlaneUnderTest } from '../support/plane.js';
+import { until } from '../support/until.js';
 import { descriptor, temporaryDir } from '../support/store.js';
 
 interface Teardown {

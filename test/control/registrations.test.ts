@@ -1,6 +1,7 @@
 import t from 'tap';
 import { ControlClient } from '../../lib/control/index.js';
-import { planeFor, until } from '../support/plane.js';
+import { planeFor } from '../support/plane.js';
+import { until } from '../support/until.js';
 import { descriptor, FACTS } from '../support/store.js';
 
 t.test(

@@ -5,15 +5,8 @@ import type { PersistentDriver } from '../../lib/drivers/native-proc/persistent.
 import type { WarmDriver } from '../../lib/drivers/native-proc/warm.js';
 import type { ProcessRuntime } from '../../lib/manifest/index.js';
 import { Up } from '../support/acheron.js';
-import {
-  callOf,
-  fixture,
-  limits,
-  processRuntime,
-  serviceId,
-  testContext,
-  until,
-} from '../support/drivers.js';
+import { callOf, fixture, limits, processRuntime, serviceId, testContext } from '../support/drivers.js';
+import { until } from '../support/until.js';
 
 const context = testContext();
 t.teardown(() => context.remove());

@@ -14,7 +14,8 @@ import type { JsonObject } from '../../lib/core/index.js';
 import { createDriver } from '../../lib/drivers/index.js';
 import type { McpDriver } from '../../lib/drivers/mcp/mcp-driver.js';
 import type { McpServerSettings } from '../../lib/manifest/index.js';
-import { callOf, limits, resultOf, serviceId, testContext, until } from '../support/drivers.js';
+import { callOf, limits, resultOf, serviceId, testContext } from '../support/drivers.js';
+import { until } from '../support/until.js';
 import { failsWith } from '../suites/driver-suite.js';
 
 const TOKEN = 'not-to-be-seen';

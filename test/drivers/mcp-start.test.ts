@@ -2,7 +2,8 @@ import { tmpdir } from 'node:os';
 import t from 'tap';
 import { createDriver } from '../../lib/drivers/index.js';
 import type { McpRuntime } from '../../lib/manifest/index.js';
-import { callOf, limits, serviceId, testContext, until } from '../support/drivers.js';
+import { callOf, limits, serviceId, testContext } from '../support/drivers.js';
+import { until } from '../support/until.js';
 import { failsWith } from '../suites/driver-suite.js';
 
 t.test('a server that never begins to speak holds up nobody who ends or restarts it', async (t) => {

@@ -13,9 +13,9 @@ import {
   resultOf,
   serviceId,
   testContext,
-  until,
   type TestContext,
 } from '../support/drivers.js';
+import { until } from '../support/until.js';
 import { inOneFile } from '../support/one-file.js';
 import { serverProgram } from '../support/reference-servers.js';
 import { temporaryDir } from '../support/test-node.js';

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { createDriver, type Driver } from '../../lib/drivers/index.js';
 import type { ProcessRuntime } from '../../lib/manifest/index.js';
-import { callOf, processRuntime, resultOf, serviceId, testContext, until } from '../support/drivers.js';
+import { callOf, processRuntime, resultOf, serviceId, testContext } from '../support/drivers.js';
+import { until } from '../support/until.js';
 import { failsWith } from '../suites/driver-suite.js';
 
 const context = testContext();

@@ -11,8 +11,8 @@ import {
   resultOf,
   serviceId,
   testContext,
-  until,
 } from '../support/drivers.js';
+import { until } from '../support/until.js';
 import { driverSuite, failsWith } from '../suites/driver-suite.js';
 
 const runtime = (changes: Partial<ModuleRuntime>): ModuleRuntime => ({

@@ -4,15 +4,8 @@ import t, { type Test } from 'tap';
 import { createDriver } from '../../lib/drivers/index.js';
 import type { PersistentDriver } from '../../lib/drivers/native-proc/persistent.js';
 import type { ProcessRuntime } from '../../lib/manifest/index.js';
-import {
-  callOf,
-  limits,
-  processRuntime,
-  resultOf,
-  serviceId,
-  testContext,
-  until,
-} from '../support/drivers.js';
+import { callOf, limits, processRuntime, resultOf, serviceId, testContext } from '../support/drivers.js';
+import { until } from '../support/until.js';
 import { driverSuite, failsWith } from '../suites/driver-suite.js';
 
 const runtime = (changes: Partial<ProcessRuntime>): ProcessRuntime =>

@@ -12,8 +12,8 @@ import {
   resultOf,
   serviceId,
   testContext,
-  until,
 } from '../support/drivers.js';
+import { until } from '../support/until.js';
 
 const SCRIPT = 'cat /dev/stdin > /dev/stdout && echo said > /dev/stderr';
 const FRAMES = `while read -r line; do

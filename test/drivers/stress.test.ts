@@ -7,8 +7,8 @@ import {
   processRuntime,
   serviceId,
   testContext,
-  until,
 } from '../support/drivers.js';
+import { until } from '../support/until.js';
 import { extent } from '../support/extent.js';
 
 /** So many by default; more by hand, to look for what is rare. */

@@ -5,15 +5,8 @@ import t, { type Test } from 'tap';
 import { createDriver } from '../../lib/drivers/index.js';
 import type { WarmDriver } from '../../lib/drivers/native-proc/warm.js';
 import type { ProcessRuntime } from '../../lib/manifest/index.js';
-import {
-  callOf,
-  fixture,
-  processRuntime,
-  resultOf,
-  serviceId,
-  testContext,
-  until,
-} from '../support/drivers.js';
+import { callOf, fixture, processRuntime, resultOf, serviceId, testContext } from '../support/drivers.js';
+import { until } from '../support/until.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { driverSuite } from '../suites/driver-suite.js';
 

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { planeFor, until, type PlaneUnderTest } from '../support/plane.js';
+import { planeFor, type PlaneUnderTest } from '../support/plane.js';
+import { until } from '../support/until.js';
 import { ControlProgram } from './fixtures/control-program.js';
 import { RawSocket } from './fixtures/raw-socket.js';
 

@@ -8,9 +8,9 @@ import {
   openDescriptors,
   resultOf,
   testContext,
-  until,
   type TestContext,
 } from '../support/drivers.js';
+import { until } from '../support/until.js';
 
 /** What a runtime can do; the suite asks no more of it. */
 export interface Supports {

@@ -3,7 +3,8 @@ import t from 'tap';
 import type { ServiceId } from '../../lib/core/index.js';
 import type { ProbeDefinition } from '../../lib/manifest/index.js';
 import { Supervisor } from '../../lib/supervise/index.js';
-import { limits, testContext, until } from '../support/drivers.js';
+import { limits, testContext } from '../support/drivers.js';
+import { until } from '../support/until.js';
 
 t.test('the exit status of a probe is the health of its service: 0, 1 or another', async (t) => {
   const context = testContext();

@@ -130,12 +130,3 @@ export function resultOf(outcome: Outcome): JsonObject {
   if (!outcome.ok) throw outcome.error;
   return JSON.parse(Buffer.from(outcome.result).toString('utf8')) as JsonObject;
 }
-
-/** Waits until `holds`; for what no event reports (the end of a process). */
-export async function until(holds: () => boolean, what: string, mostMs = 5_000): Promise<void> {
-  const end = Date.now() + mostMs;
-  while (!holds()) {
-    if (Date.now() > end) throw new Error(`Waited in vain until ${what}.`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}

@@ -72,12 +72,3 @@ export async function planeFor(
   t.teardown(() => under.plane.close());
   return under;
 }
-
-/** Answers once `condition` holds; fails the test after 10 s. */
-export async function until(condition: () => boolean, what = 'the condition'): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error(`${what} did not come true in 10 s`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
