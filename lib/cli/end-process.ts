@@ -53,7 +53,7 @@ export function lockHolder(path: string): number | null {
   } catch {
     return null;
   }
-  for (const line of readFileSync('/proc/locks', 'utf8').split('\n')) {
+  for (const line of textOf('/proc/locks').split('\n')) {
     const [, kind, , , pid, file] = line.split(/\s+/);
     if (file?.split(':')[2] !== String(inode)) continue;
     if (kind === 'POSIX' && Number(pid) > 0) return Number(pid);

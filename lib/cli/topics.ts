@@ -23,6 +23,7 @@ const TOPICS: readonly Topic[] = [
   { name: 'http', about: 'HTTP APIs as services', file: 'docs/HTTP_SERVICES.md' },
   { name: 'mcp-servers', about: 'MCP servers as services', file: 'docs/MCP_SERVERS.md' },
   { name: 'admin', about: 'for people who answer for machines', file: 'docs/ADMIN.md' },
+  { name: 'production', about: 'a checklist, sizing and containers', file: 'docs/PRODUCTION.md' },
   { name: 'security', about: 'who may do what, and how it is held', file: 'docs/SECURITY.md' },
   { name: 'replicas', about: 'several control planes as one', file: 'docs/replicas.md' },
   { name: 'state', about: 'what is kept on disk', file: 'docs/STATE.md' },

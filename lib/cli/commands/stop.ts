@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { FsError } from '../../core/index.js';
@@ -54,6 +54,10 @@ function usersOf(stateDir: string): number[] {
     if (error.code === 'ENOENT') return [];
     throw error;
   }
+  if (!existsSync('/proc/locks') && names.some((name) => name.endsWith('.lock')))
+    throw new FsError('ENOSYS', `This system does not tell which process uses ${stateDir}.`, {
+      hint: `End it where it runs (Ctrl-C), or find it with lsof ${join(stateDir, '*.lock')}, and kill that process.`,
+    });
   const holders = names
     .filter((name) => name.endsWith('.lock'))
     .map((name) => lockHolder(join(stateDir, name)));

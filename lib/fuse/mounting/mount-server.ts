@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { MountEntry } from './mountinfo.js';
 
@@ -40,7 +40,8 @@ export interface Holder {
 export function holdersOf(dir: string): Holder[] {
   const isIn = (path: string): boolean => path === dir || path.startsWith(`${dir}/`);
   const holders: Holder[] = [];
-  for (const entry of readdirSync('/proc')) {
+  // Where there is no /proc (macOS), nothing is known.
+  for (const entry of existsSync('/proc') ? readdirSync('/proc') : []) {
     const pid = Number(entry);
     if (!Number.isInteger(pid) || pid === process.pid) continue;
     const works = linksOf(pid, '').some(isIn);
