@@ -49,7 +49,7 @@ export function servicesFolder(said: string | undefined, running: RunningHere | 
     {
       hint:
         folder === undefined
-          ? 'Name their folder with --services-dir. This starts a node that follows one: acheron up ./mnt --services-dir ./services'
+          ? 'Name their folder with --services-dir. This starts a node that follows one: mkdir -p services; acheron up ./mnt --services-dir ./services'
           : 'Name one of them with --services-dir.',
     },
   );

@@ -54,7 +54,9 @@ export async function listManifests(
         code === 'ENOENT'
           ? `The services directory ${folder} does not exist`
           : `The services directory ${folder} cannot be read (${code})`;
-      faults.push(folderFault(folder, { message, hint: `Make ${basename(folder)}, or correct the path.` }));
+      faults.push(
+        folderFault(folder, { message, hint: `Make it (mkdir ${basename(folder)}), or correct the path.` }),
+      );
     }
   }
   return { files: [...files], named, folders, faults };

@@ -6,6 +6,7 @@ import { EXIT } from '../failure.js';
 import { Client } from '../../client/index.js';
 import { goOnWithoutOutput } from '../output.js';
 import { ProgressBar } from '../progress-bar.js';
+import { printNote } from '../print.js';
 import { areItems, payloadFromItems } from '../payload-items.js';
 import { findService, followProgress, followStream, jobWhenThere, readText } from '../../worldfs/index.js';
 import { addAccessOptions, openTree, type AccessFlags, type Tree } from '../tree-access.js';
@@ -52,10 +53,15 @@ async function invoke(service: string, words: readonly string[], flags: InvokeFl
     throw new FsError('EINVAL', 'A JSON object is all of a request: nothing may follow it.', {
       hint: 'Quote it as one word, or give its parts: key=text.',
     });
-  const said = byItems ? '' : payload === undefined || payload === '-' ? await text(process.stdin) : payload;
+  const isAsked = payload === undefined || payload === '-';
+  if (isAsked && process.stdin.isTTY)
+    printNote('The request, one JSON object, is read from the terminal. Ctrl-D ends it.');
+  const said = byItems ? '' : isAsked ? await text(process.stdin) : payload;
   const tree = await openTree(flags);
   try {
     const path = await findService(tree.root, service, tree.op());
+    // Where nothing is written nothing runs, and what could be read is a form.
+    if (!byItems && said.trim() === '') throw await nothingAsked(tree, path, service);
     const request = byItems ? JSON.stringify(payloadFromItems(words, await schemaOf(tree, path))) : said;
     const key = flags.key ?? keyIn(request) ?? `acheron-invoke-${randomUUID()}`;
     await run(tree, {
@@ -80,6 +86,14 @@ interface Run {
   readonly watches: boolean;
   /** The file that takes the result. */
   readonly output: string | undefined;
+}
+
+async function nothingAsked(tree: Tree, path: string, service: string): Promise<FsError> {
+  const template = await readText(tree, `${path}/TEMPLATE.json`).catch(() => '{}');
+  const example = JSON.stringify(parsed(template) ?? {});
+  return new FsError('EINVAL', 'The request is empty: nothing was called.', {
+    hint: `Write one JSON object, for instance: acheron invoke ${service} '${example.replaceAll("'", `'\\''`)}'`,
+  });
 }
 
 /** What the service says of its requests; undefined where it cannot be read. */
