@@ -107,6 +107,9 @@ export async function runLinkedNode(
       { ...standalone, nodeId: paired },
       {
         stop: Promise.race([stop, link.ended.then(() => 'unlinked')]),
+        reload: () => {
+          if (flags.tokenFile !== undefined) link.token = secretIn(flags.tokenFile);
+        },
         attach: async (node) => {
           running.node = node;
           node.onCatalogChange(() => link.changed());

@@ -46,6 +46,8 @@ export interface Ready {
 export interface ControlPlaneLink {
   /** Resolves when the node is to stop. */
   readonly stop: Promise<string>;
+  /** What is read again at SIGHUP. */
+  reload(): void;
   /** Makes the running node known. The caller holds the lock of the state. */
   attach(node: RunningNode): Promise<void>;
 }
@@ -61,7 +63,7 @@ export async function runStandalone(
 ): Promise<void> {
   const undo = new UndoStack();
   const stop = link?.stop ?? stopAsked();
-  reloadOnHangUp(standalone.log);
+  reloadOnHangUp(standalone.log, () => link?.reload());
   allowLongerStop(flags.stopGraceMs);
   let reason: unknown;
   try {
@@ -156,7 +158,12 @@ async function start(
   goOnUnlessStopped();
   const listener = await listen(flags, { node, isLinked: link !== null, log });
   undo.add(() => listener?.close());
-  if (listener !== null) reloadOnHangUp(log, () => listener.reload());
+  if (listener !== null)
+    reloadOnHangUp(
+      log,
+      () => link?.reload(),
+      () => listener.reload(),
+    );
   goOnUnlessStopped();
   if (listener !== null && link === null) world.show(listener.plane.shown);
   const { dir, mountName: fsname } = standalone;

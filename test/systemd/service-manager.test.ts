@@ -8,7 +8,7 @@ import { socketAddress } from '../../lib/systemd/index.js';
 import { PROGRAM, acheron } from '../support/acheron.js';
 import { cleanEnvironment, mountDirFor } from '../support/mount-child.js';
 import { NotifySocket } from '../support/notify-socket.js';
-import { PlaneProcesses, shell } from '../support/plane-processes.js';
+import { PlaneProcesses, untilOnline, shell } from '../support/plane-processes.js';
 import { shellManifest, temporaryDir } from '../support/test-node.js';
 import { until } from '../support/until.js';
 
@@ -153,6 +153,50 @@ t.test('a mount takes another token at SIGHUP while a call runs, and the call en
   await said(run, 'what was read before counts on');
   t.match(await shell(`ls ${services}`), { status: 0 });
 });
+
+t.test(
+  'a node takes another token at SIGHUP while a call runs; the one before may be revoked then',
+  async (t) => {
+    const plane = await PlaneProcesses.start(t);
+    const mount = await plane.mount();
+    const dir = temporaryDir(t);
+    const gate = join(dir, 'gate');
+    await execa('mkfifo', [gate]);
+    const token = join(dir, 'token');
+    const newToken = async (): Promise<string> => {
+      const made = await plane.run(['token', 'create', ...plane.as('admin'), '--json']);
+      const { token: text, record } = JSON.parse(made.stdout) as {
+        token: string;
+        record: { token_id: string };
+      };
+      writeFileSync(token, text, { mode: 0o600 });
+      return record.token_id;
+    };
+    const first = await newToken();
+    const script = `: > ${dir}/begun; cat ${gate} > /dev/null; printf '{"ok":true}'`;
+    const node = plane.node('n', [shellManifest('slow', script)]);
+    const invite = await plane.run(['invite', 'create', ...plane.as('admin')]);
+    node.start(invite.stdout.trim(), ['--token-file', token, '--log-level', 'info']);
+    await untilOnline(mount, 'n');
+    const services = `${mount}/nodes/n/services/slow`;
+    const call = shell(`echo '{}' > ${services}/control/invoke.json && cat ${services}/result.json`);
+    await until(() => existsSync(join(dir, 'begun')), 'the call', 60_000);
+
+    await newToken();
+    node.program.child.kill('SIGHUP');
+    await node.program.says(/settings were read again/);
+    const revoked = await plane.run(['token', 'revoke', first, ...plane.as('admin')]);
+    t.equal(revoked.status, 0, revoked.stderr);
+    await shell(`echo > ${gate}`);
+    t.match(await call, { status: 0, stdout: /"ok"/ }, 'the call ends well');
+    t.ok(node.program.isRunning, node.program.said);
+
+    await plane.control.end('SIGTERM');
+    await plane.startControl();
+    await untilOnline(mount, 'n');
+    t.match(await shell(`ls ${services}`), { status: 0 }, 'it came back by the token of now');
+  },
+);
 
 function credentialsWith(dir: string, token: string): string {
   const credentials = join(dir, 'credentials');

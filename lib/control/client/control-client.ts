@@ -37,7 +37,8 @@ export interface ControlClientOptions {
   readonly url: string;
   /** What is known of these addresses, where other connections share it. */
   readonly addresses?: ServerAddresses;
-  readonly token?: string | undefined;
+  /** Where it may change, a function, which is asked for each connection. */
+  readonly token?: string | (() => string | undefined) | undefined;
   /** Certificates to trust, PEM. */
   readonly ca?: string | undefined;
   /** What `control.connect` says; asked anew for each connection. */
@@ -260,7 +261,8 @@ export class ControlClient {
 
   /** A connection to a control plane that speaks to us. */
   async #reach(url: string, timeoutMs: number, signal: AbortSignal): Promise<Reached> {
-    const { token, ca } = this.#options;
+    const { token: given, ca } = this.#options;
+    const token = typeof given === 'function' ? given() : given;
     const quick = this.addresses.hasOthers
       ? { ...QUICK_KEEPALIVE, onSilent: () => this.doubt(url) }
       : undefined;

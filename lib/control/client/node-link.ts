@@ -10,6 +10,7 @@ import { NodeTunnelLink, type ServedTunnel } from './node-tunnel.js';
 import { pairNode, type PairMode } from './pair-node.js';
 import { ReportSender, type ReloadReportSource } from './report-sender.js';
 import { sendCatalog, type Catalog } from './send-catalog.js';
+import { supersededError, type Successor } from './superseded-error.js';
 
 export interface NodeLinkOptions {
   /** `ws://` or `wss://` of the control plane, without a path; of several that do the same, with commas between. */
@@ -72,6 +73,7 @@ export class NodeLink {
   readonly #file: NodeStateFile;
   readonly #instanceId = `i-${randomBytes(8).toString('hex')}`;
   readonly #abort = new AbortController();
+  #token: string | undefined;
   #end!: (error: FsError | null) => void;
   #isOver = false;
   /** Whether it is connected, from now on. */
@@ -91,6 +93,7 @@ export class NodeLink {
   constructor(options: NodeLinkOptions) {
     this.#options = options;
     this.#log = options.log ?? silentLog;
+    this.#token = options.token;
     this.#addresses = ServerAddresses.from(options.url);
     this.#file = new NodeStateFile(options.stateFile);
     this.ended = new Promise((resolve) => {
@@ -137,6 +140,11 @@ export class NodeLink {
     this.#upsert();
   }
 
+  /** Another token counts from the next connection on; the present ones go on. */
+  set token(token: string | undefined) {
+    this.#token = token;
+  }
+
   close(): void {
     this.#finish(null);
   }
@@ -146,10 +154,15 @@ export class NodeLink {
   }
 
   async #pair(): Promise<{ node_id: string; node_secret: string }> {
-    const { url, ca, token, minDelayMs, maxDelayMs, nodeName, platform, labels, pair, leaseTtlMs } =
-      this.#options;
+    const { url, ca, minDelayMs, maxDelayMs, nodeName, platform, labels, pair, leaseTtlMs } = this.#options;
     const addresses = this.#addresses;
-    const client = new ControlClient({ url, addresses, ca, token, ...delays(minDelayMs, maxDelayMs) });
+    const client = new ControlClient({
+      url,
+      addresses,
+      ca,
+      token: this.#token,
+      ...delays(minDelayMs, maxDelayMs),
+    });
     const stop = (): void => client.close();
     this.#abort.signal.addEventListener('abort', stop);
     try {
@@ -170,12 +183,12 @@ export class NodeLink {
   }
 
   #connect(nodeId: string, secret: string): void {
-    const { url, ca, token, software, minDelayMs, maxDelayMs } = this.#options;
+    const { url, ca, software, minDelayMs, maxDelayMs } = this.#options;
     const client = new ControlClient({
       url,
       addresses: this.#addresses,
       ca,
-      token,
+      token: () => this.#token,
       ...delays(minDelayMs, maxDelayMs),
       connect: () => ({
         node_id: nodeId,
@@ -339,7 +352,7 @@ export class NodeLink {
 
   /** Keeps the tunnel; it is asked anew who we are each time, because the epoch rises. */
   #openTunnel(client: ControlClient, nodeId: string, secret: string): void {
-    const { serveTunnel, ca, token, minDelayMs, maxDelayMs } = this.#options;
+    const { serveTunnel, ca, minDelayMs, maxDelayMs } = this.#options;
     if (serveTunnel === undefined || this.#isOver) return;
     if (this.#tunnel !== undefined) {
       this.#tunnel.follow();
@@ -348,7 +361,7 @@ export class NodeLink {
     this.#tunnel = new NodeTunnelLink({
       client,
       ca,
-      token,
+      token: () => this.#token,
       serve: (transport) => serveTunnel(transport, { id: nodeId, secret, epoch: this.#epoch }),
       ...delays(minDelayMs, maxDelayMs),
       log: this.#log,
@@ -368,22 +381,6 @@ export class NodeLink {
     this.#file.close();
     this.#end(error);
   }
-}
-
-interface Successor {
-  readonly instance_id: string;
-  readonly address: string;
-  readonly connected_at_ms: number;
-}
-
-function supersededError(nodeId: string, successor: Successor | undefined): FsError {
-  const who =
-    successor === undefined
-      ? 'another process'
-      : `another process (${successor.instance_id} at ${successor.address}, since ${new Date(successor.connected_at_ms).toISOString()})`;
-  return new FsError('ESTALE', `Node "${nodeId}" was taken over by ${who}; this one stops.`, {
-    hint: 'Run one process per node: stop the other one, or pair this one under a name of its own.',
-  });
 }
 
 function delays(

@@ -13,7 +13,7 @@ export interface NodeTunnelOptions {
   /** The tunnel is kept to the control plane to which this has its connection. */
   readonly client: ControlClient;
   readonly ca: string | undefined;
-  readonly token: string | undefined;
+  readonly token: () => string | undefined;
   /** Says hello on a new connection, and serves the node's files there. */
   readonly serve: (transport: Transport) => Promise<ServedTunnel>;
   readonly minDelayMs?: number;
@@ -68,7 +68,8 @@ export class NodeTunnelLink {
   }
 
   async #connect(signal: AbortSignal): Promise<Transport> {
-    const { client, ca, token, serve } = this.#options;
+    const { client, ca, serve } = this.#options;
+    const token = this.#options.token();
     const { url } = client;
     this.#dialled = url;
     const keepalive = { ...QUICK_KEEPALIVE, onSilent: () => client.doubt(url) };
