@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { servicesIn, startAcheron } from '../acheron.js';
 import type { BenchCase } from '../bench.js';
 import { runLoad } from '../tools.js';
+import { residentMebibytes } from '../resident-memory.js';
 
 const CLOCK_TICKS_PER_SECOND = 100;
 const IDLE_SECONDS = 10;
@@ -52,11 +53,6 @@ async function idlePercent(pid: number): Promise<number> {
   const before = await cpuSeconds(pid);
   await pause(IDLE_SECONDS * 1000);
   return ((await cpuSeconds(pid)) - before) * (100 / IDLE_SECONDS);
-}
-
-async function residentMebibytes(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1024;
 }
 
 /** User and system time: fields 14 and 15 of proc_pid_stat(5), after the name in parentheses. */

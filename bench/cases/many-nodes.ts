@@ -1,4 +1,4 @@
-import { readFile, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readFileSync } from 'node:fs';
 import { ControlClient, type CatalogEvent } from '../../lib/control/index.js';
@@ -8,6 +8,7 @@ import { freshDir } from '../mounts.js';
 import { quantile } from '../interleave.js';
 import { adminTokenFile, mountPlane, startControl } from '../plane.js';
 import { simulateNodes } from '../simulated-nodes.js';
+import { residentMebibytes } from '../resident-memory.js';
 
 const NODES = Number(process.env['ACHERON_BENCH_NODES'] ?? 1000);
 const SERVICES = 50;
@@ -166,9 +167,4 @@ async function listMount(bench: Bench, url: string, tokenFile: string, measure: 
   } finally {
     await mount.stop();
   }
-}
-
-async function residentMebibytes(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1024;
 }

@@ -8,6 +8,7 @@ import { CannotRun, type Bench, type BenchCase, type Row } from '../bench.js';
 import { quantile } from '../interleave.js';
 import { freshDir } from '../mounts.js';
 import { adminTokenFile, startControl, type ServedPlane } from '../plane.js';
+import { residentMebibytes } from '../resident-memory.js';
 import { simulateNodes } from '../simulated-nodes.js';
 
 const NODES = Number(process.env['ACHERON_BENCH_NODES'] ?? 1000);
@@ -110,23 +111,70 @@ async function throughTheWire(
     client.request('project_update', { project_id: 'p', description: String(n++) }),
   );
   bench.say(`${NODES} nodes join`);
+  const joinStartMs = performance.now();
   const fleets = await Promise.all(
     planes.map((plane) =>
       simulateNodes(bench, plane.url, adminTokenFile(first), Math.ceil(NODES / REPLICAS), SERVICES),
     ),
   );
+  const joinSeconds = (performance.now() - joinStartMs) / 1000;
+  bench.say(`joined in ${joinSeconds.toFixed(1)} s`);
   for (const fleet of fleets) undo(() => fleet.stop());
   const registered = await Promise.all(fleets.map((fleet) => fleet.registered()));
   const seconds = Math.max(...registered.map(({ ms }) => ms)) / 1000;
-  bench.say(`registered in ${seconds.toFixed(1)} s`);
+  const failed = registered.reduce((sum, one) => sum + one.failed, 0);
+  bench.say(`registered in ${seconds.toFixed(1)} s, ${failed} attempts failed`);
+  const spread = `${REPLICAS} replicas`;
+  rows.push({
+    what: `${NODES} nodes join by invites`,
+    unit: 's',
+    better: 'less',
+    values: { [spread]: joinSeconds },
+  });
+  rows.push({
+    what: 'attempts to register that failed',
+    unit: '',
+    better: 'less',
+    values: { [spread]: failed },
+    aim: '0',
+  });
   rows.push({
     what: `${NODES} nodes with ${SERVICES} services register, spread over all`,
     unit: 's',
     better: 'less',
-    values: { [`${REPLICAS} replicas`]: seconds },
+    values: { [spread]: seconds },
     ...(NODES >= 10_000 ? { aim: '<= 60 s' } : {}),
   });
+  const memory = await Promise.all(planes.map(({ pid }) => residentMebibytes(pid)));
+  const [most, conflicts] = [Math.max(...memory), await sumOf(planes, 'acheron_control_log_conflicts_total')];
+  const appends = await sumOf(planes, 'acheron_control_log_appends_total');
+  bench.say(
+    `${conflicts} of ${appends} entries came second; memory ${memory.map(Math.round).join(', ')} MiB`,
+  );
+  rows.push({
+    what: 'memory of a replica then',
+    unit: 'MiB',
+    better: 'less',
+    values: { [spread]: most },
+    aim: '<= 1536 MiB',
+  });
+  rows.push({
+    what: 'entries that came second',
+    unit: '%',
+    better: 'less',
+    values: { [spread]: (100 * conflicts) / appends },
+  });
   return rows;
+}
+
+/** Of a counter, over all replicas. */
+async function sumOf(planes: readonly ServedPlane[], name: string): Promise<number> {
+  const texts = await Promise.all(
+    planes.map(async ({ url }) => (await fetch(`${url.replace(/^ws/, 'http')}/metrics`)).text()),
+  );
+  const valueIn = (text: string): number =>
+    Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? NaN);
+  return texts.reduce((sum, text) => sum + valueIn(text), 0);
 }
 
 function clientOf({ url }: ServedPlane, state: string): ControlClient {
