@@ -33,7 +33,7 @@ export const ROOMS = {
     ...['core', 'policy', 'vfs', 'manifest', 'protocol', 'transport'],
     ...['services', 'control', 'tunnel', 'worldfs'],
   ],
-  doctor: ['core', 'disk', 'vfs', 'policy', 'fuse'],
+  doctor: ['core', 'linux', 'disk', 'vfs', 'policy', 'fuse'],
   compose: [
     ...['core', 'disk', 'policy', 'protocol', 'vfs', 'manifest', 'drivers', 'transport', 'registry'],
     ...['services', 'providers', 'control', 'tunnel', 'worldfs', 'node', 'planefs', 'console', 'mcp-server'],
@@ -43,7 +43,7 @@ export const ROOMS = {
   client: ['core', 'disk', 'policy', 'vfs', 'transport', 'tunnel', 'worldfs', 'compose'],
   api: ['core', 'disk', 'policy', 'vfs', 'fuse', 'worldfs', 'node', 'compose', 'client'],
   cli: [
-    ...['core', 'disk', 'policy', 'protocol', 'vfs', 'manifest', 'drivers', 'transport', 'registry'],
+    ...['core', 'linux', 'disk', 'policy', 'protocol', 'vfs', 'manifest', 'drivers', 'transport', 'registry'],
     ...[
       'openapi',
       'services',

@@ -1,17 +1,14 @@
-import { readFileSync, readdirSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { processIds, procNames, procText } from '../linux/index.js';
 
 const LOOK_MS = 25;
 
 /** When the process began, in the kernel's ticks: with the pid it names one process for ever. Null: it is gone. */
 function beganAt(pid: number): string | null {
-  try {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const after = fields.slice(fields.lastIndexOf(')') + 2).split(' ');
-    return after[0] === 'Z' ? null : (after[19] ?? null);
-  } catch {
-    return null;
-  }
+  const fields = procText(`/proc/${pid}/stat`);
+  const after = fields.slice(fields.lastIndexOf(')') + 2).split(' ');
+  return after[0] === 'Z' ? null : (after[19] ?? null);
 }
 
 /** One running process. */
@@ -53,7 +50,7 @@ export function lockHolder(path: string): number | null {
   } catch {
     return null;
   }
-  for (const line of textOf('/proc/locks').split('\n')) {
+  for (const line of procText('/proc/locks').split('\n')) {
     const [, kind, , , pid, file] = line.split(/\s+/);
     if (file?.split(':')[2] !== String(inode)) continue;
     if (kind === 'POSIX' && Number(pid) > 0) return Number(pid);
@@ -65,25 +62,8 @@ export function lockHolder(path: string): number | null {
 /** The process with a descriptor that holds a lock on that inode: the kernel's list does not name it. */
 function holderByDescriptor(inode: number): number | null {
   const holds = new RegExp(`^lock:.* OFDLCK .*:${inode} `, 'm');
-  for (const pid of namesIn('/proc').filter((name) => /^\d+$/.test(name)))
-    for (const fd of namesIn(`/proc/${pid}/fdinfo`))
-      if (holds.test(textOf(`/proc/${pid}/fdinfo/${fd}`))) return Number(pid);
+  for (const pid of processIds())
+    for (const fd of procNames(`/proc/${pid}/fdinfo`))
+      if (holds.test(procText(`/proc/${pid}/fdinfo/${fd}`))) return pid;
   return null;
-}
-
-/** Processes and descriptors go while they are looked at, and others' are not ours to see. */
-function namesIn(dir: string): string[] {
-  try {
-    return readdirSync(dir);
-  } catch {
-    return [];
-  }
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
 }

@@ -2,7 +2,7 @@ import { existsSync, statfsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { finding, type Finding } from './finding.js';
-import { textOf } from './processes.js';
+import { procText } from '../linux/index.js';
 
 const MIB = 1024 * 1024;
 /** Less, and calls are refused soon; a node and a control plane hold 2 MiB each in reserve. */
@@ -37,7 +37,7 @@ const ENOUGH_INSTANCES = 64;
 /** What the system lets one process, and one user, have. Not known, and not said, without /proc (macOS). */
 export function limits(): Finding[] {
   const findings: Finding[] = [];
-  const [, hard] = /^Max open files +\S+ +(\S+)/m.exec(textOf('/proc/self/limits')) ?? [];
+  const [, hard] = /^Max open files +\S+ +(\S+)/m.exec(procText('/proc/self/limits')) ?? [];
   if (hard !== undefined) {
     const few = hard !== 'unlimited' && Number(hard) < ENOUGH_FILES;
     findings.push(
@@ -50,7 +50,7 @@ export function limits(): Finding[] {
     );
   }
   const [watches, instances] = ['max_user_watches', 'max_user_instances'].map((name) =>
-    Number(textOf(`/proc/sys/fs/inotify/${name}`) || NaN),
+    Number(procText(`/proc/sys/fs/inotify/${name}`) || NaN),
   ) as [number, number];
   if (Number.isNaN(watches) || Number.isNaN(instances)) return findings;
   const few = watches < ENOUGH_WATCHES || instances < ENOUGH_INSTANCES;

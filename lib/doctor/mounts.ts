@@ -16,21 +16,18 @@ async function describeMount(entry: MountEntry): Promise<Finding> {
     return finding('mount', 'fine', `${mountPoint} is mounted by another user${uid}.`);
   }
   const pid = serverOf(entry);
-  const by = pid === null ? '' : ` by ${describeProcess(pid)}`;
+  const server = pid === null ? null : describeProcess(pid);
   if (state === 'mounted')
     return finding(
       'mount',
       'fine',
-      `${mountPoint} is mounted and answers; it is served${by || ' by a process unknown'}.`,
+      `${mountPoint} is mounted and answers; it is served by ${server ?? 'a process unknown'}.`,
     );
-  const fault =
-    state === 'dead'
-      ? 'its server is gone'
-      : `its server${by && ','} ${by && `${by.slice(4)},`} does not answer`;
+  const silent = server === null ? 'its server' : `its server, ${server},`;
   return finding(
     'mount',
     'broken',
-    `${mountPoint} is mounted, but ${fault.replace(/ +/g, ' ')}.`,
+    `${mountPoint} is mounted, but ${state === 'dead' ? 'its server is gone' : `${silent} does not answer`}.`,
     `acheron unmount ${mountPoint}`,
   );
 }

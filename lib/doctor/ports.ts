@@ -1,11 +1,12 @@
 import { finding, type Finding } from './finding.js';
-import { describeProcess, ownerOfSocket, textOf } from './processes.js';
+import { procText } from '../linux/index.js';
+import { describeProcess, ownerOfSocket } from './processes.js';
 
 const LISTENS = '0A';
 
 /** Who listens on a port of this machine. Nothing is said where the system does not tell (macOS). */
 export function portUse(port: number): Finding[] {
-  const tables = ['/proc/net/tcp', '/proc/net/tcp6'].map(textOf);
+  const tables = ['/proc/net/tcp', '/proc/net/tcp6'].map(procText);
   if (tables.every((table) => table === '')) return [];
   const inode = tables
     .flatMap((table) => table.split('\n').slice(1))

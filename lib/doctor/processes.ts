@@ -1,6 +1,7 @@
-import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { readlinkSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { basename } from 'node:path';
+import { processIds, procNames, procText } from '../linux/index.js';
 
 /** Of the kernel's times in /proc; it is the same on all that run Node. */
 const TICKS_PER_S = 100;
@@ -14,7 +15,7 @@ export function describeProcess(pid: number): string {
 
 /** The program with the words behind it that come before any option, in which there may be secrets. */
 function commandOf(pid: number): string {
-  const words = textOf(`/proc/${pid}/cmdline`).split('\0');
+  const words = procText(`/proc/${pid}/cmdline`).split('\0');
   const at = Math.max(
     0,
     words.findIndex((word) => /^acheron(?:\.js)?$/.test(basename(word))),
@@ -22,11 +23,11 @@ function commandOf(pid: number): string {
   const [program = '', ...rest] = words.slice(at);
   const firstOption = rest.findIndex((word) => word === '' || word.startsWith('-'));
   const said = [basename(program, '.js'), ...rest.slice(0, firstOption < 0 ? undefined : firstOption)];
-  return program === '' ? textOf(`/proc/${pid}/comm`).trim() || 'a process' : said.slice(0, 3).join(' ');
+  return program === '' ? procText(`/proc/${pid}/comm`).trim() || 'a process' : said.slice(0, 3).join(' ');
 }
 
 function beganAtMs(pid: number): number | null {
-  const stat = textOf(`/proc/${pid}/stat`);
+  const stat = procText(`/proc/${pid}/stat`);
   const ticks = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
   if (!Number.isFinite(ticks)) return null;
   return Math.round(Date.now() - (uptime() - ticks / TICKS_PER_S) * 1000);
@@ -35,30 +36,13 @@ function beganAtMs(pid: number): number | null {
 /** The process that has that socket; null where there is none that this user may see. */
 export function ownerOfSocket(inode: string): number | null {
   const link = `socket:[${inode}]`;
-  for (const pid of namesIn('/proc').filter((name) => /^\d+$/.test(name)))
-    for (const fd of namesIn(`/proc/${pid}/fd`)) {
+  for (const pid of processIds())
+    for (const fd of procNames(`/proc/${pid}/fd`)) {
       try {
-        if (readlinkSync(`/proc/${pid}/fd/${fd}`) === link) return Number(pid);
+        if (readlinkSync(`/proc/${pid}/fd/${fd}`) === link) return pid;
       } catch {
         // It was closed meanwhile.
       }
     }
   return null;
-}
-
-/** Processes and descriptors go while they are looked at, and others' are not ours to see. */
-function namesIn(dir: string): string[] {
-  try {
-    return readdirSync(dir);
-  } catch {
-    return [];
-  }
-}
-
-export function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
 }

@@ -1,5 +1,5 @@
 /**
- * Linux as numbers and layouts: error numbers, flags of open(2), types of files, bytes of names, the rights of a process. It imports
+ * Linux as numbers and layouts: error numbers, flags of open(2), types of files, bytes of names, the rights of a process, what /proc shows. It imports
  * nothing, so that `lib/fuse/kernel`, which stands by itself, may use it too. These are the numbers that x86
  * and Arm share, the same on whatever system this runs, since they are also what travels.
  */
@@ -8,4 +8,5 @@ export * from './effective-user.js';
 export * from './errno.js';
 export * from './file-type.js';
 export * from './open-flags.js';
+export * from './proc-files.js';
 export * from './search-path.js';

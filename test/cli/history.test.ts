@@ -23,8 +23,16 @@ async function save(up: Up, manifest: JsonObject): Promise<void> {
 
 /** A control plane begins beside the mount, which shows what it recorded from then on. */
 async function withPlane(up: Up): Promise<void> {
-  const isPlanes = (): boolean =>
-    (linesIn(readFileSync(up.service('tool', 'HISTORY.ndjson'), 'utf8'))[0]!['revision'] as number) > 1;
+  const isPlanes = (): boolean => {
+    try {
+      const [first] = linesIn(readFileSync(up.service('tool', 'HISTORY.ndjson'), 'utf8'));
+      return (first!['revision'] as number) > 1;
+    } catch (thrown) {
+      // Opened just before it began, the file is another one by now.
+      if ((thrown as NodeJS.ErrnoException).errno === -116) return false;
+      throw thrown;
+    }
+  };
   await until(isPlanes, 'the control plane');
 }
 

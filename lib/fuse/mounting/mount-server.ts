@@ -1,5 +1,6 @@
-import { existsSync, readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import { readlinkSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
+import { processIds, procNames, procText } from '../../linux/index.js';
 import type { MountEntry } from './mountinfo.js';
 
 /** The source that the table of mounts shows for a mount that this process serves. */
@@ -40,10 +41,8 @@ export interface Holder {
 export function holdersOf(dir: string): Holder[] {
   const isIn = (path: string): boolean => path === dir || path.startsWith(`${dir}/`);
   const holders: Holder[] = [];
-  // Where there is no /proc (macOS), nothing is known.
-  for (const entry of existsSync('/proc') ? readdirSync('/proc') : []) {
-    const pid = Number(entry);
-    if (!Number.isInteger(pid) || pid === process.pid) continue;
+  for (const pid of processIds()) {
+    if (pid === process.pid) continue;
     const works = linksOf(pid, '').some(isIn);
     if (!works && !linksOf(pid, 'fd').some(isIn)) continue;
     holders.push({ pid, name: nameOf(pid), how: works ? 'works in it' : 'has a file open in it' });
@@ -54,26 +53,16 @@ export function holdersOf(dir: string): Holder[] {
 /** Where the links of a process lead: of its descriptors, or its working and root directory. */
 function linksOf(pid: number, kind: 'fd' | ''): string[] {
   const dir = `/proc/${pid}`;
-  try {
-    const links =
-      kind === 'fd' ? readdirSync(`${dir}/fd`).map((fd) => `${dir}/fd/${fd}`) : [`${dir}/cwd`, `${dir}/root`];
-    return links.flatMap((link) => {
-      try {
-        return [readlinkSync(link)];
-      } catch {
-        return [];
-      }
-    });
-  } catch {
-    return [];
-  }
+  const links =
+    kind === 'fd' ? procNames(`${dir}/fd`).map((fd) => `${dir}/fd/${fd}`) : [`${dir}/cwd`, `${dir}/root`];
+  return links.flatMap((link) => {
+    try {
+      return [readlinkSync(link)];
+    } catch {
+      return [];
+    }
+  });
 }
 
-function nameOf(pid: number): string {
-  try {
-    return basename(readFileSync(`/proc/${pid}/comm`, 'utf8').trim());
-  } catch {
-    // It has ended, or belongs to another user.
-    return 'a process';
-  }
-}
+/** Where it has ended, or belongs to another user, nothing is known of it. */
+const nameOf = (pid: number): string => basename(procText(`/proc/${pid}/comm`).trim()) || 'a process';

@@ -2,7 +2,7 @@ import { isJsonObject, ownValue, type JsonObject, type JsonValue } from '../../c
 import { ERRNO, S_IFDIR, S_IFLNK, S_IFREG } from '../../linux/index.js';
 import type { AcheronEnvelope } from '../envelope.js';
 import { errnoFromCode } from '../protocol-codes.js';
-import { exportOfService } from './words.js';
+import { exportOfService, fileMessageOf, textOf } from './words.js';
 
 /**
  * The file messages as other programs of the family write them: the same requests, with other names for some fields. Requests
@@ -17,7 +17,7 @@ export class FilesDialect {
 
   /** A request of theirs, as ours. */
   received(frame: AcheronEnvelope): AcheronEnvelope {
-    const name = nameOf(frame.type, 't');
+    const name = fileMessageOf(frame.type, 't');
     const change = name === undefined ? undefined : REQUESTS[name];
     const payload = (frame.payload ?? {}) as JsonObject;
     const { node } = frame;
@@ -33,7 +33,7 @@ export class FilesDialect {
     if (frame.type === 'acheron.error') return asFileError(frame);
     const payload = frame.payload as JsonObject | undefined;
     if (frame.type.startsWith('acheron.e_')) this.#generation++;
-    const name = nameOf(frame.type, 'r') ?? frame.type.replace('acheron.', '');
+    const name = fileMessageOf(frame.type, 'r') ?? frame.type.replace('acheron.', '');
     const asked = frame.tag === undefined ? undefined : this.#asked.get(frame.tag);
     if (frame.tag !== undefined) this.#asked.delete(frame.tag);
     const more = ANSWERS[name];
@@ -235,15 +235,4 @@ function asFileError(frame: AcheronEnvelope): AcheronEnvelope {
   const code = frame.error === undefined ? undefined : frame.error['code'];
   const errno = ERRNO[errnoFromCode(String(code))];
   return { ...frame, type: 'acheron.err_fs', error: { ...frame.error, errno } };
-}
-
-function textOf(object: JsonObject, key: string): string {
-  const value = ownValue(object, key);
-  return typeof value === 'string' ? value : '';
-}
-
-/** `lookup` of `acheron.t_fs_lookup`. */
-function nameOf(type: string, way: 't' | 'r'): string | undefined {
-  const start = `acheron.${way}_fs_`;
-  return type.startsWith(start) ? type.slice(start.length) : undefined;
 }

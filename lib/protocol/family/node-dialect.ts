@@ -2,7 +2,7 @@ import { isJsonObject, ownValue, type JsonObject, type JsonValue } from '../../c
 import { S_IFDIR, S_IFLNK, S_IFMT } from '../../linux/index.js';
 import type { AcheronEnvelope } from '../envelope.js';
 import { ROOT_NODE } from '../acheron/runtime-messages.js';
-import { serviceOfExport } from './words.js';
+import { fileMessageOf, serviceOfExport, textOf } from './words.js';
 
 /** A directory that their nodes do not have, and ours do: they offer exports side by side. */
 const SERVICES = 2;
@@ -40,7 +40,7 @@ export class NodeDialect {
 
   /** A frame of ours, as theirs; undefined where it is not for them. */
   sent(frame: AcheronEnvelope): AcheronEnvelope | undefined {
-    const name = nameOf(frame.type, 't');
+    const name = fileMessageOf(frame.type, 't');
     const { tag } = frame;
     if (name === undefined) return SAID_TO_THEM.has(frame.type) ? frame : undefined;
     if (tag === undefined) return undefined;
@@ -385,15 +385,4 @@ const numberOf = (object: JsonObject, key: string): number => numberFrom(ownValu
 /** What is no number counts as none: to make one of it is left to nobody's `valueOf`. */
 function numberFrom(value: JsonValue | undefined): number {
   return typeof value === 'number' ? value : 0;
-}
-
-function textOf(object: JsonObject, key: string): string {
-  const value = ownValue(object, key);
-  return typeof value === 'string' ? value : '';
-}
-
-/** `lookup` of `acheron.t_fs_lookup`. */
-function nameOf(type: string, way: 't' | 'r'): string | undefined {
-  const start = `acheron.${way}_fs_`;
-  return type.startsWith(start) ? type.slice(start.length) : undefined;
 }
