@@ -157,6 +157,10 @@ export const MIGRATIONS: readonly string[] = [
     hash TEXT PRIMARY KEY, token_id TEXT NOT NULL, session_id TEXT, max_role TEXT NOT NULL, expires_at_ms INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  // Of several control planes over one log, the one that uses a session.
+  `
+  ALTER TABLE sessions ADD COLUMN replica TEXT;
+  `,
 ];
 
 /** The newest format that this release reads and the one it writes. */

@@ -11,22 +11,60 @@ const TRIM_STEP = 64;
 /** How many ends of use may wait to be written. */
 const MAX_UNWRITTEN = 256;
 
-/** Which sessions are kept: those in use always, of the others as many and as long as one token is worth. */
+/** Several control planes over one log. */
+export interface SessionReplicas {
+  readonly selfId: string;
+  members(): readonly { readonly id: string }[];
+}
+
+export interface KeeperOptions {
+  readonly isLive: (sessionId: string) => boolean;
+  readonly later: Later;
+  /** Undefined where this control plane is the only one. */
+  readonly replicas: SessionReplicas | undefined;
+}
+
+/**
+ * Which sessions are kept: those in use always, of the others as many and as long as one token is worth. Of several control planes,
+ * each knows what is in use at itself alone: the row of a session names the one that used it last, which makes room of it.
+ */
 export class SessionKeeper {
   readonly #db: ControlDatabase;
   readonly #clock: Clock;
   readonly #isLive: (sessionId: string) => boolean;
   readonly #later: Later;
+  readonly #replicas: SessionReplicas | undefined;
   /** When those were used last that are no longer, as far as it is not on disk. */
   readonly #released = new Map<string, number>();
   /** Tokens with more live sessions than are kept, and how many they may have before it is looked again. */
   readonly #due = new Map<string, number>();
 
-  constructor(db: ControlDatabase, clock: Clock, isLive: (sessionId: string) => boolean, later: Later) {
-    this.#later = later;
+  constructor(db: ControlDatabase, clock: Clock, { isLive, later, replicas }: KeeperOptions) {
     this.#db = db;
     this.#clock = clock;
     this.#isLive = isLive;
+    this.#later = later;
+    this.#replicas = replicas;
+  }
+
+  /** The replica whose sessions begin here; null where there is but one control plane. */
+  get replica(): string | null {
+    return this.#replicas?.selfId ?? null;
+  }
+
+  /** Somebody goes on with it here. */
+  resumed(sessionId: string): void {
+    if (this.#replicas === undefined) {
+      this.#db.changeLightly(() => this.#seen(sessionId, this.#clock.now()));
+      return;
+    }
+    this.released(sessionId);
+    const { selfId } = this.#replicas;
+    if (this.#holderOf(sessionId) === selfId) return;
+    const take = (): unknown =>
+      this.#db.run('UPDATE sessions SET replica = ? WHERE session_id = ?', selfId, sessionId);
+    if (this.#db.isChanging) this.#db.changeLightly(take);
+    else this.#later(take);
   }
 
   /** Nobody uses it any more; from now on it gets older. */
@@ -54,12 +92,15 @@ export class SessionKeeper {
     if (count < (this.#due.get(tokenId) ?? MAX_SESSIONS_OF_A_TOKEN)) return;
     this.flush();
     const oldestFirst = this.#db.all(
-      'SELECT session_id FROM sessions WHERE token_id = ? ORDER BY closed_at_ms IS NULL, last_seen_ms',
+      'SELECT session_id, closed_at_ms, replica FROM sessions WHERE token_id = ? ORDER BY closed_at_ms IS NULL, last_seen_ms',
       tokenId,
     );
-    for (const { session_id: id } of oldestFirst) {
+    const others = new Set(this.#replicas?.members().map(({ id }) => id));
+    others.delete(this.#replicas?.selfId ?? '');
+    for (const { session_id: id, closed_at_ms: closed, replica } of oldestFirst) {
       if (count <= MAX_SESSIONS_OF_A_TOKEN - TRIM_STEP) break;
-      if (this.#forget(id as string)) count--;
+      const isOthers = closed === null && others.has(replica as string);
+      if (!isOthers && this.#forget(id as string)) count--;
     }
     if (count < MAX_SESSIONS_OF_A_TOKEN) this.#due.delete(tokenId);
     else this.#due.set(tokenId, count + TRIM_STEP);
@@ -82,6 +123,11 @@ export class SessionKeeper {
         else if ((seenMs as number) < now - keepMs) this.#forget(id);
       }
     });
+  }
+
+  #holderOf(sessionId: string): string | null {
+    const row = this.#db.get('SELECT replica FROM sessions WHERE session_id = ?', sessionId);
+    return (row?.['replica'] ?? null) as string | null;
   }
 
   #seen(sessionId: string, atMs: number): void {

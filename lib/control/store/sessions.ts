@@ -3,10 +3,9 @@ import type { Role, Session, SessionProject } from '../../policy/index.js';
 import type { ControlDatabase, Row } from './database.js';
 import type { ProjectRecord, Projects } from './projects.js';
 import { newPublicId } from './secrets.js';
-import type { Later } from './later.js';
 import { isSessionChange } from './replica/rights.js';
 import type { AppliedRows, Derived } from './replica/row-changes.js';
-import { SessionKeeper } from './session-keeper.js';
+import { SessionKeeper, type KeeperOptions } from './session-keeper.js';
 import type { TokenRecord, Tokens } from './tokens.js';
 
 export interface SessionRecord {
@@ -54,6 +53,11 @@ interface Entry {
   changes: Emitter<Session>;
 }
 
+export interface SessionSurroundings extends Omit<KeeperOptions, 'isLive'> {
+  readonly tokens: Tokens;
+  readonly projects: Projects;
+}
+
 /** Sessions: what a token opened, and the project it is attached to. They outlive connections and restarts. */
 export class Sessions implements Derived {
   readonly #db: ControlDatabase;
@@ -65,12 +69,12 @@ export class Sessions implements Derived {
   readonly #live = new Map<string, { entry: Entry; users: number }>();
   readonly #keeper: SessionKeeper;
 
-  constructor(db: ControlDatabase, clock: Clock, tokens: Tokens, projects: Projects, later: Later) {
+  constructor(db: ControlDatabase, clock: Clock, { tokens, projects, later, replicas }: SessionSurroundings) {
     this.#db = db;
     this.#clock = clock;
     this.#tokens = tokens;
     this.#projects = projects;
-    this.#keeper = new SessionKeeper(db, clock, (id) => this.#live.has(id), later);
+    this.#keeper = new SessionKeeper(db, clock, { isLive: (id) => this.#live.has(id), later, replicas });
     tokens.changed.on((tokenId) => this.#refresh((entry) => entry.tokenId === tokenId));
     projects.changed.on((projectId) => this.#refresh((entry) => entry.current.project?.id === projectId));
   }
@@ -100,9 +104,9 @@ export class Sessions implements Derived {
     this.begin(() => {
       this.#keeper.makeRoom(token.tokenId);
       this.#db.run(
-        `INSERT INTO sessions (session_id, token_id, token_hash, created_at_ms, last_seen_ms, secret_hash, max_role,
+        `INSERT INTO sessions (session_id, token_id, token_hash, created_at_ms, last_seen_ms, secret_hash, max_role, replica,
            project_id, project_proof)
-         SELECT ?,?,?,?,?,?,?, project_id, project_proof
+         SELECT ?,?,?,?,?,?,?,?, project_id, project_proof
          FROM (SELECT 1) LEFT JOIN sessions AS other ON other.session_id = ?`,
         sessionId,
         token.tokenId,
@@ -111,6 +115,7 @@ export class Sessions implements Derived {
         now,
         own.secretHash ?? null,
         own.maxRole ?? null,
+        this.#keeper.replica,
         own.like ?? '',
       );
     });
@@ -244,14 +249,7 @@ export class Sessions implements Derived {
   }
 
   touch(sessionId: string): void {
-    if (this.#db.isCopy) this.#keeper.released(sessionId);
-    else this.#touchNow(sessionId);
-  }
-
-  #touchNow(sessionId: string): void {
-    this.#db.changeLightly(() =>
-      this.#db.run('UPDATE sessions SET last_seen_ms = ? WHERE session_id = ?', this.#clock.now(), sessionId),
-    );
+    this.#keeper.resumed(sessionId);
   }
 
   /** Forgets sessions that ended, or that nobody used for `keepMs`. */

@@ -118,7 +118,10 @@ export class ControlStore {
       const { events, nodes, projects, access } = this;
       const rooms = { events, nodes, projects, access, later };
       this.userEvents = new UserEventLogs(db, clock, rooms, keep);
-      this.sessions = new Sessions(db, clock, this.tokens, this.projects, later);
+      this.sessions = new Sessions(db, clock, {
+        ...{ tokens: this.tokens, projects, later },
+        replicas: shared?.replica.membership,
+      });
       this.consoles = new ConsoleSessions(this.sessions, this.tokens);
       this.consoleLinks = new ConsoleLinks(db, clock);
       this.pairing = new Pairing(db, clock, { nodes: this.nodes, events: this.events });
