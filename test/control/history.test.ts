@@ -309,7 +309,7 @@ t.test('a database of an earlier format gets an entry for what runs', (t) => {
   db.exec(
     `DROP TABLE service_changes; DROP TABLE version_texts; DROP TABLE reload_reports; ALTER TABLE nodes DROP COLUMN replica;
      ${['vision', 'status', 'kind', 'delete_protected', 'mounts'].map((name) => `ALTER TABLE projects DROP COLUMN ${name};`).join(' ')}
-     DROP INDEX sessions_by_name; ALTER TABLE sessions DROP COLUMN name; DROP TABLE console_links;
+     DROP INDEX sessions_by_name; ALTER TABLE sessions DROP COLUMN name; ALTER TABLE sessions DROP COLUMN replica; DROP TABLE console_links;
      PRAGMA user_version=4`,
   );
   db.close();
