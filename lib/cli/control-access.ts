@@ -165,8 +165,8 @@ function explained(thrown: unknown, { url, tokenSource, client }: ControlAccess)
   if (!FsError.is(thrown)) return thrown;
   const { code, message } = thrown;
   if (thrown.code === 'EHOSTDOWN')
-    return new FsError(code, `The control plane at ${url} is not there. ${message}`, {
-      hint: 'Start it with `acheron control`, or say where it is with --control-url.',
+    return new FsError(code, `The control plane at ${url} is not available. ${message}`, {
+      hint: thrown.hint ?? 'Start it with `acheron control`, or say where it is with --control-url.',
       cause: thrown,
     });
   if (faultOf(thrown)?.code === 'forbidden' && client.welcome?.role === 'user')

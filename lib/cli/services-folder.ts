@@ -1,8 +1,9 @@
 import { realpathSync } from 'node:fs';
 import { resolve, sep } from 'node:path';
+import { openLocalTree, type Tree } from '../client/index.js';
 import { FsError } from '../core/index.js';
 import { runningServices, type ReloadedNode } from './running-services.js';
-import { openTree, type AccessFlags, type Tree } from './tree-access.js';
+import type { LocalFlags } from './tree-access.js';
 import { PACKAGE_DIR } from './version.js';
 
 /** The node that runs here, and its tree; null where none does. */
@@ -11,14 +12,17 @@ export interface RunningHere {
   readonly node: ReloadedNode;
 }
 
-/** Runs `work` with the node that runs here, if there is one. */
+/**
+ * Runs `work` with the node that runs here, if there is one. A control plane is not asked: the folders of its nodes are on
+ * other machines.
+ */
 export async function withRunningNode<Result>(
-  flags: AccessFlags,
+  flags: LocalFlags,
   work: (running: RunningHere | null) => Promise<Result>,
 ): Promise<Result> {
   let tree: Tree;
   try {
-    tree = await openTree(flags);
+    tree = await openLocalTree(flags);
   } catch (thrown) {
     if (FsError.from(thrown).code === 'EHOSTDOWN') return work(null);
     throw thrown;

@@ -12,6 +12,7 @@ import { answerHealth, type HealthFlags } from './health-options.js';
 import { isFailedClose, mountTree, sessionFromFlags, type MountFlags } from './mount-options.js';
 import { listenForClients, listenerDir, type NodeListenFlags, type NodeListener } from './node-listener.js';
 import { localNodeOptions, stateFileOf, type NodeFlags } from './node-options.js';
+import { warnOfMisplacedManifests } from './misplaced-manifests.js';
 import { logLevel } from './process-log.js';
 import { reloadOnHangUp } from './reload.js';
 import { socketPath } from './socket-path.js';
@@ -106,6 +107,7 @@ async function start(
   { link, undo, telemetry, tracer }: Begun,
 ): Promise<{ readonly node: RunningNode; readonly mount: Mount | null }> {
   const { nodeId, servicesDirs, log } = standalone;
+  warnOfMisplacedManifests(flags.servicesDir ?? [], log);
   const node = await runNode({
     ...localNodeOptions(flags, { nodeId, servicesDirs, mountDir: standalone.dir, log }),
     stateIsLocked: link !== null,

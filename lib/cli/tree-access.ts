@@ -5,14 +5,22 @@ import { addPlaneOptions, treeAddressFrom, type PlaneFlags } from './plane-optio
 
 export type { Tree } from '../client/index.js';
 
-export interface AccessFlags extends PlaneFlags {
+/** Which node of this machine is meant. */
+export interface LocalFlags {
   readonly stateDir: string;
   readonly stateFile?: string;
 }
 
+export interface AccessFlags extends PlaneFlags, LocalFlags {}
+
+/** The tree is that of the node that runs on this machine. */
+export function addLocalOptions(command: Command): Command {
+  return command.addOption(stateDirOption()).addOption(stateFileOption());
+}
+
 /** Without `--control-url` it is the tree of the node that runs on this machine. */
 export function addAccessOptions(command: Command): Command {
-  return addPlaneOptions(command).addOption(stateDirOption()).addOption(stateFileOption());
+  return addLocalOptions(addPlaneOptions(command));
 }
 
 /** @throws FsError EHOSTDOWN when no node, or no control plane, runs there; EACCES for a bad token. */

@@ -148,7 +148,10 @@ function warnOfType(type: string, problems: Problems): void {
     message: `Acheron does not run services of type ${JSON.stringify(type)}: it will be listed, but cannot be invoked.`,
     expected: 'native_proc, module, wasm, mcp, http or static',
     got: JSON.stringify(type),
-    ...(near === undefined ? {} : { hint: `Did you mean ${JSON.stringify(near)}?` }),
+    hint:
+      near === undefined
+        ? 'A program is run by "native_proc", with its path in "executable_path".'
+        : `Did you mean ${JSON.stringify(near)}?`,
   });
 }
 

@@ -5,6 +5,7 @@
 export { checkManifests, type CheckedManifest } from './check-manifests.js';
 export type { ExposureCheck } from './exposed-files.js';
 export type { DriverFile, DriverFiles } from './driver-files.js';
+export { isManifestName } from './list-manifests.js';
 export {
   planReload,
   type PlannedFile,

@@ -57,11 +57,15 @@ export class ReloadReporter {
     else this.#reportedFiles.set(file.path, text);
     const serviceId = file.held?.serviceId ?? null;
     const running = serviceId === null ? {} : { still_running: serviceId };
-    for (const fault of file.faults) this.#log.error(lineFromFault(fault), { hint: fault.hint, ...running });
-    for (const fault of warnings) this.#log.warn(lineFromFault(fault), { hint: fault.hint });
+    for (const fault of file.faults) this.#log.error(lineFromFault(fault), { ...hintOf(fault), ...running });
+    for (const fault of warnings) this.#log.warn(lineFromFault(fault), hintOf(fault));
     if (disabled !== null)
       this.#log.info('manifest is disabled; its service is left out', { file: file.path, service: disabled });
     if (text === '') this.#log.info('manifest is good again', { file: file.path });
     this.#reports.emit({ file: file.path, serviceId, disabled, faults: file.faults });
   }
+}
+
+function hintOf({ hint }: { readonly hint: string }): { readonly hint?: string } {
+  return hint === '' ? {} : { hint };
 }

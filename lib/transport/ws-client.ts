@@ -4,6 +4,9 @@ import { FsError } from '../core/index.js';
 import { CLOSE_TIMEOUT, WsTransport, type Keepalive } from './ws-transport.js';
 import { WebSocket } from './ws.js';
 
+/** Of a longer reason nothing is shown. */
+const MAX_SENTENCE = 200;
+
 export interface WsClientOptions {
   /** The token for `Authorization: Bearer`. */
   readonly token?: string;
@@ -69,8 +72,9 @@ export function connectWs(url: string, options: WsClientOptions): Promise<WsTran
       reject(error);
     };
     const onError = (thrown: Error): void => fail(errorFromConnect(thrown, url));
-    const onRefused = (_request: unknown, response: { statusCode?: number }): void =>
-      fail(errorFromStatus(response.statusCode ?? 0, url));
+    const onRefused = (_request: unknown, response: IncomingMessage): void => {
+      void sentenceIn(response).then((why) => fail(errorFromStatus(response.statusCode ?? 0, url, why)));
+    };
     const onUpgrade = ({ socket: wire }: IncomingMessage): void => {
       // Only what was upgraded opens, and once.
       socket.once('open', () => {
@@ -87,7 +91,31 @@ export function connectWs(url: string, options: WsClientOptions): Promise<WsTran
   });
 }
 
-function errorFromStatus(status: number, url: string): FsError {
+/** What a refusal says in plain text, where that is one line; else "". */
+async function sentenceIn(response: IncomingMessage): Promise<string> {
+  if (!/^text\/plain\b/i.test(response.headers['content-type'] ?? '')) return '';
+  let said = '';
+  try {
+    for await (const part of response.setEncoding('utf8') as AsyncIterable<string>) {
+      said += part;
+      if (said.length > MAX_SENTENCE) return '';
+    }
+  } catch {
+    // It hung up before its end.
+    return '';
+  }
+  return /^[\x20-\x7e]+\n?$/.test(said) ? said.trimEnd() : '';
+}
+
+function errorFromStatus(status: number, url: string, why: string): FsError {
+  if (status === 503)
+    return new FsError(
+      'EHOSTDOWN',
+      `${hostOf(url)} is there, but does not serve now (HTTP 503). ${why}`.trimEnd(),
+      {
+        hint: 'It goes on once that is over; its log says more.',
+      },
+    );
   if (status === 401 || status === 403)
     return new FsError('EACCES', `${hostOf(url)} refused the connection (HTTP ${status}).`, {
       hint: 'Check the token and the address.',
@@ -102,7 +130,7 @@ function errorFromConnect(thrown: Error, url: string): FsError {
   const known = FsError.from(thrown);
   const code = known.code === 'EIO' || known.code === 'ETIMEDOUT' ? 'EHOSTDOWN' : known.code;
   return new FsError(code, `No connection to ${hostOf(url)}: ${thrown.message || code}.`, {
-    hint: 'Is it running, and is the address right?',
+    hint: 'Start it with `acheron control`, or correct its address.',
     cause: thrown,
   });
 }

@@ -69,7 +69,7 @@ t.test('a control plane that is not there, and a token that is not there, say wh
   });
   t.match(down, {
     status: 1,
-    stderr: /127\.0\.0\.1:1 is not there\..*\(EHOSTDOWN\)\nStart it with `acheron control`/,
+    stderr: /127\.0\.0\.1:1 is not available\..*\(EHOSTDOWN\)\nStart it with `acheron control`/,
   });
   t.match(await acheron(['nodes', 'list', '--token-file', join(empty, 'none')]), {
     status: 1,

@@ -62,6 +62,30 @@ t.test('a peer that falls silent is given up', async (t) => {
   clearInterval(waiting);
 });
 
+t.test(
+  'a server that is there and does not serve is quoted, where it says why in a line of text',
+  async (t) => {
+    const server = createServer();
+    const answers: readonly (readonly [type: string, said: string])[] = [
+      ['text/plain', 'The store is away.\n'],
+      ['text/html', '<h1>Bad</h1>'],
+      ['text/plain', 'x'.repeat(5000)],
+      ['text/plain', 'red \x1b[31m'],
+    ];
+    server.on('upgrade', (request, socket) => {
+      const [type, said] = answers[Number(request.url?.slice(1))]!;
+      const head = `Connection: close\r\nContent-Type: ${type}\r\nContent-Length: ${said.length}`;
+      socket.end(`HTTP/1.1 503 No\r\n${head}\r\n\r\n${said}`);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    t.teardown(() => server.close());
+    const there = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const plain = `${there} is there, but does not serve now (HTTP 503).`;
+    for (const [at, message] of [`${plain} The store is away.`, plain, plain, plain].entries())
+      await t.rejects(connectWs(`${there}/${at}`, options), { code: 'EHOSTDOWN', message });
+  },
+);
+
 t.test('a connection that is refused says why by its errno', async (t) => {
   const server = createServer();
   server.on('upgrade', (request, socket) => {

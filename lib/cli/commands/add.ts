@@ -11,10 +11,10 @@ import { saidType } from '../placeholder-schema.js';
 import { printJson, printLine, printNote } from '../print.js';
 import { readText } from '../../worldfs/index.js';
 import { servicesFolder, withRunningNode, type RunningHere } from '../services-folder.js';
-import { addAccessOptions, type AccessFlags } from '../tree-access.js';
+import { addLocalOptions, type LocalFlags } from '../tree-access.js';
 import { writeManifests } from '../write-manifests.js';
 
-type AddFlags = AccessFlags & {
+type AddFlags = LocalFlags & {
   readonly servicesDir?: string;
   readonly description?: string;
   readonly allow?: readonly string[];
@@ -124,7 +124,7 @@ function httpCommand(): Command {
 }
 
 function withOptions(command: Command): Command {
-  return addAccessOptions(
+  return addLocalOptions(
     command
       .option('--services-dir <dir>', "where to put the manifest (default: the running node's folder)")
       .option('--description <text>', 'what it does, for its README.md')

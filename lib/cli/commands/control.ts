@@ -169,7 +169,6 @@ async function control(flags: ControlFlags): Promise<void> {
       `The control plane listens on ${plane.url}.`,
       ...(autoTls === null ? [] : [`Fingerprint of its authority: ${fingerprintOf(autoTls.authority.cert)}`]),
       ...tokenLines(flags),
-      ...(flags.console ? [`For its web console: acheron console --state-dir ${flags.stateDir}`] : []),
     ]);
     await stop;
     forgetControlUrl(flags.stateDir);
@@ -192,9 +191,10 @@ async function autoTlsFrom(flags: ControlFlags, log: Log): Promise<AutoTls | nul
 }
 
 /** Where a token is to be had. */
-function tokenLines({ stateDir, store }: ControlFlags): string[] {
-  const here = `Tokens: ${stateDir}/admin.token, ${stateDir}/user.token.`;
-  if (store === undefined || existsSync(join(stateDir, 'admin.token'))) return [here];
+function tokenLines({ stateDir, store, console }: ControlFlags): string[] {
+  const page = console ? [`For its web console: acheron console --state-dir ${stateDir}`] : [];
+  if (store === undefined || existsSync(join(stateDir, 'admin.token')))
+    return [`Tokens: ${stateDir}/admin.token, ${stateDir}/user.token.`, ...page];
   return [
     'Tokens: those of the control plane that came first with this store, in its state directory; it or an admin makes others: acheron token create.',
   ];

@@ -5,9 +5,9 @@ import { FsError, isJsonObject } from '../../core/index.js';
 import { idArgument } from '../options.js';
 import { printJson, printLine } from '../print.js';
 import { isBundled, servicesFolder, withRunningNode } from '../services-folder.js';
-import { addAccessOptions, type AccessFlags } from '../tree-access.js';
+import { addLocalOptions, type LocalFlags } from '../tree-access.js';
 
-type RmFlags = AccessFlags & { readonly servicesDir?: string; readonly json?: boolean };
+type RmFlags = LocalFlags & { readonly servicesDir?: string; readonly json?: boolean };
 
 export function rmCommand(): Command {
   const command = new Command('rm')
@@ -20,7 +20,7 @@ export function rmCommand(): Command {
     ])
     .option('--services-dir <dir>', "where their manifests are (default: the running node's folders)")
     .option('--json', 'print what was removed as JSON');
-  return addAccessOptions(command)
+  return addLocalOptions(command)
     .addHelpText(
       'after',
       '\nExamples:\n  $ acheron rm disk\n  $ acheron rm zen issues --services-dir ./services',

@@ -3,6 +3,10 @@ import type { Outcome } from '../contract.js';
 import { errorFromAbort, failure, outcomeFromOutput, timedOut, tooMuchOutput } from '../outcome.js';
 import type { RunEnd, RunOptions } from './call-process.js';
 
+/** `TypeError: …`, at the start of a line: Node prints the stack behind it. */
+const THROWN = /^(?:Uncaught )?(?:[A-Z]\w*)?(?:Error|Exception)(?: \[\w+\])?: \S/;
+const TRACE_LINES = 40;
+
 /** What the end of a process means for the call it ran. */
 export function outcomeFromRun(end: RunEnd, options: RunOptions, output: 'json' | 'text'): Outcome {
   switch (end.how) {
@@ -36,6 +40,10 @@ export function exitError(code: number | null, killedBy: string | null, stderrTa
   });
 }
 
+/** What it said last, or, where an interpreter ended with a trace of its stack, what it says went wrong. */
 function lastLines(text: string): string {
-  return text.trim().split('\n').slice(-3).join('\n').slice(-500);
+  const lines = text.trim().split('\n');
+  const last = lines.slice(-3);
+  const thrown = lines.slice(-TRACE_LINES).findLast((line) => THROWN.test(line));
+  return (thrown === undefined || last.includes(thrown) ? last.join('\n') : thrown).slice(-500);
 }

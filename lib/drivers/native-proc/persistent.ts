@@ -313,7 +313,10 @@ export class PersistentDriver implements Driver {
     for (const notify of this.#onIdle.splice(0)) notify();
     if (this.#isClosed) return;
     if (isPlanned) return this.#start();
-    this.#context.log.warn('A persistent driver ended.', { file: this.#program.file, why: fault.message });
+    this.#context.log.warn('A persistent driver ended.', {
+      service: this.#program.serviceId,
+      why: fault.message,
+    });
     this.#failedStarts = hadStarted ? 1 : this.#failedStarts + 1;
     if (exit === null) this.#program.started(fault);
     this.#startLater(fault, exit?.code === EX_CONFIG);

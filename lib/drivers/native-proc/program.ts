@@ -25,9 +25,9 @@ const LOOKS_PER_CHECK = 12;
  */
 export class Program {
   readonly faults = new FaultState();
+  readonly serviceId: ServiceId;
   readonly runtime: ProcessRuntime;
   readonly #context: DriverContext;
-  readonly #serviceId: ServiceId;
   #env: Environment = {};
   #ids: Command['ids'] = null;
   readonly #limits: readonly KernelLimit[];
@@ -42,7 +42,7 @@ export class Program {
   constructor(serviceId: ServiceId, runtime: ProcessRuntime, context: DriverContext) {
     this.runtime = runtime;
     this.#context = context;
-    this.#serviceId = serviceId;
+    this.serviceId = serviceId;
     this.#limits = kernelLimits(runtime.limits);
     this.#file = runtime.executablePath;
     this.check();
@@ -91,9 +91,9 @@ export class Program {
   /** Looks for the program and its user; sets or clears the fault. */
   check(): void {
     try {
-      this.#ids = idsForService(this.#serviceId, this.runtime.limits.user, this.#context.driverUser);
+      this.#ids = idsForService(this.serviceId, this.runtime.limits.user, this.#context.driverUser);
       const { nodeId } = this.#context;
-      this.#env = baseEnvironment(nodeId, this.#serviceId, this.runtime.env, this.#ids?.uid ?? null);
+      this.#env = baseEnvironment(nodeId, this.serviceId, this.runtime.env, this.#ids?.uid ?? null);
       const path = this.#env['PATH'] ?? '';
       this.#file = resolveExecutable(this.runtime.executablePath, path);
       checkWorkingDirectory(this.runtime.cwd);
