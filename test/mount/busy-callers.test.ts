@@ -18,6 +18,8 @@ const LOOKS = 4;
 const SOON_MS = 300;
 /** Where the machine is busy with others too: so many times what takes as many requests and meets no caller. */
 const MAX_TIMES = 4;
+/** Of the looks of one kind, so many may meet a moment in which the whole machine stands still. */
+const UNLUCKY = 2;
 
 t.test(`with ${CALLERS} callers of one service each look at it comes soon, the first too`, async (t) => {
   const runtime = { max_concurrency: CALLERS };
@@ -46,14 +48,19 @@ t.test(`with ${CALLERS} callers of one service each look at it comes soon, the f
     }
     t.ok(await endCallers(), 'each call succeeded');
   }
+  const firsts = listings.filter((_, at) => at % LOOKS === 0);
   const soonMs = Math.max(SOON_MS, MAX_TIMES * median(yardsticks));
   t.comment(
     JSON.stringify({ stats, listings, yardsticks, soonMs }, (_, ms) =>
       typeof ms === 'number' ? Math.round(ms) : (ms as unknown),
     ),
   );
-  t.ok(Math.max(...stats) < soonMs, `the slowest stat: ${Math.round(Math.max(...stats))} ms`);
-  t.ok(Math.max(...listings) < soonMs, `the slowest ls -l: ${Math.round(Math.max(...listings))} ms`);
+  t.ok(
+    slower(firsts, soonMs) < firsts.length / 2,
+    `most of the first ls -l come within ${Math.round(soonMs)} ms`,
+  );
+  for (const [what, all] of Object.entries({ stat: stats, 'ls -l': listings }))
+    t.ok(slower(all, soonMs) <= UNLUCKY, `nearly each ${what} comes within ${Math.round(soonMs)} ms`);
 });
 
 /** @returns what ends them, and returns whether all of their calls succeeded. */
@@ -74,6 +81,10 @@ async function startCallers(t: Test, cwd: string): Promise<() => Promise<boolean
     await writeFile(stop, '');
     return (await ended)[0] === 7;
   };
+}
+
+function slower(all: readonly number[], thanMs: number): number {
+  return all.filter((ms) => ms > thanMs).length;
 }
 
 function median(all: readonly number[]): number {
