@@ -31,6 +31,7 @@ const wants = {
       setpriv: 'util-linux',
       openssl: 'openssl',
       'ssh-keygen': 'openssh-client',
+      gpg: 'gnupg',
       '/usr/lib/postgresql': 'postgresql',
       '/usr/bin/chromium': 'chromium',
     },

@@ -52,6 +52,27 @@ t.test('packages are summed and signed, and whoever downloads them can check it'
   });
 });
 
+t.test('a releaser who has GnuPG signs with that', async (t) => {
+  const { folder } = await released(t);
+  const GNUPGHOME = temporaryDir(t);
+  const env = { GNUPGHOME };
+  t.teardown(() => execa('gpgconf', ['--kill', 'all'], { env }));
+  const named = 'releases@example.org';
+  const made = ['--batch', '--passphrase', '', '--quick-gen-key', named, 'ed25519', 'sign', 'never'];
+  await execa('gpg', made, { env });
+  await execa(process.execPath, [SIGN, folder, '--gpg-key', named], { env });
+  const verify = (): Promise<{ exitCode?: number; stderr: string }> =>
+    execa('gpg', ['--verify', 'SHA256SUMS.asc', 'SHA256SUMS'], { cwd: folder, env, reject: false });
+  t.match(await verify(), { exitCode: 0, stderr: /Good signature from "releases@example\.org"/ });
+  writeFileSync(join(folder, 'SHA256SUMS'), 'other sums');
+  t.match(await verify(), { exitCode: 1, stderr: /BAD signature/ });
+  const by = ['--gpg-key', 'nobody@example.org'];
+  t.match(await execa(process.execPath, [SIGN, folder, ...by], { env, reject: false }), {
+    exitCode: 1,
+    stderr: /nothing is signed/,
+  });
+});
+
 t.test('nothing is signed where something is missing', async (t) => {
   const { folder, key } = await released(t);
   const run = (...args: string[]): Promise<{ exitCode?: number; stderr?: string }> =>
