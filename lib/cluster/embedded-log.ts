@@ -10,6 +10,7 @@ import type {
   Renewal,
   ReplicatedLog,
   Snapshot,
+  Turn,
 } from './log.js';
 
 const TABLES = `
@@ -54,6 +55,12 @@ export class EmbeddedLog implements ReplicatedLog {
     });
     this.#appended.emit(after + 1);
     return appended;
+  }
+
+  /** There is no waiting: those of one machine are quick, and who comes second sees that. */
+  async beginTurn(after: number, limit: number): Promise<Turn> {
+    const append: Turn['append'] = (...asked) => this.append(...asked);
+    return { ...(await this.read(after, limit)), append, end: async () => undefined };
   }
 
   async read(after: number, limit: number): Promise<{ entries: LogEntry[]; head: Position }> {

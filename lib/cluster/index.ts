@@ -3,6 +3,7 @@
  * in PostgreSQL, or, for one machine, in a file of SQLite. What stands in its entries this room does not know.
  */
 export type {
+  AppendOptions,
   LogEntry,
   MemberFacts,
   MemberState,
@@ -11,6 +12,7 @@ export type {
   Renewal,
   ReplicatedLog,
   Snapshot,
+  Turn,
 } from './log.js';
 export { Membership, type Member } from './membership.js';
 export { PostgresLog } from './postgres-log.js';

@@ -44,6 +44,23 @@ export interface Renewal {
   readonly members: readonly MemberState[];
 }
 
+export interface AppendOptions {
+  /** Answers false too where somebody has the turn, or waits for it. */
+  readonly yields?: boolean;
+  readonly withinMs?: number;
+}
+
+/** A turn at the head of the log: until it is over, nobody who waits for one writes. */
+export interface Turn {
+  /** What follows the entry that it was asked with, and where the log stands. */
+  readonly entries: readonly LogEntry[];
+  readonly head: Position;
+  /** As `append` of the log. The turn is over then. */
+  append(after: number, entry: NewEntry): Promise<boolean>;
+  /** It is over, also where nothing was written. */
+  end(): Promise<void>;
+}
+
 /**
  * The one order of all changes, and who takes part. Whatever is acknowledged here is on disk at the engine. Each method fails with
  * EHOSTDOWN within seconds where the engine cannot be reached: then nothing is known of what it was to do.
@@ -55,9 +72,15 @@ export interface ReplicatedLog {
 
   /**
    * Writes the entry as the one that follows `after`. Answers false where another stands there: it is to be read first. An entry that
-   * stands there already, by its id, is answered true: an append whose answer was lost can be repeated.
+   * stands there already, by its id, is answered true: an append whose answer was lost can be repeated, where it does not yield.
    */
-  append(after: number, entry: NewEntry, withinMs?: number): Promise<boolean>;
+  append(after: number, entry: NewEntry, options?: AppendOptions): Promise<boolean>;
+
+  /**
+   * Waits for its turn to write, and answers what the log has by then; undefined where the turn did not come in a moment. Turns save work,
+   * and nothing depends on them: who does not yield may write first, and the turn of one who says nothing for a moment is over.
+   */
+  beginTurn(after: number, limit: number): Promise<Turn | undefined>;
 
   /**
    * Up to `limit` entries that follow `after`, and where the log stands. What it answers is no older than the question.

@@ -26,6 +26,8 @@ const STATE = `SELECT pg_is_in_recovery() AS standby, current_setting('transacti
 
 interface Connected {
   readonly sql: Sql;
+  /** One connection for one writer: what is sent is done in its order, without waiting for answers between. */
+  readonly writer: Sql;
   readonly host: StoreHost;
 }
 
@@ -56,10 +58,10 @@ export class PostgresLink {
   }
 
   /** @throws FsError EHOSTDOWN where it cannot be reached or does not answer: it may have done what was asked, or may yet */
-  async use<T>(ask: (sql: Sql) => Promise<T>, withinMs = ANSWER_MS): Promise<T> {
+  async use<T>(ask: (sql: Sql, writer: Sql) => Promise<T>, withinMs = ANSWER_MS): Promise<T> {
     const connected = await within(this.#connect(), withinMs, () => this.#away());
     try {
-      return await within(ask(connected.sql), withinMs, () => this.#away());
+      return await within(ask(connected.sql, connected.writer), withinMs, () => this.#away());
     } catch (thrown) {
       if (isExhausted(thrown)) throw this.#away(thrown);
       if (!isLost(thrown)) throw thrown;
@@ -79,7 +81,7 @@ export class PostgresLink {
     const current = this.#current;
     this.#current = undefined;
     this.#connected = undefined;
-    await current?.sql.end({ timeout: 1 });
+    await Promise.all([current?.sql.end({ timeout: 1 }), current?.writer.end({ timeout: 1 })]);
   }
 
   #connect(): Promise<Connected> {
@@ -89,7 +91,7 @@ export class PostgresLink {
         this.#current = connected;
         this.#failures = 0;
         this.#connects++;
-        if (this.#isClosed) void connected.sql.end({ timeout: 0 });
+        if (this.#isClosed) endNow(connected);
         else this.#listen(connected);
         return connected;
       },
@@ -116,7 +118,7 @@ export class PostgresLink {
         if (race.isWon) throw new Error('Another host is there.');
         const connected = await this.#tryHost(host);
         // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- another may have been found meanwhile
-        if (race.isWon) await connected.sql.end({ timeout: 0 });
+        if (race.isWon) endNow(connected);
         race.isWon = true;
         return connected;
       })();
@@ -145,7 +147,8 @@ export class PostgresLink {
           'EINVAL',
           `synchronous_commit is ${state['waits'] as string} at ${host.host}:${host.port}.`,
         );
-      return { sql, host };
+      // It connects once it is asked something.
+      return { sql, writer: postgres({ ...this.#settingsFor(host), max: 1 }), host };
     } catch (thrown) {
       sql.end({ timeout: 0 }).catch(() => undefined);
       throw thrown;
@@ -188,7 +191,7 @@ export class PostgresLink {
     if (this.#current !== connected) return;
     this.#current = undefined;
     this.#connected = undefined;
-    connected.sql.end({ timeout: 0 }).catch(() => undefined);
+    endNow(connected);
     const { host, port } = connected.host;
     this.#options.log.warn('the connection to PostgreSQL is lost', {
       host: `${host}:${port}`,
@@ -204,6 +207,10 @@ export class PostgresLink {
       cause,
     });
   }
+}
+
+function endNow({ sql, writer }: Connected): void {
+  for (const one of [sql, writer]) one.end({ timeout: 0 }).catch(() => undefined);
 }
 
 /** Whether the connection, or what it leads to, is no longer any use. */

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Sql } from 'postgres';
 import { FsError } from '../core/index.js';
 import type {
+  AppendOptions,
   LogEntry,
   MemberFacts,
   MemberState,
@@ -10,27 +11,16 @@ import type {
   Renewal,
   ReplicatedLog,
   Snapshot,
+  Turn,
 } from './log.js';
+import { appendWith, CHANNEL, lockOf, readWith } from './postgres-entries.js';
 import { PostgresLink, type LinkOptions } from './postgres-link.js';
+import { beginTurn } from './postgres-turn.js';
 import { prepareSchema } from './postgres-schema.js';
 
-const CHANNEL = 'acheron_log';
 const CHUNK_BYTES = 1024 * 1024;
 /** A member whose lease ran out so long ago is forgotten. */
 const FORGET_AFTER = "interval '1 hour'";
-
-/** In one round trip: the head moves on from where its writer saw it, or nothing happens. */
-const APPEND = `
-  WITH moved AS (
-    UPDATE head SET seq = seq + 1, entry_id = $2 WHERE seq = $1 RETURNING seq
-  ), written AS (
-    INSERT INTO log (seq, entry_id, entry) SELECT seq, $2, $3 FROM moved RETURNING seq
-  )
-  SELECT pg_notify('${CHANNEL}', seq::text) FROM written`;
-
-const READ = `
-  SELECT h.seq AS head, h.entry_id AS head_id, l.seq, l.entry_id, l.entry
-  FROM head h LEFT JOIN (SELECT * FROM log WHERE seq > $1 ORDER BY seq LIMIT $2) l ON true ORDER BY l.seq`;
 
 const RENEW = `
   WITH renewed AS (
@@ -71,39 +61,26 @@ export class PostgresLog implements ReplicatedLog {
     }
   }
 
-  append(after: number, { id, data }: NewEntry, withinMs?: number): Promise<boolean> {
+  append(after: number, entry: NewEntry, { yields = false, withinMs }: AppendOptions = {}): Promise<boolean> {
     return this.#link.use(async (sql) => {
-      const written = await sql.unsafe(APPEND, [after, id, data], { prepare: true });
-      if (written.length > 0) return true;
+      if (await appendWith(sql, after, entry, { yields, lock: lockOf(this.logId) })) return true;
+      if (yields) return false;
       const [there] = await sql.unsafe('SELECT entry_id FROM log WHERE seq = $1', [after + 1], {
         prepare: true,
       });
-      if (there?.['entry_id'] !== id) return false;
+      if (there?.['entry_id'] !== entry.id) return false;
       // A server that crashed while it waited for its standby has it by itself. What is committed now waits for all that is before it.
       await sql.unsafe('UPDATE head SET seq = seq');
       return true;
     }, withinMs);
   }
 
+  beginTurn(after: number, limit: number): Promise<Turn | undefined> {
+    return beginTurn(this.#link, this.logId, after, limit);
+  }
+
   read(after: number, limit: number): Promise<{ entries: LogEntry[]; head: Position }> {
-    return this.#link.use(async (sql) => {
-      const rows = await sql.unsafe(READ, [after, limit], { prepare: true });
-      const head = { seq: Number(rows[0]?.['head']), id: rows[0]?.['head_id'] as string };
-      const entries = rows
-        .filter((row) => row['seq'] !== null)
-        .map((row) => ({
-          seq: Number(row['seq']),
-          id: row['entry_id'] as string,
-          data: row['entry'] as Buffer,
-        }));
-      const first = entries[0]?.seq;
-      if (head.seq > after && first !== after + 1)
-        throw new FsError(
-          'EOVERFLOW',
-          `Entries of the log up to ${(first ?? head.seq + 1) - 1} were trimmed.`,
-        );
-      return { entries, head };
-    });
+    return this.#link.use((sql) => readWith(sql, after, limit));
   }
 
   idAt(seq: number): Promise<string | undefined> {

@@ -47,6 +47,12 @@ export function addReplicaMetrics(
     'Entries that came second, whose changes were worked out again.',
     () => replica.counts.conflicts,
   );
+  count(
+    'log_turns',
+    'Turns at the head of the log that were waited for, since others write at the same time.',
+    () => replica.counts.turns,
+  );
+  count('log_turns_missed', 'Turns that did not come in time.', () => replica.counts.missedTurns);
   count('log_retries', 'Times that the store was asked once more.', () => replica.counts.retries);
   count(
     'store_reconnects',

@@ -57,7 +57,7 @@ export async function importDatabase(log: ReplicatedLog, path: string): Promise<
   } finally {
     db.close();
   }
-  if (!(await log.append(0, { id: randomUUID(), data }, LONG_MS))) throw notEmpty();
+  if (!(await log.append(0, { id: randomUUID(), data }, { withinMs: LONG_MS }))) throw notEmpty();
 }
 
 /**

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import {
   Membership,
   type LogEntry,
@@ -7,35 +6,19 @@ import {
   type ReplicatedLog,
 } from '../../../cluster/index.js';
 import { FsError, silentLog, type Log } from '../../../core/index.js';
-import type { Attempt, ControlDatabase, Outcome } from '../database.js';
+import type { ControlDatabase } from '../database.js';
 import { FORMAT } from '../migrations.js';
 import { applyRows } from './apply-rows.js';
-import { decodeEntry, encodeEntry } from './entry.js';
-import { madeElsewhere, notServing, notTried, pause, tooLate, wentAnotherWay, within } from './patience.js';
+import { decodeEntry } from './entry.js';
+import { madeElsewhere, notServing, wentAnotherWay } from './patience.js';
 import { positionIn, savePosition } from './position.js';
 import { AppliedRows, keysOf, type Derived } from './row-changes.js';
 import { takesRights } from './rights.js';
+import { Writer, type WriteCounts } from './writer.js';
 
-/** Works of one entry: it is not to keep others waiting for long. */
-const MAX_WORKS = 128;
-/** How long a change may wait for the store before it is answered that it cannot be made. */
-export const WRITE_MS = 4_000;
 /** The log is looked at so often, whether somebody says that there is something or not. */
 const POLL_MS = 200;
 const ENTRIES_AT_ONCE = 256;
-/** Works of one entry are worked out in so long, or less with each time that they came second: others write meanwhile. */
-const BUDGET_MS = 40;
-/** Who came first while others write gives them the time of so many appends, at most so long. */
-const YIELD_APPENDS = 2;
-const LONGEST_YIELD_MS = 60;
-/** Others write, as long as an entry of theirs is not older. */
-const CONTENDED_MS = 200;
-
-interface Waiting {
-  readonly work: () => unknown;
-  readonly answer: (outcome: Outcome) => void;
-  readonly untilMs: number;
-}
 
 export interface ReplicaOptions {
   /** Caught up with the log once, and bound to it. */
@@ -47,12 +30,7 @@ export interface ReplicaOptions {
 }
 
 /** What is counted, for metrics. */
-export interface ReplicaCounts {
-  appends: number;
-  appendSeconds: number;
-  conflicts: number;
-  /** The store was asked once more, since it could not be reached. */
-  retries: number;
+export interface ReplicaCounts extends WriteCounts {
   applied: number;
 }
 
@@ -63,10 +41,11 @@ export interface ReplicaCounts {
 export class Replica {
   readonly membership: Membership;
   readonly log: ReplicatedLog;
-  readonly counts: ReplicaCounts = { appends: 0, appendSeconds: 0, conflicts: 0, retries: 0, applied: 0 };
+  readonly counts: ReplicaCounts = {
+    ...{ appends: 0, appendSeconds: 0, conflicts: 0, turns: 0, missedTurns: 0, retries: 0, applied: 0 },
+  };
   readonly #db: ControlDatabase;
   readonly #textLog: Log;
-  readonly #self: Omit<MemberFacts, 'address'>;
   #position: Position;
   #head: Position;
   #derived: readonly Derived[] = [];
@@ -75,15 +54,10 @@ export class Replica {
   /** The first such entry of which not everybody here was notified yet. */
   #unsettled: number | undefined;
   #isSettling = false;
-  #lastAppendMs = 0;
-  /** The number of the entry that is on its way. */
-  #appending: number | undefined;
-  #othersWroteMs = -Infinity;
   #newestFormat = FORMAT;
   /** What to wait for before it can be said that a change of rights is in force here. */
   settle: () => Promise<unknown> | undefined = () => undefined;
-  #queue: Waiting[] = [];
-  #writing: Promise<void> | undefined;
+  readonly #writer: Writer;
   #isFollowing = false;
   #wakeAgain = false;
   #stopFollowing: (() => void) | undefined;
@@ -94,7 +68,6 @@ export class Replica {
   constructor({ db, log, self, textLog = silentLog, leaseMs }: ReplicaOptions) {
     this.#db = db;
     this.log = log;
-    this.#self = self;
     this.#textLog = textLog;
     this.#position = positionIn(db, log.logId) ?? { seq: 0, id: '' };
     this.#head = this.#position;
@@ -104,6 +77,14 @@ export class Replica {
       appliedSeq: () => this.#position.seq,
       settledSeq: () => (this.#unsettled === undefined ? this.#position.seq : this.#unsettled - 1),
       onHead: (head) => this.#headIs(head),
+    });
+    this.#writer = new Writer({
+      ...{ db, log, selfId: self.id, counts: this.counts },
+      position: () => this.#position,
+      catchUp: () => this.catchUp(),
+      applyRead: (asked, { entries, head }) => this.#applyRead(asked, entries, head),
+      applyOwn: (entry) => this.#applyOwn(entry),
+      known: (seq) => (this.#rightsSeq < seq ? undefined : this.membership.allHaveApplied(seq)),
     });
   }
 
@@ -127,7 +108,7 @@ export class Replica {
     this.#stopFollowing = this.log.follow((appended) => {
       if (appended === null) this.membership.heard();
       // What we append we apply by ourselves.
-      else if (appended <= this.#position.seq || appended === this.#appending) return;
+      else if (appended <= this.#position.seq || appended === this.#writer.appending) return;
       void this.#follow();
     });
     this.#arm();
@@ -140,17 +121,7 @@ export class Replica {
   submit<T>(work: () => T): Promise<T> {
     if (this.#isClosed) return Promise.reject(new FsError('EHOSTDOWN', 'The control plane stops.'));
     if (!this.membership.isServing()) return Promise.reject(notServing());
-    return new Promise((resolve, reject) => {
-      this.#queue.push({
-        work,
-        untilMs: performance.now() + WRITE_MS,
-        answer: (outcome) => {
-          if ('value' in outcome) resolve(outcome.value as T);
-          else reject(outcome.thrown instanceof Error ? outcome.thrown : FsError.from(outcome.thrown));
-        },
-      });
-      this.#beginToWrite();
-    });
+    return this.#writer.submit(work);
   }
 
   /** Applies what the log has by now; what is read afterwards is no older than the question. @throws FsError EHOSTDOWN */
@@ -159,11 +130,7 @@ export class Replica {
     for (;;) {
       const asked = this.#position;
       const { entries, head } = await this.log.read(asked.seq, ENTRIES_AT_ONCE);
-      // It had our entry once. A database that was restored, or a standby that lacked it and was promoted, has not.
-      if (head.seq < asked.seq || (head.seq === asked.seq && head.id !== asked.id))
-        throw wentAnotherWay(this.#position.seq);
-      this.#headIs(head, false);
-      for (const entry of entries) this.#apply(entry);
+      this.#applyRead(asked, entries, head);
       if (this.#position.seq >= head.seq) return this.#position.seq > from;
     }
   }
@@ -173,129 +140,18 @@ export class Replica {
     this.#isClosed = true;
     clearTimeout(this.#timer);
     this.#stopFollowing?.();
-    while (this.#writing !== undefined) await this.#writing;
+    await this.#writer.close();
     await this.membership.close();
     await this.log.close();
   }
 
-  #beginToWrite(): void {
-    this.#writing ??= this.#write().finally(() => {
-      this.#writing = undefined;
-      // What came since it was looked.
-      if (this.#queue.length > 0) this.#beginToWrite();
-    });
-  }
-
-  async #write(): Promise<void> {
-    // Those that come in the same turn go together.
-    await new Promise((resolve) => setImmediate(resolve));
-    while (this.#queue.length > 0) {
-      await this.#writeGroup(this.#queue.splice(0, MAX_WORKS));
-      // Those who came second are slower, not less important.
-      if (performance.now() - this.#othersWroteMs < CONTENDED_MS)
-        await pause(Math.min(LONGEST_YIELD_MS, YIELD_APPENDS * this.#lastAppendMs));
-    }
-  }
-
-  async #writeGroup(group: readonly Waiting[]): Promise<void> {
-    const answerAll = (outcomes: readonly Outcome[]): void =>
-      outcomes.forEach((outcome, at) => group[at]?.answer(outcome));
-    const refuseAll = (thrown: unknown): void => answerAll(group.map(() => ({ thrown })));
-    const untilMs = Math.min(...group.map((one) => one.untilMs));
-    if (performance.now() > untilMs) {
-      refuseAll(notTried());
-      return;
-    }
-    try {
-      const written = await this.#writeOrAgain(group, untilMs);
-      if (written === undefined) {
-        for (const one of group) await this.#writeGroup([one]);
-        return;
-      }
-      // What is left comes next.
-      this.#queue.unshift(...group.slice(written.outcomes.length));
-      if (written.waitFor === undefined) answerAll(written.outcomes);
-      // The next group does not wait for that.
-      else {
-        const refuse = (thrown: unknown): void => answerAll(written.outcomes.map(() => ({ thrown })));
-        this.membership.allHaveApplied(written.waitFor).then(() => answerAll(written.outcomes), refuse);
-      }
-    } catch (thrown) {
-      refuseAll(thrown);
-    }
-  }
-
-  /** What works answered once their entry is applied here, and which entry all others must have; undefined where they are to be tried one by one. */
-  async #writeOrAgain(
-    group: readonly Waiting[],
-    untilMs: number,
-  ): Promise<{ outcomes: readonly Outcome[]; waitFor: number | undefined } | undefined> {
-    let isConfirmed = false;
-    for (let conflicts = 0; ; conflicts++) {
-      const attempt = this.#attempt(group, BUDGET_MS / (1 + conflicts));
-      if (attempt === undefined) return undefined;
-      const { outcomes, changes } = attempt;
-      const after = this.#position.seq;
-      if (changes.length === 0) {
-        // Refused, or nothing to do: as of now, and not as of what was applied a while ago.
-        if (isConfirmed || !(await this.#patiently(untilMs, () => this.catchUp())))
-          return { outcomes, waitFor: undefined };
-        isConfirmed = true;
-        continue;
-      }
-      const entry = {
-        id: randomUUID(),
-        data: encodeEntry({ after: this.#position.id, replica: this.#self.id, schema: FORMAT, changes }),
-      };
-      if (await this.#append(after, entry, untilMs)) {
-        if (this.#position.seq === after) this.#applyOwn({ seq: after + 1, ...entry });
-        return { outcomes, waitFor: this.#rightsSeq > after ? after + 1 : undefined };
-      }
-      this.counts.conflicts++;
-      if (performance.now() > untilMs) throw tooLate();
-      await this.#patiently(untilMs, () => this.catchUp());
-    }
-  }
-
-  #attempt(group: readonly Waiting[], budgetMs: number): Attempt | undefined {
-    try {
-      return this.#db.attempt(
-        group.map(({ work }) => work),
-        budgetMs,
-      );
-    } catch (thrown) {
-      if (group.length === 1) throw thrown;
-      // What is the matter is found again by those whom it concerns.
-      return undefined;
-    }
-  }
-
-  /** An append whose answer was lost is asked for again: it is written once. */
-  async #append(after: number, entry: { id: string; data: Buffer }, untilMs: number): Promise<boolean> {
-    const begunMs = performance.now();
-    this.#appending = after + 1;
-    try {
-      return await this.#patiently(untilMs, () => this.log.append(after, entry));
-    } finally {
-      this.#appending = undefined;
-      this.counts.appends++;
-      this.#lastAppendMs = performance.now() - begunMs;
-      this.counts.appendSeconds += this.#lastAppendMs / 1000;
-    }
-  }
-
-  /** Asks again where the store cannot be reached, up to then. */
-  async #patiently<T>(untilMs: number, ask: () => Promise<T>): Promise<T> {
-    for (;;) {
-      try {
-        return await within(ask(), untilMs);
-      } catch (thrown) {
-        if (FsError.from(thrown).code !== 'EHOSTDOWN') throw thrown;
-        if (performance.now() >= untilMs || this.#isClosed) throw tooLate(thrown);
-        this.counts.retries++;
-        await pause(20 + Math.random() * 30);
-      }
-    }
+  /** What was read behind `asked`. */
+  #applyRead(asked: Position, entries: readonly LogEntry[], head: Position): void {
+    // It had our entry once. A database that was restored, or a standby that lacked it and was promoted, has not.
+    if (head.seq < asked.seq || (head.seq === asked.seq && head.id !== asked.id))
+      throw wentAnotherWay(this.#position.seq);
+    this.#headIs(head, false);
+    for (const entry of entries) this.#apply(entry);
   }
 
   /** The entry that follows what was applied; one that was is left alone. */
@@ -303,7 +159,7 @@ export class Replica {
     if (entry.seq <= this.#position.seq) return;
     if (entry.seq !== this.#position.seq + 1)
       throw new TypeError(`Entry ${entry.seq} follows ${this.#position.seq}.`);
-    const { after: before, changes, replica, schema } = decodeEntry(entry.data, keysOf);
+    const { after: before, changes, schema } = decodeEntry(entry.data, keysOf);
     if (before !== this.#position.id) throw wentAnotherWay(this.#position.seq);
     let rows = new AppliedRows();
     const { after } = this.#db.apply(() => {
@@ -313,7 +169,6 @@ export class Replica {
     });
     this.#position = { seq: entry.seq, id: entry.id };
     this.counts.applied++;
-    if (replica !== this.#self.id) this.#othersWroteMs = performance.now();
     this.#newestFormat = Math.max(this.#newestFormat, schema);
     if (takesRights(rows)) {
       this.#rightsSeq = entry.seq;
