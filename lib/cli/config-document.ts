@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { getNodeValue, parseTree, printParseErrorCode, type Node, type ParseError } from 'jsonc-parser';
-import { FsError, type JsonValue } from '../core/index.js';
+import { FsError, type JsonValue, reasonOf } from '../core/index.js';
 
 /** `"key": value` in a config file, and where it stands. */
 export interface ConfigEntry {
@@ -57,7 +57,14 @@ function textOf(path: string): string {
   try {
     return readFileSync(path, 'utf8').replace(/^\uFEFF/, '');
   } catch (thrown) {
-    const { code, message } = FsError.from(thrown);
-    throw new FsError(code, `The config file ${path} cannot be read: ${message}.`, { path, cause: thrown });
+    throw new FsError(
+      FsError.from(thrown).code,
+      `The config file ${path} cannot be read: ${reasonOf(thrown)}.`,
+      {
+        hint: 'Correct --config or ACHERON_CONFIG, or let this user read it.',
+        path,
+        cause: thrown,
+      },
+    );
   }
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { FsError } from '../core/index.js';
+import { FsError, reasonOf } from '../core/index.js';
 import { readGivenSecret, requirePrivateDir } from '../disk/index.js';
 import { ControlClient, faultOf } from '../control/client/index.js';
 import { ownAuthority } from './auto-tls/auto-tls.js';
@@ -82,13 +82,13 @@ function tokenIn(path: string, isGuess = false): FoundToken {
     text = readGivenSecret(path);
   } catch (thrown) {
     if (FsError.is(thrown)) throw thrown;
-    const { code, message } = FsError.from(thrown);
+    const { code } = FsError.from(thrown);
     if (isGuess && code === 'ENOENT')
       throw new FsError('EACCES', `There is no token: ${path} does not exist.`, {
         hint: 'Where `acheron control` runs, name its state directory with --state-dir. Elsewhere, give --token-file or ACHERON_TOKEN.',
         path,
       });
-    throw new FsError(code, `The token file ${path} cannot be read: ${message}.`, {
+    throw new FsError(code, `The token file ${path} cannot be read: ${reasonOf(thrown)}.`, {
       hint: 'Name a file that you may read with --token-file, or set ACHERON_TOKEN.',
       path,
       cause: thrown,

@@ -1,5 +1,5 @@
 import { get } from 'node:http';
-import { FsError } from '../core/index.js';
+import { FsError, reasonOf } from '../core/index.js';
 
 const MAX_BYTES = 64 * 1024 * 1024;
 const WAIT_MS = 10_000;
@@ -34,9 +34,9 @@ export function fetchHere(url: string): Promise<Buffer> {
         if (size > MAX_BYTES) response.destroy(new Error('it is too large'));
       });
       response.on('end', () => resolve(Buffer.concat(chunks)));
-      response.on('error', (thrown) => fail(`${thrown.message}.`, thrown));
+      response.on('error', (thrown) => fail(`${reasonOf(thrown)}.`, thrown));
     });
     request.on('timeout', () => request.destroy(new Error(`nothing came within ${WAIT_MS} ms`)));
-    request.on('error', (thrown) => fail(`${thrown.message}.`, thrown));
+    request.on('error', (thrown) => fail(`${reasonOf(thrown)}.`, thrown));
   });
 }

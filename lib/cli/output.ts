@@ -1,4 +1,4 @@
-import { FsError } from '../core/index.js';
+import { FsError, reasonOf } from '../core/index.js';
 import { writeError } from './write-out.js';
 
 /** As a shell has it of a program that a closed pipe ended. */
@@ -18,9 +18,9 @@ export function goOnWithoutOutput(): void {
  */
 export function watchOutput(): void {
   process.stdout.on('error', (thrown) => {
-    const { code, message } = FsError.from(thrown);
+    const { code } = FsError.from(thrown);
     if (code !== 'EPIPE' && !isReported)
-      writeError(`acheron: The output cannot be written: ${message} (${code})\n`);
+      writeError(`acheron: The output cannot be written: ${reasonOf(thrown)}. (${code})\n`);
     isReported = true;
     if (!goesOn) process.exit(code === 'EPIPE' ? SIGPIPE_STATUS : 1);
   });

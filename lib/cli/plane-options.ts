@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { FsError, type Log } from '../core/index.js';
+import { FsError, type Log, reasonOf } from '../core/index.js';
 import { readGivenSecret } from '../disk/index.js';
 import type { TreeAddress } from '../compose/index.js';
 import { controlUrlsFrom } from './control-url.js';
@@ -84,7 +84,10 @@ function readOrSay(path: string, read: (path: string) => string): string {
     return read(path);
   } catch (thrown) {
     if (FsError.is(thrown)) throw thrown;
-    const { code, message } = FsError.from(thrown);
-    throw new FsError(code, `${path} cannot be read: ${message}`, { path, cause: thrown });
+    throw new FsError(FsError.from(thrown).code, `${path} cannot be read: ${reasonOf(thrown)}.`, {
+      hint: 'Name a file that is there and that this user may read.',
+      path,
+      cause: thrown,
+    });
   }
 }

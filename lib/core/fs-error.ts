@@ -1,4 +1,5 @@
 import { ERRNO, isErrnoCode, type ErrnoCode } from '../linux/index.js';
+import { wordsFromSystemError } from './system-words.js';
 
 export interface FsErrorOptions {
   /** One sentence on what to do about it. */
@@ -45,7 +46,8 @@ export class FsError extends Error {
 
   /**
    * Turns anything thrown into an `FsError`: itself; a Node errno; an abort to its reason or ECANCELED;
-   * a timeout to ETIMEDOUT; a lost peer to EHOSTDOWN; everything else to EIO with its cause. Total.
+   * a timeout to ETIMEDOUT; a lost peer to EHOSTDOWN; everything else to EIO with its cause. What the system
+   * refused is said in words. Total.
    */
   static from(thrown: unknown): FsError {
     if (FsError.is(thrown)) return thrown;
@@ -58,17 +60,29 @@ export class FsError extends Error {
         ? thrown.cause
         : new FsError('ECANCELED', 'The operation was cancelled.', { cause: thrown });
     }
+    const { message = thrown.message, hint } = wordsFromSystemError(thrown) ?? {};
+    const words = { cause: thrown, ...(hint === undefined ? {} : { hint }) };
     if (isErrnoCode(code)) {
       const path = (thrown as { path?: unknown }).path;
-      return new FsError(code, thrown.message, {
-        cause: thrown,
-        ...(typeof path === 'string' ? { path } : {}),
-      });
+      return new FsError(code, message, { ...words, ...(typeof path === 'string' ? { path } : {}) });
     }
-    if (typeof code === 'string' && LOST_PEER.has(code))
-      return new FsError('EHOSTDOWN', thrown.message, { cause: thrown });
+    if (typeof code === 'string' && LOST_PEER.has(code)) return new FsError('EHOSTDOWN', message, words);
     return new FsError('EIO', thrown.message || 'Unexpected failure.', { cause: thrown });
   }
+}
+
+/**
+ * Why something failed, for the end of a sentence that says what failed: without a full stop, and where the system
+ * refused it, without the path.
+ */
+export function reasonOf(thrown: unknown): string {
+  const refusal = FsError.is(thrown) && isSameSentence(thrown) ? thrown.cause : thrown;
+  const words = refusal instanceof Error && !FsError.is(refusal) ? wordsFromSystemError(refusal) : undefined;
+  return words?.reason ?? FsError.from(thrown).message.replace(/\.$/, '');
+}
+
+function isSameSentence({ cause, message }: FsError): boolean {
+  return cause instanceof Error && wordsFromSystemError(cause)?.message === message;
 }
 
 const LOST_PEER = new Set([

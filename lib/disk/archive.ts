@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { FsError } from '../core/index.js';
+import { FsError, reasonOf } from '../core/index.js';
 import { syncPath } from './sync-path.js';
 
 /** What an archive says of itself: whose state it holds, in which format, and more that its kind knows. */
@@ -50,8 +50,8 @@ export async function writeArchive(
     renameSync(draft, path);
   } catch (thrown) {
     rmSync(draft, { force: true });
-    const { code, message } = FsError.from(thrown);
-    throw new FsError(code, `The backup ${path} could not be written: ${message}.`, {
+    const { code } = FsError.from(thrown);
+    throw new FsError(code, `The backup ${path} could not be written: ${reasonOf(thrown)}.`, {
       hint: 'Look at its directory and the space on its disk. What was there before is as it was.',
       path,
       cause: thrown,
@@ -117,15 +117,15 @@ async function unpack(path: string, dir: string): Promise<string[]> {
       },
     });
   } catch (thrown) {
-    const { code, message } = FsError.from(thrown);
+    const { code } = FsError.from(thrown);
     if (code === 'ENOENT' || code === 'EACCES' || code === 'EISDIR')
-      throw new FsError(code, `The backup ${path} cannot be read: ${message}.`, {
+      throw new FsError(code, `The backup ${path} cannot be read: ${reasonOf(thrown)}.`, {
         hint: 'Name a file that is a backup, and that you may read.',
         path,
         cause: thrown,
       });
     if (code === 'ENOSPC') throw FsError.from(thrown);
-    throw damaged(path, message, thrown);
+    throw damaged(path, reasonOf(thrown), thrown);
   }
   const [first] = foreign;
   if (first !== undefined) throw damaged(path, `${JSON.stringify(first)} in it is no file of its own`);

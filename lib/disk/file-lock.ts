@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { FsError } from '../core/index.js';
+import { FsError, reasonOf } from '../core/index.js';
 import { ERRNO } from '../linux/index.js';
 
 /** Loads what is native with the first lock: a client of a control plane takes none. */
@@ -23,7 +23,7 @@ export class FileLock {
     try {
       fd = openSync(path, 'a+', 0o600);
     } catch (thrown) {
-      throw failure(path, `cannot be opened: ${(thrown as Error).message}`, thrown);
+      throw failure(path, `cannot be opened: ${reasonOf(thrown)}`, thrown);
     }
     const errno = lockWhole(fd);
     if (errno === 0) return new FileLock(fd);

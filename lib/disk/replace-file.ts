@@ -1,6 +1,6 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { FsError } from '../core/index.js';
+import { FsError, reasonOf } from '../core/index.js';
 import { isNoSpace } from './disk-reserve.js';
 import { syncPath } from './sync-path.js';
 
@@ -28,9 +28,9 @@ export function replaceFile(path: string, content: string | Uint8Array, { sync =
 }
 
 function cannotReplace(path: string, cause: unknown): FsError {
-  const { code, message } = FsError.from(cause);
+  const { code } = FsError.from(cause);
   const hint = isNoSpace(cause) ? 'Free some space on its disk' : 'Look at its disk and its permissions';
-  return new FsError(code, `${path} cannot be written: ${message}.`, {
+  return new FsError(code, `${path} cannot be written: ${reasonOf(cause)}.`, {
     hint: `${hint}, and try again; the file is as it was.`,
     path,
     cause,

@@ -1,4 +1,4 @@
-import { FsError } from '../core/index.js';
+import { FsError, reasonOf } from '../core/index.js';
 import type { ErrnoCode } from '../linux/index.js';
 
 const HINTS: Partial<Record<ErrnoCode, string>> = {
@@ -33,7 +33,7 @@ export function stateFailure(thrown: unknown, stateDir: string): unknown {
   if (!isDatabase && (syscall === undefined || OF_SOCKETS.has(syscall))) return thrown;
   const code = SQLITE.get(named) ?? FsError.from(refusal).code;
   const hint = HINTS[code];
-  const why = message.startsWith('ConnectionFailed') ? 'its database cannot be opened' : message;
+  const why = message.startsWith('ConnectionFailed') ? 'its database cannot be opened' : reasonOf(refusal);
   return new FsError(code, `State cannot be kept in ${stateDir}: ${why}.`, {
     ...(hint === undefined ? {} : { hint }),
     path: stateDir,

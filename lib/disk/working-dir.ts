@@ -1,6 +1,6 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { FsError } from '../core/index.js';
+import { FsError, reasonOf } from '../core/index.js';
 
 const PREFIX = '.acheron-backup-';
 
@@ -9,8 +9,8 @@ export function makeWorkingDir(parent: string): string {
   try {
     return mkdtempSync(join(parent, PREFIX));
   } catch (thrown) {
-    const { code, message } = FsError.from(thrown);
-    throw new FsError(code, `Nothing can be written in ${parent}: ${message}.`, {
+    const { code } = FsError.from(thrown);
+    throw new FsError(code, `Nothing can be written in ${parent}: ${reasonOf(thrown)}.`, {
       hint: 'Name a file in a directory that is there and that you may write.',
       path: parent,
       cause: thrown,

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { FsError } from '../core/index.js';
+import { FsError, reasonOf } from '../core/index.js';
 import { readGivenSecret } from '../disk/index.js';
 import { finding, type Finding } from './finding.js';
 
@@ -24,14 +24,13 @@ function secretFile(path: string): Finding[] {
     readGivenSecret(path);
     return [];
   } catch (thrown) {
-    const { message, hint } = FsError.from(thrown);
-    const isOpen = FsError.is(thrown);
+    const own = FsError.is(thrown) ? thrown : undefined;
     return [
       finding(
         'secrets',
         'broken',
-        isOpen ? message : `${path} cannot be read: ${message}.`,
-        hint ?? 'Name a file that this user may read, or run doctor as who uses it.',
+        own?.message ?? `${path} cannot be read: ${reasonOf(thrown)}.`,
+        own?.hint ?? 'Name a file that this user may read, or run doctor as who uses it.',
       ),
     ];
   }
@@ -64,7 +63,7 @@ function certificate(path: string, nowMs: number, remedy: string): Finding {
     return finding(
       'certificate',
       'broken',
-      `${path} is no certificate that can be read: ${FsError.from(thrown).message}.`,
+      `${path} is no certificate that can be read: ${reasonOf(thrown)}.`,
       'Name a file with a certificate, PEM.',
     );
   }

@@ -2,7 +2,7 @@ import { mkdtemp, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { FsError } from '../core/index.js';
+import { reasonOf } from '../core/index.js';
 import { unmountDir, type BindingName } from '../fuse/index.js';
 import type { TryMountReport } from './try-mount-program.js';
 
@@ -17,7 +17,7 @@ export async function tryMount(binding: BindingName): Promise<TryMountReport> {
   try {
     dir = await mkdtemp(join(tmpdir(), 'acheron-doctor-'));
   } catch (thrown) {
-    return failed(`There is no room for a trial: ${FsError.from(thrown).message}`, null);
+    return failed(`There is no room for a trial: ${reasonOf(thrown)}.`, null);
   }
   const program = join(import.meta.dirname, 'try-mount-program.js');
   try {

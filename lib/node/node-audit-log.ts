@@ -7,11 +7,12 @@ import {
   FsError,
   isJsonObject,
   joinedJson,
+  type JsonObject,
+  type Log,
+  reasonOf,
   Repeats,
   systemClock,
   timestamp,
-  type JsonObject,
-  type Log,
 } from '../core/index.js';
 import type { AuditRecord } from '../services/index.js';
 import { fileStat, newIno, nsFromMs, StreamFile, type Node } from '../vfs/index.js';
@@ -216,7 +217,7 @@ function recordOfLine(line: string): JsonObject | null {
 
 function cannotBeWritten(path: string, cause: unknown): FsError {
   return new FsError('EIO', 'The act was refused, because the audit log cannot be written.', {
-    hint: `An admin must make ${path} writable again: ${FsError.from(cause).message}`,
+    hint: `An admin must make ${path} writable again: ${reasonOf(cause)}.`,
     cause,
   });
 }

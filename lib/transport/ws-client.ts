@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { ClientOptions } from 'ws';
-import { FsError } from '../core/index.js';
+import { FsError, reasonOf } from '../core/index.js';
 import { CLOSE_TIMEOUT, WsTransport, type Keepalive } from './ws-transport.js';
 import { WebSocket } from './ws.js';
 
@@ -123,14 +123,23 @@ function errorFromStatus(status: number, url: string, why: string): FsError {
   return new FsError(
     status >= 500 || status === 429 ? 'EHOSTDOWN' : 'EPROTO',
     `${hostOf(url)} answered HTTP ${status} instead of a WebSocket.`,
+    {
+      hint:
+        status >= 500 || status === 429
+          ? 'It, or a proxy before it, is overloaded or being restarted: try again in a while.'
+          : 'Something else listens there, or a proxy that lets no WebSocket through: correct the address.',
+    },
   );
 }
 
 function errorFromConnect(thrown: Error, url: string): FsError {
   const known = FsError.from(thrown);
   const code = known.code === 'EIO' || known.code === 'ETIMEDOUT' ? 'EHOSTDOWN' : known.code;
-  return new FsError(code, `No connection to ${hostOf(url)}: ${thrown.message || code}.`, {
-    hint: 'Start it with `acheron control`, or correct its address.',
+  const isPlain = thrown.message.includes('wrong version number');
+  return new FsError(code, `No connection to ${hostOf(url)}: ${reasonOf(thrown) || code}.`, {
+    hint: isPlain
+      ? 'Write ws:// instead of wss:// in its address, or give it a certificate (--tls-cert, --tls-key or --tls-auto).'
+      : 'Start it with `acheron control`, or correct its address.',
     cause: thrown,
   });
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { consoleAddress } from '../../control/client/index.js';
-import { FsError, timestamp } from '../../core/index.js';
+import { FsError, reasonOf, timestamp } from '../../core/index.js';
 import { addControlOptions, withControl, type ControlFlags } from '../control-access.js';
 import { openInBrowser } from '../open-in-browser.js';
 import { jsonOption } from '../options.js';
@@ -37,7 +37,7 @@ export function consoleCommand(): Command {
         try {
           await openInBrowser(link, join(flags.stateDir, 'console.html'));
         } catch (thrown) {
-          printNote(`No browser was opened: ${FsError.from(thrown).message}`);
+          printNote(`No browser was opened: ${reasonOf(thrown)}.`);
         }
       }),
     );

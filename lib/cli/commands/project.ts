@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { FsError, isJsonObject, type JsonObject } from '../../core/index.js';
+import { FsError, isJsonObject, type JsonObject, reasonOf } from '../../core/index.js';
 import type { ControlReply, ControlRequest } from '../../protocol/index.js';
 import { addControlOptions, withControl, type ControlFlags } from '../control-access.js';
 import { collect, idArgument, jsonOption, repeating } from '../options.js';
@@ -148,6 +148,9 @@ function changeFrom(flags: ChangeFlags): Omit<ControlRequest<'project_update'>, 
   };
 }
 
+const POLICY_HINT =
+  'Name a file with, for instance, {"actions": {"invoke": "token"}, "agents": {"claude": {"invoke": "open"}}}.';
+
 function readPolicy(file: string): JsonObject {
   const name = file === '-' ? 'Standard input' : file;
   let value: unknown;
@@ -157,16 +160,13 @@ function readPolicy(file: string): JsonObject {
     const error = FsError.from(thrown);
     throw new FsError(
       error.code === 'EIO' ? 'EINVAL' : error.code,
-      `${name} is not a policy: ${error.message}.`,
-      {
-        path: file,
-        cause: thrown,
-      },
+      `${name} is not a policy: ${reasonOf(thrown)}.`,
+      { hint: POLICY_HINT, path: file, cause: thrown },
     );
   }
   if (isJsonObject(value)) return value;
   throw new FsError('EINVAL', `${name} is not a policy: it is not a JSON object.`, {
-    hint: 'For instance {"actions": {"invoke": "token"}, "agents": {"claude": {"invoke": "open"}}}.',
+    hint: POLICY_HINT,
     path: file,
   });
 }

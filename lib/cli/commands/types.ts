@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { Client, typesFromServices, type DescribedService } from '../../client/index.js';
-import { FsError, ownValue } from '../../core/index.js';
+import { FsError, ownValue, reasonOf } from '../../core/index.js';
 import { idArgument } from '../options.js';
 import { printNote } from '../print.js';
 import { addAccessOptions, openTree, type AccessFlags } from '../tree-access.js';
@@ -56,8 +56,15 @@ function writeTo(path: string, text: string): void {
   try {
     writeFileSync(path, text);
   } catch (thrown) {
-    const { code, message } = FsError.from(thrown);
-    throw new FsError(code, `The types cannot be written: ${message}`, { path, cause: thrown });
+    throw new FsError(
+      FsError.from(thrown).code,
+      `The types cannot be written to ${path}: ${reasonOf(thrown)}.`,
+      {
+        hint: 'Name a file in a directory that is there and that you may write.',
+        path,
+        cause: thrown,
+      },
+    );
   }
   printNote(`The types are in ${path}.`);
 }

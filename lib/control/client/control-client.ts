@@ -20,6 +20,7 @@ import {
   type Transport,
 } from '../../transport/index.js';
 import { ControlExchange, faultOf } from './control-exchange.js';
+import { notReached } from './not-reached.js';
 import { Subscription, type SubscriptionOptions } from './subscription.js';
 
 interface Reached {
@@ -219,12 +220,8 @@ export class ControlClient {
   }
 
   #downError(): FsError {
-    const { state } = this.#reconnector;
-    const cause = state.state === 'backing-off' ? state.error : undefined;
-    return new FsError('EHOSTDOWN', cause?.message ?? 'There is no connection to the control plane.', {
-      ...(cause?.hint === undefined ? {} : { hint: cause.hint }),
-      cause,
-    });
+    const urls = this.addresses.views.map(({ url }) => url);
+    return notReached(this.#reconnector.state, urls);
   }
 
   async #connect(signal: AbortSignal): Promise<Transport> {

@@ -67,7 +67,11 @@ export class ControlExchange {
     timeoutMs = REQUEST_TIMEOUT_MS,
   ): Promise<ControlReply<Name>> {
     if (!this.#transport.open)
-      return Promise.reject(new FsError('EHOSTDOWN', 'There is no connection to the control plane.'));
+      return Promise.reject(
+        new FsError('EHOSTDOWN', 'There is no connection to the control plane.', {
+          hint: 'Try again: it is connected to anew as soon as it is there.',
+        }),
+      );
     const id = String(this.#nextId++);
     return new Promise<ControlReply<Name>>((resolve, reject) => {
       const timer = setTimeout(() => {

@@ -1,7 +1,7 @@
 import { get as getPlain, type IncomingMessage } from 'node:http';
 import { get as getTls } from 'node:https';
 import { TLSSocket } from 'node:tls';
-import { FsError } from '../../core/index.js';
+import { reasonOf } from '../../core/index.js';
 
 /** How a control plane says that it is. */
 export interface AddressProbe {
@@ -37,7 +37,7 @@ export function probeAddress(url: string, ca?: string): Promise<AddressProbe> {
         response.setEncoding('utf8').on('data', (part: string) => {
           text = (text + part).slice(0, MAX_REASON_CHARS);
         });
-        response.on('error', (thrown) => answer('down', FsError.from(thrown).message));
+        response.on('error', (thrown) => answer('down', reasonOf(thrown)));
         response.on('end', () => {
           if (response.statusCode === 200) answer('ready', null);
           else answer('not ready', text.trim() || `HTTP ${response.statusCode ?? 0}`);
@@ -45,7 +45,7 @@ export function probeAddress(url: string, ca?: string): Promise<AddressProbe> {
       },
     );
     request.on('timeout', () => request.destroy(new Error(`no answer in ${PROBE_MS} ms`)));
-    request.on('error', (thrown) => answer('down', thrown.message));
+    request.on('error', (thrown) => answer('down', reasonOf(thrown)));
   });
 }
 

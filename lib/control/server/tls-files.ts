@@ -1,5 +1,5 @@
 import { createSecureContext } from 'node:tls';
-import { FsError } from '../../core/index.js';
+import { FsError, reasonOf } from '../../core/index.js';
 
 export interface TlsFiles {
   /** PEM. */
@@ -13,13 +13,9 @@ export function usableTls(tls: TlsFiles): TlsFiles {
     createSecureContext({ cert: tls.cert, key: tls.key });
     return { cert: tls.cert, key: tls.key };
   } catch (thrown) {
-    throw new FsError(
-      'EINVAL',
-      `The certificate and its key cannot be used: ${FsError.from(thrown).message}.`,
-      {
-        hint: '--tls-cert and --tls-key name PEM files that belong to each other.',
-        cause: thrown,
-      },
-    );
+    throw new FsError('EINVAL', `The certificate and its key cannot be used: ${reasonOf(thrown)}.`, {
+      hint: '--tls-cert and --tls-key name PEM files that belong to each other.',
+      cause: thrown,
+    });
   }
 }

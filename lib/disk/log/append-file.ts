@@ -1,5 +1,5 @@
 import { closeSync, fdatasyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
-import { FsError } from '../../core/index.js';
+import { FsError, reasonOf } from '../../core/index.js';
 import { readFully } from './segment.js';
 
 const IDLE_MS = 30_000;
@@ -36,8 +36,8 @@ export class AppendFile {
     } catch (thrown) {
       ftruncateSync(fd, this.#size);
       if (FsError.is(thrown)) throw thrown;
-      const { code, message } = FsError.from(thrown);
-      throw new FsError(code, `The state of the service cannot be written: ${message}.`, {
+      const { code } = FsError.from(thrown);
+      throw new FsError(code, `The state of the service cannot be written: ${reasonOf(thrown)}.`, {
         hint: `Look at the disk that holds ${this.path}, and free some space there if it is full.`,
         path: this.path,
         cause: thrown,

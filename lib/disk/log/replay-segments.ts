@@ -9,7 +9,7 @@ import {
   unlinkSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { FsError, type JsonObject, type Log } from '../../core/index.js';
+import { FsError, type JsonObject, type Log, reasonOf } from '../../core/index.js';
 import { keepAside } from '../keep-aside.js';
 import type { LogFacts } from './log-facts.js';
 import { recordAt, scanRecords, type LogRecord, type Scanned } from './log-record.js';
@@ -148,7 +148,7 @@ function bytesOf(path: string): Buffer {
 }
 
 function unreadable(path: string, error: FsError): FsError {
-  return new FsError('EIO', `The job log cannot be read at ${path}: ${error.message}`, {
+  return new FsError('EIO', `The job log cannot be read at ${path}: ${reasonOf(error)}.`, {
     hint: 'Make it readable, or move it away: what it holds is not known then. Nothing was changed.',
     path,
     cause: error,

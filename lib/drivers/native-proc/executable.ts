@@ -1,5 +1,5 @@
 import { constants, accessSync, closeSync, openSync, readSync, statSync } from 'node:fs';
-import { FsError } from '../../core/index.js';
+import { FsError, reasonOf } from '../../core/index.js';
 import { placesOnPath } from '../../linux/index.js';
 
 /**
@@ -42,7 +42,7 @@ function problemOf(file: string): { what: string; hint: string } | null {
       case 'EACCES':
         return { what: 'cannot be executed', hint: `Make it executable: chmod +x ${file}` };
       default:
-        return { what: `cannot be used (${(thrown as Error).message})`, hint: 'See to the file.' };
+        return { what: `cannot be used (${reasonOf(thrown)})`, hint: 'See to the file.' };
     }
   }
 }

@@ -1,6 +1,6 @@
 import { lstat, mkdir, readdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { FsError } from '../../core/index.js';
+import { FsError, reasonOf } from '../../core/index.js';
 import { bearsName } from './mount-server.js';
 import { ACHERON_FS_TYPE, mountEntryAt, type MountEntry } from './mountinfo.js';
 import { probeMount } from './probe-mount.js';
@@ -103,7 +103,7 @@ async function requireEmptyDirectory(dir: string): Promise<void> {
     if (code === 'EEXIST' || (code === 'ENOTDIR' && !FsError.is(thrown))) throw notADirectory(dir);
     if (FsError.is(thrown)) throw thrown;
     const error = FsError.from(thrown);
-    throw new FsError(error.code, `${dir} cannot be used as a mount point: ${error.message}.`, {
+    throw new FsError(error.code, `${dir} cannot be used as a mount point: ${reasonOf(thrown)}.`, {
       path: dir,
       hint: 'Choose a directory that you may create or own.',
       cause: thrown,

@@ -1,4 +1,4 @@
-import { FsError } from '../../core/index.js';
+import { FsError, reasonOf } from '../../core/index.js';
 import type { Vfs } from '../../vfs/index.js';
 import type { CloseReason, FuseBinding, Mount, MountOptions } from '../binding.js';
 import { closeFuseOnExec } from '../mounting/close-on-exec.js';
@@ -76,7 +76,7 @@ async function mountNative(vfs: Vfs, dir: string, options: MountOptions): Promis
   } catch (thrown) {
     const left = mountEntryAt(dir);
     if (left?.fsType === ACHERON_FS_TYPE) await detach(dir, 'lazily', left);
-    throw new FsError('EIO', `Mounting on ${dir} failed: ${FsError.from(thrown).message}.`, {
+    throw new FsError('EIO', `Mounting on ${dir} failed: ${reasonOf(thrown)}.`, {
       path: dir,
       hint: 'acheron doctor shows what is missing.',
       cause: thrown,

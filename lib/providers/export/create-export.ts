@@ -1,5 +1,5 @@
 import { accessSync } from 'node:fs';
-import { FsError, idFrom, silentLog, type Emitter, type Log } from '../../core/index.js';
+import { type Emitter, FsError, idFrom, type Log, reasonOf, silentLog } from '../../core/index.js';
 import type { Change, DirNode, Vfs } from '../../vfs/index.js';
 import { checkOverlap } from './check-overlap.js';
 import { ExportState } from './export-state.js';
@@ -74,7 +74,7 @@ export async function createExport(options: CreateExportOptions): Promise<Export
     if (error.hint !== undefined) throw error;
     throw new FsError(
       error.code,
-      `The export ${JSON.stringify(name)} (${path}) cannot be opened: ${error.message}`,
+      `The export ${JSON.stringify(name)} (${path}) cannot be opened: ${reasonOf(error)}.`,
       {
         path,
         cause: thrown,

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { FsError, dropOldest, type JsonObject, type Log } from '../../../core/index.js';
+import { dropOldest, FsError, type JsonObject, type Log, reasonOf } from '../../../core/index.js';
 import { keepAside, readLogFacts, writeLogFacts, type LogFacts } from '../../../disk/index.js';
 import { acceptHeader, endFromHeader, jobFromHeader, keyEndHeader } from '../job-records.js';
 import { isKeyed, type Job, type KeyedJob } from '../job.js';
@@ -266,7 +266,7 @@ function numbersIn(dir: string): number[] {
   } catch (thrown) {
     const error = FsError.from(thrown);
     if (error.code === 'ENOENT') return [];
-    throw new FsError('EIO', `The log of keys cannot be read at ${dir}: ${error.message}`, {
+    throw new FsError('EIO', `The log of keys cannot be read at ${dir}: ${reasonOf(error)}.`, {
       hint: 'Make it a readable directory, or restore it from a backup. Nothing was changed.',
       path: dir,
       cause: error,

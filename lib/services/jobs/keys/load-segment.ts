@@ -1,5 +1,5 @@
 import { closeSync, openSync, readFileSync, readSync, statSync, truncateSync } from 'node:fs';
-import { FsError, type JsonObject, type Log } from '../../../core/index.js';
+import { FsError, type JsonObject, type Log, reasonOf } from '../../../core/index.js';
 import { keepAside, recordAt, scanRecords } from '../../../disk/index.js';
 import { ENTRY_BYTES, entriesFrom } from './entry-bytes.js';
 import { KEYS_FORMAT, KeySegment, entryFromHeader, stemOfSegment } from './key-segment.js';
@@ -140,7 +140,7 @@ function readOrNull(path: string): Buffer | null {
   } catch (thrown) {
     const error = FsError.from(thrown);
     if (error.code === 'ENOENT') return null;
-    throw new FsError('EIO', `The log of keys cannot be read at ${path}: ${error.message}`, {
+    throw new FsError('EIO', `The log of keys cannot be read at ${path}: ${reasonOf(error)}.`, {
       hint: 'Make it readable, or restore it from a backup. Nothing was changed.',
       path,
       cause: error,
