@@ -40,10 +40,10 @@ t.test(
     }
     chmodSync(file, 0o600);
     const { stderr } = await acheron(commands['a token of a command']!, { env });
-    t.match(stderr, /is not there/, 'one of ours alone is taken');
+    t.match(stderr, /is not available/, 'one of ours alone is taken');
     chmodSync(file, 0o644);
     const managed = { ...env, CREDENTIALS_DIRECTORY: join(file, '..') };
-    t.match((await acheron(commands['a token of a command']!, { env: managed })).stderr, /is not there/);
+    t.match((await acheron(commands['a token of a command']!, { env: managed })).stderr, /is not available/);
   },
 );
 
