@@ -205,6 +205,22 @@ t.test(
   },
 );
 
+t.test('it connects again within moments, also where it has nothing to send', async (t) => {
+  const under = await planeFor(t);
+  const stateFile = join(temporaryDir(t), 'node.json');
+  const link = linkFor(t, under, { stateFile, pair: await inviteFor(under), refreshIntervalMs: 60_000 });
+  const registered = new Promise((resolve) => link.registered.on(resolve));
+  await link.start();
+  await registered;
+  const { node_id, node_secret } = JSON.parse(readFileSync(stateFile, 'utf8')).credentials;
+  const { instance_id } = under.plane.store.nodes.get('n1')!.holder!;
+  const lost = under.client(undefined, { connect: () => ({ node_id, node_secret, instance_id }) });
+  const { epoch } = (await lost.ready()).node!;
+  lost.close();
+  await until(() => link.epoch === epoch + 1, 'a connection of its own again');
+  await until(() => under.plane.store.nodes.get('n1')!.online);
+});
+
 t.test('[P] a watch never loses, doubles or reorders an event across reconnects', async (t) => {
   const under = await planeFor(t);
   const admin = await under.admin();

@@ -21,6 +21,7 @@ import {
 } from '../../transport/index.js';
 import { ControlExchange, faultOf } from './control-exchange.js';
 import { notReached } from './not-reached.js';
+import { reconnectDelays } from './reconnect-delays.js';
 import { Subscription, type SubscriptionOptions } from './subscription.js';
 
 interface Reached {
@@ -108,8 +109,7 @@ export class ControlClient {
       connect: (signal) => this.#connect(signal),
       hasOthers: this.addresses.hasOthers,
       leave: (before) => this.#leave(before),
-      ...(options.minDelayMs === undefined ? {} : { minDelayMs: options.minDelayMs }),
-      ...(options.maxDelayMs === undefined ? {} : { maxDelayMs: options.maxDelayMs }),
+      ...reconnectDelays(options),
       ...(options.isFinal === undefined ? {} : { isFinal: options.isFinal }),
     });
     this.#reconnector.states.on((state) => {

@@ -10,6 +10,8 @@ import { NodeTunnelLink, type ServedTunnel } from './node-tunnel.js';
 import { pairNode, type PairMode } from './pair-node.js';
 import { ReportSender, type ReloadReportSource } from './report-sender.js';
 import { sendCatalog, type Catalog } from './send-catalog.js';
+import { Overtaken } from './overtaken.js';
+import { reconnectDelays } from './reconnect-delays.js';
 import { supersededError, type Successor } from './superseded-error.js';
 
 export interface NodeLinkOptions {
@@ -79,6 +81,10 @@ export class NodeLink {
   /** Whether it is connected, from now on. */
   readonly connected = new Emitter<boolean>();
   #client: ControlClient | undefined;
+  readonly #overtaken = new Overtaken({
+    epoch: () => this.#epoch,
+    connectAgain: () => this.#client?.connectAgain(),
+  });
   #tunnel: NodeTunnelLink | undefined;
   #audit: AuditSender | undefined;
   #reports: ReportSender | undefined;
@@ -154,14 +160,14 @@ export class NodeLink {
   }
 
   async #pair(): Promise<{ node_id: string; node_secret: string }> {
-    const { url, ca, minDelayMs, maxDelayMs, nodeName, platform, labels, pair, leaseTtlMs } = this.#options;
+    const { url, ca, nodeName, platform, labels, pair, leaseTtlMs } = this.#options;
     const addresses = this.#addresses;
     const client = new ControlClient({
       url,
       addresses,
       ca,
       token: this.#token,
-      ...delays(minDelayMs, maxDelayMs),
+      ...reconnectDelays(this.#options),
     });
     const stop = (): void => client.close();
     this.#abort.signal.addEventListener('abort', stop);
@@ -183,13 +189,13 @@ export class NodeLink {
   }
 
   #connect(nodeId: string, secret: string): void {
-    const { url, ca, software, minDelayMs, maxDelayMs } = this.#options;
+    const { url, ca, software } = this.#options;
     const client = new ControlClient({
       url,
       addresses: this.#addresses,
       ca,
       token: () => this.#token,
-      ...delays(minDelayMs, maxDelayMs),
+      ...reconnectDelays(this.#options),
       connect: () => ({
         node_id: nodeId,
         node_secret: secret,
@@ -217,8 +223,9 @@ export class NodeLink {
       this.#audit?.wake();
       this.#reports?.wake();
     });
-    client.superseded.on(({ successor }) => {
-      if (successor.instance_id !== this.#instanceId) this.#finish(supersededError(nodeId, successor));
+    client.superseded.on(({ successor, epoch }) => {
+      if (successor.instance_id === this.#instanceId) this.#overtaken.by(epoch);
+      else this.#finish(supersededError(nodeId, successor));
     });
     client.states.on(({ state }) => this.connected.emit(state === 'open'));
     logConnection(client.states, { name: 'the control plane', log: this.#log });
@@ -352,7 +359,7 @@ export class NodeLink {
 
   /** Keeps the tunnel; it is asked anew who we are each time, because the epoch rises. */
   #openTunnel(client: ControlClient, nodeId: string, secret: string): void {
-    const { serveTunnel, ca, minDelayMs, maxDelayMs } = this.#options;
+    const { serveTunnel, ca } = this.#options;
     if (serveTunnel === undefined || this.#isOver) return;
     if (this.#tunnel !== undefined) {
       this.#tunnel.follow();
@@ -363,7 +370,7 @@ export class NodeLink {
       ca,
       token: () => this.#token,
       serve: (transport) => serveTunnel(transport, { id: nodeId, secret, epoch: this.#epoch }),
-      ...delays(minDelayMs, maxDelayMs),
+      ...reconnectDelays(this.#options),
       log: this.#log,
     });
   }
@@ -373,6 +380,7 @@ export class NodeLink {
     this.#isOver = true;
     clearInterval(this.#refreshTimer);
     clearTimeout(this.#retryTimer);
+    this.#overtaken.close();
     this.#abort.abort(error ?? new FsError('ECANCELED', 'The link was closed.'));
     this.#audit?.close();
     this.#reports?.close();
@@ -381,14 +389,4 @@ export class NodeLink {
     this.#file.close();
     this.#end(error);
   }
-}
-
-function delays(
-  minDelayMs: number | undefined,
-  maxDelayMs: number | undefined,
-): { minDelayMs?: number; maxDelayMs?: number } {
-  return {
-    ...(minDelayMs === undefined ? {} : { minDelayMs }),
-    ...(maxDelayMs === undefined ? {} : { maxDelayMs }),
-  };
 }

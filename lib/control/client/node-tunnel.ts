@@ -8,16 +8,15 @@ import {
   type Transport,
 } from '../../transport/index.js';
 import { NODE_ENTRY_MS, type ControlClient } from './control-client.js';
+import { reconnectDelays, type ReconnectDelays } from './reconnect-delays.js';
 
-export interface NodeTunnelOptions {
+export interface NodeTunnelOptions extends ReconnectDelays {
   /** The tunnel is kept to the control plane to which this has its connection. */
   readonly client: ControlClient;
   readonly ca: string | undefined;
   readonly token: () => string | undefined;
   /** Says hello on a new connection, and serves the node's files there. */
   readonly serve: (transport: Transport) => Promise<ServedTunnel>;
-  readonly minDelayMs?: number;
-  readonly maxDelayMs?: number;
   readonly log: Log;
 }
 
@@ -43,14 +42,13 @@ export class NodeTunnelLink {
   #dialled: string | undefined;
 
   constructor(options: NodeTunnelOptions) {
-    const { client, minDelayMs, maxDelayMs, log } = options;
+    const { client, log } = options;
     this.#options = options;
     this.#reconnector = new Reconnector({
       connect: (signal) => this.#connect(signal),
       hasOthers: client.addresses.hasOthers,
       leave: (before) => this.#leave(before),
-      ...(minDelayMs === undefined ? {} : { minDelayMs }),
-      ...(maxDelayMs === undefined ? {} : { maxDelayMs }),
+      ...reconnectDelays(options),
     });
     logConnection(this.#reconnector.states, { name: "the control plane's files", log });
     this.#reconnector.start();
