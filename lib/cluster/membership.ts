@@ -127,7 +127,7 @@ export class Membership {
   async allHaveApplied(seq: number): Promise<void> {
     const endMs = performance.now() + LONGEST_WAIT_MS;
     for (;;) {
-      const isFresh = await this.#renewAfterThis();
+      const isFresh = await this.renewAfterThis();
       if (isFresh && this.#haveAllApplied(seq)) return;
       if (performance.now() > endMs || this.#isClosed)
         throw new FsError(
@@ -175,7 +175,7 @@ export class Membership {
   }
 
   /** Renews once, not before now: what it brings is no older than the question. */
-  async #renewAfterThis(): Promise<boolean> {
+  async renewAfterThis(): Promise<boolean> {
     await this.#renewing;
     return this.renew(false);
   }

@@ -20,6 +20,8 @@ export interface RelayReplicas {
   };
   /** The other live replica that has the node's connection. */
   holderOf(nodeId: string): RelayPeer | undefined;
+  /** As it may be another one of which nothing is known here yet: answers whether it is there. Undefined where that is not so. */
+  findHolder(nodeId: string): Promise<boolean> | undefined;
   /** The same at all replicas, and nowhere else. */
   readonly relayKey: Uint8Array;
   readonly relayCounts: RelayCounts;

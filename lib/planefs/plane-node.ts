@@ -120,6 +120,17 @@ export class PlaneNode {
       const isOther = this.#via !== undefined && this.#via !== this.#relays.holderOf(this.#nodeId);
       if (isOther || this.remote.isExpected) this.#relayed().catch(() => undefined);
     } else if (this.#relays.isOurs(this.#nodeId)) this.remote.expect();
+    else this.#findHolder(this.#relays);
+  }
+
+  /** It may be at a replica that has just begun. */
+  #findHolder(relays: Relays): void {
+    const found = relays.findHolder(this.#nodeId);
+    if (found === undefined) return;
+    this.remote.expect();
+    void found.then((isFound) => {
+      if (isFound) this.moved();
+    });
   }
 
   get presence(): Presence {

@@ -77,6 +77,11 @@ export class Relays {
     return this.#isClosed ? undefined : this.#options.replicas.holderOf(nodeId)?.id;
   }
 
+  /** Looks for the replica that has the node's connection, where nothing is known of it yet; undefined where that is not so. */
+  findHolder(nodeId: string): Promise<boolean> | undefined {
+    return this.#isClosed ? undefined : this.#options.replicas.findHolder(nodeId);
+  }
+
   canReach(nodeId: string): boolean {
     return this.holderOf(nodeId) !== undefined;
   }

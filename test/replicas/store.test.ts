@@ -63,6 +63,29 @@ t.test('nodes, services, events and what users see of them are the same everywhe
   t.equal(one.replicas?.holderOf('n1'), undefined);
 });
 
+t.test(
+  'a node that comes to a replica that has just begun is found there by those who had not heard of it',
+  async (t) => {
+    const replicas = new ReplicatedStores(t);
+    const [one, other] = [await replicas.add(), await replicas.add()];
+    const claim = (store: ControlStore): Promise<unknown> =>
+      store.commit(() =>
+        store.nodes.claim('n1', { instance_id: 'i', address: 'x', connected_at_ms: 1, software: null }),
+      );
+    await one.commit(() => one.nodes.join(FACTS, 60_000));
+    await claim(one);
+    await one.commit(() => one.nodes.upsert('n1', [descriptor('a')]));
+    const begun = await replicas.add();
+    await claim(begun);
+    const { selfId } = begun.replicas!.membership;
+    await until(() => other.nodes.get('n1')?.replica === selfId, 'the catalog says where it is');
+    t.equal(other.replicas?.holderOf('n1'), undefined, 'which is not known here');
+    t.equal(await other.replicas?.findHolder('n1'), true);
+    t.equal(other.replicas?.holderOf('n1')?.id, selfId);
+    t.equal(other.replicas?.findHolder('n1'), undefined, 'there is nothing more to look for');
+  },
+);
+
 t.test('a code that opens a console does so once, whichever replica is asked', async (t) => {
   const replicas = new ReplicatedStores(t);
   const stores = [await replicas.add(), await replicas.add(), await replicas.add()];

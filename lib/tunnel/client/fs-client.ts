@@ -146,7 +146,8 @@ export class FsClient {
   /**
    * Sends one request and answers with its reply. When `waiting.signal` aborts, the peer is asked to
    * cancel; what only reads fails at once then, anything else is answered by the peer, or after a while.
-   * `mayWait`: the peer may take as long as a driver, though it only reads. `onSpent`: `data` is lent, as `Transport.send` says.
+   * `mayWait`: it is asked through a descriptor that stays with this connection, so that it is not to be asked over another one, and
+   * the peer may take as long as a driver, though it only reads. `onSpent`: `data` is lent, as `Transport.send` says.
    * @throws FsError what the peer answered; EHOSTDOWN when the connection is or gets lost, or the peer does
    *   not answer; EPROTO when the answer cannot be understood.
    */
@@ -182,7 +183,7 @@ export class FsClient {
     const answer = this.#pending.add(tag, {
       name,
       kind,
-      isRepeatable: !mayChange(name, payload),
+      isRepeatable: !mayWait && !mayChange(name, payload),
       s: target.s,
       looks,
       quietLooks,

@@ -19,6 +19,15 @@ import type { RemoteSession, RequestOp } from './remote-session.js';
 import { moreThanAsked } from '../wire/tunnel-errors.js';
 import { statFromAttributes, statFsFromWire, wireFromChange } from '../wire/wire-stat.js';
 
+/** A node that a request names beside the one that it is about. */
+export interface OtherNode {
+  readonly field: 'to_node' | 'target_node';
+  readonly node: RemoteBase;
+}
+
+/** Where one connection after the other is lost before its answer, what began nothing is asked so many times again. */
+const MOST_REPEATS = 3;
+
 interface KnownAttributes {
   readonly stat: Stat;
   /** It has no extended attributes; false where the far side did not say so. */
@@ -220,50 +229,53 @@ export abstract class RemoteBase {
     return this.#number === number && this.#generation === this.remote.generation;
   }
 
-  /** The number on the present connection; found again by path where the connection is another one. */
-  number(op: RequestOp): Awaitable<number> {
+  /** The number on the present connection; found again by path where the connection is another one, or the number `isStale`. */
+  number(op: RequestOp, isStale = false): Awaitable<number> {
     if (this.parent === undefined) return ROOT_NODE;
-    if (this.#generation === this.remote.generation) return this.#number;
+    if (this.#generation === this.remote.generation && !isStale) return this.#number;
     return this.#findAgain(op);
   }
 
-  /** Asks about this node; once more, found anew, where the far side no longer knows its number. */
+  /**
+   * Asks about this node; once more, found anew, where the far side no longer knows its number. Where the connection is lost
+   * meanwhile, what begins nothing is asked over the next one, and so is what was not sent yet.
+   */
   async ask<Name extends FsMessageName>(
     name: Name,
-    payload: FsRequest<Name>,
+    payload: Omit<FsRequest<Name>, OtherNode['field']>,
     op: RequestOp,
+    other?: OtherNode,
   ): Promise<FsAnswer<Name>> {
     this.admit(op);
     const { host } = this.remote;
     if (!this.remote.connected) await host.whenConnected(op.signal);
     const written = this.#written(name, payload);
     if (written !== undefined) await written;
-    const { client } = host;
-    try {
-      return await this.#askNow(name, payload, op);
-    } catch (thrown) {
-      const { code } = FsError.from(thrown);
-      if (code === 'ESTALE' && this.parent !== undefined)
-        return this.remote.request(name, { node: await this.#findAgain(op) }, payload, op);
-      // What came over the connection that there still is, is the far side's own answer.
-      const isLost = code === 'EHOSTDOWN' && host.client !== client;
-      if (!isLost || host.patienceMs === 0 || mayChange(name, payload)) throw thrown;
-      await host.whenConnected(op.signal);
-      return this.#askNow(name, payload, op);
-    }
-  }
-
-  /** By its number on the connection that there is then. */
-  async #askNow<Name extends FsMessageName>(
-    name: Name,
-    payload: FsRequest<Name>,
-    op: RequestOp,
-  ): Promise<FsAnswer<Name>> {
-    for (;;) {
+    let isStale = false;
+    for (let repeats = 0; ;) {
+      const { client } = host;
       const { generation } = this.remote;
-      const number = await this.number(op);
-      if (generation === this.remote.generation)
-        return this.remote.request(name, { node: number }, payload, op);
+      let isSent = false;
+      try {
+        const node = await this.number(op, isStale);
+        const whole =
+          other === undefined ? payload : { ...payload, [other.field]: await other.node.number(op, isStale) };
+        // Numbers of another connection mean something else.
+        if (generation !== this.remote.generation) continue;
+        isSent = true;
+        return await this.remote.request(name, { node }, whole as FsRequest<Name>, op);
+      } catch (thrown) {
+        const { code } = FsError.from(thrown);
+        if (code === 'ESTALE' && this.parent !== undefined && !isStale) {
+          isStale = true;
+          continue;
+        }
+        // What came over the connection that there still is, is the far side's own answer.
+        const isLost = code === 'EHOSTDOWN' && host.client !== client;
+        const isBegun = isSent && mayChange(name, payload as FsRequest<Name>);
+        if (!isLost || host.patienceMs === 0 || isBegun || repeats++ === MOST_REPEATS) throw thrown;
+        await host.whenConnected(op.signal);
+      }
     }
   }
 

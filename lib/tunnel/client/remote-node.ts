@@ -20,7 +20,7 @@ import {
 import type { Found, WireAttributesOfEntry } from './found.js';
 import type { Child, Moment } from './remote-child.js';
 import { KEPT_ENTRIES, LEARNED_ENTRIES } from './listing-budget.js';
-import { RemoteBase } from './remote-base.js';
+import { RemoteBase, type OtherNode } from './remote-base.js';
 import { RemoteFile, RemoteSymlink } from './remote-file.js';
 import { RemoteHandle } from './remote-handle.js';
 import type { RequestOp } from './remote-session.js';
@@ -124,7 +124,7 @@ export class RemoteDir extends RemoteBase implements DirNode {
   async link(target: Node, name: string, op: Op): Promise<Node> {
     const mine = this.#nodeOfThisTree(target);
     mine.touched();
-    return this.#make('link', name, { name, target_node: await mine.number(op) }, op);
+    return this.#make('link', name, { name }, op, { field: 'target_node', node: mine });
   }
 
   async unlink(name: string, op: Op): Promise<void> {
@@ -141,7 +141,7 @@ export class RemoteDir extends RemoteBase implements DirNode {
     const moved = this.#children.get(name)?.node;
     const replaced = to.#children.get(toName)?.node;
     try {
-      await this.ask('rename', { name, to_node: await to.number(op), to_name: toName, flags }, op);
+      await this.ask('rename', { name, to_name: toName, flags }, op, { field: 'to_node', node: to });
     } finally {
       this.touched();
       to.touched();
@@ -334,11 +334,12 @@ export class RemoteDir extends RemoteBase implements DirNode {
   async #make<Name extends 'mkdir' | 'mknod' | 'symlink' | 'link'>(
     type: Name,
     name: string,
-    payload: FsRequest<Name>,
+    payload: Omit<FsRequest<Name>, OtherNode['field']>,
     op: Op,
+    other?: OtherNode,
   ): Promise<RemoteNode> {
     this.touched();
-    const answer = await this.ask(type, payload, op);
+    const answer = await this.ask(type, payload, op, other);
     this.touched();
     const then = { sequence: this.remote.sequence, generation: answer.generation };
     return this.adopt(name, answer.payload, then, op);

@@ -25,6 +25,18 @@ export class Replicas {
     return id == null || id === this.membership.selfId ? undefined : this.membership.member(id);
   }
 
+  /**
+   * Where the catalog names a replica of which this one has not heard, as one that has just begun: answers whether it is there. Undefined
+   * where it names none, or one that is known.
+   */
+  findHolder(nodeId: string): Promise<boolean> | undefined {
+    const { replica: id, online } = this.#nodes.get(nodeId) ?? {};
+    const { membership } = this;
+    if (id == null || online !== true || id === membership.selfId || membership.member(id) !== undefined)
+      return undefined;
+    return membership.renewAfterThis().then(() => membership.member(id) !== undefined);
+  }
+
   /** Whether this one is to turn the node offline: it is here, or where it was is gone and nobody is before us. */
   looksAfter(nodeId: string): boolean {
     const id = this.#nodes.get(nodeId)?.replica;
