@@ -51,22 +51,47 @@ export async function followStream(
   }
 }
 
+/** What of a job's `status.json` is of interest while it runs. */
+export interface ShownStatus {
+  readonly progress: ShownProgress | null;
+  /** What its driver asks its caller, while it does. */
+  readonly asks?: string;
+}
+
 /** Passes on how far a job is, each time that its driver says it. */
-export async function followProgress(
+export function followProgress(
   tree: SeenTree,
   job: string,
   over: AbortSignal,
   show: (progress: ShownProgress) => void,
 ): Promise<void> {
-  const path = `${job}/progress.json`;
+  return followDocument(tree, `${job}/progress.json`, over, show);
+}
+
+/** Passes on how a job fares, each time that this changes. */
+export function followStatus(
+  tree: SeenTree,
+  job: string,
+  over: AbortSignal,
+  show: (status: ShownStatus) => void,
+): Promise<void> {
+  return followDocument(tree, `${job}/status.json`, over, show);
+}
+
+async function followDocument<Shown>(
+  tree: SeenTree,
+  path: string,
+  over: AbortSignal,
+  show: (shown: Shown) => void,
+): Promise<void> {
   for (let goesOn = true; goesOn;) {
     const handle = await openUnlessAbsent(tree, path);
-    // A node that knows of no progress.
+    // An older node does not have each of them.
     if (handle === null) return;
     try {
       const parts: Uint8Array[] = [];
       for await (const bytes of readFrom(handle, tree.op())) parts.push(bytes);
-      show(JSON.parse(Buffer.concat(parts).toString()) as ShownProgress);
+      show(JSON.parse(Buffer.concat(parts).toString()) as Shown);
       goesOn = await changes(tree, handle, 0, over);
     } finally {
       await handle.release();

@@ -6,7 +6,13 @@ export { actionsAmong, offersOf, type ActionsOfService } from './actions-among.j
 export * from './event-feed.js';
 export { findJob } from './find-job.js';
 export { findService } from './find-service.js';
-export { followProgress, followStream, jobWhenThere, type ShownProgress } from './follow-job.js';
+export {
+  followProgress,
+  followStatus,
+  followStream,
+  jobWhenThere,
+  type ShownProgress,
+} from './follow-job.js';
 export type { IndexedService } from './index-tsv.js';
 export { AGENTS } from './guides.js';
 export * from './link-rule.js';

@@ -11,7 +11,7 @@ import { NodeStreamableHTTPServerTransport, toNodeHandler } from '@modelcontextp
 import { Server, createMcpHandler, isInitializeRequest } from '@modelcontextprotocol/server';
 import t, { type Test } from 'tap';
 import type { JsonObject } from '../../lib/core/index.js';
-import { createDriver } from '../../lib/drivers/index.js';
+import { addressRules, createDriver, type DriverContext } from '../../lib/drivers/index.js';
 import type { McpDriver } from '../../lib/drivers/mcp/mcp-driver.js';
 import type { McpServerSettings } from '../../lib/manifest/index.js';
 import { callOf, limits, resultOf, serviceId, testContext } from '../support/drivers.js';
@@ -84,8 +84,9 @@ function driverAt(
   url: string,
   changes: Partial<McpServerSettings> = {},
   timeoutMs = 20_000,
+  around: Partial<DriverContext> = { addresses: addressRules(['loopback']) },
 ): McpDriver {
-  const context = testContext();
+  const context = { ...testContext(), ...around };
   const bounds = limits({ timeoutMs, maxOutputBytes: 200_000 });
   const server: McpServerSettings = {
     ...{ serviceId, program: null, url, headers: { Authorization: 'Bearer {env.TOKEN}' }, env: { TOKEN } },
@@ -171,5 +172,39 @@ t.test('redirects are not followed, and get no header', async (t) => {
   const location = `http://127.0.0.1:${(other.address() as AddressInfo).port}/`;
   const { url } = await serve(t, (_request, response) => response.writeHead(307, { location }).end());
   failsWith(t, await driverAt(t, url).invoke(callOf({ do: 'echo' })), 'EIO');
+  t.equal(reached, 0);
+});
+
+t.test(
+  'a server at an address that is not public is reached where the node allows it, and not else',
+  async (t) => {
+    let reached = 0;
+    const { url } = await serve(t, (_request, response) => {
+      reached++;
+      response.writeHead(500).end();
+    });
+    const { port } = new URL(url);
+    const refused = { code: 'EACCES', hint: /--allow-private/ };
+    for (const host of ['127.0.0.1', 'localhost', '[::ffff:127.0.0.1]', '2130706433']) {
+      const driver = driverAt(t, `http://${host}:${port}/mcp`, {}, 20_000, {});
+      const outcome = await driver.invoke(callOf({ do: 'echo' }));
+      failsWith(t, outcome, 'EACCES', /not a public address/);
+      t.match(outcome, { error: refused }, host);
+    }
+    t.equal(reached, 0, 'nothing was sent');
+  },
+);
+
+t.test('a name is looked at by the very addresses that are connected to', async (t) => {
+  let reached = 0;
+  const { url } = await serve(t, () => reached++);
+  let asked = 0;
+  const resolver = ((_host: string, _options: object, callback: (...said: unknown[]) => void) => {
+    callback(null, [{ address: asked++ === 0 ? '10.0.0.1' : '127.0.0.1', family: 4 }]);
+  }) as unknown as DriverContext['resolver'];
+  const driver = driverAt(t, `http://rebinds.test:${new URL(url).port}/mcp`, {}, 20_000, { resolver });
+  for (let turn = 0; turn < 2; turn++)
+    failsWith(t, await driver.invoke(callOf({ do: 'echo' })), 'EACCES', /not a public address/);
+  t.ok(asked > 0);
   t.equal(reached, 0);
 });

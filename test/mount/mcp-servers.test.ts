@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { Up } from '../support/acheron.js';
 import { fixture } from '../support/drivers.js';
+import { Program } from '../support/plane-processes.js';
 import { referenceServer } from '../support/reference-servers.js';
 import { SHELLS, lacks, runShell, type Shell, type ShellResult } from '../support/shells.js';
 import { temporaryDir } from '../support/test-node.js';
@@ -136,6 +137,10 @@ t.test('a question is answered by echo, and a server that is killed fails the wr
     cat jobs/latest/question.json
     echo '{"name":"Ada"}' > jobs/latest/answer.json && echo 15 > jobs/latest/wait && cat jobs/latest/result.json`);
   t.match(asked, { status: 0, stdout: /"message": "Who\?"[^]*"action": "accept"[^]*"name": "Ada"/ });
+  const invoked = new Program(t, ['invoke', 'many.act', 'do=ask', '--state-dir', up.stateDir]);
+  await invoked.says(/^It asks: Who\?\n.*nodes\/local\/services\/many\.act\/jobs\/\w+\/answer\.json$/m);
+  t.match(await run('echo null > jobs/latest/answer.json'), { status: 0 });
+  await invoked.says(/"action": "decline"/);
   const killed = await run(`echo '{"do":"context"}' > control/invoke.json && pid=$(jq .pid result.json)
     { until grep -q hanging jobs/latest/stderr; do sleep 0.05; done; kill -9 "$pid"; } &
     echo '{"do":"hang"}' > control/invoke.json || cat last_error.txt`);

@@ -7,6 +7,7 @@ import { Progress } from '../parts/progress.js';
 import { StateBadge } from '../parts/state-badge.js';
 import { Fault } from '../wire/fault.js';
 import type { FilesLink } from '../wire/files.js';
+import { JobQuestion } from './job-question.js';
 
 interface Props {
   readonly files: FilesLink;
@@ -57,6 +58,7 @@ export function JobView({ files, dir, job }: Props): JSX.Element {
       </div>
       {fault !== null && <FaultBox fault={fault} />}
       {job.error !== null && <p class="failed">{job.error}</p>}
+      {isRunning && <JobQuestion files={files} path={path} />}
       <Progress files={files} path={`${path}/progress.json`} isRunning={isRunning} />
       {reply !== null && (
         <section class="output">

@@ -14,11 +14,13 @@ interface Props {
   readonly schema: unknown;
   readonly value: Readonly<Record<string, unknown>> | undefined;
   readonly faults: readonly RequestFault[];
+  /** What the ids of its fields begin with: another word for each form of a page. */
+  readonly name?: string;
   readonly onChange: (value: Record<string, unknown>) => void;
 }
 
 /** The fields of a request, as the schema names them. What is no text, number or choice is written as JSON. */
-export function SchemaForm({ schema, value, faults, onChange }: Props): JSX.Element {
+export function SchemaForm({ schema, value, faults, name: form = 'field', onChange }: Props): JSX.Element {
   const fields = fieldsOf(schema);
   const required = requiredOf(schema);
   if (value === undefined)
@@ -36,6 +38,7 @@ export function SchemaForm({ schema, value, faults, onChange }: Props): JSX.Elem
         return (
           <FieldRow
             key={name}
+            id={`${form}-${name}`}
             name={name}
             field={field}
             value={own}
@@ -50,6 +53,7 @@ export function SchemaForm({ schema, value, faults, onChange }: Props): JSX.Elem
 }
 
 interface RowProps {
+  readonly id: string;
   readonly name: string;
   readonly field: Field;
   readonly value: unknown;
@@ -58,8 +62,7 @@ interface RowProps {
   readonly onChange: (value: unknown) => void;
 }
 
-function FieldRow({ name, field, value, isRequired, wrong, onChange }: RowProps): JSX.Element {
-  const id = `field-${name}`;
+function FieldRow({ id, name, field, value, isRequired, wrong, onChange }: RowProps): JSX.Element {
   const about = typeof field.description === 'string' ? field.description : '';
   const described = [about === '' ? '' : `${id}-about`, wrong.length > 0 ? `${id}-wrong` : ''].filter(
     Boolean,

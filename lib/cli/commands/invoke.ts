@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { posix } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
 import { FsError, isJsonObject, traceparentFrom, type JsonObject, type JsonValue } from '../../core/index.js';
@@ -8,7 +9,7 @@ import { goOnWithoutOutput } from '../output.js';
 import { ProgressBar } from '../progress-bar.js';
 import { printNote } from '../print.js';
 import { areItems, payloadFromItems } from '../payload-items.js';
-import { findService, followProgress, followStream, jobWhenThere, readText } from '../../worldfs/index.js';
+import { findService, followStatus, followStream, jobWhenThere, readText } from '../../worldfs/index.js';
 import { addAccessOptions, openTree, type AccessFlags, type Tree } from '../tree-access.js';
 import { writeError, writeOut } from '../write-out.js';
 import { writeResult } from '../write-result.js';
@@ -149,19 +150,33 @@ async function follow(
   try {
     const job = await jobWhenThere(tree, link, over);
     if (job === null) return;
-    const stderr = quiet
-      ? undefined
-      : followStream(tree, `${job}/stderr`, over, (bytes) =>
-          bar === null ? writeError(bytes) : bar.write(bytes),
-        );
+    const say = (bytes: Uint8Array): void => (bar === null ? writeError(bytes) : bar.write(bytes));
+    const stderr = quiet ? undefined : followStream(tree, `${job}/stderr`, over, say);
     const stdout = watches
       ? followStream(tree, `${job}/stdout`, over, (bytes) => void writeOut(bytes))
       : undefined;
-    const progress = bar && followProgress(tree, job, over, (shown) => bar.show(shown));
-    await Promise.all([stderr, stdout, progress]);
+    let asked: string | undefined;
+    const status = quiet
+      ? undefined
+      : followStatus(tree, job, over, ({ progress, asks }) => {
+          if (progress !== null) bar?.show(progress);
+          if (asks !== undefined && asks !== asked) say(Buffer.from(questionText(asks, job)));
+          asked = asks;
+        });
+    await Promise.all([stderr, stdout, status]);
   } finally {
     bar?.end();
   }
+}
+
+/** What a terminal might obey. */
+// eslint-disable-next-line no-control-regex -- these are meant
+const CONTROLS = /[\0-\x1f\x7f-\x9f]+/g;
+
+/** Who calls it here has no way to answer but by the job's files. */
+function questionText(asks: string, job: string): string {
+  const where = `${posix.normalize(job).replace(/^\/+/, '')}/answer.json`;
+  return `It asks: ${asks.replace(CONTROLS, ' ')}\nAnswer in the web console, or in a mount by one JSON object, as question.json beside it says, or null: ${where}\n`;
 }
 
 function parsed(request: string): JsonObject | null {

@@ -1,7 +1,7 @@
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import { FsError } from '../../core/index.js';
 
-/** Which addresses of this machine's networks HTTP services may reach, besides public ones. */
+/** Which addresses of this machine's networks services may reach by HTTP, besides public ones. */
 export interface AddressRules {
   allows(address: string): boolean;
 }
@@ -59,6 +59,9 @@ export function addressRules(ranges: readonly string[]): AddressRules {
   };
   return { allows };
 }
+
+/** Where nobody has allowed more. */
+export const PUBLIC_ALONE: AddressRules = addressRules([]);
 
 /** The IPv4 address that an IPv6 address stands for; null for every other. */
 function ipv4Within(address: string): string | null {

@@ -8,11 +8,9 @@ import type { DriverContext } from '../driver-context.js';
 import { FaultState } from '../fault-state.js';
 import { driverClosed, errorFromAbort, failure } from '../outcome.js';
 import { Secrets } from '../secrets.js';
-import { addressRules } from './addresses.js';
+import { PUBLIC_ALONE } from './addresses.js';
 import type { HttpExchange } from './http-exchange.js';
 
-/** Public addresses alone. */
-const PUBLIC = addressRules([]);
 const RECHECK_FAULTY_MS = 500;
 
 /** The connections of a node, shared by its services, and closed with the last that uses them. */
@@ -102,7 +100,7 @@ export class HttpDriver implements Driver {
     if (this.#pool !== null) return this.#pool.agent;
     let pool = pools.get(this.#context);
     if (pool === undefined) {
-      const { addresses = PUBLIC, resolver } = this.#context;
+      const { addresses = PUBLIC_ALONE, resolver } = this.#context;
       const agent = import('./http-pool.js').then(({ httpPool }) => httpPool(addresses, resolver));
       pools.set(this.#context, (pool = { agent, users: 0 }));
     }

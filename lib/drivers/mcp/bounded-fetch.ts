@@ -1,16 +1,23 @@
 import type { FetchLike } from '@modelcontextprotocol/client';
 
+/** `fetch`, be it Node's own or another one: what is made use of. */
+export type Fetch = (
+  ...asked: Parameters<FetchLike>
+) => Promise<Pick<Response, 'body' | 'status' | 'statusText' | 'headers'>>;
+
 const BLANK_LINE = /\r?\n\r?\n$|\n\r?\n/;
 
 /**
  * `fetch` whose answers end with an error where one message in them is larger than `maxBytes`. `onOverflow` ends what
- * waits for that message: the rest of it will never come.
+ * waits for that message: the rest of it will never come. It follows no redirect.
  */
-export function boundedFetch(maxBytes: number, onOverflow: () => void): FetchLike {
+export function boundedFetch(fetch: Fetch, maxBytes: number, onOverflow: () => void): FetchLike {
   return async (url, init) => {
     const response = await fetch(url, { ...init, redirect: 'error' });
-    if (response.body === null) return response;
-    const isStream = response.headers.get('content-type')?.includes('text/event-stream') === true;
+    const { status, statusText, headers } = response;
+    const how = { status, statusText, headers: [...headers] };
+    if (response.body === null) return new Response(null, how);
+    const isStream = headers.get('content-type')?.includes('text/event-stream') === true;
     let bytes = 0;
     const bounded = response.body.pipeThrough(
       new TransformStream<Uint8Array, Uint8Array>({
@@ -26,7 +33,6 @@ export function boundedFetch(maxBytes: number, onOverflow: () => void): FetchLik
         },
       }),
     );
-    const { status, statusText, headers } = response;
-    return new Response(bounded, { status, statusText, headers });
+    return new Response(bounded, how);
   };
 }

@@ -113,9 +113,13 @@ async function openHttp(opening: Opening): Promise<McpSession> {
     ...{ pid: null, calls: new Set(), stderr: new StderrShare(), ended },
     abandon: () => void client.close().catch(() => undefined),
   };
+  // Loaded where a server is at an address.
+  const { pooledFetch } = await import('./pooled-fetch.js');
+  const pooled = pooledFetch(opening.context);
+  void ended.then(() => pooled.close());
   const transport = new StreamableHTTPClientTransport(new URL(settings.url ?? ''), {
     requestInit: { headers: { ...headers }, redirect: 'error' },
-    fetch: boundedFetch(settings.limits.maxOutputBytes + MESSAGE_BYTES, () => {
+    fetch: boundedFetch(pooled.fetch, settings.limits.maxOutputBytes + MESSAGE_BYTES, () => {
       over(tooMuchOutput(settings.limits.maxOutputBytes));
       void client.close().catch(() => undefined);
     }),
@@ -127,6 +131,7 @@ async function openHttp(opening: Opening): Promise<McpSession> {
     await client.connect(transport, { timeout: START_MS, signal: opening.signal });
   } catch (thrown) {
     await transport.close().catch(() => undefined);
+    await pooled.close();
     throw errorOfServer(thrown);
   }
   return new ClientSession(client, settings, talk);

@@ -5,7 +5,7 @@ const MAX_TEXT = 1_000;
 
 /** What a request to a server failed with: what the server says, or what is wrong with what it says. */
 export function errorOfServer(thrown: unknown): FsError {
-  if (FsError.is(thrown)) return thrown;
+  for (let at: unknown = thrown; at instanceof Error; at = at.cause) if (FsError.is(at)) return at;
   const text = thrown instanceof Error ? cut(thrown.message) : 'something that is no error';
   if (thrown instanceof ProtocolError)
     return new FsError('EIO', `The MCP server refuses: ${text}`, { cause: thrown });

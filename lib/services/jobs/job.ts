@@ -175,6 +175,7 @@ export class Job {
 /** `status.json`. A queued job is `running` that has not started. */
 export function statusOfJob(job: Job): Record<string, unknown> {
   const { end, owner } = job;
+  const { asked } = job.questions;
   return {
     state: job.state === 'queued' ? 'running' : job.state,
     invocation_id: job.id,
@@ -185,6 +186,8 @@ export function statusOfJob(job: Job): Record<string, unknown> {
     finished_at: timestamp(end?.finishedAtMs ?? null),
     duration_ms: end === null ? null : Math.max(0, end.finishedAtMs - (job.startedAtMs ?? job.acceptedAtMs)),
     progress: job.progress === null ? null : documentOfProgress(job.progress),
+    // In full in question.json.
+    ...(asked === null ? {} : { asks: asked.question.message }),
     by: {
       session_id: owner.sessionId,
       role: owner.role,
