@@ -43,7 +43,7 @@ t.test(
     t.match(status.stdout, /^node: none runs with the state directory/m);
     t.match(await plane.run(['status'], { ACHERON_CONTROL_URL: 'ws://127.0.0.1:1' }), {
       status: 1,
-      stdout: /control plane: .* is not there/,
+      stdout: /control plane: .* is not available/,
     });
   },
 );

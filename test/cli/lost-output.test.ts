@@ -52,7 +52,7 @@ for (const args of COMMANDS)
     async (t) => {
       const full = await into(FULL, args);
       t.equal(full.status, 1, full.stderr);
-      t.match(full.stderr, /^acheron: The output cannot be written: ENOSPC.*\n$/);
+      t.match(full.stderr, /^acheron: The output cannot be written: its disk is full\. \(ENOSPC\)\n$/);
       const closed = await into(CLOSED, args);
       t.ok(
         [0, 141].includes(closed.status),

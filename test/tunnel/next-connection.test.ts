@@ -40,9 +40,9 @@ async function moving(t: Test): Promise<{ tunnel: Tunnel; held: Held }> {
       return transport;
     },
   });
-  for (const name of ['from', 'to']) await tunnel.remote.root.mkdir!(name, 0o755, op());
+  for (const name of ['from', 'to']) await tunnel.remote.root.mkdir(name, 0o755, op());
   const dir = (await walk(tunnel.remote.root, 'from', op())) as DirNode;
-  const { handle } = await dir.create!('file', WRITE, 0o644, op());
+  const { handle } = await dir.create('file', WRITE, 0o644, op());
   await handle.write(0, Buffer.from('content'), op());
   await handle.flush!(op());
   await handle.release();
@@ -66,13 +66,11 @@ t.test('what changes something, and is not sent yet, is asked over the next conn
 t.test('both nodes of a rename are of one connection', async (t) => {
   const { tunnel, held } = await moving(t);
   const { root } = tunnel.remote;
-  const [from, to] = (await Promise.all(['from', 'to'].map((name) => walk(root, name, op())))) as [
-    DirNode,
-    DirNode,
-  ];
+  const from = (await walk(root, 'from', op())) as DirNode;
+  const to = (await walk(root, 'to', op())) as DirNode;
   await tunnel.connect();
   held.types = ['lookup'];
-  const renaming = (async () => from.rename!('file', to, 'renamed', 0, op()))();
+  const renaming = (async () => from.rename('file', to, 'renamed', 0, op()))();
   await until(() => held.count === 1, 'one of them is being found again on the second one');
   held.types = [];
   await tunnel.connect();

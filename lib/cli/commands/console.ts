@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { consoleAddress } from '../../control/client/index.js';
-import { FsError, reasonOf, timestamp } from '../../core/index.js';
+import { reasonOf, timestamp } from '../../core/index.js';
 import { addControlOptions, withControl, type ControlFlags } from '../control-access.js';
 import { openInBrowser } from '../open-in-browser.js';
 import { jsonOption } from '../options.js';

@@ -272,7 +272,7 @@ export abstract class RemoteBase {
         }
         // What came over the connection that there still is, is the far side's own answer.
         const isLost = code === 'EHOSTDOWN' && host.client !== client;
-        const isBegun = isSent && mayChange(name, payload as FsRequest<Name>);
+        const isBegun = isSent && mayChange(name, payload);
         if (!isLost || host.patienceMs === 0 || isBegun || repeats++ === MOST_REPEATS) throw thrown;
         await host.whenConnected(op.signal);
       }
