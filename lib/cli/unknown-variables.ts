@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { nearest } from '../core/index.js';
 import { writeError } from './write-out.js';
 
 /** All commands with all their options: what a key may mean. Loading them takes a while. */
@@ -17,7 +18,6 @@ export async function warnOfUnknownVariables(command: Command, all: AllCommands)
     (name) => name.startsWith('ACHERON_') && !own.has(name) && !OTHERS.test(name),
   );
   if (foreign.length === 0) return;
-  const { nearest } = await import('../manifest/index.js');
   const known = variablesOf(await all());
   for (const name of foreign.filter((one) => !known.has(one))) {
     const near = nearest(name, known);

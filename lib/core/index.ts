@@ -19,6 +19,7 @@ export * from './json.js';
 export * from './lasting-descriptor.js';
 export * from './log.js';
 export * from './metric-family.js';
+export * from './nearest.js';
 export * from './network-of.js';
 export * from './once.js';
 export * from './repeats.js';

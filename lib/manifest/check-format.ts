@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import type { Ajv, ErrorObject, ValidateFunction } from 'ajv';
 import { ACTIONS } from '../policy/index.js';
-import { isJsonObject, ownValue, type JsonObject, type JsonValue } from '../core/index.js';
+import { isJsonObject, ownValue, type JsonObject, type JsonValue, nearest } from '../core/index.js';
 import { pathFromPointer, type PathStep, type Problems } from './fault.js';
 import {
   MANIFEST_FIELDS,
@@ -11,7 +11,6 @@ import {
   RUNTIME_TYPES,
 } from './manifest-schema.js';
 import { plainCheckFrom } from './plain-schema.js';
-import { nearest } from './nearest.js';
 import { expectedFromError, kindOfValue, wordsFromValue } from './words.js';
 
 const MAX_FAULTS = 100;

@@ -1,4 +1,4 @@
-import { nearest } from './nearest.js';
+import { nearest } from '../core/index.js';
 import { templateFrom } from './placeholders.js';
 
 /** The fixed part of a URL, and the part that a request may change. */

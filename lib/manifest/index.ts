@@ -28,7 +28,6 @@ export {
   type Place,
 } from './read-manifest.js';
 export * from './http-definition.js';
-export { nearest } from './nearest.js';
 export { offeredServices } from './offered-services.js';
 export * from './offers.js';
 export { solePlaceholder, soleOf, templateFrom, type Placeholder, type Template } from './placeholders.js';

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { ownValue, type JsonObject } from '../core/index.js';
+import { ownValue, type JsonObject, nearest } from '../core/index.js';
 import {
   DEFAULT_LIMITS,
   type ProbeDefinition,
@@ -9,7 +9,6 @@ import {
 import type { Problems } from './fault.js';
 import { mcpServerFrom, toolsFrom } from './mcp/mcp-server-settings.js';
 import { httpRequestFrom } from './http-request-from.js';
-import { nearest } from './nearest.js';
 import { PROBE_DEFAULTS, RUNTIME_TYPES } from './manifest-schema.js';
 import { programFrom } from './program-path.js';
 

@@ -1,6 +1,5 @@
 import type { ErrorObject } from 'ajv';
-import { ID_PATTERN, writtenNumber } from '../core/index.js';
-import { nearest } from './nearest.js';
+import { ID_PATTERN, writtenNumber, nearest } from '../core/index.js';
 
 /** A value as a message shows it: short, on one line. */
 export function wordsFromValue(value: unknown): string {

@@ -5,6 +5,7 @@
 export { actionsAmong, offersOf, type ActionsOfService } from './actions-among.js';
 export * from './event-feed.js';
 export { findJob } from './find-job.js';
+export { findNode } from './find-node.js';
 export { findService } from './find-service.js';
 export {
   followProgress,

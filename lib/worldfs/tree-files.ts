@@ -8,6 +8,7 @@ import {
   type Op,
   type OpenFlags,
 } from '../vfs/index.js';
+import { findNode } from './find-node.js';
 import { linkRule } from './link-rule.js';
 
 /** A tree as one session has it, wherever it is served: in this process, or at the far end of a connection. */
@@ -39,7 +40,11 @@ export async function openFile(
   signal?: AbortSignal,
 ): Promise<FileHandle> {
   const op = tree.op(signal);
-  const target = await targetOf(tree, path, signal);
+  const target = await targetOf(tree, path, signal).catch(async (thrown: unknown) => {
+    // Which says more of a name that is not there.
+    if (FsError.from(thrown).code === 'ENOENT') await findNode(tree.root, path, op);
+    throw thrown;
+  });
   if (flags.write && target !== path)
     throw new FsError('ELOOP', `${path} is a link; nothing is written through it.`);
   const node = await walk(tree.root, target, op);

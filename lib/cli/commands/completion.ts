@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
-import { Argument, Command } from 'commander';
-import { FsError } from '../../core/index.js';
+import { Argument, Command, InvalidArgumentError } from 'commander';
+import { FsError, nearest } from '../../core/index.js';
 import { adviceFor, installScript, placeFor, uninstallScript } from '../completion/install.js';
 import { scriptFor, SHELLS, type Shell } from '../completion/scripts.js';
 import { printLine } from '../print.js';
@@ -50,7 +50,13 @@ Examples:
 
 function shellArgument(name: string): Argument {
   const about = name.startsWith('[') ? 'which shell; default: that of SHELL' : 'which shell';
-  return new Argument(name, about).choices([...SHELLS]);
+  return new Argument(name, about).choices([...SHELLS]).argParser((given: string) => {
+    if (SHELLS.some((shell) => shell === given)) return given;
+    const near = nearest(given, [...SHELLS, 'install', 'uninstall']);
+    throw new InvalidArgumentError(
+      `Allowed choices are ${SHELLS.join(', ')}.${near === undefined ? '' : ` Did you mean ${near}?`}`,
+    );
+  });
 }
 
 /** @throws FsError EINVAL where SHELL names none that completes */

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { timestamp } from '../../core/index.js';
 import { walk, type DirEntry, type Stat } from '../../vfs/index.js';
+import { findNode } from '../../worldfs/index.js';
 import { jsonOption } from '../options.js';
 import { addAccessOptions, openTree, type AccessFlags } from '../tree-access.js';
 import { writeOut } from '../write-out.js';
@@ -30,7 +31,7 @@ async function ls(path: string, flags: LsFlags): Promise<void> {
   const tree = await openTree(flags);
   try {
     const op = tree.op();
-    const node = await walk(tree.root, path, op);
+    const node = await findNode(tree.root, path, op);
     const entries: DirEntry[] =
       node.kind === 'dir'
         ? [...(await node.list(op))]
