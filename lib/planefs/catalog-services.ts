@@ -36,12 +36,12 @@ export class CatalogServicesDir extends ReadOnlyDir {
     const isHere = (): boolean => outage === undefined && presence().isHere;
     this.#index = new IndexDocument(
       {
-        visible: ({ session }) => catalogEntries(store, this.#seen(session), session, isHere()),
-        idOf: ({ service_id: id }) => id,
-        render: (entries, { session }) =>
+        visible: (op) => this.#visible(op),
+        idOf: ({ serviceId }) => serviceId,
+        render: (_services, { session }) =>
           texts.snapshot(
             session,
-            documentFromJson([...entries]),
+            documentFromJson(catalogEntries(store, this.#seen(session), session, isHere())),
             Math.max(this.#changedAtMs, presence().sinceMs),
             store.clock.now(),
           ),

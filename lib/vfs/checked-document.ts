@@ -36,7 +36,7 @@ export class IndexDocument<Entry> extends Document {
 
   constructor(
     index: {
-      /** What the session may see now. @throws FsError where it may not see the index either. */
+      /** What the session may see now, which is asked for at each look. @throws FsError where it may not see the index either. */
       readonly visible: (op: Op) => readonly Entry[];
       readonly idOf: (entry: Entry) => string;
       readonly render: (visible: readonly Entry[], op: Op) => Snapshot;

@@ -17,6 +17,7 @@ import {
 import { indexEntry, type ServiceEntry } from '../../manifest/index.js';
 import { describedFrom } from '../documents.js';
 import { stateOf } from '../live-documents.js';
+import type { Service } from '../service.js';
 import type { ServiceHost } from '../service-host.js';
 
 /** `/nodes/<id>/services/`: the services that the session may see, and their index. */
@@ -35,13 +36,13 @@ export class ServicesDir extends ReadOnlyDir {
       {
         visible: (op) => {
           requireNode(host, op);
-          return serviceIndex(host, op);
+          return seenServices(host, op);
         },
-        idOf: ({ service_id: id }) => id,
+        idOf: ({ id }) => id,
         render: (services, { session }) =>
           texts.snapshot(
             session,
-            documentFromJson([...services]),
+            documentFromJson(services.map(entryOfService)),
             servicesChangedAtMs(host, session),
             host.environment.clock.now(),
           ),
@@ -96,7 +97,13 @@ export function requireNode(host: ServiceHost, op: Op): void {
 
 /** SERVICES.json: what the session may see of the node's services. */
 export function serviceIndex(host: ServiceHost, op: Op): ServiceEntry[] {
-  return host.dirs
-    .filter(({ service }) => service.gate.allows(op.session, 'observe'))
-    .map(({ service }) => indexEntry(describedFrom(service), stateOf(service)));
+  return seenServices(host, op).map(entryOfService);
+}
+
+function seenServices(host: ServiceHost, { session }: Op): Service[] {
+  return host.dirs.map(({ service }) => service).filter((service) => service.gate.allows(session, 'observe'));
+}
+
+function entryOfService(service: Service): ServiceEntry {
+  return indexEntry(describedFrom(service), stateOf(service));
 }
