@@ -139,6 +139,36 @@ t.test('an MCP server is a program or an address', async (t) => {
   });
 });
 
+t.test("what follows the program is the program's, also what looks like an option of ours", async (t) => {
+  for (const [words, runtime] of [
+    [['cmd', 'x', 'df', '-h', '--json'], { executable_path: 'df', args: ['-h', '--json'] }],
+    [
+      ['cmd', 'x', '--timeout', '5s', '--output=json', 'git', 'log', '--output', 'f', '--', 'a'],
+      {
+        executable_path: 'git',
+        args: ['log', '--output', 'f', '--', 'a'],
+        output: 'json',
+        timeout_ms: 5000,
+      },
+    ],
+    [['cmd', 'x', '--', 'ls', '--', '-h'], { executable_path: 'ls', args: ['--', '-h'] }],
+    [['mcp', 'x', 'npx', '-y', 'server', '--help'], { command: 'npx', args: ['-y', 'server', '--help'] }],
+  ] as const) {
+    const { status, stderr, manifest } = await added(t, ...words);
+    t.equal(status, 0, stderr);
+    t.match(manifest['runtime'], runtime);
+  }
+  for (const words of [
+    ['add', 'cmd', '-h'],
+    ['add', 'cmd', 'x', '-h'],
+    ['add', '-h'],
+  ]) {
+    const { status, stdout } = await acheron(words);
+    t.equal(status, 0);
+    t.match(stdout, /^Usage: acheron add/);
+  }
+});
+
 t.test('what cannot work is said, and nothing is written', async (t) => {
   for (const [words, why] of [
     [['http', 'x', 'https://{payload.host}/'], /may not stand in the host/],

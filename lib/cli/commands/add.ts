@@ -7,6 +7,7 @@ import { walk } from '../../vfs/index.js';
 import { durationMs } from '../duration.js';
 import { commandManifest, httpManifest, mcpManifest, type NewService } from '../new-manifest.js';
 import { collect, idArgument } from '../options.js';
+import { ProgramCommand } from '../program-words.js';
 import { saidType } from '../placeholder-schema.js';
 import { printJson, printLine, printNote } from '../print.js';
 import { readText } from '../../worldfs/index.js';
@@ -44,13 +45,20 @@ export function addCommand(): Command {
     .description(
       'Make a service: writes its manifest, with a schema of the values that {payload.<name>} stands for, and says how to call it.',
     )
+    // What stands after `cmd` is read by `cmd` alone, in its order.
+    .enablePositionalOptions()
     .addHelpText('after', EXAMPLES);
   command.addCommand(
     withOptions(
-      new Command('cmd').summary('a program').description('A service that runs a program for each call.'),
+      new ProgramCommand('cmd')
+        .summary('a program')
+        .description('A service that runs a program for each call.'),
     )
       .argument('<name>', 'the name of the service', idArgument)
-      .argument('<program...>', 'the program and its arguments, after --')
+      .argument(
+        '<program...>',
+        'the program and its arguments: all that follows is theirs; -- may stand before them',
+      )
       .addOption(
         new Option('--output <kind>', 'what the program prints: text, or one JSON document')
           .choices(['text', 'json'])
@@ -63,12 +71,12 @@ export function addCommand(): Command {
   command.addCommand(httpCommand());
   command.addCommand(
     withOptions(
-      new Command('mcp')
+      new ProgramCommand('mcp', (word) => !isUrl(word))
         .summary('an MCP server')
-        .description('The tools of an MCP server as services: of a program, after --, or at an address.'),
+        .description('The tools of an MCP server as services: of a program, or at an address.'),
     )
       .argument('<name>', 'what the names of its services begin with', idArgument)
-      .argument('<server...>', 'the program and its arguments, after --; or its URL')
+      .argument('<server...>', 'the program and its arguments: all that follows is theirs; or its URL')
       .addOption(
         new Option(
           '--header <name: value>',
@@ -263,6 +271,8 @@ function authFrom(text: string): JsonObject {
   if (type === 'basic') return { type, username: name ?? '', ...secret('password') };
   return { type, name: name ?? '', ...secret('value') };
 }
+
+const isUrl = (word: string): boolean => /^https?:\/\//i.test(word);
 
 const EXAMPLES = `
 Examples:
