@@ -1,6 +1,7 @@
 import t from 'tap';
 import { fittedWidths } from '../../lib/cli/print.js';
-import { acheron } from '../support/acheron.js';
+import { wrapped } from '../../lib/cli/wrapped.js';
+import { acheron, Up } from '../support/acheron.js';
 import { Pty } from '../support/pty.js';
 import { lacks } from '../support/shells.js';
 import { PlaneCommands } from './plane-commands.js';
@@ -30,6 +31,54 @@ t.test(
     const blocks = pty.written.trimEnd().split('\r\n\r\n');
     t.equal(blocks.length, 2);
     t.match(blocks[0], new RegExp(`^TOKEN +${token_id}\\r\\nROLE +admin\\r\\nPROJECTS +any\\r\\n`));
+  },
+);
+
+t.test('a line that is too long is broken between words, what goes on is further in', async (t) => {
+  const text = 'one two   three four five six seven';
+  t.equal(wrapped(text, 2, Infinity), text, 'a pipe gets it as it is');
+  t.equal(wrapped(text, 2, 35), text);
+  t.equal(wrapped(text, 2, 20), 'one two   three four\n  five six seven');
+  t.equal(wrapped(`    ${text}`, 4, 24), '    one two   three four\n    five six seven');
+  t.equal(
+    wrapped('see /a/path/that/is/longer/than/that now', 2, 20),
+    'see\n  /a/path/that/is/longer/than/that\n  now',
+  );
+  t.equal(
+    wrapped('eins 二二二二二二二二 drei', 2, 20),
+    'eins\n  二二二二二二二二\n  drei',
+    'wide characters count twice',
+  );
+  t.equal(wrapped(text, 2, 10), text, 'a terminal that is too narrow breaks it itself');
+});
+
+t.test(
+  'at 40 columns lists, logs and findings break between words alone',
+  { skip: lacks('python3') },
+  async (t) => {
+    const { under } = await PlaneCommands.start(t);
+    const env = { ACHERON_CONTROL_URL: under.url, ACHERON_STATE_DIR: under.stateDir, NO_COLOR: '1' };
+    t.equal((await acheron(['project', 'create', 'narrow'], { env })).status, 0);
+    const up = await Up.start(t, { manifests: [] });
+    const atNode = { ACHERON_STATE_DIR: up.stateDir, NO_COLOR: '1' };
+    for (const words of [['ls', '-l', '/'], ['audit'], ['doctor'], ['watch', '--since', '0']]) {
+      const pty = new Pty(t, words, { env: words[0] === 'ls' ? atNode : env, columns: 40 });
+      if (words[0] === 'watch') {
+        await pty.until(/project_\w+/);
+        pty.signal(2);
+      }
+      await pty.ended();
+      const lines = pty.written.split('\r\n');
+      t.ok(
+        lines.some((line) => line.startsWith('  ')),
+        `${words[0]} goes on further in`,
+      );
+      t.same(
+        lines.filter((line) => line.length > 40 && /\S\s+\S/.test(line)),
+        [],
+        words.join(' '),
+      );
+    }
   },
 );
 

@@ -6,6 +6,7 @@ import { addControlOptions, withControl, type ControlAccess, type ControlFlags }
 import { integer, jsonOption } from '../options.js';
 import { plain, plainFacts, printJsonLine, printLine } from '../print.js';
 import { stopAsked } from '../stop-asked.js';
+import { wrapped } from '../wrapped.js';
 
 interface Flags extends ControlFlags {
   readonly json?: boolean;
@@ -49,7 +50,7 @@ async function audit({ client }: ControlAccess, flags: Flags): Promise<void> {
       ...(after === undefined ? {} : { after_id: after }),
     });
     for (const record of records)
-      await (flags.json === true ? printJsonLine(record) : printLine(lineOf(record)));
+      await (flags.json === true ? printJsonLine(record) : printLine(wrapped(lineOf(record), 2)));
     return records;
   };
   let last = flags.after;

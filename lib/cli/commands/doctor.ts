@@ -13,6 +13,7 @@ import { plain, printJson } from '../print.js';
 import { forOut, writeStyled } from '../write-out.js';
 import { addStoreOptions, storePasswordFrom, type StoreFlags } from '../store-options.js';
 import { VERSION } from '../version.js';
+import { wrapped } from '../wrapped.js';
 
 interface Flags extends StoreFlags {
   readonly stateDir: string;
@@ -66,15 +67,21 @@ export function doctorCommand(): Command {
       ]);
       const findings = found.flat();
       if (flags.json === true) await printJson(findings);
-      else
-        for (const finding of findings)
-          await writeStyled(
-            `${MARKS[finding.state]} ${forOut(finding.what)}\n${finding.remedy === null ? '' : `    ${forOut(finding.remedy)}\n`}`,
-          );
+      else for (const finding of findings) await writeStyled(textOf(finding));
       if (findings.some((finding) => finding.state === 'broken')) process.exitCode = EXIT.failed;
     });
 }
 
+/** A finding, and below it what mends it. */
+function textOf({ state, what, remedy }: Finding): string {
+  // The mark is coloured, and colours have no width: it takes the place of the margin.
+  const margin = ' '.repeat(MARK_COLUMNS + 1);
+  const found = wrapped(margin + forOut(what), margin.length).slice(MARK_COLUMNS);
+  const mended = remedy === null ? '' : `${wrapped(`    ${forOut(remedy)}`, 4)}\n`;
+  return `${MARKS[state]}${found}\n${mended}`;
+}
+
+const MARK_COLUMNS = 4;
 const MARKS = { fine: pc.green('ok  '), note: pc.yellow('note'), broken: pc.red('FAIL') };
 
 /** Whether each control plane that was named answers. */

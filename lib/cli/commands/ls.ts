@@ -4,6 +4,7 @@ import { walk, type DirEntry, type Stat } from '../../vfs/index.js';
 import { findNode } from '../../worldfs/index.js';
 import { jsonOption } from '../options.js';
 import { addAccessOptions, openTree, type AccessFlags } from '../tree-access.js';
+import { wrapped } from '../wrapped.js';
 import { writeOut } from '../write-out.js';
 
 type LsFlags = AccessFlags & { readonly json?: boolean; readonly long?: boolean };
@@ -72,5 +73,8 @@ function lineOf({ name, stat }: Listed, long: boolean): string {
     .map((letter, place) => ((stat.mode >> (8 - place)) & 1 ? letter : '-'))
     .join('');
   const time = timestamp(Number(stat.mtimeNs / 1_000_000n));
-  return `${LETTER[stat.kind]}${bits} ${String(stat.size).padStart(9)} ${time} ${name}${SUFFIX[stat.kind]}`;
+  return wrapped(
+    `${LETTER[stat.kind]}${bits} ${String(stat.size).padStart(9)} ${time} ${name}${SUFFIX[stat.kind]}`,
+    2,
+  );
 }

@@ -7,6 +7,7 @@ import { diffsOf, type EventDiff } from '../event-diffs.js';
 import { idArgument, integer, jsonOption } from '../options.js';
 import { plain, plainFacts, printJsonLine, printLine, printNote } from '../print.js';
 import { stopAsked } from '../stop-asked.js';
+import { wrapped } from '../wrapped.js';
 import { writeStyled } from '../write-out.js';
 
 interface Flags extends ControlFlags {
@@ -52,7 +53,7 @@ async function watch({ client }: ControlAccess, flags: Flags): Promise<void> {
       printed = printed.then(async () => {
         const found = await diffs?.();
         if (json) await printJsonLine(found === undefined ? document : { ...document, diffs: found });
-        else await printLine(plain(line()));
+        else await printLine(wrapped(plain(line()), 2));
         for (const { diff } of json ? [] : (found ?? [])) await writeStyled(`${colouredDiff(diff)}\n`);
       });
       printed.catch(reject);
