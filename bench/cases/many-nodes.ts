@@ -1,19 +1,16 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readFileSync } from 'node:fs';
-import { ControlClient, type CatalogEvent } from '../../lib/control/index.js';
 import { CannotRun, type Bench, type BenchCase, type Row } from '../bench.js';
-import { joinNode } from '../join-node.js';
 import { freshDir } from '../mounts.js';
-import { quantile } from '../interleave.js';
 import { adminTokenFile, mountPlane, startControl } from '../plane.js';
 import { simulateNodes } from '../simulated-nodes.js';
 import { residentMebibytes } from '../resident-memory.js';
+import { Clients, fanOut } from '../watchers.js';
 
 const NODES = Number(process.env['ACHERON_BENCH_NODES'] ?? 1000);
 const SERVICES = 50;
 const WATCHERS = Math.min(NODES, 1000);
-const CHANGES = 20;
 /** What a thousand nodes and ten thousand are to take. */
 const AIMS =
   NODES > 1000
@@ -51,10 +48,12 @@ export const manyNodes: BenchCase = {
       measure('all connect and register, first time', 's', first.ms / 1000, AIMS.register);
       measure('attempts that failed', '', first.failed, '0');
       measure('resident', 'MiB', await residentMebibytes(control.pid), AIMS.resident);
-      const clients = new Clients(control.url, readFileSync(tokenFile, 'utf8').trim());
+      const clients = new Clients([control.url], readFileSync(tokenFile, 'utf8').trim());
       running.push(clients);
       await readCatalog(clients, measure);
-      await fanOut(clients, measure);
+      const { p50, p99 } = await fanOut(clients, WATCHERS);
+      measure('one change to all watchers, p50', 'ms', p50);
+      measure('one change to all watchers, p99', 'ms', p99, '<= 50 ms');
       measure('resident, with as many watchers', 'MiB', await residentMebibytes(control.pid), AIMS.resident);
       await listMount(bench, control.url, tokenFile, measure);
       await clients.stop();
@@ -70,48 +69,6 @@ export const manyNodes: BenchCase = {
   },
 };
 
-/** Connections of this process, closed together. */
-class Clients {
-  readonly #url: string;
-  readonly #token: string;
-  readonly #all: ControlClient[] = [];
-
-  constructor(url: string, token: string) {
-    this.#url = url;
-    this.#token = token;
-  }
-
-  async admin(): Promise<ControlClient> {
-    const client = new ControlClient({ url: this.#url, token: this.#token }).start();
-    this.#all.push(client);
-    await client.ready();
-    return client;
-  }
-
-  /** A connection as a node of its own, which can change its services. */
-  async node(name: string): Promise<(version: number) => Promise<void>> {
-    const admin = await this.admin();
-    const proof = await joinNode(admin, name);
-    const client = new ControlClient({ url: this.#url, connect: () => proof }).start();
-    this.#all.push(client);
-    const { node } = await client.ready();
-    if (!node) throw new Error(`${name} was not taken for a node.`);
-    return async (version) => {
-      const service = { service_id: 'changing', kind: 'bench', version: String(version) };
-      const services = [{ ...service, permissions: { allow_roles: ['admin'] } }];
-      await client.request('node_service_upsert', {
-        ...proof,
-        epoch: node.epoch,
-        services: services,
-      });
-    };
-  }
-
-  async stop(): Promise<void> {
-    for (const client of this.#all.splice(0)) client.close();
-  }
-}
-
 async function readCatalog(clients: Clients, measure: Measure): Promise<void> {
   const admin = await clients.admin();
   const start = performance.now();
@@ -120,33 +77,6 @@ async function readCatalog(clients: Clients, measure: Measure): Promise<void> {
   const half = performance.now();
   for (const { node_id } of nodes) await admin.request('node_service_get', { node_id });
   measure('catalog read: every service, node by node', 'ms', performance.now() - half);
-}
-
-/** A change of one node reaches every watcher. */
-async function fanOut(clients: Clients, measure: Measure): Promise<void> {
-  const change = await clients.node('changing');
-  const tookMs: number[] = [];
-  let startMs = 0;
-  let left = 0;
-  let all: () => void = () => undefined;
-  const onEvent = ({ kind }: CatalogEvent): void => {
-    if (kind !== 'services') return;
-    tookMs.push(performance.now() - startMs);
-    if (--left === 0) all();
-  };
-  for (let i = 0; i < WATCHERS; i++) {
-    const watcher = await clients.admin();
-    await new Promise<void>((resolve) => watcher.watch({ onEvent, onBegin: resolve }));
-  }
-  for (let version = 1; version <= CHANGES; version++) {
-    const reached = new Promise<void>((resolve) => (all = resolve));
-    left = WATCHERS;
-    startMs = performance.now();
-    await change(version);
-    await reached;
-  }
-  measure('one change to all watchers, p50', 'ms', quantile(tookMs, 0.5));
-  measure('one change to all watchers, p99', 'ms', quantile(tookMs, 0.99), '<= 50 ms');
 }
 
 async function listMount(bench: Bench, url: string, tokenFile: string, measure: Measure): Promise<void> {
