@@ -1,4 +1,7 @@
+import { closeSync, openSync } from 'node:fs';
+import { devNull } from 'node:os';
 import { createContext, Script, type Context } from 'node:vm';
+import { FsError } from '../core/index.js';
 
 /** Thrown when `runWithin` had to stop the work. */
 export class TookTooLongError extends Error {
@@ -14,9 +17,10 @@ let context: (Context & { work?: () => unknown }) | undefined;
 /**
  * Runs synchronous work and stops it, wherever it is (a regular expression included), after `timeoutMs`.
  * Costs about a tenth of a millisecond.
- * @throws TookTooLongError, or what the work throws.
+ * @throws TookTooLongError; FsError EBUSY while too many files are open; or what the work throws.
  */
 export function runWithin<Result>(timeoutMs: number, work: () => Result): Result {
+  requireDescriptors();
   context ??= createContext({});
   const outer = context.work;
   context.work = work;
@@ -28,5 +32,22 @@ export function runWithin<Result>(timeoutMs: number, work: () => Result): Result
     throw thrown;
   } finally {
     context.work = outer;
+  }
+}
+
+/** Node's watch on the time opens four; where it finds none, it ends the process. */
+const DESCRIPTORS = 5;
+
+function requireDescriptors(): void {
+  const open: number[] = [];
+  try {
+    while (open.length < DESCRIPTORS) open.push(openSync(devNull, 'r'));
+  } catch (thrown) {
+    throw new FsError('EBUSY', 'The node has as many files open as it may, and no room for another call.', {
+      hint: 'Try again when calls that run have ended. An admin raises the limit: LimitNOFILE= in its unit, or ulimit -n.',
+      cause: thrown,
+    });
+  } finally {
+    for (const fd of open) closeSync(fd);
   }
 }

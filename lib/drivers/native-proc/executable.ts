@@ -106,6 +106,10 @@ export function startError(thrown: NodeJS.ErrnoException | null, file: string): 
       });
     case 'EMFILE':
     case 'ENFILE':
+      return new FsError('EIO', 'The node has too many files open to start another process.', {
+        cause,
+        hint: 'Call again when calls that run have ended. An admin raises the limit: LimitNOFILE= in its unit, or ulimit -n.',
+      });
     case 'EAGAIN':
     case 'ENOMEM':
       return new FsError('EIO', `The machine has no room for another process (${thrown.code}).`, {
@@ -113,7 +117,7 @@ export function startError(thrown: NodeJS.ErrnoException | null, file: string): 
         hint: 'Call again later, or lower "max_concurrency".',
       });
     default:
-      return new FsError('EIO', `The driver ${file} cannot be started: ${thrown?.message ?? 'no reason given'}.`, { cause }); // prettier-ignore
+      return new FsError('EIO', `The driver ${file} cannot be started: ${thrown === null ? 'no reason was given' : reasonOf(thrown)}.`, { cause }); // prettier-ignore
   }
 }
 

@@ -66,7 +66,7 @@ export class StdioPipes {
 
 /** What Node made instead of our pipes; null where it could make none. */
 export function stdioOfChild({ stdin, stdout, stderr }: ChildProcess): Stdio | null {
-  return stdin && stdout && stderr && { stdin, stdout, stderr };
+  return stdin && stdout && stderr ? { stdin, stdout, stderr } : null;
 }
 
 /** Nothing more can come out of it. */
