@@ -16,7 +16,7 @@ import type {
 import { appendWith, CHANNEL, lockOf, readWith } from './postgres-entries.js';
 import { PostgresLink, type LinkOptions } from './postgres-link.js';
 import { beginTurn } from './postgres-turn.js';
-import { prepareSchema } from './postgres-schema.js';
+import { checkSchema, prepareSchema } from './postgres-schema.js';
 
 const CHUNK_BYTES = 1024 * 1024;
 /** A member whose lease ran out so long ago is forgotten. */
@@ -58,6 +58,16 @@ export class PostgresLog implements ReplicatedLog {
     } catch (thrown) {
       await link.close();
       throw thrown;
+    }
+  }
+
+  /** Whether `open` would find or make its tables; writes nothing. @throws as `open` does */
+  static async check(options: LinkOptions, withinMs: number): Promise<void> {
+    const link = new PostgresLink(options);
+    try {
+      await link.use((sql) => checkSchema(sql, options.address.schema), withinMs);
+    } finally {
+      await link.close();
     }
   }
 

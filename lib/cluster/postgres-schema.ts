@@ -31,8 +31,7 @@ const TABLES = `
 /** Makes our tables where they are not there yet, once, whoever comes first; answers which log it is. */
 export async function prepareSchema(sql: Sql, schema: string): Promise<string> {
   const name = `"${schema}"`;
-  const [known] = await sql.unsafe(`SELECT to_regclass($1) IS NOT NULL AS known`, [`${name}.head`]);
-  if (known?.['known'] !== true)
+  if (!(await hasTables(sql, name)))
     await sql.begin(async (tx) => {
       await tx.unsafe(`SELECT pg_advisory_xact_lock(${LOCK})`);
       await tx.unsafe(`CREATE SCHEMA IF NOT EXISTS ${name}`);
@@ -43,7 +42,39 @@ export async function prepareSchema(sql: Sql, schema: string): Promise<string> {
         [randomUUID()],
       );
     });
-  const [head] = await sql.unsafe(`SELECT format, log_id FROM ${name}.head`);
+  return logIdIn(sql, schema);
+}
+
+/**
+ * Whether our tables are there and can be read, or can be made, by this user; makes none.
+ * @throws FsError EINVAL for tables of a later release, EACCES where they are not there and may not be made
+ */
+export async function checkSchema(sql: Sql, schema: string): Promise<void> {
+  const name = `"${schema}"`;
+  if (await hasTables(sql, name)) {
+    await logIdIn(sql, schema);
+    return;
+  }
+  const [may] = await sql.unsafe(
+    `SELECT coalesce(has_schema_privilege(to_regnamespace($1)::oid, 'CREATE'), has_database_privilege(current_database(), 'CREATE')) AS make,
+      current_user AS who, current_database() AS db`,
+    [name],
+  );
+  if (may?.['make'] === true) return;
+  const who = String(may?.['who']);
+  throw new FsError('EACCES', `The user "${who}" may not make tables there.`, {
+    hint: `As the owner of the database: GRANT CREATE ON DATABASE "${String(may?.['db'])}" TO "${who}"; or name a schema of its own with ?schema=.`,
+  });
+}
+
+async function hasTables(sql: Sql, name: string): Promise<boolean> {
+  const [found] = await sql.unsafe(`SELECT to_regclass($1) IS NOT NULL AS known`, [`${name}.head`]);
+  return found?.['known'] === true;
+}
+
+/** Which log it is. */
+async function logIdIn(sql: Sql, schema: string): Promise<string> {
+  const [head] = await sql.unsafe(`SELECT format, log_id FROM "${schema}".head`);
   const format = head?.['format'] as number | undefined;
   if (format !== undefined && format > FORMAT)
     throw new FsError('EINVAL', `The store has format ${format}; this release reads up to ${FORMAT}.`, {

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from ._plane import PlaneTree
     from ._tree import Tree
 
+# A mount tells nobody that a file has grown behind it (docs/NAMESPACE.md, inotify), and its streams end where they end for
+# now, as files do. So what grows is looked at now and then, which is cheap; a job's end alone has a file that waits.
 LEAST_LOOK = 0.02
 MOST_LOOK = 0.25
 LONGEST = 86_400.0

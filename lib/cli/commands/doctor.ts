@@ -1,6 +1,5 @@
 import { Command } from 'commander';
 import pc from 'picocolors';
-import { setTimeout as delay } from 'node:timers/promises';
 import { storeName } from '../../cluster/index.js';
 import { probeAddress, type AddressProbe } from '../../control/client/index.js';
 import { FsError, silentLog } from '../../core/index.js';
@@ -136,14 +135,11 @@ async function storeFindings(flags: StoreFlags): Promise<Finding[]> {
   const { store } = flags;
   if (store === undefined) return [];
   const { PostgresLog } = await import('../../cluster/index.js');
-  const opened = PostgresLog.open({ address: store, password: storePasswordFrom(flags), log: silentLog });
+  const options = { address: store, password: storePasswordFrom(flags), log: silentLog };
   try {
-    const log = await Promise.race([opened, delay(STORE_MS, undefined, { ref: false })]);
-    if (log === undefined) throw new FsError('ETIMEDOUT', `no answer in ${STORE_MS} ms`);
-    await log.close();
+    await PostgresLog.check(options, STORE_MS);
     return [finding('store', 'fine', `The store ${storeName(store)} can be used.`)];
   } catch (thrown) {
-    opened.then((log) => log.close()).catch(() => undefined);
     const { message, hint } = FsError.from(thrown);
     return [
       finding(
