@@ -31,6 +31,16 @@ t.test(
       what: /cannot be used: .*other/,
       remedy: /./,
     });
+    await server.query('CREATE SCHEMA acheron', 'acheron');
+    await server.query('CREATE TABLE acheron.head (format int, log_id text)', 'acheron');
+    await server.query("INSERT INTO acheron.head VALUES (99, 'later')", 'acheron');
+    t.match(await look(url), {
+      state: 'broken',
+      what: /has format 99; this release reads up to/,
+      remedy: /later release/,
+    });
+    await server.query('UPDATE acheron.head SET format = 1', 'acheron');
+    t.match(await look(url), { state: 'fine' }, 'tables that are there');
     await server.kill();
     t.match(await look(url), { state: 'broken', what: /cannot be used/, remedy: /PostgreSQL/ });
   },
