@@ -66,6 +66,13 @@ export function integer(minimum: number): (text: string) => number {
   };
 }
 
+/** A TCP port; 0 picks one. */
+export function port(text: string): number {
+  const value = integer(0)(text);
+  if (value > 65_535) throw new InvalidArgumentError('A port is a number from 0 to 65535.');
+  return value;
+}
+
 export function idArgument(text: string): string {
   if (!isId(text))
     throw new InvalidArgumentError(

@@ -131,6 +131,8 @@ t.test('a manifest that is saved anew is in the mount within moments, its state 
 });
 
 t.test('wrong options exit with 2 and say what is wrong', async (t) => {
+  for (const command of [['up', './mnt'], ['control'], ['doctor']])
+    t.match(await acheron([...command, '--port', '99999']), { status: 2, stderr: /from 0 to 65535/ });
   t.match(await acheron(['up', '--role', 'king']), { status: 2, stderr: /Allowed choices are admin, user/ });
   t.match(await acheron(['uo']), { status: 2 });
   const doctor = await acheron(['doctor', '--json', '--state-dir', running.stateDir]);

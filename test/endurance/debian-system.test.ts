@@ -124,12 +124,16 @@ t.test(
       echo 'ws://127.0.0.1:18790/ /srv/acheron acheron token=/etc/acheron/token,_netdev,x-systemd.automount,nofail 0 0' >> /etc/fstab
       systemctl daemon-reload; systemctl start srv-acheron.mount`);
     await works('ls /srv/acheron/nodes/deb/services', /gated/);
-    await works('findmnt -n -o TARGET /srv/acheron', /\/srv\/acheron/);
+    await works('findmnt -n -o TARGET,FSTYPE /srv/acheron', /\/srv\/acheron +fuse\.acheron/);
     await works('systemctl stop srv-acheron.mount');
     t.equal((await machine.run('findmnt /srv/acheron')).stdout, '');
     await works(`printf 'ACHERON_CONTROL_URL=ws://127.0.0.1:18790\\nACHERON_TOKEN_FILE=/etc/acheron/token\\n' > /etc/acheron/mount-mnt-plane.env
       systemctl start acheron-mount@mnt-plane`);
     await works('ls /mnt/plane/nodes/deb/services', /gated/);
+    await works(
+      'mkdir /mnt/own; acheron mount /mnt/own --token-file /etc/acheron/token --state-dir /tmp/own --background',
+    );
+    await works('acheron unmount /mnt/own', /Unmounted/);
     await works(
       'systemctl reload acheron-mount@mnt-plane acheron-node acheron-control; ls /mnt/plane/nodes',
       /deb/,

@@ -19,6 +19,7 @@ import {
   noConsoleOption,
   option,
   stateDirOption,
+  port,
 } from '../options.js';
 import { reloadOnHangUp } from '../reload.js';
 import { goOnUnlessStopped, stopAsked } from '../stop-asked.js';
@@ -60,7 +61,7 @@ export function controlCommand(): Command {
     .addCommand(importCommand())
     .description('Run the control plane: it knows all nodes, and shows each session its view of them.')
     .addOption(option('--host <address>', 'where to listen').default('127.0.0.1'))
-    .addOption(option('--port <port>', 'the port; 0 picks one').argParser(integer(0)).default(DEFAULT_PORT))
+    .addOption(option('--port <port>', 'the port; 0 picks one').argParser(port).default(DEFAULT_PORT))
     .addOption(stateDirOption());
   return addListenOptions(addStoreOptions(command).addOption(advertiseOption()))
     .addOption(

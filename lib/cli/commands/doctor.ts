@@ -6,7 +6,7 @@ import { FsError, silentLog } from '../../core/index.js';
 import { diagnose, endOf, finding, type Finding } from '../../doctor/index.js';
 import { addressesIn } from '../../transport/index.js';
 import { EXIT } from '../failure.js';
-import { integer, jsonOption, option, stateDirOption } from '../options.js';
+import { jsonOption, option, stateDirOption, port } from '../options.js';
 import { certificatesIn, controlUrlOption, tlsCaOption, tokenFileOption } from '../plane-options.js';
 import { plain, printJson } from '../print.js';
 import { forOut, writeStyled } from '../write-out.js';
@@ -44,9 +44,7 @@ export function doctorCommand(): Command {
     .addOption(option('--tls-cert <file>', 'a certificate of this machine, PEM'))
     .addOption(option('--tls-key <file>', 'its key, PEM'))
     .addOption(
-      option('--port <port>', 'where a control plane of this machine listens')
-        .argParser(integer(1))
-        .default(18790),
+      option('--port <port>', 'where a control plane of this machine listens').argParser(port).default(18790),
     )
     .addOption(jsonOption());
   return addStoreOptions(command)

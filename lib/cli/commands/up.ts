@@ -7,12 +7,12 @@ import { addHealthOptions, type HealthFlags } from '../health-options.js';
 import { addMountOptions, standaloneMountName, type MountFlags } from '../mount-options.js';
 import { addNodeOptions, type NodeFlags } from '../node-options.js';
 import {
-  integer,
   logFormatOption,
   logLevelOption,
   noConsoleOption,
   option,
   stateDirOption,
+  port,
 } from '../options.js';
 import { checkPortIsFree, runEmbeddedControlPlane, type BesideFlags } from '../embedded-control-plane.js';
 import { runStandalone } from '../standalone.js';
@@ -38,7 +38,7 @@ export function upCommand(): Command {
       option(
         '--port <port>',
         'where the control plane listens, and must be free; 0 picks one (default: 18790, or another where that is taken)',
-      ).argParser(integer(0)),
+      ).argParser(port),
     )
     .addOption(
       option(

@@ -44,7 +44,9 @@ async function mountAsRoot(dir: string, options: MountDeviceOptions): Promise<nu
   const list = ['fd=3,rootmode=40000,user_id=0,group_id=0,nosuid,nodev', ...chosen(options)].join(',');
   try {
     const args = ['-i', '-t', `fuse.${options.subtype}`, '-o', list, options.fsname, dir];
-    await run('mount', args, { descriptor: fd });
+    // By the other way, mount(8) of util-linux 2.39 and later loses the subtype, by which mounts of ours are known.
+    const env = { ...process.env, LIBMOUNT_FORCE_MOUNT2: 'always' };
+    await run('mount', args, { descriptor: fd, env });
     return fd;
   } catch (error) {
     closeSync(fd);
