@@ -77,6 +77,11 @@ export class Membership {
     return this.#live.find((member) => member.id === id);
   }
 
+  /** Those whose lease runs, and those that have not left and whose lease ran out not long ago (`ReplicatedLog.renew`). */
+  known(): readonly { readonly id: string }[] {
+    return [...this.#seen.values()].map(({ state }) => state);
+  }
+
   /** Whether this replica may answer: its lease runs, and it has applied what there was when it got it. Asked for each message. */
   isServing(): boolean {
     return this.lease.isHeld(this.#options.appliedSeq());

@@ -9,8 +9,8 @@ import { noSteppedClocks, SteppedClock } from '../support/stepped-clock.js';
 import { LoopbackGround, NamespaceGround, OTHERS, type Ground } from './ground.js';
 
 export const REPLICAS = 3;
-const STATE_MIB = 96;
-const DATABASE_MIB = 400;
+const STATE_MIB = 256;
+const DATABASE_MIB = 1000;
 
 export interface Place {
   readonly name: string;

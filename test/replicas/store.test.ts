@@ -3,7 +3,6 @@ import Database from 'libsql';
 import t from 'tap';
 import { EmbeddedLog } from '../../lib/cluster/index.js';
 import type { ControlStore } from '../../lib/control/index.js';
-import { MAX_SESSIONS_OF_A_TOKEN } from '../../lib/control/store/session-keeper.js';
 import { FsError } from '../../lib/core/index.js';
 import { descriptor, FACTS, temporaryDir } from '../support/store.js';
 import { ReplicatedStores } from '../support/replicas.js';
@@ -123,35 +122,6 @@ t.test('what a session is called is known everywhere, and of one token is the na
   t.equal(other.sessions.idFrom('another token', 'work'), 'work');
   await one.commit(() => one.sessions.close(named[0]!));
   t.equal(other.sessions.idFrom(record.tokenId, 'work'), 'work', 'a closed one has no name');
-});
-
-t.test('a session in use at one replica outlives any number that its token begins at another', async (t) => {
-  const replicas = new ReplicatedStores(t);
-  const [one, other] = [await replicas.add(), await replicas.add()];
-  const { token } = await one.commit(() => one.tokens.create({ role: 'user', agentId: 'a' }));
-  const begin = (store: ControlStore) => {
-    const { record, hash } = store.tokens.verify(token)!;
-    return store.sessions.create(record, hash).sessionId;
-  };
-  const used = await one.commit(() => begin(one));
-  const moved = await one.commit(() => begin(one));
-  const live = one.sessions.use(used);
-  await until(() => other.sessions.get(moved) !== undefined, 'the sessions at the other');
-  // Its client has gone from one to the other.
-  other.sessions.use(moved);
-  other.sessions.touch(moved);
-  const unused = await other.commit(() => begin(other));
-  for (let n = 0; n < MAX_SESSIONS_OF_A_TOKEN + 100; n += 100)
-    await other.commit(() => Array.from({ length: 100 }, () => begin(other)));
-  await until(() => one.sessions.get(unused) === undefined, 'what nobody used goes');
-  t.ok(one.sessions.get(used) !== undefined && other.sessions.get(used) !== undefined);
-  t.equal(one.sessions.snapshot(used).revoked, false);
-  for (let n = 0; n < MAX_SESSIONS_OF_A_TOKEN + 100; n += 100)
-    await one.commit(() => Array.from({ length: 100 }, () => begin(one)));
-  t.ok(one.sessions.get(moved), 'nor does the one from which it has gone forget it');
-  one.sessions.release(live);
-  const { tokenId } = one.sessions.require(used);
-  t.ok(one.sessions.list({ tokenId }).length <= 2 * MAX_SESSIONS_OF_A_TOKEN, 'each keeps its own in bounds');
 });
 
 t.test('of two who take the same thing one has it', async (t) => {

@@ -14,7 +14,8 @@ const MAX_UNWRITTEN = 256;
 /** Several control planes over one log. */
 export interface SessionReplicas {
   readonly selfId: string;
-  members(): readonly { readonly id: string }[];
+  /** Those that are there, and those that are gone without having left, for a while. */
+  known(): readonly { readonly id: string }[];
 }
 
 export interface KeeperOptions {
@@ -95,7 +96,8 @@ export class SessionKeeper {
       'SELECT session_id, closed_at_ms, replica FROM sessions WHERE token_id = ? ORDER BY closed_at_ms IS NULL, last_seen_ms',
       tokenId,
     );
-    const others = new Set(this.#replicas?.members().map(({ id }) => id));
+    // Who used those of one that is gone is at another one by now, which may not have been able to say so yet.
+    const others = new Set(this.#replicas?.known().map(({ id }) => id));
     others.delete(this.#replicas?.selfId ?? '');
     for (const { session_id: id, closed_at_ms: closed, replica } of oldestFirst) {
       if (count <= MAX_SESSIONS_OF_A_TOKEN - TRIM_STEP) break;

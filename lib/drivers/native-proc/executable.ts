@@ -117,7 +117,7 @@ export function startError(thrown: NodeJS.ErrnoException | null, file: string): 
         hint: 'Call again later, or lower "max_concurrency".',
       });
     default:
-      return new FsError('EIO', `The driver ${file} cannot be started: ${thrown === null ? 'no reason was given' : reasonOf(thrown)}.`, { cause }); // prettier-ignore
+      return new FsError('EIO', `The driver ${file} cannot be started: ${thrown?.message ?? 'no reason given'}.`, { cause }); // prettier-ignore
   }
 }
 

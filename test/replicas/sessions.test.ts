@@ -1,0 +1,69 @@
+import t from 'tap';
+import type { ControlStore } from '../../lib/control/index.js';
+import { MAX_SESSIONS_OF_A_TOKEN } from '../../lib/control/store/session-keeper.js';
+import { ReplicatedStores } from '../support/replicas.js';
+import { until } from '../support/until.js';
+
+t.test('a session in use at one replica outlives any number that its token begins at another', async (t) => {
+  const replicas = new ReplicatedStores(t);
+  const [one, other] = [await replicas.add(), await replicas.add()];
+  const { token } = await one.commit(() => one.tokens.create({ role: 'user', agentId: 'a' }));
+  const begin = (store: ControlStore) => {
+    const { record, hash } = store.tokens.verify(token)!;
+    return store.sessions.create(record, hash).sessionId;
+  };
+  const used = await one.commit(() => begin(one));
+  const moved = await one.commit(() => begin(one));
+  const live = one.sessions.use(used);
+  await until(() => other.sessions.get(moved) !== undefined, 'the sessions at the other');
+  // Its client has gone from one to the other.
+  other.sessions.use(moved);
+  other.sessions.touch(moved);
+  const unused = await other.commit(() => begin(other));
+  for (let n = 0; n < MAX_SESSIONS_OF_A_TOKEN + 100; n += 100)
+    await other.commit(() => Array.from({ length: 100 }, () => begin(other)));
+  await until(() => one.sessions.get(unused) === undefined, 'what nobody used goes');
+  t.ok(one.sessions.get(used) !== undefined && other.sessions.get(used) !== undefined);
+  t.equal(one.sessions.snapshot(used).revoked, false);
+  for (let n = 0; n < MAX_SESSIONS_OF_A_TOKEN + 100; n += 100)
+    await one.commit(() => Array.from({ length: 100 }, () => begin(one)));
+  t.ok(one.sessions.get(moved), 'nor does the one from which it has gone forget it');
+  one.sessions.release(live);
+  const { tokenId } = one.sessions.require(used);
+  t.ok(one.sessions.list({ tokenId }).length <= 2 * MAX_SESSIONS_OF_A_TOKEN, 'each keeps its own in bounds');
+});
+
+t.test(
+  'a session of a replica that was killed is not forgotten while its client goes on elsewhere',
+  async (t) => {
+    const replicas = new ReplicatedStores(t);
+    const [one, killed, other] = [
+      await replicas.add({ leaseMs: 1_500 }),
+      await replicas.add({ leaseMs: 1_500 }),
+      await replicas.add({ leaseMs: 1_500 }),
+    ];
+    const { token } = await one.commit(() => one.tokens.create({ role: 'user', agentId: 'a' }));
+    const begin = (store: ControlStore): string => {
+      const { record, hash } = store.tokens.verify(token)!;
+      return store.sessions.create(record, hash).sessionId;
+    };
+    await until(() => Boolean(killed.tokens.verify(token)));
+    const used = await killed.commit(() => begin(killed));
+    await until(() => one.sessions.get(used) !== undefined, 'it is known elsewhere');
+    const { selfId } = killed.replicas!.membership;
+    // It renews its lease no longer.
+    killed.replicas!.membership.renew = () => Promise.resolve(false);
+    await until(
+      () => other.replicas?.membership.member(selfId) === undefined,
+      'its lease has run out',
+      20_000,
+    );
+    // Nothing that says so was written when its client came here.
+    one.sessions.use(used);
+    await until(() => Boolean(other.tokens.verify(token)));
+    for (let at = 0; at <= MAX_SESSIONS_OF_A_TOKEN; at += 100)
+      await other.commit(() => Array.from({ length: 100 }, () => begin(other)));
+    await one.catchUp();
+    t.ok(one.sessions.get(used), 'others have made room meanwhile');
+  },
+);
