@@ -4,7 +4,7 @@ import t, { type Test } from 'tap';
 import { createDriver } from '../../lib/drivers/index.js';
 import type { PersistentDriver } from '../../lib/drivers/native-proc/persistent.js';
 import type { ProcessRuntime } from '../../lib/manifest/index.js';
-import { callOf, limits, processRuntime, resultOf, serviceId, testContext } from '../support/drivers.js';
+import { callOf, processRuntime, resultOf, serviceId, testContext } from '../support/drivers.js';
 import { until } from '../support/until.js';
 import { driverSuite, failsWith } from '../suites/driver-suite.js';
 
@@ -84,13 +84,16 @@ t.test('a driver that can cancel keeps its process when a call is stopped', asyn
     t,
     `echo '{"ready":{"cancel":true}}'
      while read -r line; do
-       case $line in *slow*) continue;; esac
+       case $line in *slow*) echo "{\\"id\\":\\"$(id)\\",\\"stderr\\":\\"begun\\"}"; continue;; esac
        echo "{\\"id\\":\\"$(id)\\",\\"result\\":{\\"pid\\":$$}}"
      done`,
-    { limits: limits({ timeoutMs: 300 }) },
   );
   const { pid } = resultOf(await driver.invoke(callOf({})));
-  failsWith(t, await driver.invoke(callOf({ a: 'slow' })), 'ETIMEDOUT');
+  const slow = callOf({ a: 'slow' });
+  const running = driver.invoke(slow);
+  await slow.firstOutput;
+  slow.cancel();
+  failsWith(t, await running, 'ECANCELED');
   t.equal(resultOf(await driver.invoke(callOf({})))['pid'], pid);
 });
 

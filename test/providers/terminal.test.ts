@@ -89,9 +89,10 @@ t.test('what it prints beyond max_output_bytes stops it, with EIO', async (t) =>
 });
 
 t.test('time and cancellation are errors, and nothing of the command is left', async (t) => {
-  const { driver, run, context } = terminal(t, { timeoutMs: 150 });
-  t.equal(codeOf(await run({ command: 'sleep 60 & sleep 60' })), 'ETIMEDOUT');
-  t.same(context.processes(), []);
+  const hasty = terminal(t, { timeoutMs: 150 });
+  t.equal(codeOf(await hasty.run({ command: 'sleep 60 & sleep 60' })), 'ETIMEDOUT');
+  t.same(hasty.context.processes(), []);
+  const { driver, context } = terminal(t);
   const call = callOf({ command: 'echo started; sleep 60' });
   const running = driver.invoke(call);
   await call.firstOutput;

@@ -8,6 +8,7 @@ import { Load } from '../support/load.js';
 import { PlaneProcesses, Program } from '../support/plane-processes.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { temporaryDir } from '../support/test-node.js';
+import { waited } from '../support/times.js';
 import { until } from '../support/until.js';
 
 t.setTimeout(240_000);
@@ -84,7 +85,6 @@ t.test('clients with one address do not hold a control plane up that stops', asy
   }).start();
   t.teardown(() => client.close());
   await client.ready();
-  const startMs = performance.now();
-  await single.control.end('SIGTERM');
-  t.ok(performance.now() - startMs < 6_000, `it took ${Math.round(performance.now() - startMs)} ms`);
+  const { ms } = await waited(() => single.control.end('SIGTERM'));
+  t.ok(ms < 6_000, `it took ${Math.round(ms)} ms`);
 });

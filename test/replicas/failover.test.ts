@@ -7,6 +7,7 @@ import { quantile } from '../support/load.js';
 import { PlaneProcesses, inviteThrough, linesOf, shell, untilOnline } from '../support/plane-processes.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { shellManifest, temporaryDir } from '../support/test-node.js';
+import { waited } from '../support/times.js';
 import { until } from '../support/until.js';
 
 t.setTimeout(240_000);
@@ -43,9 +44,7 @@ const SUITE_MS = 4_000;
 
 /** How long it takes until `act` has succeeded. */
 async function took(act: () => Promise<unknown>): Promise<number> {
-  const startMs = performance.now();
-  await act();
-  return performance.now() - startMs;
+  return (await waited(act)).ms;
 }
 
 /** All that is connected goes over the one that is left, and may go over the other again. */

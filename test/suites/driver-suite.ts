@@ -218,7 +218,7 @@ export function driverSuite(t: Test, factory: DriverFactory, supports: Supports)
 
   t.test('no process of its group and no descriptor outlives its invocation', async (t) => {
     const context = testContext();
-    const driver = factory(context, limits({ timeoutMs: 1_500 }));
+    const driver = factory(context, limits());
     t.ok((await driver.invoke(callOf({ do: 'echo' }))).ok);
     await driver.close();
     const before = openDescriptors();
