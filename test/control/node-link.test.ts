@@ -182,6 +182,16 @@ t.test('a node that another process took over stops and names it, instead of fig
   t.equal(under.plane.store.nodes.get('n1')!.online, true);
 });
 
+/** An attempt of the node's own, whose answer it never gets; answers the epoch that it has. */
+async function overtake(under: PlaneUnderTest, stateFile: string): Promise<number> {
+  const { node_id, node_secret } = JSON.parse(readFileSync(stateFile, 'utf8')).credentials;
+  const { instance_id } = under.plane.store.nodes.get('n1')!.holder!;
+  const lost = under.client(undefined, { connect: () => ({ node_id, node_secret, instance_id }) });
+  const { epoch } = (await lost.ready()).node!;
+  lost.close();
+  return epoch;
+}
+
 t.test(
   'a node that was overtaken by an attempt of its own, whose answer it never had, connects again',
   async (t) => {
@@ -191,11 +201,7 @@ t.test(
     const registered = new Promise((resolve) => link.registered.on(resolve));
     await link.start();
     await registered;
-    const { node_id, node_secret } = JSON.parse(readFileSync(stateFile, 'utf8')).credentials;
-    const { instance_id } = under.plane.store.nodes.get('n1')!.holder!;
-    const lost = under.client(undefined, { connect: () => ({ node_id, node_secret, instance_id }) });
-    const { epoch } = (await lost.ready()).node!;
-    lost.close();
+    const epoch = await overtake(under, stateFile);
     t.equal(epoch, link.epoch + 1);
     const again = new Promise((resolve) => link.registered.on(resolve));
     link.changed();
@@ -212,11 +218,7 @@ t.test('it connects again within moments, also where it has nothing to send', as
   const registered = new Promise((resolve) => link.registered.on(resolve));
   await link.start();
   await registered;
-  const { node_id, node_secret } = JSON.parse(readFileSync(stateFile, 'utf8')).credentials;
-  const { instance_id } = under.plane.store.nodes.get('n1')!.holder!;
-  const lost = under.client(undefined, { connect: () => ({ node_id, node_secret, instance_id }) });
-  const { epoch } = (await lost.ready()).node!;
-  lost.close();
+  const epoch = await overtake(under, stateFile);
   await until(() => link.epoch === epoch + 1, 'a connection of its own again');
   await until(() => under.plane.store.nodes.get('n1')!.online);
 });
