@@ -18,13 +18,16 @@ await runDriver('countdown', async () => {
     say(`stopped with ${secondsText(endMs - Date.now())} left`);
     process.exit(128 + 15);
   });
-  for (let leftMs = endMs - startedMs; leftMs > 0; leftMs = endMs - Date.now()) {
-    say(`${secondsText(leftMs)} left`);
-    sayProgress(endMs - startedMs, leftMs);
-    await new Promise((resolve) => setTimeout(resolve, Math.min(leftMs, everyMs)));
+  const totalMs = endMs - startedMs;
+  // Each line is due at a time of its own and says what is left then, also where this process was woken late.
+  for (let dueMs = 0; dueMs < totalMs; dueMs = nextDue(dueMs, everyMs, Date.now() - startedMs)) {
+    await until(startedMs + dueMs);
+    say(`${secondsText(totalMs - dueMs)} left`);
+    sayProgress(totalMs, totalMs - dueMs);
   }
+  await until(endMs);
   say('done');
-  if (endMs > startedMs) sayProgress(endMs - startedMs, 0);
+  if (totalMs > 0) sayProgress(totalMs, 0);
   const finishedMs = Date.now();
   const result = {
     message,
@@ -34,6 +37,17 @@ await runDriver('countdown', async () => {
   };
   process.stdout.write(`${JSON.stringify(result)}\n`);
 });
+
+/** What is due after `dueMs`; lines whose time has passed as well are left out. */
+function nextDue(dueMs: number, everyMs: number, nowMs: number): number {
+  return Math.max(dueMs + everyMs, Math.floor(nowMs / everyMs) * everyMs);
+}
+
+/** A timer may fire a millisecond early. */
+async function until(timeMs: number): Promise<void> {
+  for (let leftMs = timeMs - Date.now(); leftMs > 0; leftMs = timeMs - Date.now())
+    await new Promise((resolve) => setTimeout(resolve, leftMs));
+}
 
 function endOf(payload: Record<string, unknown>, startedMs: number): number {
   if (Object.hasOwn(payload, 'until') === Object.hasOwn(payload, 'seconds'))

@@ -8,6 +8,7 @@ import { ControlClient, faultOf } from '../control/client/index.js';
 import { ownAuthority } from './auto-tls/auto-tls.js';
 import { addressesIn } from '../transport/index.js';
 import { DEFAULT_CONTROL_URL, controlUrlsFrom, knownControlUrl } from './control-url.js';
+import { planeBegun } from './plane-beginning.js';
 import { option, stateDirOption } from './options.js';
 
 export interface ControlFlags {
@@ -137,6 +138,7 @@ export async function withControl<Result>(
   use: (access: ControlAccess) => Promise<Result>,
   { lasting = false }: { readonly lasting?: boolean } = {},
 ): Promise<Result> {
+  if (flags.controlUrl === undefined) await planeBegun(flags.stateDir);
   const url = flags.controlUrl ?? knownControlUrl(flags.stateDir);
   const { token, source: tokenSource } = findToken(command, flags, url);
   let wasThere = false;

@@ -5,6 +5,7 @@ import { FsError, type Log } from '../core/index.js';
 import type { RunningNode } from '../compose/index.js';
 import type { World } from '../worldfs/index.js';
 import { forgetControlUrl, keepControlUrl } from './control-url.js';
+import { announcePlane } from './plane-beginning.js';
 import { VERSION } from './version.js';
 
 /** `acheron up` alone has these. */
@@ -37,52 +38,63 @@ interface Beside {
  */
 export async function runEmbeddedControlPlane(
   flags: BesideFlags,
+  beside: Beside,
+): Promise<() => Promise<void>> {
+  try {
+    const takeBack = announcePlane(flags.stateDir);
+    try {
+      return await begin(flags, beside);
+    } finally {
+      takeBack();
+    }
+  } catch (thrown) {
+    const { message, hint } = FsError.from(thrown);
+    beside.log.warn('There is no control plane beside this mount, which goes on without one.', {
+      why: message,
+      hint,
+    });
+    beside.say([], null);
+    return async () => undefined;
+  }
+}
+
+/** @throws FsError as `runPlane`; EACCES, ENOSPC where it cannot be kept where it listens */
+async function begin(
+  flags: BesideFlags,
   { node, world, stopping, log, say }: Beside,
 ): Promise<() => Promise<void>> {
   const { stateDir } = flags;
   await delay(MOMENT_MS, undefined, { signal: stopping }).catch(() => undefined);
   if (stopping.aborted) return async () => undefined;
+  const [{ runPlane }, { DEFAULT_PORT }] = await Promise.all([
+    import('../compose/index.js'),
+    import('../control/index.js'),
+  ]);
+  const start = (port: number): ReturnType<typeof runPlane> =>
+    runPlane({
+      ...{ stateDir, port, local: node, console: flags.console, version: VERSION },
+      ...{ tracer: node.tracer, log },
+    });
+  const plane = await start(flags.port ?? DEFAULT_PORT).catch((thrown: unknown) => {
+    if (flags.port !== undefined || !isPortTaken(thrown)) throw thrown;
+    return start(0);
+  });
   try {
-    const [{ runPlane }, { DEFAULT_PORT }] = await Promise.all([
-      import('../compose/index.js'),
-      import('../control/index.js'),
-    ]);
-    const start = (port: number): ReturnType<typeof runPlane> =>
-      runPlane({
-        ...{ stateDir, port, local: node, console: flags.console, version: VERSION },
-        ...{ tracer: node.tracer, log },
-      });
-    const plane = await start(flags.port ?? DEFAULT_PORT).catch((thrown: unknown) => {
-      if (flags.port !== undefined || !isPortTaken(thrown)) throw thrown;
-      return start(0);
-    });
-    try {
-      world.show(plane.shown);
-      keepControlUrl(stateDir, plane.url);
-    } catch (thrown) {
-      await plane.close();
-      throw thrown;
-    }
-    const isElsewhere = flags.port === undefined && new URL(plane.url).port !== String(DEFAULT_PORT);
-    say(
-      [
-        `${isElsewhere ? `Port ${DEFAULT_PORT} is taken: the` : 'The'} control plane listens on ${plane.url}.`,
-      ],
-      flags.consoleLink === true ? await plane.control.consoleLink() : null,
-    );
-    return async () => {
-      forgetControlUrl(stateDir);
-      await plane.close();
-    };
+    world.show(plane.shown);
+    keepControlUrl(stateDir, plane.url);
   } catch (thrown) {
-    const { message, hint } = FsError.from(thrown);
-    log.warn('There is no control plane beside this mount, which goes on without one.', {
-      why: message,
-      hint,
-    });
-    say([], null);
-    return async () => undefined;
+    await plane.close();
+    throw thrown;
   }
+  const isElsewhere = flags.port === undefined && new URL(plane.url).port !== String(DEFAULT_PORT);
+  say(
+    [`${isElsewhere ? `Port ${DEFAULT_PORT} is taken: the` : 'The'} control plane listens on ${plane.url}.`],
+    flags.consoleLink === true ? await plane.control.consoleLink() : null,
+  );
+  return async () => {
+    forgetControlUrl(stateDir);
+    await plane.close();
+  };
 }
 
 /**

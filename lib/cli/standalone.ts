@@ -183,10 +183,11 @@ async function start(
     listener === null ? null : { url: listener.url, stateDir: listenerDir(stateFileOf(flags)) };
   const metricsAt = health?.url ?? null;
   const lines = standalone.ready({ nodeId, dir: mount?.dir ?? null, listensAt });
+  // Before anybody hears that it is ready: it leaves word of itself for those who look for it then.
+  running.beside = standalone.beside?.(node, world, stopping.signal);
   if (lines !== null)
     reportReady(metricsAt === null ? lines : [...lines, `It says how it is at ${metricsAt}/metrics.`]);
   node.beginAhead();
-  running.beside = standalone.beside?.(node, world, stopping.signal);
   return { node, mount };
 }
 

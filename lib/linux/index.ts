@@ -9,4 +9,5 @@ export * from './errno.js';
 export * from './file-type.js';
 export * from './open-flags.js';
 export * from './proc-files.js';
+export * from './process-alive.js';
 export * from './search-path.js';

@@ -1,6 +1,7 @@
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { Up, acheron } from '../support/acheron.js';
 import { mountDirFor } from '../support/mount-child.js';
@@ -47,6 +48,24 @@ t.test('it is a control plane too: mounts by token and other nodes join, in one 
   );
   t.strictSame(await readdir(join(up.dir, 'projects/p1/services')), ['cat@local']);
   t.equal(await up.stop(), 0);
+});
+
+t.test('a command that follows at once waits for the control plane that is about to begin', async (t) => {
+  const up = await Up.start(t, { manifests: [CAT], control: true, args: ['--port', '0'] });
+  const listed = await acheron(['token', 'list', '--json', '--state-dir', up.stateDir]);
+  t.match(JSON.parse(listed.stdout || '[]'), [{ role: 'admin' }, { role: 'user' }], listed.stderr);
+  t.notOk((await readdir(up.stateDir)).includes('control.begins'), 'the word of it is taken back');
+});
+
+t.test('a mount that was killed before its control plane began keeps no command waiting', async (t) => {
+  const up = await Up.start(t, { manifests: [CAT], control: true, args: ['--port', '0'] });
+  up.child.kill('SIGKILL');
+  await up.ended;
+  await writeFile(join(up.stateDir, 'control.begins'), `${up.child.pid}\n`);
+  await Promise.race([
+    acheron(['token', 'list', '--state-dir', up.stateDir]),
+    delay(10_000, undefined, { ref: false }).then(() => t.fail('it waits')),
+  ]);
 });
 
 t.test('a port that was asked for and is taken ends it before it mounts, and says what to do', async (t) => {

@@ -1,4 +1,5 @@
 import { FsError } from '../../core/index.js';
+import { isAlive } from '../../linux/index.js';
 import type { NodeRef } from './inode-table.js';
 import { OpenLines } from './open-lines.js';
 
@@ -239,14 +240,4 @@ function forget(queue: FileQueue, lookup: PendingLookup): void {
   queue.underWay.delete(lookup.pid);
   queue.late.delete(lookup.pid);
   if (lookup.ref !== undefined) queue.given.delete(lookup.ref);
-}
-
-/** Where that is unknown, it counts as alive. */
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (thrown) {
-    return (thrown as NodeJS.ErrnoException).code !== 'ESRCH';
-  }
 }
