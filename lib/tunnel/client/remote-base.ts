@@ -346,14 +346,12 @@ export abstract class RemoteBase {
   async #findAgain(op: RequestOp): Promise<number> {
     if (this.parent === undefined) return ROOT_NODE;
     const directory = await this.parent.number(op);
-    const { payload, generation } = await this.remote.request(
-      'lookup',
-      { node: directory },
-      { name: this.name },
-      op,
-    );
-    if (payload.kind !== this.kind)
-      throw new FsError('ESTALE', `${JSON.stringify(this.name)} is no longer what it was.`);
+    const { payload, generation } = await this.remote
+      .request('lookup', { node: directory }, { name: this.name }, op)
+      .catch((thrown: unknown) => {
+        throw FsError.from(thrown).code === 'ENOENT' ? this.#isGone(thrown) : thrown;
+      });
+    if (payload.kind !== this.kind) throw this.#isGone();
     this.numbered(payload.node, generation);
     this.remote.register(payload.node, this.ino, this.self(), {
       dir: this.parent,
@@ -361,6 +359,12 @@ export abstract class RemoteBase {
       generation,
     });
     return payload.node;
+  }
+
+  /** The kernel walks the path again then, and is shown what is there now: what was kept no longer holds. */
+  #isGone(cause?: unknown): FsError {
+    this.touched();
+    return new FsError('ESTALE', `${JSON.stringify(this.name)} is no longer what it was.`, { cause });
   }
 
   #statInPlace(node: Node, op: Op): Awaitable<Stat> {
