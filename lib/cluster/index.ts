@@ -15,6 +15,7 @@ export type {
   Turn,
 } from './log.js';
 export { Membership, type Member } from './membership.js';
+export type { Lineage, LineageMemory } from './lineage.js';
 export { PostgresLog } from './postgres-log.js';
 export { EmbeddedLog } from './embedded-log.js';
 export { storeAddressFrom, storeName, type StoreAddress } from './store-address.js';

@@ -1,35 +1,19 @@
-import { readFileSync } from 'node:fs';
-import type { Options, Sql } from 'postgres';
-import { FsError, type Log } from '../core/index.js';
-import { passFilePath, passwordIn, storeName, type StoreAddress, type StoreHost } from './store-address.js';
+import type { Sql } from 'postgres';
+import { FsError } from '../core/index.js';
+import { isBefore, SeenLineage, type LineageMemory } from './lineage.js';
+import { endNow, lookAt, openHost, type Connected, type LinkOptions } from './postgres-host.js';
+import { storeName } from './store-address.js';
+import { within } from './within.js';
 
 /** A question to PostgreSQL is given up after this, and its connection with it. */
 export const ANSWER_MS = 2_500;
-const CONNECT_MS = 1_500;
 /** Between the tries of one host and the next, unless that one failed before. */
 const NEXT_HOST_MS = 250;
 /** Between rounds over all hosts: from this on doubled, up to the longest, half of it by chance. */
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 1_000;
-const CONNECTIONS = 4;
-
-export interface LinkOptions {
-  readonly address: StoreAddress;
-  /** Before PGPASSWORD and the file of passwords. */
-  readonly password: string | undefined;
-  readonly log: Log;
-}
-
-/** Whether the host takes writes, and whether its acknowledgement means that they are kept. */
-const STATE = `SELECT pg_is_in_recovery() AS standby, current_setting('transaction_read_only') AS read_only,
-  current_setting('synchronous_commit') AS waits`;
-
-interface Connected {
-  readonly sql: Sql;
-  /** One connection for one writer: what is sent is done in its order, without waiting for answers between. */
-  readonly writer: Sql;
-  readonly host: StoreHost;
-}
+/** How often the other hosts are looked at while one is in use. */
+const LOOK_MS = 5_000;
 
 /**
  * Connections to the one host of several that takes writes. What is asked fails with EHOSTDOWN within seconds where there is none; the
@@ -37,6 +21,9 @@ interface Connected {
  */
 export class PostgresLink {
   readonly #options: LinkOptions;
+  readonly #memory: LineageMemory;
+  readonly #warned = new Set<string>();
+  #looking: NodeJS.Timeout | undefined;
   #connected: Promise<Connected> | undefined;
   #current: Connected | undefined;
   #connects = 0;
@@ -47,6 +34,7 @@ export class PostgresLink {
 
   constructor(options: LinkOptions) {
     this.#options = options;
+    this.#memory = options.lineage ?? new SeenLineage();
   }
 
   facts(): { readonly host: string | null; readonly reconnects: number } {
@@ -61,7 +49,9 @@ export class PostgresLink {
   async use<T>(ask: (sql: Sql, writer: Sql) => Promise<T>, withinMs = ANSWER_MS): Promise<T> {
     const connected = await within(this.#connect(), withinMs, () => this.#away());
     try {
-      return await within(ask(connected.sql, connected.writer), withinMs, () => this.#away());
+      const answer = await within(ask(connected.sql, connected.writer), withinMs, () => this.#away());
+      if (connected.isDoubtful()) throw this.#away(new Error('a commit no longer waited for its standbys'));
+      return answer;
     } catch (thrown) {
       if (isExhausted(thrown)) throw this.#away(thrown);
       if (!isLost(thrown)) throw thrown;
@@ -78,6 +68,7 @@ export class PostgresLink {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    clearTimeout(this.#looking);
     const current = this.#current;
     this.#current = undefined;
     this.#connected = undefined;
@@ -92,7 +83,10 @@ export class PostgresLink {
         this.#failures = 0;
         this.#connects++;
         if (this.#isClosed) endNow(connected);
-        else this.#listen(connected);
+        else {
+          this.#listen(connected);
+          void this.#lookAround(connected);
+        }
         return connected;
       },
       (thrown: unknown) => {
@@ -116,7 +110,7 @@ export class PostgresLink {
       const tried = (async (): Promise<Connected> => {
         await Promise.race([before, pause(NEXT_HOST_MS)]).catch(() => undefined);
         if (race.isWon) throw new Error('Another host is there.');
-        const connected = await this.#tryHost(host);
+        const connected = await openHost(this.#options, this.#memory, host);
         // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- another may have been found meanwhile
         if (race.isWon) endNow(connected);
         race.isWon = true;
@@ -130,55 +124,44 @@ export class PostgresLink {
     try {
       return await Promise.any(tries);
     } catch {
-      throw this.#away(failures[0]);
+      throw this.#away(
+        failures.find((thrown) => FsError.is(thrown) && thrown.code === 'ESTALE') ?? failures[0],
+      );
     }
   }
 
-  async #tryHost(host: StoreHost): Promise<Connected> {
-    const { default: postgres } = await import('postgres');
-    const sql = postgres(this.#settingsFor(host));
-    try {
-      const asked = sql.unsafe(STATE);
-      const [state] = await within(asked, CONNECT_MS, () => this.#away());
-      if (state?.['standby'] === true || state?.['read_only'] === 'on')
-        throw new FsError('EROFS', `${host.host}:${host.port} takes no writes: it is a standby.`);
-      if (state?.['waits'] === 'off' || state?.['waits'] === 'local')
-        throw new FsError(
-          'EINVAL',
-          `synchronous_commit is ${state['waits'] as string} at ${host.host}:${host.port}.`,
-        );
-      // It connects once it is asked something.
-      return { sql, writer: postgres({ ...this.#settingsFor(host), max: 1 }), host };
-    } catch (thrown) {
-      sql.end({ timeout: 0 }).catch(() => undefined);
-      throw thrown;
+  /**
+   * Looks whether another host takes writes too, now and again and again. One that is of after this one's life is the store; one of
+   * before is somebody else's to stop.
+   */
+  async #lookAround(connected: Connected): Promise<void> {
+    const { address, log } = this.#options;
+    const others = address.hosts.filter((host) => host !== connected.host);
+    const { lineage } = connected;
+    if (others.length === 0 || lineage === undefined) return;
+    const seen = await Promise.all(
+      others.map(async (host) => ({
+        name: `${host.host}:${host.port}`,
+        other: await lookAt(this.#options, host),
+      })),
+    );
+    if (this.#current !== connected || this.#isClosed) return;
+    for (const { name, other } of seen) {
+      if (other === undefined) continue;
+      if (isBefore(lineage, other)) {
+        this.#memory.learn(other);
+        this.#drop(connected, new Error(`${name} was promoted: it is the store now`));
+        return;
+      }
+      if (isBefore(other, lineage) && !this.#warned.has(name)) {
+        this.#warned.add(name);
+        log.warn('a database that was the primary before a failover takes writes still: stop it', {
+          host: name,
+        });
+      }
     }
-  }
-
-  #settingsFor(host: StoreHost): Options<Record<string, never>> {
-    const { address, password = process.env['PGPASSWORD'], log } = this.#options;
-    const isSocket = host.host.startsWith('/');
-    return {
-      ...(isSocket ? { path: `${host.host}/.s.PGSQL.${host.port}` } : { host: host.host, port: host.port }),
-      database: address.database,
-      username: address.user,
-      password: password ?? (() => passwordIn(textOf(passFilePath()), address, host) ?? ''),
-      ssl: isSocket ? false : tlsOptions(address, host),
-      max: CONNECTIONS,
-      connect_timeout: CONNECT_MS / 1000,
-      idle_timeout: 0,
-      max_lifetime: null,
-      fetch_types: false,
-      onnotice: ({ severity, message }) => {
-        if (severity === 'WARNING') log.warn('PostgreSQL warns', { message });
-      },
-      connection: {
-        application_name: 'acheron',
-        // To give up waiting for the standbys would be to acknowledge what only one machine has.
-        statement_timeout: 0,
-        search_path: address.schema,
-      },
-    };
+    this.#looking = setTimeout(() => void this.#lookAround(connected), LOOK_MS * (0.75 + Math.random() / 2));
+    this.#looking.unref();
   }
 
   #listen({ sql }: Connected): void {
@@ -191,6 +174,7 @@ export class PostgresLink {
     if (this.#current !== connected) return;
     this.#current = undefined;
     this.#connected = undefined;
+    clearTimeout(this.#looking);
     endNow(connected);
     const { host, port } = connected.host;
     this.#options.log.warn('the connection to PostgreSQL is lost', {
@@ -209,10 +193,6 @@ export class PostgresLink {
   }
 }
 
-function endNow({ sql, writer }: Connected): void {
-  for (const one of [sql, writer]) one.end({ timeout: 0 }).catch(() => undefined);
-}
-
 /** Whether the connection, or what it leads to, is no longer any use. */
 function isLost(thrown: unknown): boolean {
   if (FsError.is(thrown)) return thrown.code === 'EHOSTDOWN';
@@ -229,20 +209,6 @@ const isExhausted = (thrown: unknown): boolean => {
   return typeof code === 'string' && /^(53[124]00|58030)$/.test(code);
 };
 
-/** What `asked` answers, unless it takes too long. */
-async function within<T>(asked: Promise<T>, withinMs: number, late: () => FsError): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(late()), withinMs);
-  });
-  asked.catch(() => undefined);
-  try {
-    return await Promise.race([asked, tooLate]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
 const pause = (ms: number): Promise<void> =>
   ms <= 0 ? Promise.resolve() : new Promise((resolve) => void setTimeout(resolve, ms));
 
@@ -252,6 +218,7 @@ function messageOf(thrown: unknown): string {
 }
 
 function hintFor(cause: unknown): string {
+  if (FsError.is(cause) && cause.hint !== undefined) return cause.hint;
   const code = (cause as { code?: unknown } | undefined)?.code;
   if (code === '28P01' || code === '28000')
     return 'Give the password in a file with --store-password-file, in PGPASSWORD or in ~/.pgpass, and see pg_hba.conf.';
@@ -262,28 +229,4 @@ function hintFor(cause: unknown): string {
     return 'Make room on the disk of PostgreSQL; it goes on by itself then.';
   if (code === '42501') return 'Let the user make a schema: GRANT CREATE ON DATABASE.';
   return 'See that PostgreSQL runs, and that one of its hosts takes writes.';
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    // Without such a file there is no password in it.
-    return '';
-  }
-}
-
-function tlsOptions(address: StoreAddress, { host }: StoreHost): object | false | 'prefer' {
-  const { sslMode, sslRootCert, sslCert, sslKey } = address;
-  if (sslMode === 'disable') return false;
-  if (sslMode === 'prefer') return 'prefer';
-  const read = (path: string | undefined): Buffer | undefined =>
-    path === undefined ? undefined : readFileSync(path);
-  const files = { ca: read(sslRootCert), cert: read(sslCert), key: read(sslKey) };
-  const isNamed = sslMode === 'verify-full';
-  return {
-    ...Object.fromEntries(Object.entries(files).filter(([, value]) => value !== undefined)),
-    rejectUnauthorized: isNamed || sslMode === 'verify-ca',
-    ...(isNamed ? { servername: host } : { checkServerIdentity: () => undefined }),
-  };
 }

@@ -14,7 +14,8 @@ import type {
   Turn,
 } from './log.js';
 import { appendWith, CHANNEL, lockOf, readWith } from './postgres-entries.js';
-import { PostgresLink, type LinkOptions } from './postgres-link.js';
+import type { LinkOptions } from './postgres-host.js';
+import { PostgresLink } from './postgres-link.js';
 import { beginTurn } from './postgres-turn.js';
 import { checkSchema, prepareSchema } from './postgres-schema.js';
 

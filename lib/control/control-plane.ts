@@ -18,6 +18,7 @@ import { PostgresLog, type StoreAddress } from '../cluster/index.js';
 import type { AuditRetention } from './store/audit-sweep.js';
 import type { Retention } from './store/events.js';
 import type { HistoryRetention } from './store/history/history-retention.js';
+import { LineageFile } from './store/replica/lineage-file.js';
 import { openShared } from './store/replica/open-shared.js';
 import { SnapshotKeeper } from './store/replica/snapshot-keeper.js';
 import { ControlStore, type SharedState } from './store/store.js';
@@ -209,7 +210,8 @@ async function openSharedStore(
 ): Promise<SharedState | undefined> {
   if (shared === undefined) return undefined;
   const { address, password, version } = shared;
-  const engine = await PostgresLog.open({ address, password, log });
+  const lineage = new LineageFile(stateDir, log);
+  const engine = await PostgresLog.open({ address, password, log, lineage });
   undo.add(() => engine.close());
   return openShared(engine, { stateDir, version, clock, textLog: log });
 }

@@ -1,0 +1,15 @@
+import type { FsError } from '../core/index.js';
+
+/** What `asked` answers, unless it takes too long. */
+export async function within<T>(asked: Promise<T>, withinMs: number, late: () => FsError): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(late()), withinMs);
+  });
+  asked.catch(() => undefined);
+  try {
+    return await Promise.race([asked, tooLate]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
