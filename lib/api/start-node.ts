@@ -1,6 +1,6 @@
-import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { idFrom, silentLog, type Log, type NodeId } from '../core/index.js';
+import { makePrivateDir } from '../disk/index.js';
 import { Client, treeOf } from '../client/index.js';
 import { runNode, type RunningNode } from '../compose/index.js';
 import { localControlDir, type ExportRequest } from '../node/index.js';
@@ -34,12 +34,12 @@ export interface StartedNode {
 
 /**
  * Runs a node in this process.
- * @throws FsError EBUSY where another process has the state, EINVAL for manifests that cannot start
+ * @throws FsError EBUSY where another process has the state, EACCES where others can change it, EINVAL for manifests that cannot start
  */
 export async function startNode(options: NodeOptions): Promise<StartedNode> {
   const { stateDir, log = silentLog } = options;
   const nodeId = idFrom<NodeId>(options.nodeId ?? 'local', 'The node id');
-  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  makePrivateDir(stateDir);
   const node = await runNode({
     nodeId,
     nodeName: nodeId,

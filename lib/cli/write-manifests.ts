@@ -1,6 +1,7 @@
-import { chmodSync, mkdirSync, statSync } from 'node:fs';
+import { chmodSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { FsError, type JsonObject } from '../core/index.js';
+import { makeDirs } from '../linux/index.js';
 import { replaceFile } from '../disk/index.js';
 import { lineFromFault, readManifest } from '../manifest/index.js';
 
@@ -34,7 +35,7 @@ export function writeManifests(
       });
   }
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o755 });
+    makeDirs(folder, 0o755);
     for (const { path, text } of files) {
       replaceFile(path, Buffer.from(text));
       chmodSync(path, 0o644);

@@ -1,16 +1,9 @@
 import { createHash } from 'node:crypto';
-import {
-  createReadStream,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { createReadStream, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { FsError, reasonOf } from '../core/index.js';
+import { makeDirs } from '../linux/index.js';
 import { syncPath } from './sync-path.js';
 
 /** What an archive says of itself: whose state it holds, in which format, and more that its kind knows. */
@@ -75,7 +68,7 @@ export async function readArchive(
   },
 ): Promise<{ readonly facts: ArchiveFacts; readonly names: readonly string[] }> {
   const { dir, kind, format, mayHold } = into;
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  makeDirs(dir, 0o700);
   const unpacked = await unpack(path, dir);
   const facts = factsIn(path, dir);
   if (facts.kind !== kind)

@@ -1,7 +1,8 @@
-import { closeSync, fstatSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { FsError } from '../core/index.js';
+import { makeDirs } from '../linux/index.js';
 
 const CHUNK_BYTES = 1024 * 1024;
 const TRIES = 200;
@@ -66,7 +67,7 @@ function letGo(held: readonly Held[]): void {
 }
 
 function copyHeld({ fd, size }: Held, to: string): void {
-  mkdirSync(dirname(to), { recursive: true, mode: 0o700 });
+  makeDirs(dirname(to), 0o700);
   const target = openSync(to, 'wx', 0o600);
   try {
     const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, Math.max(1, size)));

@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, unlinkSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, renameSync, rmSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { FsError } from '../core/index.js';
+import { makeDirs } from '../linux/index.js';
 import { FileLock } from './file-lock.js';
 import { makePrivateDir } from './private-dir.js';
 import { replaceFile } from './replace-file.js';
@@ -83,7 +84,7 @@ function makeRoom(dir: string, pending: string): void {
       path: pending,
     });
   if (aside !== null) {
-    mkdirSync(join(dir, aside), { recursive: true, mode: 0o700 });
+    makeDirs(join(dir, aside), 0o700);
     for (const name of old)
       if (existsSync(join(dir, name))) renameSync(join(dir, name), join(dir, aside, name));
     syncPath(join(dir, aside));

@@ -1,6 +1,7 @@
-import { lstatSync, mkdirSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
+import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { dirname, join, parse, resolve, sep } from 'node:path';
 import { FsError } from '../core/index.js';
+import { makeDirs } from '../linux/index.js';
 
 const STICKY = 0o1000;
 const MAX_LINKS = 40;
@@ -11,7 +12,7 @@ const MAX_LINKS = 40;
  */
 export function makePrivateDir(dir: string, isOurs?: (name: string) => boolean): void {
   requirePrivateDir(dir, isOurs);
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  makeDirs(dir, 0o700);
   requirePrivateDir(dir, isOurs);
 }
 

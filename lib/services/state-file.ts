@@ -1,7 +1,8 @@
-import { copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { FsError, isJsonObject, type JsonObject, type JsonValue } from '../core/index.js';
+import { makeDirs } from '../linux/index.js';
 import { replaceFile } from '../disk/index.js';
 
 /** Format 1 had no `check`. */
@@ -49,7 +50,7 @@ export class RuntimeStateFile {
   save(services: ReadonlyMap<string, JsonObject>): void {
     const kept = Object.fromEntries(services);
     const content = { format: SERVICES_FORMAT, node_id: this.#nodeId, check: checkOf(kept), services: kept };
-    mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
+    makeDirs(dirname(this.#path), 0o700);
     if (this.#backUpFirst && !existsSync(`${this.#path}.format1.bak`))
       copyFileSync(this.#path, `${this.#path}.format1.bak`);
     this.#backUpFirst = false;

@@ -1,6 +1,6 @@
-import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';
+import { makeDirs } from '../../linux/index.js';
 import { replaceFile } from '../../disk/index.js';
 import { AGENTS } from '../../worldfs/index.js';
 import { printLine } from '../print.js';
@@ -31,7 +31,7 @@ export function agentSkillCommand(): Command {
         return;
       }
       const folder = resolve(dir, 'acheron');
-      mkdirSync(folder, { recursive: true });
+      makeDirs(folder);
       const path = join(folder, 'SKILL.md');
       replaceFile(path, text);
       await printLine(path);

@@ -1,7 +1,8 @@
-import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { FsError } from '../../core/index.js';
+import { makeDirs } from '../../linux/index.js';
 import { STARTERS, filesOfStarter, type StarterFile } from '../driver-starters/index.js';
 import { idArgument } from '../options.js';
 import { writeOut } from '../write-out.js';
@@ -56,7 +57,7 @@ function refuseToOverwrite(path: string): void {
 /** Writable by its owner alone, whatever the umask: a node takes nothing that others may write to. */
 function writeNew(path: string, { text, executable }: StarterFile): void {
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+    makeDirs(dirname(path), 0o755);
     writeFileSync(path, text, { mode: executable ? 0o755 : 0o644, flag: 'wx' });
   } catch (thrown) {
     throw FsError.from(thrown);

@@ -1,7 +1,8 @@
-import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { FsError } from '../../core/index.js';
+import { makeDirs } from '../../linux/index.js';
 import { serversFromSettings, type ImportedServer } from '../imports/mcp-servers.js';
 import { importOpenapiCommand } from './import-openapi.js';
 import { printJson, printLine, printNote } from '../print.js';
@@ -49,7 +50,7 @@ async function importMcp(
   const files = servers.flatMap(filesOf).map(({ name, ...more }) => ({ ...more, path: join(folder, name) }));
   if (!force) for (const { path } of files) refuseToOverwrite(path);
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o755 });
+    makeDirs(folder, 0o755);
     for (const { path, text, mode } of files) {
       writeFileSync(path, text, { mode, flag: force ? 'w' : 'wx' });
       chmodSync(path, mode);

@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { FsError } from '../../core/index.js';
+import { makeDirs } from '../../linux/index.js';
 import { replaceFile } from '../../disk/index.js';
 import { MARK, scriptFor, type Shell } from './scripts.js';
 
@@ -24,7 +25,7 @@ export function installScript(shell: Shell, path: string): boolean {
   if (before === script) return false;
   requireOurs(path, before);
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeDirs(dirname(path));
     replaceFile(path, script);
   } catch (thrown) {
     throw FsError.from(thrown);

@@ -1,8 +1,9 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import Database from 'libsql';
 import { FsError } from '../../core/index.js';
+import { makeDirs } from '../../linux/index.js';
 import {
   FileLock,
   makeWorkingDir,
@@ -73,7 +74,7 @@ export function takeControl(
   const database = join(stateDir, DATABASE);
   const found = formatOfFile(database);
   if (found === undefined) return undefined;
-  mkdirSync(to, { recursive: true, mode: 0o700 });
+  makeDirs(to, 0o700);
   copyDatabase(database, join(to, DATABASE));
   const certificates = join(stateDir, TLS);
   const others = [
@@ -81,7 +82,7 @@ export function takeControl(
     ...(existsSync(certificates) ? readdirSync(certificates).map((name) => `${TLS}/${name}`) : []),
   ].filter((name) => mayBeOfControl(name) && existsSync(join(stateDir, name)));
   for (const name of others) {
-    mkdirSync(dirname(join(to, name)), { recursive: true, mode: 0o700 });
+    makeDirs(dirname(join(to, name)), 0o700);
     copyFileSync(join(stateDir, name), join(to, name));
   }
   return { names: [DATABASE, ...others], format: found.format };

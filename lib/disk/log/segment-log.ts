@@ -1,5 +1,6 @@
-import { mkdirSync, rmSync, unlinkSync } from 'node:fs';
+import { rmSync, unlinkSync } from 'node:fs';
 import type { JsonObject, Log } from '../../core/index.js';
+import { makeDirs } from '../../linux/index.js';
 import { AppendFile } from './append-file.js';
 import { recordFrom } from './log-record.js';
 import { readLogFacts, writeLogFacts, type LogFacts } from './log-facts.js';
@@ -137,7 +138,7 @@ export class SegmentLog implements ByteStore {
 
   #startSegment(): { segment: Segment; file: AppendFile } {
     this.close();
-    mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
+    makeDirs(this.#dir, 0o700);
     const number = Math.max(this.#facts.to, ...this.#segments.keys()) + 1;
     const segment = { number, path: pathOfSegment(this.#dir, number), size: 0, live: 0 };
     const active = { segment, file: new AppendFile(segment.path, 0, this.#options.fsync) };

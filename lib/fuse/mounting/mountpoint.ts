@@ -111,7 +111,7 @@ async function requireEmptyDirectory(dir: string): Promise<void> {
   }
 }
 
-/** Not `mkdir` with `recursive`, which never ends where a file system (/proc) answers ENOENT. */
+/** As `makeDirs` does, without this thread: what is at the place may be a mount that hangs. */
 async function makeDirectories(dir: string): Promise<void> {
   const missing: string[] = [];
   for (let path = dir; !(await exists(path)); path = dirname(path)) missing.push(path);

@@ -1,6 +1,7 @@
-import { mkdirSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { dropOldest, FsError, type JsonObject, type Log, reasonOf } from '../../../core/index.js';
+import { makeDirs } from '../../../linux/index.js';
 import { keepAside, readLogFacts, writeLogFacts, type LogFacts } from '../../../disk/index.js';
 import { acceptHeader, endFromHeader, jobFromHeader, keyEndHeader } from '../job-records.js';
 import { isKeyed, type Job, type KeyedJob } from '../job.js';
@@ -160,7 +161,7 @@ export class KeyJournal {
     this.#active?.seal();
     this.#active = null;
     this.#expire();
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    makeDirs(dir, 0o700);
     const number = Math.max(this.#facts.to, this.#segments.at(-1)?.number ?? 0) + 1;
     const segment = KeySegment.create(dir, number, fsync);
     this.#active = segment;
