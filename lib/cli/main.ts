@@ -2,7 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { COMPLETE } from './completion/candidate.js';
 import { applySettings } from './config-file.js';
 import { EXIT, reportFailure } from './failure.js';
-import { helpLayout } from './help-item.js';
+import { fitted, helpLayout } from './help-item.js';
 import { configOption } from './options.js';
 import { watchOutput } from './output.js';
 import { printTopic, TOPIC_LIST, topicNamed } from './topics.js';
@@ -264,7 +264,7 @@ async function programWith(isWanted: (name: string) => boolean): Promise<Command
  */
 function finish(command: Command): void {
   if (command.commands.length === 0) command.addOption(configOption());
-  command.configureOutput({ writeOut: (text) => void writeOut(text), writeErr: writeError });
+  command.configureOutput({ writeOut: (text) => void writeOut(fitted(text)), writeErr: writeError });
   command.configureHelp({ ...command.configureHelp(), ...helpLayout() });
   command.exitOverride().showHelpAfterError('--help says how it is called.');
   for (const sub of command.commands) finish(sub);

@@ -99,6 +99,24 @@ t.test('help fits the terminal', { skip: lacks('python3') }, async (t) => {
   }
 });
 
+t.test('help that goes elsewhere is as wide as 80 columns, and its paragraphs are filled', async (t) => {
+  for (const command of ['up', 'watch', 'invoke']) {
+    const { stdout } = await acheron([command, '--help']);
+    const [text = ''] = stdout.split('Examples:');
+    const lines = text.split('\n').filter((line) => !line.startsWith('Usage:'));
+    t.same(
+      lines.filter((line) => line.length > 80),
+      [],
+      command,
+    );
+    for (const paragraph of text.split('\n\n').filter((part) => /^[A-Z][^\n]*\n[a-z]/.test(part)))
+      for (const [at, line] of paragraph.split('\n').slice(0, -1).entries()) {
+        const [next = ''] = paragraph.split('\n')[at + 1]!.split(' ');
+        t.ok(line.length + 1 + next.length > 80, line);
+      }
+  }
+});
+
 t.test('colours are for terminals, unless --color or NO_COLOR says otherwise', async (t) => {
   const isColoured = async (words: string[], env: NodeJS.ProcessEnv = {}) =>
     (await acheron(['validate', '.', ...words], { env })).stdout.includes('\u001b[');
