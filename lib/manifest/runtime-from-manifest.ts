@@ -29,11 +29,15 @@ export function runtimeFromManifest(
   const base = { limits: limitsFrom(field), probe: probeFrom(field('probe', null), folder, problems) };
   const env = field<Readonly<Record<string, string>>>('env', {});
   const modulePath = field<string | null>('module_path', null);
+  const nothingToRun = (name: string): RuntimeDefinition => {
+    warnOfMissingPath(type, name, written, problems);
+    return { type: 'unsupported', declared: type, ...base };
+  };
   switch (type) {
     case 'native_proc': {
       const executable = field<string | null>('executable_path', null);
       checkEnv(env, problems);
-      if (executable === null) return { type: 'unsupported', declared: type, ...base };
+      if (executable === null) return nothingToRun('executable_path');
       return {
         type,
         ...base,
@@ -49,11 +53,11 @@ export function runtimeFromManifest(
     }
     case 'module':
       checkEnv(env, problems);
-      if (modulePath === null) return { type: 'unsupported', declared: type, ...base };
+      if (modulePath === null) return nothingToRun('module_path');
       return { type, ...base, modulePath: resolve(folder, modulePath), env };
     case 'wasm':
       checkEnv(env, problems);
-      if (modulePath === null) return { type: 'unsupported', declared: type, ...base };
+      if (modulePath === null) return nothingToRun('module_path');
       return {
         type,
         ...base,
@@ -161,6 +165,25 @@ const FIELD_TYPES = new Map([
   ['command', '"mcp"'],
   ['url', '"http" or "mcp"'],
 ]);
+
+/** What other types of runtime name their program by. */
+const OTHER_NAMES = [...FIELD_TYPES.keys(), 'path', 'program', 'executable', 'exec'];
+
+/** Such a service is listed, and may be meant so: what runs it is elsewhere. */
+function warnOfMissingPath(type: string, name: string, written: JsonObject, problems: Problems): void {
+  const instead = OTHER_NAMES.find((other) => Object.hasOwn(written, other));
+  problems.warn({
+    path: ['runtime', ...(instead === undefined ? [] : [instead])],
+    atKey: true,
+    message: `There is no ${JSON.stringify(name)} to run: the service is listed, and cannot be called.`,
+    expected: `a property ${JSON.stringify(name)}`,
+    got: instead === undefined ? 'none' : JSON.stringify(instead),
+    hint:
+      instead === undefined
+        ? `Add ${JSON.stringify(name)}.`
+        : `With type ${JSON.stringify(type)} it is ${JSON.stringify(name)}.`,
+  });
+}
 
 function warnOfForgottenType(written: JsonObject, problems: Problems): void {
   const name = [...FIELD_TYPES.keys()].find((path) => Object.hasOwn(written, path));

@@ -114,7 +114,16 @@ t.test(
   'a runtime without its path, or of a type that is not run here, is listed as unsupported',
   async (t) => {
     for (const runtime of [{ type: 'native_proc' }, { type: 'module' }, { type: 'wasm' }])
-      t.match(definitionOf({ ...least, runtime }).runtime, { type: 'unsupported', declared: runtime.type });
+      t.match(read({ ...least, runtime }), {
+        faults: [],
+        warnings: [{ pointer: '/runtime', message: /^There is no "(executable|module)_path" to run/ }],
+        definition: { runtime: { type: 'unsupported', declared: runtime.type } },
+      });
+    t.match(
+      read({ ...least, runtime: { type: 'native_proc', command: 'cat' } }).warnings,
+      [{ pointer: '/runtime/command', hint: 'With type "native_proc" it is "executable_path".' }],
+      'the name that another type has is pointed at',
+    );
     for (const type of ['native_inproc', 'builtin', 'future']) {
       const reading = read({ ...least, runtime: { type, timeout_ms: 'whatever', env: { A: 1 } } });
       t.same(reading.faults, []);
