@@ -2,6 +2,7 @@ import { writeFileSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import type { JsonObject } from '../../lib/core/index.js';
 import { createDriver } from '../../lib/drivers/index.js';
 import type { McpDriver } from '../../lib/drivers/mcp/mcp-driver.js';
 import type { McpRuntime, McpServerSettings, RuntimeLimits } from '../../lib/manifest/index.js';
@@ -128,6 +129,16 @@ for (const [generation, args] of [
     t.match(asked, [{ message: 'Who?', schema: { properties: { name: { type: 'string' } } } }]);
     const declined = { ...callOf({ do: 'ask' }), onQuestion: () => Promise.resolve(null) };
     t.same(resultOf(await driver.invoke(declined)), { action: 'decline' });
+  });
+
+  t.test(`what an answer to a server ${generation} leaves out is the default`, async (t) => {
+    const driver = driverOf(t, { args, settings: { elicitation: true } });
+    const answered = (given: JsonObject): Promise<JsonObject> => {
+      const call = { ...callOf({ do: 'ask', home: 'London' }), onQuestion: () => Promise.resolve(given) };
+      return driver.invoke(call).then(resultOf);
+    };
+    t.match(await answered({ name: 'Ada' }), { content: { name: 'Ada', home: 'London' } });
+    t.match(await answered({ name: 'Ada', home: 'Rome' }), { content: { name: 'Ada', home: 'Rome' } });
   });
 
   t.test(`a server ${generation} keeps what one principal told it from the others`, async (t) => {

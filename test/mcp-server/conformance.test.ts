@@ -1,20 +1,13 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { createServer, request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
-import { cleanEnvironment } from '../support/mount-child.js';
+import { lacksConformance, runConformance } from '../support/conformance.js';
 import { PlaneWithNode } from '../support/plane-with-node.js';
-import { shellManifest, temporaryDir, type Teardown } from '../support/test-node.js';
+import { shellManifest, type Teardown } from '../support/test-node.js';
 
 const top = join(import.meta.dirname, '../../..');
-/** The suite asks for what Node 20 has not. */
-const NODE_22 = join(top, 'test/nodes/node_modules/node-22/bin/node');
-const SUITE = join(top, 'node_modules/@modelcontextprotocol/conformance/dist/index.js');
-const missing = existsSync(NODE_22) ? false : `${NODE_22} is missing: npm ci in test/nodes`;
-
 /** What the suite's scenarios call; it knows them without the name of a node. */
 const TOOLS = [
   shellManifest('test_error_handling', 'exit 1'),
@@ -62,22 +55,20 @@ async function withToken(t: Teardown, target: URL, token: string): Promise<strin
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`;
 }
 
-t.test("/mcp passes the protocol's conformance suite, but for what it says", { skip: missing }, async (t) => {
-  const under = await PlaneWithNode.start(t, 'here', TOOLS);
-  const url = await withToken(
-    t,
-    new URL(`${under.plane.url.replace(/^ws/, 'http')}/mcp`),
-    under.token('user'),
-  );
-  const expected = join(top, 'test/mcp-server/conformance.yml');
-  const child = spawn(
-    NODE_22,
-    [SUITE, 'server', '--url', url, '--suite', 'all', '--expected-failures', expected, '-o', temporaryDir(t)],
-    { env: cleanEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] },
-  );
-  let said = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding('utf8').on('data', (text: string) => (said += text));
-  const [status] = (await once(child, 'close')) as [number | null];
-  t.equal(status, 0, said.slice(-4000));
-});
+t.test(
+  "/mcp passes the protocol's conformance suite, but for what it says",
+  { skip: lacksConformance },
+  async (t) => {
+    const under = await PlaneWithNode.start(t, 'here', TOOLS);
+    const url = await withToken(
+      t,
+      new URL(`${under.plane.url.replace(/^ws/, 'http')}/mcp`),
+      under.token('user'),
+    );
+    const expected = join(top, 'test/mcp-server/conformance.yml');
+    const { status, said } = await runConformance(t, [
+      ...['server', '--url', url, '--suite', 'all', '--expected-failures', expected],
+    ]);
+    t.equal(status, 0, said.slice(-4000));
+  },
+);

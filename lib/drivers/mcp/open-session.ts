@@ -145,7 +145,8 @@ function clientFor(
   const onChanged = (): void => listener.listChanged();
   const changed = { autoRefresh: false, debounceMs: 0, onChanged };
   const options: ClientOptions = {
-    capabilities: settings.elicitation ? { elicitation: {} } : {},
+    // What an answer leaves out, and the question has a default for, is that.
+    capabilities: settings.elicitation ? { elicitation: { form: { applyDefaults: true } } } : {},
     versionNegotiation: { mode: generation, probe: { timeoutMs: PROBE_MS } },
     listChanged: { tools: changed, prompts: changed, resources: changed },
     listMaxPages: MAX_PAGES,
