@@ -3,6 +3,8 @@ import Database from 'libsql';
 import t from 'tap';
 import { EmbeddedLog } from '../../lib/cluster/index.js';
 import type { ControlStore } from '../../lib/control/index.js';
+import { recorded } from '../../lib/control/server/handlers/handler.js';
+import type { Peer } from '../../lib/control/server/peer.js';
 import { FsError } from '../../lib/core/index.js';
 import { descriptor, FACTS, temporaryDir } from '../support/store.js';
 import { ReplicatedStores } from '../support/replicas.js';
@@ -310,30 +312,41 @@ class FaultyLog extends EmbeddedLog {
   }
 }
 
-t.test('a change that stands in the log is not refused by a replica that has no room for it', async (t) => {
-  const path = join(temporaryDir(t), 'log.db');
-  const opened: EmbeddedLog[] = [];
-  const replicas = new ReplicatedStores(t, () => {
-    opened.push(new EmbeddedLog(path));
-    return opened.at(-1)!;
+/** As a change comes to a store: by itself, or as an admin's act, with its line in the audit log. */
+const WAYS: Readonly<Record<string, (store: ControlStore, work: () => unknown) => Promise<unknown>>> = {
+  'a change': (store, work) => store.commit(work),
+  'an act on record': (store, work) => {
+    const peer = { context: { store }, who: () => ({ role: 'admin' }) };
+    return recorded('project_create', peer as unknown as Peer, { project_id: 'large' }, work);
+  },
+};
+
+for (const [what, make] of Object.entries(WAYS))
+  t.test(`${what} that stands in the log is not refused by a replica that has no room for it`, async (t) => {
+    const path = join(temporaryDir(t), 'log.db');
+    const opened: EmbeddedLog[] = [];
+    const replicas = new ReplicatedStores(t, () => {
+      opened.push(new EmbeddedLog(path));
+      return opened.at(-1)!;
+    });
+    // It is looked at whether it may serve with each renewal of its lease.
+    const [full, other] = [await replicas.add({ leaseMs: 5_000 }), await replicas.add()];
+    const copy = replicas.copies.get(full)!;
+    const log = opened[0]!;
+    const append = log.append.bind(log);
+    log.append = (...asked) => {
+      copy.execute('PRAGMA max_page_count = 1');
+      return append(...asked);
+    };
+    const description = 'x'.repeat(200_000);
+    await t.rejects(
+      make(full, () => full.projects.create('large', { description }, false)),
+      { code: 'EHOSTDOWN', message: /^The change was made/ },
+    );
+    await until(() => other.projects.get('large') !== undefined, 'it at the other replica');
+    await until(() => !full.replicas!.membership.isServing(), 'the full one to serve nothing');
+    log.append = append;
+    copy.execute('PRAGMA max_page_count = 1000000');
+    await until(() => full.replicas!.membership.isServing(), 'it to serve again');
+    t.equal(full.projects.get('large')?.description?.length, description.length);
   });
-  const [full, other] = [await replicas.add(), await replicas.add()];
-  const copy = replicas.copies.get(full)!;
-  const log = opened[0]!;
-  const append = log.append.bind(log);
-  log.append = (...asked) => {
-    copy.execute('PRAGMA max_page_count = 1');
-    return append(...asked);
-  };
-  const description = 'x'.repeat(200_000);
-  await t.rejects(
-    full.commit(() => full.projects.create('large', { description }, false)),
-    { code: 'EHOSTDOWN', message: /^The change was made/ },
-  );
-  await until(() => other.projects.get('large') !== undefined, 'it at the other replica');
-  await until(() => !full.replicas!.membership.isServing(), 'the full one to serve nothing');
-  log.append = append;
-  copy.execute('PRAGMA max_page_count = 1000000');
-  await until(() => full.replicas!.membership.isServing(), 'it to serve again');
-  t.equal(full.projects.get('large')?.description?.length, description.length);
-});

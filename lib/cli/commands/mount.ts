@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { FsError, type Log, type MetricFamily } from '../../core/index.js';
 import { prepareMountpoint } from '../../fuse/index.js';
+import { withMadeDirs } from '../made-mountpoint.js';
 import { RemoteTree, type TreeAddress } from '../../compose/index.js';
 import { localSession } from '../../policy/index.js';
 import { processMetrics, tracedTree, type HealthServer } from '../../telemetry/index.js';
@@ -57,7 +58,9 @@ async function mount(dir: string, flags: MountCommandFlags): Promise<void> {
     reportReady([`${found.dir} is mounted already.`]);
     return;
   }
-  await inBackgroundOrHere(flags, daemonName('mount', found.dir), () => serve(dir, fsname, flags));
+  await withMadeDirs(found.made, () =>
+    inBackgroundOrHere(flags, daemonName('mount', found.dir), () => serve(dir, fsname, flags)),
+  );
 }
 
 function addressFrom(flags: MountCommandFlags, log?: Log): TreeAddress {

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { prepareMountpoint } from '../../fuse/index.js';
+import { withMadeDirs } from '../made-mountpoint.js';
 import { inBackgroundOrHere } from '../background.js';
 import { daemonName } from '../daemon-name.js';
 import { addHealthOptions } from '../health-options.js';
@@ -31,7 +32,7 @@ export function nodeCommand(): Command {
 
 async function runNode(flags: NodeCommandFlags): Promise<void> {
   const nodeId = flags.nodeName ?? defaultNodeId();
-  if (flags.mount !== undefined) await prepareMountpoint(flags.mount);
+  const made = flags.mount === undefined ? [] : (await prepareMountpoint(flags.mount)).made;
   const standalone: Standalone = {
     nodeId,
     servicesDirs: [],
@@ -49,13 +50,12 @@ async function runNode(flags: NodeCommandFlags): Promise<void> {
     ],
   };
   const { controlUrl } = flags;
-  await inBackgroundOrHere(flags, daemonName('node', flags.stateFile), () =>
-    controlUrl === undefined
-      ? runStandalone(flags, standalone)
-      : import('../run-linked-node.js').then(({ runLinkedNode }) =>
-          runLinkedNode({ ...flags, controlUrl }, standalone),
-        ),
-  );
+  const run = async (): Promise<void> => {
+    if (controlUrl === undefined) return runStandalone(flags, standalone);
+    const { runLinkedNode } = await import('../run-linked-node.js');
+    return runLinkedNode({ ...flags, controlUrl }, standalone);
+  };
+  await withMadeDirs(made, () => inBackgroundOrHere(flags, daemonName('node', flags.stateFile), run));
 }
 
 const EXAMPLES = `

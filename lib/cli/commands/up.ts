@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { prepareMountpoint } from '../../fuse/index.js';
+import { withMadeDirs } from '../made-mountpoint.js';
 import { inBackgroundOrHere, reportReady } from '../background.js';
 import { daemonName } from '../daemon-name.js';
 import { addHealthOptions, type HealthFlags } from '../health-options.js';
@@ -72,7 +73,7 @@ async function up(dir: string, flags: UpFlags): Promise<void> {
   // With a link to the console, all is said at once, when there is one.
   const waits = hasPlane && flags.consoleLink === true;
   const said: string[] = [];
-  await inBackgroundOrHere(flags, daemonName('up'), async () => {
+  const run = async (): Promise<void> => {
     if (hasPlane) await checkPortIsFree(flags.port);
     await runStandalone(flags, {
       nodeId,
@@ -100,7 +101,8 @@ async function up(dir: string, flags: UpFlags): Promise<void> {
         return null;
       },
     });
-  });
+  };
+  await withMadeDirs(found.made, () => inBackgroundOrHere(flags, daemonName('up'), run));
 }
 
 /** Lines to paste: list, and where the bundled echo is there invoke, read, watch a failure. */

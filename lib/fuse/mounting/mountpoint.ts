@@ -42,22 +42,21 @@ export async function inspectMount(
 /**
  * Makes `dir` ready to be mounted on: clears a dead mount of ours, creates the directory where it is
  * missing. Answers `mounted` where a live mount of ours is there already; with `fsname`, only where it
- * bears that name.
+ * bears that name. `made` are the directories that it created, the deepest first.
  * @throws FsError EBUSY where something else is mounted, or a mount of ours does not answer or is for
  *   somebody else; ENOTDIR; ENOTEMPTY; EACCES and the like from creating it.
  */
 export async function prepareMountpoint(
   dir: string,
   { probeMs, fsname }: { readonly probeMs?: number; readonly fsname?: string } = {},
-): Promise<MountpointState & { state: 'free' | 'mounted' }> {
+): Promise<MountpointState & { readonly state: 'free' | 'mounted'; readonly made: readonly string[] }> {
   for (;;) {
     const found = await inspectMountpoint(dir, probeMs);
     switch (found.state) {
       case 'free':
-        await requireEmptyDirectory(found.dir);
-        return found;
+        return { ...found, made: await requireEmptyDirectory(found.dir) };
       case 'mounted':
-        if (fsname === undefined || bearsName(found.entry, fsname)) return found;
+        if (fsname === undefined || bearsName(found.entry, fsname)) return { ...found, made: [] };
         throw new FsError('EBUSY', `${found.dir} is mounted already, and not as it is asked for now.`, {
           path: found.dir,
           hint: `It was mounted by another command, or for another role, agent, project, token or state directory. Choose another directory, or take that mount away first: acheron unmount ${found.dir}`,
@@ -88,9 +87,10 @@ export async function prepareMountpoint(
   }
 }
 
-async function requireEmptyDirectory(dir: string): Promise<void> {
+/** Answers which directories it made. */
+async function requireEmptyDirectory(dir: string): Promise<readonly string[]> {
   try {
-    await makeDirectories(dir);
+    const made = await makeDirectories(dir);
     if (!(await lstat(dir)).isDirectory()) throw notADirectory(dir);
     if ((await readdir(dir)).length > 0) {
       throw new FsError('ENOTEMPTY', `${dir} is not empty.`, {
@@ -98,6 +98,7 @@ async function requireEmptyDirectory(dir: string): Promise<void> {
         hint: 'Choose an empty directory, or one that does not exist yet: what is in it would be hidden.',
       });
     }
+    return made;
   } catch (thrown) {
     const code = (thrown as NodeJS.ErrnoException).code;
     if (code === 'EEXIST' || (code === 'ENOTDIR' && !FsError.is(thrown))) throw notADirectory(dir);
@@ -112,10 +113,11 @@ async function requireEmptyDirectory(dir: string): Promise<void> {
 }
 
 /** As `makeDirs` does, without this thread: what is at the place may be a mount that hangs. */
-async function makeDirectories(dir: string): Promise<void> {
+async function makeDirectories(dir: string): Promise<readonly string[]> {
   const missing: string[] = [];
   for (let path = dir; !(await exists(path)); path = dirname(path)) missing.push(path);
-  for (const path of missing.reverse()) await mkdir(path);
+  for (const path of missing.toReversed()) await mkdir(path);
+  return missing;
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { canonicalJson, type JsonObject } from '../../../core/index.js';
+import { canonicalJson, FsError, type JsonObject } from '../../../core/index.js';
 import type { ControlName, ControlReply, ControlRequest } from '../../../protocol/index.js';
 import { keyedHash } from '../../store/secrets.js';
 import type { Peer } from '../peer.js';
@@ -41,6 +41,8 @@ export async function recorded<T>(
       return work();
     });
   } catch (thrown) {
+    // It may have been made: its line was then, too. What there is to say now is that nobody knows.
+    if (FsError.from(thrown).code === 'EHOSTDOWN') throw thrown;
     await store.commitThoughFull(() => store.audit.record({ act: name, outcome: 'error', ...facts }));
     throw thrown;
   }
