@@ -1,32 +1,18 @@
 import { readFileSync } from 'node:fs';
-import { basename, extname } from 'node:path';
-import { FsError, isJsonObject, ownValue, type JsonObject, type JsonValue } from '../core/index.js';
+import { basename } from 'node:path';
+import {
+  FsError,
+  isJsonObject,
+  mediaTypeOf,
+  ownValue,
+  type JsonObject,
+  type JsonValue,
+} from '../core/index.js';
 
 type Draft = Record<string, unknown>;
 
 /** `key=text`, `key:=json`, `key=@file`, `key:=@file` or `key@file`; a backslash takes its meaning from a character. */
 const ITEM = /^((?:\\.|[^\\=@:]|:(?!=))+)(:=@|:=|=@|=|@)([^]*)$/;
-
-const CONTENT_TYPES = new Map([
-  ...Object.entries({
-    '.css': 'text/css',
-    '.csv': 'text/csv',
-    '.gif': 'image/gif',
-    '.html': 'text/html',
-    '.jpeg': 'image/jpeg',
-    '.jpg': 'image/jpeg',
-    '.json': 'application/json',
-    '.md': 'text/markdown',
-    '.pdf': 'application/pdf',
-    '.png': 'image/png',
-    '.svg': 'image/svg+xml',
-    '.txt': 'text/plain',
-    '.webp': 'image/webp',
-    '.xml': 'application/xml',
-    '.yaml': 'application/yaml',
-    '.zip': 'application/zip',
-  }),
-]);
 
 /** Whether words on a command line are items of a request, rather than its JSON. */
 export function areItems(words: readonly string[]): boolean {
@@ -113,7 +99,7 @@ function valueOf(sign: string, text: string, schema: JsonValue | undefined): Jso
     default:
       return {
         filename: basename(text),
-        content_type: CONTENT_TYPES.get(extname(text).toLowerCase()) ?? 'application/octet-stream',
+        content_type: mediaTypeOf(text) ?? 'application/octet-stream',
         base64: readBytes(text).toString('base64'),
       };
   }

@@ -18,6 +18,7 @@ export * from './join-bytes.js';
 export * from './json.js';
 export * from './lasting-descriptor.js';
 export * from './log.js';
+export * from './media-types.js';
 export * from './metric-family.js';
 export * from './nearest.js';
 export * from './network-of.js';

@@ -1,11 +1,22 @@
 import { isJsonObject, type FsError, type JsonValue } from '../core/index.js';
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import type { ShownProgress } from '../worldfs/index.js';
+import type { AnswerParts } from './answer-parts.js';
 
-/** What a call has answered: as data where it is an object, and as text for models that read no other. */
-export function resultOf(result: JsonValue): CallToolResult {
+/**
+ * What a call has answered: as data where it is an object, and as text for models that read no other. An answer that was
+ * in parts is these parts.
+ */
+export function resultOf({
+  result,
+  parts,
+}: {
+  result: JsonValue;
+  parts?: AnswerParts | undefined;
+}): CallToolResult {
+  if (parts?.isAll === true) return { content: [...parts.blocks] };
   return {
-    content: [{ type: 'text', text: JSON.stringify(result) }],
+    content: [{ type: 'text', text: JSON.stringify(result) }, ...(parts?.blocks ?? [])],
     ...(isJsonObject(result) ? { structuredContent: { ...result } } : {}),
   };
 }

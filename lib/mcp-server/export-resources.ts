@@ -1,4 +1,4 @@
-import { FsError, isId } from '../core/index.js';
+import { FsError, isId, mediaTypeOf } from '../core/index.js';
 import {
   ProtocolError,
   ProtocolErrorCode,
@@ -7,8 +7,9 @@ import {
   type ReadResourceResult,
   type Resource,
 } from '@modelcontextprotocol/server';
-import { namesOfPath, walk, type DirEntry, type DirNode, type Op } from '../vfs/index.js';
+import { namesOfPath, walk, type DirEntry, type Op } from '../vfs/index.js';
 import { READ, openFile, targetOf, type SeenTree } from '../worldfs/index.js';
+import { textOfBytes } from './text-of-bytes.js';
 
 /** A file that is larger is read by its path, not as one answer. */
 const MAX_FILE_BYTES = 1024 * 1024;
@@ -53,13 +54,12 @@ async function listed(tree: SeenTree, only: string | undefined): Promise<Resourc
   const resources: Resource[] = [];
   for (const nodeId of await names(await walk(tree.root, '/nodes', op), op)) {
     if (only !== undefined && only !== nodeId) continue;
-    const exports = await dirAt(tree, `/nodes/${nodeId}/fs`, op);
-    for (const name of exports === undefined ? [] : await names(exports, op)) {
+    const exports = await entriesAt(tree, `/nodes/${nodeId}/fs`, op);
+    for (const { name } of exports.filter(({ kind }) => kind === 'dir')) {
       const uri = uriOf([nodeId, name]);
       resources.push({ uri: `${uri}/`, name: `${nodeId}/${name}`, mimeType: DIRECTORY });
-      const top = await dirAt(tree, `/nodes/${nodeId}/fs/${name}`, op);
-      for (const entry of top === undefined ? [] : (await top.list(op)).slice(0, MAX_NAMES))
-        resources.push(resourceOf(uri, entry));
+      const top = await entriesAt(tree, `/nodes/${nodeId}/fs/${name}`, op);
+      resources.push(...top.slice(0, MAX_NAMES).map((entry) => resourceOf(uri, entry)));
       if (resources.length >= MAX_NAMES) return resources.slice(0, MAX_NAMES);
     }
   }
@@ -83,10 +83,10 @@ async function read(tree: SeenTree, uri: string, path: string, op: Op): Promise<
         hint: `Read it by its path in a mount: ${path}`,
       });
     const bytes = await readUpTo(handle, size, op);
-    const text = asText(bytes);
-    return {
-      contents: [text === undefined ? { uri, blob: Buffer.from(bytes).toString('base64') } : { uri, text }],
-    };
+    const text = textOfBytes(bytes);
+    const mimeType = mediaTypeOf(path) ?? (text === undefined ? 'application/octet-stream' : 'text/plain');
+    const content = text === undefined ? { blob: Buffer.from(bytes).toString('base64') } : { text };
+    return { contents: [{ uri, mimeType, ...content }] };
   } finally {
     await handle.release();
   }
@@ -107,18 +107,11 @@ async function readUpTo(
   return Buffer.concat(parts);
 }
 
-function asText(bytes: Uint8Array): string | undefined {
-  try {
-    return bytes.includes(0) ? undefined : new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    // It is not UTF-8.
-    return undefined;
-  }
-}
-
 function resourceOf(parent: string, { name, kind }: DirEntry): Resource {
   const uri = `${parent}/${encodeURIComponent(name)}`;
-  return kind === 'dir' ? { uri: `${uri}/`, name, mimeType: DIRECTORY } : { uri, name };
+  if (kind === 'dir') return { uri: `${uri}/`, name, mimeType: DIRECTORY };
+  const mimeType = mediaTypeOf(name);
+  return mimeType === undefined ? { uri, name } : { uri, name, mimeType };
 }
 
 const uriOf = ([node = '', ...path]: readonly string[]): string =>
@@ -149,13 +142,16 @@ async function names(node: Awaited<ReturnType<typeof walk>>, op: Op): Promise<st
   return (await node.list(op)).filter(({ kind }) => kind === 'dir').map(({ name }) => name);
 }
 
-/** Undefined where there is none, or none that the session may see. */
-async function dirAt(tree: SeenTree, path: string, op: Op): Promise<DirNode | undefined> {
+/**
+ * What is in a directory: nothing where there is none, or none that can be listed. One that fails must not hide the others;
+ * who reads it is told why.
+ */
+async function entriesAt(tree: SeenTree, path: string, op: Op): Promise<readonly DirEntry[]> {
   try {
     const node = await walk(tree.root, path, op);
-    return node.kind === 'dir' ? node : undefined;
+    return node.kind === 'dir' ? await node.list(op) : [];
   } catch (thrown) {
-    if (['ENOENT', 'EACCES', 'EHOSTDOWN'].includes(FsError.from(thrown).code)) return undefined;
+    if (FsError.is(thrown)) return [];
     throw thrown;
   }
 }

@@ -12,11 +12,13 @@ import {
   type SeenTree,
   type ShownProgress,
 } from '../worldfs/index.js';
+import { answerParts, type AnswerParts } from './answer-parts.js';
+import type { ServiceTool } from './service-tool.js';
 
 /** What has become of a call. */
 export type Outcome =
   | { readonly state: 'running' }
-  | { readonly state: 'ok'; readonly result: JsonValue }
+  | { readonly state: 'ok'; readonly result: JsonValue; readonly parts?: AnswerParts | undefined }
   | { readonly state: 'failed'; readonly error: FsError };
 
 /** What a follower of a job is told. */
@@ -34,34 +36,44 @@ export class Job {
   readonly #path: string;
   /** What it was asked for with, its key among it: sent again, it is answered as it was. */
   readonly #request: string | undefined;
+  readonly #hasFiles: boolean;
 
-  private constructor(tree: SeenTree, service: string, id: string, request?: string) {
+  private constructor(
+    tree: SeenTree,
+    service: string,
+    id: string,
+    { request, hasFiles }: { request?: string; hasFiles: boolean },
+  ) {
     this.#tree = tree;
     this.#service = service;
     this.#path = `${service}/jobs/${id}`;
     this.#request = request;
+    this.#hasFiles = hasFiles;
     const [, , node, , serviceId] = service.split('/');
     this.name = `${node ?? ''}/${serviceId ?? ''}/${id}`;
   }
 
   /**
    * Asks for a call.
-   * @param service the directory of the service
    * @throws FsError what the service answers to a request that it does not take
    */
-  static async submit(tree: SeenTree, service: string, payload: JsonObject): Promise<Job> {
+  static async submit(
+    tree: SeenTree,
+    { path, hasFiles }: Pick<ServiceTool, 'path' | 'hasFiles'>,
+    payload: JsonObject,
+  ): Promise<Job> {
     const request = JSON.stringify({ _key: `mcp-${randomUUID()}`, ...payload });
-    const reply = await ask(tree, `${service}/control/submit.json`, request);
+    const reply = await ask(tree, `${path}/control/submit.json`, request);
     const id = isJsonObject(reply) ? reply['invocation_id'] : undefined;
     if (typeof id !== 'string') throw new FsError('EPROTO', 'The service named no job.');
-    return new Job(tree, service, id, request);
+    return new Job(tree, path, id, { request, hasFiles });
   }
 
   /** One that was asked for earlier, by its name. @throws FsError ENOENT */
   static async named(tree: SeenTree, name: string): Promise<Job> {
     const [node, service, id, ...more] = name.split('/');
     if (isId(node) && isId(service) && isId(id) && more.length === 0) {
-      const job = new Job(tree, `/nodes/${node}/services/${service}`, id);
+      const job = new Job(tree, `/nodes/${node}/services/${service}`, id, { hasFiles: true });
       await job.status();
       return job;
     }
@@ -120,17 +132,20 @@ export class Job {
     try {
       if (this.#request !== undefined) {
         const result = await ask(this.#tree, `${this.#service}/control/invoke.json`, this.#request, signal);
-        return { state: 'ok', result };
+        return await this.#answered(result, signal);
       }
       const { state, errno, error } = await this.status();
       if (state !== 'ok') return { state: 'failed', error: errorFrom(errno, error) };
-      return {
-        state: 'ok',
-        result: JSON.parse(await readText(this.#tree, `${this.#path}/result.json`)) as JsonValue,
-      };
+      const text = await readText(this.#tree, `${this.#path}/result.json`);
+      return await this.#answered(JSON.parse(text) as JsonValue, signal);
     } catch (thrown) {
       return { state: 'failed', error: FsError.from(thrown) };
     }
+  }
+
+  async #answered(result: JsonValue, signal: AbortSignal): Promise<Outcome> {
+    const parts = this.#hasFiles ? await answerParts(this.#tree, this.#path, result, signal) : undefined;
+    return { state: 'ok', result, parts };
   }
 
   async #follow({ onProgress, onStderr }: Follower, over: AbortSignal): Promise<void> {

@@ -12,6 +12,8 @@ export interface ServiceTool {
   readonly summary: string;
   readonly template: JsonObject;
   readonly tool: Tool;
+  /** Whether an answer may have files beside its JSON. */
+  readonly hasFiles: boolean;
   /** How long a call may take, at most, once it has begun. */
   readonly timeoutMs: number;
 }
@@ -30,12 +32,13 @@ export function toolFromDescriptor(
   const help = textOf(descriptor, 'help_md');
   const schema = objectOf(descriptor, 'schema');
   const output = objectOf(schema, 'output');
-  const timeout = objectOf(descriptor, 'runtime')['timeout_ms'];
+  const { type, timeout_ms: timeout } = objectOf(descriptor, 'runtime');
   return {
     name,
     ...{ nodeId, serviceId, path },
     summary: summaryFromHelp(help),
     template: objectOf(descriptor, 'invoke_template'),
+    hasFiles: type === 'mcp',
     timeoutMs: typeof timeout === 'number' ? timeout : TIMEOUT_MS,
     tool: {
       name,

@@ -107,7 +107,7 @@ async function found(tree: SeenTree, taskId: string): Promise<{ job: Job; status
 }
 
 function resultFrom(outcome: Outcome): CallToolResult {
-  if (outcome.state === 'ok') return resultOf(outcome.result);
+  if (outcome.state === 'ok') return resultOf(outcome);
   return failureOf(
     outcome.state === 'failed' ? outcome.error : new FsError('EAGAIN', 'It is still running.'),
   );

@@ -73,7 +73,7 @@ export class ToolCalls {
     const { patienceMs, asker, era } = this.#settings;
     const hasTasks = era === 'modern' && takesTasks(ctx);
     try {
-      const job = await Job.submit(this.#tree, tool.path, args);
+      const job = await Job.submit(this.#tree, tool, args);
       const called = await this.#waitFor(job, ctx, {
         ms: hasTasks ? Math.min(patienceMs, TASK_AFTER_MS) : patienceMs,
         service: `${tool.nodeId}/${tool.serviceId}`,
@@ -89,7 +89,7 @@ export class ToolCalls {
   /** Calls a service as a task from the beginning, as clients of 2025-11-25 may want it. */
   async begin(name: string, args: JsonObject): Promise<CallToolResult> {
     try {
-      return await legacyTask(await Job.submit(this.#tree, (await this.#tool(name)).path, args));
+      return await legacyTask(await Job.submit(this.#tree, await this.#tool(name), args));
     } catch (thrown) {
       if (thrown instanceof ProtocolError) throw thrown;
       const { code, sentence } = FsError.from(thrown);
@@ -122,7 +122,7 @@ export class ToolCalls {
       throw thrown;
     }
     if (outcome.state === 'running') return { progress: last() };
-    return { result: outcome.state === 'ok' ? resultOf(outcome.result) : failureOf(outcome.error) };
+    return { result: outcome.state === 'ok' ? resultOf(outcome) : failureOf(outcome.error) };
   }
 
   /** A result that may come late is not promised a shape: what is answered instead would not have it. */

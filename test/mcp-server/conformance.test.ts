@@ -1,14 +1,15 @@
-import { once } from 'node:events';
-import { createServer, request as httpRequest } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { lacksConformance, runConformance } from '../support/conformance.js';
 import { PlaneWithNode } from '../support/plane-with-node.js';
-import { shellManifest, type Teardown } from '../support/test-node.js';
+import { SuiteProxy } from '../support/suite-proxy.js';
+import { suiteIsThere, suiteServer, suiteTool } from '../support/suite-server.js';
+import { shellManifest, temporaryDir, type Teardown } from '../support/test-node.js';
 
-const top = join(import.meta.dirname, '../../..');
-/** What the suite's scenarios call; it knows them without the name of a node. */
+const EXPECTED = join(import.meta.dirname, '../../..', 'test/mcp-server/conformance.yml');
+
+/** What the suite's scenarios call that is no answer of an MCP server. */
 const TOOLS = [
   shellManifest('test_error_handling', 'exit 1'),
   shellManifest('test_tool_with_logging', 'for i in 1 2 3; do echo "step $i" >&2; done; echo "{}"'),
@@ -16,58 +17,60 @@ const TOOLS = [
     'test_tool_with_progress',
     `for i in 0 50 100; do printf '::progress {"done": %s, "total": 100}\\n' $i >&2; sleep 0.3; done; echo '{}'`,
   ),
-];
-
-/** Adds the token, for which the suite has no option, and the name of the node before the names of tools. */
-async function withToken(t: Teardown, target: URL, token: string): Promise<string> {
-  const server = createServer((request, response) => {
-    const parts: Buffer[] = [];
-    request.on('data', (part: Buffer) => parts.push(part));
-    request.on('end', () => {
-      const body = Buffer.concat(parts).toString().replaceAll('"name":"test_', '"name":"n1__test_');
-      const { 'content-length': _length, ...headers } = request.headers;
-      const passed = httpRequest(
-        target,
-        {
-          method: request.method,
-          headers: {
-            ...headers,
-            authorization: `Bearer ${token}`,
-            ...(body === '' ? {} : { 'content-length': Buffer.byteLength(body) }),
+  shellManifest('json_schema_2020_12_tool', 'cat', {
+    schema: {
+      input: {
+        $schema: 'https://json-schema.org/draft/2020-12/schema',
+        type: 'object',
+        $defs: {
+          address: {
+            type: 'object',
+            properties: { street: { type: 'string' }, city: { type: 'string' } },
           },
         },
-        (answer) => {
-          response.writeHead(answer.statusCode ?? 500, answer.headers);
-          answer.pipe(response);
-        },
-      );
-      passed.on('error', () => response.destroy());
-      response.on('close', () => passed.destroy());
-      passed.end(body);
-    });
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`;
+        properties: { name: { type: 'string' }, address: { $ref: '#/$defs/address' } },
+        additionalProperties: false,
+      },
+    },
+  }),
+];
+const OURS: ReadonlySet<string> = new Set(TOOLS.map((tool) => tool['service_id'] as string));
+
+/** What the suite reads, as files of an export. */
+const FILES = new Map<string, readonly [name: string, content: string | Buffer]>([
+  ['test://static-text', ['static-text.txt', 'This is the content of a text.']],
+  ['test://static-binary', ['static-binary.png', Buffer.from('iVBORw0KGgoAAAANSUhEUg==', 'base64')]],
+  ['test://template/123/data', ['template/123/data.json', '{"id":"123"}']],
+]);
+
+function exported(t: Teardown): string {
+  // A user of another machine is nobody here, and could not look into the directory itself.
+  const dir = join(temporaryDir(t), 'files');
+  mkdirSync(join(dir, 'template/123'), { recursive: true });
+  for (const [name, content] of FILES.values()) writeFileSync(join(dir, name), content);
+  return dir;
 }
 
 t.test(
   "/mcp passes the protocol's conformance suite, but for what it says",
   { skip: lacksConformance },
   async (t) => {
-    const under = await PlaneWithNode.start(t, 'here', TOOLS);
-    const url = await withToken(
+    const proxy = await SuiteProxy.listen(t, {
+      tool: (name) => (OURS.has(name) ? `n1__${name}` : suiteTool(name)),
+      address: (uri) => `acheron://n1/files/${FILES.get(uri)?.[0] ?? 'none'}`,
+    });
+    const under = await PlaneWithNode.start(
       t,
-      new URL(`${under.plane.url.replace(/^ws/, 'http')}/mcp`),
-      under.token('user'),
+      'here',
+      [...TOOLS, await suiteServer(t)],
+      'admin',
+      { exports: [{ name: 'files', path: exported(t), readOnly: true }] },
+      { allowOrigins: [proxy.origin] },
     );
-    const expected = join(top, 'test/mcp-server/conformance.yml');
+    await suiteIsThere(under);
+    proxy.passTo(new URL(`${under.plane.url.replace(/^ws/, 'http')}/mcp`), under.token('user'));
     const { status, said } = await runConformance(t, [
-      ...['server', '--url', url, '--suite', 'all', '--expected-failures', expected],
+      ...['server', '--url', `${proxy.origin}/mcp`, '--suite', 'all', '--expected-failures', EXPECTED],
     ]);
     t.equal(status, 0, said.slice(-4000));
   },

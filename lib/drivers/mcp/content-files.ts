@@ -1,36 +1,7 @@
 import type { ContentBlock } from '@modelcontextprotocol/client';
-import type { JsonObject } from '../../core/index.js';
+import { extensionOf, type JsonObject } from '../../core/index.js';
 import type { ResultFile } from '../contract.js';
 
-const EXTENSIONS = new Map([
-  ...[
-    ['text/plain', 'txt'],
-    ['text/markdown', 'md'],
-    ['text/html', 'html'],
-    ['text/csv', 'csv'],
-  ],
-  ...[
-    ['application/json', 'json'],
-    ['application/pdf', 'pdf'],
-    ['application/xml', 'xml'],
-  ],
-  ...[
-    ['image/png', 'png'],
-    ['image/jpeg', 'jpg'],
-    ['image/gif', 'gif'],
-    ['image/webp', 'webp'],
-  ],
-  ...[
-    ['image/svg+xml', 'svg'],
-    ['audio/wav', 'wav'],
-    ['audio/mpeg', 'mp3'],
-    ['audio/ogg', 'ogg'],
-  ],
-  ...[
-    ['application/gzip', 'gz'],
-    ['application/zip', 'zip'],
-  ],
-] as [string, string][]);
 const MAX_NAME = 64;
 
 /** The files that the parts of an answer become, numbered from 1, and how a result names each. */
@@ -82,8 +53,7 @@ function fileName(count: number, mediaType: string, uri: string | undefined): st
     .at(-1)
     ?.replace(/[^A-Za-z0-9._-]+/g, '_')
     .slice(-MAX_NAME);
-  const [type = ''] = mediaType.split(';');
-  const extension = EXTENSIONS.get(type.trim().toLowerCase()) ?? 'bin';
+  const extension = extensionOf(mediaType) ?? 'bin';
   if (last === undefined || last === '') return `${count}.${extension}`;
   return `${count}-${last}${last.includes('.') ? '' : `.${extension}`}`;
 }
