@@ -8,6 +8,7 @@ import type {
   NewEntry,
   Position,
   Renewal,
+  Renewing,
   ReplicatedLog,
   Snapshot,
   Turn,
@@ -23,7 +24,6 @@ const TABLES = `
     id TEXT PRIMARY KEY, facts TEXT NOT NULL, applied_seq INTEGER NOT NULL, beat INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL
   ) STRICT;
 `;
-const FORGET_AFTER_MS = 60 * 60 * 1000;
 
 type Row = Readonly<Record<string, string | number | Buffer | ArrayBuffer | null>>;
 
@@ -128,10 +128,7 @@ export class EmbeddedLog implements ReplicatedLog {
     });
   }
 
-  async renew(
-    member: MemberFacts,
-    { appliedSeq, leaseMs, outOfTurn }: { appliedSeq: number; leaseMs: number; outOfTurn: boolean },
-  ): Promise<Renewal> {
+  async renew(member: MemberFacts, { appliedSeq, leaseMs, outOfTurn, forget }: Renewing): Promise<Renewal> {
     const renewal = this.#within(() => {
       const now = Date.now();
       this.#db
@@ -140,7 +137,9 @@ export class EmbeddedLog implements ReplicatedLog {
            applied_seq = excluded.applied_seq, beat = beat + 1, expires_at_ms = excluded.expires_at_ms`,
         )
         .run(member.id, JSON.stringify(member), appliedSeq, now + leaseMs);
-      this.#db.prepare('DELETE FROM members WHERE expires_at_ms < ?').run(now - FORGET_AFTER_MS);
+      this.#db
+        .prepare('DELETE FROM members WHERE expires_at_ms < ? AND id IN (SELECT value FROM json_each(?))')
+        .run(now, JSON.stringify(forget));
       const rows = this.#db.prepare('SELECT * FROM members').all() as Row[];
       const members = rows.map((row): MemberState => ({
         ...(JSON.parse(row['facts'] as string) as MemberFacts),

@@ -10,6 +10,7 @@ export type {
   NewEntry,
   Position,
   Renewal,
+  Renewing,
   ReplicatedLog,
   Snapshot,
   Turn,

@@ -38,6 +38,16 @@ export interface MemberState extends MemberFacts {
   readonly leaseLeftMs: number;
 }
 
+/** What a member says when it renews its lease. */
+export interface Renewing {
+  readonly appliedSeq: number;
+  readonly leaseMs: number;
+  /** Wakes the others. */
+  readonly outOfTurn: boolean;
+  /** Members that are gone for good: their rows go, where their lease has run out. */
+  readonly forget: readonly string[];
+}
+
 export interface Renewal {
   readonly head: Position;
   /** All that are known, also those whose lease ran out a while ago. */
@@ -108,11 +118,8 @@ export interface ReplicatedLog {
   /** Forgets entries up to `seq`, and snapshots but for the newest. */
   trim(seq: number): Promise<void>;
 
-  /** The member is alive, and has applied so much; its lease runs from now by the engine's clock. `outOfTurn` wakes the others. */
-  renew(
-    member: MemberFacts,
-    state: { readonly appliedSeq: number; readonly leaseMs: number; readonly outOfTurn: boolean },
-  ): Promise<Renewal>;
+  /** Its lease runs from now by the engine's clock. */
+  renew(member: MemberFacts, renewing: Renewing): Promise<Renewal>;
   /** The member is gone, and needs not be waited for. */
   leave(memberId: string): Promise<void>;
 

@@ -9,6 +9,10 @@ const RETRY_MS = 100;
 /** While others are waited for. */
 const LOOK_AGAIN_MS = 50;
 const LONGEST_WAIT_MS = 4_500;
+/** So long one counts as known that renewed its lease, by our own clock. */
+const KNOWN_MS = 5 * 60_000;
+/** After that one that renews no longer is forgotten, by our own clock: the engine's may have stepped, and its lease may run. */
+const FORGET_MS = 60 * 60_000;
 
 export interface Member extends MemberFacts {
   readonly appliedSeq: number;
@@ -53,6 +57,8 @@ export class Membership {
   readonly #leaseMs: number;
   #address = '';
   #seen = new Map<string, Seen>();
+  /** When the newest renewal of each was first seen, for those that were seen in the last minutes. */
+  readonly #renewedMs = new Map<string, number>();
   #live: readonly Member[] = [];
   #timer: NodeJS.Timeout | undefined;
   #renewing: Promise<boolean> | undefined;
@@ -77,9 +83,10 @@ export class Membership {
     return this.#live.find((member) => member.id === id);
   }
 
-  /** Those whose lease runs, and those that have not left and whose lease ran out not long ago (`ReplicatedLog.renew`). */
-  known(): readonly { readonly id: string }[] {
-    return [...this.#seen.values()].map(({ state }) => state);
+  /** The ids of those that are there, and of those that were in the last minutes, whether they left or not, and whatever the engine's clock did. */
+  known(): ReadonlySet<string> {
+    const sinceMs = performance.now() - KNOWN_MS;
+    return new Set([...this.#renewedMs].flatMap(([id, ms]) => (ms > sinceMs ? id : [])));
   }
 
   /** Whether this replica may answer: its lease runs, and it has applied what there was when it got it. Asked for each message. */
@@ -199,6 +206,9 @@ export class Membership {
         appliedSeq: settledSeq(),
         leaseMs: this.#leaseMs,
         outOfTurn,
+        forget: [...this.#seen.values()].flatMap((seen) =>
+          this.#isOut(seen, FORGET_MS) ? seen.state.id : [],
+        ),
       });
       this.lease.renewed(term, head.seq);
       this.#failing = false;
@@ -229,6 +239,8 @@ export class Membership {
         return [state.id, { state, sinceMs: isSame ? before.sinceMs : now }];
       }),
     );
+    for (const { state, sinceMs } of this.#seen.values()) this.#renewedMs.set(state.id, sinceMs);
+    for (const [id, ms] of this.#renewedMs) if (now - ms >= KNOWN_MS) this.#renewedMs.delete(id);
     const before = this.#live.map(({ id, address }) => `${id} ${address}`).join();
     this.#live = [...this.#seen.values()]
       .filter(({ state }) => state.leaseLeftMs > 0)
@@ -239,7 +251,7 @@ export class Membership {
     if (this.#live.map(({ id, address }) => `${id} ${address}`).join() !== before) this.changed.emit();
   }
 
-  #isOut({ state, sinceMs }: Seen): boolean {
-    return state.leaseLeftMs <= 0 && performance.now() - sinceMs >= this.#leaseMs;
+  #isOut({ state, sinceMs }: Seen, forMs = this.#leaseMs): boolean {
+    return state.leaseLeftMs <= 0 && performance.now() - sinceMs >= forMs;
   }
 }

@@ -9,6 +9,7 @@ import type {
   NewEntry,
   Position,
   Renewal,
+  Renewing,
   ReplicatedLog,
   Snapshot,
   Turn,
@@ -20,8 +21,6 @@ import { beginTurn } from './postgres-turn.js';
 import { checkSchema, prepareSchema } from './postgres-schema.js';
 
 const CHUNK_BYTES = 1024 * 1024;
-/** A member whose lease ran out so long ago is forgotten. */
-const FORGET_AFTER = "interval '1 hour'";
 
 const RENEW = `
   WITH renewed AS (
@@ -30,7 +29,8 @@ const RENEW = `
     ON CONFLICT (id) DO UPDATE SET facts = $2, applied_seq = $3, beat = members.beat + 1, expires_at = EXCLUDED.expires_at
     RETURNING *
   ), forgotten AS (
-    DELETE FROM members WHERE expires_at < clock_timestamp() - ${FORGET_AFTER} AND id <> $1
+    DELETE FROM members WHERE expires_at < clock_timestamp() AND id <> $1
+      AND id IN (SELECT json_array_elements_text($6::text::json))
   ), told AS (
     SELECT pg_notify('${CHANNEL}', '') WHERE $5
   )
@@ -177,12 +177,16 @@ export class PostgresLog implements ReplicatedLog {
     }, 30_000);
   }
 
-  renew(
-    member: MemberFacts,
-    { appliedSeq, leaseMs, outOfTurn }: { appliedSeq: number; leaseMs: number; outOfTurn: boolean },
-  ): Promise<Renewal> {
+  renew(member: MemberFacts, { appliedSeq, leaseMs, outOfTurn, forget }: Renewing): Promise<Renewal> {
     return this.#link.use(async (sql) => {
-      const values = [member.id, JSON.stringify(member), appliedSeq, leaseMs, outOfTurn];
+      const values = [
+        member.id,
+        JSON.stringify(member),
+        appliedSeq,
+        leaseMs,
+        outOfTurn,
+        JSON.stringify(forget),
+      ];
       const rows = await sql.unsafe(RENEW, values, { prepare: true });
       return {
         head: { seq: Number(rows[0]?.['head']), id: rows[0]?.['head_id'] as string },

@@ -67,3 +67,37 @@ t.test(
     t.ok(one.sessions.get(used), 'others have made room meanwhile');
   },
 );
+
+t.test(
+  'a session that has just begun is not forgotten for another one, however many of its token are in use, or were elsewhere',
+  async (t) => {
+    const replicas = new ReplicatedStores(t);
+    const [one, killed] = [await replicas.add({ leaseMs: 1_500 }), await replicas.add({ leaseMs: 1_500 })];
+    const { token } = await one.commit(() => one.tokens.create({ role: 'user', agentId: 'a' }));
+    const begin = (store: ControlStore): string => {
+      const { record, hash } = store.tokens.verify(token)!;
+      return store.sessions.create(record, hash).sessionId;
+    };
+    await until(() => Boolean(killed.tokens.verify(token)));
+    for (let at = 0; at < MAX_SESSIONS_OF_A_TOKEN; at += 100)
+      await killed.commit(() => Array.from({ length: 100 }, () => begin(killed)));
+    const { selfId } = killed.replicas!.membership;
+    killed.replicas!.membership.renew = () => Promise.resolve(false);
+    await until(() => one.replicas?.membership.member(selfId) === undefined, 'its lease has run out', 20_000);
+    await one.catchUp();
+    // Who was answered comes with his session in a moment; others begin theirs meanwhile.
+    for (let n = 0; n < 100; n++) {
+      const [first, second] = await Promise.all([one.commit(() => begin(one)), one.commit(() => begin(one))]);
+      await one.commit(() => begin(one));
+      for (const id of [first, second]) one.sessions.release(one.sessions.use(id));
+      t.notOk(one.sessions.snapshot(first).revoked || one.sessions.snapshot(second).revoked, `${n}`);
+    }
+    const live = Array.from({ length: MAX_SESSIONS_OF_A_TOKEN }, () => begin);
+    for (let at = 0; at < live.length; at += 100)
+      for (const id of await one.commit(() => live.slice(at, at + 100).map((make) => make(one))))
+        one.sessions.use(id);
+    const [last] = await Promise.all([one.commit(() => begin(one)), one.commit(() => begin(one))]);
+    await one.commit(() => Array.from({ length: 100 }, () => begin(one)));
+    t.notOk(one.sessions.snapshot(last).revoked, 'nor where all others are in use');
+  },
+);

@@ -4,7 +4,7 @@ import { until } from '../support/until.js';
 
 const entry = (id: string): NewEntry => ({ id, data: Buffer.from(`data of ${id}`) });
 const member = (id: string): MemberFacts => ({ id, address: `ws://${id}`, version: '1.2.3', startedAtMs: 1 });
-const QUIET = { leaseMs: 60_000, outOfTurn: false };
+const QUIET = { leaseMs: 60_000, outOfTurn: false, forget: [] };
 
 /** What each engine of the log has to keep. `open` answers another client of one log, which is empty at first. */
 export function replicatedLogSuite(t: Test, open: () => Promise<ReplicatedLog>): void {
@@ -115,4 +115,23 @@ export function replicatedLogSuite(t: Test, open: () => Promise<ReplicatedLog>):
       ['m1'],
     );
   });
+
+  t.test(
+    'a member is forgotten where another one says so, and its lease has run out; never by the clock alone',
+    async (t) => {
+      const [one, other] = [await open(), await open()];
+      const ids = async (forget: string[]): Promise<string[]> => {
+        const renewing = { ...QUIET, appliedSeq: 1, forget };
+        await one.renew(member('m1'), renewing);
+        const { members } = await one.renew(member('m1'), renewing);
+        return members.map(({ id }) => id).sort();
+      };
+      await other.renew(member('lives'), { ...QUIET, appliedSeq: 1 });
+      await other.renew(member('gone'), { ...QUIET, appliedSeq: 1, leaseMs: 1 });
+      t.strictSame(await ids([]), ['gone', 'lives', 'm1']);
+      await until(async () => !(await ids(['m1', 'lives', 'gone'])).includes('gone'), 'it to be forgotten');
+      t.strictSame(await ids(['m1', 'lives', 'gone']), ['lives', 'm1']);
+      for (const id of ['m1', 'lives']) await other.leave(id);
+    },
+  );
 }

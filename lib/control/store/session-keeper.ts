@@ -10,12 +10,16 @@ export const SESSION_KEEP_MS = 7 * 24 * 60 * 60 * 1000;
 const TRIM_STEP = 64;
 /** How many ends of use may wait to be written. */
 const MAX_UNWRITTEN = 256;
+/** One that began or was used so lately (ms) is not forgotten for others: whoever has it is on the way. */
+const RECENT_MS = 60_000;
+/** Of more, those that came first count as recent no longer. */
+const MAX_RECENT = 512;
 
 /** Several control planes over one log. */
 export interface SessionReplicas {
   readonly selfId: string;
-  /** Those that are there, and those that are gone without having left, for a while. */
-  known(): readonly { readonly id: string }[];
+  /** The ids of those that are there, and for a while of those that were. */
+  known(): ReadonlySet<string>;
 }
 
 export interface KeeperOptions {
@@ -37,6 +41,8 @@ export class SessionKeeper {
   readonly #replicas: SessionReplicas | undefined;
   /** When those were used last that are no longer, as far as it is not on disk. */
   readonly #released = new Map<string, number>();
+  /** Those that began or were used here a moment ago, the last of them last, and when that was by a clock that does not step. */
+  readonly #recent = new Map<string, number>();
   /** Tokens with more live sessions than are kept, and how many they may have before it is looked again. */
   readonly #due = new Map<string, number>();
 
@@ -68,8 +74,20 @@ export class SessionKeeper {
     else this.#later(take);
   }
 
+  /** It begins here. Until its client has had the answer and comes with it, nobody uses it. */
+  begun(sessionId: string): void {
+    const now = performance.now();
+    this.#recent.delete(sessionId);
+    this.#recent.set(sessionId, now);
+    for (const [id, sinceMs] of this.#recent) {
+      if (this.#recent.size <= MAX_RECENT && now - sinceMs < RECENT_MS) break;
+      this.#recent.delete(id);
+    }
+  }
+
   /** Nobody uses it any more; from now on it gets older. */
   released(sessionId: string): void {
+    this.begun(sessionId);
     this.#released.set(sessionId, this.#clock.now());
     if (this.#released.size >= MAX_UNWRITTEN) this.flush();
   }
@@ -92,17 +110,22 @@ export class SessionKeeper {
     let count = row['count'] as number;
     if (count < (this.#due.get(tokenId) ?? MAX_SESSIONS_OF_A_TOKEN)) return;
     this.flush();
-    const oldestFirst = this.#db.all(
-      'SELECT session_id, closed_at_ms, replica FROM sessions WHERE token_id = ? ORDER BY closed_at_ms IS NULL, last_seen_ms',
-      tokenId,
-    );
     // Who used those of one that is gone is at another one by now, which may not have been able to say so yet.
-    const others = new Set(this.#replicas?.known().map(({ id }) => id));
+    const others = new Set(this.#replicas?.known());
     others.delete(this.#replicas?.selfId ?? '');
-    for (const { session_id: id, closed_at_ms: closed, replica } of oldestFirst) {
-      if (count <= MAX_SESSIONS_OF_A_TOKEN - TRIM_STEP) break;
-      const isOthers = closed === null && others.has(replica as string);
-      if (!isOthers && this.#forget(id as string)) count--;
+    const oldestFirst = this.#db
+      .all(
+        'SELECT session_id, closed_at_ms, replica FROM sessions WHERE token_id = ? ORDER BY closed_at_ms IS NULL, last_seen_ms',
+        tokenId,
+      )
+      .filter(({ closed_at_ms: closed, replica }) => closed !== null || !others.has(replica as string));
+    let left = oldestFirst.length;
+    for (const { session_id: id, closed_at_ms: closed } of oldestFirst) {
+      if (left <= MAX_SESSIONS_OF_A_TOKEN - TRIM_STEP) break;
+      const isRecent = closed === null && this.#isRecent(id as string);
+      if (isRecent || !this.#forget(id as string)) continue;
+      left--;
+      count--;
     }
     if (count < MAX_SESSIONS_OF_A_TOKEN) this.#due.delete(tokenId);
     else this.#due.set(tokenId, count + TRIM_STEP);
@@ -125,6 +148,11 @@ export class SessionKeeper {
         else if ((seenMs as number) < now - keepMs) this.#forget(id);
       }
     });
+  }
+
+  #isRecent(sessionId: string): boolean {
+    const sinceMs = this.#recent.get(sessionId);
+    return sinceMs !== undefined && performance.now() - sinceMs < RECENT_MS;
   }
 
   #holderOf(sessionId: string): string | null {

@@ -103,6 +103,7 @@ export class Sessions implements Derived {
     const now = this.#clock.now();
     this.begin(() => {
       this.#keeper.makeRoom(token.tokenId);
+      this.#keeper.begun(sessionId);
       this.#db.run(
         `INSERT INTO sessions (session_id, token_id, token_hash, created_at_ms, last_seen_ms, secret_hash, max_role, replica,
            project_id, project_proof)
