@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -57,6 +57,7 @@ async function leavesNothing(t: Test, { state, mount }: Place, { status, stderr 
   t.match(stderr, /^acheron: .+ \(E[A-Z]+\)\n/m, 'with a sentence');
   t.notMatch(stderr, /bug in Acheron|\n {4}at |left running/);
   t.equal((await inspectMountpoint(mount)).state, 'free', 'nothing stays mounted');
+  t.notOk(existsSync(mount), 'nor does the directory that was made for it');
   for (const name of ['node.json.lock', 'control.db.lock']) {
     let lock: FileLock | undefined;
     try {
