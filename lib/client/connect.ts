@@ -21,6 +21,11 @@ export interface MountAddress {
 }
 
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
+/**
+ * A node of this machine is waited for four times as long as one of another: where it has ended its socket says so at once, and
+ * where it is silent it is busy, on a machine that is.
+ */
+const LOCAL_LOOK_MS = 1_000;
 
 /** What the far side shows follows from the token or the socket, whatever is said here. */
 const SESSION = localSession('user', null, 'client');
@@ -49,7 +54,7 @@ export async function openLocalTree({ stateDir, stateFile }: LocalAddress): Prom
       throw thrown;
     },
   );
-  const vfs = new RemoteVfs();
+  const vfs = new RemoteVfs({ lookMs: LOCAL_LOOK_MS });
   vfs.attach(await sendHello(transport));
   return treeOf(vfs, SESSION, { close: () => vfs.close() });
 }

@@ -1,5 +1,6 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { connect, startNode, type Client } from '../../lib/index.js';
 import { Up } from '../support/acheron.js';
@@ -104,6 +105,20 @@ t.test('a client of another process', async (t) => {
     }
     t.same(await client.invoke('echo', { text: 'still' }), { text: 'still' });
     t.equal(await heard, 'echo', 'and what listens goes on');
+  });
+
+  await t.test('a node of this machine that is busy for seconds is waited for', async (t) => {
+    const client = await connect({ stateDir: up.stateDir });
+    t.teardown(() => client.close());
+    const pid = up.child.pid!;
+    process.kill(pid, 'SIGSTOP');
+    const reading = client.read('/nodes/local/services/echo/RUNTIME.json');
+    try {
+      t.equal(await Promise.race([reading.then(() => 'answered'), delay(3_500, 'waits')]), 'waits');
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+    t.match(JSON.parse(await reading), { type: String });
   });
 
   await t.test('a client is closed at the end of its block', async (t) => {
