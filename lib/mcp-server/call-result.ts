@@ -2,6 +2,7 @@ import { isJsonObject, type FsError, type JsonValue } from '../core/index.js';
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import type { ShownProgress } from '../worldfs/index.js';
 import type { AnswerParts } from './answer-parts.js';
+import type { Asked } from './questions.js';
 
 /**
  * What a call has answered: as data where it is an object, and as text for models that read no other. An answer that was
@@ -35,11 +36,16 @@ export function stillRunning(
   job: string,
   progress: ShownProgress | undefined,
   asker: string,
+  asked: Asked | undefined,
 ): CallToolResult {
   const far = progress === undefined ? '' : ` (${progressText(progress)})`;
   const how = `${asker} with {"job":${JSON.stringify(job)}}`;
+  const question =
+    asked === undefined
+      ? ''
+      : ` It asks its user, who can answer in the web console or in answer.json of the job: ${asked.message}`;
   return {
-    content: [{ type: 'text', text: `It is still running${far}. Wait for its result: ${how}` }],
+    content: [{ type: 'text', text: `It is still running${far}.${question} Wait for its result: ${how}` }],
     _meta: { 'acheron/job': job },
   };
 }

@@ -8,7 +8,7 @@ import {
 } from '@modelcontextprotocol/server';
 import { failureOf } from './call-result.js';
 import type { ServiceTool } from './service-tool.js';
-import type { ToolCalls } from './tool-calls.js';
+import type { ToolAnswer, ToolCalls } from './tool-calls.js';
 import type { ToolCatalog } from './tool-catalog.js';
 
 /** So many services are named at a time. */
@@ -59,7 +59,7 @@ export class CompactTools {
   }
 
   /** @throws ProtocolError for a tool that there is not */
-  async call(name: string, args: JsonObject, ctx: ServerContext): Promise<CallToolResult> {
+  async call(name: string, args: JsonObject, ctx: ServerContext): Promise<ToolAnswer> {
     try {
       if (name === 'find_services') return textOf(await this.#find(args));
       if (name === 'describe_service') return textOf(describe(await this.#service(args['service'])));
@@ -70,7 +70,7 @@ export class CompactTools {
     throw new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown tool: ${name}`);
   }
 
-  async #call(args: JsonObject, ctx: ServerContext): Promise<CallToolResult> {
+  async #call(args: JsonObject, ctx: ServerContext): Promise<ToolAnswer> {
     const { service, request = {}, job } = args;
     if (service === undefined && job !== undefined) return this.#calls.jobStatus(args, ctx);
     if (!isJsonObject(request)) throw new FsError('EINVAL', 'request must be an object.');

@@ -2,6 +2,7 @@ import { LOG_LEVEL_META_KEY, type ServerContext } from '@modelcontextprotocol/se
 import type { ShownProgress } from '../worldfs/index.js';
 import { progressText } from './call-result.js';
 import type { Follower } from './job.js';
+import type { Told } from './questions.js';
 
 /** Of one call so much of its stderr is passed on; the rest is in its job. */
 const MAX_LOG_BYTES = 64 * 1024;
@@ -13,15 +14,18 @@ const MAX_LOG_BYTES = 64 * 1024;
 export function followerFor(
   ctx: ServerContext,
   service: string,
-): { follower: Follower; last: () => ShownProgress | undefined } {
+  before: Told,
+): { follower: Follower; last: () => ShownProgress | undefined; told: () => Told } {
   const { mcpReq } = ctx;
   const token = mcpReq._meta?.progressToken;
   let last: ShownProgress | undefined;
-  let told = -1;
+  let told = before.progress;
+  let stderrBytes = 0;
   const onProgress = (shown: ShownProgress): void => {
     if (shown.updated_at === null) return;
+    const isKnown = last === undefined && shown.done !== null && shown.done <= before.progress;
     last = shown;
-    if (token === undefined) return;
+    if (token === undefined || isKnown) return;
     // It must grow, whatever the driver says.
     const progress = shown.done !== null && shown.done > told ? shown.done : told + 1e-6;
     told = progress;
@@ -33,8 +37,17 @@ export function followerFor(
     };
     quietly(mcpReq.notify({ method: 'notifications/progress', params }));
   };
-  const onStderr = wantsLog(ctx) ? lineLogger((line) => quietly(log(ctx, line, service))) : undefined;
-  return { follower: { onProgress, onStderr }, last: () => last };
+  const logLines = lineLogger((line) => quietly(log(ctx, line, service)));
+  const onStderr = (bytes: Uint8Array): void => {
+    const old = Math.max(0, before.stderrBytes - stderrBytes);
+    stderrBytes += bytes.length;
+    logLines(bytes.subarray(old));
+  };
+  return {
+    follower: { onProgress, ...(wantsLog(ctx) ? { onStderr } : {}) },
+    last: () => last,
+    told: () => ({ progress: told, stderrBytes: Math.max(stderrBytes, before.stderrBytes) }),
+  };
 }
 
 /* eslint-disable @typescript-eslint/no-deprecated -- the protocol keeps logging for a year from 2026-07-28, and has nothing else for it */

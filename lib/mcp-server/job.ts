@@ -3,8 +3,10 @@ import { FsError, isId, isJsonObject, type JsonObject, type JsonValue } from '..
 import {
   READ_WRITE,
   followProgress,
+  followStatus,
   followStream,
   openFile,
+  readJson,
   readRest,
   readText,
   writeAll,
@@ -13,16 +15,20 @@ import {
   type ShownProgress,
 } from '../worldfs/index.js';
 import { answerParts, type AnswerParts } from './answer-parts.js';
+import type { Asked } from './questions.js';
 import type { ServiceTool } from './service-tool.js';
 
 /** What has become of a call. */
 export type Outcome =
   | { readonly state: 'running' }
+  | { readonly state: 'asks'; readonly asked: Asked }
   | { readonly state: 'ok'; readonly result: JsonValue; readonly parts?: AnswerParts | undefined }
   | { readonly state: 'failed'; readonly error: FsError };
 
 /** What a follower of a job is told. */
 export interface Follower {
+  /** It is not waited for any longer than until its driver asks something. */
+  readonly untilAsked?: boolean;
   readonly onProgress?: ((progress: ShownProgress) => void) | undefined;
   readonly onStderr?: ((bytes: Uint8Array) => void) | undefined;
 }
@@ -36,19 +42,19 @@ export class Job {
   readonly #path: string;
   /** What it was asked for with, its key among it: sent again, it is answered as it was. */
   readonly #request: string | undefined;
-  readonly #hasFiles: boolean;
+  readonly #isOfServer: boolean;
 
   private constructor(
     tree: SeenTree,
     service: string,
     id: string,
-    { request, hasFiles }: { request?: string; hasFiles: boolean },
+    { request, isOfServer }: { request?: string; isOfServer: boolean },
   ) {
     this.#tree = tree;
     this.#service = service;
     this.#path = `${service}/jobs/${id}`;
     this.#request = request;
-    this.#hasFiles = hasFiles;
+    this.#isOfServer = isOfServer;
     const [, , node, , serviceId] = service.split('/');
     this.name = `${node ?? ''}/${serviceId ?? ''}/${id}`;
   }
@@ -59,21 +65,21 @@ export class Job {
    */
   static async submit(
     tree: SeenTree,
-    { path, hasFiles }: Pick<ServiceTool, 'path' | 'hasFiles'>,
+    { path, isOfServer }: Pick<ServiceTool, 'path' | 'isOfServer'>,
     payload: JsonObject,
   ): Promise<Job> {
     const request = JSON.stringify({ _key: `mcp-${randomUUID()}`, ...payload });
     const reply = await ask(tree, `${path}/control/submit.json`, request);
     const id = isJsonObject(reply) ? reply['invocation_id'] : undefined;
     if (typeof id !== 'string') throw new FsError('EPROTO', 'The service named no job.');
-    return new Job(tree, path, id, { request, hasFiles });
+    return new Job(tree, path, id, { request, isOfServer });
   }
 
   /** One that was asked for earlier, by its name. @throws FsError ENOENT */
   static async named(tree: SeenTree, name: string): Promise<Job> {
     const [node, service, id, ...more] = name.split('/');
     if (isId(node) && isId(service) && isId(id) && more.length === 0) {
-      const job = new Job(tree, `/nodes/${node}/services/${service}`, id, { hasFiles: true });
+      const job = new Job(tree, `/nodes/${node}/services/${service}`, id, { isOfServer: true });
       await job.status();
       return job;
     }
@@ -93,24 +99,51 @@ export class Job {
    * @param signal gives up waiting; the job runs on
    */
   async outcome(ms: number, signal: AbortSignal, follower: Follower = {}): Promise<Outcome> {
-    const over = new AbortController();
-    const followed = this.#follow(follower, over.signal);
+    const [over, asks] = [new AbortController(), new AbortController()];
+    const followed = this.#follow(follower, over.signal, () => asks.abort());
     try {
-      if (!(await this.#hasEnded(ms, signal))) return { state: 'running' };
+      if (await this.#hasEnded(ms, AbortSignal.any([signal, asks.signal]))) return await this.#end(signal);
+    } catch (thrown) {
+      if (signal.aborted || !asks.signal.aborted) throw thrown;
     } finally {
       over.abort();
       await followed;
     }
-    return this.#end(signal);
+    if (!asks.signal.aborted) return { state: 'running' };
+    const asked = await this.question();
+    // Somebody else may have answered it meanwhile.
+    return asked === undefined ? this.outcome(ms, signal, follower) : { state: 'asks', asked };
+  }
+
+  /** What its driver asks now. */
+  async question(): Promise<Asked | undefined> {
+    if (!this.#isOfServer) return undefined;
+    try {
+      const { message, schema } = await readJson<JsonObject>(this.#tree, `${this.#path}/question.json`);
+      return typeof message === 'string'
+        ? { message, schema: isJsonObject(schema) ? schema : {} }
+        : undefined;
+    } catch (thrown) {
+      if (isGone(thrown)) return undefined;
+      throw thrown;
+    }
+  }
+
+  /** Answers what its driver asks; null declines. */
+  async answer(answer: JsonObject | null): Promise<void> {
+    await this.#writeIfThere('answer.json', JSON.stringify(answer));
   }
 
   /** Stops it, unless it has ended. */
   async cancel(): Promise<void> {
+    await this.#writeIfThere('cancel', 'cancel\n');
+  }
+
+  async #writeIfThere(control: string, text: string): Promise<void> {
     try {
-      await writeFile(this.#tree, `${this.#path}/cancel`, Buffer.from('cancel\n'));
+      await writeFile(this.#tree, `${this.#path}/${control}`, Buffer.from(text));
     } catch (thrown) {
-      // It has ended, or is forgotten already.
-      if (!['ESRCH', 'ENOENT'].includes(FsError.from(thrown).code)) throw thrown;
+      if (!isGone(thrown)) throw thrown;
     }
   }
 
@@ -144,12 +177,22 @@ export class Job {
   }
 
   async #answered(result: JsonValue, signal: AbortSignal): Promise<Outcome> {
-    const parts = this.#hasFiles ? await answerParts(this.#tree, this.#path, result, signal) : undefined;
+    const parts = this.#isOfServer ? await answerParts(this.#tree, this.#path, result, signal) : undefined;
     return { state: 'ok', result, parts };
   }
 
-  async #follow({ onProgress, onStderr }: Follower, over: AbortSignal): Promise<void> {
+  async #follow(
+    { onProgress, onStderr, untilAsked = false }: Follower,
+    over: AbortSignal,
+    onAsked: () => void,
+  ): Promise<void> {
     const followed: Promise<void>[] = [];
+    if (untilAsked && this.#isOfServer)
+      followed.push(
+        followStatus(this.#tree, this.#path, over, ({ asks }) => {
+          if (asks !== undefined) onAsked();
+        }),
+      );
     if (onProgress !== undefined) followed.push(followProgress(this.#tree, this.#path, over, onProgress));
     if (onStderr !== undefined)
       followed.push(followStream(this.#tree, `${this.#path}/stderr`, over, onStderr));
@@ -157,6 +200,9 @@ export class Job {
     await Promise.allSettled(followed);
   }
 }
+
+/** It has ended, asks nothing any more, or is forgotten already. */
+const isGone = (thrown: unknown): boolean => ['ESRCH', 'ENOENT'].includes(FsError.from(thrown).code);
 
 function errorFrom(errno: JsonValue | undefined, error: JsonValue | undefined): FsError {
   const known = FsError.from(

@@ -43,7 +43,11 @@ export class McpSource {
       },
     );
     const asker = compact ? 'call_service' : 'job_status';
-    const calls = new ToolCalls(this.#tree, this.catalog, { patienceMs, asker, era });
+    const calls = new ToolCalls(this.#tree, this.catalog, {
+      ...{ patienceMs, asker, era },
+      // eslint-disable-next-line @typescript-eslint/no-deprecated -- clients with sessions have said it once
+      capabilities: () => server.server.getClientCapabilities(),
+    });
     const three = compact ? new CompactTools(this.catalog, calls) : undefined;
     server.server.setRequestHandler('tools/list', async () => ({
       tools: three === undefined ? await calls.list() : [...COMPACT_TOOLS],

@@ -12,8 +12,8 @@ export interface ServiceTool {
   readonly summary: string;
   readonly template: JsonObject;
   readonly tool: Tool;
-  /** Whether an answer may have files beside its JSON. */
-  readonly hasFiles: boolean;
+  /** Whether a server of MCP does it: its answers may have files beside the JSON, and it may ask during a call. */
+  readonly isOfServer: boolean;
   /** How long a call may take, at most, once it has begun. */
   readonly timeoutMs: number;
 }
@@ -38,7 +38,7 @@ export function toolFromDescriptor(
     ...{ nodeId, serviceId, path },
     summary: summaryFromHelp(help),
     template: objectOf(descriptor, 'invoke_template'),
-    hasFiles: type === 'mcp',
+    isOfServer: type === 'mcp',
     timeoutMs: typeof timeout === 'number' ? timeout : TIMEOUT_MS,
     tool: {
       name,

@@ -3,6 +3,8 @@ import {
   ProtocolError,
   ProtocolErrorCode,
   type CallToolResult,
+  type ClientCapabilities,
+  type InputRequiredResult,
   type ServerContext,
   type Tool,
 } from '@modelcontextprotocol/server';
@@ -11,6 +13,15 @@ import { failureOf, resultOf, stillRunning } from './call-result.js';
 import { followerFor } from './follower.js';
 import { JOB_STATUS, jobRequestFrom } from './job-status.js';
 import { Job, type Outcome } from './job.js';
+import {
+  NOTHING_TOLD,
+  questionTo,
+  resumedFrom,
+  takesQuestions,
+  type Asked,
+  type Resumed,
+  type Told,
+} from './questions.js';
 import type { ServiceTool } from './service-tool.js';
 import { legacyTask, modernTask, takesTasks } from './tasks.js';
 import type { ToolCatalog } from './tool-catalog.js';
@@ -22,10 +33,17 @@ export interface CallSettings {
   /** The tool that asks after a job, as the client calls it. */
   readonly asker: string;
   readonly era: 'legacy' | 'modern';
+  /** What the client of a session said that it takes. */
+  readonly capabilities: () => ClientCapabilities | undefined;
 }
 
 /** What a call has come to: its result, or nothing yet. */
-type Called = { readonly result: CallToolResult } | { readonly progress: ShownProgress | undefined };
+type Called =
+  | { readonly result: ToolAnswer }
+  | { readonly progress: ShownProgress | undefined; readonly asked: Asked | undefined };
+
+/** A result, or what the client is asked before there is one. */
+export type ToolAnswer = CallToolResult | InputRequiredResult;
 
 interface Waiting {
   readonly ms: number;
@@ -33,6 +51,7 @@ interface Waiting {
   readonly service: string;
   /** Whether the job ends where the client gives up the request. */
   readonly cancels: boolean;
+  readonly told?: Told | undefined;
 }
 
 /** A call that has not ended by then is a task, where the client takes any. */
@@ -57,7 +76,7 @@ export class ToolCalls {
   }
 
   /** @throws ProtocolError for a tool that there is not, or not for this session */
-  async call(name: string, args: JsonObject, ctx: ServerContext): Promise<CallToolResult> {
+  async call(name: string, args: JsonObject, ctx: ServerContext): Promise<ToolAnswer> {
     if (name === JOB_STATUS.name) return this.jobStatus(args, ctx);
     return this.invoke(await this.#tool(name), args, ctx);
   }
@@ -69,18 +88,21 @@ export class ToolCalls {
   }
 
   /** Calls a service, and waits as long as the client has patience; then it is a task, or a job to be asked for. */
-  async invoke(tool: ServiceTool, args: JsonObject, ctx: ServerContext): Promise<CallToolResult> {
+  async invoke(tool: ServiceTool, args: JsonObject, ctx: ServerContext): Promise<ToolAnswer> {
     const { patienceMs, asker, era } = this.#settings;
     const hasTasks = era === 'modern' && takesTasks(ctx);
+    const resumed = resumedFrom(ctx);
+    const service = `${tool.nodeId}/${tool.serviceId}`;
     try {
-      const job = await Job.submit(this.#tree, tool, args);
+      const job = await (resumed?.job.startsWith(`${service}/`) === true
+        ? this.#answered(resumed)
+        : Job.submit(this.#tree, tool, args));
       const called = await this.#waitFor(job, ctx, {
         ms: hasTasks ? Math.min(patienceMs, TASK_AFTER_MS) : patienceMs,
-        service: `${tool.nodeId}/${tool.serviceId}`,
-        cancels: true,
+        ...{ service, cancels: true, told: resumed?.told },
       });
       if ('result' in called) return called.result;
-      return hasTasks ? await modernTask(job) : stillRunning(job.name, called.progress, asker);
+      return hasTasks ? await modernTask(job) : stillRunning(job.name, called.progress, asker, called.asked);
     } catch (thrown) {
       return failureOf(FsError.from(thrown));
     }
@@ -98,30 +120,49 @@ export class ToolCalls {
   }
 
   /** What has become of a job, which is waited for, or cancelled. */
-  async jobStatus(args: JsonObject, ctx: ServerContext): Promise<CallToolResult> {
+  async jobStatus(args: JsonObject, ctx: ServerContext): Promise<ToolAnswer> {
     try {
       const { name, waitMs, cancel } = jobRequestFrom(args, this.#settings.patienceMs);
-      const job = await Job.named(this.#tree, name);
+      const resumed = resumedFrom(ctx);
+      const job = await (resumed?.job === name ? this.#answered(resumed) : Job.named(this.#tree, name));
       if (cancel) await job.cancel();
       const service = name.split('/').slice(0, 2).join('/');
-      const called = await this.#waitFor(job, ctx, { ms: waitMs, service, cancels: false });
-      return 'result' in called ? called.result : stillRunning(name, called.progress, this.#settings.asker);
+      const called = await this.#waitFor(job, ctx, {
+        ...{ ms: waitMs, service, cancels: false, told: resumed?.told },
+      });
+      if ('result' in called) return called.result;
+      return stillRunning(name, called.progress, this.#settings.asker, called.asked);
     } catch (thrown) {
       return failureOf(FsError.from(thrown));
     }
   }
 
-  async #waitFor(job: Job, ctx: ServerContext, { ms, service, cancels }: Waiting): Promise<Called> {
+  /** The job whose question the client answers with this request. */
+  async #answered({ job: name, answer }: Resumed): Promise<Job> {
+    const job = await Job.named(this.#tree, name);
+    await job.answer(answer);
+    return job;
+  }
+
+  async #waitFor(job: Job, ctx: ServerContext, waiting: Waiting): Promise<Called> {
+    const { ms, service, cancels, told: before = NOTHING_TOLD } = waiting;
     const signal = givenUp(ctx);
-    const { follower, last } = followerFor(ctx, service);
+    const { follower, last, told } = followerFor(ctx, service, before);
+    const untilAsked = takesQuestions(ctx, this.#settings.capabilities);
     let outcome: Outcome;
     try {
-      outcome = await job.outcome(ms, signal, follower);
+      outcome = await job.outcome(ms, signal, { ...follower, untilAsked });
     } catch (thrown) {
       if (signal.aborted && cancels) await job.cancel();
       throw thrown;
     }
-    if (outcome.state === 'running') return { progress: last() };
+    if (outcome.state === 'running') return { progress: last(), asked: await job.question() };
+    if (outcome.state === 'asks') {
+      // A client with a session asks its user within the request; others send another.
+      if (cancels && this.#settings.era === 'legacy')
+        signal.addEventListener('abort', () => void job.cancel().catch(() => undefined), { once: true });
+      return { result: questionTo(job.name, outcome.asked, told()) };
+    }
     return { result: outcome.state === 'ok' ? resultOf(outcome) : failureOf(outcome.error) };
   }
 
