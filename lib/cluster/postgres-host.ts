@@ -63,8 +63,30 @@ export async function openHost(
   }
 }
 
+/** Another host of the same cluster that takes writes. */
+export interface Rival {
+  readonly name: string;
+  readonly lineage: Lineage;
+}
+
+/** The other hosts of the address that take writes, though they are of the same cluster: of two, one was promoted and the other is the old one. */
+export async function rivalsOf(options: LinkOptions, { host, lineage }: Connected): Promise<Rival[]> {
+  if (lineage === undefined) return [];
+  const others = options.address.hosts.filter((other) => other !== host);
+  const found = await Promise.all(
+    others.map(async (other) => ({ name: nameOf(other), lineage: await lookAt(options, other) })),
+  );
+  return found.flatMap(({ name, lineage: theirs }) =>
+    theirs !== undefined && theirs.system === lineage.system && theirs.timeline !== lineage.timeline
+      ? { name, lineage: theirs }
+      : [],
+  );
+}
+
+export const nameOf = ({ host, port }: StoreHost): string => `${host}:${port}`;
+
 /** The lineage of a host that takes writes, or undefined where it takes none, cannot be reached, or has none. */
-export async function lookAt(options: LinkOptions, host: StoreHost): Promise<Lineage | undefined> {
+async function lookAt(options: LinkOptions, host: StoreHost): Promise<Lineage | undefined> {
   const { default: postgres } = await import('postgres');
   const sql = postgres({ ...settingsFor(options, host, () => undefined), max: 1 });
   try {
@@ -85,26 +107,21 @@ function endOne(sql: Sql): void {
   sql.end({ timeout: 0 }).catch(() => undefined);
 }
 
-async function lineageIfPrimary(sql: Sql, { host, port }: StoreHost): Promise<Lineage | undefined> {
+async function lineageIfPrimary(sql: Sql, host: StoreHost): Promise<Lineage | undefined> {
   const [state] = await sql.unsafe(STATE);
   if (state?.['standby'] === true || state?.['read_only'] === 'on')
-    throw new FsError('EROFS', `${host}:${port} takes no writes: it is a standby.`);
+    throw new FsError('EROFS', `${nameOf(host)} takes no writes: it is a standby.`);
   if (state?.['waits'] === 'off' || state?.['waits'] === 'local')
-    throw new FsError('EINVAL', `synchronous_commit is ${state['waits'] as string} at ${host}:${port}.`);
+    throw new FsError('EINVAL', `synchronous_commit is ${state['waits'] as string} at ${nameOf(host)}.`);
   return lineageOf(sql);
 }
 
 const silent = (): FsError => new FsError('EHOSTDOWN', 'It does not answer.');
 
-function fromBefore(
-  { host, port }: StoreHost,
-  one: Lineage,
-  known: Lineage,
-  path: string | undefined,
-): FsError {
+function fromBefore(host: StoreHost, one: Lineage, known: Lineage, path: string | undefined): FsError {
   return new FsError(
     'ESTALE',
-    `${host}:${port} takes writes, but was the primary before a failover: it is on timeline ${one.timeline}, the store on ${known.timeline}.`,
+    `${nameOf(host)} takes writes, but was the primary before a failover: it is on timeline ${one.timeline}, the store on ${known.timeline}.`,
     {
       hint: `Stop it there, or make it a standby of the new primary (pg_rewind).${path === undefined ? '' : ` If the store was put back to before on purpose, remove ${path}.`}`,
     },

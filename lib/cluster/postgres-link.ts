@@ -1,7 +1,7 @@
 import type { Sql } from 'postgres';
 import { FsError } from '../core/index.js';
 import { isBefore, SeenLineage, type LineageMemory } from './lineage.js';
-import { endNow, lookAt, openHost, type Connected, type LinkOptions } from './postgres-host.js';
+import { endNow, nameOf, openHost, rivalsOf, type Connected, type LinkOptions } from './postgres-host.js';
 import { storeName } from './store-address.js';
 import { within } from './within.js';
 
@@ -40,7 +40,7 @@ export class PostgresLink {
   facts(): { readonly host: string | null; readonly reconnects: number } {
     const { host } = this.#current ?? {};
     return {
-      host: host === undefined ? null : `${host.host}:${host.port}`,
+      host: host === undefined ? null : nameOf(host),
       reconnects: Math.max(0, this.#connects - 1),
     };
   }
@@ -58,6 +58,13 @@ export class PostgresLink {
       this.#drop(connected, thrown);
       throw FsError.is(thrown) ? thrown : this.#away(thrown);
     }
+  }
+
+  /** Other hosts that take writes as well as the one in use. @throws FsError EHOSTDOWN */
+  async rivals(): Promise<{ readonly inUse: string; readonly rivals: readonly string[] }> {
+    const connected = await this.#connect();
+    const rivals = await rivalsOf(this.#options, connected);
+    return { inUse: nameOf(connected.host), rivals: rivals.map(({ name }) => name) };
   }
 
   /** Calls with what somebody notifies this channel of, as long as there is a connection; with nothing when there is one again. */
@@ -136,24 +143,16 @@ export class PostgresLink {
    */
   async #lookAround(connected: Connected): Promise<void> {
     const { address, log } = this.#options;
-    const others = address.hosts.filter((host) => host !== connected.host);
-    const { lineage } = connected;
-    if (others.length === 0 || lineage === undefined) return;
-    const seen = await Promise.all(
-      others.map(async (host) => ({
-        name: `${host.host}:${host.port}`,
-        other: await lookAt(this.#options, host),
-      })),
-    );
+    if (address.hosts.length === 1 || connected.lineage === undefined) return;
+    const rivals = await rivalsOf(this.#options, connected);
     if (this.#current !== connected || this.#isClosed) return;
-    for (const { name, other } of seen) {
-      if (other === undefined) continue;
-      if (isBefore(lineage, other)) {
-        this.#memory.learn(other);
+    for (const { name, lineage } of rivals) {
+      if (isBefore(connected.lineage, lineage)) {
+        this.#memory.learn(lineage);
         this.#drop(connected, new Error(`${name} was promoted: it is the store now`));
         return;
       }
-      if (isBefore(other, lineage) && !this.#warned.has(name)) {
+      if (!this.#warned.has(name)) {
         this.#warned.add(name);
         log.warn('a database that was the primary before a failover takes writes still: stop it', {
           host: name,
@@ -176,9 +175,8 @@ export class PostgresLink {
     this.#connected = undefined;
     clearTimeout(this.#looking);
     endNow(connected);
-    const { host, port } = connected.host;
     this.#options.log.warn('the connection to PostgreSQL is lost', {
-      host: `${host}:${port}`,
+      host: nameOf(connected.host),
       error: FsError.from(why).message,
     });
   }

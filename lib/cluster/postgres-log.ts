@@ -62,11 +62,18 @@ export class PostgresLog implements ReplicatedLog {
     }
   }
 
-  /** Whether `open` would find or make its tables; writes nothing. @throws as `open` does */
-  static async check(options: LinkOptions, withinMs: number): Promise<void> {
+  /**
+   * Whether `open` would find or make its tables; writes nothing. Answers which host it would use, and which others take writes as well.
+   * @throws as `open` does
+   */
+  static async check(
+    options: LinkOptions,
+    withinMs: number,
+  ): Promise<{ readonly inUse: string; readonly rivals: readonly string[] }> {
     const link = new PostgresLink(options);
     try {
       await link.use((sql) => checkSchema(sql, options.address.schema), withinMs);
+      return await link.rivals();
     } finally {
       await link.close();
     }

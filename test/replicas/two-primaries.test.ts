@@ -2,6 +2,8 @@ import t, { type Test } from 'tap';
 import { PostgresLog, storeAddressFrom, type LineageMemory } from '../../lib/cluster/index.js';
 import { silentLog } from '../../lib/core/index.js';
 import { LineageFile } from '../../lib/control/store/replica/lineage-file.js';
+import type { Finding } from '../../lib/doctor/index.js';
+import { acheron } from '../support/acheron.js';
 import { noPostgres, PostgresServer } from '../support/postgres.js';
 import { temporaryDir } from '../support/store.js';
 import { until } from '../support/until.js';
@@ -42,6 +44,22 @@ t.test('two databases that both take writes', { skip: noPostgres }, async (t) =>
   old.configure(`synchronous_standby_names = ''`);
   old.reload();
   await standby.promote();
+
+  await t.test('doctor names the one that takes writes as well', async (t) => {
+    const store = ['--store', PostgresServer.url(old, standby)];
+    const { stdout } = await acheron(['doctor', '--json', '--state-dir', state, ...store]);
+    t.match(
+      (JSON.parse(stdout) as Finding[]).filter(({ check }) => check === 'store'),
+      [
+        { state: 'fine' },
+        {
+          state: 'broken',
+          what: /takes writes as well as .*: one of them was the primary/,
+          remedy: /pg_rewind/,
+        },
+      ],
+    );
+  });
 
   await t.test('who uses the old one goes over to the one that was promoted', async (t) => {
     await untilAt(both, standby);

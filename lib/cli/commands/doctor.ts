@@ -135,8 +135,18 @@ async function storeFindings(flags: StoreFlags): Promise<Finding[]> {
   const { PostgresLog } = await import('../../cluster/index.js');
   const options = { address: store, password: storePasswordFrom(flags), log: silentLog };
   try {
-    await PostgresLog.check(options, STORE_MS);
-    return [finding('store', 'fine', `The store ${storeName(store)} can be used.`)];
+    const { inUse, rivals } = await PostgresLog.check(options, STORE_MS);
+    return [
+      finding('store', 'fine', `The store ${storeName(store)} can be used.`),
+      ...rivals.map((rival) =>
+        finding(
+          'store',
+          'broken',
+          `${rival} takes writes as well as ${inUse}: one of them was the primary before a failover.`,
+          'Stop the old one, or make it a standby of the other (pg_rewind).',
+        ),
+      ),
+    ];
   } catch (thrown) {
     const { message, hint } = FsError.from(thrown);
     return [
