@@ -21,7 +21,13 @@ export { NAMELESS_AGENT, serviceOfExport } from './family/words.js';
 export { ControlDialect, type ControlTalk } from './family/control-dialect.js';
 export { ownTypeOf } from './family/control-requests.js';
 export { NodeDialect, type DialectEnds } from './family/node-dialect.js';
-export { FilesDialect, asRefusedHello, isFamilyHello } from './family/files-dialect.js';
+export {
+  FilesDialect,
+  asRefusedHello,
+  helloAnswered,
+  isFamilyHello,
+  ownHello,
+} from './family/files-dialect.js';
 export { hasMoreMarks } from './json-marks.js';
 export * from './limits.js';
 export { PROTOCOL_CODES, errnoFromCode, type ProtocolCode } from './protocol-codes.js';

@@ -1,39 +1,7 @@
 import t from 'tap';
 import { planeFor } from '../support/plane.js';
 import { ControlProgram } from './fixtures/control-program.js';
-
-type Answer = Record<string, unknown>;
-
-/** Reads answers as the GUI and the shell client do: a field of another type than they expect ends them. */
-const text = (from: Answer, ...keys: string[]): string => {
-  const key = keys.find((one) => one in from);
-  const value = key === undefined ? undefined : from[key];
-  if (typeof value !== 'string') throw new Error(`${keys.join(' or ')} is ${JSON.stringify(value)}`);
-  return value;
-};
-const number = (from: Answer, key: string): number => {
-  const value = from[key] ?? (key in from ? Number.NaN : 0);
-  if (!Number.isSafeInteger(value) || (value as number) < 0)
-    throw new Error(`${key} is ${JSON.stringify(value)}`);
-  return value as number;
-};
-const flag = (from: Answer, key: string): boolean => {
-  const value = from[key];
-  if (typeof value !== 'boolean') throw new Error(`${key} is ${JSON.stringify(value)}`);
-  return value;
-};
-const textOrNull = (from: Answer, key: string): string | null => (from[key] == null ? null : text(from, key));
-const part = (from: Answer, key: string): Answer => {
-  const value = from[key];
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new Error(`${key} is no object`);
-  return value as Answer;
-};
-const list = (from: Answer, ...keys: string[]): Answer[] => {
-  const value = from[keys.find((one) => one in from) ?? ''];
-  if (!Array.isArray(value)) throw new Error(`${keys.join(' or ')} is no list`);
-  return value as Answer[];
-};
+import { flag, list, number, part, text, textOrNull, type Answer } from './fixtures/reading.js';
 
 const mountOf = (mount: Answer): string => {
   text(mount, 'node_id');

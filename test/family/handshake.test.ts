@@ -1,4 +1,5 @@
 import t from 'tap';
+import { acceptHello } from '../../lib/tunnel/index.js';
 import { planeFor } from '../support/plane.js';
 import { ControlProgram } from './fixtures/control-program.js';
 import { RawSocket, type Headers } from './fixtures/raw-socket.js';
@@ -50,6 +51,40 @@ t.test('files are dialled by each of their names, and by no other', async (t) =>
     t.ok((await RawSocket.dial(t, `${under.url}${path}`, bearer)) instanceof RawSocket, path);
   for (const path of ['/v1/fs', '/v2', '/v2/nodes', '/fs/x'])
     t.match(await RawSocket.dial(t, `${under.url}${path}`, bearer), / 404 /, path);
+});
+
+t.test('newer members call the protocols by other names, and are answered by those', async (t) => {
+  const under = await planeFor(t, { onFiles: ({ transport }) => void acceptHello(transport) });
+  const token = under.token('user');
+  const program = await ControlProgram.dial(t, under.url, { token });
+  t.match(await program.ask('version', { protocol: 'spiderweb-control' }, 'version_ack'), {
+    ...{ protocol: 'spiderweb-control', acheron_runtime: 'acheron-1' },
+    ...{ acheron_node: 'spiderweb-fs', acheron_node_proto: 2 },
+  });
+  t.match(await program.ask('connect', {}, 'connect_ack'), {
+    ...{ protocol: 'spiderweb-control', agent_id: 'default', session_key: String },
+  });
+  t.equal(await program.codeOf('node_get', { node_id: 'none' }), 'node_not_found', 'it is one of theirs');
+
+  const files = await RawSocket.dial(t, `${under.url}/fs`, { Authorization: `Bearer ${token}` });
+  if (typeof files === 'string') throw new Error(files);
+  const hello = (tag: number, protocol: unknown): void =>
+    files.send({ channel: 'acheron', type: 'acheron.t_fs_hello', tag, payload: { protocol, proto: 2 } });
+  hello(1, 'spiderweb-fs');
+  t.match((await files.next(({ tag }) => tag === 1)).payload, {
+    protocol: 'spiderweb-fs',
+    proto: 2,
+    caps: Object,
+  });
+
+  for (const protocol of ['spiderweb-fs', 'spiderweb', 'SPIDERWEB-CONTROL', '', 'constructor']) {
+    const other = await ControlProgram.dial(t, under.url, { token });
+    t.match(
+      await other.codeOf('version', { protocol }),
+      /^(protocol_mismatch|unsupported_protocol)$/,
+      protocol,
+    );
+  }
 });
 
 t.test('a change of the session comes after the answer, and only to who asked for events', async (t) => {

@@ -275,5 +275,5 @@ t.test('agents are the names that tokens have; another protocol is refused', asy
   t.match(await admin.reply('version', { protocol: 'unified-v3' }), {
     error: { code: 'protocol_mismatch', also: 'unsupported_protocol' },
   });
-  t.equal(await admin.codeOf('agent_ensure', { agent_id: 'x' }), 'unsupported_type');
+  t.equal(await admin.codeOf('agent_hatch', { agent_id: 'x' }), 'unsupported_type');
 });

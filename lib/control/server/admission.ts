@@ -1,5 +1,22 @@
-import { controlMessage, ProtocolFault, type ControlName } from '../../protocol/index.js';
+import { controlMessage, ProtocolFault, type ControlName, type ControlTalk } from '../../protocol/index.js';
+import { handlerFor } from './handlers/index.js';
 import type { Peer } from './peer.js';
+
+/**
+ * Connects a peer whose request may come without `control.connect`, as that would; until then nothing more is taken from it.
+ * @throws ProtocolFault as `control.connect`
+ */
+export function connectUnasked(
+  peer: Peer,
+  { connects }: ControlTalk,
+  flow: { pause(): void; resume(): void },
+): Promise<unknown> | undefined {
+  if (!connects || peer.state !== 'versioned' || peer.credential === undefined) return undefined;
+  const begun = handlerFor<'connect'>('connect')(peer, {});
+  if (!(begun instanceof Promise)) return undefined;
+  flow.pause();
+  return begun.finally(() => flow.resume());
+}
 
 /** @throws ProtocolFault unless who sends may send this now. */
 export function admit(peer: Peer, name: ControlName): void {

@@ -34,7 +34,7 @@ import { answerAcheron } from './acheron-stub.js';
 import { answerRuntime, type RuntimeChannel } from './runtime.js';
 import { frameWithServices } from './event-services.js';
 import type { GoingAway } from './drain.js';
-import { admit } from './admission.js';
+import { admit, connectUnasked } from './admission.js';
 import { handlerFor } from './handlers/index.js';
 import { afterSilence, type Arrival } from './arrival.js';
 import type { Credential } from './credential.js';
@@ -269,6 +269,8 @@ export class ControlConnection implements Peer {
     try {
       if (name === undefined || talk === undefined)
         throw new ProtocolFault('unsupported_type', `There is no request "${frame.type}".`);
+      const begun = connectUnasked(this, talk, this.#flow);
+      if (begun !== undefined) await begun;
       admit(this, name);
       if (isTooDeep(frame.payload))
         throw new ProtocolFault('invalid_payload', 'The payload is nested too deep.');

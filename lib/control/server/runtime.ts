@@ -2,6 +2,7 @@ import type { JsonObject } from '../../core/index.js';
 import {
   acheronError,
   requestReferenceOf,
+  runtimeFault,
   runtimeReply,
   runtimeRequestFrom,
   type AcheronEnvelope,
@@ -31,6 +32,6 @@ export async function answerRuntime(
     const request = runtimeRequestFrom(asked, reference);
     return runtimeReply(request, await channel.answer(request));
   } catch (thrown) {
-    return acheronError(thrown, reference);
+    return acheronError(runtimeFault(thrown), reference);
   }
 }

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { DEBUG_EVENT } from '../family/debug-events.js';
-import { message, nothing, wireId } from './shapes.js';
+import { message, nothing, wireId, wireText } from './shapes.js';
 
 const agent = z.object({
   id: z.string(),
@@ -29,6 +29,12 @@ export const AGENT_MESSAGES = {
     'one of them',
     () => z.object({ agent_id: wireId }),
     () => z.object({ agent }),
+  ),
+  agent_ensure: message(
+    'session',
+    "asks whether you are that agent: where your token names none, you are called as you say; none is made, and another's is `forbidden`",
+    () => z.object({ agent_id: wireId, name: wireText.nullable().optional() }),
+    () => z.object({ agent_id: z.string(), created: z.boolean(), agent }),
   ),
   debug_subscribe: message(
     'session',

@@ -2,7 +2,7 @@ import { ownValue, type JsonObject } from '../../core/index.js';
 import type { ProtocolFault } from '../protocol-fault.js';
 import { controlFault } from './control-codes.js';
 import { controlAnswered, controlPushed } from './control-replies.js';
-import { controlAsked } from './control-requests.js';
+import { controlAsked, isNewerVersion } from './control-requests.js';
 
 /**
  * The control messages as other programs of the family write them, on one connection. Their names for messages and fields are
@@ -13,6 +13,8 @@ export class ControlDialect {
   readonly #url: string;
   #isTheirs: boolean;
   #agentId: string | undefined;
+  /** Whether it calls the protocols as newer members do. */
+  #isNewer = false;
 
   /** @param url how the peer reached us; @param isTheirs whether it has shown itself before its first request */
   constructor(url: string, isTheirs: boolean) {
@@ -29,19 +31,22 @@ export class ControlDialect {
     const asked = payload ?? {};
     const { payload: ours, isTheirs } = controlAsked(name, payload);
     const agentId = ownValue(asked, 'agent_id');
-    if (name === 'session_attach' && typeof agentId === 'string') this.#agentId = agentId;
+    if (NAMING.has(name) && typeof agentId === 'string') this.#agentId = agentId;
+    if (name === 'version') this.#isNewer = isNewerVersion(asked);
     // A node that proves itself by each request says nothing of who else uses the connection.
     const isOfNode = OF_NODES.has(name);
     if (isAlias || (isTheirs && !isOfNode)) this.#isTheirs = true;
     const speaksTheirs = this.#isTheirs || isTheirs;
     return {
       payload: ours,
+      connects: name === 'session_attach' && ownValue(asked, 'session_key') !== undefined,
       answered: (reply) =>
         controlAnswered(name, reply, {
           asked,
           url: this.#url,
           isTheirs: speaksTheirs,
           agentId: this.#agentId,
+          isNewer: this.#isNewer,
         }),
       fault: (fault) => controlFault(name, fault, speaksTheirs),
     };
@@ -55,8 +60,13 @@ export class ControlDialect {
 
 const OF_NODES = new Set(['node_lease_refresh', 'node_service_upsert', 'node_join_approve', 'node_delete']);
 
+/** Requests in which a program says which agent it is. */
+const NAMING = new Set(['session_attach', 'agent_ensure']);
+
 /** One request, and what becomes of it. */
 export interface ControlTalk {
+  /** It may come without `control.connect` before: a mount that dials anew attaches its session at once. */
+  readonly connects: boolean;
   readonly payload: JsonObject;
   answered(reply: object): object;
   fault(fault: ProtocolFault): ProtocolFault;

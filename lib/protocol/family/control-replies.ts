@@ -1,4 +1,4 @@
-import { NAMELESS_AGENT } from './words.js';
+import { NAMELESS_AGENT, NEWER_CONTROL_PROTOCOL, NEWER_FILES_PROTOCOL } from './words.js';
 import { isJsonObject, ownValue, type JsonObject, type JsonValue } from '../../core/index.js';
 
 /** What is known besides a reply. */
@@ -11,6 +11,8 @@ export interface ReplyFacts {
   readonly isTheirs: boolean;
   /** What the program called its agent last, if it did. */
   readonly agentId: string | undefined;
+  /** Whether it calls the protocols as newer members do. */
+  readonly isNewer: boolean;
 }
 
 /** The reply with their names beside ours. */
@@ -40,6 +42,10 @@ const agentOf = (reply: JsonObject, { isTheirs, agentId }: ReplyFacts): JsonObje
   const known = reply['agent_id'] ?? agentId;
   return known == null ? (isTheirs ? { agent_id: NAMELESS_AGENT } : {}) : { agent_id: known };
 };
+
+/** Who says nothing of itself, and has to attach first, attaches by what it is answered here. */
+const mustName = (reply: JsonObject, { asked }: ReplyFacts): boolean =>
+  reply['requires_session_attach'] === true && Object.keys(asked).length === 0;
 
 /** A session runs and shows its files from its first moment. */
 const attachOf = (reply: JsonObject): JsonObject => ({
@@ -138,12 +144,17 @@ const workspaceOf: More = (reply, facts) => ({
 });
 
 const REPLIES: Readonly<Record<string, More>> = {
+  version: (reply, { isNewer }) =>
+    isNewer ? { protocol: NEWER_CONTROL_PROTOCOL, acheron_node: NEWER_FILES_PROTOCOL } : reply,
   connect: (reply, facts) => ({
+    ...(facts.isNewer ? { protocol: NEWER_CONTROL_PROTOCOL } : {}),
     session_key: reply['session'] ?? null,
     workspace_id: reply['project_id'] ?? null,
     bootstrap_message: null,
     connect_gate: null,
-    ...(reply['session'] === null ? {} : agentOf(reply, facts)),
+    ...(reply['session'] === null
+      ? {}
+      : agentOf(reply, { ...facts, isTheirs: facts.isTheirs || mustName(reply, facts) })),
   }),
   session_attach: (reply, facts) => {
     const { workspace } = reply;
@@ -155,7 +166,7 @@ const REPLIES: Readonly<Record<string, More>> = {
   session_status: statusOf,
   session_resume: statusOf,
   session_list: (reply, facts) => ({
-    active_session: reply['active'] ?? null,
+    active_session: reply['active'] ?? (facts.isTheirs ? '' : null),
     sessions: listOf(reply, 'sessions').map((one) => ({
       ...(facts.isTheirs ? summaryOf(one, facts) : one),
       session_key: keyOf(one),

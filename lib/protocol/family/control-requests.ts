@@ -1,4 +1,5 @@
 import { isJsonObject, ownValue, type JsonObject, type JsonValue } from '../../core/index.js';
+import { protocolMeant } from './words.js';
 
 /** Requests of the family's control programs: other names for messages and fields. */
 
@@ -46,6 +47,7 @@ const FIELDS: Readonly<Record<string, Names>> = {
 const VALUES: Readonly<Record<string, (value: JsonValue) => JsonValue>> = {
   operator_token: () => true,
   venoms: (services) => (Array.isArray(services) ? services.map(serviceFrom) : services),
+  protocol: (said) => protocolMeant(said) ?? said,
   // An empty text stands for none.
   project_token: emptyIsNone,
   workspace_token: emptyIsNone,
@@ -54,7 +56,7 @@ const VALUES: Readonly<Record<string, (value: JsonValue) => JsonValue>> = {
 /** Messages that none of ours sends, at most with these fields. */
 const THEIRS = new Set([
   ...['project_mount_set', 'project_mount_remove', 'project_mount_list', 'project_activate', 'project_up'],
-  ...['workspace_status', 'reconcile_status', 'agent_list', 'agent_get', 'node_ensure'],
+  ...['workspace_status', 'reconcile_status', 'agent_list', 'agent_get', 'agent_ensure', 'node_ensure'],
   ...['debug_subscribe', 'debug_unsubscribe'],
 ]);
 
@@ -96,8 +98,13 @@ function saysSo(name: string, payload: JsonObject): boolean {
     return has('node_secret') && !has('epoch') && !has('lease_token') && !has('parts');
   if (name === 'node_join_approve') return has('lease_ttl_ms');
   if (name === 'node_delete') return has('node_secret');
+  if (name === 'version') return isNewerVersion(payload);
   return name === 'project_create' && !has('project_id');
 }
+
+/** Whether a `version` names the protocol as newer members do. */
+export const isNewerVersion = (payload: JsonObject): boolean =>
+  protocolMeant(ownValue(payload, 'protocol')) !== undefined;
 
 /** A project that they make has a token. */
 function completed(name: string, payload: JsonObject): JsonObject {

@@ -2,7 +2,7 @@ import { isJsonObject, ownValue, type JsonObject, type JsonValue } from '../../c
 import { ERRNO, S_IFDIR, S_IFLNK, S_IFREG } from '../../linux/index.js';
 import type { AcheronEnvelope } from '../envelope.js';
 import { errnoFromCode } from '../protocol-codes.js';
-import { exportOfService, fileMessageOf, textOf } from './words.js';
+import { exportOfService, fileMessageOf, NEWER_FILES_PROTOCOL, protocolMeant, textOf } from './words.js';
 
 /**
  * The file messages as other programs of the family write them: the same requests, with other names for some fields. Requests
@@ -64,7 +64,22 @@ const MAX_PARENTS = 65_536;
 
 /** Whether a hello is of a program of the family: no peer of ours says any of these. */
 export function isFamilyHello(hello: JsonObject): boolean {
-  return ['caps', 'node', 'subscribe_invalidations'].some((key) => Object.hasOwn(hello, key));
+  const says = (key: string): boolean => Object.hasOwn(hello, key);
+  return ['caps', 'node', 'subscribe_invalidations'].some(says) || isNewerHello(hello);
+}
+
+const isNewerHello = (hello: JsonObject): boolean => protocolMeant(ownValue(hello, 'protocol')) !== undefined;
+
+/** A hello with the protocol by the name that we know it by. */
+export function ownHello(frame: AcheronEnvelope): AcheronEnvelope {
+  const hello = (frame.payload ?? {}) as JsonObject;
+  const protocol = protocolMeant(ownValue(hello, 'protocol'));
+  return protocol === undefined ? frame : { ...frame, payload: { ...hello, protocol } };
+}
+
+/** What the answer to a hello says in other words than we do. */
+export function helloAnswered(frame: AcheronEnvelope): { readonly protocol?: string } {
+  return isNewerHello((frame.payload ?? {}) as JsonObject) ? { protocol: NEWER_FILES_PROTOCOL } : {};
 }
 
 type Change = (frame: AcheronEnvelope, payload: JsonObject) => AcheronEnvelope;

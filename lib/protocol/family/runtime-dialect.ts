@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import type { JsonObject } from '../../core/index.js';
+import { FsError, type JsonObject } from '../../core/index.js';
+import { S_IFDIR, S_IFLNK, S_IFREG, type ErrnoCode } from '../../linux/index.js';
 import { ProtocolFault, type RequestReference } from '../protocol-fault.js';
 
 /**
@@ -65,6 +66,51 @@ export function runtimeReply({ type, tag, fid }: RuntimeRequest, payload: object
     ok: true,
     ...(fid === undefined ? {} : { fid }),
     payload,
+  };
+}
+
+/** How the family's mounts call what is wrong with a file, where they know it by another code than we say. */
+const CODES = new Map<ErrnoCode, string>([
+  ['ENOENT', 'enoent'],
+  ['ENOTDIR', 'enotdir'],
+  ['EISDIR', 'eisdir'],
+  ['EEXIST', 'eexist'],
+  ['EROFS', 'erofs'],
+  ['ENOSYS', 'unsupported'],
+  ['EOPNOTSUPP', 'unsupported'],
+]);
+
+/** What a request failed of, by their code; ours is `also`. */
+export function runtimeFault(thrown: unknown): ProtocolFault {
+  const fault = ProtocolFault.from(thrown);
+  const theirs = FsError.is(thrown) ? CODES.get(thrown.code) : undefined;
+  if (theirs === undefined) return fault;
+  return new ProtocolFault(theirs, fault.message, { details: { also: fault.code }, cause: thrown });
+}
+
+const TYPES = { file: S_IFREG, dir: S_IFDIR, symlink: S_IFLNK } as const;
+
+/** What `t_stat` tells of a node. */
+export interface RuntimeStat {
+  readonly name: string;
+  readonly kind: keyof typeof TYPES;
+  readonly size: number;
+  /** The permissions. */
+  readonly perm: number;
+  readonly mtimeMs: number;
+  readonly ino: bigint;
+}
+
+/** The payload of `r_stat`: in `stat` as the shell client reads it, and beside it as the mount does, whose `mode` is that of stat(2). */
+export function runtimeStat({ name, kind, size, perm, mtimeMs, ino }: RuntimeStat): object {
+  const writable = (perm & 0o200) !== 0;
+  const qid = qidOf(ino, kind);
+  const both = { name, kind, size, writable };
+  return {
+    ...both,
+    id: qid.path,
+    mode: TYPES[kind] | (perm & 0o7777),
+    stat: { ...both, mode: writable ? 'rw' : 'r', perm, mtime_ms: mtimeMs, qid },
   };
 }
 

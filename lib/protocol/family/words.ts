@@ -1,6 +1,18 @@
-import { ownValue, type JsonObject } from '../../core/index.js';
+import { ownValue, type JsonObject, type JsonValue } from '../../core/index.js';
 
 /** Words of the family that both channels say. */
+
+/** What newer members call the protocols, by what we and the older ones do. */
+export const NEWER_CONTROL_PROTOCOL = 'spiderweb-control';
+export const NEWER_FILES_PROTOCOL = 'spiderweb-fs';
+const PROTOCOLS = new Map([
+  [NEWER_CONTROL_PROTOCOL, 'unified-v2'],
+  [NEWER_FILES_PROTOCOL, 'unified-v2-fs'],
+]);
+
+/** The protocol that is meant; undefined where it is said by the name that we use, or is none that we know. */
+export const protocolMeant = (said: JsonValue | undefined): string | undefined =>
+  typeof said === 'string' ? PROTOCOLS.get(said) : undefined;
 
 /** The agent of a token that names none. */
 export const NAMELESS_AGENT = 'default';

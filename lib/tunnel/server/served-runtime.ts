@@ -1,6 +1,13 @@
 import { FsError } from '../../core/index.js';
 import type { Session } from '../../policy/index.js';
-import { LAYOUT, MAX_READ_BYTES, ProtocolFault, qidOf, type RuntimeRequest } from '../../protocol/index.js';
+import {
+  LAYOUT,
+  MAX_READ_BYTES,
+  ProtocolFault,
+  qidOf,
+  runtimeStat,
+  type RuntimeRequest,
+} from '../../protocol/index.js';
 import {
   namesOfPath,
   walk,
@@ -80,6 +87,8 @@ export class ServedRuntime {
   #dispatch(request: RuntimeRequest, op: ServedOp): Promise<object> {
     const { type, fid: number = 0 } = request;
     if (type === 'acheron.t_attach') return this.#attach(number, op);
+    // Of all that is open: what a fid has not flushed, its clunk does, and says what came of it.
+    if (type === 'acheron.t_flush' && request.fid === undefined) return Promise.resolve({});
     const fid = this.#fids.get(number);
     if (fid === undefined)
       throw new ProtocolFault('not_found', `There is no fid ${number}: it was not walked to, or clunked.`);
@@ -139,19 +148,8 @@ export class ServedRuntime {
   async #stat(fid: Fid, op: Op): Promise<object> {
     const node = await this.#find(fid.names, op);
     const { kind, size, mode, mtimeNs, ino } = await node.stat(op);
-    const isWritable = (mode & 0o200) !== 0;
-    return {
-      stat: {
-        name: fid.names.at(-1) ?? '/',
-        kind,
-        size,
-        mode: isWritable ? 'rw' : 'r',
-        writable: isWritable,
-        perm: mode,
-        mtime_ms: Number(mtimeNs / 1_000_000n),
-        qid: qidOf(ino, kind),
-      },
-    };
+    const name = fid.names.at(-1) ?? '/';
+    return runtimeStat({ name, kind, size, perm: mode, mtimeMs: Number(mtimeNs / 1_000_000n), ino });
   }
 
   /** What the names lead to; links are followed. */

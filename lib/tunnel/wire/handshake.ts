@@ -10,7 +10,9 @@ import {
   FS_PROTO,
   FS_PROTOCOL,
   fsErrorFromFrame,
+  helloAnswered,
   isFamilyHello,
+  ownHello,
   MAX_DATA_BYTES,
   MAX_READ_BYTES,
   MIN_MSIZE,
@@ -99,7 +101,7 @@ export function acceptHello(transport: Transport, options: AcceptOptions = {}): 
       reject(new FsError('EHOSTDOWN', 'The peer went away before it said who it is.'));
     });
     const accept = async (frame: AcheronEnvelope): Promise<void> => {
-      const hello = payloadOf(frame, FS_MESSAGES.hello.request);
+      const hello = payloadOf(ownHello(frame), FS_MESSAGES.hello.request);
       if (hello.protocol !== FS_PROTOCOL || hello.proto !== FS_PROTO)
         throw new FsError('EPROTO', `This server speaks ${FS_PROTOCOL}, proto ${FS_PROTO}.`, {
           hint: 'Both sides must be at most one minor version apart.',
@@ -138,13 +140,14 @@ export function acceptHello(transport: Transport, options: AcceptOptions = {}): 
 }
 
 /** Says who this side is, and what it can. */
-export function answerHello(port: FramePort, { tag }: AcheronEnvelope, binary: boolean): void {
+export function answerHello(port: FramePort, frame: AcheronEnvelope, binary: boolean): void {
+  const { tag } = frame;
   port.send({
     channel: 'acheron',
     type: 'acheron.r_fs_hello',
     ...(tag === undefined ? {} : { tag }),
     ok: true,
-    payload: helloReply(binary),
+    payload: { ...helloReply(binary), ...helloAnswered(frame) },
   });
 }
 

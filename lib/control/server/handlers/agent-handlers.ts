@@ -4,7 +4,7 @@ import { visibleMounts } from '../workspace.js';
 import type { Handlers } from './handler.js';
 import { visibleProjects } from './project-handlers.js';
 
-type Names = 'agent_list' | 'agent_get' | 'debug_subscribe' | 'debug_unsubscribe';
+type Names = 'agent_list' | 'agent_get' | 'agent_ensure' | 'debug_subscribe' | 'debug_unsubscribe';
 
 export const agentHandlers: Handlers<Names> = {
   agent_list: (connection) => ({ agents: agentsKnownTo(connection) }),
@@ -13,6 +13,11 @@ export const agentHandlers: Handlers<Names> = {
     const agent = agentsKnownTo(connection).find(({ id }) => id === agent_id);
     if (agent === undefined) throw new ProtocolFault('agent_not_found', `There is no agent "${agent_id}".`);
     return { agent };
+  },
+
+  agent_ensure(connection, { agent_id }) {
+    requireOwnAgent(connection, agent_id);
+    return { agent_id, created: false, agent: wireAgent(agent_id, true) };
   },
 
   debug_subscribe(connection) {
@@ -34,16 +39,25 @@ function agentsKnownTo({ context, session }: Peer): WireAgent[] {
           .list()
           .flatMap(({ agentId, revokedAtMs }) => (agentId === null || revokedAtMs !== null ? [] : agentId))
       : [];
-  return [...new Set([own, ...others])].map((id) => ({
-    id,
-    agent_id: id,
-    name: id,
-    description: '',
-    is_default: id === own,
-    identity_loaded: true,
-    needs_hatching: false,
-    capabilities: [],
-  }));
+  return [...new Set([own, ...others])].map((id) => wireAgent(id, id === own));
+}
+
+const wireAgent = (id: string, isOwn: boolean): WireAgent => ({
+  id,
+  agent_id: id,
+  name: id,
+  description: '',
+  is_default: isOwn,
+  identity_loaded: true,
+  needs_hatching: false,
+  capabilities: [],
+});
+
+/** Who it is, its token says alone. @throws ProtocolFault `forbidden` where it says that it is another one */
+export function requireOwnAgent({ session }: Peer, agentId: string | undefined): void {
+  const { agentId: own } = session.current;
+  if (agentId !== undefined && own !== null && agentId !== own)
+    throw new ProtocolFault('forbidden', `The token is of the agent "${own}", and of no other.`);
 }
 
 /** What the projects mount that the session may know of, and which of the nodes are there: other text, other topology. */

@@ -12,6 +12,7 @@ import type { Credential } from '../credential.js';
 import type { Peer } from '../peer.js';
 import { connectNode } from '../node-authority.js';
 import type { ServerContext } from '../server-context.js';
+import { requireOwnAgent } from './agent-handlers.js';
 import type { Handlers } from './handler.js';
 import { ownWorkspace } from './workspace-handlers.js';
 import { wireSessionStatus } from './wire.js';
@@ -264,13 +265,6 @@ function idOf({ context, session: { id, tokenId } }: Peer, text: string | undefi
   if (text === undefined) return id;
   const { sessions } = context.store;
   return chain(knownHere(context, sessions.idFrom(tokenId, text)), () => sessions.idFrom(tokenId, text));
-}
-
-/** Who it is, its token says alone. @throws ProtocolFault `forbidden` where it says that it is another one */
-function requireOwnAgent({ session }: Peer, agentId: string | undefined): void {
-  const { agentId: own } = session.current;
-  if (agentId !== undefined && own !== null && agentId !== own)
-    throw new ProtocolFault('forbidden', `The token is of the agent "${own}", and of no other.`);
 }
 
 /** Goes on with the session of this token that is called so; where there is none, this one is, or a new one. */
