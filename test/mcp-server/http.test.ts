@@ -75,3 +75,22 @@ for (const era of ERAS)
         await t.rejects(client.callTool({ name: 'n1__echo', arguments: {} }));
       },
     );
+
+for (const era of ERAS)
+  t.test(`a project that there is not is refused, and no lost session, in the ${era} protocol`, async (t) => {
+    const under = await PlaneWithNode.start(t, 'here', [ECHO]);
+    const address = `${under.plane.url.replace(/^ws/, 'http')}/mcp`;
+    const answer = await fetch(address, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${under.token('user')}`,
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+        'acheron-project': 'none',
+        ...(era === 'modern' ? { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/list' } : {}),
+      },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list', params: {} }),
+    });
+    t.equal(answer.status, 403);
+    t.match(await answer.text(), /There is no project "none"/);
+  });

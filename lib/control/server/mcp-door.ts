@@ -85,8 +85,9 @@ export class McpDoor {
       await this.#pages.answer(caller, request, response);
     } catch (thrown) {
       const { code, message } = FsError.from(thrown);
+      // Not 404: by that a client understands that its session has ended, or tries the transport before this one.
       const status = new Map([
-        ['ENOENT', 404],
+        ['ENOENT', 403],
         ['EACCES', 403],
         ['EBUSY', 429],
       ]).get(code);
