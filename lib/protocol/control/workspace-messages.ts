@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { once } from '../../core/index.js';
 import { ofProject, projectMount, projectRecord } from './project-messages.js';
-import { message, wireId, wireMs, wireSecret, wireText } from './shapes.js';
+import { message, nothing, wireId, wireMs, wireSecret, wireText } from './shapes.js';
 
 /** A mount, and how its files are reached. */
 const reachedMount = projectMount.extend({
@@ -60,8 +60,8 @@ const changed = once(() => z.object({ project: projectRecord }));
 export const WORKSPACE_MESSAGES = {
   project_mount_set: message(
     'admin',
-    'mounts an export or service of a node at a path of the project; a further node at the same path stands in while the one before is away',
-    () => ofProject.extend({ ...shownToken, ...wantedMount }),
+    'mounts an export or service of a node at a path of the project; a further node at the same path stands in while the one before is away, or, with `replace`, takes its place',
+    () => ofProject.extend({ ...shownToken, ...wantedMount, replace: z.boolean().optional() }),
     changed,
   ),
   project_mount_remove: message(
@@ -81,6 +81,18 @@ export const WORKSPACE_MESSAGES = {
     'the mounts of a project that you may see',
     () => ofProject.extend(shownToken),
     () => z.object({ project_id: z.string(), mounts: z.array(projectMount) }),
+  ),
+  workspace_template_list: message(
+    'session',
+    'what a project may be made from, as programs of the family ask: there is none, a project is made empty',
+    () => nothing,
+    () => z.object({ templates: z.array(z.never()) }),
+  ),
+  workspace_template_get: message(
+    'session',
+    'one of them: `not_found`',
+    () => z.object({ template_id: wireText }),
+    () => z.never(),
   ),
   project_activate: message(
     'session',

@@ -1,5 +1,5 @@
 import { ownValue, type JsonObject } from '../../core/index.js';
-import type { ProtocolFault } from '../protocol-fault.js';
+import { ProtocolFault } from '../protocol-fault.js';
 import { controlFault } from './control-codes.js';
 import { controlAnswered, controlPushed } from './control-replies.js';
 import { controlAsked, isNewerVersion } from './control-requests.js';
@@ -29,7 +29,7 @@ export class ControlDialect {
   /** The request's payload with our names, and how to answer it. */
   ask(name: string, payload: JsonObject | undefined, isAlias: boolean): ControlTalk {
     const asked = payload ?? {};
-    const { payload: ours, isTheirs } = controlAsked(name, payload);
+    const { payload: ours, isTheirs } = askedOrRefused(name, payload);
     const agentId = ownValue(asked, 'agent_id');
     if (NAMING.has(name) && typeof agentId === 'string') this.#agentId = agentId;
     if (name === 'version') this.#isNewer = isNewerVersion(asked);
@@ -38,7 +38,10 @@ export class ControlDialect {
     if (isAlias || (isTheirs && !isOfNode)) this.#isTheirs = true;
     const speaksTheirs = this.#isTheirs || isTheirs;
     return {
-      payload: ours,
+      get payload() {
+        if (ours instanceof ProtocolFault) throw ours;
+        return ours;
+      },
       connects: name === 'session_attach' && ownValue(asked, 'session_key') !== undefined,
       answered: (reply) =>
         controlAnswered(name, reply, {
@@ -60,6 +63,18 @@ export class ControlDialect {
 
 const OF_NODES = new Set(['node_lease_refresh', 'node_service_upsert', 'node_join_approve', 'node_delete']);
 
+/** A payload that has no sense to us is refused when it is looked at: whether it may be sent at all is asked before. */
+function askedOrRefused(
+  name: string,
+  payload: JsonObject | undefined,
+): { readonly payload: JsonObject | ProtocolFault; readonly isTheirs: boolean } {
+  try {
+    return controlAsked(name, payload);
+  } catch (thrown) {
+    return { payload: ProtocolFault.from(thrown), isTheirs: true };
+  }
+}
+
 /** Requests in which a program says which agent it is. */
 const NAMING = new Set(['session_attach', 'agent_ensure']);
 
@@ -67,6 +82,7 @@ const NAMING = new Set(['session_attach', 'agent_ensure']);
 export interface ControlTalk {
   /** It may come without `control.connect` before: a mount that dials anew attaches its session at once. */
   readonly connects: boolean;
+  /** @throws ProtocolFault where it has no sense to us */
   readonly payload: JsonObject;
   answered(reply: object): object;
   fault(fault: ProtocolFault): ProtocolFault;

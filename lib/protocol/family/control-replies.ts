@@ -1,3 +1,4 @@
+import { bindsOf } from './binds.js';
 import { NAMELESS_AGENT, NEWER_CONTROL_PROTOCOL, NEWER_FILES_PROTOCOL } from './words.js';
 import { isJsonObject, ownValue, type JsonObject, type JsonValue } from '../../core/index.js';
 
@@ -108,6 +109,7 @@ const flatProject: More = (reply) => {
   const token = reply['project_token'];
   return {
     ...projectOf(project),
+    binds: bindsOf(project['mounts']),
     project,
     ...(token === undefined ? {} : { project_token: token, workspace_token: token }),
   };
@@ -119,8 +121,7 @@ const projectOf = (project: JsonObject): JsonObject => ({
   workspace_id: project['project_id'] ?? null,
   name: project['name'] ?? project['project_id'] ?? null,
   vision: project['vision'] ?? project['description'] ?? '',
-  bind_count: 0,
-  binds: [],
+  bind_count: bindsOf(project['mounts']).length,
 });
 
 const tokenOf =
@@ -228,7 +229,10 @@ const REPLIES: Readonly<Record<string, More>> = {
     const projects = listOf(reply, 'projects').map(projectOf);
     return isTheirs ? { projects, workspaces: projects } : reply;
   },
-  project_mount_list: (reply) => ({ workspace_id: reply['project_id'] ?? null }),
+  project_mount_list: (reply) => ({
+    workspace_id: reply['project_id'] ?? null,
+    binds: bindsOf(reply['mounts']),
+  }),
   project_activate: workspaceOf,
   workspace_status: workspaceOf,
   project_up: (reply, facts) => ({

@@ -1,4 +1,5 @@
 import { isJsonObject, ownValue, type JsonObject, type JsonValue } from '../../core/index.js';
+import { mountOfBind } from './binds.js';
 import { protocolMeant } from './words.js';
 
 /** Requests of the family's control programs: other names for messages and fields. */
@@ -14,6 +15,10 @@ const WITH_PROJECTS = [
 /** Messages that newer members call by another name. */
 const MESSAGES = new Map<string, string>([
   ...WITH_PROJECTS.map((what): [string, string] => [`control.workspace_${what}`, `control.project_${what}`]),
+  ...['set', 'remove', 'list'].map((what): [string, string] => [
+    `control.workspace_bind_${what}`,
+    `control.project_mount_${what}`,
+  ]),
   ['control.venom_upsert', 'control.node_service_upsert'],
   ['control.venom_get', 'control.node_service_get'],
 ]);
@@ -41,6 +46,8 @@ const FIELDS: Readonly<Record<string, Names>> = {
   node_join_approve: { operator_token: 'with_credentials' },
   node_service_upsert: { venoms: 'services' },
   project_up: { project_name: 'name' },
+  project_mount_set: { bind_path: 'mount_path' },
+  project_mount_remove: { bind_path: 'mount_path' },
 };
 
 /** What the values of a field are to us, where they are not the same. */
@@ -57,7 +64,7 @@ const VALUES: Readonly<Record<string, (value: JsonValue) => JsonValue>> = {
 const THEIRS = new Set([
   ...['project_mount_set', 'project_mount_remove', 'project_mount_list', 'project_activate', 'project_up'],
   ...['workspace_status', 'reconcile_status', 'agent_list', 'agent_get', 'agent_ensure', 'node_ensure'],
-  ...['debug_subscribe', 'debug_unsubscribe'],
+  ...['debug_subscribe', 'debug_unsubscribe', 'workspace_template_list', 'workspace_template_get'],
 ]);
 
 export interface Asked {
@@ -67,7 +74,7 @@ export interface Asked {
   readonly isTheirs: boolean;
 }
 
-/** A field that has our name too keeps that. */
+/** A field that has our name too keeps that. @throws ProtocolFault where something has no sense to us */
 export function controlAsked(name: string, payload: JsonObject | undefined): Asked {
   // Ours say who they are.
   if (payload === undefined) return { payload: {}, isTheirs: THEIRS.has(name) || name === 'connect' };
@@ -106,12 +113,11 @@ function saysSo(name: string, payload: JsonObject): boolean {
 export const isNewerVersion = (payload: JsonObject): boolean =>
   protocolMeant(ownValue(payload, 'protocol')) !== undefined;
 
-/** A project that they make has a token. */
+/** A project that they make has a token; what they bind is mounted. @throws ProtocolFault as `mountOfBind` */
 function completed(name: string, payload: JsonObject): JsonObject {
   const isTheirs = name === 'project_create' && ownValue(payload, 'project_id') === undefined;
-  return isTheirs && ownValue(payload, 'with_token') === undefined
-    ? { ...payload, with_token: true }
-    : payload;
+  if (isTheirs && ownValue(payload, 'with_token') === undefined) return { ...payload, with_token: true };
+  return name === 'project_mount_set' && Object.hasOwn(payload, 'bind_path') ? mountOfBind(payload) : payload;
 }
 
 function serviceFrom(service: JsonValue): JsonValue {

@@ -1,6 +1,6 @@
 import { FsError } from '../../../core/index.js';
 import { ProtocolFault, type ControlReply, type ControlRequest } from '../../../protocol/index.js';
-import { withMount, withoutMount, type ProjectMount } from '../../store/project-mounts.js';
+import { mountPathFrom, withMount, withoutMount, type ProjectMount } from '../../store/project-mounts.js';
 import type { Peer } from '../peer.js';
 import {
   type ProjectView,
@@ -19,6 +19,8 @@ type Names =
   | 'project_mount_remove'
   | 'project_mount_list'
   | 'project_activate'
+  | 'workspace_template_list'
+  | 'workspace_template_get'
   | 'project_up'
   | 'workspace_status'
   | 'reconcile_status';
@@ -28,7 +30,9 @@ export const workspaceHandlers: Handlers<Names> = {
   project_mount_set: audited('project_mount_set', ({ context, session }, payload) => {
     const { projects } = context.store;
     const { mounts } = projects.require(payload.project_id);
-    const record = projects.update(payload.project_id, { mounts: withMounts(context, mounts, [payload]) });
+    const path = payload.replace === true ? mountPathFrom(payload.mount_path) : undefined;
+    const others = mounts.filter(({ mountPath }) => mountPath !== path);
+    const record = projects.update(payload.project_id, { mounts: withMounts(context, others, [payload]) });
     return { project: wireProject(record, session.current) };
   }),
 
@@ -48,6 +52,12 @@ export const workspaceHandlers: Handlers<Names> = {
   async project_mount_list(connection, { project_id, project_token }) {
     const { project, viewer } = await projectView(connection, project_id, project_token ?? null);
     return { project_id, mounts: visibleMounts(connection.context.store, viewer, project).map(wireMount) };
+  },
+
+  workspace_template_list: () => ({ templates: [] }),
+
+  workspace_template_get(_connection, { template_id }) {
+    throw new ProtocolFault('not_found', `There is no template "${template_id}".`);
   },
 
   async project_activate(connection, { project_id, project_token }) {
