@@ -127,6 +127,10 @@ export async function runPlane(options: PlaneOptions): Promise<RunningPlane> {
         await store.ensureView(session().current);
         return runtime.answer(request);
       },
+      atPath: async (name, request) => {
+        await store.ensureView(session().current);
+        return runtime.atPath(name, request);
+      },
       end: () => {
         runtime.end();
         held?.letGo();

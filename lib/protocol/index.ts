@@ -16,6 +16,7 @@ export * from './envelope.js';
 export * from './error-frames.js';
 export * from './family/debug-events.js';
 export { supervisedService } from './family/control-replies.js';
+export * from './family/mount-messages.js';
 export * from './family/runtime-dialect.js';
 export { NAMELESS_AGENT, serviceOfExport } from './family/words.js';
 export { ControlDialect, type ControlTalk } from './family/control-dialect.js';

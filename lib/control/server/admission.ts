@@ -39,3 +39,9 @@ export function admit(peer: Peer, name: ControlName): void {
   if (current.revoked) throw new ProtocolFault('provider_auth_failed', 'This session was revoked.');
   if (sender === 'admin') peer.requireAdmin(name);
 }
+
+/** What a session changes is done, and answered, before its next request is looked at; nodes' requests may go beside each other. */
+export function isInOrder(name: ControlName): boolean {
+  const { sender } = controlMessage(name);
+  return name === 'connect' || sender === 'connected' || sender === 'admin';
+}

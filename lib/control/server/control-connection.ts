@@ -34,7 +34,7 @@ import { answerAcheron } from './acheron-stub.js';
 import { answerRuntime, type RuntimeChannel } from './runtime.js';
 import { frameWithServices } from './event-services.js';
 import type { GoingAway } from './drain.js';
-import { admit, connectUnasked } from './admission.js';
+import { admit, connectUnasked, isInOrder } from './admission.js';
 import { handlerFor } from './handlers/index.js';
 import { afterSilence, type Arrival } from './arrival.js';
 import type { Credential } from './credential.js';
@@ -116,6 +116,12 @@ export class ControlConnection implements Peer {
   get session(): LiveSession {
     if (this.#session === undefined) throw new ProtocolFault('forbidden', 'This connection has no session.');
     return this.#session;
+  }
+
+  get files(): RuntimeChannel {
+    const { runtime } = this.context;
+    if (runtime === undefined) throw new ProtocolFault('unsupported_type', 'No files are served here.');
+    return (this.#runtime ??= runtime(() => this.session));
   }
 
   enter(state: 'versioned' | 'bootstrap'): void {
@@ -252,8 +258,7 @@ export class ControlConnection implements Peer {
       this.#send(answerAcheron(frame, this.#state === 'session'));
       return;
     }
-    this.#runtime ??= runtime(() => this.session);
-    void answerRuntime(this.#runtime, JSON.parse(text) as JsonObject, frame).then((answer) =>
+    void answerRuntime(this.files, JSON.parse(text) as JsonObject, frame).then((answer) =>
       this.#transport.send(JSON.stringify(answer)),
     );
   }
@@ -390,10 +395,4 @@ export class ControlConnection implements Peer {
     this.#leaveSession();
     this.context.release(this);
   }
-}
-
-/** What a session changes is done, and answered, before its next request is looked at; nodes' requests may go beside each other. */
-function isInOrder(name: ControlName): boolean {
-  const { sender } = controlMessage(name);
-  return name === 'connect' || sender === 'connected' || sender === 'admin';
 }

@@ -3,6 +3,7 @@ import type { Transport } from '../../transport/index.js';
 import type { LiveSession } from '../store/sessions.js';
 import type { Credential } from './credential.js';
 import type { Connection, ServerContext } from './server-context.js';
+import type { RuntimeChannel } from './runtime.js';
 import type { UpsertParts } from './upsert-parts.js';
 import type { Watches } from './watches.js';
 
@@ -23,6 +24,8 @@ export interface Peer extends Connection {
   readonly upsertParts: UpsertParts;
   /** The session of this connection. @throws ProtocolFault where it has none. */
   readonly session: LiveSession;
+  /** The files as this session sees them. @throws ProtocolFault where none are served */
+  readonly files: RuntimeChannel;
   /** Whether an admin's session sends on it. */
   readonly isAdmin: boolean;
   /** @throws ProtocolFault forbidden where another does, which is recorded */

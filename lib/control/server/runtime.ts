@@ -6,6 +6,9 @@ import {
   runtimeReply,
   runtimeRequestFrom,
   type AcheronEnvelope,
+  type MountName,
+  type MountReply,
+  type MountRequest,
   type RuntimeRequest,
 } from '../../protocol/index.js';
 import type { LiveSession } from '../store/sessions.js';
@@ -14,6 +17,8 @@ import type { LiveSession } from '../store/sessions.js';
 export interface RuntimeChannel {
   /** The payload of the answer. @throws FsError, ProtocolFault */
   answer(request: RuntimeRequest): Promise<object>;
+  /** What a request does that names a path. @throws FsError, ProtocolFault */
+  atPath<Name extends MountName>(name: Name, request: MountRequest<Name>): Promise<MountReply<Name>>;
   /** The connection is gone. */
   end(): void;
 }

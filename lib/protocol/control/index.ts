@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { AGENT_MESSAGES } from './agent-messages.js';
 import { HISTORY_MESSAGES } from './history-messages.js';
+import { MOUNT_MESSAGES } from '../family/mount-messages.js';
 import { NODE_MESSAGES, nodeEvent } from './node-messages.js';
 import { PAIRING_MESSAGES } from './pairing-messages.js';
 import { PROJECT_MESSAGES } from './project-messages.js';
@@ -30,6 +31,7 @@ export const CONTROL_MESSAGES = {
   ...PROJECT_MESSAGES,
   ...WORKSPACE_MESSAGES,
   ...AGENT_MESSAGES,
+  ...MOUNT_MESSAGES,
   ...REPLICA_MESSAGES,
 } as const;
 

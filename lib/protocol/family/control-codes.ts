@@ -1,5 +1,6 @@
 import { FsError } from '../../core/index.js';
 import { ProtocolFault } from '../protocol-fault.js';
+import { fileCodeOf } from './runtime-dialect.js';
 
 type Codes = Readonly<Record<string, string>>;
 
@@ -41,7 +42,12 @@ const CODES: Readonly<Record<string, Codes>> = {
 export function controlFault(name: string, fault: ProtocolFault, isTheirs: boolean): ProtocolFault {
   const named = fault.details?.['also'];
   const isOfSender = fault.code === 'forbidden' && !FsError.is(fault.cause);
-  const theirs = typeof named === 'string' ? named : isOfSender ? undefined : CODES[name]?.[fault.code];
+  const theirs =
+    typeof named === 'string'
+      ? named
+      : isOfSender
+        ? undefined
+        : (CODES[name]?.[fault.code] ?? (name.startsWith('mount_') ? fileCodeOf(fault.cause) : undefined));
   if (theirs === undefined) return fault;
   const [code, also] = isTheirs ? [theirs, fault.code] : [fault.code, theirs];
   return new ProtocolFault(code, fault.message, {

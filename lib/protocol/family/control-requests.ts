@@ -1,5 +1,6 @@
 import { isJsonObject, ownValue, type JsonObject, type JsonValue } from '../../core/index.js';
 import { mountOfBind } from './binds.js';
+import { MOUNT_MESSAGES, OLDER_MOUNT_TYPES } from './mount-messages.js';
 import { protocolMeant } from './words.js';
 
 /** Requests of the family's control programs: other names for messages and fields. */
@@ -14,6 +15,7 @@ const WITH_PROJECTS = [
 
 /** Messages that newer members call by another name. */
 const MESSAGES = new Map<string, string>([
+  ...OLDER_MOUNT_TYPES,
   ...WITH_PROJECTS.map((what): [string, string] => [`control.workspace_${what}`, `control.project_${what}`]),
   ...['set', 'remove', 'list'].map((what): [string, string] => [
     `control.workspace_bind_${what}`,
@@ -62,6 +64,7 @@ const VALUES: Readonly<Record<string, (value: JsonValue) => JsonValue>> = {
 
 /** Messages that none of ours sends, at most with these fields. */
 const THEIRS = new Set([
+  ...Object.keys(MOUNT_MESSAGES),
   ...['project_mount_set', 'project_mount_remove', 'project_mount_list', 'project_activate', 'project_up'],
   ...['workspace_status', 'reconcile_status', 'agent_list', 'agent_get', 'agent_ensure', 'node_ensure'],
   ...['debug_subscribe', 'debug_unsubscribe', 'workspace_template_list', 'workspace_template_get'],

@@ -80,10 +80,14 @@ const CODES = new Map<ErrnoCode, string>([
   ['EOPNOTSUPP', 'unsupported'],
 ]);
 
+/** Their code for what a file was refused for, where they have one. */
+export const fileCodeOf = (thrown: unknown): string | undefined =>
+  FsError.is(thrown) ? CODES.get(thrown.code) : undefined;
+
 /** What a request failed of, by their code; ours is `also`. */
 export function runtimeFault(thrown: unknown): ProtocolFault {
   const fault = ProtocolFault.from(thrown);
-  const theirs = FsError.is(thrown) ? CODES.get(thrown.code) : undefined;
+  const theirs = fileCodeOf(thrown);
   if (theirs === undefined) return fault;
   return new ProtocolFault(theirs, fault.message, { details: { also: fault.code }, cause: thrown });
 }
@@ -102,7 +106,13 @@ export interface RuntimeStat {
 }
 
 /** The payload of `r_stat`: in `stat` as the shell client reads it, and beside it as the mount does, whose `mode` is that of stat(2). */
-export function runtimeStat({ name, kind, size, perm, mtimeMs, ino }: RuntimeStat): object {
+export function runtimeStat({ name, kind, size, perm, mtimeMs, ino }: RuntimeStat): {
+  readonly id: number;
+  readonly mode: number;
+  readonly size: number;
+  readonly writable: boolean;
+  readonly stat: object;
+} {
   const writable = (perm & 0o200) !== 0;
   const qid = qidOf(ino, kind);
   const both = { name, kind, size, writable };

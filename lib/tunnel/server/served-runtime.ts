@@ -6,25 +6,19 @@ import {
   ProtocolFault,
   qidOf,
   runtimeStat,
+  type MountName,
+  type MountReply,
+  type MountRequest,
   type RuntimeRequest,
 } from '../../protocol/index.js';
-import {
-  namesOfPath,
-  walk,
-  type DirNode,
-  type FileHandle,
-  type Node,
-  type Op,
-  type Vfs,
-} from '../../vfs/index.js';
+import { namesOfPath, type DirNode, type FileHandle, type Op, type Vfs } from '../../vfs/index.js';
 import { ServedOp } from './served-op.js';
+import { findNode, PATH_HANDLERS } from './served-paths.js';
 
 /** Fids of one peer. */
 const MAX_FIDS = 256;
 /** Requests of one peer that are answered at a time. */
 const MAX_RUNNING = 32;
-/** Symlinks on one way. */
-const MAX_LINKS = 8;
 
 interface Fid {
   readonly names: readonly string[];
@@ -60,13 +54,22 @@ export class ServedRuntime {
   }
 
   /** The payload of the answer. @throws FsError, ProtocolFault */
-  async answer(request: RuntimeRequest): Promise<object> {
+  answer(request: RuntimeRequest): Promise<object> {
+    return this.#run((op) => this.#dispatch(request, op));
+  }
+
+  /** What a request does that names a path. @throws FsError, ProtocolFault */
+  atPath<Name extends MountName>(name: Name, request: MountRequest<Name>): Promise<MountReply<Name>> {
+    return this.#run((op) => PATH_HANDLERS[name](this.#vfs.root, request, op));
+  }
+
+  async #run<T>(work: (op: ServedOp) => Promise<T>): Promise<T> {
     if (this.#running.size >= MAX_RUNNING)
       throw new ProtocolFault('session_busy', `${MAX_RUNNING} requests are waiting for their answers.`);
     const op = new ServedOp(this.#sessionOf());
     this.#running.add(op);
     try {
-      return await this.#dispatch(request, op);
+      return await work(op);
     } finally {
       this.#running.delete(op);
     }
@@ -127,14 +130,14 @@ export class ServedRuntime {
       if (name === '' || name.includes('/') || name.includes('\0'))
         throw new FsError('EINVAL', `${JSON.stringify(name)} is no name.`);
     const names = namesOfPath([...from.names, ...path].join('/'));
-    const node = await this.#find(names, op);
+    const node = await findNode(this.#vfs.root, names, op);
     await this.#put(newfid, names);
     return { newfid, qid: qidOf(node.ino, node.kind) };
   }
 
   async #open(fid: Fid, mode: 'r' | 'w' | 'rw', op: Op): Promise<object> {
     if (fid.open !== undefined) throw new FsError('EBUSY', 'The fid is open already.');
-    const node = await this.#find(fid.names, op);
+    const node = await findNode(this.#vfs.root, fid.names, op);
     if (node.kind === 'dir') fid.open = { kind: 'listing', bytes: await listingOf(node, op) };
     else if (node.kind === 'file') {
       const [read, write] = [mode !== 'w', mode !== 'r'];
@@ -146,31 +149,10 @@ export class ServedRuntime {
   }
 
   async #stat(fid: Fid, op: Op): Promise<object> {
-    const node = await this.#find(fid.names, op);
+    const node = await findNode(this.#vfs.root, fid.names, op);
     const { kind, size, mode, mtimeNs, ino } = await node.stat(op);
     const name = fid.names.at(-1) ?? '/';
     return runtimeStat({ name, kind, size, perm: mode, mtimeMs: Number(mtimeNs / 1_000_000n), ino });
-  }
-
-  /** What the names lead to; links are followed. */
-  async #find(names: readonly string[], op: Op): Promise<Node> {
-    let at: string[] = [];
-    let node: Node = this.#vfs.root;
-    const left = [...names];
-    for (let links = 0; ;) {
-      const name = left.shift();
-      if (name === undefined) return node;
-      node = await walk(this.#vfs.root, [...at, name].join('/'), op);
-      if (node.kind !== 'symlink') {
-        at = [...at, name];
-        continue;
-      }
-      if (++links > MAX_LINKS) throw new FsError('ELOOP', 'Too many links lead on from there.');
-      const target = await node.readlink(op);
-      left.unshift(...namesOfPath(target.startsWith('/') ? target : [...at, target].join('/')));
-      at = [];
-      node = this.#vfs.root;
-    }
   }
 
   async #put(number: number, names: readonly string[]): Promise<void> {

@@ -2,6 +2,7 @@ import type { ControlName } from '../../../protocol/index.js';
 import { agentHandlers } from './agent-handlers.js';
 import type { Handler, Handlers } from './handler.js';
 import { historyHandlers } from './history-handlers.js';
+import { mountHandlers } from './mount-handlers.js';
 import { nodeHandlers } from './node-handlers.js';
 import { pairingHandlers } from './pairing-handlers.js';
 import { projectHandlers } from './project-handlers.js';
@@ -21,6 +22,7 @@ const HANDLERS: Handlers<ControlName> = {
   ...projectHandlers,
   ...workspaceHandlers,
   ...agentHandlers,
+  ...mountHandlers,
   ...replicaHandlers,
 };
 
