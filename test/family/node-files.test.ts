@@ -101,6 +101,28 @@ t.test(
   },
 );
 
+t.test(
+  'a newer node, which calls the protocol by another name, takes over and serves the same',
+  async (t) => {
+    const newer = await RawSocket.dial(t, `${plane.url}/v2/node`);
+    if (typeof newer === 'string') throw new Error(newer);
+    const said = { ...hello, protocol: 'spiderweb-fs' };
+    newer.send({ channel: 'acheron', type: 'acheron.t_fs_hello', tag: 1, payload: said });
+    t.match(await newer.next(({ tag }) => tag === 1, 'the answer to hello'), {
+      type: 'acheron.r_fs_hello',
+      payload: { protocol: 'spiderweb-fs', proto: 2 },
+    });
+    const own = new NodeFiles(newer);
+    const serving = own.serve().catch(() => undefined);
+    const shell = await ShellProgram.start(t, plane.url, { token: token('admin') });
+    await shell.write('/nodes/far/services/echo/control/invoke.json', '{"text":"newer"}');
+    t.same(JSON.parse(await shell.read('/nodes/far/services/echo/result.json')), { text: 'newer' });
+    t.ok(own.requests.length > 0, 'it was asked, and no other');
+    own.stop();
+    await serving;
+  },
+);
+
 t.test('answers that no node would give harm nobody', async (t) => {
   const far = await RawSocket.dial(t, `${plane.url}/v2/node`);
   if (typeof far === 'string') throw new Error(far);
