@@ -98,3 +98,32 @@ t.test('there are no templates, and who asks is told so', async (t) => {
   t.equal(await gui.codeOf('workspace_template_get', { template_id: 'dev' }), 'not_found');
   t.equal(await gui.codeOf('workspace_template_get', {}), 'missing_field');
 });
+
+for (const role of ['admin', 'user'] as const)
+  t.test(`a node that the GUI hosts refreshes, tells what it has and binds that, as ${role}`, async (t) => {
+    const under = await planeFor(t);
+    const admin = await ControlProgram.start(t, under.url, { token: under.token('admin') });
+    const ensured = await admin.ask('node_ensure', { node_name: 'app', lease_ttl_ms: 60_000 });
+    const [node_id, node_secret] = [text(ensured, 'node_id'), text(ensured, 'node_secret')];
+    const gui = await ControlProgram.start(t, under.url, { token: under.token(role) });
+    const fs_url = `${under.url}/v2/fs/node/${node_id}`;
+    await gui.ask('node_lease_refresh', { node_id, node_secret, fs_url, lease_ttl_ms: 60_000 });
+    const venom = (venom_id: string, permissions: object): object => ({
+      ...{ venom_id, kind: venom_id, version: '1', state: 'online', permissions },
+      endpoints: [`/nodes/${node_id}/${venom_id}`],
+    });
+    await gui.ask('venom_upsert', {
+      ...{ node_id, node_secret, platform: { os: 'linux', arch: 'x86_64', runtime_kind: 'spiderapp' } },
+      venoms: [venom('chat', { default: 'allow' }), venom('jobs', {})],
+    });
+    const bind = { venom_id: 'chat', node_id, scope: 'global' };
+    const bound = { venom_id: 'chat', node_id, service_path: `/nodes/${node_id}/services/chat` };
+    t.match(await gui.ask('venom_bind', bind), bound);
+    t.match(await gui.ask('venom_bind', { venom_id: 'chat' }), bound, 'where no node is named');
+    const hidden = await gui.codeOf('venom_bind', { ...bind, venom_id: 'jobs' });
+    t.equal(hidden, role === 'admin' ? undefined : 'not_found', 'nobody is told of what is not seen');
+    for (const other of [{ venom_id: 'none' }, { node_id: 'none' }])
+      t.equal(await gui.codeOf('venom_bind', { ...bind, ...other }), 'not_found');
+    for (const venom_id of [undefined, null, 5, '', '../x', {}])
+      t.match(await gui.codeOf('venom_bind', { ...bind, venom_id }), /^(invalid_payload|missing_field)$/);
+  });

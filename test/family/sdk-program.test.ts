@@ -293,6 +293,6 @@ t.test('fields of any kind are refused one by one, and the connection lives', as
 
 t.test('what the SDK knows and we do not is answered as such', async (t) => {
   const sdk = await start('admin');
-  for (const name of ['venom_bind', 'mount_graph_delta_v2', 'mount_path_lock', 'packages_list'])
+  for (const name of ['mount_graph_delta_v2', 'mount_path_lock', 'packages_list'])
     t.equal(await sdk.codeOf(name, {}), 'unsupported_type', name);
 });

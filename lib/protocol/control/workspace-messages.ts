@@ -94,6 +94,18 @@ export const WORKSPACE_MESSAGES = {
     () => z.object({ template_id: wireText }),
     () => z.never(),
   ),
+  venom_bind: message(
+    'session',
+    'where a service is, as programs of the family ask: at the node that is named, or the first one that has it. Nothing is chosen by that: who calls a service says at which node; `not_found` where you see none',
+    () =>
+      ofProject.partial().extend({
+        service_id: wireId,
+        node_id: wireId.optional(),
+        scope: wireId.optional(),
+        agent_id: wireId.optional(),
+      }),
+    () => z.object({ node_id: z.string(), service_id: z.string(), service_path: z.string() }),
+  ),
   project_activate: message(
     'session',
     'attaches this session to a project, as `session_attach` does; what it mounts is answered by `workspace_status` to later connections of the same token, too',

@@ -68,6 +68,7 @@ const THEIRS = new Set([
   ...['project_mount_set', 'project_mount_remove', 'project_mount_list', 'project_activate', 'project_up'],
   ...['workspace_status', 'reconcile_status', 'agent_list', 'agent_get', 'agent_ensure', 'node_ensure'],
   ...['debug_subscribe', 'debug_unsubscribe', 'workspace_template_list', 'workspace_template_get'],
+  'venom_bind',
 ]);
 
 export interface Asked {

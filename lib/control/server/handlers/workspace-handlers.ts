@@ -1,6 +1,7 @@
 import { FsError } from '../../../core/index.js';
 import { ProtocolFault, type ControlReply, type ControlRequest } from '../../../protocol/index.js';
 import { mountPathFrom, withMount, withoutMount, type ProjectMount } from '../../store/project-mounts.js';
+import type { NodeRecord } from '../../store/node-record.js';
 import type { Peer } from '../peer.js';
 import {
   type ProjectView,
@@ -19,6 +20,7 @@ type Names =
   | 'project_mount_remove'
   | 'project_mount_list'
   | 'project_activate'
+  | 'venom_bind'
   | 'workspace_template_list'
   | 'workspace_template_get'
   | 'project_up'
@@ -52,6 +54,17 @@ export const workspaceHandlers: Handlers<Names> = {
   async project_mount_list(connection, { project_id, project_token }) {
     const { project, viewer } = await projectView(connection, project_id, project_token ?? null);
     return { project_id, mounts: visibleMounts(connection.context.store, viewer, project).map(wireMount) };
+  },
+
+  venom_bind({ context, session }, { service_id, node_id }) {
+    const { access, nodes } = context.store;
+    const has = (node: NodeRecord): boolean =>
+      access.visibleServices(session.current, node).some(({ serviceId }) => serviceId === service_id);
+    const named = node_id === undefined ? undefined : nodes.get(node_id);
+    const asked = node_id === undefined ? nodes.list() : named === undefined ? [] : [named];
+    const node = asked.find(has);
+    if (node === undefined) throw new ProtocolFault('not_found', `There is no service "${service_id}".`);
+    return { node_id: node.nodeId, service_id, service_path: `/nodes/${node.nodeId}/services/${service_id}` };
   },
 
   workspace_template_list: () => ({ templates: [] }),
