@@ -15,7 +15,7 @@ import {
   type ShownProgress,
 } from '../worldfs/index.js';
 import { answerParts, type AnswerParts } from './answer-parts.js';
-import type { Asked } from './questions.js';
+import type { Answer, Asked } from './questions.js';
 import type { ServiceTool } from './service-tool.js';
 
 /** What has become of a call. */
@@ -119,19 +119,24 @@ export class Job {
   async question(): Promise<Asked | undefined> {
     if (!this.#isOfServer) return undefined;
     try {
-      const { message, schema } = await readJson<JsonObject>(this.#tree, `${this.#path}/question.json`);
-      return typeof message === 'string'
-        ? { message, schema: isJsonObject(schema) ? schema : {} }
-        : undefined;
+      const asked = await readJson<JsonObject>(this.#tree, `${this.#path}/question.json`);
+      const { number, message, schema } = asked;
+      if (typeof message !== 'string') return undefined;
+      // A node of an earlier version does not count them.
+      return {
+        ...{ number: typeof number === 'number' ? number : 1, message },
+        schema: isJsonObject(schema) ? schema : {},
+      };
     } catch (thrown) {
       if (isGone(thrown)) return undefined;
       throw thrown;
     }
   }
 
-  /** Answers what its driver asks; null declines. */
-  async answer(answer: JsonObject | null): Promise<void> {
-    await this.#writeIfThere('answer.json', JSON.stringify(answer));
+  /** Answers what its driver asks, unless that is another question by now. */
+  async answer({ number, content }: Answer): Promise<void> {
+    if ((await this.question())?.number === number)
+      await this.#writeIfThere('answer.json', JSON.stringify(content));
   }
 
   /** Stops it, unless it has ended. */

@@ -3,6 +3,7 @@ import {
   ProtocolErrorCode,
   inputRequired,
   type ClientCapabilities,
+  type ElicitRequestFormParams,
   type InputRequiredResult,
   type ServerContext,
 } from '@modelcontextprotocol/server';
@@ -12,6 +13,8 @@ import { isJsonObject, type JsonObject } from '../core/index.js';
 
 /** What a driver asks in the middle of a call, as `question.json` has it. */
 export interface Asked {
+  /** Which question of its job it is. */
+  readonly number: number;
   readonly message: string;
   readonly schema: JsonObject;
 }
@@ -22,11 +25,17 @@ export interface Told {
   readonly stderrBytes: number;
 }
 
+/** What the client's user says to a question. */
+export interface Answer {
+  readonly number: number;
+  /** Null where the user declines. */
+  readonly content: JsonObject | null;
+}
+
 /** A call that goes on, with what its client answers. */
 export interface Resumed {
   readonly job: string;
-  /** Null where it declines. */
-  readonly answer: JsonObject | null;
+  readonly answer: Answer;
   readonly told: Told;
 }
 
@@ -40,6 +49,7 @@ const QUESTION = 'question';
  */
 const STATE = z.object({
   job: z.string(),
+  number: z.number(),
   progress: z.number(),
   stderrBytes: z.number().int().nonnegative(),
 });
@@ -57,12 +67,19 @@ export function takesQuestions(
 }
 
 /** The answer to a call whose driver asks something. */
-export function questionTo(job: string, { message, schema }: Asked, told: Told): InputRequiredResult {
-  const requestedSchema = { type: 'object' as const, properties: {}, ...schema };
+export function questionTo(job: string, asked: Asked, told: Told): InputRequiredResult {
   return inputRequired({
-    inputRequests: { [QUESTION]: inputRequired.elicit({ message, requestedSchema }) },
-    requestState: JSON.stringify({ job, ...told }),
+    inputRequests: { [QUESTION]: inputRequired.elicit(formOf(asked)) },
+    requestState: JSON.stringify({ job, number: asked.number, ...told }),
   });
+}
+
+/** The question as a form that the client shows. */
+export function formOf({
+  message,
+  schema,
+}: Asked): Pick<ElicitRequestFormParams, 'message' | 'requestedSchema'> {
+  return { message, requestedSchema: { type: 'object', properties: {}, ...schema } };
 }
 
 /**
@@ -75,11 +92,15 @@ export function resumedFrom({ mcpReq }: ServerContext): Resumed | undefined {
   const parsed = typeof state === 'string' ? STATE.safeParse(jsonFrom(state)) : undefined;
   if (parsed?.success !== true)
     throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'The requestState is not one that was given.');
-  const { job, ...told } = parsed.data;
-  const response: unknown = mcpReq.inputResponses?.[QUESTION];
+  const { job, number, ...told } = parsed.data;
+  return { job, answer: { number, content: contentOf(mcpReq.inputResponses?.[QUESTION]) }, told };
+}
+
+/** What the user has filled in, as the client says; null where nothing is said, or the user declines. */
+export function contentOf(response: unknown): JsonObject | null {
   const content =
     isJsonObject(response) && response['action'] === 'accept' ? (response['content'] ?? {}) : null;
-  return { job, answer: isJsonObject(content) ? content : null, told };
+  return isJsonObject(content) ? content : null;
 }
 
 function jsonFrom(text: string): unknown {

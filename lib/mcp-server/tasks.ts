@@ -15,6 +15,7 @@ import * as z from 'zod';
 import type { SeenTree } from '../worldfs/index.js';
 import { failureOf, progressText, resultOf } from './call-result.js';
 import { Job, type Outcome } from './job.js';
+import { contentOf, formOf, takesQuestions } from './questions.js';
 
 /** How long it is certain that a task can be asked for: its job is kept for longer, unless many others push it out. */
 const TTL_MS = 60 * 60 * 1000;
@@ -23,11 +24,13 @@ const POLL_MS = 1000;
 const WAIT_MS = 60 * 60 * 1000;
 
 const TASK_PARAMS = z.looseObject({ taskId: z.string() });
+/** How long a user may think about a question. */
+const ANSWER_MS = 10 * 60 * 1000;
 
 /** What both generations say of a task, but for the names of its times. */
 interface TaskFacts {
   readonly taskId: string;
-  readonly status: 'working' | 'completed' | 'failed' | 'cancelled';
+  readonly status: 'working' | 'input_required' | 'completed' | 'failed' | 'cancelled';
   readonly statusMessage?: string;
   readonly createdAt: string;
   readonly lastUpdatedAt: string;
@@ -61,9 +64,19 @@ export async function modernTask(job: Job): Promise<CallToolResult> {
 /** Answers what is asked of tasks, in the words of the client's generation. */
 export function answerTasks({ server }: McpServer, era: 'legacy' | 'modern', tree: SeenTree): void {
   const params = TASK_PARAMS;
-  server.setRequestHandler('tasks/get', { params }, async ({ taskId }) => {
+  // eslint-disable-next-line @typescript-eslint/no-deprecated -- clients with sessions have said it once
+  const capabilities = (): ReturnType<typeof server.getClientCapabilities> => server.getClientCapabilities();
+  server.setRequestHandler('tasks/get', { params }, async ({ taskId }, ctx) => {
     const { job, status } = await found(tree, taskId);
     const facts = factsOf(taskId, status);
+    const isAsked = typeof status['asks'] === 'string' && takesQuestions(ctx, capabilities);
+    const asked = isAsked ? await job.question() : undefined;
+    if (asked !== undefined) {
+      const asking = { ...facts, status: 'input_required' as const, statusMessage: asked.message };
+      if (era === 'legacy') return { ...legacyNames(asking) };
+      const request = { method: 'elicitation/create', params: { mode: 'form', ...formOf(asked) } };
+      return { ...modernNames(asking), inputRequests: { [keyOf(asked.number)]: request } };
+    }
     if (era === 'legacy') return { ...legacyNames(facts) };
     if (facts.status === 'working' || facts.status === 'cancelled') return { ...modernNames(facts) };
     // A call that failed has a result too: its error.
@@ -78,19 +91,33 @@ export function answerTasks({ server }: McpServer, era: 'legacy' | 'modern', tre
     return { ...legacyNames(factsOf(taskId, await job.status())) };
   });
   if (era === 'modern') {
-    // No task of ours asks anything of the client.
-    server.setRequestHandler('tasks/update', { params }, async ({ taskId }) => {
-      await found(tree, taskId);
+    server.setRequestHandler('tasks/update', { params }, async ({ taskId }, { mcpReq }) => {
+      const { job } = await found(tree, taskId);
+      const asked = await job.question();
+      const response = asked && mcpReq.inputResponses?.[keyOf(asked.number)];
+      if (asked !== undefined && response !== undefined)
+        await job.answer({ number: asked.number, content: contentOf(response) });
       return {};
     });
     return;
   }
-  server.setRequestHandler('tasks/result', { params }, async ({ taskId }, { mcpReq: { signal } }) => {
+  server.setRequestHandler('tasks/result', { params }, async ({ taskId }, ctx) => {
     const { job } = await found(tree, taskId);
-    let outcome: Outcome;
-    do outcome = await job.outcome(WAIT_MS, signal);
-    while (outcome.state === 'running');
-    return { ...resultFrom(outcome), _meta: { [RELATED_TASK_META_KEY]: { taskId } } };
+    const { signal, id } = ctx.mcpReq;
+    const untilAsked = takesQuestions(ctx, capabilities);
+    const _meta = { [RELATED_TASK_META_KEY]: { taskId } };
+    for (;;) {
+      const outcome = await job.outcome(WAIT_MS, signal, { untilAsked });
+      if (outcome.state === 'running') continue;
+      if (outcome.state !== 'asks') return { ...resultFrom(outcome), _meta };
+      const { asked } = outcome;
+      // eslint-disable-next-line @typescript-eslint/no-deprecated -- the revision of these tasks has nothing else for it
+      const response = await server.elicitInput(
+        { ...formOf(asked), _meta },
+        { signal, timeout: ANSWER_MS, relatedRequestId: id },
+      );
+      await job.answer({ number: asked.number, content: contentOf(response) });
+    }
   });
 }
 
@@ -127,6 +154,9 @@ function factsOf(taskId: string, status: JsonObject): TaskFacts {
     lastUpdatedAt: typeof last === 'string' ? last : createdAt,
   };
 }
+
+/** A client answers each question once, by its name. */
+const keyOf = (number: number): string => `question-${number}`;
 
 const STATUS = new Map<string, TaskFacts['status']>([
   ['running', 'working'],

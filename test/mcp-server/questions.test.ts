@@ -131,7 +131,7 @@ t.test('nobody answers what another is asked', async (t) => {
       params: { ...ASKS, _meta, requestState, inputResponses: { question } },
     });
   };
-  t.match(await forged(JSON.stringify({ job, progress: -1, stderrBytes: 0 })), {
+  t.match(await forged(JSON.stringify({ job, number: 1, progress: -1, stderrBytes: 0 })), {
     result: { isError: true, content: [{ text: /^ENOENT/ }] },
   });
   t.match(await forged('anything'), { error: { code: -32602 } });

@@ -3,6 +3,8 @@ import type { Question } from '../../drivers/index.js';
 
 /** What the driver of a job asks its caller, until it is answered or no longer wants to know. */
 export interface JobQuestion {
+  /** From 1: which one of its job it is. */
+  readonly number: number;
   readonly question: Question;
   /** Null: the caller declines. */
   answer(answer: JsonObject | null): void;
@@ -12,6 +14,7 @@ export interface JobQuestion {
 export class QuestionBox {
   readonly #changed: () => void;
   #asked: JobQuestion | null = null;
+  #count = 0;
 
   constructor(changed: () => void) {
     this.#changed = changed;
@@ -33,7 +36,7 @@ export class QuestionBox {
       };
       const abandon = (): void => answer(null);
       signal.addEventListener('abort', abandon, { once: true });
-      this.#asked = { question, answer };
+      this.#asked = { number: ++this.#count, question, answer };
       this.#changed();
     });
   }

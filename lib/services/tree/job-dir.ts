@@ -61,7 +61,10 @@ export class JobDir extends JobFilesDir {
       ['content', this.#content],
       [
         'question.json',
-        this.document('question.json', () => documentFromJson(job.questions.asked?.question ?? null)),
+        this.document('question.json', () => {
+          const { asked } = job.questions;
+          return documentFromJson(asked === null ? null : { number: asked.number, ...asked.question });
+        }),
       ],
       ['answer.json', answerControl(service, job, (op) => this.requireRemovable(op))],
       ['cancel', this.#cancelControl()],
