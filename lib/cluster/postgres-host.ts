@@ -28,7 +28,9 @@ const WAIT_WAS_ENDED = 'SyncRepWaitForLSN';
 export interface Connected {
   readonly sql: Sql;
   /** One connection for one writer: what is sent is done in its order, without waiting for answers between. */
-  readonly writer: Sql;
+  readonly writer: () => Sql;
+  /** That connection is no use any more: another takes its place. */
+  readonly replaceWriter: (lost: Sql) => void;
   readonly host: StoreHost;
   readonly lineage: Lineage | undefined;
   /** Something was acknowledged here that its standbys may not have. */
@@ -56,7 +58,17 @@ export async function openHost(
       throw fromBefore(host, lineage, known, path);
     if (lineage !== undefined && !isSame(lineage, known)) memory.learn(lineage);
     // It connects once it is asked something.
-    return { sql, writer: postgres({ ...settings, max: 1 }), host, lineage, isDoubtful: () => doubts };
+    const newWriter = (): Sql => postgres({ ...settings, max: 1 });
+    let writer = newWriter();
+    return {
+      ...{ sql, host, lineage, isDoubtful: () => doubts },
+      writer: () => writer,
+      replaceWriter: (lost) => {
+        if (lost !== writer) return;
+        endOne(lost);
+        writer = newWriter();
+      },
+    };
   } catch (thrown) {
     endOne(sql);
     throw thrown;
@@ -100,7 +112,7 @@ async function lookAt(options: LinkOptions, host: StoreHost): Promise<Lineage | 
 }
 
 export function endNow({ sql, writer }: Connected): void {
-  for (const one of [sql, writer]) endOne(one);
+  for (const one of [sql, writer()]) endOne(one);
 }
 
 function endOne(sql: Sql): void {

@@ -46,16 +46,43 @@ export class PostgresLink {
   }
 
   /** @throws FsError EHOSTDOWN where it cannot be reached or does not answer: it may have done what was asked, or may yet */
-  async use<T>(ask: (sql: Sql, writer: Sql) => Promise<T>, withinMs = ANSWER_MS): Promise<T> {
+  async use<T>(ask: (sql: Sql) => Promise<T>, withinMs = ANSWER_MS): Promise<T> {
     const connected = await within(this.#connect(), withinMs, () => this.#away());
+    return this.#ask(connected, () => ask(connected.sql), {
+      withinMs,
+      lost: (thrown) => this.#drop(connected, thrown),
+    });
+  }
+
+  /**
+   * As `use`, by the one connection of a writer. Where that is lost, as by a server that ended it because nobody said anything, the others
+   * stay: a lease is renewed by them.
+   */
+  async useWriter<T>(ask: (writer: Sql) => Promise<T>): Promise<T> {
+    const connected = await within(this.#connect(), ANSWER_MS, () => this.#away());
+    const writer = connected.writer();
+    return this.#ask(connected, () => ask(writer), {
+      withinMs: ANSWER_MS,
+      lost: (thrown) => {
+        if (connected.isDoubtful() || codeOf(thrown) === READ_ONLY) this.#drop(connected, thrown);
+        else connected.replaceWriter(writer);
+      },
+    });
+  }
+
+  async #ask<T>(
+    { isDoubtful }: Connected,
+    ask: () => Promise<T>,
+    { withinMs, lost }: { readonly withinMs: number; readonly lost: (thrown: unknown) => void },
+  ): Promise<T> {
     try {
-      const answer = await within(ask(connected.sql, connected.writer), withinMs, () => this.#away());
-      if (connected.isDoubtful()) throw this.#away(new Error('a commit no longer waited for its standbys'));
+      const answer = await within(ask(), withinMs, () => this.#away());
+      if (isDoubtful()) throw this.#away(new Error('a commit no longer waited for its standbys'));
       return answer;
     } catch (thrown) {
       if (isExhausted(thrown)) throw this.#away(thrown);
       if (!isLost(thrown)) throw thrown;
-      this.#drop(connected, thrown);
+      lost(thrown);
       throw FsError.is(thrown) ? thrown : this.#away(thrown);
     }
   }
@@ -79,7 +106,7 @@ export class PostgresLink {
     const current = this.#current;
     this.#current = undefined;
     this.#connected = undefined;
-    await Promise.all([current?.sql.end({ timeout: 1 }), current?.writer.end({ timeout: 1 })]);
+    await Promise.all([current?.sql.end({ timeout: 1 }), current?.writer().end({ timeout: 1 })]);
   }
 
   #connect(): Promise<Connected> {
@@ -194,17 +221,24 @@ export class PostgresLink {
 /** Whether the connection, or what it leads to, is no longer any use. */
 function isLost(thrown: unknown): boolean {
   if (FsError.is(thrown)) return thrown.code === 'EHOSTDOWN';
-  const code = (thrown as { code?: unknown } | undefined)?.code;
-  if (typeof code !== 'string') return false;
+  const code = codeOf(thrown);
+  if (code === undefined) return false;
   // Of PostgreSQL's own, those that end the connection, and a host that has become a standby.
   const isSqlState = /^[0-9A-Z]{5}$/.test(code) && !/^E[A-Z]{4}$/.test(code);
-  return isSqlState ? /^(08|57P|53300|25006|XX)/.test(code) : true;
+  return isSqlState ? /^(08|57P|25P03|53300|25006|XX)/.test(code) : true;
+}
+
+/** What a host says that has become a standby. */
+const READ_ONLY = '25006';
+
+function codeOf(thrown: unknown): string | undefined {
+  const code = (thrown as { code?: unknown } | undefined)?.code;
+  return typeof code === 'string' ? code : undefined;
 }
 
 /** Whether it is there and has no room: on its disk, in its memory. */
 const isExhausted = (thrown: unknown): boolean => {
-  const code = (thrown as { code?: unknown } | undefined)?.code;
-  return typeof code === 'string' && /^(53[124]00|58030)$/.test(code);
+  return /^(53[124]00|58030)$/.test(codeOf(thrown) ?? '');
 };
 
 const pause = (ms: number): Promise<void> =>
@@ -217,7 +251,7 @@ function messageOf(thrown: unknown): string {
 
 function hintFor(cause: unknown): string {
   if (FsError.is(cause) && cause.hint !== undefined) return cause.hint;
-  const code = (cause as { code?: unknown } | undefined)?.code;
+  const code = codeOf(cause);
   if (code === '28P01' || code === '28000')
     return 'Give the password in a file with --store-password-file, in PGPASSWORD or in ~/.pgpass, and see pg_hba.conf.';
   if (code === '3D000') return 'Make the database first: createdb NAME.';

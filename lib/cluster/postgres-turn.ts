@@ -21,7 +21,7 @@ export async function beginTurn(
   limit: number,
 ): Promise<Turn | undefined> {
   const lock = lockOf(logId);
-  const begun = await link.use(async (_, writer) => {
+  const begun = await link.useWriter(async (writer) => {
     // Sent at once, done in this order. What is read is as of when the turn has come, since each statement sees what was committed before.
     const turn = writer
       .unsafe(
@@ -43,12 +43,12 @@ export async function beginTurn(
     ...begun,
     append: (from, entry) => {
       isOver = true;
-      return link.use((_, writer) => appendAndCommit(writer, from, entry, lock));
+      return link.useWriter((writer) => appendAndCommit(writer, from, entry, lock));
     },
     end: async () => {
       if (isOver) return;
       isOver = true;
-      await link.use((_, writer) => writer.unsafe('ROLLBACK'));
+      await link.useWriter((writer) => writer.unsafe('ROLLBACK'));
     },
   };
 }

@@ -4,7 +4,8 @@ import type { FsError } from '../core/index.js';
 export async function within<T>(asked: Promise<T>, withinMs: number, late: () => FsError): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(late()), withinMs);
+    // What has come by then is taken in first: this thread may have been busy for longer than that.
+    timer = setTimeout(() => setImmediate(() => reject(late())), withinMs);
   });
   asked.catch(() => undefined);
   try {

@@ -82,6 +82,28 @@ t.test('turns at the head of the log', { skip: noPostgres }, async (t) => {
     },
   );
 
+  t.test(
+    'one that was busy for longer than a turn may last loses that, and not its other connections',
+    async (t) => {
+      const { openLog } = await threeStores(t, 'busy');
+      const busy = await openLog();
+      t.teardown(() => busy.close());
+      for (let n = 0; n < 3; n++) {
+        const { head } = await busy.read(0, 99);
+        const turn = (await busy.beginTurn(head.seq, 9))!;
+        const untilMs = performance.now() + 1_500;
+        while (performance.now() < untilMs);
+        // The server has ended the session meanwhile: it was written by itself, or it is asked for again.
+        const id = `busy-${n}`;
+        const entry = { id, data: Buffer.from('x') };
+        const isWritten = await turn.append(head.seq, entry).catch(() => busy.append(head.seq, entry));
+        t.equal(isWritten, true);
+        t.equal(await busy.idAt(head.seq + 1), id);
+      }
+      t.equal(busy.facts().reconnects, 0);
+    },
+  );
+
   t.test('a turn ends with its connection', async (t) => {
     const { openLog } = await threeStores(t, 'lost');
     const [lost, next] = [await openLog(), await openLog()];
