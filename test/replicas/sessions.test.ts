@@ -4,6 +4,8 @@ import { MAX_SESSIONS_OF_A_TOKEN } from '../../lib/control/store/session-keeper.
 import { ReplicatedStores } from '../support/replicas.js';
 import { until } from '../support/until.js';
 
+t.setTimeout(240_000);
+
 t.test('a session in use at one replica outlives any number that its token begins at another', async (t) => {
   const replicas = new ReplicatedStores(t);
   const [one, other] = [await replicas.add(), await replicas.add()];
@@ -38,9 +40,9 @@ t.test(
   async (t) => {
     const replicas = new ReplicatedStores(t);
     const [one, killed, other] = [
-      await replicas.add({ leaseMs: 1_500 }),
-      await replicas.add({ leaseMs: 1_500 }),
-      await replicas.add({ leaseMs: 1_500 }),
+      await replicas.add({ leaseMs: 3_000 }),
+      await replicas.add({ leaseMs: 3_000 }),
+      await replicas.add({ leaseMs: 3_000 }),
     ];
     const { token } = await one.commit(() => one.tokens.create({ role: 'user', agentId: 'a' }));
     const begin = (store: ControlStore): string => {
@@ -56,7 +58,7 @@ t.test(
     await until(
       () => other.replicas?.membership.member(selfId) === undefined,
       'its lease has run out',
-      20_000,
+      40_000,
     );
     // Nothing that says so was written when its client came here.
     one.sessions.use(used);
@@ -72,7 +74,7 @@ t.test(
   'a session that has just begun is not forgotten for another one, however many of its token are in use, or were elsewhere',
   async (t) => {
     const replicas = new ReplicatedStores(t);
-    const [one, killed] = [await replicas.add({ leaseMs: 1_500 }), await replicas.add({ leaseMs: 1_500 })];
+    const [one, killed] = [await replicas.add({ leaseMs: 3_000 }), await replicas.add({ leaseMs: 3_000 })];
     const { token } = await one.commit(() => one.tokens.create({ role: 'user', agentId: 'a' }));
     const begin = (store: ControlStore): string => {
       const { record, hash } = store.tokens.verify(token)!;
