@@ -1,21 +1,15 @@
-import { mkdirSync, readFileSync, writeFileSync, existsSync } from 'node:fs';
+import { readFileSync, writeFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { inviteThrough, PlaneProcesses, untilOnline } from '../support/plane-processes.js';
-import { shellManifest, temporaryDir } from '../support/test-node.js';
+import { familyWorld } from './fixtures/family-world.js';
 import { MountProgram } from './fixtures/mount-program.js';
 
-const plane = await PlaneProcesses.start(t);
-const folder = join(temporaryDir(t), 'work');
-mkdirSync(join(folder, 'sub'), { recursive: true });
-writeFileSync(join(folder, 'README.md'), 'Read me.\n');
-for (let n = 0; n < 25; n++) writeFileSync(join(folder, 'sub', `f${n}`), String(n));
-const mount = await plane.mount();
-plane
-  .node('n1', [shellManifest('upper', 'tr a-z A-Z'), shellManifest('hidden', 'cat', { permissions: {} })])
-  .start(await inviteThrough(mount), ['--export', `work=${folder}:rw:as=${process.getuid?.() ?? 0}`]);
-await untilOnline(mount, 'n1');
-const token = (role: 'admin' | 'user'): string => readFileSync(plane.tokenFile(role), 'utf8').trim();
+const { plane, folder, token } = await familyWorld(t, {
+  files: {
+    'README.md': 'Read me.\n',
+    ...Object.fromEntries(Array.from({ length: 25 }, (_, n) => [`sub/f${n}`, String(n)])),
+  },
+});
 const endpoint = `${plane.url}/v2/fs/node/n1`;
 
 t.test('an endpoint of one node lists its services and folders under names of one part', async (t) => {

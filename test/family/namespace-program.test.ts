@@ -1,22 +1,12 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { inviteThrough, PlaneProcesses, untilOnline } from '../support/plane-processes.js';
-import { shellManifest, temporaryDir } from '../support/test-node.js';
+import { familyWorld } from './fixtures/family-world.js';
 import { ControlProgram } from './fixtures/control-program.js';
 import { NamespaceProgram } from './fixtures/namespace-program.js';
 import { list, text, type Answer } from './fixtures/reading.js';
 
-const plane = await PlaneProcesses.start(t);
-const folder = join(temporaryDir(t), 'work');
-mkdirSync(join(folder, 'sub'), { recursive: true });
-writeFileSync(join(folder, 'README.md'), 'Read me.\n');
-const mount = await plane.mount();
-plane
-  .node('n1', [shellManifest('upper', 'tr a-z A-Z'), shellManifest('hidden', 'cat', { permissions: {} })])
-  .start(await inviteThrough(mount), ['--export', `work=${folder}:rw:as=${process.getuid?.() ?? 0}`]);
-await untilOnline(mount, 'n1');
-const token = (role: 'admin' | 'user'): string => readFileSync(plane.tokenFile(role), 'utf8').trim();
+const { plane, folder, token } = await familyWorld(t, { files: { 'README.md': 'Read me.\n' } });
 const admin = await ControlProgram.start(t, plane.url, { token: token('admin') });
 const project = 'web';
 await admin.ask('project_create', { project_id: project, nodes: ['n1'] });

@@ -9,31 +9,20 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { inviteThrough, PlaneProcesses, untilOnline } from '../support/plane-processes.js';
-import { shellManifest, temporaryDir } from '../support/test-node.js';
+import { temporaryDir } from '../support/test-node.js';
+import { familyWorld } from './fixtures/family-world.js';
 import { ControlProgram } from './fixtures/control-program.js';
 import { flag, list, number, text, type Answer } from './fixtures/reading.js';
 
-const plane = await PlaneProcesses.start(t);
-const folder = join(temporaryDir(t), 'work');
-mkdirSync(join(folder, 'sub'), { recursive: true });
-writeFileSync(join(folder, 'README.md'), 'Read me.\n');
-symlinkSync('README.md', join(folder, 'link'));
-symlinkSync('nowhere', join(folder, 'dangling'));
 const fixed = join(temporaryDir(t), 'fixed');
 mkdirSync(join(fixed, 'sub'), { recursive: true });
 writeFileSync(join(fixed, 'README.md'), 'Read me.\n');
-const mount = await plane.mount();
-plane
-  .node('n1', [shellManifest('upper', 'tr a-z A-Z'), shellManifest('hidden', 'cat', { permissions: {} })])
-  .start(await inviteThrough(mount), [
-    '--export',
-    `work=${folder}:rw:as=${process.getuid?.() ?? 0}`,
-    '--export',
-    `fixed=${fixed}`,
-  ]);
-await untilOnline(mount, 'n1');
-const token = (role: 'admin' | 'user'): string => readFileSync(plane.tokenFile(role), 'utf8').trim();
+const { plane, folder, token } = await familyWorld(t, {
+  files: { 'README.md': 'Read me.\n' },
+  exports: [`fixed=${fixed}`],
+});
+symlinkSync('README.md', join(folder, 'link'));
+symlinkSync('nowhere', join(folder, 'dangling'));
 const start = (role: 'admin' | 'user'): Promise<ControlProgram> =>
   ControlProgram.start(t, plane.url, { token: token(role), connect: {} });
 const WORK = '/nodes/n1/fs/work';

@@ -1,22 +1,14 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { inviteThrough, PlaneProcesses, untilOnline } from '../support/plane-processes.js';
-import { shellManifest, temporaryDir } from '../support/test-node.js';
+import { familyWorld } from './fixtures/family-world.js';
 import { ControlProgram } from './fixtures/control-program.js';
 import { list, number, part, text, type Answer } from './fixtures/reading.js';
 import { SdkControl, SdkError, SdkFiles, type Protocols } from './fixtures/sdk-program.js';
 
-const plane = await PlaneProcesses.start(t);
-const folder = join(temporaryDir(t), 'work');
-mkdirSync(join(folder, 'sub'), { recursive: true });
-for (let n = 0; n < 5; n++) writeFileSync(join(folder, 'sub', `${n}.txt`), `${n}\n`);
-const mount = await plane.mount();
-plane
-  .node('n1', [shellManifest('upper', 'tr a-z A-Z'), shellManifest('hidden', 'cat', { permissions: {} })])
-  .start(await inviteThrough(mount), ['--export', `work=${folder}:rw:as=${process.getuid?.() ?? 0}`]);
-await untilOnline(mount, 'n1');
-const token = (role: 'admin' | 'user'): string => readFileSync(plane.tokenFile(role), 'utf8').trim();
+const { plane, folder, token } = await familyWorld(t, {
+  files: Object.fromEntries(Array.from({ length: 5 }, (_, n) => [`sub/${n}.txt`, `${n}\n`])),
+});
 const files = `${plane.url}/v2/fs`;
 const command = await ControlProgram.start(t, plane.url, { token: token('admin') });
 

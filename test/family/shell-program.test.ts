@@ -1,26 +1,16 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { inviteThrough, PlaneProcesses, untilOnline } from '../support/plane-processes.js';
-import { shellManifest, temporaryDir } from '../support/test-node.js';
+import { shellManifest } from '../support/test-node.js';
+import { familyWorld } from './fixtures/family-world.js';
 import { ControlProgram } from './fixtures/control-program.js';
 import { MountProgram } from './fixtures/mount-program.js';
 import { ShellProgram } from './fixtures/shell-program.js';
 
-const plane = await PlaneProcesses.start(t);
-const folder = join(temporaryDir(t), 'work');
-mkdirSync(join(folder, 'sub'), { recursive: true });
-writeFileSync(join(folder, 'README.md'), 'Read me.\n');
-const mount = await plane.mount();
-plane
-  .node('n1', [
-    shellManifest('upper', 'tr a-z A-Z'),
-    shellManifest('hidden', 'cat', { permissions: {} }),
-    shellManifest('slow', 'sleep 60'),
-  ])
-  .start(await inviteThrough(mount), ['--export', `work=${folder}:rw:as=${process.getuid?.() ?? 0}`]);
-await untilOnline(mount, 'n1');
-const token = (role: 'admin' | 'user'): string => readFileSync(plane.tokenFile(role), 'utf8').trim();
+const { plane, folder, token } = await familyWorld(t, {
+  files: { 'README.md': 'Read me.\n' },
+  services: [shellManifest('slow', 'sleep 60')],
+});
 const shell = (role: 'admin' | 'user'): Promise<ShellProgram> =>
   ShellProgram.start(t, plane.url, { token: token(role) });
 
