@@ -19,4 +19,5 @@ export { Membership, type Member } from './membership.js';
 export type { Lineage, LineageMemory } from './lineage.js';
 export { PostgresLog } from './postgres-log.js';
 export { EmbeddedLog } from './embedded-log.js';
+export { within } from './within.js';
 export { storeAddressFrom, storeName, type StoreAddress } from './store-address.js';

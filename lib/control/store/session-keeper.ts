@@ -76,18 +76,12 @@ export class SessionKeeper {
 
   /** It begins here. Until its client has had the answer and comes with it, nobody uses it. */
   begun(sessionId: string): void {
-    const now = performance.now();
-    this.#recent.delete(sessionId);
-    this.#recent.set(sessionId, now);
-    for (const [id, sinceMs] of this.#recent) {
-      if (this.#recent.size <= MAX_RECENT && now - sinceMs < RECENT_MS) break;
-      this.#recent.delete(id);
-    }
+    this.#noteRecent(sessionId);
   }
 
   /** Nobody uses it any more; from now on it gets older. */
   released(sessionId: string): void {
-    this.begun(sessionId);
+    this.#noteRecent(sessionId);
     this.#released.set(sessionId, this.#clock.now());
     if (this.#released.size >= MAX_UNWRITTEN) this.flush();
   }
@@ -148,6 +142,16 @@ export class SessionKeeper {
         else if ((seenMs as number) < now - keepMs) this.#forget(id);
       }
     });
+  }
+
+  #noteRecent(sessionId: string): void {
+    const now = performance.now();
+    this.#recent.delete(sessionId);
+    this.#recent.set(sessionId, now);
+    for (const [id, sinceMs] of this.#recent) {
+      if (this.#recent.size <= MAX_RECENT && now - sinceMs < RECENT_MS) break;
+      this.#recent.delete(id);
+    }
   }
 
   #isRecent(sessionId: string): boolean {

@@ -1,3 +1,4 @@
+import { within } from '../../../cluster/index.js';
 import { FsError } from '../../../core/index.js';
 
 export const notServing = (): FsError =>
@@ -39,16 +40,5 @@ export const wentAnotherWay = (appliedSeq: number): FsError =>
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
 
 /** What `asked` answers, unless that is not before then. */
-export async function within<T>(asked: Promise<T>, untilMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  asked.catch(() => undefined);
-  const late = new Promise<never>((_, reject) => {
-    // What has come by then is taken in first: this thread may have been busy for longer than that.
-    timer = setTimeout(() => setImmediate(() => reject(tooLate())), Math.max(0, untilMs - performance.now()));
-  });
-  try {
-    return await Promise.race([asked, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
+export const answeredBefore = <T>(asked: Promise<T>, untilMs: number): Promise<T> =>
+  within(asked, Math.max(0, untilMs - performance.now()), tooLate);

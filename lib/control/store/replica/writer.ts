@@ -4,7 +4,7 @@ import { FsError } from '../../../core/index.js';
 import type { Attempt, ControlDatabase, Outcome } from '../database.js';
 import { FORMAT } from '../migrations.js';
 import { encodeEntry } from './entry.js';
-import { notTried, pause, tooLate, within } from './patience.js';
+import { notTried, pause, tooLate, answeredBefore } from './patience.js';
 
 /** Works of one entry: it is not to keep others waiting for long. */
 const MAX_WORKS = 128;
@@ -277,7 +277,7 @@ export class Writer {
   async #patiently<T>(untilMs: number, ask: () => Promise<T>): Promise<T> {
     for (;;) {
       try {
-        return await within(ask(), untilMs);
+        return await answeredBefore(ask(), untilMs);
       } catch (thrown) {
         if (FsError.from(thrown).code !== 'EHOSTDOWN') throw thrown;
         if (performance.now() >= untilMs || this.#isClosed) throw tooLate(thrown);
